@@ -1,0 +1,1 @@
+"""Readers turn a block of whole records into lexical columns and rejects."""
