@@ -1,0 +1,255 @@
+"""An XSD flattened into columns, with the `xmlschema` package: what ``schema.load_schema`` stands on.
+
+A schema whose records are not flat (a repeated leaf, mixed content, a wildcard, recursion, …) is refused: no table
+could hold its values without loss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+import xmlschema
+
+from krr_export.errors import UsageError
+from krr_export.schema import (
+    BUILT_IN,
+    ORDINAL,
+    Attribute,
+    Element,
+    Facets,
+    Field,
+    RecordSchema,
+    column_name,
+    load_schema,
+    local_name,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Component: TypeAlias = Any
+"""An XSD component as `xmlschema` models it: its annotations are unions that only a run-time check tells apart."""
+
+XSD_NAMESPACE = "{http://www.w3.org/2001/XMLSchema}"
+
+_ARROW_TYPES: dict[str, pa.DataType] = {
+    "boolean": pa.bool_(),
+    "byte": pa.int8(),
+    "short": pa.int16(),
+    "int": pa.int32(),
+    "long": pa.int64(),
+    "unsignedByte": pa.uint8(),
+    "unsignedShort": pa.uint16(),
+    "unsignedInt": pa.uint32(),
+    "unsignedLong": pa.uint64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "dateTime": pa.timestamp("us", tz="UTC"),
+    "base64Binary": pa.binary(),
+    "hexBinary": pa.binary(),
+}
+"""Built-in XSD types with an Arrow type that holds all of their values, or all but those that get a finding. Every
+other type (decimal and integer have no bound, for example) stays a string, exactly as it was written."""
+
+# The marker in our own XSDs that lets a free string be a partition (see xsd/).
+_LOW_CARDINALITY = ("krr-export", "low-cardinality")
+
+
+_DEEPEST = 16
+"""Deeper than any flat record would be: a type that contains itself has no end."""
+
+
+def flatten(name: str, path: Path) -> RecordSchema:
+    """The record schema of the XSD at ``path``, under the given name.
+
+    Raises:
+        UsageError: it is not a valid XSD, declares no export, or cannot be flattened into columns.
+    """
+    return _Flattening(name, path).schema()
+
+
+class _Flattening:
+    """Flattens one XSD; holds the columns found so far."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+        self.fields: list[Field] = []
+
+    def schema(self) -> RecordSchema:
+        xsd = self._parse(self.path)
+        documents = _documents(xsd)
+        if (root := _root_of(xsd)) is not None:
+            root_tag, record, root_xsd = root.name, next(root.type.content.iter_elements()), self.path
+        else:
+            built_in = load_schema(BUILT_IN[0])
+            record = xsd.maps.elements.get(built_in.record.tag)
+            root_tag, root_xsd = built_in.root_tag, Path(built_in.root_xsd)
+            documents += [root_xsd]
+        if record is None or record.name not in xsd.maps.elements:
+            raise self._refused("it declares no export (a root that repeats one global element)")
+        record_element = self._element(record, (), required=True, repeatable=True)
+        if record_element.column is not None or not self.fields:
+            raise self._refused("its record holds no elements")
+        return RecordSchema(
+            name=self.name,
+            sha256=_digest(documents),
+            root_tag=root_tag,
+            record=record_element,
+            fields=tuple(self.fields),
+            root_xsd=str(root_xsd),
+            record_xsd=str(self.path),
+        )
+
+    def _parse(self, path: Path) -> Component:
+        try:
+            return xmlschema.XMLSchema10(str(path), allow="local", defuse="always")
+        except (xmlschema.XMLSchemaException, xmlschema.XMLResourceError, SyntaxError, OSError, ValueError) as error:
+            first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UsageError(f"{path.name} is not a usable XSD: {first_line}") from None
+
+    def _refused(self, why: str) -> UsageError:
+        return UsageError(f"the schema {self.path.name} cannot be flattened into columns: {why}")
+
+    def _element(self, xsd: Component, above: tuple[str, ...], *, required: bool, repeatable: bool = False) -> Element:
+        path = (*above, xsd.local_name) if above or not repeatable else ()
+        where = "/".join((*above, xsd.local_name))
+        self._check(xsd, where, repeatable=repeatable, depth=len(above))
+        columns = path or (xsd.local_name,)
+        text: int | None = None
+        if xsd.type.is_simple() or xsd.type.has_simple_content():
+            text = self._add(xsd, columns, _simple_type(xsd.type), required=required)
+        attributes = tuple(
+            self._attribute(attribute, columns, required=required) for attribute in xsd.attributes.values()
+        )
+        children: tuple[Element, ...] = ()
+        in_sequence = True
+        if text is None:
+            in_sequence = xsd.type.content.model == "sequence"
+            children = tuple(self._children(xsd.type.content, path, required=required and in_sequence))
+        return Element(xsd.name, xsd.min_occurs > 0, text, attributes, children, in_sequence)
+
+    def _children(self, group: Component, path: tuple[str, ...], *, required: bool) -> Iterator[Element]:
+        for particle in group:
+            if not hasattr(particle, "local_name") or particle.local_name is None:
+                raise self._refused(f"{'/'.join(path) or 'the record'} holds a nested group or a wildcard")
+            yield self._element(particle, path, required=required and particle.min_occurs > 0)
+
+    def _check(self, xsd: Component, where: str, *, repeatable: bool, depth: int) -> None:
+        kind = xsd.type
+        reasons = {
+            "it may be repeated": not repeatable and xsd.max_occurs != 1,
+            "it has mixed content": kind.has_mixed_content(),
+            "it is empty or of any type": not (kind.is_simple() or kind.has_simple_content() or kind.is_element_only()),
+            "its content is a group that may repeat": kind.is_element_only()
+            and (kind.content.max_occurs != 1 or kind.content.min_occurs != 1),
+            "it is nillable, abstract, or can be substituted": xsd.nillable
+            or xsd.abstract
+            or bool(xsd.maps.substitution_groups.get(xsd.name)),
+            "it has a default or fixed value": xsd.default is not None or xsd.fixed is not None,
+            "it contains itself": depth > _DEEPEST,
+            "it allows any attribute": None in xsd.attributes,
+        }
+        for reason, holds in reasons.items():
+            if holds:
+                raise self._refused(f"{where}: {reason}")
+
+    def _attribute(self, xsd: Component, path: tuple[str, ...], *, required: bool) -> Attribute:
+        if xsd.default is not None or xsd.fixed is not None:
+            raise self._refused(f"{'/'.join(path)}/@{xsd.local_name}: it has a default or fixed value")
+        mandatory = xsd.use == "required"
+        column = self._add(xsd, (*path, f"@{xsd.local_name}"), xsd.type, required=required and mandatory)
+        return Attribute(xsd.name, column, mandatory)
+
+    def _add(self, xsd: Component, path: tuple[str, ...], kind: Component, *, required: bool) -> int:
+        # A grouping element adds no prefix; an attribute is prefixed with its element's name.
+        leaf = path[-1]
+        name = column_name(path[-2], leaf[1:]) if leaf.startswith("@") else column_name(leaf)
+        if name == ORDINAL.name or any(field.name == name for field in self.fields):
+            raise self._refused(f"two leaves would become the column {name}")
+        base, facets = _base(kind), _facets(kind)
+        arrow_type = _arrow_type(base, facets)
+        partitionable = pa.types.is_dictionary(arrow_type) or pa.types.is_boolean(arrow_type)
+        partitionable |= arrow_type == pa.string() and _is_marked(xsd)
+        self.fields.append(Field(name, path, base, arrow_type, required, facets, _documentation(xsd), partitionable))
+        return len(self.fields) - 1
+
+
+def _root_of(xsd: Component) -> Component | None:
+    """The one global element of the schema's own namespace that repeats one global element, if there is one."""
+    for element in xsd.elements.values():
+        if element.type.is_element_only():
+            particles = list(element.type.content.iter_elements())
+            if len(particles) == 1 and particles[0].max_occurs is None and particles[0].ref is not None:
+                return element
+    return None
+
+
+def _documents(xsd: Component) -> list[Path]:
+    """The files that make up the schema, the built-in ones of the `xmlschema` package left out."""
+    schemas = [schema for schema in xsd.maps.iter_schemas() if schema.meta_schema is not None]
+    return [Path(schema.filepath) for schema in schemas if schema.filepath and schema.target_namespace not in _W3C]
+
+
+_W3C = {
+    "http://www.w3.org/2001/XMLSchema",
+    "http://www.w3.org/XML/1998/namespace",
+    "http://www.w3.org/2001/XMLSchema-instance",
+}
+
+
+def _digest(documents: list[Path]) -> str:
+    digests = sorted({hashlib.sha256(path.read_bytes()).digest() for path in documents})
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _simple_type(kind: Component) -> Component:
+    return kind if kind.is_simple() else kind.content
+
+
+def _base(kind: Component) -> str:
+    """The nearest built-in ancestor; a list or union is as good as a string, kept as it was written."""
+    if kind.is_list() or kind.is_union():
+        return "string"
+    while not (kind.name or "").startswith(XSD_NAMESPACE):
+        kind = kind.base_type
+    return local_name(kind.name)
+
+
+def _facets(kind: Component) -> Facets:
+    known = {"whiteSpace", "enumeration", "length", "minLength", "maxLength"}
+    others = set()
+    ancestor = kind
+    while ancestor is not None and not (ancestor.name or "").startswith(XSD_NAMESPACE):
+        others |= {local_name(name) for name in getattr(ancestor, "facets", {}) if name} - known
+        ancestor = ancestor.base_type
+    return Facets(
+        white_space=kind.white_space or "preserve",
+        enumeration=tuple(str(value) for value in kind.enumeration or ()),
+        min_length=kind.min_length,
+        max_length=kind.max_length,
+        others=tuple(sorted(others)),
+    )
+
+
+def _arrow_type(base: str, facets: Facets) -> pa.DataType:
+    if base in _ARROW_TYPES:
+        return _ARROW_TYPES[base]
+    if not facets.enumeration:
+        return pa.string()
+    fits = next(size for size in (8, 16, 32) if len(facets.enumeration) <= 1 << (size - 1))
+    return pa.dictionary({8: pa.int8(), 16: pa.int16(), 32: pa.int32()}[fits], pa.string())
+
+
+def _documentation(xsd: Component) -> str:
+    texts = xsd.annotation.documentation if xsd.annotation is not None else ()
+    return " ".join(" ".join((text.text or "").split()) for text in texts)
+
+
+def _is_marked(xsd: Component) -> bool:
+    notes = xsd.annotation.appinfo if xsd.annotation is not None else ()
+    return any((note.get("source"), (note.text or "").strip()) == _LOW_CARDINALITY for note in notes)

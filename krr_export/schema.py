@@ -1,0 +1,192 @@
+"""The record schema: what one record holds, read from the XSD and nowhere else.
+
+The XSD is flattened into columns: every leaf element and every attribute becomes one column, in document order. The
+tree of elements is kept beside the columns, for those who read or write records (readers, sample generator).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+from krr_export.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lxml import etree
+
+BUILT_IN = ("14-05", "16-02")
+"""The schema versions that the package carries."""
+
+ORDINAL = pa.field("radnummer", pa.int64(), nullable=False)
+"""The column before all others: the record's ordinal in the export, from 1."""
+
+
+@dataclass(frozen=True)
+class Facets:
+    """What the XSD asks of a value; lengths count characters (octets for binary types)."""
+
+    white_space: str = "preserve"
+    enumeration: tuple[str, ...] = ()
+    min_length: int | None = None
+    max_length: int | None = None
+    others: tuple[str, ...] = ()
+    """Names of further facets (pattern, maxInclusive, …) that only an XSD engine judges."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column, and the leaf element or attribute that it comes from."""
+
+    name: str
+    path: tuple[str, ...]
+    """Local names below the record; an attribute's begins with ``@``."""
+    base: str
+    """The local name of the built-in XSD type that the leaf's type derives from."""
+    arrow_type: pa.DataType
+    required: bool
+    facets: Facets
+    documentation: str
+    partitionable: bool
+    """Whether the value is of few kinds and says nothing of one person, so that it may name a directory."""
+
+    @property
+    def label(self) -> str:
+        """The field as messages name it, such as ``Kontaktinformasjon/Epostadresse/@sistOppdatert``."""
+        return "/".join(self.path)
+
+
+class Attribute(NamedTuple):
+    """An attribute of an element, and its column."""
+
+    name: str
+    column: int
+    required: bool
+
+
+@dataclass(frozen=True)
+class Element:
+    """An element of the record's tree. Columns are given as indices into ``RecordSchema.fields``."""
+
+    tag: str
+    """Clark notation, ``{namespace}local``."""
+    required: bool
+    column: int | None
+    """The column of its text; ``None`` for an element that holds elements."""
+    attributes: tuple[Attribute, ...]
+    children: tuple[Element, ...]
+    in_sequence: bool
+    """Whether the children, if any, stand in exactly this order (``xs:sequence``; not ``choice`` or ``all``)."""
+
+    @property
+    def local_name(self) -> str:
+        """The tag without its namespace."""
+        return local_name(self.tag)
+
+    def walk(self) -> Iterator[Element]:
+        """This element and all below it, in document order."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(frozen=True)
+class RecordSchema:
+    """The structure of an export and of its records, as one XSD states it."""
+
+    name: str
+    """``14-05``, ``16-02``, or the file's stem."""
+    sha256: str
+    """Over the schema documents involved, imports included."""
+    root_tag: str
+    record: Element
+    fields: tuple[Field, ...]
+    root_xsd: str
+    """Path of the XSD that declares the root."""
+    record_xsd: str
+    """Path of the XSD that declares the record; most often the same."""
+
+    @cached_property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema of the table ``person``: ``radnummer``, then the columns in XSD order."""
+        fields = [pa.field(f.name, f.arrow_type, nullable=not f.required) for f in self.fields]
+        return pa.schema([ORDINAL, *fields])
+
+    @property
+    def depth(self) -> int:
+        """How many elements deep a valid record is, itself included."""
+        return _depth(self.record)
+
+    def partitionable(self) -> list[str]:
+        """The names of the columns that ``--partition-by`` accepts."""
+        return [f.name for f in self.fields if f.partitionable]
+
+    def root_validator(self) -> etree.XMLSchema:
+        """The compiled XSD that judges the root element and its attributes."""
+        return _compile(self.root_xsd)
+
+    def record_validator(self) -> etree.XMLSchema:
+        """The compiled XSD that judges a record on its own."""
+        return _compile(self.record_xsd)
+
+
+def local_name(tag: str) -> str:
+    """``{namespace}local`` → ``local``."""
+    return tag.rpartition("}")[2]
+
+
+def namespace(tag: str) -> str:
+    """``{namespace}local`` → ``namespace``; empty where there is none."""
+    return tag.rpartition("}")[0][1:]
+
+
+def column_name(*names: str) -> str:
+    """The register's own term in snake_case: ``X509Sertifikat`` → ``x509_sertifikat``."""
+    words = (re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name) for name in names)
+    return re.sub(r"\W", "_", "_".join(words)).lower()
+
+
+def load_schema(spec: str | Path = "14-05") -> RecordSchema:
+    """Read the record schema of a built-in version or of an XSD file.
+
+    Args:
+        spec: ``14-05``, ``16-02``, or the path of an XSD: of the whole export, or of its record alone
+            (the root is then the built-in one).
+
+    Raises:
+        UsageError: there is no such schema, it is not a valid XSD, or it cannot be flattened into columns.
+    """
+    from krr_export.flatten import flatten  # noqa: PLC0415 - the workers do without the slow import of xmlschema
+
+    if str(spec) in BUILT_IN:
+        path = _xsd_directory() / f"kontaktregister-export-{spec}.xsd"
+        return flatten(str(spec), path)
+    path = Path(spec)
+    if not path.is_file():
+        raise UsageError(f"no schema {str(spec)!r}", f"give {' or '.join(BUILT_IN)}, or the path of an XSD file")
+    return flatten(path.stem, path)
+
+
+def _xsd_directory() -> Path:
+    packaged = Path(__file__).parent / "xsd"
+    # In a checkout the schemas lie at the top, where people look for them; the wheel carries them in the package.
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "xsd"
+
+
+def _compile(path: str) -> etree.XMLSchema:
+    from lxml import etree  # noqa: PLC0415 - only who validates pays for it
+
+    try:
+        return etree.XMLSchema(etree.parse(path, etree.XMLParser(no_network=True)))
+    except (etree.XMLSchemaParseError, etree.XMLSyntaxError, OSError) as error:
+        raise UsageError(f"libxml2 cannot use the schema {Path(path).name}: {error}") from None
+
+
+def _depth(element: Element) -> int:
+    return 1 + max((_depth(child) for child in element.children), default=0)
