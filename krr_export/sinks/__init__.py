@@ -1,0 +1,7 @@
+"""Record batches → part files: Parquet or CSV, rolled by rows, in Hive partitions if asked."""
+
+from krr_export.files import PartFile
+from krr_export.sinks.options import SinkOptions
+from krr_export.sinks.table import TableSink
+
+__all__ = ["PartFile", "SinkOptions", "TableSink"]

@@ -1,0 +1,77 @@
+"""Batches of any size → row groups that are cut at the same rows however the rows arrived."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from krr_export.sinks.options import ROW_GROUP_ROWS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ROW_GROUP_BYTES = 192 << 20
+"""A row group is closed early at this much text and binary: rows may be hundred times longer than any ordinary one
+(a reject is up to 8 MiB), and memory shall stay bounded. Certificates on every row stay well below it."""
+
+
+class Gathering:
+    """Rows waiting to become a row group of at most ``ROW_GROUP_ROWS`` rows and ``ROW_GROUP_BYTES`` bytes."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._batches: list[pa.RecordBatch] = []
+        self.rows = 0
+        self._bytes = 0
+
+    @property
+    def fullness(self) -> float:
+        """From 0 to 1; from 1 on it takes no more rows."""
+        return max(self.rows / ROW_GROUP_ROWS, self._bytes / ROW_GROUP_BYTES)
+
+    def take(self, batch: pa.RecordBatch, most: int) -> int:
+        """Keep the first rows of ``batch``, ``most`` at most, as many as there is room for; return their number."""
+        head = batch.slice(0, min(most, ROW_GROUP_ROWS - self.rows))
+        total = self._bytes + np.cumsum(_row_bytes(head))
+        # The row that reaches the limit is the last one taken.
+        taken: int = min(head.num_rows, int(np.searchsorted(total, ROW_GROUP_BYTES)) + 1)
+        if taken:
+            self._batches.append(head.slice(0, taken))
+            self.rows += taken
+            self._bytes = int(total[taken - 1])
+        return taken
+
+    def drain(self) -> pa.Table:
+        """What was gathered; nothing remains.
+
+        Columns have the schema's types, but a binary column that came dictionary-encoded in every batch stays so.
+        """
+        batches, self._batches, self.rows, self._bytes = self._batches, [], 0, 0
+        columns = [_column([batch.column(i) for batch in batches], field) for i, field in enumerate(self._schema)]
+        return pa.Table.from_arrays(columns, names=self._schema.names)
+
+
+def _column(chunks: list[pa.Array], field: pa.Field) -> pa.ChunkedArray:
+    kinds = {chunk.type for chunk in chunks}
+    if len(kinds) == 1 and pa.types.is_binary(field.type):
+        return pa.chunked_array(chunks)
+    return pa.chunked_array([chunk.cast(field.type) for chunk in chunks], field.type)
+
+
+def _row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Bytes of text and binary in each row. Lists are left out: the messages of a reject are short."""
+    total = np.zeros(batch.num_rows, np.int64)
+    for column in batch.columns:
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            total += _lengths(column)
+        elif pa.types.is_dictionary(column.type) and pa.types.is_binary(column.type.value_type):
+            total += pc.fill_null(pc.binary_length(column.dictionary).take(column.indices), 0).to_numpy()
+    return total
+
+
+def _lengths(column: pa.Array) -> NDArray[np.int64]:
+    lengths: NDArray[np.int64] = pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return lengths

@@ -1,0 +1,56 @@
+"""What a user may choose about the part files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from krr_export.errors import UsageError
+
+ROW_GROUP_ROWS = 122_880
+"""Rows in a row group, whatever the batches: DuckDB's own number, so that its threads share a file evenly."""
+
+Format = Literal["parquet", "csv"]
+Compression = Literal["zstd", "snappy", "gzip", "none"]
+
+_ALLOWED: dict[Format, tuple[Compression, ...]] = {
+    "parquet": ("zstd", "snappy", "gzip", "none"),
+    "csv": ("none", "gzip"),
+}
+
+
+@dataclass(frozen=True)
+class SinkOptions:
+    """How a table becomes files.
+
+    Raises:
+        UsageError: The compression does not go with the format, or ``rows_per_file`` is not positive.
+    """
+
+    format: Format = "parquet"
+    compression: Compression | None = None
+    """``None``: zstd for Parquet, none for CSV. CSV takes only gzip or none."""
+    rows_per_file: int = 10 * ROW_GROUP_ROWS
+    partition_by: tuple[str, ...] = ()
+    """Columns that become directories, the outermost first; whether a column may is the caller's to judge."""
+    file_mode: int = 0o600
+    """Permission bits of every file; directories follow from it."""
+
+    def __post_init__(self) -> None:
+        allowed = _ALLOWED[self.format]
+        if self.effective_compression not in allowed:
+            raise UsageError(
+                f"{self.format} cannot be compressed with {self.compression}", f"choose {' or '.join(allowed)}"
+            )
+        if self.rows_per_file < 1:
+            raise UsageError("--rows-per-file must be at least 1")
+
+    @property
+    def effective_compression(self) -> Compression:
+        """The compression that is used: the one asked for, or else the format's own."""
+        return self.compression or _ALLOWED[self.format][0]
+
+    @property
+    def extension(self) -> str:
+        """``parquet``, ``csv`` or ``csv.gz``."""
+        return "csv.gz" if self.format == "csv" and self.compression == "gzip" else self.format
