@@ -1,0 +1,87 @@
+"""Synthetic identity numbers: valid, distinct, and nobody's.
+
+The month carries +80, as in the test population of the tax administration and Digdir, so that no number can belong to a
+person. Numbers are enumerated, not remembered: memory stays flat however many are drawn.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from math import gcd
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+FIRST_BIRTH = date(1920, 1, 1)
+LAST_BIRTH = date(2009, 12, 31)
+
+_WEIGHTS_1 = (3, 7, 6, 1, 8, 9, 4, 5, 2)
+_WEIGHTS_2 = (5, 4, 3, 2, 7, 6, 5, 4, 3)
+_CHECK_DIGIT_1_WEIGHT = 2
+"""What the first check digit weighs in the second sum."""
+
+_PER_DATE = 500
+"""Individual numbers of one date of birth: 000-499 for the years 1900-1999, 500-999 for 2000-2039."""
+
+_SYNTHETIC_MONTH = 80
+_D_NUMBER_DAY = 40
+
+
+def check_digits(digits: str) -> str | None:
+    """The two check digits of an identity number's first nine digits; ``None`` where the number is not issued."""
+    first, second = _sums(digits, 0)
+    return _closing(first, second)
+
+
+def identity_numbers(rng: Random, *, d_numbers: bool = False) -> Iterator[str]:
+    """Endlessly, valid synthetic fødselsnummer or D-numbers in a scattered order.
+
+    About 13.6 million differ, three times the nation; then they begin again in the same order. The place steps through
+    dates x individual numbers by a stride without common factor, so each is met once a round.
+    """
+    dates = _dates(_D_NUMBER_DAY if d_numbers else 0)
+    individuals = [_sums(f"{number:03}", 6) for number in range(1000)]
+    total = len(dates) * _PER_DATE
+    place, stride = int(rng.random() * total), _stride(rng, total)
+    while True:
+        place = (place + stride) % total
+        day, individual = divmod(place, _PER_DATE)
+        prefix, offset, first, second = dates[day]
+        individual += offset
+        more_first, more_second = individuals[individual]
+        if (closing := _closing(first + more_first, second + more_second)) is not None:
+            yield f"{prefix}{individual:03}{closing}"
+
+
+def _closing(first: int, second: int) -> str | None:
+    digit_1 = -first % 11
+    digit_2 = -(second + _CHECK_DIGIT_1_WEIGHT * digit_1) % 11
+    return f"{digit_1}{digit_2}" if digit_1 < 10 and digit_2 < 10 else None  # noqa: PLR2004 - 10 is no digit
+
+
+def _sums(digits: str, at: int) -> tuple[int, int]:
+    """What the digits that begin at this position add to the two weighted sums."""
+    values = [int(digit) for digit in digits]
+    first = sum(weight * value for weight, value in zip(_WEIGHTS_1[at:], values, strict=False))
+    second = sum(weight * value for weight, value in zip(_WEIGHTS_2[at:], values, strict=False))
+    return first, second
+
+
+def _dates(added_to_day: int) -> list[tuple[str, int, int, int]]:
+    """Each date of birth: its six digits, its lowest individual number, its share of the two sums."""
+    days = (FIRST_BIRTH + timedelta(n) for n in range((LAST_BIRTH - FIRST_BIRTH).days + 1))
+    dates = []
+    for day in days:
+        prefix = f"{day.day + added_to_day:02}{day.month + _SYNTHETIC_MONTH:02}{day.year % 100:02}"
+        lowest = 0 if day.year < 2000 else _PER_DATE  # noqa: PLR2004 - the century's turn
+        dates.append((prefix, lowest, *_sums(prefix, 0)))
+    return dates
+
+
+def _stride(rng: Random, total: int) -> int:
+    stride = int((0.3 + 0.4 * rng.random()) * total)
+    while gcd(stride, total) > 1:
+        stride += 1
+    return stride

@@ -1,0 +1,204 @@
+"""Synthetic persons, with the shares that the register has published: column names and their values."""
+
+from __future__ import annotations
+
+import base64
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import repeat
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from krr_export.sample.certificates import distinct_certificates, make_certificate
+from krr_export.sample.identifiers import identity_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+Person = dict[str, str]
+"""Values, XML-escaped, by the names of the columns that the person has."""
+
+DRAWN = frozenset(
+    {
+        "personidentifikator",
+        "reservasjon",
+        "status",
+        "beskrivelse",
+        "varslingsstatus",
+        "mobiltelefonnummer",
+        "mobiltelefonnummer_sist_oppdatert",
+        "mobiltelefonnummer_sist_verifisert",
+        "epostadresse",
+        "epostadresse_sist_oppdatert",
+        "epostadresse_sist_verifisert",
+        "postkasseadresse",
+        "postkasseleverandoer_adresse",
+        "x509_sertifikat",
+    }
+)
+"""The columns that persons are drawn with; schemas may lack some and add others."""
+
+DELETED = 0.027
+UNREGISTERED = 0.003
+RESERVED = 0.03
+MAILBOX = 0.45
+D_NUMBER = 0.04
+"""Shares of all persons."""
+
+_ACTIVE = 1 - DELETED - UNREGISTERED
+_MOBILE_ONLY, _EMAIL_ONLY, _NEITHER = 0.16, 0.08, 0.03
+_NEVER_VERIFIED = 0.15
+_UNDATED = 0.01
+_RESERVATION_KEPT = 0.3
+"""Of the deleted and unregistered."""
+
+_OLDEST = 1500
+"""Days; a channel was updated at most twice as long ago."""
+_MONTHS_FRESH = 18
+"""eForvaltningsforskriften § 32: older contact data may not be used to notify."""
+
+_REASONS = ("Selvvalgt", "Død", "Utgått", "UtgåttTest", "NyIdentitet", "Forsvunnet")
+_DOMAINS = ("example.no", "example.com", "example.org", "example.net", "epost.example", "firma.example", "post.test")
+# Synthetic persons in the population register's test data are named in this way: an adjective and a noun.
+_ADJECTIVES = "blid bred dyp fin flott glad grei kjapp klok lun lys mild modig myk rask rolig snill sprek stille varm"
+_NOUNS = "bekk bjelle bro elv fjell fjord gren hage havn hylle kopp lampe nese skog sky snor sti stol strand vott"
+
+_OSLO = ZoneInfo("Europe/Oslo")
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A mailbox provider."""
+
+    organisation: str
+    name: str
+    numbered: bool
+    """Whether its mailbox addresses are ten digits."""
+
+
+PROVIDERS = (
+    Provider("984661185", "Digipost AS", numbered=False),
+    Provider("996460320", "e-Boks AS", numbered=True),
+    Provider("922020175", "e-Boks Norge AS", numbered=True),
+)
+
+
+class Persons:
+    """Draws persons, one after another, each from the same source of chance.
+
+    Phone numbers lie in the series 42, 43 and 44, which are mobile to the register and given to nobody.
+    """
+
+    def __init__(self, rng: Random, *, exported: datetime, certificates: int, naive_times: bool) -> None:
+        self._random = rng.random
+        self._identities = identity_numbers(rng)
+        self._d_numbers = identity_numbers(rng, d_numbers=True)
+        self._days, self._fresh = _days(exported, naive=naive_times)
+        self._clock = _clock(rng, "" if naive_times else ".000")
+        self._mailboxes = _mailboxes(rng, exported, certificates)
+        self._names = [f"{first}.{last}" for first in _ADJECTIVES.split() for last in _NOUNS.split()]
+
+    def draw(self) -> Person:
+        """The next person."""
+        random = self._random
+        person = {"personidentifikator": next(self._d_numbers if random() < D_NUMBER else self._identities)}
+        kind = random()
+        if kind >= _ACTIVE:
+            self._add_inactive(person, deleted=kind < _ACTIVE + DELETED)
+            return person
+        person["reservasjon"] = "JA" if random() * _ACTIVE < RESERVED else "NEI"
+        person["status"] = "AKTIV"
+        channels = random()
+        fresh = False
+        if channels < 1 - _EMAIL_ONLY - _NEITHER:
+            fresh = self._add_channel(person, "mobiltelefonnummer", self._mobile())
+        if channels < 1 - _MOBILE_ONLY - _NEITHER or channels >= 1 - _MOBILE_ONLY:
+            fresh |= self._add_channel(person, "epostadresse", self._email())
+        can_be_notified = fresh and person["reservasjon"] == "NEI"
+        person["varslingsstatus"] = "KAN_VARSLES" if can_be_notified else "KAN_IKKE_VARSLES"
+        if random() * _ACTIVE < MAILBOX:
+            self._add_mailbox(person)
+        return person
+
+    def _add_inactive(self, person: Person, *, deleted: bool) -> None:
+        if self._random() < _RESERVATION_KEPT:
+            person["reservasjon"] = "NEI"
+        person["status"] = "SLETTET" if deleted else "IKKE_REGISTRERT"
+        person["varslingsstatus"] = "KAN_IKKE_VARSLES"
+        if deleted:
+            person["beskrivelse"] = _REASONS[int(self._random() * len(_REASONS))]
+
+    def _add_channel(self, person: Person, column: str, value: str) -> bool:
+        """Add the value with its times; whether it is fresh enough to notify by."""
+        random = self._random
+        person[column] = value
+        if random() < _UNDATED:
+            return False
+        # Most have been confirmed lately; the older, the fewer.
+        verified = int(random() ** 4 * _OLDEST)
+        updated = verified + int(random() ** 2 * _OLDEST)
+        person[f"{column}_sist_oppdatert"] = self._time(updated)
+        if random() < _NEVER_VERIFIED:
+            return updated < self._fresh
+        person[f"{column}_sist_verifisert"] = self._time(verified)
+        return verified < self._fresh
+
+    def _add_mailbox(self, person: Person) -> None:
+        random = self._random
+        provider, certificate = self._mailboxes[int(random() * len(self._mailboxes))]
+        if provider.numbered:
+            person["postkasseadresse"] = f"{int(random() * 20_000_000):010}"
+        else:
+            name = self._names[int(random() * len(self._names))]
+            person["postkasseadresse"] = f"{name}#{1000 + int(random() * 9000)}"
+        person["postkasseleverandoer_adresse"] = provider.organisation
+        person["x509_sertifikat"] = next(certificate)
+
+    def _mobile(self) -> str:
+        number = 42_000_000 + int(self._random() * 3_000_000)
+        return f"+47{number}" if number & 1 else f"{number}"
+
+    def _email(self) -> str:
+        random = self._random
+        name = self._names[int(random() * len(self._names))]
+        return f"{name}{int(random() * 1000)}@{_DOMAINS[int(random() * len(_DOMAINS))]}"
+
+    def _time(self, age: int) -> str:
+        day, offset = self._days[age]
+        return f"{day}{self._clock[int(self._random() * len(self._clock))]}{offset}"
+
+
+def _days(exported: datetime, *, naive: bool) -> tuple[list[tuple[str, str]], int]:
+    """The days before the export as ``2014-02-25T`` and ``+01:00``, youngest first, and how many of them are fresh.
+
+    The day on which freshness ends is left out: there the hour would decide.
+    """
+    last = exported.astimezone(_OSLO).replace(hour=12, minute=0, second=0, microsecond=0)
+    limit = _months_before(last, _MONTHS_FRESH)
+    days = [day for age in range(1, 2 * _OLDEST + 2) if (day := last - timedelta(days=age)) != limit]
+    written = [(f"{day:%Y-%m-%dT}", "" if naive else day.isoformat()[-6:]) for day in days]
+    return written, sum(day > limit for day in days)
+
+
+def _months_before(day: datetime, months: int) -> datetime:
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
+
+
+def _clock(rng: Random, fraction: str) -> list[str]:
+    """Times of day, none of them in the hours before 03:00, in which summer time begins and ends."""
+    seconds = (3 * 3600 + int(rng.random() * 21 * 3600) for _ in range(1 << 14))
+    return [f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}{fraction}" for second in seconds]
+
+
+def _mailboxes(rng: Random, exported: datetime, certificates: int) -> list[tuple[Provider, Iterator[str]]]:
+    """Providers, each with certificates for its mailboxes: always the same one, or with 0, each time another."""
+    mailboxes: list[tuple[Provider, Iterator[str]]] = []
+    for number in range(certificates or len(PROVIDERS)):
+        provider = PROVIDERS[number % len(PROVIDERS)]
+        der = make_certificate(rng, provider.organisation, provider.name, exported - timedelta(days=400 + number))
+        same = repeat(base64.b64encode(der).decode())
+        mailboxes.append((provider, same if certificates else distinct_certificates(rng, der)))
+    return mailboxes
