@@ -1,0 +1,270 @@
+"""Blocks: the document cut into runs of whole records, and its frame checked.
+
+The cutter is a tokenizer. It finds record boundaries by the tags of the record's name at depth zero, whatever their
+prefix, and knows where such a tag is none: in a comment, a CDATA section or a processing instruction. It judges nothing
+else: each block is later parsed by a real XML parser, so the blocks together are well-formed if each of them is, and
+whatever is malformed is left in a block for that parser to find.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from lxml import etree
+
+from krr_export.encoding import as_utf8
+from krr_export.errors import InputError
+from krr_export.frame import (
+    MAX_PROLOG_BYTES,
+    Header,
+    find_frame,
+    not_well_formed,
+    parse_frame,
+    parser_options,
+    read_header,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from krr_export.frame import Frame
+    from krr_export.schema import RecordSchema
+
+BLOCK_BYTES = 4 << 20
+"""What a block aims at. Measured: 4 to 8 MB is best, for the caches and for the workers' balance."""
+
+MAX_RECORD_BYTES = 8 << 20
+"""A longer record is refused, and so is as much between two records: the bound on memory. Real ones: some kB."""
+
+
+class Span(NamedTuple):
+    """One record's place in a block, in bytes."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of whole records, with what stands between them.
+
+    Attributes:
+        data: its bytes, in UTF-8.
+        first: the ordinal of its first record in the export, from 1.
+        records: how many records it holds.
+        byte_offset: where it begins, in bytes of the document.
+        line: the line it begins on, from 1.
+    """
+
+    data: bytes
+    first: int
+    records: int
+    byte_offset: int
+    line: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scan of bytes from a record boundary found.
+
+    Attributes:
+        spans: the whole records.
+        stop: where the scan could not go on: the root's end tag, something malformed, or ``None`` for the end.
+        root_end: where the root's end tag ends, if it was met.
+        open_at: where a record that does not end begins, if there is one.
+    """
+
+    spans: list[Span]
+    stop: int | None = None
+    root_end: int | None = None
+    open_at: int | None = None
+
+
+class Cutter:
+    """Finds the records in a document's bytes.
+
+    Args:
+        record_name: local name of the record's element.
+        root_name: the root's name as written, with its prefix; bytes of an end tag of that name end the document.
+    """
+
+    def __init__(self, record_name: str, root_name: bytes) -> None:
+        name = re.escape(record_name.encode())
+        # Possessive, so that a name or tag that turns out to be none costs one pass over it.
+        prefix = rb"(?:[^\s<>/:!?=\"']++:)?"
+        attributes = rb"(?:[^<>\"'/]++|/(?!>)|\"[^\"<]*\"|'[^'<]*')*+"
+        self._tokens = re.compile(
+            # A common first character lets the engine search with memchr. A construct that does not end here
+            # matches only its opening, so that nothing behind it is taken for a tag.
+            rb"<(?:!--(?:.*?-->|(?P<unended_comment>))"
+            rb"|!\[CDATA\[(?:.*?\]\]>|(?P<unended_cdata>))"
+            rb"|\?(?:.*?\?>|(?P<unended_instruction>))"
+            rb"|/(?P<end>)" + prefix + name + rb"\s*>"
+            rb"|(?P<start>)" + prefix + name + rb"(?=[\s/>])" + attributes + rb"(?P<empty>/)?>"
+            rb"|/(?P<root>)" + re.escape(root_name) + rb"\s*>)",
+            re.DOTALL,
+        )
+
+    def scan(self, data: bytes) -> Scan:
+        """Find the whole records in ``data``, which begins at a record boundary."""
+        spans: list[Span] = []
+        depth = opened = 0
+        for token in self._tokens.finditer(data):
+            kind = token.lastgroup
+            if kind in {"start", "empty"} and depth == 0:
+                opened = token.start()
+            if kind == "start":
+                depth += 1
+            elif kind == "end":
+                depth -= 1
+            elif kind in _UNENDED:
+                break
+            if depth < 0:
+                return Scan(spans, stop=token.end())
+            if depth == 0 and kind == "root":
+                return Scan(spans, stop=token.start(), root_end=token.end())
+            if depth == 0 and kind in {"end", "empty"}:
+                spans.append(Span(opened, token.end()))
+        return Scan(spans, open_at=opened if depth else None)
+
+
+_UNENDED = {"unended_comment", "unended_cdata", "unended_instruction"}
+
+
+class Document:
+    """An export as a frame and blocks of records, in one pass.
+
+    Args:
+        pieces: the document's bytes, in any of the accepted encodings.
+        schema: what the export is to be.
+
+    Attributes:
+        header: what the export says of itself.
+        transcoded: whether offsets count in UTF-8 instead of delivered bytes.
+
+    Raises:
+        InputError: the beginning is not that of an export.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], schema: RecordSchema) -> None:
+        stream = as_utf8(pieces)
+        self._pieces = stream.pieces
+        self._frame, self._buffer = self._read_frame()
+        self.header: Header = read_header(self._frame, schema, stream.encoding)
+        self.transcoded = stream.transcoded
+        self._offset = stream.offset + len(self._frame.start)
+        self._line = 1 + self._frame.start.count(b"\n")
+        self._records = 0
+        self.cutter = Cutter(schema.record.local_name, self._frame.root_name)
+
+    @cached_property
+    def envelope(self) -> tuple[bytes, bytes]:
+        """A start and an end tag with the root's namespaces: between them, a block is a document."""
+        root = parse_frame(self._frame)
+        bare = etree.Element(root.tag, nsmap=root.nsmap)
+        bare.text = ""  # makes the end tag explicit
+        start, slash, end = etree.tostring(bare, encoding="utf-8").rpartition(b"</")
+        return start, slash + end
+
+    def blocks(self, size: int = BLOCK_BYTES) -> Iterator[Block]:
+        """Cut the document into blocks of about ``size`` bytes.
+
+        Raises:
+            InputError: a record is too long; the document is truncated; something stands after the root.
+        """
+        if self._frame.empty:
+            self._check_tail(self._buffer)
+            return
+        data = self._buffer
+        self._buffer = b""
+        while True:
+            data, more = self._fill(data, size)
+            scan = self.cutter.scan(data)
+            self._check_lengths(scan, len(data))
+            end = scan.stop if scan.stop is not None else scan.spans[-1].end if scan.spans else 0
+            if end:
+                yield self._block(data[:end], len(scan.spans))
+            if scan.root_end is not None:
+                self._check_tail(data[scan.root_end :])
+                return
+            data = data[end:]
+            if not more and not (end and data):
+                raise self._unfinished(data)
+
+    def _read_frame(self) -> tuple[Frame, bytes]:
+        head = b""
+        for piece in self._pieces:
+            head += piece
+            if (frame := find_frame(head)) is not None:
+                return frame, head[len(frame.start) :]
+            if len(head) > MAX_PROLOG_BYTES:
+                break
+        if not head.strip():
+            raise InputError("the input is empty", "is it the right file, and was it transferred?")
+        if len(head) > MAX_PROLOG_BYTES:
+            raise InputError(f"the root does not begin within the first {MAX_PROLOG_BYTES} bytes", "is it an export?")
+        raise InputError("the document is truncated or not XML: it ends before its root begins", "transfer it again")
+
+    def _fill(self, data: bytes, size: int) -> tuple[bytes, bool]:
+        """Add pieces until there are ``size`` bytes more; also say whether the document goes on."""
+        pieces = [data]
+        length = 0
+        while length < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b"".join(pieces), False
+            pieces.append(piece)
+            length += len(piece)
+        return b"".join(pieces), True
+
+    def _block(self, data: bytes, records: int) -> Block:
+        block = Block(data, self._records + 1, records, self._offset, self._line)
+        self._records += records
+        self._offset += len(data)
+        self._line += data.count(b"\n")
+        return block
+
+    def _check_lengths(self, scan: Scan, length: int) -> None:
+        """Refuse a record, or a gap between two, that is too long. What does not end yet counts as far as it goes."""
+        at = 0
+        for ordinal, span in enumerate(scan.spans, start=self._records + 1):
+            if span.end - span.start > MAX_RECORD_BYTES:
+                raise self._too_long(f"record {ordinal}")
+            if span.start - at > MAX_RECORD_BYTES:
+                raise self._too_long(f"what stands before record {ordinal}")
+            at = span.end
+        ordinal = self._records + len(scan.spans) + 1
+        begins = scan.open_at if scan.open_at is not None else at
+        if begins - at > MAX_RECORD_BYTES or (scan.stop or length) - begins > MAX_RECORD_BYTES:
+            raise self._too_long(f"record {ordinal}, or what stands before it,")
+
+    def _too_long(self, what: str) -> InputError:
+        return InputError(f"{what} is longer than {MAX_RECORD_BYTES >> 20} MiB", "no real export is so: is it hostile?")
+
+    def _check_tail(self, tail: bytes) -> None:
+        """After the root only comments, processing instructions and white space may stand."""
+        pieces = [tail]
+        length = len(tail)
+        for piece in self._pieces:
+            pieces.append(piece)
+            length += len(piece)
+            if length > MAX_PROLOG_BYTES:
+                raise InputError(f"more than {MAX_PROLOG_BYTES} bytes stand after the root's end", "is it hostile?")
+        parse_frame(self._frame, b"".join(pieces))
+
+    def _unfinished(self, data: bytes) -> InputError:
+        """The document ends before its root does: because it was cut, or because something in it is malformed."""
+        parser = etree.XMLPullParser(events=(), **parser_options())
+        envelope = self.envelope[0]
+        try:
+            parser.feed(envelope + data)
+        except etree.XMLSyntaxError as error:
+            return not_well_formed(error, line_offset=self._line - 1 - envelope.count(b"\n"))
+        line = self._line + data.count(b"\n")
+        return InputError(
+            f"the document is truncated: it ends on line {line}, after {self._records} whole records",
+            "transfer it again",
+        )

@@ -1,0 +1,193 @@
+"""Lexical columns → typed Arrow arrays, a column at a time.
+
+Everything here is valid by the XSD. What the table's type cannot hold as it was written is counted as a finding, never
+changed in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from krr_export.binary import BINARY_DECODERS
+from krr_export.schema import ORDINAL
+from krr_export.times import date_days, date_time_micros, norwegian_hour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from krr_export.readers.base import LexicalBlock
+    from krr_export.schema import Field, RecordSchema
+
+Values: TypeAlias = list[str | None]
+Odd: TypeAlias = dict[str, list[int]]
+"""Rows with something to say of their value, by code."""
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+_WALL = pa.timestamp("us")
+_HOUR = 3_600_000_000
+
+# What Arrow's own parser takes, and takes rightly. All else is done a value at a time, by `times`.
+_CLOCK = r"-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,6})?"
+_WITH_OFFSET = r"^[12]\d{3}" + _CLOCK + r"(Z|[+-]\d\d:\d\d)$"
+_WITHOUT_OFFSET = r"^(19|2\d)\d\d" + _CLOCK + "$"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What must be said of values of one field in a block.
+
+    Attributes:
+        code: in the catalogue of findings.
+        field: the field's label.
+        rows: the rows of the batch concerned, in order.
+    """
+
+    code: str
+    field: str
+    rows: list[int]
+
+
+@dataclass(frozen=True)
+class TypedBlock:
+    """A block's accepted records as a record batch.
+
+    Attributes:
+        batch: ``radnummer`` and the schema's columns; a binary column is dictionary-encoded, since its values are often
+            few and always large.
+        remarks: what had to be said of values.
+    """
+
+    batch: pa.RecordBatch
+    remarks: list[Remark]
+
+
+def to_arrow(block: LexicalBlock, schema: RecordSchema) -> TypedBlock:
+    """Type the columns of a block."""
+    arrays = [pa.array(block.ordinals, ORDINAL.type)]
+    remarks = []
+    for field, values in zip(schema.fields, block.columns, strict=True):
+        array, odd = _typed(field, values)
+        arrays.append(array)
+        remarks += [Remark(code, field.label, rows) for code, rows in odd.items() if rows]
+    fields = [logical.with_type(array.type) for logical, array in zip(schema.arrow, arrays, strict=True)]
+    return TypedBlock(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields)), remarks)
+
+
+def _typed(field: Field, values: Values) -> tuple[pa.Array, Odd]:
+    kind = field.arrow_type
+    if field.base in BINARY_DECODERS:
+        return _binary(values, BINARY_DECODERS[field.base]), {}
+    if pa.types.is_timestamp(kind):
+        return _timestamps(values)
+    if pa.types.is_date(kind):
+        return _dates(values)
+    if (parse := _PARSERS.get(field.base)) is not None:
+        return pa.array([None if value is None else parse(value) for value in values], kind), {}
+    texts = pa.array(_normalised(values, field.facets.white_space), pa.string())
+    if pa.types.is_dictionary(kind):
+        listed = pa.array(field.facets.enumeration, pa.string())
+        return pa.DictionaryArray.from_arrays(pc.index_in(texts, listed).cast(kind.index_type), listed), {}
+    return texts, {}
+
+
+def _normalised(values: Values, white_space: str) -> Values:
+    """Values as the XSD's whiteSpace facet has them; ``preserve`` is the rule for this register."""
+    if white_space == "preserve":
+        return values
+    replaced = [None if value is None else re.sub(r"[\t\r\n]", " ", value) for value in values]
+    if white_space == "replace":
+        return replaced
+    return [None if value is None else re.sub(r" +", " ", value).strip(" ") for value in replaced]
+
+
+def _binary(values: Values, decode: Callable[[str], bytes | None]) -> pa.DictionaryArray:
+    """Decode each distinct value once."""
+    encoded = pa.array(values, pa.string()).dictionary_encode()
+    decoded = [decode(text) for text in encoded.dictionary.to_pylist()]
+    array = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(decoded, pa.binary()))
+    # The same bytes may be written in several ways (white space): one dictionary entry all the same.
+    return array if len(set(decoded)) == len(decoded) else array.dictionary_decode().dictionary_encode()
+
+
+def _timestamps(values: Values) -> tuple[pa.Array, Odd]:
+    """Instants in UTC; usual ones by kernels, the rest a value at a time."""
+    texts = pa.array(values, pa.string())
+    zoned = pc.match_substring_regex(texts, _WITH_OFFSET)
+    if pc.all(zoned, min_count=0).as_py():
+        return texts.cast(_INSTANT), {}
+    instants = _where(zoned, texts).cast(_INSTANT)
+    odd: Odd = defaultdict(list)
+    wall = pc.and_not(pc.match_substring_regex(texts, _WITHOUT_OFFSET), zoned)
+    if pc.any(wall, min_count=0).as_py():
+        instants = pc.coalesce(instants, _norwegian(_where(wall, texts).cast(_WALL), odd))
+    rest = pc.indices_nonzero(pc.and_not(pc.is_valid(texts), pc.is_valid(instants))).to_pylist()
+    if rest:
+        instants = _replaced(instants, rest, values, date_time_micros, odd)
+    return instants, odd
+
+
+def _dates(values: Values) -> tuple[pa.Array, Odd]:
+    odd: Odd = defaultdict(list)
+    rows = [row for row, value in enumerate(values) if value is not None]
+    days = _replaced(pa.nulls(len(values), pa.int32()), rows, values, date_days, odd)
+    return days.cast(pa.date32()), odd
+
+
+def _where(mask: pa.BooleanArray, array: pa.Array) -> pa.Array:
+    return pc.if_else(mask, array, pa.scalar(None, array.type))
+
+
+def _norwegian(walls: pa.Array, odd: Odd) -> pa.Array:
+    """Norwegian wall time → UTC. The offset is the same throughout an hour, so each distinct hour is asked for once."""
+    micros = walls.cast(pa.int64())
+    hours = pc.floor(pc.divide(micros.cast(pa.float64()), float(_HOUR))).cast(pa.int64()).dictionary_encode()
+    known = [norwegian_hour(hour) for hour in hours.dictionary.to_pylist()]
+    codes: dict[str, list[int]] = defaultdict(list)
+    for index, (_, said) in enumerate(known):
+        for code in said:
+            codes[code].append(index)
+    for code, indices in codes.items():
+        concerned = pc.is_in(hours.indices, pa.array(indices, hours.indices.type))
+        odd[code] += pc.indices_nonzero(concerned).to_pylist()
+    offsets = pa.array([offset for offset, _ in known], pa.int64()).take(hours.indices)
+    return pc.subtract(micros, offsets).cast(_INSTANT)
+
+
+def _replaced(
+    array: pa.Array,
+    rows: list[int],
+    values: Values,
+    parse: Callable[[str], tuple[int | None, tuple[str, ...]]],
+    odd: Odd,
+) -> pa.Array:
+    """Put ``parse`` of the values of ``rows`` in their places, and note what it says of them."""
+    mask = [False] * len(array)
+    parsed = []
+    for row in rows:
+        number, codes = parse(values[row] or "")
+        mask[row] = True
+        parsed.append(number)
+        for code in codes:
+            odd[code].append(row)
+    storage = pa.int64() if pa.types.is_timestamp(array.type) else array.type
+    filled = pc.replace_with_mask(array.cast(storage), pa.array(mask), pa.array(parsed, storage))
+    return filled.cast(array.type)
+
+
+def _boolean(text: str) -> bool:
+    return text.strip() in {"true", "1"}
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "boolean": _boolean,
+    **dict.fromkeys(("byte", "short", "int", "long"), int),
+    **dict.fromkeys(("unsignedByte", "unsignedShort", "unsignedInt", "unsignedLong"), int),
+    **dict.fromkeys(("float", "double"), float),
+}
+"""For the rarer types, a value at a time: no column of the register's is of them."""

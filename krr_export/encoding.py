@@ -1,0 +1,128 @@
+"""The document's encoding: found as XML says (byte order mark, declaration), transcoded to UTF-8 while streaming.
+
+Only encodings that an export may have are accepted. libxml2 would take many more, UTF-7 among them, in which a document
+looks like another one to whoever does not decode it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from krr_export.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+UTF_8 = "UTF-8"
+
+_CODECS = {
+    "UTF-8": "utf-8",
+    "US-ASCII": "ascii",
+    "UTF-16": "utf-16",
+    "UTF-16LE": "utf-16-le",
+    "UTF-16BE": "utf-16-be",
+    "ISO-8859-1": "iso-8859-1",
+    "ISO-8859-15": "iso-8859-15",
+    "WINDOWS-1252": "windows-1252",
+}
+"""The accepted encodings by their IANA names in upper case, with Python's names."""
+
+_ALIASES = {"ASCII": "US-ASCII", "UTF8": "UTF-8", "LATIN1": "ISO-8859-1", "CP1252": "WINDOWS-1252"}
+
+_DECLARATION = re.compile(
+    rb"""<\?xml\s+version\s*=\s*(?:"[^"]*"|'[^']*')(?:\s+encoding\s*=\s*(?:"([^"]*)"|'([^']*)'))?"""
+)
+_HEAD_BYTES = 1024
+"""The declaration stands at the very beginning; more white space than this within it is not worth knowing."""
+
+
+@dataclass(frozen=True)
+class Utf8Stream:
+    """A document as UTF-8, in pieces.
+
+    Attributes:
+        pieces: the document in UTF-8, without byte order mark.
+        encoding: the encoding it was delivered in, by its IANA name.
+        offset: where in the delivered bytes the first piece begins (after a byte order mark).
+    """
+
+    pieces: Iterator[bytes]
+    encoding: str
+    offset: int
+
+    @property
+    def transcoded(self) -> bool:
+        """Whether byte offsets count in UTF-8 instead of the delivered bytes."""
+        return self.encoding not in {"UTF-8", "US-ASCII"}
+
+
+def as_utf8(pieces: Iterable[bytes]) -> Utf8Stream:
+    """Find a document's encoding and transcode it to UTF-8.
+
+    Raises:
+        InputError: at once where the encoding is not accepted or contradicts the byte order mark; while streaming where
+            bytes are not of the encoding. (Bytes that are not UTF-8 are left for the XML parser to find.)
+    """
+    stream = iter(pieces)
+    head = b""
+    while len(head) < _HEAD_BYTES and (piece := next(stream, b"")):
+        head += piece
+    whole = itertools.chain((head,), stream)
+    if head.startswith(codecs.BOM_UTF8):
+        _declared(head[3:], family="UTF-8")
+        return Utf8Stream(itertools.chain((head[3:],), stream), UTF_8, offset=3)
+    if (codec := _utf_16(head)) is not None:
+        name = _declared(head.decode(codec, errors="replace").lstrip("\ufeff").encode(), family="UTF-16")
+        return Utf8Stream(_transcoded(whole, codec, name), name, offset=0)
+    name = _declared(head, family="ASCII")
+    if name == UTF_8:
+        return Utf8Stream(whole, name, offset=0)
+    return Utf8Stream(_transcoded(whole, _CODECS[name], name), name, offset=0)
+
+
+def _utf_16(head: bytes) -> str | None:
+    """The codec where the document is UTF-16, by its byte order mark or by its first character, ``<``."""
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"<\0\0\0", b"\0\0\0<")):
+        raise InputError("the document is in UTF-32", _accepted())
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head.startswith(b"<\0"):
+        return "utf-16-le"
+    return "utf-16-be" if head.startswith(b"\0<") else None
+
+
+def _declared(head: bytes, *, family: str) -> str:
+    """The declared encoding, or the one that XML takes in its absence; it must agree with how the bytes look."""
+    match = _DECLARATION.match(head)
+    declared = (match[1] or match[2] or b"").decode("ascii", errors="replace").upper() if match else ""
+    name = _ALIASES.get(declared, declared) or ("UTF-16" if family == "UTF-16" else UTF_8)
+    if name not in _CODECS:
+        raise InputError("the document declares an encoding that is not accepted", _accepted())
+    agrees = {"UTF-8": name == UTF_8, "UTF-16": name.startswith("UTF-16"), "ASCII": not name.startswith("UTF-16")}
+    if not agrees[family]:
+        raise InputError(
+            f"the document declares the encoding {name}, but its bytes are not", "ask the sender which one it is"
+        )
+    return name
+
+
+def _accepted() -> str:
+    return "accepted are " + ", ".join(name for name in _CODECS if not name.endswith(("LE", "BE")))
+
+
+def _transcoded(pieces: Iterable[bytes], codec: str, name: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(codec)()
+    read = 0
+    try:
+        for piece in pieces:
+            text = decoder.decode(piece)
+            # Some codecs keep the byte order mark as a character.
+            yield (text.removeprefix("\ufeff") if read == 0 else text).encode()
+            read += len(piece)
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError:
+        raise InputError(f"the document is not valid {name} after byte {read}", "ask the sender for UTF-8") from None

@@ -1,0 +1,217 @@
+"""The document's frame: everything around the records, checked by a real XML parser.
+
+The prolog and the root's start tag become the `Header`; what follows the root's end tag is checked at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
+
+from krr_export.errors import InputError
+from krr_export.schema import local_name, namespace
+from krr_export.times import to_instant
+
+if TYPE_CHECKING:
+    from krr_export.schema import RecordSchema
+
+MAX_PROLOG_BYTES = 1 << 20
+"""How much may stand before the root's start tag ends. Real exports: some hundred bytes."""
+
+_EXPORTED_AT = "eksportTidspunkt"
+_CHANGE_NUMBER = "senesteEndringsNummer"
+
+# The pieces of a prolog. They only find where the root's start tag ends: the parser judges what they hold.
+_BEFORE_ROOT = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_ROOT_TAG = re.compile(rb"""<([^\s<>/!?"'=]+)(?:[^<>"']|"[^"]*"|'[^']*')*+>""")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the export says of itself.
+
+    Attributes:
+        eksport_tidspunkt: when it was made, as written.
+        exported_at: the same in UTC.
+        seneste_endringsnummer: the register's last change number in it.
+        encoding: the encoding it was delivered in.
+        namespaces: the root's namespace declarations by prefix; ``""`` is the default namespace.
+    """
+
+    eksport_tidspunkt: str
+    exported_at: datetime
+    seneste_endringsnummer: int
+    encoding: str
+    namespaces: dict[str, str]
+
+    @property
+    def export_name(self) -> str:
+        """The name of the export's directory in a store: ``eksport=20140226T112225Z``."""
+        return f"eksport={self.exported_at:%Y%m%dT%H%M%SZ}"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The bytes (UTF-8) before and after the records.
+
+    Attributes:
+        prolog: everything before the root's start tag.
+        root_tag: the root's start tag.
+        root_name: the root's name as written, with its prefix.
+        empty: whether the root is closed in its start tag.
+    """
+
+    prolog: bytes
+    root_tag: bytes
+    root_name: bytes
+    empty: bool
+
+    @property
+    def start(self) -> bytes:
+        """The document up to its first record."""
+        return self.prolog + self.root_tag
+
+    @property
+    def end_tag(self) -> bytes:
+        """An end tag for the root, whether or not the document needs one."""
+        return b"" if self.empty else b"</" + self.root_name + b">"
+
+
+def find_frame(head: bytes) -> Frame | None:
+    """Find where the root's start tag ends, or ``None`` where ``head`` does not reach so far.
+
+    Raises:
+        InputError: the document has a DOCTYPE, or is not XML.
+    """
+    before = _BEFORE_ROOT.match(head)
+    at = before.end() if before else 0
+    rest = head[at : at + 9]
+    if rest.startswith(b"<!DOCTYPE"):
+        raise InputError("the document has a DOCTYPE, which is not allowed", "ask the sender for an export without it")
+    if rest and not rest.startswith((b"<", b"<!"[: len(rest)])):
+        raise InputError("the input is not XML: its first character is not <", "is it an export, or its .gz?")
+    tag = _ROOT_TAG.match(head, at)
+    if tag is None:
+        return None
+    return Frame(head[:at], tag[0], tag[1], empty=tag[0].endswith(b"/>"))
+
+
+def parser_options() -> dict[str, Any]:
+    """How every parser here is set: nothing from outside, no entities, comments no part of values, UTF-8."""
+    return {
+        "resolve_entities": False,
+        "no_network": True,
+        "load_dtd": False,
+        "dtd_validation": False,
+        "huge_tree": False,
+        "recover": False,
+        "collect_ids": False,
+        "remove_comments": True,
+        "remove_pis": True,
+        "strip_cdata": True,
+        "encoding": "utf-8",
+    }
+
+
+def parse_frame(frame: Frame, tail: bytes = b"") -> etree._Element:
+    """Parse the document without its records: well-formed, or not.
+
+    Raises:
+        InputError: it is not.
+    """
+    try:
+        root: etree._Element = etree.fromstring(frame.start + frame.end_tag + tail, etree.XMLParser(**parser_options()))
+    except etree.XMLSyntaxError as error:
+        raise not_well_formed(error, line_offset=0) from None
+    return root
+
+
+def not_well_formed(error: etree.XMLSyntaxError, line_offset: int) -> InputError:
+    """The parser's complaint without the names and values that it quotes."""
+    if error.code == etree.ErrorTypes.ERR_NO_MEMORY or not error.lineno:
+        raise MemoryError
+    reason = _REASONS.get(error.code) or _symbol(error.code)
+    line = error.lineno + line_offset
+    return InputError(
+        f"the document is not well-formed XML: line {line}: {reason}", "ask the sender for a whole export"
+    )
+
+
+def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
+    """Check the root against the schema and read its attributes.
+
+    Raises:
+        InputError: another root or namespace, attributes missing or invalid, not well-formed.
+    """
+    root = parse_frame(frame)
+    _check_root(root, schema)
+    exported_at = to_instant(str(root.get(_EXPORTED_AT)))
+    if exported_at is None:
+        raise InputError(f"the root's {_EXPORTED_AT} lies outside the years 0001 to 9999", "no snapshot can be named")
+    return Header(
+        eksport_tidspunkt=str(root.get(_EXPORTED_AT)).strip(),
+        exported_at=exported_at.astimezone(UTC),
+        seneste_endringsnummer=int(str(root.get(_CHANGE_NUMBER))),
+        encoding=encoding,
+        namespaces={prefix or "": uri for prefix, uri in root.nsmap.items()},
+    )
+
+
+def _check_root(root: etree._Element, schema: RecordSchema) -> None:
+    tag = str(root.tag)
+    expected = schema.root_tag
+    if local_name(tag) != local_name(expected):
+        raise InputError(
+            f"the document is not an export: its root is not {local_name(expected)}", "is it the right file?"
+        )
+    if tag != expected:
+        raise InputError(
+            f"the root is in the namespace {_shown(namespace(tag))}, not in {namespace(expected)}",
+            "is it the right file, and --schema the right version?",
+        )
+    for attribute in (_EXPORTED_AT, _CHANGE_NUMBER):
+        if root.get(attribute) is None:
+            raise InputError(f"the root's attribute {attribute} is missing", "ask the sender for a whole export")
+    validator = schema.root_validator()
+    if not validator.validate(root):
+        raise InputError(f"the root is not valid: {_complaint(validator)}", "ask the sender for a valid export")
+
+
+def _complaint(validator: etree.XMLSchema) -> str:
+    """What is wrong with the root, without quoting it."""
+    message = str(validator.error_log[0].message)
+    for attribute in (_EXPORTED_AT, _CHANGE_NUMBER):
+        if f"'{attribute}'" in message:
+            return f"the value of {attribute} is not of its type"
+    return "it has an attribute or text that the XSD does not allow"
+
+
+def _shown(uri: str) -> str:
+    """A namespace as a message may show it: it helps, but the sender chose it, so digits and odd characters go."""
+    if not uri:
+        return "none"
+    return re.sub(r"\d{5,}", "#", re.sub(r"[^\w/:.-]", "?", uri, flags=re.ASCII))[:100]
+
+
+def _symbol(code: int) -> str:
+    return _SYMBOLS.get(code, "unknown").removeprefix("ERR_").replace("_", " ").lower()
+
+
+_SYMBOLS = {code: name for name, code in vars(etree.ErrorTypes).items() if isinstance(code, int)}
+
+_REASONS: dict[int, str] = {
+    etree.ErrorTypes.ERR_TAG_NAME_MISMATCH: "an end tag does not match its start tag",
+    etree.ErrorTypes.ERR_TAG_NOT_FINISHED: "it ends within an element",
+    etree.ErrorTypes.ERR_DOCUMENT_END: "something stands after the root's end",
+    etree.ErrorTypes.ERR_DOCUMENT_EMPTY: "it is empty or does not begin with <",
+    etree.ErrorTypes.ERR_UNDECLARED_ENTITY: "an entity is not declared",
+    etree.ErrorTypes.ERR_INVALID_CHAR: "a character is not allowed in XML",
+    etree.ErrorTypes.ERR_INVALID_ENCODING: "a byte is not valid in the document's encoding",
+    etree.ErrorTypes.ERR_NAME_TOO_LONG: "a name is too long",
+    etree.ErrorTypes.ERR_RESOURCE_LIMIT: "elements are nested too deep, or a text is too long",
+    etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE: "a namespace prefix is not declared",
+}

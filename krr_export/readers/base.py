@@ -1,0 +1,56 @@
+"""What every reader gives: lexical columns of the records that the XSD accepts, and the others as rejects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from krr_export.blocks import Block
+    from krr_export.findings import Finding
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that the XSD refuses.
+
+    Attributes:
+        ordinal: the record's ordinal in the export, from 1.
+        line: the line it begins on.
+        byte_offset: where it begins in the document.
+        findings: why; at least one.
+        record: its own bytes, in UTF-8.
+    """
+
+    ordinal: int
+    line: int
+    byte_offset: int
+    findings: tuple[Finding, ...]
+    record: bytes
+
+
+@dataclass(frozen=True)
+class LexicalBlock:
+    """A block's records as text, not yet typed.
+
+    Attributes:
+        ordinals: the ordinals of the accepted records.
+        columns: for each field of the schema its values, one an accepted record; ``None`` where it is absent.
+        rejects: the other records.
+    """
+
+    ordinals: list[int]
+    columns: list[list[str | None]]
+    rejects: list[Reject] = field(default_factory=list)
+
+
+class Reader(Protocol):
+    """Reads blocks, one after another, each on its own."""
+
+    def read(self, block: Block) -> LexicalBlock:
+        """Read one block.
+
+        Raises:
+            InputError: the block is not well-formed, or holds what no export may hold.
+        """
+        ...

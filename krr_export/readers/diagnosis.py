@@ -1,0 +1,185 @@
+"""Why the XSD refuses a record, as findings that quote nothing.
+
+libxml2's messages quote values and the sender's names. Only what is our own is taken from them: the kind of error and
+names that the schema knows. Values are looked up in the record and masked.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from krr_export.findings import DATABASE_NULL, KNOWN_OLD_NAMES, Finding, mask
+from krr_export.schema import local_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lxml import etree
+
+    from krr_export.schema import Field, RecordSchema
+
+_FACET_CODES = {
+    "SCHEMAV_CVC_LENGTH_VALID": "value-length",
+    "SCHEMAV_CVC_MINLENGTH_VALID": "value-too-short",
+    "SCHEMAV_CVC_MAXLENGTH_VALID": "value-too-long",
+    "SCHEMAV_CVC_ENUMERATION_VALID": "value-not-in-list",
+    "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": "value-type",
+    "SCHEMAV_CVC_DATATYPE_VALID_1_2_2": "value-type",
+    "SCHEMAV_CVC_DATATYPE_VALID_1_2_3": "value-type",
+    "SCHEMAV_CVC_PATTERN_VALID": "value-facet",
+    "SCHEMAV_CVC_MININCLUSIVE_VALID": "value-facet",
+    "SCHEMAV_CVC_MAXINCLUSIVE_VALID": "value-facet",
+    "SCHEMAV_CVC_MINEXCLUSIVE_VALID": "value-facet",
+    "SCHEMAV_CVC_MAXEXCLUSIVE_VALID": "value-facet",
+    "SCHEMAV_CVC_TOTALDIGITS_VALID": "value-facet",
+    "SCHEMAV_CVC_FRACTIONDIGITS_VALID": "value-facet",
+    "SCHEMAV_CVC_FACET_VALID": "value-facet",
+}
+_OTHER_CODES = {
+    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": ("attribute-unexpected", "an attribute that the XSD does not have here"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2": ("attribute-unexpected", "an attribute that the XSD does not have here"),
+    "SCHEMAV_CVC_TYPE_3_1_1": ("attribute-unexpected", "an attribute that the XSD does not have here"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_1": ("element-unexpected", "an element where the XSD has nothing"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_2": ("element-unexpected", "an element where the XSD has only text"),
+    "SCHEMAV_CVC_TYPE_3_1_2": ("element-unexpected", "an element where the XSD has only text"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_3": ("text-unexpected", "text where the XSD has only elements"),
+}
+_ATTRIBUTE_MISSING = "SCHEMAV_CVC_COMPLEX_TYPE_4"
+_CONTENT = "SCHEMAV_ELEMENT_CONTENT"
+
+_ATTRIBUTE_NAME = re.compile(r"^Element '[^']*', attribute '([^']*)'")
+_MISSING_ATTRIBUTE = re.compile(r"attribute '([^']*)' is required")
+_EXPECTED = re.compile(r"Expected is(?: one of)? \( (.*) \)\.?$")
+
+
+class Diagnosis:
+    """Turns libxml2's complaints about a record into findings.
+
+    Args:
+        schema: what a record holds.
+    """
+
+    def __init__(self, schema: RecordSchema) -> None:
+        self._schema = schema
+        self._fields = {field.path: (column, field) for column, field in enumerate(schema.fields)}
+        self._known = {element.tag: element for element in schema.record.walk()}
+        self._known_locals = {element.local_name for element in schema.record.walk()}
+
+    def findings(self, record: etree._Element, log: Iterable[etree._LogEntry]) -> tuple[Finding, ...]:
+        """What is wrong with a record, one finding for each element or attribute concerned.
+
+        libxml2 may say several things of one value (not in the list, so not of the type): the first is kept.
+        """
+        found: dict[tuple[str | None, str | None], Finding] = {}
+        for entry in log:
+            attribute = _ATTRIBUTE_NAME.match(entry.message)
+            place = (entry.path, attribute[1] if attribute else None)
+            if place not in found:
+                found[place] = self._finding(record, entry, place[1])
+        return tuple(found.values()) or (Finding("record-invalid", None, "refused by the XSD"),)
+
+    def wrong_type(self, column: int, value: str) -> Finding:
+        """A value that is not of its field's type."""
+        return self._value("value-type", self._schema.fields[column], value)
+
+    def _finding(self, record: etree._Element, entry: etree._LogEntry, attribute: str | None) -> Finding:
+        element = _locate(record, entry.path)
+        if element is None:
+            return Finding("record-invalid", None, "refused by the XSD")
+        kind = entry.type_name
+        path = self._path(record, element)
+        if kind == _CONTENT:
+            return self._content(element, path, entry.message)
+        if kind in _FACET_CODES:
+            return self._facet(_FACET_CODES[kind], element, path, attribute)
+        if kind == _ATTRIBUTE_MISSING and (missing := _MISSING_ATTRIBUTE.search(entry.message)):
+            return Finding("attribute-missing", _label((*path, f"@{missing[1]}")), "the attribute is missing")
+        code, text = _OTHER_CODES.get(kind, ("record-invalid", "refused by the XSD"))
+        return Finding(code, _label(path), text)
+
+    def _path(self, record: etree._Element, element: etree._Element) -> tuple[str, ...]:
+        """Local names from the record down to ``element``; empty for the record; names of the sender's are masked."""
+        names: list[str] = []
+        while element is not record and (parent := element.getparent()) is not None:
+            known = element.tag in self._known
+            names.insert(0, local_name(str(element.tag)) if known else "(unknown)")
+            element = parent
+        return tuple(names)
+
+    def _content(self, element: etree._Element, path: tuple[str, ...], message: str) -> Finding:
+        match = _EXPECTED.search(message)
+        expected = [local_name(name) for name in match[1].split(", ")] if match else []
+        if "Missing child" in message:
+            return Finding("element-missing", _label((*path, *expected[:1])), "the element is missing")
+        name = local_name(str(element.tag))
+        above = path[:-1]
+        if name in KNOWN_OLD_NAMES and element.tag not in self._known:
+            return Finding(
+                "old-element-name", _label((*above, KNOWN_OLD_NAMES[name])), f"written as {name}, as until 2014"
+            )
+        if element.tag not in self._known:
+            if name in self._known_locals:
+                return Finding("element-namespace", _label((*above, name)), "the element is in another namespace")
+            return Finding("element-unexpected", _label(above), "an element that the XSD does not know")
+        if len(expected) == 1 and not _follows(element, expected[0]):
+            return Finding("element-missing", _label((*above, expected[0])), "the element is missing")
+        return Finding("element-unexpected", _label(path), "the element is repeated, or not in its place")
+
+    def _facet(self, code: str, element: etree._Element, path: tuple[str, ...], attribute: str | None) -> Finding:
+        if attribute is None:
+            value = element.text or ""
+        else:
+            value = element.get(attribute) or ""
+            path = (*path, f"@{local_name(attribute)}")
+        if path not in self._fields:
+            return Finding(code, _label(path[:-1]), mask(value))
+        return self._value(code, self._fields[path][1], value)
+
+    def _value(self, code: str, field: Field, value: str) -> Finding:
+        if value == DATABASE_NULL:
+            return Finding("database-null", field.label, rf"the value is {DATABASE_NULL}")
+        return Finding(code, field.label, f"{mask(value)}; {_asked(code, field)}")
+
+
+def depth_of(record: etree._Element, limit: int) -> int:
+    """How many elements deep a record is, itself included; stops counting just past ``limit``."""
+    depth = 0
+    level = [record]
+    while level and depth <= limit:
+        depth += 1
+        level = [child for element in level for child in element]
+    return depth
+
+
+def _asked(code: str, field: Field) -> str:
+    """What the XSD asks of the field's value."""
+    facets = field.facets
+    return {
+        "value-length": f"the XSD asks for {facets.min_length} characters",
+        "value-too-short": f"the XSD asks for at least {facets.min_length}",
+        "value-too-long": f"the XSD allows {facets.max_length}",
+        "value-not-in-list": f"the XSD allows {', '.join(facets.enumeration)}",
+        "value-type": f"the XSD asks for xs:{field.base}",
+    }.get(code, "the XSD asks for something else")
+
+
+def _label(path: tuple[str, ...]) -> str | None:
+    return "/".join(path) or None
+
+
+def _follows(element: etree._Element, name: str) -> bool:
+    """Whether a later sibling has that local name: then it is out of order rather than missing."""
+    return any(local_name(str(sibling.tag)) == name for sibling in element.itersiblings())
+
+
+def _locate(record: etree._Element, path: str | None) -> etree._Element | None:
+    """The element of a libxml2 node path such as ``/*/*[2]/m:status``, whose first step is the record."""
+    if path is None:
+        return None
+    below = path.lstrip("/").partition("/")[2]
+    if not below:
+        return record
+    prefixes = {prefix: uri for element in record.iter() for prefix, uri in element.nsmap.items() if prefix}
+    found = record.xpath(below, namespaces=prefixes)
+    return found[0] if isinstance(found, list) and len(found) == 1 else None

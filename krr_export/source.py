@@ -1,0 +1,179 @@
+"""The source: a path or standard input as one stream of decompressed bytes, read once.
+
+Knows nothing of XML. Counts and hashes the bytes as they were delivered, before decompression.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
+
+from krr_export.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STDIN = "-"
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_DELIVERED_BYTES = 1 << 18
+_INFLATED_BYTES = 1 << 20
+"""What one read gives at the most: a gzip of zeros inflates a thousandfold, and must not do so in memory."""
+
+
+class Source:
+    """A stream of bytes, decompressed where it is gzip (recognised by its magic, never by its name).
+
+    Iterating gives the decompressed bytes in pieces of at most 1 MiB. Use it as a context manager.
+
+    Attributes:
+        name: how messages and the manifest call it; the file's name without its directory.
+        size: bytes as delivered, where that is known beforehand.
+        compression: ``gzip`` or ``none``.
+        bytes_read: bytes as delivered, so far.
+        at_end: whether everything has been read.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        name: str,
+        *,
+        size: int | None = None,
+        on_read: Callable[[int], object] | None = None,
+    ) -> None:
+        self.name = name
+        self.size = size
+        self.bytes_read = 0
+        self.at_end = False
+        self._stream = stream
+        self._on_read = on_read
+        self._digest = hashlib.sha256()
+        self._first = self._read_first()
+        self.compression = "gzip" if self._first.startswith(_GZIP_MAGIC) else "none"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._inflated() if self.compression == "gzip" else self._delivered()
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the bytes as delivered, in hexadecimal; ``None`` until all of them were read."""
+        return self._digest.hexdigest() if self.at_end else None
+
+    def close(self) -> None:
+        """Close the stream, unless it is standard input, which is the caller's."""
+        if self._stream is not sys.stdin.buffer:
+            self._stream.close()
+
+    def _read_first(self) -> bytes:
+        piece = b""
+        # A pipe may give a single byte at first; the magic has two.
+        while len(piece) < len(_GZIP_MAGIC) and (more := self._read()):
+            piece += more
+        return piece
+
+    def _read(self) -> bytes:
+        try:
+            # read1 gives what a pipe holds now, rather than waiting until it holds the whole piece.
+            read = getattr(self._stream, "read1", self._stream.read)
+            piece: bytes = read(_DELIVERED_BYTES)
+        except OSError as error:
+            raise InputError(f"cannot read {self.name}: {os.strerror(error.errno or 0)}") from None
+        self._digest.update(piece)
+        self.bytes_read += len(piece)
+        self.at_end = not piece
+        if self._on_read is not None and piece:
+            self._on_read(len(piece))
+        return piece
+
+    def _delivered(self) -> Iterator[bytes]:
+        piece, self._first = self._first, b""
+        while piece:
+            yield piece
+            piece = self._read()
+
+    def _inflated(self) -> Iterator[bytes]:
+        """Inflate one or several gzip members in a row."""
+        delivered = self._delivered()
+        pending = b""
+        while pending := pending or next(delivered, b""):
+            member = isal_zlib.decompressobj(wbits=16 + isal_zlib.MAX_WBITS)
+            while not member.eof:
+                yield from self._inflate(member, pending)
+                pending = b"" if member.eof else next(delivered, b"")
+                if not pending and not member.eof:
+                    raise InputError(
+                        f"{self.name} is a truncated gzip: it ends after {self.bytes_read} bytes, within its data",
+                        "transfer it again",
+                    )
+            pending = self._next_member(member.unused_data, delivered)
+
+    def _inflate(self, member: isal_zlib.Decompress, delivered: bytes) -> Iterator[bytes]:
+        piece = b""
+        # A full piece may leave output behind in the decompressor, even where all input is consumed.
+        while not member.eof and (delivered or len(piece) == _INFLATED_BYTES):
+            try:
+                piece = member.decompress(delivered, _INFLATED_BYTES)
+            except IsalError:  # type: ignore[misc]  # its stub takes the class for an instance
+                raise InputError(
+                    f"{self.name} is a corrupt gzip: its data or checksum is wrong before byte {self.bytes_read}",
+                    "transfer it again",
+                ) from None
+            delivered = member.unconsumed_tail
+            if piece:
+                yield piece
+
+    def _next_member(self, unused: bytes, delivered: Iterator[bytes]) -> bytes:
+        """What follows a member: the beginning of another one, or nothing."""
+        while len(unused) < len(_GZIP_MAGIC) and (more := next(delivered, b"")):
+            unused += more
+        if unused and not unused.startswith(_GZIP_MAGIC):
+            raise InputError(f"{self.name} has bytes after its gzip data that are not gzip", "transfer it again")
+        return unused
+
+
+def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[int], object] | None = None) -> Source:
+    """Open an export as a stream of bytes.
+
+    Args:
+        spec: a path, ``-`` for standard input, or a binary stream.
+        on_read: called with the number of bytes just read, as delivered; for progress.
+
+    Raises:
+        InputError: there is no such file, it is a directory, or it cannot be read.
+    """
+    if not isinstance(spec, (str, os.PathLike)):
+        return Source(spec, getattr(spec, "name", "stream"), on_read=on_read)
+    if spec == STDIN:
+        return Source(sys.stdin.buffer, "standard input", on_read=on_read)
+    path = Path(spec)
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        raise InputError(f"{path.name}: no such file", "check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{path.name or path} is a directory", "give the export file itself") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path.name}: {os.strerror(error.errno or 0)}") from None
+    try:
+        status = os.fstat(stream.fileno())
+        size = status.st_size if stat.S_ISREG(status.st_mode) else None
+        return Source(stream, path.name, size=size, on_read=on_read)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            stream.close()
+        raise
