@@ -148,8 +148,8 @@ def make_directories(path: Path, root: Path, file_mode: int) -> None:
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):
-        directory.mkdir()
-        directory.chmod(directory_mode(file_mode))
+        directory.mkdir(directory_mode(file_mode))
+        directory.chmod(directory_mode(file_mode))  # what the umask took away
 
 
 def sync_directory(path: Path) -> None:

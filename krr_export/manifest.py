@@ -1,0 +1,139 @@
+"""The manifest: what a snapshot was made from, what it holds, and how each file can be recognised."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from krr_export.errors import InputError
+from krr_export.files import PartFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANIFEST = "manifest.json"
+SUCCESS = "_SUCCESS"
+"""The file that is there once a snapshot is proven. It holds the manifest's SHA-256 as ``sha256sum -c`` reads it."""
+VERSION = 1
+
+_Value = TypeVar("_Value", str, int, bool, dict[str, Any], list[Any])
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Records of the export: all that were seen are either written or rejected."""
+
+    seen: int
+    written: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """The export as it was delivered."""
+
+    name: str
+    """Without directories, and never a URI with a user or a query."""
+    size: int
+    """Bytes, before decompression."""
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SchemaVersion:
+    """The record schema that the export was read with."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that is to be known of a snapshot without opening its files; ``manifest.json``."""
+
+    source: SourceFile
+    header: dict[str, Any]
+    """The export's own statements, such as ``eksportTidspunkt``."""
+    schema: SchemaVersion
+    tool_version: str
+    options: dict[str, Any]
+    """What shaped the output; no secret, no user information of a URI."""
+    counts: Counts
+    files: tuple[PartFile, ...]
+    created: str
+    """ISO 8601 in UTC."""
+    partial: bool = False
+    """Whether only a part of the export was asked for (``--limit``)."""
+
+    def to_json(self) -> str:
+        """The manifest as indented JSON, files sorted by path, ended by a line feed."""
+        files = sorted(self.files, key=lambda part: part.path)
+        document = {"manifest_version": VERSION, **asdict(self), "files": [asdict(part) for part in files]}
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Manifest:
+        """The manifest that ``to_json`` wrote.
+
+        Raises:
+            InputError: It is anything else, or it lists a file outside the snapshot.
+        """
+        try:
+            return _manifest(json.loads(text))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(f"{MANIFEST} is damaged or not of this tool") from error
+
+
+def read_manifest(snapshot: Path) -> Manifest:
+    """The manifest of the snapshot at that path.
+
+    Raises:
+        InputError: There is no snapshot, or its manifest cannot be read.
+    """
+    try:
+        return Manifest.from_json((snapshot / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"there is no snapshot at {snapshot}", "give a directory that holds manifest.json") from error
+    except OSError as error:
+        raise InputError(f"{MANIFEST} cannot be read", error.strerror) from error
+
+
+def _manifest(document: dict[str, Any]) -> Manifest:
+    if document["manifest_version"] != VERSION:
+        raise InputError(f"{MANIFEST} is of another version", "use the version of krr-export that wrote it")
+    source, schema, counts = document["source"], document["schema"], document["counts"]
+    return Manifest(
+        source=SourceFile(_of(str, source["name"]), _of(int, source["size"]), _sha256(source["sha256"])),
+        header=_of(dict, document["header"]),
+        schema=SchemaVersion(_of(str, schema["name"]), _sha256(schema["sha256"])),
+        tool_version=_of(str, document["tool_version"]),
+        options=_of(dict, document["options"]),
+        counts=Counts(*(_of(int, counts[key]) for key in ("seen", "written", "rejected"))),
+        files=tuple(_part_file(part) for part in _of(list, document["files"])),
+        created=_of(str, document["created"]),
+        partial=_of(bool, document["partial"]),
+    )
+
+
+def _part_file(part: dict[str, Any]) -> PartFile:
+    path = PurePosixPath(_of(str, part["path"]))
+    if path.is_absolute() or not path.parts or ".." in path.parts or str(path) != part["path"]:
+        raise ValueError("a path that leads out of the snapshot")
+    return PartFile(str(path), _of(int, part["rows"]), _of(int, part["bytes"]), _sha256(part["sha256"]))
+
+
+def _of(kind: type[_Value], value: object) -> _Value:
+    # Exactly this type: for isinstance, true and false are numbers.
+    if type(value) is not kind:
+        raise TypeError(f"not of type {kind.__name__}")
+    return value
+
+
+def _sha256(value: object) -> str:
+    text = _of(str, value)
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise ValueError("not a SHA-256")
+    return text

@@ -1,0 +1,118 @@
+"""The renames by which a snapshot becomes visible, whole, and an old one vanishes.
+
+Each step leaves the store in a state that the next run knows how to complete. The caller holds the store's lock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from krr_export.files import remove, sync_directory
+from krr_export.manifest import SUCCESS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LATEST = "latest"
+STAGING = ".staging-"
+"""Beginning of the names of unfinished and of doomed entries; whoever holds the lock may delete them."""
+_REPLACING = ".replacing-"
+_REPLACED = ".replaced-"
+_RENAME_EXCHANGE = 2  # linux/fs.h
+_AT_FDCWD = -100  # linux/fcntl.h
+_CANNOT_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+
+
+def staging_path(store: Path) -> Path:
+    """A name in ``store`` that nothing has yet, and that the next run sweeps."""
+    return store / f"{STAGING}{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def complete_snapshots(store: Path) -> list[Path]:
+    """The published snapshots, oldest first: the names are times of one length."""
+    return sorted(path for path in store.glob("eksport=*") if (path / SUCCESS).is_file())
+
+
+def put_in_place(new: Path, target: Path) -> None:
+    """Rename ``new`` to ``target`` in the same directory; what lay there is exchanged for it, and removed.
+
+    Raises:
+        OSError: The file system refuses.
+    """
+    store = target.parent
+    if not os.path.lexists(target):
+        new.rename(target)
+        sync_directory(store)
+    elif exchange(new, target):
+        sync_directory(store)
+        remove(new)
+    else:
+        new.rename(store / f"{_REPLACING}{target.name}")
+        finish_replacements(store)
+
+
+def finish_replacements(store: Path) -> None:
+    """Do what is left of a replacement by two renames, wherever it was interrupted."""
+    for waiting in store.glob(f"{_REPLACING}*"):
+        name = waiting.name.removeprefix(_REPLACING)
+        old = store / f"{_REPLACED}{name}"
+        if os.path.lexists(store / name):
+            remove(old)
+            (store / name).rename(old)
+        waiting.rename(store / name)
+        sync_directory(store)
+    for old in store.glob(f"{_REPLACED}*"):
+        remove(old)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two names change places at once (Linux ``renameat2`` with ``RENAME_EXCHANGE``).
+
+    Returns:
+        Whether it was done; not where the system or the file system does not know how.
+
+    Raises:
+        OSError: Any other refusal.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _CANNOT_EXCHANGE:
+        return False
+    raise OSError(code, os.strerror(code))
+
+
+def retire(path: Path, store: Path) -> None:
+    """Let ``path`` vanish from its place at once, then delete it."""
+    doomed = staging_path(store)
+    path.rename(doomed)
+    sync_directory(path.parent)
+    remove(doomed)
+
+
+def mend_latest(store: Path) -> None:
+    """Let ``latest`` point to the newest published snapshot; without any there is no ``latest``.
+
+    As the newest only ever becomes newer, so does ``latest``.
+
+    Raises:
+        OSError: The file system refuses, or ``latest`` is something else than a symbolic link.
+    """
+    link = store / LATEST
+    if os.path.lexists(link) and not link.is_symlink():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    snapshots = complete_snapshots(store)
+    if not snapshots:
+        link.unlink(missing_ok=True)
+    elif not link.is_symlink() or os.readlink(link) != snapshots[-1].name:  # noqa: PTH115 - compared as text
+        fresh = staging_path(store)
+        fresh.symlink_to(snapshots[-1].name)
+        fresh.replace(link)
+        sync_directory(store)

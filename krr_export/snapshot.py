@@ -1,0 +1,144 @@
+"""A snapshot in the making: written aside, proven, and published by one rename or not at all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import replace as with_changes
+from typing import TYPE_CHECKING, Self
+
+from krr_export.errors import OutputError
+from krr_export.files import (
+    HashedFile,
+    PartFile,
+    make_directories,
+    output_errors,
+    remove,
+    sync_directory,
+    sync_tree,
+)
+from krr_export.manifest import MANIFEST, SUCCESS, Counts, Manifest, SchemaVersion, SourceFile
+from krr_export.publish import mend_latest, put_in_place, retire, staging_path
+from krr_export.verification import Verification, prove, success_text, verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+__all__ = ["Counts", "Manifest", "PartFile", "SchemaVersion", "SourceFile", "Staging", "Verification", "verify"]
+
+FAILED = ".failed"
+"""Directory in a store for the reports and rejects of exports that were not published."""
+PARTIAL = ".partial"
+"""Directory in a store for the results of ``--limit``."""
+
+
+class Staging:
+    """A directory in which one snapshot is written; a context manager that leaves nothing behind unless it is kept.
+
+    Args:
+        store: The directory of snapshots; the caller holds its lock.
+        file_mode: Permission bits of the files; the directories' follow from it.
+    """
+
+    def __init__(self, store: Path, file_mode: int = 0o600) -> None:
+        self.path = staging_path(store)
+        """Where the files are to be written."""
+        self._store = store
+        self._file_mode = file_mode
+
+    def __enter__(self) -> Self:
+        with output_errors("write to the store"):
+            make_directories(self.path, self._store, self._file_mode)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # After publishing, nothing lies here any more. Should this fail, the next run sweeps: an error from here would
+        # only hide the one that led here.
+        with suppress(OSError):
+            remove(self.path)
+
+    def write_text(self, name: str, text: str) -> PartFile:
+        """Write a file beside the tables, such as ``report.json``, in UTF-8.
+
+        Raises:
+            OutputError: The disk is full or failing.
+        """
+        file = HashedFile(self.path, name, self._file_mode)
+        try:
+            file.write(text.encode())
+            return file.finish()
+        finally:
+            file.abandon()
+
+    def publish(self, manifest: Manifest, name: str, *, replace: bool) -> Path:
+        """Prove the snapshot and make it visible, whole, as ``STORE/name``; then let ``latest`` follow.
+
+        Args:
+            manifest: What was written; its counts are proven against the files.
+            name: ``eksport=20140226T112225Z``.
+            replace: Whether a snapshot of that name may be exchanged for this one.
+
+        Returns:
+            The snapshot's path.
+
+        Raises:
+            OutputError: The counts disagree with the files, the name is taken, or the disk is full or failing.
+        """
+        target = self._store / name
+        if os.path.lexists(target) and not replace:
+            raise OutputError(f"{name} is already there, with another result", "use --replace to exchange it")
+        self._seal(manifest)
+        with output_errors(f"publish {name}"):
+            put_in_place(self.path, target)
+        with output_errors(f"let latest follow to {name}, which is published"):
+            mend_latest(self._store)
+        return target
+
+    def keep_failed(self, manifest: Manifest, name: str) -> Path:
+        """Keep what explains a failed export as ``STORE/.failed/name``, in place of what lies there.
+
+        The table ``person`` is not kept: nobody shall take it for the result. Nor is there a ``_SUCCESS``.
+
+        Raises:
+            OutputError: The disk is full or failing.
+        """
+        with output_errors(f"keep {FAILED}/{name}"):
+            remove(self.path / "person")
+        kept = tuple(part for part in manifest.files if not part.path.startswith("person/"))
+        self.write_text(MANIFEST, with_changes(manifest, files=kept).to_json())
+        return self._keep(FAILED, name)
+
+    def keep_partial(self, manifest: Manifest, name: str) -> Path:
+        """Prove a result of ``--limit`` and keep it as ``STORE/.partial/name``, in place of what lies there.
+
+        It is never matched by ``eksport=*/`` and never becomes ``latest``; its manifest says ``partial``.
+
+        Raises:
+            OutputError: The counts disagree with the files, or the disk is full or failing.
+        """
+        self._seal(with_changes(manifest, partial=True))
+        return self._keep(PARTIAL, name)
+
+    def _seal(self, manifest: Manifest) -> None:
+        """Prove what was written, say so in ``_SUCCESS``, and force all of it to the disk."""
+        text = manifest.to_json()
+        self.write_text(MANIFEST, text)
+        prove(self.path, manifest)
+        self.write_text(SUCCESS, success_text(text.encode()))
+        with output_errors("write to the store"):
+            sync_tree(self.path)
+
+    def _keep(self, place: str, name: str) -> Path:
+        """Move everything to ``STORE/place/name``."""
+        target = self._store / place / name
+        with output_errors(f"keep {place}/{name}"):
+            make_directories(target.parent, self._store, self._file_mode)
+            if os.path.lexists(target):
+                retire(target, self._store)
+            self.path.rename(target)
+            sync_directory(target.parent)
+            sync_directory(self._store)
+        return target

@@ -1,0 +1,182 @@
+"""The store: the directory that holds the snapshots, locked for one run at a time and tidied at its start."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from krr_export.errors import InputError, OutputError, UsageError
+from krr_export.files import make_directories, output_errors, remove, sync_directory
+from krr_export.manifest import SUCCESS, Manifest, read_manifest
+from krr_export.publish import LATEST, STAGING, complete_snapshots, finish_replacements, mend_latest, retire
+from krr_export.snapshot import FAILED, PARTIAL, Staging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from krr_export.files import PartFile
+
+LOCK = ".lock"
+
+_locks: set[int] = set()
+
+
+def _forget_locks() -> None:
+    for fd in _locks:
+        os.close(fd)
+    _locks.clear()
+
+
+# flock belongs to the open file, which a fork shares: an orphaned worker would go on holding the store.
+os.register_at_fork(after_in_child=_forget_locks)
+
+
+@contextmanager
+def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> Iterator[Store]:
+    """Hold the store at ``path`` for one run; tidied, so that nothing of a dead run is left.
+
+    Staging directories are swept without asking whose they were: the kernel drops the lock with its process, so
+    whoever holds it is alone. An interrupted replacement is completed and ``latest`` mended.
+
+    Args:
+        path: The directory; with ``create`` it is made if it is missing, parents included.
+        file_mode: Permission bits of all files written; the directories' follow from it.
+        create: Whether a missing store is made.
+
+    Raises:
+        OutputError: Another run holds the store, it is not a directory, or it cannot be written.
+    """
+    with output_errors(f"open the store {path}"):
+        if create:
+            _make(path, file_mode)
+        fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, file_mode)
+    _locks.add(fd)
+    try:
+        _lock(fd, path)
+        with output_errors(f"tidy the store {path}"):
+            _tidy(path)
+        yield Store(path, file_mode)
+    finally:
+        _locks.discard(fd)
+        os.close(fd)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store whose lock is held; made by ``open_store``."""
+
+    path: Path
+    file_mode: int = 0o600
+
+    def snapshots(self) -> list[Path]:
+        """The published snapshots, oldest first."""
+        return complete_snapshots(self.path)
+
+    def staging(self) -> Staging:
+        """A place to write the next snapshot, on the same file system; a context manager."""
+        return Staging(self.path, self.file_mode)
+
+    def find(self, name: str) -> Manifest | None:
+        """The manifest of the published snapshot of that name, if there is one that can be read."""
+        if not (self.path / name / SUCCESS).is_file():
+            return None
+        try:
+            return read_manifest(self.path / name)
+        except InputError:
+            return None  # damaged: as good as not there, but publishing over it still takes --replace
+
+    def is_intact(self, name: str) -> bool:
+        """Whether the snapshot is published and every listed file is there with its size; cheap, no proof."""
+        manifest = self.find(name)
+        return manifest is not None and all(_has_size(self.path / name, part) for part in manifest.files)
+
+    def check_same_kind(self, *, format: str, partition_by: tuple[str, ...], schema_name: str) -> None:  # noqa: A002 - the option's name
+        """Refuse what one query over all snapshots could not read together.
+
+        Raises:
+            OutputError: The snapshots here are of another format, partitioning or schema.
+        """
+        for snapshot in reversed(self.snapshots()):
+            manifest = self.find(snapshot.name)
+            if manifest:
+                there = (
+                    manifest.options.get("format"),
+                    tuple(manifest.options.get("partition_by") or ()),
+                    manifest.schema.name,
+                )
+                _refuse_other_kind(there, (format, partition_by, schema_name))
+                return
+
+    def prune(self, keep: int) -> list[Path]:
+        """Delete all but the newest snapshots, oldest first; never the one that ``latest`` points to.
+
+        What ``.failed`` and ``.partial`` hold goes too where it is older than the oldest snapshot left, or not among
+        the ``keep`` newest there. Each vanishes from its place at once.
+
+        Returns:
+            What was deleted.
+
+        Raises:
+            UsageError: ``keep`` is less than 1.
+            OutputError: The file system refuses.
+        """
+        if keep < 1:
+            raise UsageError("--keep must be at least 1")
+        snapshots = self.snapshots()
+        latest = (self.path / LATEST).resolve()
+        doomed = [path for path in snapshots[:-keep] if path.resolve() != latest]
+        oldest = next((path.name for path in snapshots if path not in doomed), "")
+        for place in (FAILED, PARTIAL):
+            entries = sorted((self.path / place).glob("*"))
+            recent = entries[-keep:]
+            doomed += [path for path in entries if path not in recent or path.name < oldest]
+        with output_errors("delete old snapshots"):
+            for path in doomed:
+                retire(path, self.path)
+        return doomed
+
+
+def _make(path: Path, file_mode: int) -> None:
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(path, path.parent, file_mode)
+        sync_directory(path.parent)
+
+
+def _lock(fd: int, path: Path) -> None:
+    try:
+        with output_errors(f"lock the store {path}"):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OutputError as error:
+        if isinstance(error.__cause__, BlockingIOError):
+            raise OutputError(f"another run holds the store {path}", "wait until it has ended") from error
+        raise
+
+
+def _tidy(path: Path) -> None:
+    finish_replacements(path)
+    for dead in path.glob(f"{STAGING}*"):
+        remove(dead)
+    mend_latest(path)
+
+
+def _has_size(snapshot: Path, part: PartFile) -> bool:
+    path = snapshot / part.path
+    return path.is_file() and path.stat().st_size == part.bytes
+
+
+def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> None:
+    for what, old, new in zip(("format", "partitioning", "schema"), there, asked, strict=True):
+        if old != new:
+            raise OutputError(
+                f"the snapshots in this store have the {what} {_shown(old)}, not {_shown(new)}",
+                "a store keeps one kind: choose another store",
+            )
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

@@ -1,0 +1,178 @@
+"""Proof that the files of a snapshot are what its manifest says."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from krr_export.errors import InputError, OutputError
+from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from io import BufferedIOBase
+    from pathlib import Path
+
+    from krr_export.files import PartFile
+
+_CHUNK = 1 << 20
+_UNREADABLE = (OSError, EOFError, pa.ArrowInvalid, zlib.error)
+"""All that Arrow and gzip raise for files that are damaged or out of reach."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What ``verify`` found."""
+
+    snapshot: Path
+    """The snapshot itself, also where ``latest`` was given."""
+    manifest: Manifest
+    differences: tuple[str, ...]
+    """One plain line each; empty if the snapshot is proven."""
+
+    @property
+    def proven(self) -> bool:
+        """Whether everything is as the manifest says."""
+        return not self.differences
+
+
+def verify(snapshot: Path) -> Verification:
+    """Prove a published snapshot anew against its manifest: every file's bytes, SHA-256 and rows, and the counts.
+
+    Args:
+        snapshot: Its directory, or a link to it such as ``latest``.
+
+    Raises:
+        InputError: There is no snapshot there.
+    """
+    try:
+        root = snapshot.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"there is no snapshot at {snapshot}") from error
+    manifest = read_manifest(root)
+    differences = (
+        *_success_differences(root),
+        *_listing_differences(root, manifest),
+        *(line for part in manifest.files for line in _file_differences(root / part.path, part)),
+        *row_differences(root, manifest),
+    )
+    return Verification(root, manifest, differences)
+
+
+def prove(root: Path, manifest: Manifest) -> None:
+    """Read the footers again and see that every record is accounted for: *seen = written + rejected*.
+
+    Raises:
+        OutputError: The files disagree with the counts.
+    """
+    differences = list(row_differences(root, manifest))
+    if differences:
+        raise OutputError(
+            f"the files written do not hold what was counted: {'; '.join(differences)}",
+            "nothing was published; check the disk and run again",
+        )
+
+
+def row_differences(root: Path, manifest: Manifest) -> Iterator[str]:
+    """Where rows in the files and counts in the manifest disagree, a line each."""
+    totals = {"person": 0, "rejects": 0}
+    for part in manifest.files:
+        table = part.path.partition("/")[0]
+        if table not in totals:
+            continue
+        try:
+            rows = count_rows(root / part.path)
+        except _UNREADABLE:
+            yield f"{part.path}: its rows cannot be counted"
+            continue
+        totals[table] += rows
+        if rows != part.rows:
+            yield f"{part.path}: {rows} rows, listed with {part.rows}"
+    counts = manifest.counts
+    if totals["person"] != counts.written:
+        yield f"person: {totals['person']} rows, but {counts.written} records were written"
+    if totals["rejects"] != counts.rejected:
+        yield f"rejects: {totals['rejects']} rows, but {counts.rejected} records were rejected"
+    if counts.seen != counts.written + counts.rejected:
+        yield f"{counts.seen} records were seen, but {counts.written} written and {counts.rejected} rejected"
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a part file: from the footer of Parquet, by counting the records of CSV.
+
+    Raises:
+        OSError, EOFError, pyarrow.ArrowInvalid, zlib.error: It cannot be read as what its name says.
+    """
+    if path.suffix == ".parquet":
+        return int(pq.read_metadata(path).num_rows)
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        return _csv_records(_chunks(file)) - 1  # the header
+
+
+def _csv_records(chunks: Iterable[bytes]) -> int:
+    """Line feeds outside quotes. A doubled quote leaves the quotes and enters them again: no special case."""
+    records, quoted = 0, False
+    for chunk in chunks:
+        pieces = chunk.split(b'"')
+        records += sum(piece.count(b"\n") for piece in pieces[quoted::2])
+        quoted ^= len(pieces) % 2 == 0
+    return records
+
+
+def _chunks(file: BufferedIOBase) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
+
+
+def _success_differences(root: Path) -> Iterator[str]:
+    try:
+        expected = (root / SUCCESS).read_text("ascii")
+    except (OSError, ValueError):
+        yield f"{SUCCESS}: missing; this was never published, or was tampered with"
+    else:
+        if expected != success_text((root / MANIFEST).read_bytes()):
+            yield f"{MANIFEST}: not the one that was published"
+
+
+def success_text(manifest: bytes) -> str:
+    """The content of ``_SUCCESS``: ``sha256sum -c _SUCCESS`` checks the manifest."""
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n"
+
+
+def _listing_differences(root: Path, manifest: Manifest) -> Iterator[str]:
+    listed = {part.path for part in manifest.files} | {MANIFEST, SUCCESS}
+    for directory, directories, files in os.walk(root):
+        links = [name for name in directories if (root / directory / name).is_symlink()]
+        for name in sorted([*files, *links]):
+            path = (root / directory / name).relative_to(root).as_posix()
+            if path not in listed:
+                yield f"{path}: not listed"
+
+
+def _file_differences(path: Path, part: PartFile) -> Iterator[str]:
+    if not os.path.lexists(path):
+        yield f"{part.path}: missing"
+        return
+    if path.is_symlink() or not path.is_file():
+        yield f"{part.path}: not a regular file"
+        return
+    digest = hashlib.sha256()
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            for chunk in _chunks(file):
+                digest.update(chunk)
+    except OSError as error:
+        yield f"{part.path}: cannot be read: {error.strerror}"
+        return
+    if size != part.bytes:
+        yield f"{part.path}: {size} bytes, listed with {part.bytes}"
+    if digest.hexdigest() != part.sha256:
+        yield f"{part.path}: its SHA-256 is not the one listed"

@@ -1,0 +1,64 @@
+"""Publishes one tiny snapshot, as the crash tests ask: ``python store_driver.py STORE NAME ROWS [--replace]``.
+
+Run as a program under ``strace`` it is killed or refused at a chosen system call; imported, it makes snapshots for the
+other tests.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from krr_export.errors import KrrExportError
+from krr_export.sinks import SinkOptions, TableSink
+from krr_export.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
+from krr_export.store import open_store
+
+SCHEMA = pa.schema([pa.field("radnummer", pa.int64(), nullable=False), ("status", pa.string())])
+OPTIONS: dict[str, Any] = {"format": "csv", "partition_by": []}
+
+
+def fill(staging: Staging, rows: int, options: SinkOptions | None = None) -> Manifest:
+    """Write a table of ``rows`` rows and a report; the manifest is not yet written."""
+    options = options or SinkOptions(format="csv")
+    with TableSink(staging.path, "person", SCHEMA, options) as sink:
+        sink.write(pa.record_batch([range(rows), ["AKTIV"] * rows], schema=SCHEMA))
+        parts = sink.close()
+    report = staging.write_text("report.json", "{}\n")
+    return manifest((*parts, report), rows)
+
+
+def manifest(files: tuple[Any, ...], rows: int) -> Manifest:
+    return Manifest(
+        source=SourceFile("export.xml.gz", 123, "0" * 64),
+        header={"eksportTidspunkt": "2014-02-26T12:22:25+01:00", "senesteEndringsNummer": 7},
+        schema=SchemaVersion("14-05", "1" * 64),
+        tool_version="0.1.0",
+        options=OPTIONS,
+        counts=Counts(rows, rows, 0),
+        files=files,
+        created="2026-01-01T00:00:00Z",
+    )
+
+
+def publish(store: Path, name: str, rows: int = 1, *, replace: bool = False) -> Path:
+    """One whole run on the store."""
+    with open_store(store) as held, held.staging() as staging:
+        return staging.publish(fill(staging, rows), name, replace=replace)
+
+
+def main() -> int:
+    store, name, rows, *rest = sys.argv[1:]
+    try:
+        publish(Path(store), name, int(rows), replace="--replace" in rest)
+    except KrrExportError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

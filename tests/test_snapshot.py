@@ -1,0 +1,248 @@
+"""What a snapshot promises: whole or not at all, proven, and recognisable afterwards."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from store_driver import fill, manifest, publish
+
+from krr_export import publish as moves
+from krr_export.errors import InputError, OutputError
+from krr_export.files import PartFile, directory_mode
+from krr_export.manifest import Manifest
+from krr_export.sinks import SinkOptions
+from krr_export.snapshot import Counts, Staging, verify
+from krr_export.verification import count_rows
+
+NAME = "eksport=20140226T112225Z"
+
+
+@pytest.fixture(params=["csv", "csv.gz", "parquet"])
+def options(request: pytest.FixtureRequest) -> SinkOptions:
+    kinds = {
+        "csv": SinkOptions(format="csv"),
+        "csv.gz": SinkOptions(format="csv", compression="gzip"),
+        "parquet": SinkOptions(rows_per_file=2),
+    }
+    return kinds[request.param]
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def stage_and_publish(store: Path, options: SinkOptions, rows: int = 5) -> Path:
+    with Staging(store) as staging:
+        return staging.publish(fill(staging, rows, options), NAME, replace=False)
+
+
+def test_a_published_snapshot_is_proven_also_through_a_link(tmp_path: Path, options: SinkOptions) -> None:
+    snapshot = stage_and_publish(tmp_path, options)
+    found = verify(tmp_path / "latest")
+    assert found.proven
+    assert found.snapshot == snapshot == tmp_path / NAME
+    assert found.manifest == Manifest.from_json((snapshot / "manifest.json").read_bytes())
+    assert names(tmp_path) == [NAME, "latest"]
+
+
+def test_success_lets_sha256sum_check_the_manifest(tmp_path: Path) -> None:
+    snapshot = publish(tmp_path, NAME)
+    subprocess.run(["sha256sum", "--check", "--strict", "--status", "_SUCCESS"], cwd=snapshot, check=True)
+
+
+def test_verify_tells_every_kind_of_difference(tmp_path: Path, options: SinkOptions) -> None:
+    snapshot = stage_and_publish(tmp_path, options)
+    part = next(iter(sorted((snapshot / "person").iterdir())))
+    name = f"person/{part.name}"
+
+    whole = part.read_bytes()
+    part.write_bytes(whole[:-1] + b"?")
+    assert f"{name}: its SHA-256 is not the one listed" in verify(snapshot).differences
+    part.write_bytes(whole[: len(whole) // 2])
+    assert any(line.startswith(f"{name}: {len(whole) // 2} bytes, listed") for line in verify(snapshot).differences)
+    part.unlink()
+    assert {f"{name}: missing", f"{name}: its rows cannot be counted"} < set(verify(snapshot).differences)
+    part.symlink_to(snapshot / "report.json")
+    assert f"{name}: not a regular file" in verify(snapshot).differences
+    part.unlink()
+    part.write_bytes(whole)
+    assert verify(snapshot).proven
+
+    (snapshot / "person" / "extra.parquet").write_bytes(b"")
+    (snapshot / "elsewhere").symlink_to(tmp_path)
+    assert verify(snapshot).differences == ("elsewhere: not listed", "person/extra.parquet: not listed")
+
+
+def test_verify_sees_that_the_manifest_was_edited_or_never_sealed(tmp_path: Path) -> None:
+    snapshot = publish(tmp_path, NAME, 3)
+    path = snapshot / "manifest.json"
+    sealed = path.read_text()
+    path.write_text(sealed.replace('"written": 3', '"written": 4'))
+    assert verify(snapshot).differences == (
+        "manifest.json: not the one that was published",
+        "person: 3 rows, but 4 records were written",
+        "3 records were seen, but 4 written and 0 rejected",
+    )
+    path.write_text(sealed)
+    (snapshot / "_SUCCESS").unlink()
+    assert verify(snapshot).differences == ("_SUCCESS: missing; this was never published, or was tampered with",)
+
+
+@pytest.mark.parametrize("place", ["nothing", "dangling", "file", "empty"])
+def test_verify_without_a_snapshot_is_an_input_error(tmp_path: Path, place: str) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="there is no snapshot at"):
+        verify(tmp_path / place)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"manifest_version": 1', '"manifest_version": 2'),
+        ('"seen": 3', '"seen": true'),
+        ('"seen": 3', '"seen": "3"'),
+        ("person/part-00000.csv", "../person/part-00000.csv"),
+        ("person/part-00000.csv", "/etc/passwd"),
+        ("person/part-00000.csv", "person//part-00000.csv"),
+        ('"sha256": "0000', '"sha256": "000g'),
+        ('"files": [', '"files": 1, "others": ['),
+        ('"counts"', '"count"'),
+        ("{", "", ),
+        ("{", "[" * 100_000),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_is_not_one_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    text = (publish(tmp_path, NAME, 3) / "manifest.json").read_text()
+    assert old in text
+    with pytest.raises(InputError, match=r"manifest\.json is"):
+        Manifest.from_json(text.replace(old, new, 1))
+
+
+def test_a_manifest_comes_back_as_it_was_written() -> None:
+    parts = (PartFile("person/status=Å%2F/part-00000.csv", 3, 10, "a" * 64),)
+    assert Manifest.from_json(manifest(parts, 3).to_json()) == manifest(parts, 3)
+
+
+@pytest.mark.parametrize("counts", [Counts(6, 5, 0), Counts(6, 6, 0), Counts(6, 5, 1), Counts(4, 4, 0)])
+def test_counts_that_the_files_do_not_bear_out_are_not_published(
+    tmp_path: Path, counts: Counts, options: SinkOptions
+) -> None:
+    with Staging(tmp_path) as staging, pytest.raises(OutputError, match="do not hold what was counted"):
+        staging.publish(replace(fill(staging, 5, options), counts=counts), NAME, replace=False)
+    assert names(tmp_path) == []
+
+
+def test_a_name_that_is_taken_needs_replace(tmp_path: Path) -> None:
+    publish(tmp_path, NAME, 1)
+    with pytest.raises(OutputError, match=r"already there.*--replace"):
+        publish(tmp_path, NAME, 2)
+    assert verify(tmp_path / NAME).manifest.counts.seen == 1
+    publish(tmp_path, NAME, 2, replace=True)
+    assert verify(tmp_path / NAME).manifest.counts.seen == 2
+    assert verify(tmp_path / "latest").proven
+
+
+@pytest.mark.parametrize("stops_after", [1, 2, 3, 4])
+def test_where_names_cannot_be_exchanged_the_next_run_completes_the_replacement(
+    tmp_path: Path, stops_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, NAME, 1)
+    done = 0
+    rename = Path.rename
+
+    def stopping(self: Path, target: Path) -> Path:
+        nonlocal done
+        done += 1
+        if done == stops_after:
+            raise OSError(5, "stopped here")
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moves, "exchange", lambda _one, _other: False)
+        patch.setattr(Path, "rename", stopping)
+        if stops_after < 4:
+            with pytest.raises(OutputError, match="cannot publish"):
+                publish(tmp_path, NAME, 2, replace=True)
+        else:
+            publish(tmp_path, NAME, 2, replace=True)
+    publish(tmp_path, "eksport=20140101T000000Z")
+    assert verify(tmp_path / NAME).proven
+    assert verify(tmp_path / NAME).manifest.counts.seen == (1 if stops_after == 1 else 2)
+    assert names(tmp_path) == [".lock", "eksport=20140101T000000Z", NAME, "latest"]
+
+
+def test_an_exchange_reports_what_the_system_refuses(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        moves.exchange(tmp_path / "a", tmp_path / "b")
+
+
+def test_leaving_early_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with Staging(tmp_path) as staging:
+            fill(staging, 3)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert names(tmp_path) == []
+
+
+def test_a_failed_run_leaves_its_report_but_no_persons(tmp_path: Path) -> None:
+    for rows in (1, 2):
+        with Staging(tmp_path) as staging:
+            kept = staging.keep_failed(fill(staging, rows), NAME)
+    assert kept == tmp_path / ".failed" / NAME
+    assert names(kept) == ["manifest.json", "report.json"]
+    found = verify(kept)
+    assert [part.path for part in found.manifest.files] == ["report.json"]
+    assert found.manifest.counts.seen == 2, "the later run replaced the earlier"
+    assert names(tmp_path) == [".failed"], "nothing published, no latest"
+
+
+def test_a_partial_result_is_proven_and_never_latest(tmp_path: Path) -> None:
+    for rows in (3, 4):
+        with Staging(tmp_path) as staging:
+            kept = staging.keep_partial(fill(staging, rows), NAME)
+    found = verify(kept)
+    assert found.proven
+    assert found.manifest.partial
+    assert found.manifest.counts.seen == 4
+    assert names(tmp_path) == [".partial"]
+
+
+@pytest.mark.parametrize(("file_mode", "expected"), [(0o600, 0o700), (0o640, 0o750), (0o644, 0o755), (0o660, 0o770)])
+def test_permissions_are_as_asked_whatever_the_umask(tmp_path: Path, file_mode: int, expected: int) -> None:
+    assert directory_mode(file_mode) == expected
+    before = os.umask(0o077 if file_mode != 0o600 else 0)
+    try:
+        with Staging(tmp_path, file_mode) as staging:
+            written = fill(staging, 1, SinkOptions(format="csv", file_mode=file_mode))
+            snapshot = staging.publish(written, NAME, replace=False)
+    finally:
+        os.umask(before)
+    for path in (snapshot, *snapshot.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (expected if path.is_dir() else file_mode), path.name
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        ("a,b\n", 0),
+        ("a,b\n1,2\n3,4\n", 2),
+        ('a,b\n"line\nfeed",2\n', 1),
+        ('a,b\n"say ""hi""\n""",2\n,""\n', 2),
+        ('a,b\n"' + "x\n" * 700_000 + '",""\n1,"""\n"""\n', 2),
+    ],
+    ids=["header only", "plain", "line feed", "doubled quotes", "over several chunks"],
+)
+def test_csv_records_are_counted_with_regard_to_quotes(tmp_path: Path, text: str, records: int) -> None:
+    path = tmp_path / "part-00000.csv"
+    path.write_text(text)
+    assert count_rows(path) == records
