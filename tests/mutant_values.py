@@ -6,16 +6,15 @@ Values are markup, escaped for an element and for an attribute alike, so that a 
 from __future__ import annotations
 
 from itertools import cycle, islice, product
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
+
+from mutant_markup import Labelled, markup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xmlschema.validators import XsdSimpleType
-
-Labelled: TypeAlias = tuple[str, str]
-"""A name and the markup it stands for."""
 
 _SAMPLES = {
     "string": "blåbærgrøt",
@@ -55,127 +54,58 @@ _SPACES = {
 _NOTHING = ("", " ", "\n", "\\N", "NULL", "null", "-", "0", "true", "NaN", "INF", "\ufeff", "\u00a0")
 
 _DAY = "2014-02-25"
-_ODD: dict[str, tuple[str, ...]] = {
-    "dateTime": (
-        *(f"{_DAY}T{time}" for time in ("12:08:00", "00:00:00", "23:59:59", "24:00:00", "24:00:00.0", "24:00:00Z")),
-        *(f"{_DAY}T{time}" for time in ("24:00:01", "24:00:00.1", "24:01:00", "25:00:00", "12:60:00", "23:59:60")),
-        *(
-            f"{_DAY}T{time}"
-            for time in ("23:59:60Z", "23:59:61", "12:08:60", "12:08:60.0", "12:08:99", "12:08", "12", "")
-        ),
-        *(
-            f"{_DAY}T{time}"
-            for time in ("1:08:00", "12:8:00", "12:08:0", "012:08:00", "120800", "12.08.00", "-1:00:00")
-        ),
-        *(f"{_DAY}T12:08:00.{'1234567890' * 4}"[: 20 + digits] for digits in (0, 1, 2, 3, 6, 7, 9, 10, 12, 20, 40)),
-        *(f"{_DAY}T12:08:00.{fraction}" for fraction in ("000", "999999999", "5Z", "Z", "1.2", "-1", "1_0", "1e3")),
-        *(f"{_DAY}T12:08:00{end}" for end in (",5", "Z", "z", " Z", "+00:00", "-00:00", "+01:00", "-01:00", "+05:45")),
-        *(f"{_DAY}T12:08:00{end}" for end in ("+13:59", "-13:59", "+14:00", "-14:00", "+14:01", "-14:01", "+15:00")),
-        *(
-            f"{_DAY}T12:08:00{end}"
-            for end in ("+24:00", "+99:99", "+01:60", "+1:00", "+0100", "+01", "01:00", "+", "ZZ")
-        ),
-        *(
-            f"{_DAY}T12:08:00{end}"
-            for end in ("+01:00Z", "CET", "[Europe/Oslo]", " +01:00", "+01:00:00", "\u221201:00")
-        ),
-        *(f"{_DAY}{mark}12:08:00" for mark in ("t", " ", "", "TT", "T ", "\n", "_")),
-        *(f"{year}-02-25T12:08:00" for year in ("0001", "0000", "9999", "10000", "12345", "02014", "99999999", "214")),
-        *(f"{year}-02-25T12:08:00" for year in ("-0001", "-0000", "-2014", "-12345", "-02014", "+2014", "14", "201a")),
-        *(
-            f"{year}-02-25T12:08:00"
-            for year in ("2147483648", "9223372036854775807", "9223372036854775808", "999999999999")
-        ),
-        *(
-            f"{year}-02-29T12:08:00"
-            for year in ("2016", "2015", "2000", "1900", "2100", "0004", "-0004", "-0005", "10004")
-        ),
-        *(f"2014-{day}T12:08:00" for day in ("00-25", "13-25", "02-00", "02-30", "04-30", "04-31", "12-31", "12-32")),
-        *(f"2014-{day}T12:08:00" for day in ("2-25", "02-5", "002-25", "056", "W09-2", "02", "02-25-01", "0225")),
-        *(f"{day}T12:08:00" for day in ("20140225", "25.02.2014", "2014/02/25", "25-02-2014", "")),
-        *("2014-03-30T02:30:00", "2014-10-26T02:30:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
-        *("9999-12-31T24:00:00", "-0001-12-31T24:00:00", "2016-02-29T24:00:00", "1972-06-30T23:59:60Z"),
-        *(_DAY, "12:08:00", "2014", "1393330080", "1393330080000", "now", "Tue Feb 25 12:08:00 CET 2014", "P1D"),
-        # Digits that are digits to Unicode, not to the schema.
-        *(
-            "\u0662\u0660\u0661\u0664-02-25T12:08:00",
-            "\uff12\uff10\uff11\uff14-02-25T12:08:00",
-            f"{_DAY}T12:08:0\u0660",
-        ),
-    ),
-    "decimal": (
-        *("0", "1", "-1", "+1", "-0", "+0", "00", "007", "-007", "+007", "0" * 60 + "1", "9" * 30, "-" + "9" * 30),
-        *("1_000", "1,000", "1 000", "1.000", "1.0", "1.", ".1", ".", "1e3", "1E3", "0x1F", "0b1", "0o7", "1L", "1l"),
-        *("+", "--1", "+-1", "-+1", "- 1", "+ 1", "1-", "1+", "(1)", "\u22121", "\u0661", "\uff11", "\u00b2", "\u2167"),
-        *("1/2", "1%", "#1", "1\u00a0000", "_1", "1_", "a", "true", "+INF", "1 2"),
-    ),
-    "base64Binary": (
-        *("AA*AA", "A*AAA", "AA*==", "AA=*=", "AA==\u00a0", "A*A*A*A*", "*", "AAA*"),
-        *(
-            "AAAA",
-            "AAAA*",
-            "AAAA!AAAA",
-            "*AAAA",
-            "*",
-            "AAAA====",
-            "AAAA=",
-            "AAAA==",
-            "=AAAA",
-            "=",
-            "==",
-            "====",
-            "A===",
-        ),
-        *("A", "AA", "AAA", "AAAAA", "AAAAAA", "AAAAAAA", "AAAAAAAA", "AA=", "AA==", "AAA=", "AA==AAAA", "AA==AA=="),
-        *(
-            "AA==*",
-            "AA==A",
-            "AAA=A",
-            "AA=A",
-            "A=AA",
-            "AA=*",
-            "AAA*",
-            "AAAA\\",
-            "AAAA.",
-            "AAAA,AAAA",
-            "-_-_",
-            "AA-_",
-            "++//",
-        ),
-        *("A A A A", "AA AA", "AA  AA", "A\tA\nA\nA", "AA= =", "AA =", "AA = =", "AA = = ", "AA=  =", "AAA =", "A AAA"),
-        *(
-            "AAAA AAAA",
-            "AAAA  AAAA",
-            "AAAA\nAAAA",
-            "AAAA\r\nAAAA\r\n",
-            "AAAA\tAAAA",
-            "\nAAAA\n",
-            " AAAA",
-            "AAAA ",
-            "A A",
-        ),
-        *(
-            "AAAA\u00a0",
-            "\u00a0AAAA",
-            "AA\u00a0AA",
-            "AAAA\u200b",
-            "\ufeffAAAA",
-            "AAAAæ",
-            "AAÅA",
-            "\uff21\uff21\uff21\uff21",
-        ),
-        *("AAAA*" * 3, "A" * 4000, "A" * 4001, "A" * 4000 + "*", ("A" * 76 + "\n") * 20, ("A" * 76 + "\r\n") * 20),
-        *(
-            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
-            "data:;base64,AAAA",
-            "0x00",
-            "=?utf-8?b?AAAA?=",
-        ),
-        # The last character before the padding may set no bit that falls away.
-        *(f"A{last}==" for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/*-"),
-        *(f"AA{last}=" for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/*-"),
-    ),
-}
+_DATE_TIMES = (
+    *(f"{_DAY}T{time}" for time in ("12:08:00", "00:00:00", "23:59:59", "24:00:00", "24:00:00.0", "24:00:00Z")),
+    *(f"{_DAY}T{time}" for time in ("24:00:01", "24:00:00.1", "24:01:00", "25:00:00", "12:60:00", "23:59:60")),
+    *(f"{_DAY}T{time}" for time in ("23:59:60Z", "23:59:61", "12:08:60", "12:08:60.0", "12:08:99", "12:08")),
+    *(f"{_DAY}T{time}" for time in ("", "12", "1:08:00", "12:8:00", "12:08:0", "012:08:00", "120800", "-1:00:00")),
+    *(f"{_DAY}T12:08:00.{'1234567890' * 4}"[: 20 + digits] for digits in (0, 1, 2, 3, 6, 7, 9, 10, 12, 20, 40)),
+    *(f"{_DAY}T12:08:00.{fraction}" for fraction in ("000", "999999999", "5Z", "Z", "1.2", "-1", "1_0", "1e3")),
+    *(f"{_DAY}T12:08:00{end}" for end in (",5", "Z", "z", " Z", "+00:00", "-00:00", "+01:00", "-01:00", "+05:45")),
+    *(f"{_DAY}T12:08:00{end}" for end in ("+13:59", "-13:59", "+14:00", "-14:00", "+14:01", "-14:01", "+15:00")),
+    *(f"{_DAY}T12:08:00{end}" for end in ("+24:00", "+99:99", "+01:60", "+1:00", "+0100", "+01", "01:00", "+")),
+    *(f"{_DAY}T12:08:00{end}" for end in ("+01:00Z", "ZZ", "CET", "[Europe/Oslo]", " +01:00", "+01:00:00")),
+    *(f"{_DAY}{mark}12:08:00" for mark in ("t", " ", "", "TT", "T ", "\n", "_")),
+    *(f"{year}-02-25T12:08:00" for year in ("0001", "0000", "9999", "10000", "12345", "02014", "99999999", "214")),
+    *(f"{year}-02-25T12:08:00" for year in ("-0001", "-0000", "-2014", "-12345", "-02014", "+2014", "14", "201a")),
+    *(f"{year}-02-25T12:08:00" for year in (2**31 - 1, 2**31, 999999999999, 2**63 - 1, 2**63)),
+    *(f"{year}-02-29T12:08:00" for year in ("2016", "2015", "2000", "1900", "2100", "0004", "-0004", "-0005")),
+    *(f"2014-{day}T12:08:00" for day in ("00-25", "13-25", "02-00", "02-30", "04-30", "04-31", "12-31", "12-32")),
+    *(f"2014-{day}T12:08:00" for day in ("2-25", "02-5", "002-25", "056", "W09-2", "02", "02-25-01", "0225")),
+    *(f"{day}T12:08:00" for day in ("20140225", "25.02.2014", "2014/02/25", "25-02-2014", "")),
+    *("2014-03-30T02:30:00", "2014-10-26T02:30:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
+    *("9999-12-31T24:00:00", "-0001-12-31T24:00:00", "2016-02-29T24:00:00", "1972-06-30T23:59:60Z"),
+    *(_DAY, "12:08:00", "2014", "1393330080", "1393330080000", "now", "Tue Feb 25 12:08:00 CET 2014", "P1D"),
+    # Digits and a minus that are such to Unicode, not to the schema.
+    *("\u0662\u0660\u0661\u0664-02-25T12:08:00", "\uff12\uff10\uff11\uff14-02-25T12:08:00"),
+    *(f"{_DAY}T12:08:0\u0660", f"{_DAY}T12:08:00\u221201:00"),
+)
+
+_NUMBERS = (
+    *("0", "1", "-1", "+1", "-0", "+0", "00", "007", "-007", "+007", "0" * 60 + "1", "9" * 30, "-" + "9" * 30),
+    *("1_000", "1,000", "1 000", "1.000", "1.0", "1.", ".1", ".", "1e3", "1E3", "0x1F", "0b1", "0o7", "1L", "1l"),
+    *("+", "--1", "+-1", "-+1", "- 1", "+ 1", "1-", "1+", "(1)", "\u22121", "\u0661", "\uff11", "\u00b2", "\u2167"),
+    *("1/2", "1%", "#1", "1\u00a0000", "_1", "1_", "a", "true", "+INF", "1 2"),
+)
+
+_BASE64_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BASE64 = (
+    *("A", "AA", "AAA", "AAAA", "AAAAA", "AAAAAA", "AAAAAAA", "AAAAAAAA", "++//", "-_-_", "AA-_"),
+    *("AA=", "AA==", "AAA=", "A===", "====", "==", "=", "=AAAA", "AAAA=", "AAAA==", "AAAA===="),
+    *("AA==AAAA", "AA==AA==", "AA==A", "AAA=A", "AA=A", "A=AA", "AA=*", "AA==*", "AA*==", "AA=*="),
+    *("*", "AAA*", "AAAA*", "*AAAA", "A*AAA", "AA*AA", "A*A*A*A*", "AAAA!AAAA", "AAAA\\", "AAAA.", "AAAA,AAAA"),
+    *("A A", "A A A A", "AA AA", "AA  AA", "A AAA", "A\tA\nA\nA", "AA =", "AA= =", "AA = =", "AA = = ", "AA=  ="),
+    *("AAA =", "AAAA AAAA", "AAAA  AAAA", "AAAA\nAAAA", "AAAA\r\nAAAA\r\n", "AAAA\tAAAA", "\nAAAA\n"),
+    *("\u00a0AAAA", "AA\u00a0AA", "AAAA\u00a0", "AA==\u00a0", "AAAA\u200b", "\ufeffAAAA", "AAAAæ", "AAÅA"),
+    *("\uff21\uff21\uff21\uff21", "0x00", "=?utf-8?b?AAAA?=", "data:;base64,AAAA"),
+    *("AAAA*" * 3, "A" * 4000, "A" * 4001, "A" * 4000 + "*", ("A" * 76 + "\n") * 20, ("A" * 76 + "\r\n") * 20),
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+    # The last digit before the padding may set no bit that falls away.
+    *(f"A{last}==" for last in _BASE64_DIGITS),
+    *(f"AA{last}=" for last in _BASE64_DIGITS),
+)
+
+_ODD = {"dateTime": _DATE_TIMES, "decimal": _NUMBERS, "base64Binary": _BASE64}
 
 
 def sample(simple: XsdSimpleType) -> str:
@@ -200,36 +130,6 @@ def values(simple: XsdSimpleType) -> Iterator[Labelled]:
         yield from _lengths(simple)
         yield from _enumerated(simple)
     yield from _spaced(simple)
-
-
-def written(value: str) -> Iterator[Labelled]:
-    """The same element content, given as markup, in all the ways that XML has to write it."""
-    middle = len(value) // 2
-    one, rest = value[:middle], value[middle:]
-    yield "decimal references", "".join(f"&#{ord(character)};" for character in value)
-    yield "hexadecimal references", "".join(f"&#x{ord(character):X};" for character in value)
-    yield "a CDATA section", f"<![CDATA[{value}]]>"
-    yield "two CDATA sections", f"<![CDATA[{one}]]><![CDATA[{rest}]]>"
-    yield "text, then CDATA", f"{one}<![CDATA[{rest}]]>"
-    yield "text, then empty CDATA", f"{value}<![CDATA[]]>"
-    for label, inserted in (
-        ("a comment", "<!-- a -->"),
-        ("a comment with a tag", "<!-- </Person> -->"),
-        ("a processing instruction", "<?a b?>"),
-        ("a processing instruction with a tag", "<?a </Person>?>"),
-    ):
-        yield f"{label} before it", f"{inserted}{value}"
-        yield f"{label} within it", f"{one}{inserted}{rest}"
-        yield f"{label} after it", f"{value}{inserted}"
-        yield f"{label} for it", inserted
-    yield "a CDATA section with a tag", "<![CDATA[</Person>]]>"
-    yield "a comment and a character too many", f"{value}<!-- a -->{'x' * 100}"
-    yield "the replacement of five entities", "&amp;&lt;&gt;&quot;&apos;"
-
-
-def markup(value: str) -> str:
-    """The value escaped; white space other than a space by reference, for XML would change it on the way."""
-    return escape(value, {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;", '"': "&quot;", "\u0085": "&#133;"})
 
 
 def _primitive(simple: XsdSimpleType) -> str:

@@ -10,14 +10,14 @@ which the schema alone would accept as a document.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import xmlschema
-from mutant_values import Labelled, sample, values, written
+from mutant_markup import HOLE, Labelled, Node, NodePath, rewritten, written
+from mutant_values import sample, values
 from xmlschema.validators import XsdElement
 
 if TYPE_CHECKING:
@@ -30,12 +30,6 @@ XSD = Path(__file__).parent.parent / "xsd"
 _XS = "http://www.w3.org/2001/XMLSchema"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _FOREIGN = "urn:example:foreign"
-
-_Path: TypeAlias = tuple[int, ...]
-"""The way to an element: positions from the root."""
-
-_HOLE = ""
-"""What an element leaves that is taken away: nothing, yet the paths to its neighbours stay."""
 
 _TEXTS = {
     "a letter": "x",
@@ -81,7 +75,7 @@ def mutants_of(schema: xmlschema.XMLSchema) -> Iterator[Mutant]:
     given: set[bytes] = set()
     for name, document in (
         *((name, str(node).encode()) for name, node in export.changes()),
-        *(("Kontaktregister: " + name, document) for name, document in _rewritten(str(export.full))),
+        *(("Kontaktregister: " + name, document) for name, document in rewritten(str(export.full))),
     ):
         if document not in given:
             given.add(document)
@@ -89,63 +83,10 @@ def mutants_of(schema: xmlschema.XMLSchema) -> Iterator[Mutant]:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """An element as it is written: qualified name, attributes (declarations of namespaces among them), content.
-
-    Text and attribute values are markup: already escaped, so that a mutant can choose how a character is written.
-    """
-
-    name: str
-    attributes: tuple[Labelled, ...] = ()
-    content: tuple[Node | str, ...] = ()
-
-    def __str__(self) -> str:
-        attributes = "".join(f' {name}="{value}"' for name, value in self.attributes)
-        if not self.content:
-            return f"<{self.name}{attributes}/>"
-        # One element a line, unless that would add text to what a mutant means to say.
-        gap = "" if any(isinstance(part, str) and part != _HOLE for part in self.content) else "\n"
-        inner = "".join(f"{gap}{part}" for part in self.content)
-        return f"<{self.name}{attributes}>{inner}{gap}</{self.name}>"
-
-    @property
-    def local(self) -> str:
-        """The name without its prefix."""
-        return self.name.rpartition(":")[2]
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        """The elements directly in it."""
-        return tuple(part for part in self.content if isinstance(part, Node))
-
-    def adding(self, *attributes: Labelled) -> Node:
-        """The same with further attributes."""
-        return replace(self, attributes=self.attributes + attributes)
-
-    def at(self, path: _Path) -> Node:
-        """The element at this path."""
-        node = self
-        for index in path:
-            child = node.content[index]
-            assert isinstance(child, Node)
-            node = child
-        return node
-
-    def put(self, path: _Path, *parts: Node | str) -> Node:
-        """The same tree with these parts in the place of the element at this path; for the root, one other root."""
-        for depth in reversed(range(len(path))):
-            parent, index = self.at(path[:depth]), path[depth]
-            parts = (replace(parent, content=parent.content[:index] + parts + parent.content[index + 1 :]),)
-        (root,) = parts
-        assert isinstance(root, Node)
-        return root
-
-
-@dataclass(frozen=True, slots=True)
 class _Place:
     """An element of the valid export: the path to it, its name for people, how it is written, its declaration."""
 
-    path: _Path
+    path: NodePath
     name: str
     node: Node
     declaration: XsdElement
@@ -211,7 +152,7 @@ class _Export:
             ),
         )
 
-    def walk(self, path: _Path, name: str, node: Node, declaration: XsdElement) -> Iterator[_Place]:
+    def walk(self, path: NodePath, name: str, node: Node, declaration: XsdElement) -> Iterator[_Place]:
         """The place of this full element and of all in it."""
         yield _Place(path, name, node, declaration)
         for index, inner in enumerate(_elements(declaration)):
@@ -271,7 +212,7 @@ class _Export:
         for place, parent in product(self.places[1:], self.places):
             if parent.path[: len(place.path)] == place.path:
                 continue
-            for done, export in (("copied", self.full), ("moved", self.full.put(place.path, _HOLE))):
+            for done, export in (("copied", self.full), ("moved", self.full.put(place.path, HOLE))):
                 target = export.at(parent.path)
                 for where, content in (
                     ("first", (place.node, *target.content)),
@@ -456,39 +397,3 @@ def _other_names(name: str) -> list[str]:
     nearly = {name.lower(), name.upper(), name.swapcase(), name.title(), name[0].swapcase() + name[1:]}
     nearly |= {f"{name}_", f"_{name}", f"{name}2", name[:-1], f"{name}s", name.replace("o", "ø"), f"{name}\u0301"}
     return [*sorted(nearly - {name}), "ukjent"]
-
-
-def _rewritten(document: str) -> Iterator[tuple[str, bytes]]:
-    """The same export as other programs would write it."""
-    declaration = '<?xml version="1.0" encoding="{}"?>\n'
-    for encoding in ("UTF-8", "UTF-16", "US-ASCII", "ISO-8859-1", "ISO-8859-15", "windows-1252"):
-        text = declaration.format(encoding) + document
-        yield f"in {encoding}", text.encode(encoding, "xmlcharrefreplace")
-    yield "with a byte order mark", document.encode("utf-8-sig")
-    prefixed = re.sub(r"<(/?)(?=\w+[\s/>])", r"<\1ns2:", document).replace("xmlns=", "xmlns:ns2=")
-    own_namespace = re.search(r' xmlns="[^"]*"', document)
-    assert own_namespace
-    on_records = document.replace(own_namespace[0], "").replace("<Person>", f"<Person{own_namespace[0]}>")
-    for name, text in {
-        "with a declaration": declaration.format("UTF-8") + document,
-        "standalone": '<?xml version="1.0" standalone="yes"?>' + document,
-        "with a prefix for the records": prefixed,
-        "with a prefix for the records only": prefixed.replace("et:", "").replace(":et=", "="),
-        "with other prefixes": prefixed.replace("et:", "a.-_1:").replace(":et=", ":a.-_1=").replace("ns2", "ø"),
-        "with the namespace declared by each record": on_records,
-        "with the namespace declared again by each record": document.replace("<Person>", f"<Person{own_namespace[0]}>"),
-        "on one line": document.replace("\n", ""),
-        "with line ends of two": document.replace("\n", "\r\n"),
-        "with old line ends": document.replace("\n", "\r"),
-        "indented by tabs": document.replace("\n", "\n\t\t"),
-        "with blank lines": document.replace("\n", "\n\n"),
-        "with single quotes": document.replace('"', "'"),
-        "with spaces in its tags": re.sub(r"(?<=[\w\"])(/?>)", r" \1", document).replace('="', ' = "'),
-        "with line feeds in its tags": re.sub(r"(?<=[\w\"])(/?>)", r"\n\1", document).replace(" ", "\n"),
-        "after a comment": "<!-- <Person/> -->\n" + document,
-        "before a comment": document + "<!-- <Person/> -->",
-        "after a processing instruction": "<?a <Person?>" + document,
-        "before a processing instruction": document + "<?a <Person?>",
-        "before blank lines": document + "\n \t\r\n",
-    }.items():
-        yield name, text.encode()
