@@ -1,6 +1,20 @@
 """Synthetic exports: valid or faulty, any size, the same bytes for the same options. No real person is in them."""
 
+from krr_export.sample.files import expected_path, open_sample_file, write_sample_file
+from krr_export.sample.options import EXPORTED, SampleOptions
+from krr_export.sample.planting import Planted
 from krr_export.sample.tree import Prefix
-from krr_export.sample.writer import EXPORTED, SampleOptions, SampleSummary, open_sample_file, write_sample
+from krr_export.sample.writer import SampleSummary, Total, write_sample
 
-__all__ = ["EXPORTED", "Prefix", "SampleOptions", "SampleSummary", "open_sample_file", "write_sample"]
+__all__ = [
+    "EXPORTED",
+    "Planted",
+    "Prefix",
+    "SampleOptions",
+    "SampleSummary",
+    "Total",
+    "expected_path",
+    "open_sample_file",
+    "write_sample",
+    "write_sample_file",
+]

@@ -65,6 +65,8 @@ _DOMAINS = ("example.no", "example.com", "example.org", "example.net", "epost.ex
 _ADJECTIVES = "blid bred dyp fin flott glad grei kjapp klok lun lys mild modig myk rask rolig snill sprek stille varm"
 _NOUNS = "bekk bjelle bro elv fjell fjord gren hage havn hylle kopp lampe nese skog sky snor sti stol strand vott"
 
+_SPARE_TIME = "2014-02-25T13:08:00.000+01:00"
+
 _OSLO = ZoneInfo("Europe/Oslo")
 
 
@@ -98,6 +100,7 @@ class Persons:
         self._days, self._fresh = _days(exported, naive=naive_times)
         self._clock = _clock(rng, "" if naive_times else ".000")
         self._mailboxes = _mailboxes(rng, exported, certificates)
+        self._spare = _spare(self._mailboxes[0], _SPARE_TIME[:19] if naive_times else _SPARE_TIME)
         self._names = [f"{first}.{last}" for first in _ADJECTIVES.split() for last in _NOUNS.split()]
 
     def draw(self) -> Person:
@@ -121,6 +124,10 @@ class Persons:
         if random() * _ACTIVE < MAILBOX:
             self._add_mailbox(person)
         return person
+
+    def complete(self, person: Person) -> Person:
+        """The person as an active one with every column, the missing ones always of the same values."""
+        return self._spare | person | {"status": "AKTIV"}
 
     def _add_inactive(self, person: Person, *, deleted: bool) -> None:
         if self._random() < _RESERVATION_KEPT:
@@ -202,3 +209,19 @@ def _mailboxes(rng: Random, exported: datetime, certificates: int) -> list[tuple
         same = repeat(base64.b64encode(der).decode())
         mailboxes.append((provider, same if certificates else distinct_certificates(rng, der)))
     return mailboxes
+
+
+def _spare(mailbox: tuple[Provider, Iterator[str]], time: str) -> Person:
+    """Every column, for a person who lacks some."""
+    provider, certificate = mailbox
+    return dict.fromkeys(DRAWN, time) | {
+        "reservasjon": "NEI",
+        "status": "AKTIV",
+        "beskrivelse": "Syntetisk",
+        "varslingsstatus": "KAN_IKKE_VARSLES",
+        "mobiltelefonnummer": "42000000",
+        "epostadresse": "syntetisk@example.no",
+        "postkasseadresse": "0000000001",
+        "postkasseleverandoer_adresse": provider.organisation,
+        "x509_sertifikat": next(certificate),
+    }

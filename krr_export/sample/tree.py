@@ -30,13 +30,19 @@ class Node:
     text: str = ""
     children: list[Node] = field(default_factory=list)
 
-    def child(self, local: str) -> Node:
-        """The first child of this local name."""
-        return next(node for node in self.children if node.name.rpartition(":")[2] == local)
+    @property
+    def prefix(self) -> str:
+        """The name's prefix with its colon, or nothing."""
+        return "".join(self.name.rpartition(":")[:2])
+
+    @property
+    def local_name(self) -> str:
+        """The name without its prefix."""
+        return self.name.rpartition(":")[2]
 
     def write(self, indent: str = "") -> str:
         """The element as XML; ``indent`` is the line end and white space before it, empty for none at all."""
-        start = "".join([f"{indent}<{self.name}", *(f' {name}="{value}"' for name, value in self.attributes.items())])
+        start = f"{indent}<{self.name}{_attributes(self.attributes)}"
         inner = indent + INDENT if indent else ""
         content = "".join([self.text, *(child.write(inner) for child in self.children)])
         end = indent if self.children else ""
@@ -76,14 +82,36 @@ def choose_names(schema: RecordSchema, style: Prefix) -> Names:
     return Names({**prefixes, "": ""} if record else prefixes, on_root, on_record)
 
 
-@dataclass(frozen=True)
 class Builder:
-    """Builds records from the schema's tree."""
+    """Builds records from the schema's tree, and writes them and the document's frame.
 
-    schema: RecordSchema
-    names: Names
-    drawn: frozenset[str]
-    """The columns that persons are drawn with; a group that holds any of them is there when one of them is."""
+    Args:
+        schema: the tree.
+        style: how namespaces are written.
+        drawn: the columns that persons are drawn with; a group that holds any of them is there when one of them is.
+        indent: with line ends and indentation, or without any white space between elements.
+        comments: with a comment in every record.
+    """
+
+    def __init__(
+        self, schema: RecordSchema, style: Prefix, drawn: frozenset[str], *, indent: bool, comments: bool
+    ) -> None:
+        self.schema = schema
+        self._names = choose_names(schema, style)
+        self._root = self._names.of(schema.root_tag)
+        self._drawn = drawn
+        self._line_end = "\n" if indent else ""
+        self._indent = self._line_end and self._line_end + INDENT
+        self._comment = f"{self._indent and self._indent + INDENT}<!-- syntetisk person -->" if comments else ""
+
+    def head(self, attributes: dict[str, str]) -> str:
+        """All before the first record: the declaration and the root's start tag."""
+        written = _attributes(self._names.on_root | attributes)
+        return f'<?xml version="1.0" encoding="UTF-8"?>{self._line_end}<{self._root}{written}>'
+
+    def tail(self) -> str:
+        """All after the last record."""
+        return f"{self._line_end}</{self._root}>{self._line_end}"
 
     def record(self, present: Collection[str], value: Callable[[str], str]) -> Node:
         """A record with these columns, and all that the schema then requires.
@@ -93,12 +121,17 @@ class Builder:
             value: from a column's name to its escaped value.
         """
         node = self._node(self.schema.record, present, value)
-        node.attributes = self.names.on_record | node.attributes
+        node.attributes = self._names.on_record | node.attributes
         return node
+
+    def write(self, record: Node) -> str:
+        """The record as XML, with the white space before it."""
+        start, end, rest = record.write(self._indent).partition(">")
+        return f"{start}{end}{self._comment}{rest}"
 
     def _node(self, element: Element, present: Collection[str], value: Callable[[str], str]) -> Node:
         attributes = {
-            self.names.of(attribute.name): value(self._column(attribute.column))
+            self._names.of(attribute.name): value(self._column(attribute.column))
             for attribute in element.attributes
             if attribute.required or self._column(attribute.column) in present
         }
@@ -108,17 +141,21 @@ class Builder:
             if child.required or self._is_present(child, present)
         ]
         text = "" if element.column is None else value(self._column(element.column))
-        return Node(self.names.of(element.tag), attributes, text, children)
+        return Node(self._names.of(element.tag), attributes, text, children)
 
     def _is_present(self, element: Element, present: Collection[str]) -> bool:
         """Whether an optional element is there: an added column must not bring forth a group that a person lacks."""
         columns = {self._column(column) for column in _columns(element)}
         if element.column is not None:
             return self._column(element.column) in present
-        return any(column in present for column in (columns & self.drawn or columns))
+        return any(column in present for column in (columns & self._drawn or columns))
 
     def _column(self, index: int) -> str:
         return self.schema.fields[index].name
+
+
+def _attributes(values: dict[str, str]) -> str:
+    return "".join([f' {name}="{value}"' for name, value in values.items()])
 
 
 def _columns(element: Element) -> list[int]:

@@ -12,7 +12,7 @@ from krr_export.errors import UsageError
 if TYPE_CHECKING:
     from random import Random
 
-    from krr_export.schema import Field
+    from krr_export.schema import Field, RecordSchema
 
 Make: TypeAlias = Callable[[], str]
 """Gives a value, XML-escaped."""
@@ -24,8 +24,33 @@ _LONGEST = 24
 _LANGUAGE_PART = 8
 
 
-def value_maker(field: Field, rng: Random) -> Make | None:
-    """What makes values of the field's type; ``None`` where the schema asks what a generator cannot know."""
+class Makers:
+    """What makes values of a schema's columns."""
+
+    def __init__(self, schema: RecordSchema, rng: Random) -> None:
+        makers = {field.name: _maker(field, rng) for field in schema.fields}
+        self._fields = {field.name: field for field in schema.fields}
+        self._makers = {name: make for name, make in makers.items() if make is not None}
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that values can be made for, in the schema's order."""
+        return list(self._makers)
+
+    def of(self, column: str) -> Make:
+        """What makes this column's values.
+
+        Raises:
+            UsageError: the schema asks what a generator cannot know.
+        """
+        if (make := self._makers.get(column)) is None:
+            field = self._fields[column]
+            kind = ", ".join((field.base, *field.facets.others))
+            raise UsageError(f"no sample value can be made for {field.label} ({kind})", "make it optional")
+        return make
+
+
+def _maker(field: Field, rng: Random) -> Make | None:
     if field.facets.enumeration:
         values = [escape(value, {'"': "&quot;"}) for value in field.facets.enumeration]
         return lambda: values[int(rng.random() * len(values))]
@@ -36,14 +61,6 @@ def value_maker(field: Field, rng: Random) -> Make | None:
     if field.base in {"base64Binary", "hexBinary"}:
         return _octets_maker(field, rng)
     return _simple_maker(field.base, rng)
-
-
-def no_value(field: Field) -> UsageError:
-    """The error where a value must be made and cannot."""
-    facets = f" with {', '.join(field.facets.others)}" if field.facets.others else ""
-    return UsageError(
-        f"no sample value can be made for {field.label}, of type {field.base}{facets}", "make it optional"
-    )
 
 
 def _length_range(field: Field) -> tuple[int, int]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from isal import igzip_threaded
-
-from krr_export.errors import UsageError
 from krr_export.sample.persons import DRAWN, Persons
-from krr_export.sample.tree import INDENT, Builder, Node, Prefix, choose_names
-from krr_export.sample.values import Make, no_value, value_maker
-from krr_export.schema import RecordSchema, load_schema
+from krr_export.sample.planting import Ledger, Planted, Planter
+from krr_export.sample.tree import Builder
+from krr_export.sample.values import Make, Makers
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-EXPORTED = datetime(2026, 2, 26, 12, 22, 25, tzinfo=timezone(timedelta(hours=1)))
-"""The time of the export, unless another is given: a sample must not depend on the day it was made."""
+    from krr_export.sample.options import SampleOptions
 
 _BLOCK = 512
 """Records a write."""
@@ -30,60 +25,46 @@ the shapes of record stay few."""
 
 
 @dataclass(frozen=True)
-class SampleOptions:
-    """What the synthetic export is to be like."""
+class Total:
+    """How often a code was planted."""
 
+    findings: int
     records: int
-    seed: int = 0
-    schema: RecordSchema = field(default_factory=load_schema)
-    prefix: Prefix = "default"
-    naive_times: bool = False
-    """Contact data's times without offset. The export's own time keeps it."""
-    certificates: int = 6
-    """How many differ; 0: one for each mailbox, the worst case."""
-    indent: bool = True
-    """Line ends and indentation, as real exports have them; otherwise no white space between elements at all."""
-    comments: bool = False
-    """A comment in every record, the worst case for readers that would rather not parse."""
-    exported: datetime = EXPORTED
-    """With an offset."""
-    change_number: int = 41_234_567
-
-    def __post_init__(self) -> None:
-        if self.records < 0 or self.certificates < 0:
-            raise UsageError("the numbers of records and of certificates cannot be negative")
-        if self.exported.tzinfo is None:
-            raise UsageError("the time of the export needs an offset")
 
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What was written."""
+    """What was written, and what a reader must find in it."""
 
     records: int
     octets: int
+    rejected: int
+    totals: dict[str, Total]
+    """By code."""
 
 
-def write_sample(out: BinaryIO, options: SampleOptions) -> SampleSummary:
+def write_sample(
+    out: BinaryIO, options: SampleOptions, note: Callable[[Planted], object] | None = None
+) -> SampleSummary:
     """Write a synthetic export, in UTF-8.
+
+    Args:
+        out: takes the bytes.
+        options: what the export is to be like.
+        note: called with everything that was planted, in order of records.
 
     Raises:
         UsageError: the schema requires a value that cannot be made.
     """
-    sample = _Sample(options)
+    ledger = Ledger(note)
+    sample = _Sample(options, ledger)
     octets = out.write(sample.head())
     for first in range(1, options.records + 1, _BLOCK):
-        count = min(_BLOCK, options.records + 1 - first)
-        octets += out.write("".join([sample.record() for _ in range(count)]).encode())
+        numbers = range(first, min(first + _BLOCK, options.records + 1))
+        octets += out.write("".join([sample.record(number) for number in numbers]).encode())
     octets += out.write(sample.tail())
-    return SampleSummary(options.records, octets)
-
-
-def open_sample_file(path: Path) -> BinaryIO:
-    """Open a file to write a sample to, compressed where its name ends in ``.gz``, with no time in the gzip header."""
-    if path.suffix == ".gz":
-        return cast("BinaryIO", igzip_threaded.open(path, "wb", threads=1))
-    return path.open("wb")
+    totals = {code: Total(count, ledger.records[code]) for code, count in ledger.findings.items()}
+    return SampleSummary(options.records, octets, ledger.rejected, totals)
 
 
 class _Shape(NamedTuple):
@@ -96,59 +77,48 @@ class _Shape(NamedTuple):
 class _Sample:
     """One export in the making."""
 
-    def __init__(self, options: SampleOptions) -> None:
-        self.options = options
-        self.schema = options.schema
-        self.names = choose_names(options.schema, options.prefix)
-        self.builder = Builder(options.schema, self.names, DRAWN)
-        self.indent = "\n" + INDENT if options.indent else ""
+    def __init__(self, options: SampleOptions, ledger: Ledger) -> None:
         rng = Random(options.seed)  # noqa: S311 - reproducible, and no secret
-        self.random = rng.random
-        self.persons = Persons(
+        self._random = rng.random
+        self._options = options
+        self._builder = Builder(options.schema, options.prefix, DRAWN, indent=options.indent, comments=options.comments)
+        self._persons = Persons(
             rng, exported=options.exported, certificates=options.certificates, naive_times=options.naive_times
         )
-        self.makers = {field.name: value_maker(field, rng) for field in self.schema.fields}
-        self.added = [name for name, maker in self.makers.items() if maker and name not in DRAWN]
-        self.shapes: dict[tuple[str, ...], _Shape] = {}
+        self._makers = Makers(options.schema, rng)
+        self._added = [name for name in self._makers.names if name not in DRAWN]
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
+        plain = not (options.fault_share or options.old_spellings or options.naive_times)
+        self._planter = None if plain else Planter(options, self._builder, self._persons, ledger)
 
     def head(self) -> bytes:
-        root = self.names.of(self.schema.root_tag)
-        attributes = self.names.on_root | {
-            "eksportTidspunkt": self.options.exported.isoformat(timespec="milliseconds"),
-            "senesteEndringsNummer": str(self.options.change_number),
+        attributes = {
+            "eksportTidspunkt": self._options.exported.isoformat(timespec="milliseconds"),
+            "senesteEndringsNummer": str(self._options.change_number),
         }
-        line_end = "\n" if self.options.indent else ""
-        start = "".join([f"<{root}", *(f' {name}="{value}"' for name, value in attributes.items()), ">"])
-        return f'<?xml version="1.0" encoding="UTF-8"?>{line_end}{start}'.encode()
+        return self._builder.head(attributes).encode()
 
     def tail(self) -> bytes:
-        line_end = "\n" if self.options.indent else ""
-        return f"{line_end}</{self.names.of(self.schema.root_tag)}>{line_end}".encode()
+        return self._builder.tail().encode()
 
-    def record(self) -> str:
-        person = self.persons.draw()
-        columns = (*person, *self.added) if self.added and self.random() < _ADDED else tuple(person)
-        shape = self.shapes.get(columns) or self.new_shape(columns)
+    def record(self, number: int) -> str:
+        person = self._persons.draw()
+        columns = (*person, *self._added) if self._added and self._random() < _ADDED else tuple(person)
+        shape = self._shapes.get(columns) or self._new_shape(columns)
         for name, make in shape.makers:
             person[name] = make()
-        return shape.template % person
+        edited = self._planter.edited(number, person, columns) if self._planter else None
+        return shape.template % person if edited is None else edited
 
-    def new_shape(self, columns: tuple[str, ...]) -> _Shape:
-        """The shape of records with these columns, which is kept for the next."""
-        used: dict[str, None] = {}
-        node = self.builder.record(columns, lambda name: used.setdefault(name) or f"%({name})s")
-        made = [name for name in used if name not in columns or name in self.added]
-        shape = self.shapes[columns] = _Shape(self.write(node), tuple((name, self.maker(name)) for name in made))
+    def _new_shape(self, columns: tuple[str, ...]) -> _Shape:
+        """The shape of records with these columns, kept for the next."""
+        used: list[str] = []
+
+        def placeholder(name: str) -> str:
+            used.append(name)
+            return f"%({name})s"
+
+        template = self._builder.write(self._builder.record(columns, placeholder))
+        made = (name for name in used if name not in columns or name in self._added)
+        shape = self._shapes[columns] = _Shape(template, tuple((name, self._makers.of(name)) for name in made))
         return shape
-
-    def maker(self, name: str) -> Make:
-        if (make := self.makers[name]) is None:
-            raise no_value(next(field for field in self.schema.fields if field.name == name))
-        return make
-
-    def write(self, node: Node) -> str:
-        xml = node.write(self.indent)
-        if self.options.comments:
-            start, end = xml.partition(">")[::2]
-            return f"{start}>{self.indent and self.indent + INDENT}<!-- syntetisk person -->{end}"
-        return xml

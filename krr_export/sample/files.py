@@ -1,0 +1,68 @@
+"""Sample files: the export, compressed or not, and beside it what a reader must find in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
+
+from isal import igzip_threaded
+
+from krr_export.sample.writer import SampleSummary, write_sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from krr_export.sample.options import SampleOptions
+    from krr_export.sample.planting import Planted
+
+
+def open_sample_file(path: Path) -> BinaryIO:
+    """Open a file to write a sample to, compressed where its name ends in ``.gz``, with no time in the gzip header."""
+    if path.suffix == ".gz":
+        return cast("BinaryIO", igzip_threaded.open(path, "wb", threads=1))  # type: ignore[no-untyped-call]  # isal: untyped
+    return path.open("wb")
+
+
+def expected_path(path: Path) -> Path:
+    """Where a sample's expected findings lie: ``OUT.xml`` → ``OUT.xml.expected.json``."""
+    return path.with_name(f"{path.name}.expected.json")
+
+
+def write_sample_file(path: Path, options: SampleOptions) -> SampleSummary:
+    """Write a sample and, beside it, its expected findings, both in flat memory.
+
+    The expected findings are one JSON object: ``findings`` lists what was planted (one a line, in order of records:
+    ``record``, ``code``, ``field``, ``fault``), then come ``seen`` and ``rejected`` records, and for each code under
+    ``totals`` the number of ``findings`` and of ``records`` with it.
+
+    Raises:
+        UsageError: the schema requires a value that cannot be made.
+        OSError: the files cannot be written.
+    """
+    with open_sample_file(path) as out, expected_path(path).open("w", encoding="utf-8", newline="\n") as text:
+        expected = _ExpectedFile(text)
+        summary = write_sample(out, options, expected.note)
+        expected.close(summary)
+    return summary
+
+
+@dataclass
+class _ExpectedFile:
+    """Streams the expected findings, of which there may be millions."""
+
+    text: TextIO
+    separator: str = field(default="\n", init=False)
+
+    def __post_init__(self) -> None:
+        self.text.write('{"findings": [')
+
+    def note(self, planted: Planted) -> None:
+        self.text.write(f"{self.separator}{json.dumps(planted._asdict())}")
+        self.separator = ",\n"
+
+    def close(self, summary: SampleSummary) -> None:
+        totals = {code: vars(total) for code, total in sorted(summary.totals.items())}
+        counts = {"seen": summary.records, "rejected": summary.rejected, "totals": totals}
+        line_end = "\n" if summary.totals else ""
+        self.text.write(f"{line_end}],\n{json.dumps(counts, indent=1)[2:]}\n")
