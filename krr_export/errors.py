@@ -19,6 +19,9 @@ class KrrExportError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type[KrrExportError], tuple[str, str | None]]:
+        return type(self), (self.message, self.hint)  # else a worker's error would arrive without its hint
+
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["reject", "warning", "info"]
 """``reject``: the record is kept out of the table. ``warning``: a value was changed, or is doubtful. ``info``: a count
@@ -188,14 +188,55 @@ class Finding:
     """The field's label (see ``schema.Field.label``) or a known element's name; ``None`` for an unknown one."""
     detail: str
     """Masked: what is wrong, without the value."""
-    line: int | None = None
-    """Line of the element, counted like its record's."""
 
     @property
     def message(self) -> str:
         """The finding in one line, as the table of rejects holds it."""
         where = f"{self.field}: " if self.field else ""
         return f"{where}{self.detail}"
+
+
+MAX_EXAMPLES = 20
+"""How many examples of one code a report shows; the counts are true all the same."""
+
+
+class Example(NamedTuple):
+    """Where a finding was met, masked."""
+
+    record: int
+    """The record's ordinal in the export."""
+    line: int
+    """The line on which the record begins."""
+    byte_offset: int
+    """Where the record begins."""
+    field: str | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Findings of one code, counted."""
+
+    code: str
+    fields: dict[str, int]
+    """Findings by field's label; ``""`` for the record as a whole."""
+    records: int
+    """Records concerned."""
+    examples: tuple[Example, ...]
+    """The first ones, at most ``MAX_EXAMPLES``."""
+
+    @property
+    def count(self) -> int:
+        """Findings, of which a record may have several."""
+        return sum(self.fields.values())
+
+    def __add__(self, later: Notice) -> Notice:
+        """Both together, this one's examples first."""
+        fields = {
+            name: self.fields.get(name, 0) + later.fields.get(name, 0) for name in {**self.fields, **later.fields}
+        }
+        examples = (*self.examples, *later.examples)[:MAX_EXAMPLES]
+        return Notice(self.code, fields, self.records + later.records, examples)
 
 
 def mask(value: str) -> str:

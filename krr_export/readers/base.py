@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -37,11 +37,13 @@ class LexicalBlock:
         ordinals: the ordinals of the accepted records.
         columns: for each field of the schema its values, one an accepted record; ``None`` where it is absent.
         rejects: the other records.
+        read_by: how many records each reader took, by its name.
     """
 
     ordinals: list[int]
     columns: list[list[str | None]]
-    rejects: list[Reject] = field(default_factory=list)
+    rejects: list[Reject]
+    read_by: dict[str, int]
 
 
 class Reader(Protocol):

@@ -16,6 +16,7 @@ from krr_export.errors import InputError
 from krr_export.frame import not_well_formed, parser_options
 from krr_export.readers.base import LexicalBlock, Reject
 from krr_export.readers.diagnosis import Diagnosis, depth_of
+from krr_export.schema import namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from krr_export.blocks import Block, Cutter
     from krr_export.findings import Finding
     from krr_export.schema import Element, RecordSchema
+
+NAME = "iterparse"
 
 MAX_DEPTH = 64
 """A deeper record is refused as hostile: it is a bomb rather than a mistake."""
@@ -44,6 +47,8 @@ class IterparseReader:
         self._validator = schema.record_validator()
         self._diagnosis = Diagnosis(schema)
         self._plan = _Plan(schema.record)
+        record = {"record": namespace(schema.record.tag)}
+        self._count_others = etree.XPath(f"count(*[not(self::record:{schema.record.local_name})])", namespaces=record)
         # libxml2 lets some base64 pass that the XSD does not (junk after a whole group): decoding it is the judge.
         self._strict = [(i, BINARY_DECODERS[f.base]) for i, f in enumerate(schema.fields) if f.base in BINARY_DECODERS]
 
@@ -56,7 +61,6 @@ class IterparseReader:
         rows: list[list[str | None]] = []
         ordinals: list[int] = []
         refused: dict[int, tuple[Finding, ...]] = {}
-        ordinal = block.first
         for ordinal, record in enumerate(self._records(block), start=block.first):
             findings, row = self._judge(record)
             if findings:
@@ -65,42 +69,37 @@ class IterparseReader:
                 rows.append(row)
                 ordinals.append(ordinal)
         columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in self._schema.fields]
-        return LexicalBlock(ordinals, columns, self._rejects(block, refused))
+        read_by = {NAME: len(ordinals) + len(refused)}
+        return LexicalBlock(ordinals, columns, self._rejects(block, refused), read_by)
 
     def _records(self, block: Block) -> Iterator[etree._Element]:
-        """The records of a block, one at a time; each is gone when the next one is asked for."""
-        record_tag = self._schema.record.tag
+        """The records of a block, one at a time; each is empty when the next one is asked for."""
         document = io.BytesIO(self._before + block.data + self._after)
-        events = etree.iterparse(document, events=("end",), tag=record_tag, **parser_options())
+        events = etree.iterparse(document, events=("end",), tag=self._schema.record.tag, **parser_options())
+        root = None
         try:
             for _, element in events:
-                root = element.getparent()
-                if root is None or root.getparent() is not None:
+                parent = element.getparent()
+                if root is None and parent is not None:
+                    root = parent.getroottree().getroot()
+                if parent is not root:
                     continue  # a record's name within a record: the XSD will say what it thinks of it
-                self._check_between(root, element)
                 yield element
                 element.clear(keep_tail=True)
         except etree.XMLSyntaxError as error:
             raise not_well_formed(error, line_offset=block.line - 1 - self._before.count(b"\n")) from None
         if events.root is not None:
-            self._check_between(events.root, None)
+            self._check_between(events.root)
 
-    def _check_between(self, root: etree._Element, upto: etree._Element | None) -> None:
-        """Between the records there is white space; drop what was read before ``upto`` (before the root's end)."""
-        if root.text is not None and root.text.strip(_WHITE_SPACE):
-            raise self._text_between()
-        while len(root) and (first := root[0]) is not upto:
-            if first.tag != self._schema.record.tag:
-                raise InputError(
-                    f"an element other than {self._schema.record.local_name} stands under the root",
-                    "is it an export, and --schema the right version?",
-                )
-            if first.tail is not None and first.tail.strip(_WHITE_SPACE):
-                raise self._text_between()
-            del root[0]
-
-    def _text_between(self) -> InputError:
-        return InputError("text stands between the records", "ask the sender for a whole export")
+    def _check_between(self, root: etree._Element) -> None:
+        """Between the records, which are empty by now, stands white space and nothing else."""
+        if self._count_others(root):
+            raise InputError(
+                f"an element other than {self._schema.record.local_name} stands under the root",
+                "is it an export, and --schema the right version?",
+            )
+        if etree.tostring(root, method="text", encoding="utf-8").strip(_WHITE_SPACE):
+            raise InputError("text stands between the records", "ask the sender for a whole export")
 
     def _judge(self, record: etree._Element) -> tuple[tuple[Finding, ...], list[str | None]]:
         """The reasons to refuse a record, or else its values."""
@@ -129,22 +128,26 @@ class IterparseReader:
         return rejects
 
 
-_WHITE_SPACE = " \t\r\n"
+_WHITE_SPACE = b" \t\r\n"
 
 
 class _Plan:
     """Where the values of an element go: made once from the schema, walked for each record."""
 
     def __init__(self, element: Element) -> None:
-        self.column = element.column
-        self.attributes = [(attribute.name, attribute.column) for attribute in element.attributes]
-        self.children = {child.tag: _Plan(child) for child in element.children}
+        self._attributes = [(attribute.name, attribute.column) for attribute in element.attributes]
+        self._children = {
+            child.tag: (child.column, _Plan(child) if child.attributes or child.children else None)
+            for child in element.children
+        }
 
     def extract(self, element: etree._Element, row: list[str | None]) -> None:
         """Put the values of a valid element into ``row``."""
-        if self.column is not None:
-            row[self.column] = element.text or ""
-        for name, column in self.attributes:
+        for name, column in self._attributes:
             row[column] = element.get(name)
-        for child in element if self.children else ():
-            self.children[str(child.tag)].extract(child, row)
+        for child in element if self._children else ():
+            text_column, below = self._children[str(child.tag)]
+            if text_column is not None:
+                row[text_column] = child.text or ""
+            if below is not None:
+                below.extract(child, row)
