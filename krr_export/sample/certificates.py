@@ -20,7 +20,7 @@ _KEY_BITS = 2048
 _ISSUER = x509.Name(
     [
         x509.NameAttribute(NameOID.COUNTRY_NAME, "NO"),
-        x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Eksempel Virksomhetssertifikater AS"),
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Eksempel Sertifikater AS"),
         x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "Syntetiske testdata"),
         x509.NameAttribute(NameOID.COMMON_NAME, "Eksempel Class 3 Test CA 3"),
     ]
@@ -118,7 +118,7 @@ def _key_usage() -> x509.KeyUsage:
 
 def _policies() -> x509.CertificatePolicies:
     # 2.999 is the arc that standards keep for examples.
-    notice = x509.UserNotice(None, "Syntetisk sertifikat. Kun for test.")
+    notice = x509.UserNotice(None, "Kun for test.")
     return x509.CertificatePolicies(
         [x509.PolicyInformation(x509.ObjectIdentifier("2.999.1.1.1.3.6"), [f"{_SITE}/cps.html", notice])]
     )

@@ -34,7 +34,8 @@ def write_sample_file(path: Path, options: SampleOptions) -> SampleSummary:
 
     The expected findings are one JSON object: ``findings`` lists what was planted (one a line, in order of records:
     ``record``, ``code``, ``field``, ``fault``), then come ``seen`` and ``rejected`` records, and for each code under
-    ``totals`` the number of ``findings`` and of ``records`` with it.
+    ``totals`` the number of ``findings`` and of ``records`` with it. Of a rejected record's findings a reader may miss
+    some, as validators pass over what follows an element that they do not know; the records of a code are exact.
 
     Raises:
         UsageError: the schema requires a value that cannot be made.

@@ -145,7 +145,7 @@ class Persons:
             return False
         # Most have been confirmed lately; the older, the fewer.
         verified = int(random() ** 4 * _OLDEST)
-        updated = verified + int(random() ** 2 * _OLDEST)
+        updated = verified + 1 + int(random() ** 2 * _OLDEST)
         person[f"{column}_sist_oppdatert"] = self._time(updated)
         if random() < _NEVER_VERIFIED:
             return updated < self._fresh

@@ -100,6 +100,8 @@ class Planter:
         elif self._options.old_spellings:
             node = self._node(person, columns)
             faults = self._of_2014(node)
+        elif not self._naive:
+            return None
         self._ledger.add([*self._planted(number, faults), *self._naive_times(number, faults, columns)])
         if node is None:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from krr_export.errors import UsageError
 from krr_export.schema import local_name, namespace
 
 if TYPE_CHECKING:
@@ -91,11 +92,16 @@ class Builder:
         drawn: the columns that persons are drawn with; a group that holds any of them is there when one of them is.
         indent: with line ends and indentation, or without any white space between elements.
         comments: with a comment in every record.
+
+    Raises:
+        UsageError: the schema leaves a choice of elements, or their order, to the sender.
     """
 
     def __init__(
         self, schema: RecordSchema, style: Prefix, drawn: frozenset[str], *, indent: bool, comments: bool
     ) -> None:
+        if not all(element.in_sequence for element in schema.record.walk()):
+            raise UsageError(f"no samples of the schema {schema.name}", "they can be made of xs:sequence only")
         self.schema = schema
         self._names = choose_names(schema, style)
         self._root = self._names.of(schema.root_tag)

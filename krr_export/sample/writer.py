@@ -120,5 +120,5 @@ class _Sample:
 
         template = self._builder.write(self._builder.record(columns, placeholder))
         made = (name for name in used if name not in columns or name in self._added)
-        shape = self._shapes[columns] = _Shape(template, tuple((name, self._makers.of(name)) for name in made))
-        return shape
+        makers = tuple((name, self._makers.of(name)) for name in made)
+        return self._shapes.setdefault(columns, _Shape(template, makers))
