@@ -12,13 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from krr_export.sinks.dictionaries import ENCODED_BINARY, canonical, is_encoded_binary
 
+if TYPE_CHECKING:
     from krr_export.files import HashedFile, PartFile
 
-_SLICE_ROWS = 8_192
-"""Rows made into text at a time: certificates are expanded here, a row group of them is 90 MB."""
 _GZIP_LEVEL = 2  # of igzip's 0 to 3: as fast as 0 and a fifth smaller; 3 gains one per cent
 _GZIP_WINDOW = 16 + 15  # zlib's way of asking for a gzip header; it has no time and no name in it
 
@@ -40,13 +38,12 @@ class CsvPart:
         self._put(f"{header}\n".encode())
 
     def write(self, group: pa.Table) -> None:
-        """Append the rows of ``group``.
+        """Append the rows of ``group``; a binary column may come dictionary-encoded.
 
         Raises:
             OutputError: The disk is full or failing.
         """
-        for text in csv_text(group):
-            self._put(text)
+        self._put(csv_text(group))
         self._rows += group.num_rows
 
     def close(self) -> PartFile:
@@ -67,34 +64,30 @@ class CsvPart:
         self._file.write(self._gzip.compress(text) if self._gzip else text)
 
 
-def csv_text(table: pa.Table) -> Iterator[memoryview]:
-    """The rows of ``table`` as UTF-8 CSV without header, in pieces of whole lines, each ended by a line feed.
+def csv_text(table: pa.Table) -> memoryview:
+    """The rows of ``table`` as UTF-8 CSV without header, each line ended by a line feed.
 
     Null is nothing at all, an empty string ``""``; times are ``2014-02-25T12:08:00.000000Z``, binary is base64.
     """
-    columns = [_as_text(column.combine_chunks()) for column in table.columns]
-    for start in range(0, table.num_rows, _SLICE_ROWS):
-        fields = [column.slice(start, _SLICE_ROWS).cast(pa.string()) for column in columns]
-        joined = pc.binary_join_element_wise(*fields, ",", null_handling="replace", null_replacement="")
-        lines = pc.binary_join_element_wise(joined, "", "\n")
-        # The values of a string array lie one after the other: they are the file already.
-        yield memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()]
+    fields = [_as_text(column) for column in table.columns]
+    joined = pc.binary_join_element_wise(*fields, ",", null_handling="replace", null_replacement="")
+    lines = pc.binary_join_element_wise(joined, "", "\n")
+    # The values of a string array lie one after the other: they are the file already.
+    return memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()]
 
 
-def _as_text(column: pa.Array) -> pa.Array:
-    """Each value as its CSV field, quoted where needed; few distinct values stay a dictionary."""
+def _as_text(column: pa.ChunkedArray) -> pa.Array:
+    """Each value as its CSV field, quoted where needed."""
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        return pa.DictionaryArray.from_arrays(column.indices, _as_text(column.dictionary))
-    if pa.types.is_binary(kind):
-        distinct = column.dictionary_encode()
-        text = pa.array([value and b64encode(value) for value in distinct.dictionary.to_pylist()], pa.string())
-        return pa.DictionaryArray.from_arrays(distinct.indices, _quoted(text))
+    if pa.types.is_binary(kind) or is_encoded_binary(kind):
+        distinct = canonical(column, ENCODED_BINARY)
+        text = pa.array([b64encode(value) for value in distinct.dictionary.to_pylist()], pa.string())
+        return _quoted(text).take(distinct.indices)
     if pa.types.is_timestamp(kind):
         # By way of a time without zone: Arrow looks UTC up in the zone database for each value, 14 times slower.
-        text = column.cast(pa.timestamp("us")).cast(pa.string())
+        text = canonical(column.cast(pa.timestamp("us")), pa.string())
         return pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, "T"), "Z", "")
-    return _quoted(column.cast(pa.string()))
+    return _quoted(canonical(column, pa.string()))
 
 
 def _quoted(text: pa.Array) -> pa.Array:

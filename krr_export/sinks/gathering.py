@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.sinks.options import ROW_GROUP_ROWS
+from krr_export.sinks.dictionaries import is_encoded_binary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,29 +19,35 @@ ROW_GROUP_BYTES = 192 << 20
 
 
 class Gathering:
-    """Rows waiting to become a row group of at most ``ROW_GROUP_ROWS`` rows and ``ROW_GROUP_BYTES`` bytes."""
+    """Rows waiting to become a row group.
 
-    def __init__(self, schema: pa.Schema) -> None:
+    Args:
+        schema: Their columns.
+        limit: How many rows there is room for; beside that, for ``ROW_GROUP_BYTES`` of text and binary.
+    """
+
+    def __init__(self, schema: pa.Schema, limit: int) -> None:
         self._schema = schema
+        self._limit = limit
         self._batches: list[pa.RecordBatch] = []
         self.rows = 0
-        self._bytes = 0
+        self.bytes = 0
 
     @property
     def fullness(self) -> float:
         """From 0 to 1; from 1 on it takes no more rows."""
-        return max(self.rows / ROW_GROUP_ROWS, self._bytes / ROW_GROUP_BYTES)
+        return max(self.rows / self._limit, self.bytes / ROW_GROUP_BYTES)
 
     def take(self, batch: pa.RecordBatch, most: int) -> int:
         """Keep the first rows of ``batch``, ``most`` at most, as many as there is room for; return their number."""
-        head = batch.slice(0, min(most, ROW_GROUP_ROWS - self.rows))
-        total = self._bytes + np.cumsum(_row_bytes(head))
+        head = batch.slice(0, min(most, self._limit - self.rows))
+        total = self.bytes + np.cumsum(_row_bytes(head))
         # The row that reaches the limit is the last one taken.
         taken: int = min(head.num_rows, int(np.searchsorted(total, ROW_GROUP_BYTES)) + 1)
         if taken:
             self._batches.append(head.slice(0, taken))
             self.rows += taken
-            self._bytes = int(total[taken - 1])
+            self.bytes = int(total[taken - 1])
         return taken
 
     def drain(self) -> pa.Table:
@@ -49,7 +55,7 @@ class Gathering:
 
         Columns have the schema's types, but a binary column that came dictionary-encoded in every batch stays so.
         """
-        batches, self._batches, self.rows, self._bytes = self._batches, [], 0, 0
+        batches, self._batches, self.rows, self.bytes = self._batches, [], 0, 0
         columns = [_column([batch.column(i) for batch in batches], field) for i, field in enumerate(self._schema)]
         return pa.Table.from_arrays(columns, names=self._schema.names)
 
@@ -67,7 +73,7 @@ def _row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
     for column in batch.columns:
         if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
             total += _lengths(column)
-        elif pa.types.is_dictionary(column.type) and pa.types.is_binary(column.type.value_type):
+        elif is_encoded_binary(column.type):
             total += pc.fill_null(pc.binary_length(column.dictionary).take(column.indices), 0).to_numpy()
     return total
 

@@ -10,6 +10,9 @@ from krr_export.errors import UsageError
 ROW_GROUP_ROWS = 122_880
 """Rows in a row group, whatever the batches: DuckDB's own number, so that its threads share a file evenly."""
 
+CSV_GROUP_ROWS = 8_192
+"""Rows made into CSV at a time: certificates are expanded there, which for a row group would take 90 MB."""
+
 Format = Literal["parquet", "csv"]
 Compression = Literal["zstd", "snappy", "gzip", "none"]
 
@@ -49,6 +52,11 @@ class SinkOptions:
     def effective_compression(self) -> Compression:
         """The compression that is used: the one asked for, or else the format's own."""
         return self.compression or _ALLOWED[self.format][0]
+
+    @property
+    def group_rows(self) -> int:
+        """Rows that are written at a time, and that wait in memory until then."""
+        return ROW_GROUP_ROWS if self.format == "parquet" else CSV_GROUP_ROWS
 
     @property
     def extension(self) -> str:

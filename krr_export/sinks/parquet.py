@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from krr_export.sinks.dictionaries import ENCODED_BINARY, canonical, is_encoded_binary
+
 if TYPE_CHECKING:
     from krr_export.files import HashedFile, PartFile
 
@@ -117,7 +119,7 @@ class _Layout:
             if repeats:
                 paths.append(f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name)
             is_encoded = repeats and pa.types.is_binary(field.type)
-            fields.append(field.with_type(pa.dictionary(pa.int32(), pa.binary())) if is_encoded else field)
+            fields.append(field.with_type(ENCODED_BINARY) if is_encoded else field)
         return cls(pa.schema(fields), paths)
 
     def table(self, group: pa.Table) -> pa.Table:
@@ -126,33 +128,12 @@ class _Layout:
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
-def canonical(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
-    """The same values as one array of type ``kind`` that does not show how they arrived.
-
-    A binary dictionary holds the values in use, in order of first appearance; made from dictionaries, without expanding
-    them. An enumeration keeps its dictionary, which is the same in all batches.
-    """
-    if not _is_encoded_binary(kind):
-        return column.cast(kind).combine_chunks()
-    if not _is_encoded_binary(column.type):
-        column = column.dictionary_encode()
-    array = column.combine_chunks()
-    distinct = array.dictionary.dictionary_encode()  # a dictionary may hold a value twice
-    codes = distinct.indices.take(array.indices)
-    used = codes.drop_null().unique()
-    return pa.DictionaryArray.from_arrays(pc.index_in(codes, used), distinct.dictionary.take(used))
-
-
-def _is_encoded_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_dictionary(kind) and pa.types.is_binary(kind.value_type))
-
-
 def _repeats(column: pa.ChunkedArray) -> bool:
     """Whether a dictionary pays: always for enumerations, for text and bytes if the first rows repeat themselves."""
     sample = column.slice(0, _SAMPLE_ROWS)
     if pa.types.is_list(sample.type):
         sample = pc.list_flatten(sample)
-    if _is_encoded_binary(sample.type):
+    if is_encoded_binary(sample.type):
         sample = sample.cast(pa.binary())
     if pa.types.is_dictionary(sample.type):
         return True

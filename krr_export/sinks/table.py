@@ -11,8 +11,8 @@ import pyarrow as pa
 from krr_export.errors import OutputError
 from krr_export.files import HashedFile
 from krr_export.sinks.csv import CsvPart
-from krr_export.sinks.gathering import Gathering
-from krr_export.sinks.options import ROW_GROUP_ROWS
+from krr_export.sinks.dictionaries import canonical
+from krr_export.sinks.gathering import ROW_GROUP_BYTES, Gathering
 from krr_export.sinks.parquet import ParquetPart
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from krr_export.sinks.options import SinkOptions
 
 MAX_PARTITIONS = 32
-_MAX_WAITING = 4.0
-"""Row groups' worth of rows that may wait in all partitions together."""
+_WINDOW_ROWS = 16_384
+"""Rows that are spread over the partitions at a time."""
+_MAX_WAITING = 4
+"""Row groups' worth of rows that may wait in all partitions together; of bytes, one row group's worth."""
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -38,9 +40,9 @@ class _Part(Protocol):
 class TableSink:
     """Writes one table into a snapshot in the making; a context manager.
 
-    Leaving it on an exception closes the files and promises nothing. Without partitions at most one row group waits in
-    memory (122 880 rows, 192 MiB of text and binary); with partitions at most five, however many partitions
-    there are: beyond that the fullest partition writes a short row group.
+    Leaving it on an exception closes the files and promises nothing. At most one row group waits in memory: 122 880
+    rows (8 192 for CSV) and 192 MiB of text and binary. With partitions, at most four times as many rows, but no more
+    bytes, wait in all of them together, however many there are: beyond that the fullest writes a short row group.
 
     Args:
         directory: The snapshot's directory; paths of the parts are relative to it.
@@ -56,7 +58,7 @@ class TableSink:
         self._schema = schema
         kept = [field for field in schema if field.name not in options.partition_by]
         self._part_schema = pa.schema(kept, schema.metadata)
-        self._window = Gathering(schema)
+        self._window = Gathering(schema, _WINDOW_ROWS)
         self._partitions: dict[str, _Partition] = {}
         self._finished: tuple[PartFile, ...] | None = None
 
@@ -87,7 +89,7 @@ class TableSink:
         # Partitions are filled from windows that are cut at fixed rows: which one is the fullest, and so where short
         # row groups fall, then does not depend on the batches.
         while batch.num_rows:
-            batch = batch.slice(self._window.take(batch, ROW_GROUP_ROWS))
+            batch = batch.slice(self._window.take(batch, batch.num_rows))
             if self._window.fullness >= 1:
                 self._spread()
 
@@ -110,9 +112,15 @@ class TableSink:
         """Move the rows of the window into their partitions."""
         for path, batch in _split(self._window.drain(), self._options.partition_by):
             self._partition(path).add(batch)
-        waiting = self._partitions.values()
-        while sum(partition.fullness for partition in waiting) > _MAX_WAITING:
-            max(waiting, key=lambda partition: partition.fullness).write_row_group()
+        while self._waits_too_much():
+            max(self._partitions.values(), key=lambda partition: partition.waiting.fullness).write_row_group()
+
+    def _waits_too_much(self) -> bool:
+        waiting = [partition.waiting for partition in self._partitions.values()]
+        return (
+            sum(rows.rows for rows in waiting) > _MAX_WAITING * self._options.group_rows
+            or sum(rows.bytes for rows in waiting) > ROW_GROUP_BYTES
+        )
 
     def _partition(self, path: str) -> _Partition:
         if path not in self._partitions:
@@ -135,29 +143,25 @@ class _Partition:
         self._stem = stem
         self._schema = schema
         self._options = options
-        self._waiting = Gathering(schema)
+        self.waiting = Gathering(schema, options.group_rows)
         self._room = options.rows_per_file
         self._part: _Part | None = None
         self._finished: list[PartFile] = []
 
-    @property
-    def fullness(self) -> float:
-        return self._waiting.fullness
-
     def add(self, batch: pa.RecordBatch) -> None:
         while batch.num_rows:
-            batch = batch.slice(self._waiting.take(batch, self._room - self._waiting.rows))
-            if self.fullness >= 1 or self._waiting.rows == self._room:
+            batch = batch.slice(self.waiting.take(batch, self._room - self.waiting.rows))
+            if self.waiting.fullness >= 1 or self.waiting.rows == self._room:
                 self.write_row_group()
 
     def write_row_group(self) -> None:
-        self._room -= self._waiting.rows
-        self._current().write(self._waiting.drain())
+        self._room -= self.waiting.rows
+        self._current().write(self.waiting.drain())
         if self._room == 0:
             self._finish()
 
     def close(self) -> list[PartFile]:
-        if self._waiting.rows:
+        if self.waiting.rows:
             self.write_row_group()
         if self._part or not self._finished:
             self._current()
@@ -191,12 +195,14 @@ def _split(table: pa.Table, columns: tuple[str, ...]) -> Iterator[tuple[str, pa.
         codes = table[name].combine_chunks().cast(pa.string()).dictionary_encode("encode")
         distinct.append(codes.dictionary.to_pylist())
         keys = keys * len(distinct[-1]) + codes.indices.to_numpy()
-    rows = table.drop_columns(list(columns)).combine_chunks()
+    rows = table.drop_columns(list(columns))
     for key in pa.array(keys).unique().to_numpy():
         codes = np.unravel_index(key, [len(values) for values in distinct])
         path = _hive_path({name: values[i] for name, values, i in zip(columns, distinct, codes, strict=True)})
-        for batch in rows.filter(pa.array(keys == key)).to_batches():
-            yield path, batch
+        chosen = rows.filter(pa.array(keys == key))
+        # Not slices: the rows of a small partition wait long, and would keep the dictionaries of all others alive.
+        arrays = [canonical(column, column.type) for column in chosen.columns]
+        yield path, pa.RecordBatch.from_arrays(arrays, names=chosen.column_names)
 
 
 def _hive_path(values: dict[str, str | None]) -> str:
