@@ -1,3 +1,59 @@
-"""Norway's contact and reservation register export, streamed into validated Parquet or CSV."""
+"""Norway's contact and reservation register export, streamed into validated Parquet or CSV.
+
+>>> import krr_export
+>>> with krr_export.open_export("samples/valid.xml") as export:
+...     frame = export.to_pandas()
+>>> result = krr_export.convert("samples/valid.xml", "store")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from krr_export.conversion import ConvertOptions, ConvertResult, Progress, convert, validate
+    from krr_export.errors import InputError, KrrExportError, OutputError, UsageError
+    from krr_export.export import Export, open_export
+    from krr_export.report import Report
+    from krr_export.schema import load_schema
+    from krr_export.verification import verify
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ConvertOptions",
+    "ConvertResult",
+    "Export",
+    "InputError",
+    "KrrExportError",
+    "OutputError",
+    "Progress",
+    "Report",
+    "UsageError",
+    "__version__",
+    "convert",
+    "load_schema",
+    "open_export",
+    "validate",
+    "verify",
+]
+
+_HOME = {
+    "conversion": ("ConvertOptions", "ConvertResult", "Progress", "convert", "validate"),
+    "errors": ("InputError", "KrrExportError", "OutputError", "UsageError"),
+    "export": ("Export", "open_export"),
+    "report": ("Report",),
+    "schema": ("load_schema",),
+    "verification": ("verify",),
+}
+
+
+def __getattr__(name: str) -> object:
+    # Loaded when first used: `krr-export --version` and each worker's start need none of Arrow, lxml and xmlschema.
+    for module, names in _HOME.items():
+        if name in names:
+            value = getattr(import_module(f"krr_export.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

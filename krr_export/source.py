@@ -92,7 +92,7 @@ class Source:
             read = getattr(self._stream, "read1", self._stream.read)
             piece: bytes = read(_DELIVERED_BYTES)
         except OSError as error:
-            raise InputError(f"cannot read {self.name}: {os.strerror(error.errno or 0)}") from None
+            raise InputError(f"it cannot be read: {os.strerror(error.errno or 0)}") from None
         self._digest.update(piece)
         self.bytes_read += len(piece)
         self.at_end = not piece
@@ -117,7 +117,7 @@ class Source:
                 pending = b"" if member.eof else next(delivered, b"")
                 if not pending and not member.eof:
                     raise InputError(
-                        f"{self.name} is a truncated gzip: it ends after {self.bytes_read} bytes, within its data",
+                        f"a truncated gzip: it ends after {self.bytes_read} bytes, within its data",
                         "transfer it again",
                     )
             pending = self._next_member(member.unused_data, delivered)
@@ -130,7 +130,7 @@ class Source:
                 piece = member.decompress(delivered, _INFLATED_BYTES)
             except IsalError:  # type: ignore[misc]  # its stub takes the class for an instance
                 raise InputError(
-                    f"{self.name} is a corrupt gzip: its data or checksum is wrong before byte {self.bytes_read}",
+                    f"a corrupt gzip: its data or checksum is wrong before byte {self.bytes_read}",
                     "transfer it again",
                 ) from None
             delivered = member.unconsumed_tail
@@ -142,8 +142,15 @@ class Source:
         while len(unused) < len(_GZIP_MAGIC) and (more := next(delivered, b"")):
             unused += more
         if unused and not unused.startswith(_GZIP_MAGIC):
-            raise InputError(f"{self.name} has bytes after its gzip data that are not gzip", "transfer it again")
+            raise InputError("bytes that are not gzip follow its gzip data", "transfer it again")
         return unused
+
+
+def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:
+    """How messages and the manifest call a source: its name without its directory."""
+    if not isinstance(spec, (str, os.PathLike)):
+        return Path(str(getattr(spec, "name", "stream"))).name
+    return "standard input" if spec == STDIN else Path(spec).name
 
 
 def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[int], object] | None = None) -> Source:
@@ -154,25 +161,25 @@ def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[i
         on_read: called with the number of bytes just read, as delivered; for progress.
 
     Raises:
-        InputError: there is no such file, it is a directory, or it cannot be read.
+        InputError: there is no such file, it is a directory, or it cannot be read. (The message does not name it.)
     """
     if not isinstance(spec, (str, os.PathLike)):
-        return Source(spec, getattr(spec, "name", "stream"), on_read=on_read)
+        return Source(spec, source_name(spec), on_read=on_read)
     if spec == STDIN:
-        return Source(sys.stdin.buffer, "standard input", on_read=on_read)
+        return Source(sys.stdin.buffer, source_name(spec), on_read=on_read)
     path = Path(spec)
     try:
         stream = path.open("rb")
     except FileNotFoundError:
-        raise InputError(f"{path.name}: no such file", "check the path") from None
+        raise InputError("no such file", "check the path") from None
     except IsADirectoryError:
-        raise InputError(f"{path.name or path} is a directory", "give the export file itself") from None
+        raise InputError("it is a directory", "give the export file itself") from None
     except OSError as error:
-        raise InputError(f"cannot read {path.name}: {os.strerror(error.errno or 0)}") from None
+        raise InputError(f"it cannot be read: {os.strerror(error.errno or 0)}") from None
     try:
         status = os.fstat(stream.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
-        return Source(stream, path.name, size=size, on_read=on_read)
+        return Source(stream, source_name(spec), size=size, on_read=on_read)
     except BaseException:
         with contextlib.suppress(OSError):
             stream.close()

@@ -1,0 +1,224 @@
+"""An export as a lazy object: opened by its header, read when it is iterated."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+import pyarrow as pa
+
+from krr_export import __version__
+from krr_export.blocks import Block, Document
+from krr_export.errors import InputError, UsageError
+from krr_export.readers import READERS
+from krr_export.rejects import REJECTS_SCHEMA, to_batch
+from krr_export.road import RoadMap
+from krr_export.schema import RecordSchema, load_schema
+from krr_export.source import Source, open_source, source_name
+from krr_export.workers import travel_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+    from pathlib import Path
+
+    import pandas as pd
+
+    from krr_export.frame import Header
+    from krr_export.road import BlockResult
+
+
+def default_workers() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How an export is read; nothing here changes what is found.
+
+    Attributes:
+        workers: processes that read blocks; 0 for none, ``None`` for as many as there are processors.
+        reader: ``auto`` or a reader's name.
+        limit: read no more than this many records; ``None`` for all.
+
+    Raises:
+        UsageError: an option has no such value.
+    """
+
+    workers: int | None = None
+    reader: str = "auto"
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.reader not in READERS:
+            raise UsageError(f"no reader {self.reader!r}", f"choose {', '.join(READERS)}")
+        if self.workers is not None and self.workers < 0:
+            raise UsageError("--workers cannot be negative")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError("--limit must be at least 1")
+
+
+class Export:
+    """An opened export. Its records can be read once. Use it as a context manager.
+
+    Attributes:
+        source: the stream it comes from.
+        header: what the export says of itself.
+        record_schema: what its records hold, from the XSD.
+        schema: the Arrow schema of its table; the metadata name the export.
+    """
+
+    def __init__(self, source: Source, record_schema: RecordSchema, options: ReadOptions) -> None:
+        self.source = source
+        self.record_schema = record_schema
+        self._options = options
+        self._document = Document(source, record_schema)
+        self.header: Header = self._document.header
+        self.transcoded: bool = self._document.transcoded
+        self.schema: pa.Schema = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
+        self._rejected: list[pa.RecordBatch] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the source."""
+        self.source.close()
+
+    def results(self) -> Generator[BlockResult, None, None]:
+        """What became of each block, in order; the engine under everything else here.
+
+        Raises:
+            InputError: the export is unusable; what was given before is valid all the same.
+            OutputError: a worker died.
+        """
+        options = self._options
+        document = self._document
+        blocks: Iterable[Block] = document.blocks()
+        if options.limit is not None:
+            blocks = _limited(blocks, options.limit, document)
+        road_map = RoadMap(self.record_schema, document.envelope, document.cutter, options.reader)
+        workers = default_workers() if options.workers is None else options.workers
+        with _named(self.source.name):
+            yield from travel_all(road_map, blocks, workers)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The accepted records as record batches of ``schema``, in order, while the export is read.
+
+        Raises:
+            InputError: the export is unusable.
+        """
+        for result in self.results():
+            if result.rejects:
+                self._rejected.append(to_batch(result.rejects))
+            if result.batch.num_rows:
+                yield _logical(result.batch, self.schema)
+
+    def reader(self) -> pa.RecordBatchReader:
+        """``batches`` as an Arrow stream: DuckDB, pandas and Polars take it."""
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All accepted records as a data frame; times in UTC, enumerated columns categorical."""
+        frame: pd.DataFrame = self.reader().read_all().to_pandas()
+        return frame
+
+    @property
+    def rejects(self) -> pa.Table:
+        """The rejected records met so far by ``batches``, ``reader`` or ``to_pandas``; see ``rejects`` in the docs.
+
+        They are kept in memory, so this grows with their number.
+        """
+        return pa.Table.from_batches(self._rejected, REJECTS_SCHEMA)
+
+
+def open_export(  # noqa: PLR0913 - by keyword, each an option of the command line
+    source: str | os.PathLike[str] | BinaryIO,
+    *,
+    schema: str | Path = "14-05",
+    workers: int | None = None,
+    reader: str = "auto",
+    limit: int | None = None,
+    on_read: Callable[[int], object] | None = None,
+) -> Export:
+    """Open an export and read its header.
+
+    Args:
+        source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
+        schema: ``14-05``, ``16-02``, or the path of an XSD.
+        workers: processes that read; 0 for none, by default one a processor. Small exports take none.
+        reader: ``auto`` or a reader's name.
+        limit: read no more than this many records.
+        on_read: called with the number of bytes just read from the source.
+
+    Raises:
+        InputError: there is no export, or its beginning is not an export's.
+        UsageError: there is no such schema or reader.
+    """
+    options = ReadOptions(workers, reader, limit)
+    return open_with(source, load_schema(schema), options, on_read)
+
+
+def open_with(
+    source: str | os.PathLike[str] | BinaryIO,
+    record_schema: RecordSchema,
+    options: ReadOptions,
+    on_read: Callable[[int], object] | None = None,
+) -> Export:
+    """``open_export`` with its options already made.
+
+    Raises:
+        InputError: there is no export, or its beginning is not an export's.
+    """
+    with _named(source_name(source)):
+        stream = open_source(source, on_read=on_read)
+        try:
+            return Export(stream, record_schema, options)
+        except BaseException:
+            stream.close()
+            raise
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say in an error which export it is about."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{name}: {error.message}", error.hint) from None
+
+
+def _limited(blocks: Iterable[Block], limit: int, document: Document) -> Iterator[Block]:
+    """The blocks up to record ``limit``; what follows is not read."""
+    for block in blocks:
+        last = block.first + block.records - 1
+        if last < limit:
+            yield block
+            continue
+        spans = document.cutter.scan(block.data).spans
+        kept = limit - block.first + 1
+        yield Block(block.data[: spans[kept - 1].end], block.first, kept, block.byte_offset, block.line)
+        return
+
+
+def _logical(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch with the types of ``schema``: binary columns travel dictionary-encoded."""
+    columns = [
+        column if column.type == field.type else column.cast(field.type)
+        for column, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _metadata(header: Header, schema: RecordSchema) -> dict[str, str]:
+    return {
+        "eksportTidspunkt": header.eksport_tidspunkt,
+        "senesteEndringsNummer": str(header.seneste_endringsnummer),
+        "schema": schema.name,
+        "krr_export_version": __version__,
+    }

@@ -1,0 +1,170 @@
+"""The report of a run: what was in the export and what was wrong with it, merged from the blocks' results."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from krr_export.findings import CATALOGUE, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from krr_export.road import BlockResult
+
+VERSION = 1
+"""Of the report's format; its JSON Schema is docs/report.schema.json."""
+
+REPORT_JSON = "report.json"
+
+
+class Tally:
+    """Adds up the results of blocks, which come in order."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.written = 0
+        self.rejected = 0
+        self.notices: dict[str, Notice] = {}
+        self.read_by: Counter[str] = Counter()
+
+    def add(self, result: BlockResult) -> None:
+        """Add one block's result."""
+        self.seen += result.records
+        self.written += result.batch.num_rows
+        self.rejected += len(result.rejects)
+        self.read_by.update(result.read_by)
+        for notice in result.notices:
+            known = self.notices.get(notice.code)
+            self.notices[notice.code] = known + notice if known else notice
+
+    def in_order(self) -> list[Notice]:
+        """The notices in the catalogue's order, which is that of severity."""
+        return [self.notices[code] for code in CATALOGUE if code in self.notices]
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What the run took.
+
+    Attributes:
+        seconds: from the first byte to the last file.
+        bytes_read: of the source, as delivered.
+        peak_memory_bytes: the highest sum of the processes' proportional set sizes that was seen.
+        workers: processes beside the main one that were asked for.
+    """
+
+    seconds: float
+    bytes_read: int
+    peak_memory_bytes: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is to be said of a run. Nothing in it is a personal value.
+
+    Attributes:
+        outcome: ``published``, ``partial``, ``too-many-rejects``, ``empty``; of ``validate``: ``valid``, ``rejects``,
+            ``empty``.
+        created: when, ISO 8601 in UTC.
+        tool_version: of krr-export.
+        source: name, size, SHA-256, compression, encoding; whether byte offsets count in UTF-8 instead.
+        header: the export's own statements.
+        schema: name and SHA-256.
+        limits: what was asked: ``max_rejects``, ``allow_empty``, ``limit``.
+        counts: ``seen``, ``written``, ``rejected``; for ``validate``, ``written`` is what would be.
+        read_by: records by the reader that took them.
+        notices: findings by code.
+        performance: what it took.
+    """
+
+    outcome: str
+    created: str
+    tool_version: str
+    source: dict[str, Any]
+    header: dict[str, Any]
+    schema: dict[str, str]
+    limits: dict[str, Any]
+    counts: dict[str, int]
+    read_by: dict[str, int]
+    notices: list[Notice]
+    performance: Performance
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON has it; keys are always there, null or empty where there is nothing to say."""
+        return {
+            "report_version": VERSION,
+            "tool": {"name": "krr-export", "version": self.tool_version},
+            "outcome": self.outcome,
+            "created": self.created,
+            "source": self.source,
+            "header": self.header,
+            "schema": self.schema,
+            "limits": self.limits,
+            "counts": self.counts,
+            "read_by": self.read_by,
+            "findings": [_finding(notice) for notice in self.notices],
+            "performance": {**asdict(self.performance), **_rates(self.counts["seen"], self.performance)},
+        }
+
+    def to_json(self) -> str:
+        """The report as indented JSON, ended by a line feed."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+    def summary(self) -> Iterator[str]:
+        """The report in a few lines of text."""
+        rates = _rates(self.counts["seen"], self.performance)
+        yield (
+            f"export    {self.source['name']}: {_megabytes(self.performance.bytes_read)}, {self.source['encoding']}"
+            f"{', gzip' if self.source['compression'] == 'gzip' else ''}, schema {self.schema['name']}"
+        )
+        yield (f"made      {self.header['eksport_tidspunkt']}, change number {self.header['seneste_endringsnummer']}")
+        yield (
+            f"records   {number(self.counts['seen'])} seen, {number(self.counts['written'])} accepted,"
+            f" {number(self.counts['rejected'])} rejected"
+        )
+        for notice in self.notices:
+            code = CATALOGUE[notice.code]
+            yield f"{code.severity:9} {notice.code}: {number(notice.count)} in {_records(notice.records)}; {code.text}"
+        yield (
+            f"took      {self.performance.seconds:.1f} s, {number(int(rates['records_per_second']))} records/s,"
+            f" {rates['megabytes_per_second']:.0f} MB/s, {_megabytes(self.performance.peak_memory_bytes)} of memory"
+        )
+
+
+def number(value: int) -> str:
+    """A number with its thousands apart, as Norwegian and SI have it: ``4 600 000``."""
+    return f"{value:,}".replace(",", " ")
+
+
+def _finding(notice: Notice) -> dict[str, Any]:
+    code = CATALOGUE[notice.code]
+    return {
+        "code": notice.code,
+        "severity": code.severity,
+        "text": code.text,
+        "fix": code.fix,
+        "count": notice.count,
+        "records": notice.records,
+        "fields": dict(sorted(notice.fields.items())),
+        "examples": [example._asdict() for example in notice.examples],
+    }
+
+
+def _rates(seen: int, performance: Performance) -> dict[str, float]:
+    seconds = max(performance.seconds, 1e-9)
+    return {
+        "records_per_second": round(seen / seconds, 1),
+        "megabytes_per_second": round(performance.bytes_read / 1e6 / seconds, 1),
+    }
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{number(count)} records"
