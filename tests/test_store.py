@@ -1,0 +1,418 @@
+"""What the store promises: one run at a time, the old state or the new one after any crash, and ``latest`` ahead."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import store_driver
+from store_driver import fill, publish
+
+from krr_export import publish as moves
+from krr_export.errors import OutputError, UsageError
+from krr_export.files import output_errors
+from krr_export.snapshot import verify
+from krr_export.store import Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FIRST, SECOND, THIRD = (f"eksport=2014022{day}T112225Z" for day in (5, 6, 7))
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def latest(store: Path) -> str:
+    return str((store / "latest").readlink())
+
+
+@contextmanager
+def small_disk(path: Path, options: str) -> Iterator[None]:
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+# Opening
+
+
+def test_a_store_is_made_with_its_parents_and_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "store"
+    with open_store(path) as store:
+        assert store.snapshots() == []
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert names(path) == [".lock"]
+
+
+def test_a_store_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with open_store(tmp_path):
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+
+
+def test_a_missing_store_is_an_error_where_it_shall_not_be_made(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="No such file or directory"), open_store(tmp_path / "none", create=False):
+        pass
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "dangling"])
+def test_a_store_that_cannot_be_a_directory_is_one_clear_line(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(OutputError, match="cannot open the store"), open_store(tmp_path / place):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "why"), [("ro", "Read-only file system"), ("nr_inodes=1", "No space left on device")]
+)
+def test_a_store_that_cannot_be_written_is_one_clear_line(tmp_path: Path, options: str, why: str) -> None:
+    with small_disk(tmp_path, options), pytest.raises(OutputError, match=why), open_store(tmp_path):
+        pass
+
+
+def test_a_disk_that_fills_up_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "size=64k"):
+        publish(tmp_path, FIRST)
+        with pytest.raises(OutputError, match="No space left on device"):
+            publish(tmp_path, SECOND, 100_000)
+        assert names(tmp_path) == [".lock", FIRST, "latest"]
+        assert verify(tmp_path / "latest").proven
+
+
+def test_something_else_called_latest_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(OutputError, match="cannot tidy the store"), open_store(tmp_path):
+        pass
+
+
+# The lock
+
+
+def test_a_second_run_on_a_store_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, store_driver.__file__, str(tmp_path), FIRST]
+    with open_store(tmp_path):
+        refused = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "OutputError: another run holds the store" in refused.stderr
+    assert names(tmp_path) == [".lock"]
+    subprocess.run(command, check=True)
+
+
+def test_a_second_run_does_not_sweep_the_first_ones_work(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store, store.staging() as staging:
+        with pytest.raises(OutputError, match="another run"), open_store(tmp_path):
+            pass
+        assert staging.path.is_dir()
+
+
+def test_an_orphaned_worker_does_not_hold_the_store(tmp_path: Path) -> None:
+    # Ends itself once the run is killed, but leaves a child asleep that was forked while the store was held.
+    program = f"""
+import os, signal, time
+from pathlib import Path
+from krr_export.store import open_store
+with open_store(Path({str(tmp_path)!r})):
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(tell, b"x")
+        time.sleep(60)
+    os.read(told, 1)
+    print(child, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        orphan = int(run.stdout.readline())
+        assert run.wait() == -signal.SIGKILL
+        try:
+            with open_store(tmp_path):
+                pass
+        finally:
+            os.kill(orphan, signal.SIGKILL)
+
+
+def test_a_lock_that_the_file_system_refuses_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_fd: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OutputError, match=r"cannot lock the store.*No locks available"), open_store(tmp_path):
+        pass
+
+
+# Tidying
+
+
+def test_what_dead_runs_left_is_swept_and_nothing_that_links_lead_to(tmp_path: Path) -> None:
+    store, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    publish(store, FIRST)
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("")
+    dead = store / ".staging-1-aa"
+    (dead / "person").mkdir(parents=True)
+    (dead / "person" / "part-00000.parquet").write_text("")
+    (dead / "link").symlink_to(elsewhere)
+    (store / ".staging-1-bb").symlink_to(elsewhere)
+    (store / ".staging-1-cc").write_text("")
+    with open_store(store):
+        assert names(store) == [".lock", FIRST, "latest"]
+    assert names(elsewhere) == ["kept"]
+
+
+@pytest.mark.parametrize("state", ["missing", "dangling", "behind", "absolute"])
+def test_latest_is_mended(tmp_path: Path, state: str) -> None:
+    publish(tmp_path, FIRST)
+    publish(tmp_path, SECOND)
+    (tmp_path / "latest").unlink()
+    if state != "missing":
+        targets = {"dangling": "nowhere", "behind": FIRST, "absolute": str(tmp_path / SECOND)}
+        (tmp_path / "latest").symlink_to(targets[state])
+    with open_store(tmp_path):
+        assert latest(tmp_path) == SECOND
+
+
+def test_latest_goes_when_there_is_nothing_left_to_point_to(tmp_path: Path) -> None:
+    shutil.rmtree(publish(tmp_path, FIRST))
+    with open_store(tmp_path):
+        assert names(tmp_path) == [".lock"]
+
+
+def test_latest_never_points_to_what_was_not_completed(tmp_path: Path) -> None:
+    publish(tmp_path, FIRST)
+    (publish(tmp_path, SECOND) / "_SUCCESS").unlink()
+    with open_store(tmp_path) as store:
+        assert latest(tmp_path) == FIRST
+        assert [path.name for path in store.snapshots()] == [FIRST]
+
+
+def test_latest_only_moves_to_a_newer_export(tmp_path: Path) -> None:
+    publish(tmp_path, SECOND)
+    publish(tmp_path, FIRST)
+    assert latest(tmp_path) == SECOND
+    publish(tmp_path, FIRST, replace=True)
+    assert latest(tmp_path) == SECOND
+    publish(tmp_path, THIRD)
+    assert latest(tmp_path) == THIRD
+
+
+# Finding
+
+
+def test_a_published_snapshot_is_found_and_seen_to_be_intact(tmp_path: Path) -> None:
+    part = publish(tmp_path, FIRST, 3) / "person" / "part-00000.csv"
+    with open_store(tmp_path) as store:
+        manifest = store.find(FIRST)
+        assert manifest
+        assert manifest.counts.seen == 3
+        assert store.is_intact(FIRST)
+        assert store.find(SECOND) is None
+        assert not store.is_intact(SECOND)
+
+        part.write_bytes(part.read_bytes() + b"x")
+        assert not store.is_intact(FIRST)
+        part.unlink()
+        assert not store.is_intact(FIRST)
+        (tmp_path / FIRST / "manifest.json").write_text("{}")
+        assert store.find(FIRST) is None
+
+
+@pytest.mark.parametrize(
+    ("format_", "partition_by", "schema", "line"),
+    [
+        ("parquet", (), "14-05", "the format csv, not parquet"),
+        ("csv", ("status",), "14-05", "the partitioning none, not status"),
+        ("csv", (), "16-02", "the schema 14-05, not 16-02"),
+    ],
+)
+def test_a_store_keeps_one_kind(
+    tmp_path: Path, format_: str, partition_by: tuple[str, ...], schema: str, line: str
+) -> None:
+    with open_store(tmp_path) as store:
+        store.check_same_kind(format=format_, partition_by=partition_by, schema_name=schema)
+    publish(tmp_path, FIRST)
+    with open_store(tmp_path) as store:
+        store.check_same_kind(format="csv", partition_by=(), schema_name="14-05")
+        with pytest.raises(OutputError, match=line):
+            store.check_same_kind(format=format_, partition_by=partition_by, schema_name=schema)
+
+
+# Pruning
+
+
+def keep_beside(store: Store, name: str) -> None:
+    with store.staging() as staging:
+        staging.keep_failed(fill(staging, 1), name)
+    with store.staging() as staging:
+        staging.keep_partial(fill(staging, 1), name)
+
+
+def test_prune_takes_the_oldest_and_what_failed_then(tmp_path: Path) -> None:
+    every = [f"eksport=2014030{day}T000000Z" for day in range(1, 7)]
+    for name in every[:5]:
+        publish(tmp_path, name)
+    with open_store(tmp_path) as store:
+        for name in every:
+            keep_beside(store, name)
+        pruned = store.prune(2)
+        assert [path.relative_to(tmp_path).as_posix() for path in pruned] == [
+            *every[:3],
+            *(f".failed/{name}" for name in every[:4]),
+            *(f".partial/{name}" for name in every[:4]),
+        ]
+        assert [path.name for path in store.snapshots()] == every[3:5]
+        assert store.prune(2) == []
+    assert names(tmp_path) == [".failed", ".lock", ".partial", *every[3:5], "latest"]
+    assert names(tmp_path / ".failed") == names(tmp_path / ".partial") == every[4:]
+    assert latest(tmp_path) == every[4]
+
+
+def test_what_failed_before_the_oldest_snapshot_left_goes_however_little_it_is(tmp_path: Path) -> None:
+    publish(tmp_path, SECOND)
+    with open_store(tmp_path) as store:
+        keep_beside(store, FIRST)
+        store.prune(5)
+    assert names(tmp_path / ".failed") == []
+
+
+def test_prune_never_takes_what_latest_points_to(tmp_path: Path) -> None:
+    for name in (FIRST, SECOND, THIRD):
+        publish(tmp_path, name)
+    with open_store(tmp_path) as store:
+        (tmp_path / "latest").unlink()
+        (tmp_path / "latest").symlink_to(FIRST)
+        assert [path.name for path in store.prune(1)] == [SECOND]
+
+
+def test_prune_does_not_follow_links_out_of_the_store(tmp_path: Path) -> None:
+    store_path, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    publish(store_path, SECOND)
+    publish(elsewhere, FIRST)
+    (store_path / FIRST).symlink_to(elsewhere / FIRST)
+    with open_store(store_path) as store:
+        assert [path.name for path in store.prune(1)] == [FIRST]
+    assert names(store_path) == [".lock", SECOND, "latest"]
+    assert verify(elsewhere / FIRST).proven
+
+
+def test_prune_keeps_at_least_one(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store, pytest.raises(UsageError):
+        store.prune(0)
+
+
+def test_a_snapshot_vanishes_at_once_even_if_deleting_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path, FIRST)
+    publish(tmp_path, SECOND)
+
+    def fail(_path: Path) -> None:
+        raise OSError(errno.EIO, "stopped here")
+
+    with open_store(tmp_path) as store, monkeypatch.context() as patch:
+        patch.setattr(moves, "remove", fail)
+        with pytest.raises(OutputError, match="cannot delete old snapshots"):
+            store.prune(1)
+        assert [path.name for path in store.snapshots()] == [SECOND]
+    with open_store(tmp_path):
+        assert names(tmp_path) == [".lock", SECOND, "latest"]
+
+
+def test_an_error_without_a_number_says_no_more_than_it_should() -> None:
+    with pytest.raises(OutputError) as caught, output_errors("write it"):
+        raise OSError("something with a value in it")
+    assert caught.value.message == "cannot write it: the system gives no reason"
+
+
+# Crashes
+
+CALLS = ("write", "fsync", "mkdir", "rename", "renameat2", "symlink", "unlink", "unlinkat", "rmdir")
+"""The system calls by which a run changes the store."""
+
+
+def traced(store: Path, log: Path, *options: str, replace: bool) -> int | None:
+    """Publish SECOND, or replace FIRST by another, under ``strace``; return the exit code, negative for a signal.
+
+    The process is forked from a server that has everything imported: 50 ms instead of 500.
+    """
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["krr_export.sinks", "krr_export.store", "pandas"])
+    here, there = server.Pipe()
+    name = FIRST if replace else SECOND
+    run = server.Process(target=store_driver.publish_when_told, args=(there, store, name, replace))
+    run.start()
+    command = ["strace", "-o", str(log), *options, "-p", str(run.pid)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr
+        is_attached = "attached" in tracer.stderr.readline()
+        here.send(is_attached)
+        run.join()
+    if not is_attached:
+        pytest.skip("strace may not trace other processes here")
+    return run.exitcode
+
+
+def fresh_store(path: Path) -> Path:
+    """A store with one snapshot and what a dead run left: so that sweeping is interrupted too."""
+    shutil.rmtree(path, ignore_errors=True)
+    publish(path, FIRST, 1)
+    (path / ".staging-1-aa").mkdir()
+    (path / ".staging-1-aa" / "left").write_text("")
+    return path
+
+
+def state(store: Path) -> dict[str, int]:
+    """The published snapshots, each proven, with their rows."""
+    found = {path.name: verify(path) for path in store.glob("eksport=*")}
+    assert all(verification.proven for verification in found.values())
+    return {name: verification.manifest.counts.seen for name, verification in sorted(found.items())}
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace, which stops a run at a chosen call, is not installed")
+@pytest.mark.parametrize("faults", [["signal=KILL"], ["error=ENOSPC", "error=EIO"]], ids=["killed", "refused"])
+@pytest.mark.parametrize("replace", [False, True], ids=["publish", "replace"])
+def test_stopped_at_any_call_the_store_is_the_old_or_the_new_one(
+    tmp_path: Path,
+    faults: list[str],
+    replace: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    old, new = {FIRST: 1}, {FIRST: 2} if replace else {FIRST: 1, SECOND: 2}
+    store, log = fresh_store(tmp_path / "store"), tmp_path / "log"
+    assert traced(store, log, "-e", f"trace={','.join(CALLS)}", replace=replace) == 0
+    assert state(store) == new
+    calls = re.findall(r"^(\w+)\(", log.read_text(), re.MULTILINE)
+    assert {"write", "fsync", "mkdir", "unlinkat", "renameat2" if replace else "symlink"} <= set(calls)
+
+    met = set()
+    for call in sorted(set(calls)):
+        for n, fault in zip(range(1, calls.count(call) + 1), itertools.cycle(faults), strict=False):
+            code = traced(
+                fresh_store(store), log, "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={n}", replace=replace
+            )
+            assert code in {0, 4, -9}, "a traceback would be 1"
+            after = state(store)
+            assert after == new if code == 0 else after in (old, new), f"{call} {n} {fault}"
+            met.add(after == new)
+            publish(store, FIRST if replace else SECOND, 2, replace=True)
+            assert state(store) == new
+            assert names(store) == [".lock", *sorted(new), "latest"], "the rerun has swept"
+            assert latest(store) == max(new)
+    assert met == {True, False}
