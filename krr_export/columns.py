@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
@@ -74,7 +75,7 @@ def to_arrow(block: LexicalBlock, schema: RecordSchema) -> TypedBlock:
     for field, values in zip(schema.fields, block.columns, strict=True):
         array, odd = _typed(field, values)
         arrays.append(array)
-        remarks += [Remark(code, field.label, rows) for code, rows in odd.items() if rows]
+        remarks += [Remark(code, field.label, sorted(rows)) for code, rows in odd.items() if rows]
     fields = [logical.with_type(array.type) for logical, array in zip(schema.arrow, arrays, strict=True)]
     return TypedBlock(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields)), remarks)
 
@@ -146,7 +147,7 @@ def _where(mask: pa.BooleanArray, array: pa.Array) -> pa.Array:
 def _norwegian(walls: pa.Array, odd: Odd) -> pa.Array:
     """Norwegian wall time → UTC. The offset is the same throughout an hour, so each distinct hour is asked for once."""
     micros = walls.cast(pa.int64())
-    hours = pc.floor(pc.divide(micros.cast(pa.float64()), float(_HOUR))).cast(pa.int64()).dictionary_encode()
+    hours = pc.divide(pc.floor_temporal(walls, unit="hour").cast(pa.int64()), _HOUR).dictionary_encode()
     known = [norwegian_hour(hour) for hour in hours.dictionary.to_pylist()]
     codes: dict[str, list[int]] = defaultdict(list)
     for index, (_, said) in enumerate(known):
@@ -184,10 +185,14 @@ def _boolean(text: str) -> bool:
     return text.strip() in {"true", "1"}
 
 
+def _integer(text: str) -> int:
+    return int(Decimal(text))  # int alone has a limit of digits, leading zeros among them
+
+
 _PARSERS: dict[str, Callable[[str], object]] = {
     "boolean": _boolean,
-    **dict.fromkeys(("byte", "short", "int", "long"), int),
-    **dict.fromkeys(("unsignedByte", "unsignedShort", "unsignedInt", "unsignedLong"), int),
+    **dict.fromkeys(("byte", "short", "int", "long"), _integer),
+    **dict.fromkeys(("unsignedByte", "unsignedShort", "unsignedInt", "unsignedLong"), _integer),
     **dict.fromkeys(("float", "double"), float),
 }
 """For the rarer types, a value at a time: no column of the register's is of them."""

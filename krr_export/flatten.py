@@ -7,16 +7,19 @@ could hold its values without loss.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import xmlschema
+from xmlschema.validators import XsdElement
 
 from krr_export.errors import UsageError
 from krr_export.schema import (
     BUILT_IN,
     ORDINAL,
+    ROOT_ATTRIBUTES,
     Attribute,
     Element,
     Facets,
@@ -59,10 +62,6 @@ other type (decimal and integer have no bound, for example) stays a string, exac
 _LOW_CARDINALITY = ("krr-export", "low-cardinality")
 
 
-_DEEPEST = 16
-"""Deeper than any flat record would be: a type that contains itself has no end."""
-
-
 def flatten(name: str, path: Path) -> RecordSchema:
     """The record schema of the XSD at ``path``, under the given name.
 
@@ -73,12 +72,13 @@ def flatten(name: str, path: Path) -> RecordSchema:
 
 
 class _Flattening:
-    """Flattens one XSD; holds the columns found so far."""
+    """Flattens one XSD; holds the columns found so far, and the types of the groups that it is within."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self.path = path
         self.fields: list[Field] = []
+        self.within: list[Component] = []
 
     def schema(self) -> RecordSchema:
         xsd = self._parse(self.path)
@@ -91,7 +91,7 @@ class _Flattening:
             root_tag, root_xsd = built_in.root_tag, Path(built_in.root_xsd)
             documents += [root_xsd]
         if record is None or record.name not in xsd.maps.elements:
-            raise self._refused("it declares no export (a root that repeats one global element)")
+            raise self._refused(f"it declares no export (a root with {' and '.join(ROOT_ATTRIBUTES)} over records)")
         record_element = self._element(record, (), required=True, repeatable=True)
         if record_element.column is not None or not self.fields:
             raise self._refused("its record holds no elements")
@@ -107,7 +107,11 @@ class _Flattening:
 
     def _parse(self, path: Path) -> Component:
         try:
-            return xmlschema.XMLSchema10(str(path), allow="local", defuse="always")
+            with warnings.catch_warnings():
+                # What an import that fails would have brought is missed where it is used, if it is.
+                warnings.simplefilter("ignore", xmlschema.XMLSchemaImportWarning)
+                warnings.simplefilter("ignore", xmlschema.XMLSchemaIncludeWarning)
+                return xmlschema.XMLSchema10(str(path), allow="local", defuse="always")
         except (xmlschema.XMLSchemaException, xmlschema.XMLResourceError, SyntaxError, OSError, ValueError) as error:
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UsageError(f"{path.name} is not a usable XSD: {first_line}") from None
@@ -118,30 +122,32 @@ class _Flattening:
     def _element(self, xsd: Component, above: tuple[str, ...], *, required: bool, repeatable: bool = False) -> Element:
         path = (*above, xsd.local_name) if above or not repeatable else ()
         where = "/".join((*above, xsd.local_name))
-        self._check(xsd, where, repeatable=repeatable, depth=len(above))
-        columns = path or (xsd.local_name,)
+        self._check(xsd, where, repeatable=repeatable)
         text: int | None = None
         if xsd.type.is_simple() or xsd.type.has_simple_content():
-            text = self._add(xsd, columns, _simple_type(xsd.type), required=required)
+            text = self._add(xsd, path, xsd.local_name, kind=_simple_type(xsd.type), required=required)
         attributes = tuple(
-            self._attribute(attribute, columns, required=required) for attribute in xsd.attributes.values()
+            self._attribute(attribute, path, xsd.local_name, required=required) for attribute in xsd.attributes.values()
         )
         children: tuple[Element, ...] = ()
         in_sequence = True
         if text is None:
             in_sequence = xsd.type.content.model == "sequence"
+            self.within.append(xsd.type)
             children = tuple(self._children(xsd.type.content, path, required=required and in_sequence))
+            self.within.pop()
         return Element(xsd.name, xsd.min_occurs > 0, text, attributes, children, in_sequence)
 
     def _children(self, group: Component, path: tuple[str, ...], *, required: bool) -> Iterator[Element]:
         for particle in group:
-            if not hasattr(particle, "local_name") or particle.local_name is None:
+            if not isinstance(particle, XsdElement):
                 raise self._refused(f"{'/'.join(path) or 'the record'} holds a nested group or a wildcard")
             yield self._element(particle, path, required=required and particle.min_occurs > 0)
 
-    def _check(self, xsd: Component, where: str, *, repeatable: bool, depth: int) -> None:
+    def _check(self, xsd: Component, where: str, *, repeatable: bool) -> None:
         kind = xsd.type
         reasons = {
+            "it contains itself": xsd.type in self.within,
             "it may be repeated": not repeatable and xsd.max_occurs != 1,
             "it has mixed content": kind.has_mixed_content(),
             "it is empty or of any type": not (kind.is_simple() or kind.has_simple_content() or kind.is_element_only()),
@@ -151,28 +157,28 @@ class _Flattening:
             or xsd.abstract
             or bool(xsd.maps.substitution_groups.get(xsd.name)),
             "it has a default or fixed value": xsd.default is not None or xsd.fixed is not None,
-            "it contains itself": depth > _DEEPEST,
+            "its type is extended by another, which could stand in its place": _is_extended(xsd),
             "it allows any attribute": None in xsd.attributes,
         }
         for reason, holds in reasons.items():
             if holds:
                 raise self._refused(f"{where}: {reason}")
 
-    def _attribute(self, xsd: Component, path: tuple[str, ...], *, required: bool) -> Attribute:
+    def _attribute(self, xsd: Component, above: tuple[str, ...], element: str, *, required: bool) -> Attribute:
+        path = (*above, f"@{xsd.local_name}")
         if xsd.default is not None or xsd.fixed is not None:
-            raise self._refused(f"{'/'.join(path)}/@{xsd.local_name}: it has a default or fixed value")
+            raise self._refused(f"{'/'.join(path)}: it has a default or fixed value")
         mandatory = xsd.use == "required"
-        column = self._add(xsd, (*path, f"@{xsd.local_name}"), xsd.type, required=required and mandatory)
+        column = self._add(xsd, path, element, xsd.local_name, kind=xsd.type, required=required and mandatory)
         return Attribute(xsd.name, column, mandatory)
 
-    def _add(self, xsd: Component, path: tuple[str, ...], kind: Component, *, required: bool) -> int:
+    def _add(self, xsd: Component, path: tuple[str, ...], *names: str, kind: Component, required: bool) -> int:
         # A grouping element adds no prefix; an attribute is prefixed with its element's name.
-        leaf = path[-1]
-        name = column_name(path[-2], leaf[1:]) if leaf.startswith("@") else column_name(leaf)
+        name = column_name(*names)
         if name == ORDINAL.name or any(field.name == name for field in self.fields):
             raise self._refused(f"two leaves would become the column {name}")
         base, facets = _base(kind), _facets(kind)
-        arrow_type = _arrow_type(base, facets)
+        arrow_type = _arrow_type(kind, base, facets)
         partitionable = pa.types.is_dictionary(arrow_type) or pa.types.is_boolean(arrow_type)
         partitionable |= arrow_type == pa.string() and _is_marked(xsd)
         self.fields.append(Field(name, path, base, arrow_type, required, facets, _documentation(xsd), partitionable))
@@ -182,11 +188,19 @@ class _Flattening:
 def _root_of(xsd: Component) -> Component | None:
     """The one global element of the schema's own namespace that repeats one global element, if there is one."""
     for element in xsd.elements.values():
-        if element.type.is_element_only():
+        if element.type.is_element_only() and element.attributes.keys() >= set(ROOT_ATTRIBUTES):
             particles = list(element.type.content.iter_elements())
-            if len(particles) == 1 and particles[0].max_occurs is None and particles[0].ref is not None:
+            if len(particles) == 1 and particles[0].max_occurs is None and getattr(particles[0], "ref", None):
                 return element
     return None
+
+
+def _is_extended(xsd: Component) -> bool:
+    """Whether ``xsi:type`` could give a group elements that it does not have."""
+    kind = xsd.type
+    return kind.is_element_only() and any(
+        other is not kind and other.is_derived(kind, "extension") for other in xsd.maps.types.values()
+    )
 
 
 def _documents(xsd: Component) -> list[Path]:
@@ -236,10 +250,12 @@ def _facets(kind: Component) -> Facets:
     )
 
 
-def _arrow_type(base: str, facets: Facets) -> pa.DataType:
+def _arrow_type(kind: Component, base: str, facets: Facets) -> pa.DataType:
     if base in _ARROW_TYPES:
         return _ARROW_TYPES[base]
-    if not facets.enumeration:
+    # Only strings equal a listed value where they are written like it: a decimal of 1.00 is one of 1.0.
+    is_text = not kind.is_union() and kind.primitive_type.name == f"{XSD_NAMESPACE}string"
+    if not facets.enumeration or not is_text:
         return pa.string()
     fits = next(size for size in (8, 16, 32) if len(facets.enumeration) <= 1 << (size - 1))
     return pa.dictionary({8: pa.int8(), 16: pa.int16(), 32: pa.int32()}[fits], pa.string())

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 BUILT_IN = ("14-05", "16-02")
 """The schema versions that the package carries."""
 
+ROOT_ATTRIBUTES = ("eksportTidspunkt", "senesteEndringsNummer")
+"""What every export says of itself: when it was made, and the register's last change number in it."""
+
 ORDINAL = pa.field("radnummer", pa.int64(), nullable=False)
 """The column before all others: the record's ordinal in the export, from 1."""
 

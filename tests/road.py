@@ -1,0 +1,120 @@
+"""The reading road as one function, and tiny exports to send along it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from krr_export.blocks import BLOCK_BYTES, Document
+from krr_export.columns import to_arrow
+from krr_export.readers.iterparse import IterparseReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from krr_export.blocks import Block
+    from krr_export.frame import Header
+    from krr_export.readers.base import LexicalBlock, Reject
+    from krr_export.schema import RecordSchema
+
+EXPORT = "http://kontaktinfo.difi.no/xsd/eksporttjeneste/14-05"
+PERSONS = "http://begrep.difi.no"
+ROOT_ATTRIBUTES = 'eksportTidspunkt="2014-02-26T12:22:25+01:00" senesteEndringsNummer="1724"'
+IDENTIFIER = "03851598730"
+"""A synthetic identity number."""
+
+
+def person(*inner: str, identifier: str = IDENTIFIER) -> str:
+    """A record: its identity number, then whatever comes after it, as markup."""
+    return f"<Person><personidentifikator>{identifier}</personidentifikator>{''.join(inner)}</Person>"
+
+
+def contact(email: str = "ola@example.no", attributes: str = "") -> str:
+    """A Kontaktinformasjon with an e-mail address, as markup."""
+    return f"<Kontaktinformasjon><Epostadresse {attributes}>{email}</Epostadresse></Kontaktinformasjon>"
+
+
+def export(
+    *persons: str,
+    declaration: str = '<?xml version="1.0" encoding="{encoding}"?>\n',
+    root: str = f'et:Kontaktregister xmlns:et="{EXPORT}" xmlns="{PERSONS}" {ROOT_ATTRIBUTES}',
+    between: str = "\n",
+    after: str = "",
+    encoding: str = "UTF-8",
+) -> bytes:
+    """An export as bytes.
+
+    Args:
+        persons: the records as markup.
+        declaration: what stands before the root; ``{encoding}`` stands for its name.
+        root: the root's start tag without its angle brackets.
+        between: what stands between two tags under the root.
+        after: what stands after the root.
+        encoding: a name that XML and Python both know; UTF-16 gets a byte order mark.
+    """
+    content = "".join(f"{between}{text}" for text in persons) + between
+    text = f"{declaration.format(encoding=encoding)}<{root}>{content}</{root.split(maxsplit=1)[0]}>{after}"
+    return text.encode(encoding)
+
+
+@dataclass(frozen=True)
+class Remarked:
+    """Something said of one value."""
+
+    code: str
+    field: str
+    radnummer: int
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What came out at the road's end."""
+
+    header: Header
+    rows: list[dict[str, Any]]
+    rejects: list[Reject]
+    remarks: list[Remarked]
+
+    @property
+    def codes(self) -> list[tuple[str, str | None]]:
+        """Code and field of every reason for a reject."""
+        return [(finding.code, finding.field) for reject in self.rejects for finding in reject.findings]
+
+    @property
+    def verdicts(self) -> list[bool]:
+        """Of each record in turn whether it was accepted."""
+        accepted = {row["radnummer"]: True for row in self.rows}
+        return [accepted.get(ordinal, False) for ordinal in range(1, len(self.rows) + len(self.rejects) + 1)]
+
+
+def cut(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_BYTES) -> tuple[Document, list[Block]]:
+    """A document and its blocks."""
+    document = Document([data] if isinstance(data, bytes) else data, schema)
+    return document, list(document.blocks(size))
+
+
+def read(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_BYTES) -> list[LexicalBlock]:
+    """A document's blocks, each as the reader gives it."""
+    document, blocks = cut(data, schema, size)
+    reader = IterparseReader(schema, document.envelope, document.cutter)
+    return [reader.read(block) for block in blocks]
+
+
+def travel(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_BYTES) -> Arrival:
+    """Send a document down the whole road, in blocks of about this size."""
+    document = Document([data] if isinstance(data, bytes) else data, schema)
+    reader = IterparseReader(schema, document.envelope, document.cutter)
+    rows: list[dict[str, Any]] = []
+    rejects: list[Reject] = []
+    remarks: list[Remarked] = []
+    for block in document.blocks(size):
+        lexical = reader.read(block)
+        typed = to_arrow(lexical, schema)
+        rows += typed.batch.to_pylist()
+        rejects += lexical.rejects
+        remarks += [
+            Remarked(remark.code, remark.field, lexical.ordinals[row])
+            for remark in typed.remarks
+            for row in remark.rows
+        ]
+    return Arrival(document.header, rows, rejects, remarks)
