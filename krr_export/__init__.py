@@ -12,9 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from krr_export.conversion import ConvertOptions, ConvertResult, Progress, convert, validate
+    from krr_export.conversion import ConvertOptions, ConvertResult, convert, validate
     from krr_export.errors import InputError, KrrExportError, OutputError, UsageError
     from krr_export.export import Export, open_export
+    from krr_export.progress import Progress
     from krr_export.report import Report
     from krr_export.schema import load_schema
     from krr_export.verification import verify
@@ -40,9 +41,10 @@ __all__ = [
 ]
 
 _HOME = {
-    "conversion": ("ConvertOptions", "ConvertResult", "Progress", "convert", "validate"),
+    "conversion": ("ConvertOptions", "ConvertResult", "convert", "validate"),
     "errors": ("InputError", "KrrExportError", "OutputError", "UsageError"),
     "export": ("Export", "open_export"),
+    "progress": ("Progress",),
     "report": ("Report",),
     "schema": ("load_schema",),
     "verification": ("verify",),

@@ -16,6 +16,7 @@ from krr_export.errors import UsageError
 from krr_export.export import Export, ReadOptions, default_workers, open_with
 from krr_export.limits import RejectLimit
 from krr_export.memory import PeakMemory
+from krr_export.progress import Progress
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.report import REPORT_JSON, Performance, Report, Tally, number
 from krr_export.schema import RecordSchema, load_schema
@@ -32,19 +33,6 @@ if TYPE_CHECKING:
 PERSON = "person"
 REJECTS = "rejects"
 """The tables of a snapshot."""
-
-
-class Progress:
-    """Is told how far a run has come; this one does nothing with it."""
-
-    def opened(self, export: Export) -> None:
-        """The export's header was read."""
-
-    def read(self, size: int) -> None:
-        """So many bytes more of the source were read."""
-
-    def passed(self, records: int) -> None:
-        """So many records more were read and judged."""
 
 
 @dataclass(frozen=True)

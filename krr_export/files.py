@@ -12,13 +12,13 @@ import os
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krr_export.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _HINTS = {
     errno.ENOSPC: "free some space and run again",
@@ -167,7 +167,7 @@ def sync_directory(path: Path) -> None:
 def sync_tree(root: Path) -> None:
     """Force the entries of ``root`` and of all directories below it to the disk, the deepest first."""
     for directory, _, _ in os.walk(root, topdown=False):
-        sync_directory(root / directory)
+        sync_directory(Path(directory))
 
 
 def remove(path: Path) -> None:

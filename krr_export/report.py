@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from krr_export.findings import CATALOGUE, Notice
+from krr_export.findings import CATALOGUE, Example, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,8 @@ VERSION = 1
 """Of the report's format; its JSON Schema is docs/report.schema.json."""
 
 REPORT_JSON = "report.json"
+
+_SHOWN_EXAMPLES = 3
 
 
 class Tally:
@@ -114,8 +116,8 @@ class Report:
         """The report as indented JSON, ended by a line feed."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
-    def summary(self) -> Iterator[str]:
-        """The report in a few lines of text."""
+    def summary(self, *, verbose: bool = False) -> Iterator[str]:
+        """The report in a few lines of text; ``verbose`` adds what to do and the first examples."""
         rates = _rates(self.counts["seen"], self.performance)
         yield (
             f"export    {self.source['name']}: {_megabytes(self.performance.bytes_read)}, {self.source['encoding']}"
@@ -129,10 +131,23 @@ class Report:
         for notice in self.notices:
             code = CATALOGUE[notice.code]
             yield f"{code.severity:9} {notice.code}: {number(notice.count)} in {_records(notice.records)}; {code.text}"
+            if verbose:
+                yield f"          what to do: {code.fix}"
+                yield from (_shown(example) for example in notice.examples[:_SHOWN_EXAMPLES])
         yield (
             f"took      {self.performance.seconds:.1f} s, {number(int(rates['records_per_second']))} records/s,"
             f" {rates['megabytes_per_second']:.0f} MB/s, {_megabytes(self.performance.peak_memory_bytes)} of memory"
         )
+
+    def verdict(self) -> str:
+        """What ``validate`` found, in one line."""
+        seen, rejected = number(self.counts["seen"]), number(self.counts["rejected"])
+        return {
+            "valid": f"valid: {self.source['name']} holds {seen} records, {rejected} rejected",
+            "rejects": f"not valid: {rejected} of {seen} records in {self.source['name']} rejected, more than"
+            f" --max-rejects {self.limits['max_rejects']} allows",
+            "empty": f"not valid: {self.source['name']} holds no records; give --allow-empty if that is right",
+        }[self.outcome]
 
 
 def number(value: int) -> str:
@@ -160,6 +175,11 @@ def _rates(seen: int, performance: Performance) -> dict[str, float]:
         "records_per_second": round(seen / seconds, 1),
         "megabytes_per_second": round(performance.bytes_read / 1e6 / seconds, 1),
     }
+
+
+def _shown(example: Example) -> str:
+    where = f"record {number(example.record)}, line {example.line}, byte {example.byte_offset}"
+    return f"          {where}: {': '.join(filter(None, (example.field, example.detail)))}"
 
 
 def _megabytes(size: int) -> str:

@@ -150,7 +150,7 @@ def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:
     """How messages and the manifest call a source: its name without its directory."""
     if not isinstance(spec, (str, os.PathLike)):
         return Path(str(getattr(spec, "name", "stream"))).name
-    return "standard input" if spec == STDIN else Path(spec).name
+    return "standard input" if spec == STDIN else Path(spec).name or str(spec)
 
 
 def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[int], object] | None = None) -> Source:

@@ -37,6 +37,11 @@ _IN_FLIGHT = 2
 class WorkerFaultError(Exception):
     """A fault of this program in a worker: its kind and where it arose, without its message, which may quote data."""
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The kind of the error in the worker, then the lines of its traceback."""
+        return self.args
+
 
 def travel_all(road_map: RoadMap, blocks: Iterable[Block], workers: int) -> Iterator[BlockResult]:
     """Travel the road of every block; results in the order of the blocks.

@@ -1,0 +1,5 @@
+"""The command line: reads options, calls the library, prints. It decides nothing."""
+
+from krr_export.cli.main import main
+
+__all__ = ["main"]

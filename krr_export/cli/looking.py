@@ -1,0 +1,111 @@
+"""``inspect``, ``schema`` and ``sample``: what helps before and around a load."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from krr_export.cli.console import Console
+from krr_export.cli.parameters import command
+from krr_export.errors import OutputError, UsageError
+
+_SCHEMA = click.option(
+    "--schema", default="14-05", show_default=True, metavar="14-05|16-02|FILE.xsd",
+    help="The format's version, or an XSD of the export or of its Person.",
+)  # fmt: skip
+
+
+@command("inspect", "krr-export inspect export.xml.gz")
+@click.argument("source")
+@_SCHEMA
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
+def inspect_command(source: str, schema: str, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+    """Show an export's header and its first records, masked.
+
+    Reads only the beginning, however large the export is.
+    """
+    from krr_export.inspection import inspect  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    found = inspect(source, schema)
+    if not as_json:
+        click.echo("\n".join(found.lines()))
+    return console.finish(found.verdict(), 0, found.to_dict())
+
+
+@command("schema", "krr-export schema --format sql-postgres > person.sql")
+@_SCHEMA
+@click.option(
+    "--format", "format_", default="table", show_default=True,
+    type=click.Choice(["table", "json", "sql-duckdb", "sql-postgres", "sql-bigquery", "sql-snowflake", "arrow"]),
+    help="How to show it.",
+)  # fmt: skip
+def schema_command(schema: str, format_: str, *, quiet: bool, verbose: bool) -> int:
+    """Show the columns of the table person, or DDL for a warehouse."""
+    from krr_export.schema import load_schema  # noqa: PLC0415 - slow to load
+    from krr_export.schema_formats import render  # noqa: PLC0415 - as above
+
+    record_schema = load_schema(schema)
+    click.echo(render(record_schema, format_).rstrip("\n"))
+    columns = len(record_schema.arrow)
+    return Console(quiet=quiet, verbose=verbose).finish(f"schema {record_schema.name}: {columns} columns", 0, {})
+
+
+@command("sample", "krr-export sample export.xml.gz --records 200000 --seed 1 --faults 0.1%")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--records", type=click.IntRange(min=0), required=True, metavar="N", help="How many persons.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--faults", default="0%", show_default=True, metavar="P%", help="The share of records with a planted fault."
+)
+@_SCHEMA
+@click.option("--prefix", type=click.Choice(["default", "ns2", "record"]), default="default", show_default=True,
+              help="How namespaces are declared.")  # fmt: skip
+@click.option("--naive-times", is_flag=True, help="Timestamps of contact data without offset.")
+@click.option("--old-spellings", is_flag=True, help=r"Element names as until 2014, and \N for no time.")
+@click.option("--certificates", type=click.IntRange(min=0), default=6, show_default=True,
+              help="How many differ; 0: one for each mailbox.")  # fmt: skip
+@click.option("--indent/--compact", default=True, help="White space between elements, or none at all.")
+@click.option("--comments", is_flag=True, help="A comment in every record.")
+@click.option("--exported", metavar="TIME", help="When the export was made, with offset, ISO 8601.")
+@click.option("--change-number", type=int, help="The register's last change number.")
+def sample_command(out: Path, schema: str, faults: str, exported: str | None, **options: Any) -> int:  # noqa: ANN401 - the options above
+    """Write a synthetic export, valid or faulty, of any size.
+
+    No real person is in it: identity numbers are synthetic, month + 80. OUT is compressed where its name ends in .gz.
+    What a reader must find in it is written beside it as OUT.expected.json.
+    """
+    from krr_export.sample import SampleOptions, expected_path, write_sample_file  # noqa: PLC0415 - slow to load
+    from krr_export.schema import load_schema  # noqa: PLC0415 - as above
+
+    console = Console(quiet=options.pop("quiet"), verbose=options.pop("verbose"))
+    chosen = {name: value for name, value in options.items() if value is not None}
+    if exported is not None:
+        chosen["exported"] = _time(exported)
+    chosen |= {"fault_share": _share(faults), "schema": load_schema(schema)}
+    try:
+        summary = write_sample_file(out, SampleOptions(**chosen))
+    except OSError as error:
+        raise OutputError(f"cannot write {out}: {error.strerror}") from None
+    message = f"wrote {summary.records} records, {summary.octets / 1e6:.1f} MB of XML, to {out}"
+    return console.finish(f"{message}; what is wrong with {summary.rejected} is in {expected_path(out).name}", 0, {})
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not text.endswith("%") or not 0 <= share <= 1:
+        raise UsageError(f"--faults {text} is not a percentage", "such as 1%")
+    return share
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--exported {text} is not a time", "such as 2026-02-26T12:22:25+01:00") from None
