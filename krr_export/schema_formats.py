@@ -1,0 +1,103 @@
+"""The record schema in the forms that people and warehouses ask for: what ``krr-export schema`` prints."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from krr_export.ddl import DIALECTS
+from krr_export.errors import UsageError
+from krr_export.schema import ORDINAL, Facets, Field
+
+if TYPE_CHECKING:
+    from krr_export.schema import RecordSchema
+
+FORMATS = ("table", "json", *(f"sql-{name}" for name in DIALECTS), "arrow")
+
+_ORDINAL_FIELD = Field(
+    name=ORDINAL.name,
+    path=(),
+    base="",
+    arrow_type=ORDINAL.type,
+    required=True,
+    facets=Facets(),
+    documentation="The record's ordinal in the export, from 1; not of the XSD.",
+    partitionable=False,
+)
+_WIDTH = 100
+
+
+def render(schema: RecordSchema, format: str) -> str:  # noqa: A002 - the option's name
+    """The record schema as text, without a line end at its end.
+
+    Args:
+        schema: what to show.
+        format: one of ``FORMATS``: ``table`` for people, ``json`` with all there is to know, ``sql-…`` as a CREATE
+            TABLE statement of that dialect, ``arrow`` as pyarrow prints a schema.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"no format {format!r}", f"choose {', '.join(FORMATS)}")
+    if format == "arrow":
+        return str(schema.arrow.to_string())
+    if format == "json":
+        return json.dumps(_as_dict(schema), indent=2, ensure_ascii=False)
+    if format == "table":
+        return _as_table(schema)
+    about = f"Persons of the contact and reservation register: one export, schema {schema.name}"
+    return DIALECTS[format.removeprefix("sql-")].create_table(_columns(schema), about)
+
+
+def _columns(schema: RecordSchema) -> list[Field]:
+    return [_ORDINAL_FIELD, *schema.fields]
+
+
+def _as_dict(schema: RecordSchema) -> dict[str, Any]:
+    return {
+        "schema": schema.name,
+        "sha256": schema.sha256,
+        "columns": [_column_dict(field) for field in _columns(schema)],
+    }
+
+
+def _column_dict(field: Field) -> dict[str, Any]:
+    facets = asdict(field.facets)
+    return {
+        "name": field.name,
+        "arrow_type": str(field.arrow_type),
+        "nullable": not field.required,
+        "path": field.label or None,
+        "xsd_type": f"xs:{field.base}" if field.base else None,
+        "enumeration": list(facets.pop("enumeration")),
+        "facets": facets if field.path else None,
+        "documentation": field.documentation,
+        "partitionable": field.partitionable,
+    }
+
+
+def _as_table(schema: RecordSchema) -> str:
+    """One column a paragraph: its path and its meaning are too long for cells beside its name."""
+    rows = [(field.name, _type_name(field.arrow_type), "no" if field.required else "yes") for field in _columns(schema)]
+    rows.insert(0, ("column", "Arrow type", "null"))
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    first, *lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    paragraphs = [first, "  path in the XSD", "  meaning", "-" * _WIDTH]
+    for line, field in zip(lines, _columns(schema), strict=True):
+        paragraphs.append(line)
+        if field.path:
+            paragraphs.append(f"  {field.label}")
+        paragraphs += textwrap.wrap(field.documentation, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return "\n".join(paragraphs)
+
+
+def _type_name(kind: pa.DataType) -> str:
+    """Arrow's name of a type; of a dictionary without what nobody asks for."""
+    if not pa.types.is_dictionary(kind):
+        return str(kind)
+    return f"dictionary<{kind.index_type}, {kind.value_type}>"
