@@ -36,8 +36,9 @@ _ALIASES = {"ASCII": "US-ASCII", "UTF8": "UTF-8", "LATIN1": "ISO-8859-1", "CP125
 _DECLARATION = re.compile(
     rb"""<\?xml\s+version\s*=\s*(?:"[^"]*"|'[^']*')(?:\s+encoding\s*=\s*(?:"([^"]*)"|'([^']*)'))?"""
 )
+_BEGINS_DECLARATION = re.compile(rb"<\?xml\s")
 _HEAD_BYTES = 1024
-"""The declaration stands at the very beginning; more white space than this within it is not worth knowing."""
+"""The declaration stands at the very beginning and is short: one that is longer hides something."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,18 @@ def as_utf8(pieces: Iterable[bytes]) -> Utf8Stream:
     """
     stream = iter(pieces)
     head = b""
-    while len(head) < _HEAD_BYTES and (piece := next(stream, b"")):
+    for piece in stream:
         head += piece
+        if len(head) >= _HEAD_BYTES:
+            break
     whole = itertools.chain((head,), stream)
     if head.startswith(codecs.BOM_UTF8):
         _declared(head[3:], family="UTF-8")
         return Utf8Stream(itertools.chain((head[3:],), stream), UTF_8, offset=3)
-    if (codec := _utf_16(head)) is not None:
-        name = _declared(head.decode(codec, errors="replace").lstrip("\ufeff").encode(), family="UTF-16")
+    if (order := _utf_16(head)) is not None:
+        # The decoder takes a byte order mark away only where it is told nothing of the order.
+        codec = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else _CODECS[order]
+        name = _declared(head.decode(codec, errors="replace").encode(), family=order)
         return Utf8Stream(_transcoded(whole, codec, name), name, offset=0)
     name = _declared(head, family="ASCII")
     if name == UTF_8:
@@ -85,24 +90,34 @@ def as_utf8(pieces: Iterable[bytes]) -> Utf8Stream:
 
 
 def _utf_16(head: bytes) -> str | None:
-    """The codec where the document is UTF-16, by its byte order mark or by its first character, ``<``."""
+    """Which UTF-16 the document is in, if it is, by its byte order mark or by its first character, ``<``."""
     if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"<\0\0\0", b"\0\0\0<")):
         raise InputError("the document is in UTF-32", _accepted())
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if head.startswith(b"<\0"):
-        return "utf-16-le"
-    return "utf-16-be" if head.startswith(b"\0<") else None
+    if head.startswith((codecs.BOM_UTF16_LE, b"<\0")):
+        return "UTF-16LE"
+    return "UTF-16BE" if head.startswith((codecs.BOM_UTF16_BE, b"\0<")) else None
 
 
 def _declared(head: bytes, *, family: str) -> str:
-    """The declared encoding, or the one that XML takes in its absence; it must agree with how the bytes look."""
+    """The declared encoding, or the one that XML takes in its absence; it must agree with how the bytes look.
+
+    Args:
+        head: the beginning, decoded if it is UTF-16, without byte order mark.
+        family: what it looks like: a UTF, or ``ASCII`` for anything in which the declaration reads as in ASCII.
+    """
     match = _DECLARATION.match(head)
     declared = (match[1] or match[2] or b"").decode("ascii", errors="replace").upper() if match else ""
-    name = _ALIASES.get(declared, declared) or ("UTF-16" if family == "UTF-16" else UTF_8)
+    name = _ALIASES.get(declared, declared) or ("UTF-16" if family.startswith("UTF-16") else UTF_8)
     if name not in _CODECS:
         raise InputError("the document declares an encoding that is not accepted", _accepted())
-    agrees = {"UTF-8": name == UTF_8, "UTF-16": name.startswith("UTF-16"), "ASCII": not name.startswith("UTF-16")}
+    if _BEGINS_DECLARATION.match(head) and b"?>" not in head:
+        raise InputError(f"the XML declaration does not end within {_HEAD_BYTES} bytes", "is it an export?")
+    agrees = {
+        "UTF-8": name == UTF_8,
+        "UTF-16LE": name in {"UTF-16", "UTF-16LE"},
+        "UTF-16BE": name in {"UTF-16", "UTF-16BE"},
+        "ASCII": not name.startswith("UTF-16"),
+    }
     if not agrees[family]:
         raise InputError(
             f"the document declares the encoding {name}, but its bytes are not", "ask the sender which one it is"
@@ -119,9 +134,7 @@ def _transcoded(pieces: Iterable[bytes], codec: str, name: str) -> Iterator[byte
     read = 0
     try:
         for piece in pieces:
-            text = decoder.decode(piece)
-            # Some codecs keep the byte order mark as a character.
-            yield (text.removeprefix("\ufeff") if read == 0 else text).encode()
+            yield decoder.decode(piece).encode()
             read += len(piece)
         yield decoder.decode(b"", final=True).encode()
     except UnicodeError:
