@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 SCHEMA = pa.schema([pa.field("radnummer", pa.int64(), nullable=False), ("status", pa.string())])
+FIRST, SECOND, THIRD = (f"eksport=2014022{day}T112225Z" for day in (5, 6, 7))
 OPTIONS: dict[str, Any] = {"format": "csv", "partition_by": []}
 
 
@@ -47,6 +48,14 @@ def publish(store: Path, name: str, rows: int = 1, *, replace: bool = False) -> 
     """One whole run on the store."""
     with open_store(store) as held, held.staging() as staging:
         return staging.publish(fill(staging, rows), name, replace=replace)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def latest(store: Path) -> str:
+    return str((store / "latest").readlink())
 
 
 def publish_when_told(told: Connection, store: Path, name: str, replace: bool) -> None:  # noqa: FBT001 - a target

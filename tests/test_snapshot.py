@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from store_driver import fill, manifest, publish
+from store_driver import fill, manifest, names, publish
 
 from krr_export import publish as moves
 from krr_export.errors import InputError, OutputError
@@ -30,10 +30,6 @@ def options(request: pytest.FixtureRequest) -> SinkOptions:
         "parquet": SinkOptions(rows_per_file=2),
     }
     return kinds[request.param]
-
-
-def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
 
 
 def stage_and_publish(store: Path, options: SinkOptions, rows: int = 5) -> Path:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import itertools
-import multiprocessing
 import os
-import re
 import shutil
 import signal
 import stat
@@ -18,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import store_driver
-from store_driver import fill, publish
+from store_driver import FIRST, SECOND, THIRD, fill, latest, names, publish
 
 from krr_export import publish as moves
 from krr_export.errors import OutputError, UsageError
@@ -29,16 +26,6 @@ from krr_export.store import Store, open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-FIRST, SECOND, THIRD = (f"eksport=2014022{day}T112225Z" for day in (5, 6, 7))
-
-
-def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
-
-
-def latest(store: Path) -> str:
-    return str((store / "latest").readlink())
 
 
 @contextmanager
@@ -340,79 +327,3 @@ def test_an_error_without_a_number_says_no_more_than_it_should() -> None:
     with pytest.raises(OutputError) as caught, output_errors("write it"):
         raise OSError("something with a value in it")
     assert caught.value.message == "cannot write it: the system gives no reason"
-
-
-# Crashes
-
-CALLS = ("write", "fsync", "mkdir", "rename", "renameat2", "symlink", "unlink", "unlinkat", "rmdir")
-"""The system calls by which a run changes the store."""
-
-
-def traced(store: Path, log: Path, *options: str, replace: bool) -> int | None:
-    """Publish SECOND, or replace FIRST by another, under ``strace``; return the exit code, negative for a signal.
-
-    The process is forked from a server that has everything imported: 50 ms instead of 500.
-    """
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["krr_export.sinks", "krr_export.store", "pandas"])
-    here, there = server.Pipe()
-    name = FIRST if replace else SECOND
-    run = server.Process(target=store_driver.publish_when_told, args=(there, store, name, replace))
-    run.start()
-    command = ["strace", "-o", str(log), *options, "-p", str(run.pid)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
-        assert tracer.stderr
-        is_attached = "attached" in tracer.stderr.readline()
-        here.send(is_attached)
-        run.join()
-    if not is_attached:
-        pytest.skip("strace may not trace other processes here")
-    return run.exitcode
-
-
-def fresh_store(path: Path) -> Path:
-    """A store with one snapshot and what a dead run left: so that sweeping is interrupted too."""
-    shutil.rmtree(path, ignore_errors=True)
-    publish(path, FIRST, 1)
-    (path / ".staging-1-aa").mkdir()
-    (path / ".staging-1-aa" / "left").write_text("")
-    return path
-
-
-def state(store: Path) -> dict[str, int]:
-    """The published snapshots, each proven, with their rows."""
-    found = {path.name: verify(path) for path in store.glob("eksport=*")}
-    assert all(verification.proven for verification in found.values())
-    return {name: verification.manifest.counts.seen for name, verification in sorted(found.items())}
-
-
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace, which stops a run at a chosen call, is not installed")
-@pytest.mark.parametrize("faults", [["signal=KILL"], ["error=ENOSPC", "error=EIO"]], ids=["killed", "refused"])
-@pytest.mark.parametrize("replace", [False, True], ids=["publish", "replace"])
-def test_stopped_at_any_call_the_store_is_the_old_or_the_new_one(
-    tmp_path: Path,
-    faults: list[str],
-    replace: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    old, new = {FIRST: 1}, {FIRST: 2} if replace else {FIRST: 1, SECOND: 2}
-    store, log = fresh_store(tmp_path / "store"), tmp_path / "log"
-    assert traced(store, log, "-e", f"trace={','.join(CALLS)}", replace=replace) == 0
-    assert state(store) == new
-    calls = re.findall(r"^(\w+)\(", log.read_text(), re.MULTILINE)
-    assert {"write", "fsync", "mkdir", "unlinkat", "renameat2" if replace else "symlink"} <= set(calls)
-
-    met = set()
-    for call in sorted(set(calls)):
-        for n, fault in zip(range(1, calls.count(call) + 1), itertools.cycle(faults), strict=False):
-            code = traced(
-                fresh_store(store), log, "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={n}", replace=replace
-            )
-            assert code in {0, 4, -9}, "a traceback would be 1"
-            after = state(store)
-            assert after == new if code == 0 else after in (old, new), f"{call} {n} {fault}"
-            met.add(after == new)
-            publish(store, FIRST if replace else SECOND, 2, replace=True)
-            assert state(store) == new
-            assert names(store) == [".lock", *sorted(new), "latest"], "the rerun has swept"
-            assert latest(store) == max(new)
-    assert met == {True, False}
