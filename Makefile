@@ -1,0 +1,68 @@
+# The project's commands. Each does all its own set-up in a virtual environment, .venv, made when it is first needed and
+# brought up to date when pyproject.toml has changed.
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN ?= $(VENV)/bin
+# What to pass on to pytest, such as `make test ARGS='-k gzip -x'`.
+ARGS ?=
+
+DEMO ?= demo
+DEMO_RECORDS ?= 200000
+define DEMO_QUERY
+SELECT status,
+       count(*) AS persons,
+       count(*) FILTER (WHERE reservasjon = 'JA') AS reserved,
+       count(mobiltelefonnummer) AS with_mobile,
+       count(epostadresse) AS with_email,
+       count(postkasseadresse) AS with_mailbox,
+       count(DISTINCT x509_sertifikat) AS certificates
+FROM '$(DEMO)/store/latest/person/**/*.parquet'
+GROUP BY ALL ORDER BY persons DESC
+endef
+export DEMO_QUERY
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint samples bench bench-full clean
+
+help: ## Show these commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-11s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.dev ## Make a synthetic export, convert it and query the result, in demo/
+	@rm -rf $(DEMO)/export.xml.gz $(DEMO)/export.xml.gz.expected.json $(DEMO)/store
+	@mkdir -p $(DEMO)
+	$(RUN)/krr-export sample $(DEMO)/export.xml.gz --records $(DEMO_RECORDS) --seed 1 --faults 0.01%
+	$(RUN)/krr-export convert $(DEMO)/export.xml.gz $(DEMO)/store --max-rejects 0.1%
+	@printf '\n%s\n' "$$DEMO_QUERY"
+	@$(RUN)/python -c 'import os, duckdb; duckdb.sql(os.environ["DEMO_QUERY"]).show()'
+
+test: $(VENV)/.dev ## Run all tests
+	$(RUN)/python -m pytest -n auto $(ARGS)
+
+lint: $(VENV)/.dev ## Check style and types
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+
+samples: $(VENV)/.dev ## Make samples/ anew, by the commands in samples/README.md
+	sed -n 's|^krr-export sample|$(RUN)/&|p' samples/README.md | sh -ex
+
+bench: $(VENV)/.bench ## Measure against peers, side by side
+	$(RUN)/python -m benchmarks.run
+
+bench-full: $(VENV)/.bench ## The same, and memory on large exports: takes its time
+	$(RUN)/python -m benchmarks.run --full
+
+clean: ## Remove what these commands made, the virtual environment too
+	rm -rf $(VENV) $(DEMO) dist build benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'krr-export needs Python 3.11 or newer as $(PYTHON); name another: make PYTHON=python3.12 …' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo '$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'installing into $(VENV) …'
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
