@@ -39,7 +39,8 @@ class SourceFile:
     """Without directories, and never a URI with a user or a query."""
     size: int
     """Bytes, before decompression."""
-    sha256: str
+    sha256: str | None
+    """``None`` where only a part of it was read (``--limit``)."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ def read_manifest(snapshot: Path) -> Manifest:
 def _manifest(document: dict[str, Any]) -> Manifest:
     if document["manifest_version"] != VERSION:
         raise InputError(f"{MANIFEST} is of another version", "use the version of krr-export that wrote it")
-    source, schema, counts = document["source"], document["schema"], document["counts"]
+    schema, counts = document["schema"], document["counts"]
     return Manifest(
-        source=SourceFile(_of(str, source["name"]), _of(int, source["size"]), _sha256(source["sha256"])),
+        source=_source(document["source"]),
         header=_of(dict, document["header"]),
         schema=SchemaVersion(_of(str, schema["name"]), _sha256(schema["sha256"])),
         tool_version=_of(str, document["tool_version"]),
@@ -116,6 +117,11 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         created=_of(str, document["created"]),
         partial=_of(bool, document["partial"]),
     )
+
+
+def _source(source: dict[str, Any]) -> SourceFile:
+    sha256 = None if source["sha256"] is None else _sha256(source["sha256"])
+    return SourceFile(_of(str, source["name"]), _of(int, source["size"]), sha256)
 
 
 def _part_file(part: dict[str, Any]) -> PartFile:

@@ -20,13 +20,14 @@ from itertools import chain, islice
 from multiprocessing.connection import Connection, Pipe
 from typing import TYPE_CHECKING, Self
 
+from krr_export.blocks import Block
 from krr_export.errors import KrrExportError, OutputError
+from krr_export.memory import ARROW_ENVIRONMENT
 from krr_export.road import Road
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from krr_export.blocks import Block
     from krr_export.road import BlockResult, RoadMap
 
 _BOOTSTRAP = "import sys; sys.path[:] = sys.argv[1:]; from krr_export.workers import serve; serve()"
@@ -79,7 +80,8 @@ def serve() -> None:
     with suppress(EOFError, BrokenPipeError):
         road = Road(pickle.loads(blocks.recv_bytes()))  # noqa: S301 - from the process that started this one
         while True:
-            block = pickle.loads(blocks.recv_bytes())  # noqa: S301 - as above
+            place = pickle.loads(blocks.recv_bytes())  # noqa: S301 - as above
+            block = Block(blocks.recv_bytes(), **place)
             results.send_bytes(pickle.dumps(_outcome(road, block), protocol=5))
 
 
@@ -163,6 +165,7 @@ class _Worker:
             [sys.executable, "-I", "-c", _BOOTSTRAP, *sys.path],
             stdin=their_blocks.fileno(),
             stdout=their_results.fileno(),
+            env={**os.environ, **ARROW_ENVIRONMENT},
         )
         their_blocks.close()
         their_results.close()
@@ -176,7 +179,9 @@ class _Worker:
 
     def ask(self, block: Block) -> BlockResult:
         """Have it travel the road of one block."""
-        self.send(pickle.dumps(block, protocol=5))
+        place = {name: value for name, value in vars(block).items() if name != "data"}
+        self.send(pickle.dumps(place))
+        self.send(block.data)  # as it is: pickled, it would lie in memory twice
         try:
             outcome = pickle.loads(self._results.recv_bytes())  # noqa: S301 - from a process that this one started
         except (EOFError, OSError):

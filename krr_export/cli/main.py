@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from importlib import import_module
@@ -13,6 +14,7 @@ from krr_export import __version__
 from krr_export.cli.console import last_line
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import CONFIG, read_config
+from krr_export.memory import ARROW_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +78,8 @@ def krr_export(ctx: click.Context, config: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
+    for name, value in ARROW_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:
