@@ -39,6 +39,9 @@ BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 8 << 20
 """A longer record is refused, and so is as much between two records: the bound on memory. Real ones: some kB."""
 
+_FED_BYTES = 1 << 20
+"""libxml2 takes more than 10 MB at once for an attack."""
+
 
 class Span(NamedTuple):
     """One record's place in a block, in bytes."""
@@ -72,7 +75,7 @@ class Scan:
 
     Attributes:
         spans: the whole records.
-        stop: where the scan could not go on: the root's end tag, something malformed, or ``None`` for the end.
+        stop: where the scan could not go on: the root's end tag, or behind an end tag that ends nothing.
         root_end: where the root's end tag ends, if it was met.
         open_at: where a record that does not end begins, if there is one.
     """
@@ -178,34 +181,38 @@ class Document:
         if self._frame.empty:
             self._check_tail(self._buffer)
             return
-        data = self._buffer
+        # What came along with the frame counts: a pipe may hold no more for now.
+        data, more = self._fill(self._buffer, size - len(self._buffer))
         self._buffer = b""
         while True:
-            data, more = self._fill(data, size)
             scan = self.cutter.scan(data)
+            if scan.stop is not None and scan.root_end is None:
+                raise self._unfinished(data[: scan.stop])
             self._check_lengths(scan, len(data))
             end = scan.stop if scan.stop is not None else scan.spans[-1].end if scan.spans else 0
             if end:
                 yield self._block(data[:end], len(scan.spans))
             if scan.root_end is not None:
+                self._line += data.count(b"\n", end, scan.root_end)
                 self._check_tail(data[scan.root_end :])
                 return
             data = data[end:]
-            if not more and not (end and data):
+            if not more:
                 raise self._unfinished(data)
+            data, more = self._fill(data, size)
 
     def _read_frame(self) -> tuple[Frame, bytes]:
         head = b""
-        for piece in self._pieces:
-            head += piece
+        more = True
+        while more and len(head) <= MAX_PROLOG_BYTES:
+            # At least doubled, so that looking again and again costs no more than reading, however small the pieces.
+            head, more = self._fill(head, len(head) or 1)
             if (frame := find_frame(head)) is not None:
                 return frame, head[len(frame.start) :]
-            if len(head) > MAX_PROLOG_BYTES:
-                break
-        if not head.strip():
-            raise InputError("the input is empty", "is it the right file, and was it transferred?")
         if len(head) > MAX_PROLOG_BYTES:
             raise InputError(f"the root does not begin within the first {MAX_PROLOG_BYTES} bytes", "is it an export?")
+        if not head.strip():
+            raise InputError("the input is empty", "is it the right file, and was it transferred?")
         raise InputError("the document is truncated or not XML: it ends before its root begins", "transfer it again")
 
     def _fill(self, data: bytes, size: int) -> tuple[bytes, bool]:
@@ -228,7 +235,11 @@ class Document:
         return block
 
     def _check_lengths(self, scan: Scan, length: int) -> None:
-        """Refuse a record, or a gap between two, that is too long. What does not end yet counts as far as it goes."""
+        """Refuse a record, or a gap between two, that is too long.
+
+        What does not end yet counts as far as it goes. Where no record is open, it may still be a gap and the beginning
+        of a start tag: with both limits together the verdict does not depend on where blocks are cut.
+        """
         at = 0
         for ordinal, span in enumerate(scan.spans, start=self._records + 1):
             if span.end - span.start > MAX_RECORD_BYTES:
@@ -237,8 +248,11 @@ class Document:
                 raise self._too_long(f"what stands before record {ordinal}")
             at = span.end
         ordinal = self._records + len(scan.spans) + 1
-        begins = scan.open_at if scan.open_at is not None else at
-        if begins - at > MAX_RECORD_BYTES or (scan.stop or length) - begins > MAX_RECORD_BYTES:
+        begins, limit = at, MAX_RECORD_BYTES if scan.stop is not None else 2 * MAX_RECORD_BYTES
+        if scan.open_at is not None:
+            begins, limit = scan.open_at, MAX_RECORD_BYTES
+        ends = scan.stop if scan.stop is not None else length
+        if begins - at > MAX_RECORD_BYTES or ends - begins > limit:
             raise self._too_long(f"record {ordinal}, or what stands before it,")
 
     def _too_long(self, what: str) -> InputError:
@@ -253,14 +267,17 @@ class Document:
             length += len(piece)
             if length > MAX_PROLOG_BYTES:
                 raise InputError(f"more than {MAX_PROLOG_BYTES} bytes stand after the root's end", "is it hostile?")
-        parse_frame(self._frame, b"".join(pieces))
+        records = self._line - 1 - self._frame.start.count(b"\n")
+        parse_frame(self._frame, b"".join(pieces), line_offset=records)
 
     def _unfinished(self, data: bytes) -> InputError:
         """The document ends before its root does: because it was cut, or because something in it is malformed."""
         parser = etree.XMLPullParser(events=(), **parser_options())
         envelope = self.envelope[0]
         try:
-            parser.feed(envelope + data)
+            parser.feed(envelope)
+            for at in range(0, len(data), _FED_BYTES):
+                parser.feed(data[at : at + _FED_BYTES])
         except etree.XMLSyntaxError as error:
             return not_well_formed(error, line_offset=self._line - 1 - envelope.count(b"\n"))
         line = self._line + data.count(b"\n")

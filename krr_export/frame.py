@@ -8,26 +8,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
 from krr_export.errors import InputError
-from krr_export.schema import local_name, namespace
+from krr_export.schema import ROOT_ATTRIBUTES, local_name, namespace
 from krr_export.times import to_instant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from krr_export.schema import RecordSchema
 
 MAX_PROLOG_BYTES = 1 << 20
 """How much may stand before the root's start tag ends. Real exports: some hundred bytes."""
 
-_EXPORTED_AT = "eksportTidspunkt"
-_CHANGE_NUMBER = "senesteEndringsNummer"
+_EXPORTED_AT, _CHANGE_NUMBER = ROOT_ATTRIBUTES
 
 # The pieces of a prolog. They only find where the root's start tag ends: the parser judges what they hold.
-_BEFORE_ROOT = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
-_ROOT_TAG = re.compile(rb"""<([^\s<>/!?"'=]+)(?:[^<>"']|"[^"]*"|'[^']*')*+>""")
+_BESIDE_ELEMENTS = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_ROOT_TAG = re.compile(rb"""<([^\s<>/!?"'=]++)(?:[^<>"']|"[^"]*"|'[^']*')*+>""")
 
 
 @dataclass(frozen=True)
@@ -81,18 +83,23 @@ class Frame:
         return b"" if self.empty else b"</" + self.root_name + b">"
 
 
+def skip_misc(data: bytes, at: int = 0) -> int:
+    """Where the white space, comments and processing instructions that stand at ``at`` end."""
+    match = _BESIDE_ELEMENTS.match(data, at)
+    return match.end() if match else at
+
+
 def find_frame(head: bytes) -> Frame | None:
     """Find where the root's start tag ends, or ``None`` where ``head`` does not reach so far.
 
     Raises:
         InputError: the document has a DOCTYPE, or is not XML.
     """
-    before = _BEFORE_ROOT.match(head)
-    at = before.end() if before else 0
+    at = skip_misc(head)
     rest = head[at : at + 9]
-    if rest.startswith(b"<!DOCTYPE"):
+    if rest.upper() == b"<!DOCTYPE":
         raise InputError("the document has a DOCTYPE, which is not allowed", "ask the sender for an export without it")
-    if rest and not rest.startswith((b"<", b"<!"[: len(rest)])):
+    if rest and not rest.startswith(b"<"):
         raise InputError("the input is not XML: its first character is not <", "is it an export, or its .gz?")
     tag = _ROOT_TAG.match(head, at)
     if tag is None:
@@ -117,8 +124,13 @@ def parser_options() -> dict[str, Any]:
     }
 
 
-def parse_frame(frame: Frame, tail: bytes = b"") -> etree._Element:
+def parse_frame(frame: Frame, tail: bytes = b"", *, line_offset: int = 0) -> etree._Element:
     """Parse the document without its records: well-formed, or not.
+
+    Args:
+        frame: what stands before the records.
+        tail: what follows the root's end tag.
+        line_offset: how many lines the records take.
 
     Raises:
         InputError: it is not.
@@ -126,16 +138,28 @@ def parse_frame(frame: Frame, tail: bytes = b"") -> etree._Element:
     try:
         root: etree._Element = etree.fromstring(frame.start + frame.end_tag + tail, etree.XMLParser(**parser_options()))
     except etree.XMLSyntaxError as error:
-        raise not_well_formed(error, line_offset=0) from None
+        raise not_well_formed(error, line_offset) from None
     return root
 
 
-def not_well_formed(error: etree.XMLSyntaxError, line_offset: int) -> InputError:
-    """The parser's complaint without the names and values that it quotes."""
-    if error.code == etree.ErrorTypes.ERR_NO_MEMORY or not error.lineno:
+def not_well_formed(error: etree.XMLSyntaxError, line_offset: int, log: Iterable[etree._LogEntry] = ()) -> InputError:
+    """The parser's complaint without the names and values that it quotes.
+
+    Args:
+        error: what it raised.
+        line_offset: what to add to its line.
+        log: the parser's own log: iterparse does not always raise what it logged.
+
+    Raises:
+        MemoryError: the complaint was that.
+    """
+    code, line = error.code, error.lineno
+    if not line:
+        code, line = next(((entry.type, entry.line) for entry in log), (etree.ErrorTypes.ERR_NO_MEMORY, 0))
+    if code == etree.ErrorTypes.ERR_NO_MEMORY:
         raise MemoryError
-    reason = _REASONS.get(error.code) or _symbol(error.code)
-    line = error.lineno + line_offset
+    reason = _REASONS.get(code) or _symbol(code)
+    line += line_offset
     return InputError(
         f"the document is not well-formed XML: line {line}: {reason}", "ask the sender for a whole export"
     )
@@ -155,7 +179,7 @@ def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
     return Header(
         eksport_tidspunkt=str(root.get(_EXPORTED_AT)).strip(),
         exported_at=exported_at.astimezone(UTC),
-        seneste_endringsnummer=int(str(root.get(_CHANGE_NUMBER))),
+        seneste_endringsnummer=int(Decimal(str(root.get(_CHANGE_NUMBER)))),  # int alone has a limit of digits
         encoding=encoding,
         namespaces={prefix or "": uri for prefix, uri in root.nsmap.items()},
     )
@@ -173,18 +197,20 @@ def _check_root(root: etree._Element, schema: RecordSchema) -> None:
             f"the root is in the namespace {_shown(namespace(tag))}, not in {namespace(expected)}",
             "is it the right file, and --schema the right version?",
         )
-    for attribute in (_EXPORTED_AT, _CHANGE_NUMBER):
+    for attribute in ROOT_ATTRIBUTES:
         if root.get(attribute) is None:
             raise InputError(f"the root's attribute {attribute} is missing", "ask the sender for a whole export")
     validator = schema.root_validator()
-    if not validator.validate(root):
-        raise InputError(f"the root is not valid: {_complaint(validator)}", "ask the sender for a valid export")
+    validator.validate(root)
+    # The records are not there: an XSD that asks for one at least says so here.
+    complaints = [entry.message for entry in validator.error_log if entry.type_name != "SCHEMAV_ELEMENT_CONTENT"]
+    if complaints:
+        raise InputError(f"the root is not valid: {_complaint(complaints[0])}", "ask the sender for a valid export")
 
 
-def _complaint(validator: etree.XMLSchema) -> str:
+def _complaint(message: str) -> str:
     """What is wrong with the root, without quoting it."""
-    message = str(validator.error_log[0].message)
-    for attribute in (_EXPORTED_AT, _CHANGE_NUMBER):
+    for attribute in ROOT_ATTRIBUTES:
         if f"'{attribute}'" in message:
             return f"the value of {attribute} is not of its type"
     return "it has an attribute or text that the XSD does not allow"
@@ -213,5 +239,6 @@ _REASONS: dict[int, str] = {
     etree.ErrorTypes.ERR_INVALID_ENCODING: "a byte is not valid in the document's encoding",
     etree.ErrorTypes.ERR_NAME_TOO_LONG: "a name is too long",
     etree.ErrorTypes.ERR_RESOURCE_LIMIT: "elements are nested too deep, or a text is too long",
+    etree.ErrorTypes.WAR_NS_URI: "a namespace is not a URI",
     etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE: "a namespace prefix is not declared",
 }

@@ -10,10 +10,10 @@ import re
 from typing import TYPE_CHECKING
 
 from krr_export.findings import DATABASE_NULL, KNOWN_OLD_NAMES, Finding, mask
-from krr_export.schema import local_name
+from krr_export.schema import local_name, namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lxml import etree
 
@@ -49,8 +49,9 @@ _ATTRIBUTE_MISSING = "SCHEMAV_CVC_COMPLEX_TYPE_4"
 _CONTENT = "SCHEMAV_ELEMENT_CONTENT"
 
 _ATTRIBUTE_NAME = re.compile(r"^Element '[^']*', attribute '([^']*)'")
-_MISSING_ATTRIBUTE = re.compile(r"attribute '([^']*)' is required")
-_EXPECTED = re.compile(r"Expected is(?: one of)? \( (.*) \)\.?$")
+_MISSING_ATTRIBUTE = re.compile(r"attribute '([^']*)' is required but missing\.$")
+_MISSING_CHILD = re.compile(r"': Missing child element\(s\)\.[^']*$")
+_EXPECTED = re.compile(r"Expected is(?: one of)? \( ([^()]*) \)\.$")
 
 
 class Diagnosis:
@@ -77,7 +78,9 @@ class Diagnosis:
             place = (entry.path, attribute[1] if attribute else None)
             if place not in found:
                 found[place] = self._finding(record, entry, place[1])
-        return tuple(found.values()) or (Finding("record-invalid", None, "refused by the XSD"),)
+        # Of several strangers in one parent, libxml2 names the first.
+        every = dict.fromkeys([*found.values(), *self._old_names(record)])
+        return tuple(every) or (Finding("record-invalid", None, "refused by the XSD"),)
 
     def wrong_type(self, column: int, value: str) -> Finding:
         """A value that is not of its field's type."""
@@ -98,6 +101,19 @@ class Diagnosis:
         code, text = _OTHER_CODES.get(kind, ("record-invalid", "refused by the XSD"))
         return Finding(code, _label(path), text)
 
+    def _old_names(self, record: etree._Element) -> Iterator[Finding]:
+        for parent in record.iter(*self._known):
+            for child in parent:
+                if self._is_old(child):
+                    yield self._old_name(child, self._path(record, parent))
+
+    def _is_old(self, element: etree._Element) -> bool:
+        return element.tag not in self._known and local_name(str(element.tag)) in KNOWN_OLD_NAMES
+
+    def _old_name(self, element: etree._Element, above: tuple[str, ...]) -> Finding:
+        name = local_name(str(element.tag))
+        return Finding("old-element-name", _label((*above, KNOWN_OLD_NAMES[name])), f"written as {name}, as until 2014")
+
     def _path(self, record: etree._Element, element: etree._Element) -> tuple[str, ...]:
         """Local names from the record down to ``element``; empty for the record; names of the sender's are masked."""
         names: list[str] = []
@@ -110,14 +126,12 @@ class Diagnosis:
     def _content(self, element: etree._Element, path: tuple[str, ...], message: str) -> Finding:
         match = _EXPECTED.search(message)
         expected = [local_name(name) for name in match[1].split(", ")] if match else []
-        if "Missing child" in message:
+        if _MISSING_CHILD.search(message):
             return Finding("element-missing", _label((*path, *expected[:1])), "the element is missing")
         name = local_name(str(element.tag))
         above = path[:-1]
-        if name in KNOWN_OLD_NAMES and element.tag not in self._known:
-            return Finding(
-                "old-element-name", _label((*above, KNOWN_OLD_NAMES[name])), f"written as {name}, as until 2014"
-            )
+        if self._is_old(element):
+            return self._old_name(element, above)
         if element.tag not in self._known:
             if name in self._known_locals:
                 return Finding("element-namespace", _label((*above, name)), "the element is in another namespace")
@@ -177,9 +191,20 @@ def _locate(record: etree._Element, path: str | None) -> etree._Element | None:
     """The element of a libxml2 node path such as ``/*/*[2]/m:status``, whose first step is the record."""
     if path is None:
         return None
-    below = path.lstrip("/").partition("/")[2]
-    if not below:
-        return record
-    prefixes = {prefix: uri for element in record.iter() for prefix, uri in element.nsmap.items() if prefix}
-    found = record.xpath(below, namespaces=prefixes)
-    return found[0] if isinstance(found, list) and len(found) == 1 else None
+    element = record
+    # Not as XPath: that knows fewer names than XML, and of two namespaces with one prefix only one.
+    for step in path.split("/")[2:]:
+        name, _, position = step.rstrip("]").partition("[")
+        candidates = [child for child in element if name in {"*", _step(child)}]
+        index = int(position or 1) - 1
+        if index >= len(candidates):
+            return None
+        element = candidates[index]
+    return element
+
+
+def _step(element: etree._Element) -> str:
+    """An element in a libxml2 node path, without its position."""
+    if element.prefix is not None:
+        return f"{element.prefix}:{local_name(str(element.tag))}"
+    return "*" if namespace(str(element.tag)) else str(element.tag)

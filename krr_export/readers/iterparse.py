@@ -13,7 +13,7 @@ from lxml import etree
 
 from krr_export.binary import BINARY_DECODERS
 from krr_export.errors import InputError
-from krr_export.frame import not_well_formed, parser_options
+from krr_export.frame import not_well_formed, parser_options, skip_misc
 from krr_export.readers.base import LexicalBlock, Reject
 from krr_export.readers.diagnosis import Diagnosis, depth_of
 from krr_export.schema import namespace
@@ -62,7 +62,7 @@ class IterparseReader:
         ordinals: list[int] = []
         refused: dict[int, tuple[Finding, ...]] = {}
         for ordinal, record in enumerate(self._records(block), start=block.first):
-            findings, row = self._judge(record)
+            findings, row = self._judge(record, ordinal)
             if findings:
                 refused[ordinal] = findings
             else:
@@ -87,26 +87,40 @@ class IterparseReader:
                 yield element
                 element.clear(keep_tail=True)
         except etree.XMLSyntaxError as error:
-            raise not_well_formed(error, line_offset=block.line - 1 - self._before.count(b"\n")) from None
+            before = block.line - 1 - self._before.count(b"\n")
+            raise not_well_formed(error, before, events.error_log) from None
         if events.root is not None:
-            self._check_between(events.root)
+            self._check_between(events.root, block)
 
-    def _check_between(self, root: etree._Element) -> None:
+    def _check_between(self, root: etree._Element, block: Block) -> None:
         """Between the records, which are empty by now, stands white space and nothing else."""
         if self._count_others(root):
             raise InputError(
-                f"an element other than {self._schema.record.local_name} stands under the root",
+                f"line {self._first_other(block)}: an element other than {self._schema.record.local_name} stands "
+                "under the root",
                 "is it an export, and --schema the right version?",
             )
         if etree.tostring(root, method="text", encoding="utf-8").strip(_WHITE_SPACE):
-            raise InputError("text stands between the records", "ask the sender for a whole export")
+            raise InputError(
+                f"line {self._first_other(block)}: text stands between the records", "ask the sender for a whole export"
+            )
 
-    def _judge(self, record: etree._Element) -> tuple[tuple[Finding, ...], list[str | None]]:
+    def _first_other(self, block: Block) -> int:
+        """The line of the first thing in a block that is no record and may not stand beside one."""
+        at = 0
+        for start, end in self._cutter.scan(block.data).spans:
+            at = skip_misc(block.data, at)
+            if at < start:
+                break
+            at = end
+        return block.line + block.data.count(b"\n", 0, skip_misc(block.data, at))
+
+    def _judge(self, record: etree._Element, ordinal: int) -> tuple[tuple[Finding, ...], list[str | None]]:
         """The reasons to refuse a record, or else its values."""
         row: list[str | None] = [None] * len(self._schema.fields)
         if not self._validator.validate(record):
             if depth_of(record, MAX_DEPTH) > MAX_DEPTH:
-                raise InputError(f"a record is nested more than {MAX_DEPTH} elements deep", "is it hostile?")
+                raise InputError(f"record {ordinal} is nested more than {MAX_DEPTH} elements deep", "is it hostile?")
             return self._diagnosis.findings(record, self._validator.error_log), row
         self._plan.extract(record, row)
         findings = tuple(
@@ -121,9 +135,10 @@ class IterparseReader:
             return []
         spans = self._cutter.scan(block.data).spans
         rejects = []
+        line, counted = block.line, 0
         for ordinal, findings in refused.items():
             start, end = spans[ordinal - block.first]
-            line = block.line + block.data.count(b"\n", 0, start)
+            line, counted = line + block.data.count(b"\n", counted, start), start
             rejects.append(Reject(ordinal, line, block.byte_offset + start, findings, block.data[start:end]))
         return rejects
 
