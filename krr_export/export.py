@@ -104,7 +104,7 @@ class Export:
             blocks = _limited(blocks, options.limit, document)
         road_map = RoadMap(self.record_schema, document.envelope, document.cutter, options.reader)
         workers = default_workers() if options.workers is None else options.workers
-        with _named(self.source.name):
+        with naming(self.source.name):
             yield from travel_all(road_map, blocks, workers)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -175,7 +175,7 @@ def open_with(
     Raises:
         InputError: there is no export, or its beginning is not an export's.
     """
-    with _named(source_name(source)):
+    with naming(source_name(source)):
         stream = open_source(source, on_read=on_read)
         try:
             return Export(stream, record_schema, options)
@@ -185,7 +185,7 @@ def open_with(
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
+def naming(name: str) -> Iterator[None]:
     """Say in an error which export it is about."""
     try:
         yield
@@ -196,14 +196,18 @@ def _named(name: str) -> Iterator[None]:
 def _limited(blocks: Iterable[Block], limit: int, document: Document) -> Iterator[Block]:
     """The blocks up to record ``limit``; what follows is not read."""
     for block in blocks:
-        last = block.first + block.records - 1
-        if last < limit:
-            yield block
-            continue
-        spans = document.cutter.scan(block.data).spans
-        kept = limit - block.first + 1
-        yield Block(block.data[: spans[kept - 1].end], block.first, kept, block.byte_offset, block.line)
-        return
+        room = limit - block.first + 1
+        yield first_records(block, room, document)
+        if block.records >= room:
+            return
+
+
+def first_records(block: Block, most: int, document: Document) -> Block:
+    """The block, or its first ``most`` records where it holds more."""
+    if block.records <= most:
+        return block
+    end = document.cutter.scan(block.data).spans[most - 1].end
+    return Block(block.data[:end], block.first, most, block.byte_offset, block.line)
 
 
 def _logical(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
