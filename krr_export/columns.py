@@ -20,7 +20,7 @@ from krr_export.schema import ORDINAL
 from krr_export.times import date_days, date_time_micros, norwegian_hour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from krr_export.readers.base import LexicalBlock
     from krr_export.schema import Field, RecordSchema
@@ -37,6 +37,11 @@ _HOUR = 3_600_000_000
 _CLOCK = r"-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,6})?"
 _WITH_OFFSET = r"^[12]\d{3}" + _CLOCK + r"(Z|[+-]\d\d:\d\d)$"
 _WITHOUT_OFFSET = r"^(19|2\d)\d\d" + _CLOCK + "$"
+
+
+_USUAL_FROM = -30_610_224_000_000_000
+_USUAL_TO = 32_503_680_000_000_000
+"""The years 1000 to 2999, in microseconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +75,28 @@ class TypedBlock:
 
 def to_arrow(block: LexicalBlock, schema: RecordSchema) -> TypedBlock:
     """Type the columns of a block."""
-    arrays = [pa.array(block.ordinals, ORDINAL.type)]
+    arrays = []
     remarks = []
     for field, values in zip(schema.fields, block.columns, strict=True):
         array, odd = _typed(field, values)
         arrays.append(array)
         remarks += [Remark(code, field.label, sorted(rows)) for code, rows in odd.items() if rows]
-    fields = [logical.with_type(array.type) for logical, array in zip(schema.arrow, arrays, strict=True)]
-    return TypedBlock(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields)), remarks)
+    return TypedBlock(to_batch(block.ordinals, arrays, schema), remarks)
+
+
+def to_batch(ordinals: Iterable[int], arrays: list[pa.Array], schema: RecordSchema) -> pa.RecordBatch:
+    """Typed columns and the records' ordinals as a batch; binary columns stay dictionary-encoded."""
+    columns = [pa.array(ordinals, ORDINAL.type), *arrays]
+    fields = [logical.with_type(array.type) for logical, array in zip(schema.arrow, columns, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
 def _typed(field: Field, values: Values) -> tuple[pa.Array, Odd]:
     kind = field.arrow_type
     if field.base in BINARY_DECODERS:
-        return _binary(values, BINARY_DECODERS[field.base]), {}
+        return binaries(values, BINARY_DECODERS[field.base]), {}
     if pa.types.is_timestamp(kind):
-        return _timestamps(values)
+        return timestamps(values)
     if pa.types.is_date(kind):
         return _dates(values)
     if (parse := _PARSERS.get(field.base)) is not None:
@@ -107,7 +118,7 @@ def _normalised(values: Values, white_space: str) -> Values:
     return [None if value is None else re.sub(r" +", " ", value).strip(" ") for value in replaced]
 
 
-def _binary(values: Values, decode: Callable[[str], bytes | None]) -> pa.DictionaryArray:
+def binaries(values: Values, decode: Callable[[str], bytes | None]) -> pa.DictionaryArray:
     """Decode each distinct value once."""
     encoded = pa.array(values, pa.string()).dictionary_encode()
     decoded = [decode(text) for text in encoded.dictionary.to_pylist()]
@@ -116,12 +127,12 @@ def _binary(values: Values, decode: Callable[[str], bytes | None]) -> pa.Diction
     return array if len(set(decoded)) == len(decoded) else array.dictionary_decode().dictionary_encode()
 
 
-def _timestamps(values: Values) -> tuple[pa.Array, Odd]:
+def timestamps(values: Values) -> tuple[pa.Array, Odd]:
     """Instants in UTC; usual ones by kernels, the rest a value at a time."""
     texts = pa.array(values, pa.string())
+    if (instants := usual_instants(texts)) is not None:
+        return instants, {}
     zoned = pc.match_substring_regex(texts, _WITH_OFFSET)
-    if pc.all(zoned, min_count=0).as_py():
-        return texts.cast(_INSTANT), {}
     instants = _where(zoned, texts).cast(_INSTANT)
     odd: Odd = defaultdict(list)
     wall = pc.and_not(pc.match_substring_regex(texts, _WITHOUT_OFFSET), zoned)
@@ -131,6 +142,21 @@ def _timestamps(values: Values) -> tuple[pa.Array, Odd]:
     if rest:
         instants = _replaced(instants, rest, values, date_time_micros, odd)
     return instants, odd
+
+
+def usual_instants(texts: pa.StringArray) -> pa.TimestampArray | None:
+    """Timestamps that all have an offset and lie far from the calendar's ends, by Arrow's own parser; else ``None``.
+
+    That parser is strict, but takes a time without seconds, and offsets of up to 24 hours: the XSD has judged before.
+    """
+    try:
+        instants = texts.cast(_INSTANT)
+    except pa.ArrowInvalid:
+        return None
+    earliest, latest = pc.min_max(instants.cast(pa.int64())).values()
+    if earliest.is_valid and not _USUAL_FROM <= earliest.as_py() <= latest.as_py() < _USUAL_TO:
+        return None
+    return instants
 
 
 def _dates(values: Values) -> tuple[pa.Array, Odd]:

@@ -102,7 +102,9 @@ class Export:
         blocks: Iterable[Block] = document.blocks()
         if options.limit is not None:
             blocks = _limited(blocks, options.limit, document)
-        road_map = RoadMap(self.record_schema, document.envelope, document.cutter, options.reader)
+        road_map = RoadMap(
+            self.record_schema, document.envelope, self.header.namespaces, document.cutter, options.reader
+        )
         workers = default_workers() if options.workers is None else options.workers
         with naming(self.source.name):
             yield from travel_all(road_map, blocks, workers)

@@ -231,11 +231,11 @@ class Notice:
         return sum(self.fields.values())
 
     def __add__(self, later: Notice) -> Notice:
-        """Both together, this one's examples first."""
+        """Both together, the first examples of both in the records' order."""
         fields = {
             name: self.fields.get(name, 0) + later.fields.get(name, 0) for name in {**self.fields, **later.fields}
         }
-        examples = (*self.examples, *later.examples)[:MAX_EXAMPLES]
+        examples = tuple(sorted((*self.examples, *later.examples), key=lambda example: example.record)[:MAX_EXAMPLES])
         return Notice(self.code, fields, self.records + later.records, examples)
 
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from krr_export.columns import to_arrow
+import pyarrow as pa
+
+from krr_export.certain import certain
+from krr_export.columns import to_arrow, to_batch
+from krr_export.errors import InputError
 from krr_export.findings import MAX_EXAMPLES, Example, Notice, mask
-from krr_export.readers import make_reader
+from krr_export.readers.iterparse import IterparseReader
+from krr_export.readers.pattern import NAME as PATTERN
+from krr_export.readers.pattern import ODD_SHARE, PatternReader
+from krr_export.schema import ORDINAL
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from krr_export.blocks import Block, Cutter, Span
+    from krr_export.certain import Certain
     from krr_export.columns import Remark
-    from krr_export.readers.base import LexicalBlock, Reject
+    from krr_export.readers.base import Reject
+    from krr_export.readers.pattern import Tiles
     from krr_export.schema import RecordSchema
 
 
@@ -26,12 +35,14 @@ class RoadMap:
     Attributes:
         schema: what a record holds.
         envelope: a start and an end tag with the root's namespaces.
+        namespaces: the root's prefixes.
         cutter: finds single records in a block.
         reader: ``auto`` or a reader's name.
     """
 
     schema: RecordSchema
     envelope: tuple[bytes, bytes]
+    namespaces: Mapping[str, str]
     cutter: Cutter
     reader: str
 
@@ -55,12 +66,31 @@ class BlockResult:
     read_by: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Remarks:
+    """Values of a block with something to say of them, before it is known where in the document they are.
+
+    Attributes:
+        rows: the rows concerned, by code and column.
+        ordinal: a row's ordinal in the export.
+        value: what a row holds in a column.
+        spans: where the records of the block are, the first record's first; asked for only if an example is shown.
+    """
+
+    rows: dict[str, dict[int, list[int]]]
+    ordinal: Callable[[int], int]
+    value: Callable[[int, int], str]
+    spans: Callable[[], Sequence[Span]]
+
+
 class Road:
-    """Travels the road, block by block."""
+    """Travels the road, block by block; the blocks come in the document's order."""
 
     def __init__(self, road_map: RoadMap) -> None:
-        self._map = road_map
-        self._reader = make_reader(road_map.reader, road_map.schema, road_map.envelope, road_map.cutter)
+        self._schema = road_map.schema
+        self._cutter = road_map.cutter
+        self._reference = IterparseReader(road_map.schema, road_map.envelope, road_map.cutter)
+        self._pattern = _pattern_reader(road_map)
         self._shown: Counter[str] = Counter()
 
     def travel(self, block: Block) -> BlockResult:
@@ -69,42 +99,162 @@ class Road:
         Raises:
             InputError: the block is not well-formed, or holds what no export may hold.
         """
-        lexical = self._reader.read(block)
-        typed = to_arrow(lexical, self._map.schema)
-        notices = [*_refusals(lexical.rejects), *self._notices(typed.remarks, lexical, block)]
-        records = len(lexical.ordinals) + len(lexical.rejects)
-        return BlockResult(records, typed.batch, lexical.rejects, notices, lexical.read_by)
+        result = (self._pattern and self._by_pattern(self._pattern, block)) or self._by_reference(block)
+        for notice in result.notices:
+            self._shown[notice.code] += len(notice.examples)
+        return result
 
-    def _notices(self, remarks: list[Remark], lexical: LexicalBlock, block: Block) -> list[Notice]:
-        """Remarks on columns as notices by code, with places for as many as a report may show."""
-        spans: list[Span] = []
-        columns = {field.label: column for column, field in enumerate(self._map.schema.fields)}
-        by_code: dict[str, list[Remark]] = {}
+    def _by_reference(self, block: Block) -> BlockResult:
+        lexical = self._reference.read(block)
+        typed = to_arrow(lexical, self._schema)
+        remarks = Remarks(
+            self._by_code(typed.remarks),
+            ordinal=lambda row: lexical.ordinals[row],
+            value=lambda row, column: lexical.columns[column][row] or "",
+            spans=lambda: self._cutter.scan(block.data).spans,
+        )
+        return BlockResult(
+            records=len(lexical.ordinals) + len(lexical.rejects),
+            batch=typed.batch,
+            rejects=lexical.rejects,
+            notices=[*_refusals(lexical.rejects), *self._notices(remarks, block)],
+            read_by=lexical.read_by,
+        )
+
+    def _by_pattern(self, reader: PatternReader, block: Block) -> BlockResult | None:
+        """What the pattern takes for certain, and the reference's word on the rest.
+
+        ``None`` where the reference is better asked for the whole block.
+        """
+        tiles = reader.read(block.data)
+        if tiles is None:
+            return None
+        columns = [certain(*pair) for pair in zip(self._schema.fields, tiles.columns, strict=True)]
+        sure = [column for column in columns if column is not None]
+        odd = sorted({*tiles.odd, *(row for column in sure for row in column.doubtful)})
+        if len(sure) < len(columns) or len(odd) > ODD_SHARE * tiles.records:
+            return None
+        try:
+            others = [self._by_reference(part) for part in _parts(block, reader, odd)] if odd else []
+        except InputError:
+            return None  # reading on, the reference may have something else to say first
+        return _together(self._certain(reader, block, tiles, sure, odd), others)
+
+    def _certain(
+        self, reader: PatternReader, block: Block, tiles: Tiles, columns: list[Certain], odd: list[int]
+    ) -> BlockResult:
+        """The records that are certain."""
+        ordinals = range(block.first, block.first + tiles.records)
+        batch = to_batch(ordinals, [column.array for column in columns], self._schema)
+        if odd:
+            kept = [True] * tiles.records
+            for row in odd:
+                kept[row] = False
+            batch = batch.filter(pa.array(kept))
+        said: dict[str, dict[int, list[int]]] = {}
+        left_out = set(odd)
+        for index, column in enumerate(columns):
+            for code, rows in column.odd.items():
+                said.setdefault(code, {})[index] = [row for row in rows if row not in left_out]
+        remarks = Remarks(
+            said,
+            ordinal=lambda row: block.first + row,
+            value=lambda row, column: tiles.columns[column][row].as_py().decode(),
+            spans=lambda: reader.records(block.data),
+        )
+        return BlockResult(batch.num_rows, batch, [], self._notices(remarks, block), {PATTERN: batch.num_rows})
+
+    def _by_code(self, remarks: list[Remark]) -> dict[str, dict[int, list[int]]]:
+        columns = {field.label: column for column, field in enumerate(self._schema.fields)}
+        rows: dict[str, dict[int, list[int]]] = {}
         for remark in remarks:
-            by_code.setdefault(remark.code, []).append(remark)
+            rows.setdefault(remark.code, {})[columns[remark.field]] = remark.rows
+        return rows
+
+    def _notices(self, remarks: Remarks, block: Block) -> list[Notice]:
+        """Remarks as notices by code, with places for as many as a report may show."""
         notices = []
-        for code, alike in by_code.items():
-            examples = []
-            # Blocks reach a worker in order, so what it showed before comes before this in the report as well.
+        for code, by_column in remarks.rows.items():
+            rows = {row for found in by_column.values() for row in found}
+            if not rows:
+                continue
+            examples: tuple[Example, ...] = ()
+            # What earlier blocks showed comes first in the report as well.
             if self._shown[code] < MAX_EXAMPLES:
-                spans = spans or self._map.cutter.scan(block.data).spans
-                places = sorted((row, columns[remark.field]) for remark in alike for row in remark.rows[:MAX_EXAMPLES])
-                examples = [self._example(*place, lexical, block, spans) for place in places[:MAX_EXAMPLES]]
-                self._shown[code] += len(examples)
-            rows = {row for remark in alike for row in remark.rows}
-            notices.append(Notice(code, {r.field: len(r.rows) for r in alike}, len(rows), tuple(examples)))
+                places = sorted((row, column) for column, found in by_column.items() for row in found[:MAX_EXAMPLES])
+                examples = tuple(self._examples(remarks, block, places[:MAX_EXAMPLES]))
+            fields = {self._schema.fields[column].label: len(found) for column, found in by_column.items() if found}
+            notices.append(Notice(code, fields, len(rows), examples))
         return notices
 
-    def _example(self, row: int, column: int, lexical: LexicalBlock, block: Block, spans: list[Span]) -> Example:
-        ordinal = lexical.ordinals[row]
-        start = spans[ordinal - block.first].start
-        return Example(
-            record=ordinal,
-            line=block.line + block.data.count(b"\n", 0, start),
+    def _examples(self, remarks: Remarks, block: Block, places: list[tuple[int, int]]) -> Iterator[Example]:
+        spans = remarks.spans()
+        for row, column in places:
+            ordinal = remarks.ordinal(row)
+            start = spans[ordinal - block.first].start
+            line = block.line + block.data.count(b"\n", 0, start)
+            label, detail = self._schema.fields[column].label, mask(remarks.value(row, column))
+            yield Example(ordinal, line, block.byte_offset + start, label, detail)
+
+
+def _pattern_reader(road_map: RoadMap) -> PatternReader | None:
+    if road_map.reader == "iterparse":
+        return None
+    try:
+        return PatternReader(road_map.schema, road_map.namespaces, road_map.cutter)
+    except ValueError:
+        return None  # no pattern for such a schema or document: the reference reads it all
+
+
+def _parts(block: Block, reader: PatternReader, odd: list[int]) -> Iterator[Block]:
+    """The odd records of a block, neighbours together, as blocks of their own."""
+    tiles = reader.tiles(block.data)
+    line, counted = block.line, 0
+    at = 0
+    while at < len(odd):
+        first = at
+        while at + 1 < len(odd) and odd[at + 1] == odd[at] + 1:
+            at += 1
+        start, end = tiles[odd[first]].start, tiles[odd[at]].end
+        line += block.data.count(b"\n", counted, start)
+        counted = start
+        at += 1
+        yield replace(
+            block,
+            data=block.data[start:end],
+            first=block.first + odd[first],
+            records=at - first,
             byte_offset=block.byte_offset + start,
-            field=self._map.schema.fields[column].label,
-            detail=mask(lexical.columns[column][row] or ""),
+            line=line,
         )
+
+
+def _together(certain_ones: BlockResult, others: list[BlockResult]) -> BlockResult:
+    """The parts of a block as one, records in order."""
+    if not others:
+        return certain_ones
+    parts = [certain_ones, *others]
+    notices: dict[str, Notice] = {}
+    for notice in (notice for part in parts for notice in part.notices):
+        notices[notice.code] = notices[notice.code] + notice if notice.code in notices else notice
+    read_by: Counter[str] = Counter()
+    for part in parts:
+        read_by.update(part.read_by)
+    return BlockResult(
+        records=sum(part.records for part in parts),
+        batch=_in_order([part.batch for part in parts if part.batch.num_rows] or [certain_ones.batch]),
+        rejects=[reject for part in others for reject in part.rejects],
+        notices=list(notices.values()),
+        read_by=dict(read_by),
+    )
+
+
+def _in_order(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """The batches' rows as one batch, by ordinal."""
+    if len(batches) == 1:
+        return batches[0]
+    table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    return table.sort_by(ORDINAL.name).to_batches()[0]
 
 
 def _refusals(rejects: list[Reject]) -> list[Notice]:
