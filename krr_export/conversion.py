@@ -292,7 +292,7 @@ def _report(outcome: str, export: Export, run: _Run, tally: Tally) -> Report:
             "limit": run.options.limit,
         },
         counts=asdict(_counts(tally)),
-        read_by=dict(tally.read_by),
+        read_by=dict(+tally.read_by),  # those that took any
         notices=tally.in_order(),
         performance=run.performance(export),
     )
