@@ -20,9 +20,10 @@ from krr_export.schema import ORDINAL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from krr_export.blocks import Block, Cutter, Span
+    from krr_export.blocks import Block
     from krr_export.certain import Certain
     from krr_export.columns import Remark
+    from krr_export.cutter import Cutter, Span
     from krr_export.readers.base import Reject
     from krr_export.readers.pattern import Tiles
     from krr_export.schema import RecordSchema

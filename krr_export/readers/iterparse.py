@@ -21,7 +21,8 @@ from krr_export.schema import namespace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from krr_export.blocks import Block, Cutter
+    from krr_export.blocks import Block
+    from krr_export.cutter import Cutter
     from krr_export.findings import Finding
     from krr_export.schema import Element, RecordSchema
 

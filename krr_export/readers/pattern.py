@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.blocks import Span
+from krr_export.cutter import Span
 from krr_export.schema import local_name, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from krr_export.blocks import Cutter
+    from krr_export.cutter import Cutter
     from krr_export.schema import Element, Field, RecordSchema
 
 NAME = "pattern"
