@@ -1,0 +1,99 @@
+"""Who takes part: each is a command that is run as a whole process."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parents[1]
+_XSD = str(ROOT / "xsd" / "kontaktregister-export-14-05.xsd")
+_PEERS = ROOT / "benchmarks" / "peers"
+_KRR_EXPORT = str(Path(sysconfig.get_path("scripts")) / "krr-export")
+
+REFERENCE = "krr-export-2"
+"""What all others are compared with."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to read an export.
+
+    Attributes:
+        name: on the command line and in the results.
+        label: for people.
+        command: ``SOURCE`` and ``TARGET``, an empty directory, stand for paths.
+        rows: where its Parquet files lie under ``TARGET``; empty: it writes no rows.
+        needs: the module or program that must be there, if it is not certain.
+    """
+
+    name: str
+    label: str
+    command: tuple[str, ...]
+    rows: str = ""
+    needs: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is krr-export itself."""
+        return self.command[0] == _KRR_EXPORT
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether what it needs is not installed."""
+        return bool(self.needs) and shutil.which(self.needs) is None and importlib.util.find_spec(self.needs) is None
+
+    def command_for(self, source: Path, target: Path) -> list[str]:
+        """The command with its paths."""
+        paths = {"SOURCE": str(source), "TARGET": str(target)}
+        return [paths.get(word, word) for word in self.command]
+
+    def rows_in(self, target: Path) -> int:
+        """How many rows it wrote."""
+        return sum(pq.read_metadata(path).num_rows for path in target.glob(self.rows))
+
+
+def _convert(name: str, label: str, *options: str) -> Contender:
+    command = (_KRR_EXPORT, "convert", "SOURCE", "TARGET", "--max-rejects", "100%", *options)
+    return Contender(name, f"krr-export convert, {label}", command, "latest/person/*.parquet")
+
+
+def _validate(name: str, label: str, *options: str) -> Contender:
+    command = (_KRR_EXPORT, "validate", "SOURCE", "--max-rejects", "100%", *options)
+    return Contender(name, f"krr-export validate, {label}", command)
+
+
+def _peer(name: str, label: str, script: str, *, rows: str = "*.parquet", needs: str = "") -> Contender:
+    command = (sys.executable, str(_PEERS / script), "SOURCE", _XSD, "TARGET")
+    return Contender(name, label, command, rows, needs)
+
+
+CONTENDERS: Sequence[Contender] = (
+    _convert(REFERENCE, "2 workers", "--workers", "2"),
+    _convert("krr-export-1", "1 worker", "--workers", "1"),
+    _convert("iterparse-2", "iterparse, 2 workers", "--workers", "2", "--reader", "iterparse"),
+    _convert("iterparse-1", "iterparse, 1 worker", "--workers", "1", "--reader", "iterparse"),
+    _validate("validate-2", "2 workers", "--workers", "2"),
+    _peer("handwritten", "hand-written lxml script", "handwritten.py"),
+    _peer("xml2arrow", "xml2arrow → Parquet", "xml2arrow_parquet.py", needs="xml2arrow"),
+    Contender(
+        "xmllint",
+        "xmllint --stream --schema",
+        ("xmllint", "--stream", "--noout", "--schema", _XSD, "SOURCE"),
+        needs="xmllint",
+    ),
+    _peer("pandas", "pandas.read_xml → Parquet", "pandas_parquet.py"),
+    _peer("xmlschema", "xmlschema, lazy", "xmlschema_errors.py", rows=""),
+    _peer("spark", "Spark XML source → Parquet", "spark_parquet.py", rows="person/*.parquet", needs="pyspark"),
+    Contender("version", "krr-export --version", (_KRR_EXPORT, "--version")),
+    Contender("help", "krr-export --help", (_KRR_EXPORT, "--help")),
+)
