@@ -49,6 +49,7 @@ class Source:
         *,
         size: int | None = None,
         on_read: Callable[[int], object] | None = None,
+        is_ours: bool = False,
     ) -> None:
         self.name = name
         self.size = size
@@ -56,6 +57,7 @@ class Source:
         self.at_end = False
         self._stream = stream
         self._on_read = on_read
+        self._is_ours = is_ours
         self._digest = hashlib.sha256()
         self._first = self._read_first()
         self.compression = "gzip" if self._first.startswith(_GZIP_MAGIC) else "none"
@@ -76,7 +78,7 @@ class Source:
 
     def close(self) -> None:
         """Close the stream, unless it is standard input, which is the caller's."""
-        if self._stream is not sys.stdin.buffer:
+        if self._stream is not getattr(sys.stdin, "buffer", None):
             self._stream.close()
 
     def _read_first(self) -> bytes:
@@ -150,7 +152,10 @@ def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:
     """How messages and the manifest call a source: its name without its directory."""
     if not isinstance(spec, (str, os.PathLike)):
         return Path(str(getattr(spec, "name", "stream"))).name
-    return "standard input" if spec == STDIN else Path(spec).name or str(spec)
+    if spec == STDIN:
+        return "standard input"
+    # A file's name may be any bytes; what is written down must be text.
+    return os.fsencode(Path(spec).name or spec).decode(errors="replace")
 
 
 def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[int], object] | None = None) -> Source:
@@ -166,6 +171,8 @@ def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[i
     if not isinstance(spec, (str, os.PathLike)):
         return Source(spec, source_name(spec), on_read=on_read)
     if spec == STDIN:
+        if sys.stdin is None:
+            raise InputError("it is closed", "connect it to a pipe or a file")
         return Source(sys.stdin.buffer, source_name(spec), on_read=on_read)
     path = Path(spec)
     try:
@@ -179,7 +186,7 @@ def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[i
     try:
         status = os.fstat(stream.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
-        return Source(stream, source_name(spec), size=size, on_read=on_read)
+        return Source(stream, source_name(spec), size=size, on_read=on_read, is_ours=True)
     except BaseException:
         with contextlib.suppress(OSError):
             stream.close()

@@ -6,19 +6,21 @@ import json
 import os
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from krr_export.errors import OutputError
 from krr_export.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from krr_export.export import Export
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
+_MACHINE = OutputError.exit_code
 
 
 class Console:
@@ -38,12 +40,24 @@ class Console:
     def say(self, text: str) -> None:
         """A line for people, on standard error, unless they want quiet."""
         if not self._quiet:
-            click.echo(text, err=True)
+            _print_error(_printable(text))
+
+    def give(self, data: str) -> None:
+        """What was asked for, on standard output.
+
+        Raises:
+            OutputError: it cannot be written there.
+        """
+        try:
+            click.echo(data)
+        except OSError as error:
+            _forget_output()
+            raise OutputError(f"cannot write to standard output: {error.strerror}") from None
 
     def finish(self, message: str, code: int, result: dict[str, Any]) -> int:
         """The last line and, if asked for, the result as JSON; gives the exit code back."""
         if self._as_json:
-            click.echo(json.dumps({"exit_code": code, "message": message, **result}, ensure_ascii=False))
+            message, code = result_line(message, code, result)
         last_line(message, "red" if code else "green")
         return code
 
@@ -52,11 +66,11 @@ class Console:
         """How far a run has come: a bar on a terminal, or else a line now and then; ``shown`` overrides."""
         if self._quiet or shown is False:
             yield Progress()
-        elif shown or sys.stderr.isatty():
+        elif shown or _on_terminal():
             with closing(Bar()) as bar:
                 yield bar
         else:
-            yield LogLines(self)
+            yield LogLines(self.say)
 
 
 class Bar(Progress):
@@ -88,10 +102,10 @@ class Bar(Progress):
 
 
 class LogLines(Progress):
-    """A line every half minute, for logs."""
+    """A line every half minute, for logs; ``say`` prints it."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
         self._started = time.monotonic()
         self._next = self._started + _SECONDS_BETWEEN_LOG_LINES
         self._size: int | None = None
@@ -115,14 +129,50 @@ class LogLines(Progress):
             share = f" of {self._size / 1e6:.0f} MB ({self._bytes / self._size:.0%})" if self._size else " MB"
             rate = self._bytes / 1e6 / (now - self._started)
             passed = f"{self._records:,}".replace(",", " ")
-            self._console.say(f"progress  {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
+            self._say(f"progress  {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
 
 
 def last_line(message: str, color: str) -> None:
     """What happened, how much, where, and what to do."""
-    line = f"krr-export: {message}"
-    click.echo(click.style(line, fg=color) if _colored() else line, err=True)
+    line = f"krr-export: {_printable(message)}"
+    _print_error(click.style(line, fg=color) if _colored() else line)
+
+
+def result_line(message: str, code: int, result: dict[str, Any]) -> tuple[str, int]:
+    """The result as one line of JSON on standard output.
+
+    Returns:
+        Message and exit code for the end. What was done stands, whoever hears of it: they change only where something
+        else than the reader's going away kept the line from being written.
+    """
+    try:
+        # In ASCII: one line under any locale, whatever the names of files hold.
+        click.echo(json.dumps({"exit_code": code, "message": message, **result}))
+    except OSError as error:
+        _forget_output()
+        if not isinstance(error, BrokenPipeError):
+            return f"{message}; but standard output cannot be written: {error.strerror}", code or _MACHINE
+    return message, code
+
+
+def _print_error(line: str) -> None:
+    with suppress(OSError):  # nobody listens: that is no reason to fail
+        click.echo(line, err=True)
+
+
+def _forget_output() -> None:
+    """Let standard output lead nowhere: flushing it at exit would only fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _printable(text: str) -> str:
+    """Without line ends and control characters, which the name of a file may hold."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _colored() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return _on_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from typing import TYPE_CHECKING
@@ -37,16 +36,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         case MemoryError():
             return "out of memory; use fewer --workers, or a larger machine", _MACHINE
         case OSError():
-            return _machine_failure(error), _MACHINE
+            return f"the machine failed: {error.strerror}; where is in {_written_down(error)}", _MACHINE
     return f"a fault of this program: {type(error).__name__}; please report it with {_written_down(error)}", _FAULT
-
-
-def _machine_failure(error: OSError) -> str:
-    if isinstance(error, BrokenPipeError):
-        # Flushing standard output at exit would only complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return "whoever read standard output has gone"
-    return f"the machine failed: {error.strerror}; where is in {_written_down(error)}"
 
 
 def _written_down(error: BaseException) -> str:

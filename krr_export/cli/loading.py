@@ -106,7 +106,7 @@ def validate_command(source: str, report_to: str | None, **options: Any) -> int:
         report = validate(source, progress=progress, **options)
     _say_report(console, report)
     if report_to is not None:
-        _write_report(report, report_to)
+        _write_report(console, report, report_to)
     code = 0 if report.outcome == "valid" else 1
     return console.finish(report.verdict(), code, {"outcome": report.outcome, "report": report.to_dict()})
 
@@ -130,9 +130,9 @@ def _check_report(report_to: str | None, *, as_json: bool) -> None:
         raise UsageError(f"--report {report_to}: the report is written as JSON only", "give a name that ends in .json")
 
 
-def _write_report(report: Report, report_to: str) -> None:
+def _write_report(console: Console, report: Report, report_to: str) -> None:
     if report_to == "-":
-        click.echo(report.to_json(), nl=False)
+        console.give(report.to_json().rstrip("\n"))
         return
     try:
         Path(report_to).write_text(report.to_json(), encoding="utf-8")

@@ -32,8 +32,9 @@ def inspect_command(source: str, schema: str, *, as_json: bool, quiet: bool, ver
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     found = inspect(source, schema)
     if not as_json:
-        click.echo("\n".join(found.lines()))
-    return console.finish(found.verdict(), 0, found.to_dict())
+        console.give("\n".join(found.lines()))
+    accepted = f"{found.accepted_by[found.schema]} of the first {found.judged} records are valid"
+    return console.finish(f"{accepted} by {found.schema}; convert or validate reads them all", 0, found.to_dict())
 
 
 @command("schema", "krr-export schema --format sql-postgres > person.sql")
@@ -48,10 +49,10 @@ def schema_command(schema: str, format_: str, *, quiet: bool, verbose: bool) -> 
     from krr_export.schema import load_schema  # noqa: PLC0415 - slow to load
     from krr_export.schema_formats import render  # noqa: PLC0415 - as above
 
+    console = Console(quiet=quiet, verbose=verbose)
     record_schema = load_schema(schema)
-    click.echo(render(record_schema, format_).rstrip("\n"))
-    columns = len(record_schema.arrow)
-    return Console(quiet=quiet, verbose=verbose).finish(f"schema {record_schema.name}: {columns} columns", 0, {})
+    console.give(render(record_schema, format_).rstrip("\n"))
+    return console.finish(f"schema {record_schema.name}: {len(record_schema.arrow)} columns", 0, {})
 
 
 @command("sample", "krr-export sample export.xml.gz --records 200000 --seed 1 --faults 0.1%")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from krr_export import __version__
-from krr_export.cli.console import last_line
+from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import TerminatedError, explain
-from krr_export.cli.parameters import CONFIG, read_config
+from krr_export.cli.parameters import CONFIG, commands_of, read_config
 from krr_export.memory import ARROW_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ _SUMMARIES = {
     "convert": "Turn an export into a published snapshot of Parquet or CSV.",
     "validate": "Make the same checks as convert, and write no data.",
     "inspect": "Show an export's header and its first records, masked.",
-    "schema": "Show the columns of the table, or DDL for a warehouse.",
-    "verify": "Prove a published snapshot anew.",
+    "schema": "Show the columns of the table person, or DDL for a warehouse.",
+    "verify": "Prove a published snapshot anew against its manifest.",
     "prune": "Delete all but the newest snapshots of a store.",
     "sample": "Write a synthetic export, valid or faulty, of any size.",
 }
@@ -61,19 +62,20 @@ class _Commands(click.Group):
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 done, 1 rejects, 2 usage, 3 input, 4 output or machine, 5 guard, 6 network, 70 fault.",
+    epilog=(
+        "Exit codes: 0 done, 1 rejects, 2 usage, 3 input, 4 output or machine, 5 guard, 6 network, 70 fault,"
+        " 130 interrupted, 143 terminated."
+        "\n\n\b\nExample:\n  krr-export convert export.xml.gz /data/krr"
+    ),
 )
 @click.version_option(__version__, prog_name="krr-export", message="%(prog)s %(version)s")
 @click.option("--config", envvar=CONFIG, metavar="FILE.toml", help="Options of all commands, from a TOML file.")
 @click.pass_context
 def krr_export(ctx: click.Context, config: str | None) -> None:
     """Turn the contact and reservation register's export into Parquet or CSV that a warehouse can trust."""
-    ctx.obj = config
-    if config is not None:
-        name = ctx.invoked_subcommand or ""
-        command = krr_export.get_command(ctx, name)
-        if command is not None:
-            ctx.default_map = {name: read_config(config, command, list(_COMMANDS))}
+    name = ctx.invoked_subcommand
+    if config is not None and name in _COMMANDS:
+        ctx.default_map = {name: read_config(config, name, commands_of(ctx))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,18 +84,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+    _occupy_standard_streams()
     try:
         code: object = krr_export.main(arguments, prog_name="krr-export", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _refuse(error, sys.argv[1:] if arguments is None else arguments)
+    except SystemExit:  # click's answer to the shell's question for completions
+        raise
     except BaseException as error:
         # A command explains its own failures; this one happened before or after it.
         message, code = explain(error)
         last_line(message, "red")
     return code if isinstance(code, int) else 0
+
+
+def _refuse(error: click.ClickException, arguments: Sequence[str]) -> int:
+    """One last line for wrong usage, and JSON where it was asked for."""
+    ctx = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        reason = "no command was given"
+    else:
+        text = error.format_message().rstrip(".")
+        reason = text[:1].lower() + text[1:]
+    message = f"{reason} (see {ctx.command_path if ctx else 'krr-export'} --help)"
+    if "--json" in arguments or (ctx and ctx.params.get("as_json")):
+        result_line(message, error.exit_code, {})
+    last_line(message, "red")
+    return error.exit_code
+
+
+def _occupy_standard_streams() -> None:
+    """Open what is closed of the standard streams: else a file of the store would get their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
 
 
 def _terminate(_signal: int, _frame: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from krr_export.cli.console import last_line
+from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping
 
 CONFIG = "KRR_EXPORT_CONFIG"
 _OWNER = 0o600
@@ -36,16 +35,15 @@ class Command(click.Command):
         except BaseException as error:
             message, code = explain(error)
             if ctx.params.get("as_json"):
-                click.echo(json.dumps({"exit_code": code, "message": message}, ensure_ascii=False))
+                message, code = result_line(message, code, {})
             last_line(message, "red")
         return code
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(*arguments, **attributes)
-        for parameter in self.params:
-            if isinstance(parameter, click.Option) and parameter.envvar is None and parameter.name:
-                name = parameter.name.upper()
-                parameter.envvar = [f"KRR_EXPORT_{str(self.name).upper()}_{name}", f"KRR_EXPORT_{name}"]
+        for key, option in _options(self).items():
+            name = key.upper()
+            option.envvar = [f"KRR_EXPORT_{str(self.name).upper()}_{name}", f"KRR_EXPORT_{name}"]
 
 
 def command(name: str, example: str) -> Callable[[Callable[..., Any]], Command]:
@@ -60,13 +58,26 @@ def command(name: str, example: str) -> Callable[[Callable[..., Any]], Command]:
     return declare
 
 
-def read_config(path: str, of: click.Command, commands: Sequence[str]) -> dict[str, Any]:
-    """The options that a configuration file has for a command.
+def commands_of(group: click.Context) -> dict[str, click.Command]:
+    """The commands of a group by their names."""
+    if not isinstance(group.command, click.Group):
+        return {}
+    commands = ((name, group.command.get_command(group, name)) for name in group.command.list_commands(group))
+    return {name: command for name, command in commands if command is not None}
+
+
+def read_config(path: str, name: str, commands: Mapping[str, click.Command]) -> dict[str, Any]:
+    """The options that a configuration file has for a command, by the names of its parameters.
 
     A key at the top is for all commands that have such an option; a table is named after its command and goes before.
 
+    Args:
+        path: the file.
+        name: the command's name.
+        commands: all commands by their names.
+
     Raises:
-        click.UsageError: the file cannot be read, or names an option that the command does not have.
+        click.UsageError: the file cannot be read, or names a command or an option that there is not.
     """
     try:
         with Path(path).open("rb") as file:
@@ -77,16 +88,18 @@ def read_config(path: str, of: click.Command, commands: Sequence[str]) -> dict[s
         raise click.UsageError(f"the configuration {path} is not TOML: {error}") from None
     tables = {key: value for key, value in document.items() if isinstance(value, dict)}
     general = {key: value for key, value in document.items() if not isinstance(value, dict)}
-    if unknown := set(tables) - set(commands):
-        raise click.UsageError(f"the configuration {path} has a table for no command: {', '.join(sorted(unknown))}")
-    own = {_parameter(key): value for key, value in tables.get(str(of.name), {}).items()}
-    known = {parameter.name for parameter in of.params if isinstance(parameter, click.Option)}
-    if unknown := set(own) - known:
-        raise click.UsageError(
-            f"the configuration {path} has options that {of.name} has not: {', '.join(sorted(unknown))}"
-        )
-    shared = {_parameter(key): value for key, value in general.items()}
-    return {name: _as_text(value) for name, value in {**shared, **own}.items() if name in known}
+    options = {command: _options(commands[command]) for command in commands}
+    _refuse_unknown(path, "tables for no command", tables, commands)
+    _refuse_unknown(path, "options that no command has", general, {key for known in options.values() for key in known})
+    for table, values in tables.items():
+        _refuse_unknown(path, f"options that {table} does not have", values, options[table])
+    chosen = {_key(key): value for key, value in {**general, **tables.get(name, {})}.items()}
+    return {str(option.name): _as_typed(chosen[key], option) for key, option in options[name].items() if key in chosen}
+
+
+def _refuse_unknown(path: str, what: str, keys: Iterable[str], known: Container[str]) -> None:
+    if unknown := sorted(key for key in keys if _key(key) not in known):
+        raise click.UsageError(f"the configuration {path} has {what}: {', '.join(unknown)}")
 
 
 class FileMode(click.ParamType[int]):
@@ -102,23 +115,28 @@ class FileMode(click.ParamType[int]):
         return bits & 0o666
 
 
-def _parameter(key: str) -> str:
-    return key.replace("-", "_")
+def _options(command: click.Command) -> dict[str, click.Option]:
+    """The options that may stand in the environment and in a configuration file, by their names there."""
+    options = (parameter for parameter in command.params if isinstance(parameter, click.Option))
+    return {_key(max(option.opts, key=len)): option for option in options if option.name != "config"}
 
 
-def _as_text(value: object) -> object:
+def _key(name: str) -> str:
+    """``max_rejects`` for ``--max-rejects`` and for ``max-rejects``."""
+    return name.lstrip("-").replace("-", "_")
+
+
+def _as_typed(value: object, option: click.Option) -> object:
     """As it would stand on the command line; click makes of it what the option asks."""
-    if isinstance(value, list):
-        return [str(item) for item in value]
+    if option.multiple:
+        return [str(item) for item in (value if isinstance(value, list) else [value])]
     return value if isinstance(value, bool) else str(value)
 
 
 def _use_config(ctx: click.Context, _parameter: click.Parameter, path: str | None) -> str | None:
-    if path is not None:
-        commands = (
-            ctx.parent.command.list_commands(ctx) if ctx.parent and isinstance(ctx.parent.command, click.Group) else []
-        )
-        ctx.default_map = {**(ctx.default_map or {}), **read_config(path, ctx.command, commands)}
+    if path is not None and ctx.parent is not None:
+        own = read_config(path, str(ctx.info_name), commands_of(ctx.parent))
+        ctx.default_map = {**(ctx.default_map or {}), **own}
     return path
 
 

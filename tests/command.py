@@ -1,0 +1,122 @@
+"""The program as others start it: a process with arguments, streams, an environment and an exit code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+PROGRAM = (sys.executable, "-m", "krr_export")
+
+_MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as file:
+    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code)
+"""
+"""A process between: the peak that the kernel tells of a child is never below its parent's size when it was started."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the program left behind."""
+
+    code: int
+    out: str
+    err: str
+    peak: int = 0
+    """Bytes of memory, of the largest process."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines on standard error."""
+        return self.err.splitlines()
+
+    @property
+    def last(self) -> str:
+        """What the last line on standard error says, after the program's name."""
+        assert self.lines, f"exit code {self.code} without a word"
+        name, _, message = self.lines[-1].partition(": ")
+        assert name == "krr-export", self.err
+        return message
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The one line of JSON on standard output."""
+        assert self.out.count("\n") == 1, self.out
+        assert self.out.endswith("\n")
+        result: dict[str, Any] = json.loads(self.out)
+        return result
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment without the program's own variables, and with these."""
+    return {**{key: value for key, value in os.environ.items() if not key.startswith("KRR_EXPORT_")}, **variables}
+
+
+def run(
+    *arguments: str | Path,
+    stdin: bytes | IO[bytes] = b"",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    measure: Path | None = None,
+    timeout: float = 60,
+) -> Ran:
+    """Run the program to its end.
+
+    Args:
+        arguments: its arguments.
+        stdin: what it reads, or where from.
+        env: more environment variables.
+        cwd: where it runs.
+        measure: a file for the peak of memory, if that is wanted.
+        timeout: seconds.
+    """
+    before = (sys.executable, "-c", _MEASURED, str(measure)) if measure else ()
+    streams: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+    done = subprocess.run(
+        [*before, *PROGRAM, *map(str, arguments)],
+        **streams, capture_output=True, env=environment(**(env or {})), cwd=cwd, timeout=timeout, check=False,
+    )  # fmt: skip
+    peak = int(measure.read_text()) * 1024 if measure else 0
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode(), peak)
+
+
+@contextmanager
+def started(*arguments: str | Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:  # noqa: ANN401 - Popen's
+    """The program while it runs, with its streams as pipes and as the leader of its own group of processes."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)], **{**streams, "env": environment(), "start_new_session": True, **options}
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def contents(directory: Path) -> dict[str, str]:
+    """All that lies in a directory but its lock: each path with its mode and a digest of its bytes or its target."""
+    return {
+        str(path.relative_to(directory)): f"{path.lstat().st_mode:o} {_digest(path)}"
+        for path in sorted(directory.rglob("*"))
+        if path.name != ".lock"
+    }
+
+
+def _digest(path: Path) -> str:
+    if path.is_symlink():
+        return str(path.readlink())
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

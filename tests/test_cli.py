@@ -1,0 +1,592 @@
+"""The command line: exit codes and streams of each command, options from everywhere, and one last line for all."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import command
+import pyarrow.parquet as pq
+import pytest
+import road
+from command import Ran
+
+from krr_export import cli, load_schema
+from krr_export.cli.console import LogLines
+from krr_export.cli.main import krr_export as group
+from krr_export.sample import SampleOptions, write_sample_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Krr = Callable[..., Ran]
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+VALID = SAMPLES / "valid.xml"
+FAULTY = SAMPLES / "faulty.xml"
+COMMANDS = ("convert", "validate", "inspect", "schema", "verify", "prune", "sample")
+
+
+@pytest.fixture
+def krr(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Krr]:
+    """Calls the program in this process: quick."""
+    for name in list(os.environ):
+        if name.startswith("KRR_EXPORT_"):
+            monkeypatch.delenv(name)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def call(*arguments: str | Path) -> Ran:
+        capfd.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return Ran(code, out, err)
+
+    yield call
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """An export of several blocks, for runs that are to be met on the way."""
+    path = tmp_path / "large.xml.gz"
+    write_sample_file(path, SampleOptions(records=40_000, schema=load_schema("14-05")))
+    return path
+
+
+def commands() -> dict[str, click.Command]:
+    context = click.Context(group)
+    return {name: group.get_command(context, name) or click.Command("none") for name in COMMANDS}
+
+
+def options(of: click.Command) -> list[click.Option]:
+    return [parameter for parameter in of.params if isinstance(parameter, click.Option)]
+
+
+# What each command does, prints and returns
+
+
+def test_convert_publishes_and_says_where(krr: Krr, tmp_path: Path) -> None:
+    ran = krr("convert", VALID, tmp_path / "store", "--workers", "0")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.last == f"published 40 records as {tmp_path}/store/eksport=20260226T112225Z"
+    assert any("40 seen, 40 accepted, 0 rejected" in line for line in ran.lines)
+
+
+def test_convert_again_has_nothing_to_do(krr: Krr, tmp_path: Path) -> None:
+    krr("convert", VALID, tmp_path / "store")
+    ran = krr("convert", VALID, tmp_path / "store", "--json")
+    assert (ran.code, ran.result["outcome"], ran.result["report"]) == (0, "unchanged", None)
+    assert ran.last.startswith("nothing to do: ")
+
+
+def test_convert_with_another_result_wants_replace(krr: Krr, tmp_path: Path) -> None:
+    krr("convert", VALID, tmp_path / "store")
+    other = ("convert", VALID, tmp_path / "store", "--rows-per-file", "30")
+    assert krr(*other).code == 4
+    assert krr(*other).last.endswith("use --replace to exchange it")
+    assert krr(*other, "--replace").code == 0
+    assert len(list((tmp_path / "store/latest/person").iterdir())) == 2
+
+
+def test_convert_with_too_many_rejects_keeps_them_and_names_the_place(krr: Krr, tmp_path: Path) -> None:
+    ran = krr("convert", FAULTY, tmp_path / "store", "--max-rejects", "51")
+    kept = tmp_path / "store/.failed/eksport=20260226T112225Z"
+    assert ran.code == 1
+    assert ran.last.startswith("not published: 52 of 62 records rejected, more than --max-rejects 51 allows; see")
+    assert ran.last.endswith(str(kept))
+    assert (kept / "report.json").is_file()
+    assert pq.read_table(kept / "rejects").num_rows == 52
+    assert not (tmp_path / "store/latest").exists()
+
+
+@pytest.mark.parametrize("limit", ["52", "84%"])
+def test_convert_with_rejects_within_the_limit_publishes(krr: Krr, tmp_path: Path, limit: str) -> None:
+    ran = krr("convert", FAULTY, tmp_path / "store", "--max-rejects", limit)
+    assert ran.code == 0
+    assert ran.last.startswith("published 10 records, 52 rejected as ")
+
+
+def test_an_empty_export_is_published_only_if_that_is_said_to_be_right(krr: Krr, tmp_path: Path) -> None:
+    (tmp_path / "empty.xml").write_bytes(road.export())
+    ran = krr("convert", tmp_path / "empty.xml", tmp_path / "store")
+    assert (ran.code, ran.last.count("--allow-empty")) == (1, 1)
+    assert krr("convert", tmp_path / "empty.xml", tmp_path / "store", "--allow-empty").code == 0
+    assert krr("validate", tmp_path / "empty.xml").code == 1
+    assert krr("validate", tmp_path / "empty.xml", "--allow-empty").code == 0
+
+
+def test_a_partial_result_is_kept_apart(krr: Krr, tmp_path: Path) -> None:
+    ran = krr("convert", VALID, tmp_path / "store", "--limit", "7")
+    assert ran.code == 0
+    assert ran.last.startswith("kept a partial result of 7 records as ")
+    assert not list((tmp_path / "store").glob("eksport=*"))
+
+
+def test_validate_says_valid_or_not_and_writes_nothing(krr: Krr, tmp_path: Path) -> None:
+    assert krr("validate", VALID).last == "valid: valid.xml holds 40 records, 0 rejected"
+    ran = krr("validate", FAULTY)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.last == "not valid: 52 of 62 records in faulty.xml rejected, more than --max-rejects 0 allows"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_validate_writes_its_report_to_a_file_or_to_standard_output(krr: Krr, tmp_path: Path) -> None:
+    assert krr("validate", FAULTY, "--report", tmp_path / "report.json").code == 1
+    written = json.loads((tmp_path / "report.json").read_text())
+    printed = json.loads(krr("validate", FAULTY, "--report", "-").out)
+    assert written["counts"] == printed["counts"] == {"seen": 62, "written": 10, "rejected": 52}
+    assert krr("validate", FAULTY, "--report", tmp_path / "no/report.json").code == 4
+    assert krr("validate", FAULTY, "--report", "-", "--json").code == 2
+    assert krr("validate", FAULTY, "--report", tmp_path / "report.pdf").code == 2
+
+
+def test_inspect_shows_the_header_and_masked_records(krr: Krr) -> None:
+    ran = krr("inspect", VALID)
+    assert ran.code == 0
+    assert "2026-02-26T12:22:25" in ran.out
+    assert "11 characters, digits" in ran.out
+    assert not re.search(r"\d{11}", ran.out)
+    assert isinstance(krr("inspect", VALID, "--json").result, dict)
+
+
+@pytest.mark.parametrize(
+    "form", ["table", "json", "sql-duckdb", "sql-postgres", "sql-bigquery", "sql-snowflake", "arrow"]
+)
+def test_schema_prints_every_column(krr: Krr, form: str) -> None:
+    ran = krr("schema", "--format", form)
+    assert (ran.code, ran.last) == (0, "schema 14-05: 14 columns")
+    assert all(name in ran.out for name in load_schema("14-05").arrow.names)
+
+
+def test_verify_proves_or_says_what_differs(krr: Krr, tmp_path: Path) -> None:
+    krr("convert", VALID, tmp_path / "store")
+    latest = tmp_path / "store/latest"
+    assert krr("verify", latest).last.startswith("proven: ")
+    part = latest / "person/part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-1] + b"X")
+    ran = krr("verify", latest, "--json")
+    assert (ran.code, ran.result["proven"]) == (1, False)
+    assert ran.last.startswith("not proven: ")
+    assert any("person/part-00000.parquet" in line for line in ran.lines)
+    ran = krr("verify", tmp_path)
+    assert (ran.code, ran.last) == (3, f"there is no snapshot at {tmp_path}; give a directory that holds manifest.json")
+
+
+def test_prune_deletes_the_oldest(krr: Krr, tmp_path: Path) -> None:
+    for day in ("01", "02", "03"):
+        sample = tmp_path / "sample.xml"
+        krr("sample", sample, "--records", "1", "--exported", f"2026-03-{day}T00:00:00+00:00")
+        krr("convert", sample, tmp_path / "store")
+    ran = krr("prune", tmp_path / "store", "--keep", "1", "--json")
+    assert (ran.code, ran.last) == (0, f"deleted 2, kept 1 snapshots in {tmp_path}/store")
+    assert ran.result["kept"] == [f"{tmp_path}/store/eksport=20260303T000000Z"]
+    assert len(ran.result["deleted"]) == 2
+    assert krr("prune", tmp_path / "store").code == 2, "how many to keep must be said"
+    assert krr("prune", tmp_path / "none", "--keep", "1").code == 4
+
+
+def test_sample_gives_the_same_bytes_again_and_lists_its_faults(krr: Krr, tmp_path: Path) -> None:
+    for name in ("one.xml", "two.xml"):
+        assert krr("sample", tmp_path / name, "--records", "50", "--seed", "7", "--faults", "10%").code == 0
+    assert (tmp_path / "one.xml").read_bytes() == (tmp_path / "two.xml").read_bytes()
+    assert (tmp_path / "one.xml.expected.json").is_file()
+    assert krr("sample", tmp_path / "no/one.xml", "--records", "1").code == 4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["convert"],
+        ["convert", VALID],
+        ["convert", VALID, "store", "--format", "xlsx"],
+        ["convert", VALID, "store", "--max-rejects", "some"],
+        ["convert", VALID, "store", "--max-rejects", "101%"],
+        ["convert", VALID, "store", "--partition-by", "personidentifikator"],
+        ["convert", VALID, "store", "--partition-by", "nowhere"],
+        ["convert", VALID, "store", "--format", "csv", "--compression", "snappy"],
+        ["convert", VALID, "store", "--schema", "17-01"],
+        ["convert", VALID, "store", "--mode", "066"],
+        ["convert", VALID, "store", "--limit", "0"],
+        ["convert", VALID, "store", "--workers", "-1"],
+        ["validate", VALID, "--nonsense"],
+        ["sample", "out.xml"],
+        ["sample", "out.xml", "--records", "1", "--faults", "2"],
+        ["sample", "out.xml", "--records", "1", "--exported", "today"],
+        ["unload"],
+        [],
+    ],
+    ids=lambda arguments: " ".join(map(str, arguments)).replace(str(SAMPLES), "samples"),
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    krr: Krr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str | Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = krr(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.last
+    assert len(ran.lines) == 1 or not arguments, "without a command, the help comes first"
+    assert list(tmp_path.iterdir()) == []
+
+
+# Streams
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["convert", VALID, "store"],
+        ["convert", FAULTY, "store"],
+        ["convert", "nowhere.xml", "store"],
+        ["convert", VALID, "store", "--max-rejects", "some"],
+        ["convert", VALID, "store", "--nonsense"],
+        ["convert", VALID],
+        ["validate", FAULTY],
+        ["validate", "nowhere.xml"],
+        ["inspect", VALID],
+        ["inspect", "nowhere.xml"],
+        ["verify", "store"],
+        ["prune", "store", "--keep", "1"],
+    ],
+    ids=lambda arguments: " ".join(map(str, arguments)).replace(str(SAMPLES), "samples"),
+)
+def test_with_json_standard_output_is_one_line_also_of_failures(
+    krr: Krr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str | Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = krr(*arguments, "--json")
+    assert ran.result["exit_code"] == ran.code
+    assert ran.result["message"] == ran.last
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["convert", FAULTY, "store", "--max-rejects", "100%"],
+        ["convert", FAULTY, "store"],
+        ["validate", FAULTY],
+        ["inspect", VALID],
+        ["schema"],
+        ["sample", "sample.xml", "--records", "1"],
+        ["verify", "nowhere"],
+        ["prune", "nowhere", "--keep", "1"],
+    ],
+    ids=lambda arguments: " ".join(map(str, arguments)).replace(str(SAMPLES), "samples"),
+)
+def test_quiet_leaves_exactly_the_last_line(
+    krr: Krr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str | Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    quiet = krr(*arguments, "-q")
+    assert len(quiet.lines) == 1
+    monkeypatch.chdir(tmp_path_of(tmp_path, "again"))
+    assert quiet.last == krr(*arguments).last
+
+
+def tmp_path_of(parent: Path, name: str) -> Path:
+    path = parent / name
+    path.mkdir()
+    return path
+
+
+def test_verbose_adds_what_to_do_and_where(krr: Krr) -> None:
+    plain, verbose = krr("validate", FAULTY), krr("validate", FAULTY, "-v")
+    assert "what to do:" not in plain.err
+    assert verbose.err.count("what to do:") == sum(
+        line.startswith(("reject", "warning", "info")) for line in plain.lines
+    )
+    assert re.search(r"record \d+, line \d+, byte \d+: ", verbose.err)
+
+
+def test_names_of_files_cannot_forge_lines_or_colours(krr: Krr, tmp_path: Path) -> None:
+    ran = krr("validate", tmp_path / "a\nkrr-export: valid\x1b[2J.xml")
+    assert (ran.code, len(ran.lines), "\x1b" in ran.err) == (3, 1, False)
+
+
+def test_names_of_files_may_be_any_bytes(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xe6\xf8\xe5.xml")
+    (tmp_path / name).write_bytes(VALID.read_bytes())
+    ran = command.run("convert", tmp_path / name, tmp_path / "store", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.result["report"]["source"]["name"] == "\ufffd\ufffd\ufffd.xml"
+
+
+def test_the_source_may_be_a_pipe(tmp_path: Path) -> None:
+    ran = command.run("convert", "-", tmp_path / "store", "--json", stdin=VALID.with_suffix(".xml.gz").read_bytes())
+    assert (ran.code, ran.result["report"]["source"]["name"]) == (0, "standard input")
+
+
+def test_closed_standard_streams_are_no_fault(tmp_path: Path) -> None:
+    run = f"{' '.join(command.PROGRAM)}"
+    outcomes = {
+        f"convert - {tmp_path}/one <&-": 3,
+        f"convert {VALID} {tmp_path}/two --json >&-": 0,
+        f"convert {VALID} {tmp_path}/three 2>&-": 0,
+        f"convert {VALID} {tmp_path}/four --json --workers 2 <&- >&- 2>&-": 0,
+        f"convert {VALID} {tmp_path}/five --json >/dev/full": 4,
+        "schema >/dev/full": 4,
+    }
+    for line, code in outcomes.items():
+        done = subprocess.run(["sh", "-c", f"{run} {line}"], capture_output=True, text=True, check=False)
+        assert (done.returncode, "Traceback" in done.stderr, "fault" in done.stderr) == (code, False, False), line
+    for store in ("two", "three", "four"):
+        assert command.run("verify", tmp_path / store / "latest").code == 0
+
+
+def test_a_reader_that_goes_away_changes_nothing_of_what_was_done(tmp_path: Path) -> None:
+    def into_a_closed_pipe(*arguments: str | Path) -> tuple[int, str]:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with command.started(*arguments, stdout=writer) as process:
+            os.close(writer)
+            _, err = process.communicate(timeout=60)
+        return process.returncode, err.decode()
+
+    code, err = into_a_closed_pipe("convert", VALID, tmp_path / "store", "--json")
+    assert (code, err.splitlines()[-1][:21]) == (0, "krr-export: published")
+    code, err = into_a_closed_pipe("schema")
+    assert (code, err) == (4, "krr-export: cannot write to standard output: Broken pipe\n")
+
+
+def test_progress_is_a_bar_on_a_terminal_only(large: Path, tmp_path: Path) -> None:
+    shown = on_a_terminal("convert", large, tmp_path / "one")
+    assert re.search(r"large\.xml\.gz: +\d+%", shown)
+    assert " records" in shown
+    assert "\x1b[32m" in shown, "the last line is green"
+    assert "%|" not in on_a_terminal("convert", large, tmp_path / "two", "--no-progress")
+    assert "%|" not in command.run("convert", large, tmp_path / "three").err
+    assert "%|" in command.run("convert", large, tmp_path / "four", "--progress").err
+
+
+def test_no_color_is_honoured(tmp_path: Path) -> None:
+    assert "\x1b[" not in on_a_terminal("convert", VALID, tmp_path / "store", "--no-progress", NO_COLOR="1")
+    assert "\x1b[31m" in on_a_terminal("convert", "nowhere", tmp_path / "store")
+
+
+def on_a_terminal(*arguments: str | Path, **variables: str) -> str:
+    """What the program shows on a terminal, which is its standard error."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
+    environment = command.environment(TERM="xterm", **variables)
+    if "NO_COLOR" not in variables:
+        environment.pop("NO_COLOR", None)
+    with command.started(*arguments, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 4096):
+                shown += piece
+        except OSError:  # a terminal's way to say that nobody has the other end
+            pass
+        process.wait(timeout=60)
+    os.close(ours)
+    return shown.decode()
+
+
+def test_without_a_terminal_there_is_a_line_every_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    said: list[str] = []
+    lines = LogLines(said.append)
+    for _ in range(90):
+        now += 1
+        lines.read(1_000_000)
+        lines.passed(500)
+    assert said == [
+        "progress  30 MB, 1 MB/s, 15 000 records",
+        "progress  60 MB, 1 MB/s, 30 000 records",
+        "progress  90 MB, 1 MB/s, 45 000 records",
+    ]
+
+
+# Options from the environment and from a file
+
+
+def test_every_option_has_both_its_environment_variables() -> None:
+    for name, of in commands().items():
+        for option in options(of):
+            if option.name == "config":
+                continue
+            spelled = max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
+            assert option.envvar == [f"KRR_EXPORT_{name.upper()}_{spelled}", f"KRR_EXPORT_{spelled}"]
+
+
+def test_the_command_line_goes_before_the_environment_and_that_before_the_file(
+    krr: Krr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def allowed(*arguments: str) -> str:
+        limits: dict[str, Any] = krr("validate", VALID, "--json", *arguments).result["report"]["limits"]
+        return str(limits["max_rejects"])
+
+    file = tmp_path / "krr.toml"
+    assert allowed() == "0"
+    file.write_text('max-rejects = 1\n[convert]\nformat = "csv"\n')
+    monkeypatch.setenv("KRR_EXPORT_CONFIG", str(file))
+    assert allowed() == "1"
+    file.write_text('max_rejects = 1\n[validate]\nmax-rejects = "2%"\n')
+    assert allowed() == "2%"
+    monkeypatch.setenv("KRR_EXPORT_MAX_REJECTS", "3")
+    assert allowed() == "3"
+    monkeypatch.setenv("KRR_EXPORT_VALIDATE_MAX_REJECTS", "4")
+    assert allowed() == "4"
+    assert allowed("--max-rejects", "5") == "5"
+
+
+def test_the_file_takes_every_kind_of_option(krr: Krr, tmp_path: Path) -> None:
+    file = tmp_path / "krr.toml"
+    file.write_text(
+        'quiet = true\njson = true\n[convert]\nformat = "csv"\npartition-by = ["status"]\nworkers = 0\nmode = "640"\n'
+    )
+    for store, before, after in (("one", ("--config", file), ()), ("two", (), ("--config", file))):
+        ran = krr(*before, "convert", VALID, tmp_path / store, *after)
+        assert (ran.code, ran.result["outcome"], len(ran.lines)) == (0, "published", 1)
+        part = tmp_path / store / "latest/person/status=AKTIV/part-00000.csv"
+        assert part.stat().st_mode & 0o777 == 0o640
+    file.write_text('partition-by = "status"\n')
+    assert krr("convert", VALID, tmp_path / "three", "--config", file).code == 0
+    assert (tmp_path / "three/latest/person/status=AKTIV").is_dir()
+
+
+def test_the_environment_takes_every_kind_of_option(krr: Krr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "QUIET": "1",
+        "JSON": "true",
+        "CONVERT_FORMAT": "csv",
+        "PARTITION_BY": "reservasjon status",
+    }.items():
+        monkeypatch.setenv(f"KRR_EXPORT_{name}", value)
+    ran = krr("convert", VALID, tmp_path / "store")
+    assert (ran.result["outcome"], len(ran.lines)) == ("published", 1)
+    assert list((tmp_path / "store/latest/person").glob("reservasjon=*/status=*/*.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("max-reject = 1", "has options that no command has: max-reject"),
+        ("[convert]\nkeep = 1", "has options that convert does not have: keep"),
+        ("[verify]\nmax-rejects = 1", "has options that verify does not have: max-rejects"),
+        ("[load]\nkeep = 1", "has tables for no command: load"),
+        ("config = 'other.toml'", "has options that no command has: config"),
+        ("max-rejects = ", "is not TOML"),
+        (None, "cannot read the configuration"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(krr: Krr, tmp_path: Path, text: str | None, complaint: str) -> None:
+    file = tmp_path / "krr.toml"
+    if text is not None:
+        file.write_text(text)
+    for arguments in (("--config", file, "validate", VALID), ("validate", VALID, "--config", file)):
+        ran = krr(*arguments)
+        assert (ran.code, complaint in ran.last, len(ran.lines)) == (2, True, 1)
+
+
+# Help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_and_says_what_every_option_does(krr: Krr, name: str) -> None:
+    ran = krr(name, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert f"Example:\n    krr-export {name} " in ran.out
+    for option in options(commands()[name]):
+        assert option.help, f"{name} {option.opts[0]} is not explained"
+        assert max(option.opts, key=len) in ran.out
+    assert krr(name, "-h").out == ran.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_their_own_help_says(krr: Krr, name: str) -> None:
+    summary = re.search(rf"^  {name} +(.+)$", krr("--help").out, re.MULTILINE)
+    assert summary
+    assert (commands()[name].help or "").splitlines()[0] == summary[1]
+
+
+def test_help_and_version_answer_without_loading_what_is_heavy() -> None:
+    for argument in ("--version", "--help"):
+        script = (
+            "import sys; from krr_export.cli import main; code = main([sys.argv[1]]);"
+            "sys.exit(code or len({'pyarrow', 'lxml', 'xmlschema', 'pandas', 'tqdm'} & set(sys.modules)))"
+        )
+        done = subprocess.run([sys.executable, "-c", script, argument], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("krr-export 0.1.0" if argument == "--version" else "Usage: krr-export")
+
+
+def test_the_shell_is_helped_to_complete() -> None:
+    ran = command.run(env={"_KRR_EXPORT_COMPLETE": "bash_complete", "COMP_WORDS": "krr-export ver", "COMP_CWORD": "1"})
+    assert (ran.code, ran.out, ran.err) == (0, "plain,verify\n", "")
+    ran = command.run(
+        env={"_KRR_EXPORT_COMPLETE": "bash_complete", "COMP_WORDS": "krr-export convert --max", "COMP_CWORD": "2"}
+    )
+    assert ran.out == "plain,--max-rejects\n"
+
+
+# What nobody foresaw, and what stops a run
+
+
+def test_an_unforeseen_error_is_one_line_and_a_traceback_without_messages(tmp_path: Path) -> None:
+    script = (
+        "import sys, krr_export.conversion as c\n"
+        "def fail(*_): raise ValueError('03851598730')\n"
+        "c._settle = fail\n"
+        "from krr_export.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["convert", str(VALID), str(tmp_path / "store"), "-q", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False,
+        env=command.environment(TMPDIR=str(tmp_path)),
+    )  # fmt: skip
+    ran = Ran(done.returncode, done.stdout, done.stderr)
+    (file,) = tmp_path.glob("*.traceback")
+    assert (ran.code, len(ran.lines), ran.result["exit_code"]) == (70, 1, 70)
+    assert ran.last == f"a fault of this program: ValueError; please report it with {file}"
+    assert "in fail" in file.read_text()
+    assert "03851598730" not in file.read_text() + ran.err + ran.out
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not list((tmp_path / "store").glob("*/")), "no staging, no snapshot"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("whole_group", [False, True], ids=["the program", "its whole group, as a terminal does"])
+def test_a_signal_ends_a_run_without_a_trace(
+    large: Path, tmp_path: Path, number: signal.Signals, code: int, *, whole_group: bool
+) -> None:
+    store = tmp_path / "store"
+    source, feed = os.pipe()
+    with command.started("convert", "-", store, "--workers", "2", stdin=source) as process:
+        os.close(source)
+        with os.fdopen(feed, "wb") as pipe:  # never ends: the run waits for more
+            pipe.write(large.read_bytes()[:-100])
+            pipe.flush()
+            wait_for(lambda: any(store.glob(".staging-*")) and len(children(process.pid)) == 2)
+            workers = children(process.pid)
+            (os.killpg if whole_group else os.kill)(process.pid, number)
+            _, err = process.communicate(timeout=30)
+    ran = Ran(process.returncode, "", err.decode())
+    assert (ran.code, len(ran.lines)) == (code, 1), ran.err
+    assert ran.last.endswith("nothing was published, and what was written is removed")
+    assert command.contents(store) == {}
+    wait_for(lambda: not any(Path(f"/proc/{worker}/status").exists() for worker in workers))
+
+
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
