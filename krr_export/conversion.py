@@ -57,6 +57,9 @@ class ConvertOptions:
     reader: str = "auto"
 
     def __post_init__(self) -> None:
+        # A list, or one name, is as good as a tuple.
+        columns = (self.partition_by,) if isinstance(self.partition_by, str) else tuple(self.partition_by)
+        object.__setattr__(self, "partition_by", columns)
         # Each raises where its part is wrong, before anything is read or written.
         _ = self.sink, self.read, self.reject_limit
 
@@ -319,7 +322,7 @@ def _manifest(export: Export, options: ConvertOptions, tally: Tally, files: tupl
 def _header(export: Export) -> dict[str, Any]:
     return {
         "eksport_tidspunkt": export.header.eksport_tidspunkt,
-        "eksport_tidspunkt_utc": f"{export.header.exported_at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "eksport_tidspunkt_utc": _instant(export.header.exported_at, "microseconds"),
         "seneste_endringsnummer": export.header.seneste_endringsnummer,
     }
 
@@ -328,8 +331,12 @@ def _counts(tally: Tally) -> Counts:
     return Counts(tally.seen, tally.written, tally.rejected)
 
 
+def _instant(moment: datetime, precision: str) -> str:
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return _instant(datetime.now(UTC), "seconds")
 
 
 def _is_known(store: Store, export: Export, options: ConvertOptions) -> bool:

@@ -79,6 +79,7 @@ class Export:
         self.transcoded: bool = self._document.transcoded
         self.schema: pa.Schema = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
         self._rejected: list[pa.RecordBatch] = []
+        self._is_read = False
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +97,11 @@ class Export:
         Raises:
             InputError: the export is unusable; what was given before is valid all the same.
             OutputError: a worker died.
+            UsageError: they were asked for before.
         """
+        if self._is_read:
+            raise UsageError("the records of an export can be read once", "open it again")
+        self._is_read = True
         options = self._options
         document = self._document
         blocks: Iterable[Block] = document.blocks()

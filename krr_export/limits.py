@@ -37,6 +37,5 @@ class RejectLimit:
         return rejected <= (self.number * seen / 100 if self.percent else self.number)
 
     def __str__(self) -> str:
-        value = float(self.number)
-        text = str(int(value)) if value.is_integer() else str(value)
+        text = f"{float(self.number):.9f}".rstrip("0").rstrip(".")
         return f"{text}%" if self.percent else text

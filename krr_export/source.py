@@ -77,8 +77,8 @@ class Source:
         return self._digest.hexdigest() if self.at_end else None
 
     def close(self) -> None:
-        """Close the stream, unless it is standard input, which is the caller's."""
-        if self._stream is not getattr(sys.stdin, "buffer", None):
+        """Close the stream where it was opened here; standard input, or a stream that was given, is the caller's."""
+        if self._is_ours:
             self._stream.close()
 
     def _read_first(self) -> bytes:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from lxml import etree
 
+from krr_export import source
 from krr_export.blocks import Document
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def content(path: Path) -> bytes:
 def cut_into(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Have documents cut into blocks of about this size: samples are small, and one block is no work to share."""
     monkeypatch.setattr(Document.blocks, "__defaults__", (size,))
+    # A block is no smaller than what one read gives.
+    monkeypatch.setattr(source, "_DELIVERED_BYTES", size)
+    monkeypatch.setattr(source, "_INFLATED_BYTES", size)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def read_naively(data: bytes, schema: RecordSchema) -> list[Naive]:
     for number, (element, offset) in enumerate(zip(root, starts, strict=True), start=1):
         texts = {field.name: _text(element, field.path) for field in schema.fields}
         values = {"radnummer": number} | {
-            field.name: _typed(texts[field.name], field.arrow_type) for field in schema.fields
+            field.name: typed(texts[field.name], field.arrow_type) for field in schema.fields
         }
         valid = validator.validate(etree.fromstring(etree.tostring(element))) and _is_base64(texts["x509_sertifikat"])
         records.append(Naive(number, offset, data.count(b"\n", 0, offset) + 1, valid, values))
@@ -82,7 +86,7 @@ def _text(element: etree._Element, path: tuple[str, ...]) -> str | None:
     return element.get(last[1:]) if last.startswith("@") else "".join(map(str, element.itertext()))
 
 
-def _typed(text: str | None, kind: pa.DataType) -> Any:  # noqa: ANN401 - whatever the column holds
+def typed(text: str | None, kind: pa.DataType) -> Any:  # noqa: ANN401 - whatever the column holds
     if text is None:
         return None
     if pa.types.is_timestamp(kind):

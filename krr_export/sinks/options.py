@@ -27,7 +27,8 @@ class SinkOptions:
     """How a table becomes files.
 
     Raises:
-        UsageError: The compression does not go with the format, or ``rows_per_file`` is not positive.
+        UsageError: There is no such format, the compression does not go with it, or ``rows_per_file`` is not
+            positive.
     """
 
     format: Format = "parquet"
@@ -40,6 +41,8 @@ class SinkOptions:
     """Permission bits of every file; directories follow from it."""
 
     def __post_init__(self) -> None:
+        if self.format not in _ALLOWED:
+            raise UsageError(f"no format {self.format!r}", f"choose {' or '.join(_ALLOWED)}")
         allowed = _ALLOWED[self.format]
         if self.effective_compression not in allowed:
             raise UsageError(
