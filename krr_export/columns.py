@@ -203,7 +203,7 @@ def _replaced(
         for code in codes:
             odd[code].append(row)
     storage = pa.int64() if pa.types.is_timestamp(array.type) else array.type
-    filled = pc.replace_with_mask(array.cast(storage), pa.array(mask), pa.array(parsed, storage))
+    filled = pc.replace_with_mask(array.cast(storage), pa.array(mask, pa.bool_()), pa.array(parsed, storage))
     return filled.cast(array.type)
 
 
