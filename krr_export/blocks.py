@@ -2,10 +2,15 @@
 
 Each block is later parsed by a real XML parser, so the blocks together are well-formed if each of them is, and whatever
 is malformed is left in a block for that parser to find.
+
+Looking for every record costs as much as reading it, so a document is first cut by guess, at any end tag of a record.
+Whoever reads such a block proves the guess by the way, or finds it wrong (the tag stood in a comment, say): then the
+document is cut again from there, exactly.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,11 +29,14 @@ from krr_export.frame import (
     parser_options,
     read_header,
 )
+from krr_export.guesses import GuessesInFile, GuessesInStream
+from krr_export.schema import local_name, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from krr_export.frame import Frame
+    from krr_export.guesses import Guesses
     from krr_export.schema import RecordSchema
 
 BLOCK_BYTES = 4 << 20
@@ -85,6 +93,12 @@ class Document:
         self._line = 1 + self._frame.start.count(b"\n")
         self._records = 0
         self.cutter = Cutter(schema.record.local_name, self._frame.root_name)
+        self._record_tag = schema.record.tag
+
+    @property
+    def byte_offset(self) -> int:
+        """Where the next block begins, in bytes of the document."""
+        return self._offset
 
     @cached_property
     def envelope(self) -> tuple[bytes, bytes]:
@@ -95,8 +109,45 @@ class Document:
         start, slash, end = etree.tostring(bare, encoding="utf-8").rpartition(b"</")
         return start, slash + end
 
-    def blocks(self, size: int = BLOCK_BYTES) -> Iterator[Block]:
-        """Cut the document into blocks of about ``size`` bytes.
+    def guesses(self, file: int | None = None, size: int | None = None) -> Guesses | None:
+        """Cut the document by guess, as far as that goes, instead of `blocks`; ``None`` where nothing can be guessed.
+
+        To be told how each guess turned out (`passed`), and at the end to go on with the rest (`go_on`).
+
+        Args:
+            file: descriptor of the document's file, if it is a plain one in UTF-8: then the guesses leave it to whoever
+                reads them to take their bytes from there.
+            size: bytes of a guess, about.
+        """
+        uri = namespace(self._record_tag)
+        prefix = next((prefix for prefix, known in sorted(self.header.namespaces.items()) if known == uri), None)
+        if self._frame.empty or prefix is None:
+            return None
+        end_tag = f"</{prefix}{':' if prefix else ''}{local_name(self._record_tag)}>".encode()
+        size = size or BLOCK_BYTES
+        if file is not None:
+            return GuessesInFile(file, self._offset, end_tag, size)
+        return GuessesInStream(itertools.chain((self._buffer,), self._pieces), self._offset, end_tag, size)
+
+    def passed(self, length: int, records: int, lines: int) -> tuple[int, int]:
+        """Go past a guess that was right: its bytes, records and line ends.
+
+        Returns:
+            the ordinal of its first record, and the line it begins on.
+        """
+        place = self._records + 1, self._line
+        self._offset += length
+        self._records += records
+        self._line += lines
+        return place
+
+    def go_on(self, rest: Iterator[bytes]) -> None:
+        """Take what lies behind the last guess that was right from ``rest``."""
+        self._buffer = b""
+        self._pieces = rest
+
+    def blocks(self, size: int | None = None) -> Iterator[Block]:
+        """Cut the document into blocks of about ``size`` bytes, exactly.
 
         Raises:
             InputError: a record is too long; the document is truncated; something stands after the root.
@@ -104,6 +155,7 @@ class Document:
         if self._frame.empty:
             self._check_tail(self._buffer)
             return
+        size = size or BLOCK_BYTES
         # What came along with the frame counts: a pipe may hold no more for now.
         data, more = self._fill(self._buffer, size - len(self._buffer))
         self._buffer = b""

@@ -11,13 +11,14 @@ import pyarrow as pa
 
 from krr_export import __version__
 from krr_export.blocks import Block, Document
+from krr_export.encoding import UTF_8
 from krr_export.errors import InputError, UsageError
+from krr_export.journey import travel_blocks, travel_document
 from krr_export.readers import READERS
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.road import RoadMap
 from krr_export.schema import RecordSchema, load_schema
 from krr_export.source import Source, open_source, source_name
-from krr_export.workers import travel_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -102,17 +103,27 @@ class Export:
         if self._is_read:
             raise UsageError("the records of an export can be read once", "open it again")
         self._is_read = True
-        options = self._options
-        document = self._document
-        blocks: Iterable[Block] = document.blocks()
-        if options.limit is not None:
-            blocks = _limited(blocks, options.limit, document)
+        options, document = self._options, self._document
         road_map = RoadMap(
             self.record_schema, document.envelope, self.header.namespaces, document.cutter, options.reader
         )
         workers = default_workers() if options.workers is None else options.workers
         with naming(self.source.name):
-            yield from travel_all(road_map, blocks, workers)
+            if options.limit is not None:
+                blocks = _limited(document.blocks(), options.limit, document)
+                yield from travel_blocks(road_map, blocks, workers)
+                return
+            file = None if self.transcoded or self.header.encoding != UTF_8 else self.source.plain_file
+            guesses = document.guesses(file)
+            if guesses is None:
+                yield from travel_blocks(road_map, document.blocks(), workers)
+            elif file is None:
+                yield from travel_document(road_map, document, guesses, None, workers)
+            else:
+                with self.source.read_elsewhere():
+                    for result in travel_document(road_map, document, guesses, file, workers):
+                        self.source.report(document.byte_offset)
+                        yield result
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The accepted records as record batches of ``schema``, in order, while the export is read.

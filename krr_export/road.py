@@ -6,8 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from krr_export.blocks import MAX_RECORD_BYTES, Block
 from krr_export.certain import certain
 from krr_export.columns import to_arrow, to_batch
 from krr_export.errors import InputError
@@ -20,13 +23,16 @@ from krr_export.schema import ORDINAL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from krr_export.blocks import Block
     from krr_export.certain import Certain
     from krr_export.columns import Remark
     from krr_export.cutter import Cutter, Span
+    from krr_export.guesses import Guess
     from krr_export.readers.base import Reject
     from krr_export.readers.pattern import Tiles
     from krr_export.schema import RecordSchema
+
+
+_LINE_FEED = 10
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class BlockResult:
         rejects: the others.
         notices: what there is to say of them all.
         read_by: records by the reader that took them.
+        lines: how many line ends it held.
     """
 
     records: int
@@ -65,6 +72,22 @@ class BlockResult:
     rejects: list[Reject]
     notices: list[Notice]
     read_by: dict[str, int]
+    lines: int = 0
+
+    def placed(self, first: int, line: int) -> BlockResult:
+        """The result of a block that was read as if it were the first, in its place.
+
+        Args:
+            first: the ordinal of its first record in the export.
+            line: the line it begins on.
+        """
+        ordinals = pc.add(self.batch.column(0), first - 1)
+        return replace(
+            self,
+            batch=self.batch.set_column(0, self.batch.schema.field(0), ordinals),
+            rejects=[replace(r, ordinal=r.ordinal + first - 1, line=r.line + line - 1) for r in self.rejects],
+            notices=[notice.placed(first - 1, line - 1) for notice in self.notices],
+        )
 
 
 @dataclass(frozen=True)
@@ -100,10 +123,38 @@ class Road:
         Raises:
             InputError: the block is not well-formed, or holds what no export may hold.
         """
-        result = (self._pattern and self._by_pattern(self._pattern, block)) or self._by_reference(block)
+        result = self._by_pattern(self._pattern, block) if self._pattern else None
+        result = result or self._by_reference(block)
+        self._count_examples(result)
+        return result
+
+    def travel_guess(self, guess: Guess, data: bytes) -> BlockResult | None:
+        """Read and type a block that was cut by guess, as if it were the document's first.
+
+        ``None`` where the guess was wrong, or the block holds what ends the run: both want it cut exactly.
+
+        Args:
+            guess: where the block is.
+            data: its bytes.
+        """
+        if len(data) > MAX_RECORD_BYTES:
+            return None  # it may be one record
+        block = Block(data, first=1, records=0, byte_offset=guess.byte_offset, line=1)
+        result = self._by_pattern(self._pattern, block) if self._pattern else None
+        if result is None:
+            scan = self._cutter.scan(data)
+            if scan.stop is not None or scan.open_at is not None or not scan.spans or scan.spans[-1].end < len(data):
+                return None
+            try:
+                result = self._by_reference(block)
+            except InputError:
+                return None
+        self._count_examples(result)
+        return replace(result, lines=int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LINE_FEED)))
+
+    def _count_examples(self, result: BlockResult) -> None:
         for notice in result.notices:
             self._shown[notice.code] += len(notice.examples)
-        return result
 
     def _by_reference(self, block: Block) -> BlockResult:
         lexical = self._reference.read(block)

@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -75,6 +76,54 @@ class Source:
     def sha256(self) -> str | None:
         """SHA-256 of the bytes as delivered, in hexadecimal; ``None`` until all of them were read."""
         return self._digest.hexdigest() if self.at_end else None
+
+    @property
+    def plain_file(self) -> int | None:
+        """The descriptor of a regular file that is not compressed: whoever has it may read any part of it."""
+        return self._stream.fileno() if self.size is not None and self.compression == "none" else None
+
+    @contextlib.contextmanager
+    def read_elsewhere(self) -> Iterator[None]:
+        """Let others read the `plain_file` in parts, while a thread here goes on to read and hash it whole.
+
+        Progress is then what `report` is told.
+
+        Raises:
+            InputError: at the end, where the file cannot be read or was changed meanwhile.
+        """
+        before = os.fstat(self._stream.fileno())
+        self._on_report, self._on_read = self._on_read, None
+        self._reported = self.bytes_read
+        stop = threading.Event()
+        errors: list[InputError] = []
+        thread = threading.Thread(target=self._read_rest, args=(stop, errors))
+        thread.start()
+        try:
+            yield
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            thread.join()
+        after = os.fstat(self._stream.fileno())
+        if errors:
+            raise errors[0]
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise InputError("the file was changed while it was read", "run again when nobody writes to it")
+        self.report(self.bytes_read)
+
+    def report(self, position: int) -> None:
+        """Tell how far those who read elsewhere have come, in bytes from the beginning."""
+        if self._on_report is not None and position > self._reported:
+            self._on_report(position - self._reported)
+            self._reported = position
+
+    def _read_rest(self, stop: threading.Event, errors: list[InputError]) -> None:
+        try:
+            while not stop.is_set() and self._read():
+                pass
+        except InputError as error:
+            errors.append(error)
 
     def close(self) -> None:
         """Close the stream where it was opened here; standard input, or a stream that was given, is the caller's."""

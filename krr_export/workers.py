@@ -1,4 +1,4 @@
-"""Worker processes: blocks are spread over them, results come back in the blocks' order.
+"""Worker processes: each travels the road of the blocks it is given.
 
 Workers are fresh interpreters that talk over pipes, not forks: a fork would share the store's lock and other open
 files, and is not safe in a program that has threads, as any that uses Arrow does. When this process dies, their input
@@ -7,28 +7,31 @@ ends, and so do they.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import queue
 import signal
 import subprocess
 import sys
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from itertools import chain, islice
+from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from krr_export.blocks import Block
 from krr_export.errors import KrrExportError, OutputError
+from krr_export.guesses import Guess
 from krr_export.memory import ARROW_ENVIRONMENT
-from krr_export.road import Road
+from krr_export.road import BlockResult, Road, RoadMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable
 
-    from krr_export.road import BlockResult, RoadMap
+Task: TypeAlias = Block | Guess
+Outcome: TypeAlias = BlockResult | None
+"""``None`` is the answer to a guess that was wrong."""
 
 _BOOTSTRAP = "import sys; sys.path[:] = sys.argv[1:]; from krr_export.workers import serve; serve()"
 _IN_FLIGHT = 2
@@ -44,50 +47,117 @@ class WorkerFaultError(Exception):
         return self.args
 
 
-def travel_all(road_map: RoadMap, blocks: Iterable[Block], workers: int) -> Iterator[BlockResult]:
-    """Travel the road of every block; results in the order of the blocks.
+class Team(Protocol):
+    """Travels the road of blocks, which are given to it in the document's order."""
+
+    room: int
+    """How many blocks may be under way."""
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        """Travel the road of one block, sooner or later."""
+        ...
+
+
+class Alone:
+    """A team of this process: it travels the road of a block when it is given it.
 
     Args:
         road_map: the document's.
-        blocks: in order; an error that they raise comes after the results of the blocks before it.
-        workers: processes; 0 for none, and a document of one block never takes any.
-
-    Raises:
-        KrrExportError: the first that any block, or ``blocks`` itself, leads to.
-        OutputError: a worker died.
+        file: descriptor of the document's file, where guesses leave their bytes there.
     """
-    blocks = iter(blocks)
-    errors: list[KrrExportError] = []
-    held = _held_back(blocks, errors)
-    first = list(islice(held, 2))
-    if workers == 0 or len(first) < 2:  # noqa: PLR2004 - one block is no work to share
-        road = Road(road_map)
-        yield from (road.travel(block) for block in chain(first, held))
-    else:
-        with _Workers(road_map, workers) as pool:
-            yield from pool.travel_all(chain(first, held))
-    if errors:
-        raise errors[0]
+
+    room = 0
+
+    def __init__(self, road_map: RoadMap, file: int | None) -> None:
+        self._road = Road(road_map)
+        self._file = file
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        """See `Team`."""
+        future: Future[Outcome] = Future()
+        try:
+            future.set_result(_travel(self._road, task, self._file))
+        except KrrExportError as error:
+            future.set_exception(error)
+        return future
+
+
+class Workers:
+    """A team of worker processes; a context manager.
+
+    Args:
+        road_map: the document's.
+        file: descriptor of the document's file, where guesses leave their bytes there.
+        count: how many.
+    """
+
+    def __init__(self, road_map: RoadMap, file: int | None, count: int) -> None:
+        self.room = count + _IN_FLIGHT
+        self._workers = [_Worker(file) for _ in range(count)]
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(count)
+        self._road_map = pickle.dumps((road_map, file), protocol=5)
+
+    def __enter__(self) -> Self:
+        for worker in self._workers:
+            worker.send(self._road_map)
+            self._idle.put(worker)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.kill()  # which also ends the thread that may be waiting for it
+        self._threads.shutdown(cancel_futures=True)
+        for worker in self._workers:
+            worker.close()
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        """See `Team`.
+
+        The future raises `OutputError` where the worker died.
+        """
+        return self._threads.submit(self._ask, task)
+
+    def _ask(self, task: Task) -> Outcome:
+        worker = self._idle.get()
+        try:
+            return worker.ask(task)
+        finally:
+            self._idle.put(worker)
 
 
 def serve() -> None:
     """Be a worker: take a road map, then blocks, from standard input; give results on standard output."""
     # An interrupt reaches the whole group of processes: the main one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    blocks = Connection(os.dup(sys.stdin.fileno()), writable=False)
+    # A block makes a hundred thousand tuples and no cycles: the collector would walk them all again and again.
+    gc.disable()
+    messages = Connection(os.dup(sys.stdin.fileno()), writable=False)
     results = Connection(os.dup(sys.stdout.fileno()), readable=False)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else prints, results stay clean
     with suppress(EOFError, BrokenPipeError):
-        road = Road(pickle.loads(blocks.recv_bytes()))  # noqa: S301 - from the process that started this one
+        road_map, file = pickle.loads(messages.recv_bytes())  # noqa: S301 - from the process that started this one
+        road = Road(road_map)
         while True:
-            place = pickle.loads(blocks.recv_bytes())  # noqa: S301 - as above
-            block = Block(blocks.recv_bytes(), **place)
-            results.send_bytes(pickle.dumps(_outcome(road, block), protocol=5))
+            task: Task = pickle.loads(messages.recv_bytes())  # noqa: S301 - as above
+            if task.data is not None:
+                task = replace(task, data=messages.recv_bytes())
+            results.send_bytes(pickle.dumps(_outcome(lambda: _travel(road, task, file)), protocol=5))  # noqa: B023 - called at once
 
 
-def _outcome(road: Road, block: Block) -> BlockResult | Exception:
+def _travel(road: Road, task: Task, file: int | None) -> Outcome:
+    if isinstance(task, Block):
+        return road.travel(task)
+    data = task.data
+    if data is None:
+        assert file is not None, "a guess without bytes has a file"  # noqa: S101 - an invariant of this package
+        data = os.pread(file, task.length, task.byte_offset)
+    return road.travel_guess(task, data)
+
+
+def _outcome(travel: Callable[[], Outcome]) -> Outcome | Exception:
     try:
-        return road.travel(block)
+        return travel()
     except KrrExportError as error:
         return error
     except MemoryError:
@@ -107,89 +177,42 @@ def _places(error: BaseException) -> list[str]:
     return places
 
 
-def _held_back(blocks: Iterator[Block], errors: list[KrrExportError]) -> Iterator[Block]:
-    """The blocks; an error that ends them is put aside until the results of those before it are out."""
-    try:
-        yield from blocks
-    except KrrExportError as error:
-        errors.append(error)
-
-
-class _Workers:
-    """A pool of worker processes; a context manager."""
-
-    def __init__(self, road_map: RoadMap, count: int) -> None:
-        self._workers = [_Worker() for _ in range(count)]
-        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-        self._threads = ThreadPoolExecutor(count)
-        self._road_map = pickle.dumps(road_map, protocol=5)
-        self._in_flight = count + _IN_FLIGHT
-
-    def __enter__(self) -> Self:
-        for worker in self._workers:
-            worker.send(self._road_map)
-            self._idle.put(worker)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.kill()  # which also ends the thread that may be waiting for it
-        self._threads.shutdown(cancel_futures=True)
-        for worker in self._workers:
-            worker.close()
-
-    def travel_all(self, blocks: Iterable[Block]) -> Iterator[BlockResult]:
-        under_way: deque[Future[BlockResult]] = deque()
-        for block in blocks:
-            under_way.append(self._threads.submit(self._travel, block))
-            if len(under_way) > self._in_flight:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-
-    def _travel(self, block: Block) -> BlockResult:
-        worker = self._idle.get()
-        try:
-            return worker.ask(block)
-        finally:
-            self._idle.put(worker)
-
-
 class _Worker:
     """One worker process, seen from here."""
 
-    def __init__(self) -> None:
-        their_blocks, self._blocks = Pipe(duplex=False)
+    def __init__(self, file: int | None) -> None:
+        their_messages, self._messages = Pipe(duplex=False)
         self._results, their_results = Pipe(duplex=False)
         self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, isolated from the working directory
             [sys.executable, "-I", "-c", _BOOTSTRAP, *sys.path],
-            stdin=their_blocks.fileno(),
+            stdin=their_messages.fileno(),
             stdout=their_results.fileno(),
             env={**os.environ, **ARROW_ENVIRONMENT},
+            pass_fds=() if file is None else (file,),
         )
-        their_blocks.close()
+        their_messages.close()
         their_results.close()
 
     def send(self, message: bytes) -> None:
-        """Send it a message; the first one is the road map, all others are blocks."""
+        """Send it a message; the first one is the road map, all others are tasks and their bytes."""
         try:
-            self._blocks.send_bytes(message)
+            self._messages.send_bytes(message)
         except OSError:
             raise self._died() from None
 
-    def ask(self, block: Block) -> BlockResult:
+    def ask(self, task: Task) -> Outcome:
         """Have it travel the road of one block."""
-        place = {name: value for name, value in vars(block).items() if name != "data"}
-        self.send(pickle.dumps(place))
-        self.send(block.data)  # as it is: pickled, it would lie in memory twice
+        self.send(pickle.dumps(task if task.data is None else replace(task, data=b""), protocol=5))
+        if task.data is not None:
+            self.send(task.data)  # as it is: pickled, it would lie in memory twice
         try:
             outcome = pickle.loads(self._results.recv_bytes())  # noqa: S301 - from a process that this one started
         except (EOFError, OSError):
             raise self._died() from None
         if isinstance(outcome, Exception):
             raise outcome
-        result: BlockResult = outcome
-        return result
+        answer: Outcome = outcome
+        return answer
 
     def kill(self) -> None:
         """End it at once. It is safe: a worker owns nothing but its memory."""
@@ -198,7 +221,7 @@ class _Worker:
 
     def close(self) -> None:
         """Close the pipes."""
-        self._blocks.close()
+        self._messages.close()
         self._results.close()
 
     def _died(self) -> OutputError:
