@@ -83,7 +83,8 @@ def _base64(texts: pa.StringArray, facets: Facets) -> Certain:
     """Decode each distinct value once."""
     encoded = texts.dictionary_encode()
     decoded = [decode_base64(text) for text in encoded.dictionary.to_pylist()]
-    array = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(decoded, pa.binary()))
+    # A doubtful row's value is never used, but Arrow does not join dictionaries that hold a null.
+    array = pa.DictionaryArray.from_arrays(encoded.indices, pa.array([value or b"" for value in decoded], pa.binary()))
     wrong = {i for i, value in enumerate(decoded) if value is None or not _fits(len(value), facets)}
     doubtful = _rows(pc.is_in(encoded.indices, pa.array(sorted(wrong), pa.int32()))) if wrong else []
     return Certain(array, doubtful)
