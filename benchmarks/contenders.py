@@ -33,14 +33,14 @@ class Contender:
         label: for people.
         command: ``SOURCE`` and ``TARGET``, an empty directory, stand for paths.
         rows: where its Parquet files lie under ``TARGET``; empty: it writes no rows.
-        needs: the module or program that must be there, if it is not certain.
+        needs: modules and programs that may not be there.
     """
 
     name: str
     label: str
     command: tuple[str, ...]
     rows: str = ""
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def is_ours(self) -> bool:
@@ -48,9 +48,9 @@ class Contender:
         return self.command[0] == _KRR_EXPORT
 
     @property
-    def is_missing(self) -> bool:
-        """Whether what it needs is not installed."""
-        return bool(self.needs) and shutil.which(self.needs) is None and importlib.util.find_spec(self.needs) is None
+    def missing(self) -> list[str]:
+        """What it needs and is not installed."""
+        return [name for name in self.needs if shutil.which(name) is None and importlib.util.find_spec(name) is None]
 
     def command_for(self, source: Path, target: Path) -> list[str]:
         """The command with its paths."""
@@ -72,7 +72,7 @@ def _validate(name: str, label: str, *options: str) -> Contender:
     return Contender(name, f"krr-export validate, {label}", command)
 
 
-def _peer(name: str, label: str, script: str, *, rows: str = "*.parquet", needs: str = "") -> Contender:
+def _peer(name: str, label: str, script: str, *, rows: str = "*.parquet", needs: tuple[str, ...] = ()) -> Contender:
     command = (sys.executable, str(_PEERS / script), "SOURCE", _XSD, "TARGET")
     return Contender(name, label, command, rows, needs)
 
@@ -84,16 +84,18 @@ CONTENDERS: Sequence[Contender] = (
     _convert("iterparse-1", "iterparse, 1 worker", "--workers", "1", "--reader", "iterparse"),
     _validate("validate-2", "2 workers", "--workers", "2"),
     _peer("handwritten", "hand-written lxml script", "handwritten.py"),
-    _peer("xml2arrow", "xml2arrow → Parquet", "xml2arrow_parquet.py", needs="xml2arrow"),
+    _peer("xml2arrow", "xml2arrow → Parquet", "xml2arrow_parquet.py", needs=("xml2arrow",)),
     Contender(
         "xmllint",
         "xmllint --stream --schema",
         ("xmllint", "--stream", "--noout", "--schema", _XSD, "SOURCE"),
-        needs="xmllint",
+        needs=("xmllint",),
     ),
     _peer("pandas", "pandas.read_xml → Parquet", "pandas_parquet.py"),
     _peer("xmlschema", "xmlschema, lazy", "xmlschema_errors.py", rows=""),
-    _peer("spark", "Spark XML source → Parquet", "spark_parquet.py", rows="person/*.parquet", needs="pyspark"),
+    _peer(
+        "spark", "Spark XML source → Parquet", "spark_parquet.py", rows="person/*.parquet", needs=("pyspark", "java")
+    ),
     Contender("version", "krr-export --version", (_KRR_EXPORT, "--version")),
     Contender("help", "krr-export --help", (_KRR_EXPORT, "--help")),
 )

@@ -37,7 +37,8 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     if text := _said("xmllint", "--version"):
-        found["xmllint"] = text.splitlines()[0].rpartition(" ")[2]
+        number = int(text.splitlines()[0].rpartition(" ")[2])  # such as 20914
+        found["libxml2 in xmllint"] = f"{number // 10_000}.{number // 100 % 100}.{number % 100}"
     if text := _said("git", "describe", "--always", "--dirty"):
         found["commit"] = text
     return found

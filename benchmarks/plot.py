@@ -57,15 +57,16 @@ def _draw_speed(axes: Axes, results: Results, on: str) -> None:
 def _draw_memory(axes: Axes, results: Results) -> None:
     plain = sorted((facts["octets"], name) for name, facts in results.inputs.items() if facts["what"] == "plain")
     for who, contender in results.contenders.items():
-        points = [(octets / 1e6, peak.median) for octets, name in plain if (peak := results.peak(who, name))]
+        points = [(octets / 1e9, peak.median) for octets, name in plain if (peak := results.peak(who, name))]
         if len(points) > 1:
             ours = contender["ours"]
             axes.plot(*zip(*points, strict=True), marker="o", linewidth=2.5 if ours else 1.2, label=contender["label"])
     if axes.lines:
         axes.legend(fontsize=8)
-    axes.set_xscale("log")
+    axes.set_xlim(left=0)
+    axes.margins(y=0.1)
     axes.set_ylim(bottom=0)
-    axes.set_title(f"peak memory, MB ({results.memory} of the process tree), by MB of XML", fontsize=10)
+    axes.set_title(f"peak memory, MB ({results.memory} of the process tree), by GB of XML", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
 
 

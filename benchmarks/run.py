@@ -113,7 +113,9 @@ def _measured(options: argparse.Namespace, parser: argparse.ArgumentParser) -> R
 def _left_out(options: argparse.Namespace) -> dict[str, str]:
     """Why some do not take part, by name."""
     left_out = {
-        name: f"{contender.needs} is not installed" for name, contender in BY_NAME.items() if contender.is_missing
+        name: f"not installed: {', '.join(missing)}"
+        for name, contender in BY_NAME.items()
+        if (missing := contender.missing)
     }
     if not options.spark:
         left_out["spark"] = "takes part with --spark only"
