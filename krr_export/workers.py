@@ -135,7 +135,7 @@ def serve() -> None:
     messages = Connection(os.dup(sys.stdin.fileno()), writable=False)
     results = Connection(os.dup(sys.stdout.fileno()), readable=False)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else prints, results stay clean
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, OSError):  # whoever gives the work is gone, perhaps amid a message
         road_map, file = pickle.loads(messages.recv_bytes())  # noqa: S301 - from the process that started this one
         road = Road(road_map)
         while True:

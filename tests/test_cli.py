@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,13 @@ import pytest
 import road
 from command import Ran
 
-from krr_export import cli, load_schema
+from krr_export import load_schema
 from krr_export.cli.console import LogLines
 from krr_export.cli.main import krr_export as group
 from krr_export.sample import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Krr = Callable[..., Ran]
 
@@ -38,22 +39,12 @@ COMMANDS = ("convert", "validate", "inspect", "schema", "verify", "prune", "samp
 
 
 @pytest.fixture
-def krr(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Krr]:
+def krr(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Krr:
     """Calls the program in this process: quick."""
     for name in list(os.environ):
         if name.startswith("KRR_EXPORT_"):
             monkeypatch.delenv(name)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def call(*arguments: str | Path) -> Ran:
-        capfd.readouterr()
-        code = cli.main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return Ran(code, out, err)
-
-    yield call
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    return partial(command.call, capfd)
 
 
 @pytest.fixture
