@@ -216,6 +216,12 @@ def test_children_count_in_memory_and_processor_time() -> None:
     assert cost.seconds > 0.05
 
 
+def test_processor_time_counts_also_of_children_that_nobody_waits_for() -> None:
+    work = "sum(range(20_000_000))"
+    start = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {work!r}]); time.sleep(1.5)"
+    assert measure([sys.executable, "-W", "ignore", "-c", start]).cpu_seconds > 0.1
+
+
 def results(*runs: tuple[int, str, float]) -> Results:
     made = {"what": "plain", "octets": 1_000_000, "records": 1, "rejected": 0}
     return Results(
