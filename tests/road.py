@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from krr_export.blocks import Block
     from krr_export.frame import Header
-    from krr_export.readers.base import LexicalBlock, Reject
+    from krr_export.readers.base import Reject
     from krr_export.schema import RecordSchema
 
 EXPORT = "http://kontaktinfo.difi.no/xsd/eksporttjeneste/14-05"
@@ -71,6 +71,8 @@ class Arrival:
     """What came out at the road's end."""
 
     header: Header
+    texts: list[tuple[str | None, ...]]
+    """The accepted records' values as they were written, a record at a time."""
     rows: list[dict[str, Any]]
     rejects: list[Reject]
     remarks: list[Remarked]
@@ -93,23 +95,18 @@ def cut(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_B
     return document, list(document.blocks(size))
 
 
-def read(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_BYTES) -> list[LexicalBlock]:
-    """A document's blocks, each as the reader gives it."""
-    document, blocks = cut(data, schema, size)
-    reader = IterparseReader(schema, document.envelope, document.cutter)
-    return [reader.read(block) for block in blocks]
-
-
 def travel(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_BYTES) -> Arrival:
     """Send a document down the whole road, in blocks of about this size."""
     document = Document([data] if isinstance(data, bytes) else data, schema)
     reader = IterparseReader(schema, document.envelope, document.cutter)
+    texts: list[tuple[str | None, ...]] = []
     rows: list[dict[str, Any]] = []
     rejects: list[Reject] = []
     remarks: list[Remarked] = []
     for block in document.blocks(size):
         lexical = reader.read(block)
         typed = to_arrow(lexical, schema)
+        texts += zip(*lexical.columns, strict=True)
         rows += typed.batch.to_pylist()
         rejects += lexical.rejects
         remarks += [
@@ -117,4 +114,4 @@ def travel(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOC
             for remark in typed.remarks
             for row in remark.rows
         ]
-    return Arrival(document.header, rows, rejects, remarks)
+    return Arrival(document.header, texts, rows, rejects, remarks)
