@@ -1,4 +1,4 @@
-"""Memory: the peak of this process and its children as the sum of their proportional set sizes (PSS), and its price."""
+"""Peak memory of this process and its children, as the sum of their proportional set sizes (PSS)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ import resource
 import sys
 import time
 from pathlib import Path
-
-ARROW_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""For programs of ours, before they import Arrow: its own allocator keeps much of what was freed, the system's gives it
-back (80 MB less in the process tree)."""
 
 _SECONDS_BETWEEN = 0.25
 

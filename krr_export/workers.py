@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 from krr_export.blocks import Block
 from krr_export.errors import KrrExportError, OutputError
 from krr_export.guesses import Guess
-from krr_export.memory import ARROW_ENVIRONMENT
 from krr_export.road import BlockResult, Road, RoadMap
 
 if TYPE_CHECKING:
@@ -33,7 +32,11 @@ Task: TypeAlias = Block | Guess
 Outcome: TypeAlias = BlockResult | None
 """``None`` is the answer to a guess that was wrong."""
 
-_BOOTSTRAP = "import sys; sys.path[:] = sys.argv[1:]; from krr_export.workers import serve; serve()"
+_BOOTSTRAP = (
+    "import sys; sys.path[:] = sys.argv[1:];"
+    " from krr_export.lean import keep_arrow_lean; keep_arrow_lean();"
+    " from krr_export.workers import serve; serve()"
+)
 _IN_FLIGHT = 2
 """Blocks beyond one a worker that are under way: enough that nobody waits, few enough that memory stays flat."""
 
@@ -187,7 +190,6 @@ class _Worker:
             [sys.executable, "-I", "-c", _BOOTSTRAP, *sys.path],
             stdin=their_messages.fileno(),
             stdout=their_results.fileno(),
-            env={**os.environ, **ARROW_ENVIRONMENT},
             pass_fds=() if file is None else (file,),
         )
         their_messages.close()

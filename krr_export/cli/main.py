@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -15,7 +15,7 @@ from krr_export import __version__
 from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import CONFIG, commands_of, read_config
-from krr_export.memory import ARROW_ENVIRONMENT
+from krr_export.lean import keep_arrow_lean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,10 +78,14 @@ def krr_export(ctx: click.Context, config: str | None) -> None:
         ctx.default_map = {name: read_config(config, name, commands_of(ctx))}
 
 
+def run() -> NoReturn:
+    """Be the program ``krr-export``."""
+    keep_arrow_lean()
+    sys.exit(main())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
-    for name, value in ARROW_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     _occupy_standard_streams()
