@@ -86,6 +86,7 @@ class Document:
     def __init__(self, pieces: Iterable[bytes], schema: RecordSchema) -> None:
         stream = as_utf8(pieces)
         self._pieces = stream.pieces
+        self._broken: InputError | None = None
         self._frame, self._buffer = self._read_frame()
         self.header: Header = read_header(self._frame, schema, stream.encoding)
         self.transcoded = stream.transcoded
@@ -161,16 +162,18 @@ class Document:
         self._buffer = b""
         while True:
             scan = self.cutter.scan(data)
-            if scan.stop is not None and scan.root_end is None:
-                raise self._unfinished(data[: scan.stop])
             self._check_lengths(scan, len(data))
-            end = scan.stop if scan.stop is not None else scan.spans[-1].end if scan.spans else 0
+            end = scan.spans[-1].end if scan.spans else 0
+            if scan.root_end is not None:
+                end = scan.stop or 0
             if end:
                 yield self._block(data[:end], len(scan.spans))
             if scan.root_end is not None:
                 self._line += data.count(b"\n", end, scan.root_end)
                 self._check_tail(data[scan.root_end :])
                 return
+            if scan.stop is not None:
+                raise self._unfinished(data[end : scan.stop])
             data = data[end:]
             if not more:
                 raise self._unfinished(data)
@@ -184,6 +187,8 @@ class Document:
             head, more = self._fill(head, len(head) or 1)
             if (frame := find_frame(head)) is not None:
                 return frame, head[len(frame.start) :]
+        if self._broken:
+            raise self._broken
         if len(head) > MAX_PROLOG_BYTES:
             raise InputError(f"the root does not begin within the first {MAX_PROLOG_BYTES} bytes", "is it an export?")
         if not head.strip():
@@ -195,12 +200,23 @@ class Document:
         pieces = [data]
         length = 0
         while length < size:
-            piece = next(self._pieces, None)
+            piece = self._next_piece()
             if piece is None:
                 return b"".join(pieces), False
             pieces.append(piece)
             length += len(piece)
         return b"".join(pieces), True
+
+    def _next_piece(self) -> bytes | None:
+        """The next piece, or ``None`` where there is no more, be it that the stream is broken off.
+
+        Then what came before is looked at first: of several faults the first is told, whatever the size of blocks.
+        """
+        try:
+            return next(self._pieces, None)
+        except InputError as error:
+            self._broken = error
+            return None
 
     def _block(self, data: bytes, records: int) -> Block:
         block = Block(data, self._records + 1, records, self._offset, self._line)
@@ -237,11 +253,13 @@ class Document:
         """After the root only comments, processing instructions and white space may stand."""
         pieces = [tail]
         length = len(tail)
-        for piece in self._pieces:
+        while (piece := self._next_piece()) is not None:
             pieces.append(piece)
             length += len(piece)
             if length > MAX_PROLOG_BYTES:
                 raise InputError(f"more than {MAX_PROLOG_BYTES} bytes stand after the root's end", "is it hostile?")
+        if self._broken:
+            raise self._broken
         records = self._line - 1 - self._frame.start.count(b"\n")
         parse_frame(self._frame, b"".join(pieces), line_offset=records)
 
@@ -255,6 +273,8 @@ class Document:
                 parser.feed(data[at : at + _FED_BYTES])
         except etree.XMLSyntaxError as error:
             return not_well_formed(error, line_offset=self._line - 1 - envelope.count(b"\n"))
+        if self._broken:
+            return self._broken
         line = self._line + data.count(b"\n")
         return InputError(
             f"the document is truncated: it ends on line {line}, after {self._records} whole records",

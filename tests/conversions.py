@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from lxml import etree
 
-from krr_export import source
-from krr_export.blocks import Document
+from krr_export import blocks, source
 
 if TYPE_CHECKING:
     import pytest
@@ -41,7 +40,7 @@ def content(path: Path) -> bytes:
 
 def cut_into(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Have documents cut into blocks of about this size: samples are small, and one block is no work to share."""
-    monkeypatch.setattr(Document.blocks, "__defaults__", (size,))
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
     # A block is no smaller than what one read gives.
     monkeypatch.setattr(source, "_DELIVERED_BYTES", size)
     monkeypatch.setattr(source, "_INFLATED_BYTES", size)

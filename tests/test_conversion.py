@@ -1,0 +1,357 @@
+"""What becomes of an export: published whole, kept aside with its reasons, or refused; and a rerun is safe."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import road
+from conversions import SAMPLES, cut_into
+
+import krr_export
+from krr_export.errors import InputError, OutputError, UsageError
+from krr_export.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAME = "eksport=20140226T112225Z"
+"""The snapshot of `road.export`."""
+
+BAD = road.person("<status>X</status>")
+
+
+def convert(source: Path | bytes | str, store: Path, **options: Any) -> krr_export.ConvertResult:  # noqa: ANN401 - ConvertOptions checks them
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    return krr_export.convert(stream, store, **{"workers": 0, **options})
+
+
+def tree(path: Path) -> dict[str, bytes | str]:
+    """All files below a directory, and the targets of links."""
+    return {
+        entry.relative_to(path).as_posix(): str(entry.readlink()) if entry.is_symlink() else entry.read_bytes()
+        for entry in path.rglob("*")
+        if (entry.is_symlink() or entry.is_file()) and entry.name != ".lock"
+    }
+
+
+def test_an_export_is_published_proven_and_latest(export: Callable[..., bytes], tmp_path: Path) -> None:
+    result = convert(export(road.person(), road.person()), tmp_path)
+    assert (result.outcome, result.published, result.exit_code) == ("published", True, 0)
+    assert result.path == tmp_path / NAME
+    assert (tmp_path / "latest").resolve() == result.path
+    assert krr_export.verify(tmp_path / "latest").proven
+    assert result.message == f"published 2 records as {result.path}"
+
+
+@pytest.mark.parametrize("options", [{}, {"format": "csv"}, {"partition_by": ["status"]}, {"rows_per_file": 1}])
+def test_the_same_again_is_nothing_to_do(export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any]) -> None:
+    path = tmp_path / "export.xml"
+    path.write_bytes(export(road.person(), road.person()))
+    store = tmp_path / "store"
+    first = convert(path, store, **options)
+    before = tree(store)
+    for again in (path, str(path), path.read_bytes()):
+        result = convert(again, store, **options)
+        assert (result.outcome, result.path, result.report) == ("unchanged", first.path, None)
+        assert (result.published, result.exit_code) == (True, 0)
+        assert "nothing to do" in result.message
+    assert tree(store) == before
+
+
+def test_the_same_again_from_standard_input_is_nothing_to_do(
+    export: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for outcome in ("published", "unchanged"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(export(road.person()))))
+        assert convert("-", tmp_path).outcome == outcome
+    assert read_manifest(tmp_path / NAME).source.name == "standard input"
+
+
+def test_how_it_is_read_does_not_make_another_result(export: Callable[..., bytes], tmp_path: Path) -> None:
+    data = export(road.person())
+    convert(data, tmp_path)
+    for options in ({"workers": 2}, {"reader": "iterparse"}, {"max_rejects": 5}, {"allow_empty": True}):
+        assert convert(data, tmp_path, **options).outcome == "unchanged"
+
+
+@pytest.mark.parametrize("options", [{"compression": "gzip"}, {"rows_per_file": 1}])
+def test_another_result_needs_replace(export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any]) -> None:
+    data = export(road.person(), road.person())
+    convert(data, tmp_path)
+    before = tree(tmp_path)
+    with pytest.raises(OutputError, match="already there, with another result; use --replace"):
+        convert(data, tmp_path, **options)
+    assert tree(tmp_path) == before
+    assert convert(data, tmp_path, replace=True, **options).outcome == "published"
+    assert tree(tmp_path) != before
+    assert krr_export.verify(tmp_path / "latest").proven
+
+
+def test_another_source_of_the_same_moment_needs_replace(export: Callable[..., bytes], tmp_path: Path) -> None:
+    convert(export(road.person()), tmp_path)
+    other = export(road.person(), road.person())
+    with pytest.raises(OutputError, match="already there"):
+        convert(other, tmp_path)
+    convert(other, tmp_path, replace=True)
+    assert read_manifest(tmp_path / "latest").counts.written == 2
+
+
+def test_a_damaged_snapshot_is_not_taken_for_the_same(export: Callable[..., bytes], tmp_path: Path) -> None:
+    data = export(road.person())
+    result = convert(data, tmp_path)
+    (result.path / "person" / "part-00000.parquet").unlink()
+    with pytest.raises(OutputError, match="already there"):
+        convert(data, tmp_path)
+    assert convert(data, tmp_path, replace=True).outcome == "published"
+    assert krr_export.verify(result.path).proven
+
+
+def test_a_limit_makes_a_partial_result_that_is_never_latest(export: Callable[..., bytes], tmp_path: Path) -> None:
+    data = export(*[road.person()] * 9)
+    result = convert(data, tmp_path, limit=4)
+    assert (result.outcome, result.published, result.exit_code) == ("partial", False, 0)
+    assert result.path == tmp_path / ".partial" / NAME
+    assert read_manifest(result.path).partial
+    assert read_manifest(result.path).counts.written == 4
+    assert not (tmp_path / "latest").is_symlink()
+    assert list(tmp_path.glob("eksport=*")) == []
+    assert convert(data, tmp_path).outcome == "published"
+    assert convert(data, tmp_path, limit=4).outcome == "partial"
+    assert read_manifest(tmp_path / "latest").counts.written == 9
+
+
+@pytest.mark.parametrize(
+    ("rejects", "allowed", "is_published"),
+    [
+        (0, 0, True),
+        (1, 0, False),
+        (2, 2, True),
+        (3, 2, False),
+        (1, "10%", True),
+        (2, "10%", False),
+        (2, "20%", True),
+        (1, "9.999999999%", False),
+        (10, "100%", True),
+        (10, "99.999%", False),
+    ],
+)
+def test_max_rejects_is_exact_at_its_edge(
+    export: Callable[..., bytes], tmp_path: Path, rejects: int, allowed: int | str, *, is_published: bool
+) -> None:
+    data = export(*[BAD] * rejects, *[road.person()] * (10 - rejects))
+    result = convert(data, tmp_path, max_rejects=allowed)
+    assert result.published is is_published
+    assert result.exit_code == (0 if is_published else 1)
+    assert (tmp_path / "latest").is_symlink() is is_published
+
+
+def test_too_many_rejects_keep_what_explains_them_and_not_the_table(
+    export: Callable[..., bytes], tmp_path: Path
+) -> None:
+    convert(export(road.person()), tmp_path)
+    before = tree(tmp_path)
+    result = convert(export(road.person(), BAD), tmp_path)
+    assert (result.outcome, result.path) == ("too-many-rejects", tmp_path / ".failed" / NAME)
+    kept = tree(result.path)
+    assert sorted(kept) == ["manifest.json", "rejects/part-00000.parquet", "report.json"]
+    assert str(result.path) in result.message
+    assert "1 of 2 records rejected" in result.message
+    assert {name: data for name, data in tree(tmp_path).items() if not name.startswith(".failed/")} == before
+
+
+def test_what_is_kept_of_a_failure_is_replaced_and_never_an_obstacle(
+    export: Callable[..., bytes], tmp_path: Path
+) -> None:
+    for bad in (1, 2):
+        result = convert(export(road.person(), *[BAD] * bad), tmp_path)
+        assert read_manifest(result.path).counts.rejected == bad
+    assert convert(export(road.person(), BAD), tmp_path, max_rejects=1).outcome == "published"
+
+
+def test_an_empty_export_is_published_only_if_that_is_allowed(export: Callable[..., bytes], tmp_path: Path) -> None:
+    result = convert(export(), tmp_path)
+    assert (result.outcome, result.exit_code, result.path) == ("empty", 1, tmp_path / ".failed" / NAME)
+    assert "--allow-empty" in result.message
+    result = convert(export(), tmp_path, allow_empty=True)
+    assert result.outcome == "published"
+    assert sorted(name for name in tree(result.path) if "part" in name) == [
+        "person/part-00000.parquet",
+        "rejects/part-00000.parquet",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [({"format": "csv"}, "format"), ({"partition_by": "status"}, "partitioning"), ({"schema": "16-02"}, "schema")],
+)
+def test_a_store_keeps_one_kind(
+    export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any], what: str
+) -> None:
+    convert(export(road.person()), tmp_path)
+    with pytest.raises(OutputError, match=f"the snapshots in this store have the {what}"):
+        convert(export(road.person()).replace(b"2014-02", b"2015-02"), tmp_path, **options)
+
+
+@pytest.mark.parametrize(
+    ("column", "why"),
+    [
+        ("personidentifikator", "personal"),
+        ("epostadresse", "personal"),
+        ("beskrivelse", "personal"),
+        ("radnummer", "personal"),
+        ("x509_sertifikat", "personal"),
+        ("alder", "is not there"),
+    ],
+)
+def test_a_personal_value_never_names_a_directory(
+    export: Callable[..., bytes], tmp_path: Path, column: str, why: str
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        convert(export(road.person()), tmp_path / "store", partition_by=[column])
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "xml"},
+        {"compression": "lz4"},
+        {"format": "csv", "compression": "zstd"},
+        {"rows_per_file": 0},
+        {"max_rejects": "many"},
+        {"max_rejects": "101%"},
+        {"max_rejects": -1},
+        {"limit": 0},
+        {"workers": -1},
+        {"reader": "sax"},
+        {"partition_by": ["status", "status"]},
+        {"schema": "15-01"},
+    ],
+)
+def test_options_without_such_a_value_are_refused_before_anything_is_made(
+    export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError):
+        convert(export(road.person()), tmp_path / "store", **options)
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_unusable_export_leaves_the_store_as_it_was(export: Callable[..., bytes], tmp_path: Path) -> None:
+    convert(export(road.person()), tmp_path)
+    before = tree(tmp_path)
+    later = export(*[road.person()] * 9).replace(b"2014-02", b"2015-02")
+    with pytest.raises(InputError, match="truncated"):
+        convert(later[:-90], tmp_path)
+    assert tree(tmp_path) == before
+    assert list(tmp_path.glob(".staging*")) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are found in /proc")
+def test_the_death_of_a_worker_publishes_nothing(
+    export: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_into(monkeypatch, 5000)
+
+    class Killer(krr_export.Progress):
+        killed = False
+
+        def passed(self, records: int) -> None:
+            assert records
+            if not self.killed:
+                self.killed = True
+                children = [int(pid) for task in Path("/proc/self/task").iterdir() for pid in _children(task)]
+                os.kill(children[0], signal.SIGKILL)
+
+    data = export(*[road.person()] * 3000)
+    with pytest.raises(OutputError, match="worker process died, by signal 9"):
+        convert(data, tmp_path, workers=2, progress=Killer())
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == []
+
+
+def _children(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except FileNotFoundError:  # a thread that has just ended
+        return []
+
+
+def broken_exports() -> dict[str, bytes]:
+    """Exports with two faults each: the earlier one is the one to be told of."""
+    good = [road.person()] * 20
+    malformed, text = "<Person><a></b></Person>", f"stray{road.person()}"
+    whole = road.export(*good, malformed, *good)
+    return {
+        "malformed, then truncated": whole[:-40],
+        "malformed, then a truncated gzip": gzip.compress(whole, mtime=0)[:-12],
+        "malformed, then bytes that are not UTF-8": whole[:-60] + b"\xff" + whole[-60:],
+        "malformed, then an end tag too many": road.export(*good, malformed, *good, "</Person>", *good),
+        "malformed, then text after the root": whole + b"text",
+        "text between records, then malformed": road.export(*good, text, *good, malformed, *good),
+        "text between records, then an end tag too many": road.export(*good, text, *good, "</Person>", *good),
+        "another element, then truncated": road.export(*good, "<Persona/>", *good)[:-30],
+        "nested too deep, then truncated": road.export(*good, "<Person>" + "<a>" * 70 + "</a>" * 70 + "</Person>")[:-9],
+        "truncated, with rejects before": road.export(*[BAD] * 5, *good)[:-77],
+    }
+
+
+@pytest.mark.parametrize("what", broken_exports())
+def test_the_first_fault_is_the_one_told_whatever_the_workers_and_blocks(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = broken_exports()[what]
+    path = tmp_path / "stream"
+    path.write_bytes(data)
+    messages = set()
+    runs: list[tuple[int, int, Path | bytes]] = [(0, 1 << 22, data), (0, 300, data), (0, 1500, path), (2, 700, path)]
+    for workers, size, source in runs:
+        cut_into(monkeypatch, size)
+        with pytest.raises(InputError) as caught:
+            convert(source, tmp_path / "store", workers=workers)
+        messages.add(str(caught.value))
+    assert len(messages) == 1
+    if what.startswith("malformed"):
+        assert "line 23: an end tag does not match its start tag" in messages.pop()
+
+
+def test_progress_hears_of_the_header_of_every_byte_and_of_every_record(tmp_path: Path) -> None:
+    class Heard(krr_export.Progress):
+        header = ""
+        octets = 0
+        records = 0
+
+        def opened(self, export: krr_export.Export) -> None:
+            self.header = export.header.eksport_tidspunkt
+
+        def read(self, size: int) -> None:
+            self.octets += size
+
+        def passed(self, records: int) -> None:
+            self.records += records
+
+    heard = Heard()
+    convert(SAMPLES / "valid.xml.gz", tmp_path, progress=heard)
+    assert heard.header == "2026-02-26T12:22:25.000+01:00"
+    assert (heard.octets, heard.records) == ((SAMPLES / "valid.xml.gz").stat().st_size, 40)
+
+
+def test_options_may_be_given_as_one_object_and_changed_by_name(export: Callable[..., bytes], tmp_path: Path) -> None:
+    options = krr_export.ConvertOptions(workers=0, format="csv", max_rejects=1)
+    result = krr_export.convert(io.BytesIO(export(road.person(), BAD)), tmp_path, options, compression="gzip")
+    assert (result.path / "person" / "part-00000.csv.gz").is_file()
+
+
+def test_validating_says_the_same_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = krr_export.validate(SAMPLES / "faulty.xml", workers=0)
+    result = convert(SAMPLES / "faulty.xml", tmp_path / "store")
+    assert result.report is not None
+    assert (report.outcome, result.report.outcome) == ("rejects", "too-many-rejects")
+    assert (report.counts, report.notices) == (result.report.counts, result.report.notices)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
