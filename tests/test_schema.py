@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 from mutants import XSD
-from road import export, person, travel
+from road import ROOT_ATTRIBUTES, export, person, travel
 
 from krr_export.errors import UsageError
 from krr_export.schema import RecordSchema, column_name, load_schema
@@ -243,6 +243,24 @@ def test_an_export_that_must_have_a_record_can_be_read(with_person: Callable[...
     assert 'minOccurs="0"' in text
     path.write_text(text.replace('minOccurs="0"', 'minOccurs="1"'), encoding="utf-8")
     assert len(travel(export(person()), load_schema(path)).rows) == 1
+
+
+def test_a_schema_without_a_namespace_will_do(tmp_path: Path) -> None:
+    attributes = (
+        '<xs:attribute name="eksportTidspunkt" type="xs:dateTime"/>'
+        '<xs:attribute name="senesteEndringsNummer" type="xs:long"/>'
+    )
+    records = repeating('<xs:element ref="Person" minOccurs="0" maxOccurs="unbounded"/>')
+    leaf = '<xs:complexType><xs:sequence><xs:element name="a" type="xs:int"/></xs:sequence></xs:complexType>'
+    path = tmp_path / "a.xsd"
+    root = records.replace("</xs:sequence>", f"</xs:sequence>{attributes}")
+    path.write_text(
+        f'<xs:schema {XS}>{root}<xs:element name="Person">{leaf}</xs:element></xs:schema>', encoding="utf-8"
+    )
+    data = export("<Person><a>1</a></Person>", "<Person/>", root=f"a {ROOT_ATTRIBUTES}")
+    arrival = travel(data, load_schema(path))
+    assert [row["a"] for row in arrival.rows] == [1]
+    assert arrival.codes == [("element-missing", "a")]
 
 
 @pytest.mark.parametrize("compositor", ["choice", "all"])
