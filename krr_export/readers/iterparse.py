@@ -19,7 +19,7 @@ from krr_export.readers.diagnosis import Diagnosis, depth_of
 from krr_export.schema import namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from krr_export.blocks import Block
     from krr_export.cutter import Cutter
@@ -50,7 +50,9 @@ class IterparseReader:
         self._plan = _Plan(schema.record)
         uri = namespace(schema.record.tag)
         record, prefix = ({"record": uri}, "record:") if uri else ({}, "")
-        self._count_others = etree.XPath(f"count(*[not(self::{prefix}{schema.record.local_name})])", namespaces=record)
+        other = f"*[not(self::{prefix}{schema.record.local_name})][1]"
+        self._count_others = etree.XPath(f"count({other})", namespaces=record)
+        self._count_before_other = etree.XPath(f"count({other}/preceding-sibling::*)", namespaces=record)
         # libxml2 lets some base64 pass that the XSD does not (junk after a whole group): decoding it is the judge.
         self._strict = [(i, BINARY_DECODERS[f.base]) for i, f in enumerate(schema.fields) if f.base in BINARY_DECODERS]
 
@@ -86,33 +88,65 @@ class IterparseReader:
                     root = parent.getroottree().getroot()
                 if parent is not root:
                     continue  # a record's name within a record: the XSD will say what it thinks of it
+                stray = self._stray_before(element, block)
+                if stray is not None and self._comes_first(block, events.error_log):
+                    raise stray
                 yield element
                 element.clear(keep_tail=True)
         except etree.XMLSyntaxError as error:
-            before = block.line - 1 - self._before.count(b"\n")
-            raise not_well_formed(error, before, events.error_log) from None
+            raise not_well_formed(error, self._lines_before(block), events.error_log) from None
         if events.root is not None:
             self._check_between(events.root, block)
 
     def _check_between(self, root: etree._Element, block: Block) -> None:
         """Between the records, which are empty by now, stands white space and nothing else."""
         if self._count_others(root):
-            raise InputError(
-                f"line {self._first_other(block)}: an element other than {self._schema.record.local_name} stands "
-                "under the root",
-                "is it an export, and --schema the right version?",
-            )
+            raise self._other_element(block)
         if etree.tostring(root, method="text", encoding="utf-8").strip(_WHITE_SPACE):
-            raise InputError(
-                f"line {self._first_other(block)}: text stands between the records", "ask the sender for a whole export"
-            )
+            raise self._text_between(block)
 
-    def _first_other(self, block: Block) -> int:
-        """The line of the first thing in a block that is no record and may not stand beside one."""
+    def _stray_before(self, record: etree._Element, block: Block) -> InputError | None:
+        """What is wrong with what stands right before a record: told before anything that is wrong later on."""
+        previous = record.getprevious()
+        if previous is not None and previous.tag != record.tag:
+            return self._other_element(block)
+        parent = record.getparent()
+        text = previous.tail if previous is not None else parent.text if parent is not None else None
+        return self._text_between(block) if text and text.strip(_WHITE_SPACE.decode()) else None
+
+    def _comes_first(self, block: Block, log: Iterable[etree._LogEntry]) -> bool:
+        """Whether a stray comes before all that the parser, which reads ahead, has to say or is going to."""
+        line = self._first_other(block) - self._lines_before(block)
+        return all(entry.line > line for entry in log)
+
+    def _lines_before(self, block: Block) -> int:
+        """What to add to the parser's lines to get the document's."""
+        return block.line - 1 - self._before.count(b"\n")
+
+    def _other_element(self, block: Block) -> InputError:
+        return InputError(
+            f"line {self._first_other(block)}: an element other than {self._schema.record.local_name} stands under the"
+            " root",
+            "is it an export, and --schema the right version?",
+        )
+
+    def _text_between(self, block: Block) -> InputError:
+        return InputError(
+            f"line {self._first_other(block)}: text stands between the records", "ask the sender for a whole export"
+        )
+
+    def _first_other(self, block: Block, after: object = None) -> int:
+        """The line of the first thing in a block that is no record and may not stand beside one.
+
+        Args:
+            block: the block.
+            after: after how many records at the latest, where that is known: what looks like the next one may be of
+                another namespace.
+        """
         at = 0
-        for start, end in self._cutter.scan(block.data).spans:
+        for index, (start, end) in enumerate(self._cutter.scan(block.data).spans):
             at = skip_misc(block.data, at)
-            if at < start:
+            if at < start or index == after:
                 break
             at = end
         return block.line + block.data.count(b"\n", 0, skip_misc(block.data, at))
