@@ -1,0 +1,76 @@
+"""The wheel alone is enough: installed outside the checkout, it converts a sample."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built by the back end in this environment: nothing is downloaded."""
+    out = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = out.glob("*.whl")
+    return path
+
+
+def test_the_wheel_carries_the_schemas_the_types_and_the_licence(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    info = next(name.split("/")[0] for name in names if ".dist-info/" in name)
+    assert {f"krr_export/xsd/{path.name}" for path in (ROOT / "xsd").glob("*.xsd")} <= names
+    assert {"krr_export/py.typed", f"{info}/licenses/LICENSE", f"{info}/entry_points.txt"} <= names
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "krr_export").rglob("*.py")}
+    assert {name for name in names if not name.startswith((info, "krr_export/xsd/"))} == modules | {
+        "krr_export/py.typed"
+    }
+
+
+def test_installed_in_an_empty_environment_it_converts_a_sample(wheel: Path, tmp_path: Path) -> None:
+    home = tmp_path / "environment"
+    venv.create(home, with_pip=False, symlinks=True)
+    python = home / "bin/python"
+    # The wheel itself is installed by pip; what it depends on is lent by this environment, but not the checkout.
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index", "--quiet"]
+    done = subprocess.run([*pip, str(wheel)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
+    lend_dependencies(site)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def run(*command: str | Path) -> str:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "KRR_EXPORT_"))}
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=elsewhere, env=environment, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    krr = home / "bin/krr-export"
+    assert run(python, "-c", "import krr_export; print(krr_export.__file__)").startswith(str(site))
+    run(krr, "sample", "sample.xml.gz", "--records", "4000", "--schema", "16-02")
+    result = json.loads(run(krr, "convert", "sample.xml.gz", "store", "--schema", "16-02", "--workers", "2", "--json"))
+    assert (result["outcome"], result["report"]["counts"]["written"]) == ("published", 4000)
+    run(krr, "verify", "store/latest")
+
+
+def lend_dependencies(site: Path) -> None:
+    """Let another environment find what lies in this one's site-packages, all but this project."""
+    lent = site / "lent"
+    lent.mkdir()
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for path in Path(place).iterdir():
+            if "krr_export" not in path.name and path.suffix != ".pth":
+                (lent / path.name).symlink_to(path)
+    (site / "lent.pth").write_text(f"{lent}\n")
