@@ -423,7 +423,7 @@ def test_what_does_not_end_is_refused_in_bounded_memory_and_time(
         tracemalloc.stop()
     assert given_bytes <= 3 * limit
     assert peak < 16 * limit
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 10
 
 
 def test_a_text_of_200_mb_is_refused_before_it_is_read(schema: RecordSchema) -> None:

@@ -342,7 +342,7 @@ def test_a_hostile_beginning_costs_no_more_time_than_its_length(schema: RecordSc
     began = time.process_time()
     refused(data, schema)
     refused([data[at : at + 16] for at in range(0, len(data), 16)], schema)
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 10
 
 
 @given(st.binary(max_size=60), st.booleans())
