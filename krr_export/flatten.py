@@ -236,7 +236,7 @@ def _base(kind: Component) -> str:
 
 def _facets(kind: Component) -> Facets:
     known = {"whiteSpace", "enumeration", "length", "minLength", "maxLength"}
-    others = set()
+    others = {"union"} if kind.is_union() else {"list"} if kind.is_list() else set()
     ancestor = kind
     while ancestor is not None and not (ancestor.name or "").startswith(XSD_NAMESPACE):
         others |= {local_name(name) for name in getattr(ancestor, "facets", {}) if name} - known

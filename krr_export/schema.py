@@ -40,7 +40,7 @@ class Facets:
     min_length: int | None = None
     max_length: int | None = None
     others: tuple[str, ...] = ()
-    """Names of further facets (pattern, maxInclusive, …) that only an XSD engine judges."""
+    """Names of further facets (pattern, maxInclusive, …), and ``union`` or ``list``: only an XSD engine judges them."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NAME = "pattern"
 
+_SPACES = b" \t\r\n"
 _WHITE_SPACE = rb"[ \t\r\n]*+"
 ODD_SHARE = 0.25
 """With more odd records than this, the reference takes the whole block: it is cheaper than to pick them out."""
@@ -74,6 +75,8 @@ class PatternReader:
     def __init__(self, schema: RecordSchema, namespaces: Mapping[str, str], cutter: Cutter) -> None:
         self._schema = schema
         self._cutter = cutter
+        if sum(element.local_name == schema.record.local_name for element in schema.record.walk()) > 1:
+            raise ValueError("an element in a record has the record's name")
         self._prefixes = _prefixes(schema, namespaces)
         name = self._name(schema.record)
         end = b"</" + re.escape(name) + b">"
@@ -90,7 +93,7 @@ class PatternReader:
             return None
         tiles = self._pattern.findall(data)
         rest = tiles.pop()[-1] if tiles and tiles[-1][-1] else b""
-        if rest.strip() or self._is_odd(tiles):
+        if rest.strip(_SPACES) or self._is_odd(tiles):
             return None
         values = list(zip(*tiles, strict=True)) or [()] * (len(self._columns) + 2)
         odd = [index for index, first in enumerate(values[-2]) if first] if any(values[-2]) else []

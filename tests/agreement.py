@@ -1,0 +1,115 @@
+"""What a reader makes of a document, all the way to typed rows and the report's findings: to compare readers by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from krr_export.blocks import Document
+from krr_export.errors import KrrExportError
+from krr_export.export import ReadOptions, open_with
+from krr_export.readers.base import Reject
+from krr_export.report import Tally
+from krr_export.road import Road, RoadMap
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import pytest
+
+    from krr_export.findings import Notice
+    from krr_export.road import BlockResult
+    from krr_export.schema import RecordSchema
+
+WHOLE = 1 << 30
+"""A size that no document of the tests reaches: it is one block."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of a document up to the first error, if there was one."""
+
+    table: pa.Table
+    rejects: list[Reject]
+    notices: list[Notice]
+    error: tuple[str, ...] | None
+    read_by: Counter[str]
+
+    def differs_from(self, other: Outcome) -> list[str]:
+        """In what, if in anything. Which reader took a record makes no difference."""
+        parts = ("table", "rejects", "notices", "error")
+        return [part for part in parts if getattr(self, part) != getattr(other, part)]
+
+
+def outcome(pieces: bytes | Iterable[bytes], schema: RecordSchema, reader: str, size: int = WHOLE) -> Outcome:
+    """What a reader makes of a document that is cut exactly.
+
+    Args:
+        pieces: the document; a block ends at the end of a piece, at the earliest.
+        schema: the record schema.
+        reader: ``auto`` or ``iterparse``.
+        size: bytes of a block, about.
+    """
+    return _outcome(_results([pieces] if isinstance(pieces, bytes) else pieces, schema, reader, size), schema)
+
+
+def delivered(source: Path | bytes, schema: RecordSchema, reader: str, workers: int = 0) -> Outcome:
+    """What a reader makes of a document on the road that a conversion takes."""
+    return _outcome(_delivered(source, schema, ReadOptions(workers, reader)), schema)
+
+
+def _results(pieces: Iterable[bytes], schema: RecordSchema, reader: str, size: int) -> Iterator[BlockResult]:
+    document = Document(pieces, schema)
+    road = Road(RoadMap(schema, document.envelope, document.header.namespaces, document.cutter, reader))
+    for block in document.blocks(size):
+        result = road.travel(block)
+        assert result.records == block.records
+        yield result
+
+
+def _delivered(source: Path | bytes, schema: RecordSchema, options: ReadOptions) -> Iterator[BlockResult]:
+    with open_with(BytesIO(source) if isinstance(source, bytes) else source, schema, options) as export:
+        yield from export.results()
+
+
+def _outcome(results: Iterator[BlockResult], schema: RecordSchema) -> Outcome:
+    batches, rejects, tally, error = [], list[Reject](), Tally(), None
+    try:
+        for result in results:
+            assert result.records == result.batch.num_rows + len(result.rejects) == sum(result.read_by.values())
+            batches.append(_logical(result.batch, schema))
+            rejects += result.rejects
+            tally.add(result)
+    except KrrExportError as raised:
+        error = (type(raised).__name__, raised.message, raised.hint or "")
+    return Outcome(pa.Table.from_batches(batches, schema.arrow), rejects, tally.in_order(), error, tally.read_by)
+
+
+def _logical(batch: pa.RecordBatch, schema: RecordSchema) -> pa.RecordBatch:
+    """A block's rows in the schema's own types: how a dictionary came about is no part of what they say."""
+    columns = [
+        column if column.type == known.type else column.cast(known.type)
+        for column, known in zip(batch.columns, schema.arrow, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema.arrow)
+
+
+def disagreements(pieces: bytes | list[bytes], schema: RecordSchema, size: int = WHOLE) -> list[str]:
+    """In what the fast reader's outcome differs from the reference's; nothing, if all is well."""
+    return outcome(pieces, schema, "auto", size).differs_from(outcome(pieces, schema, "iterparse", size))
+
+
+def pieces_of(document: bytes, length: int) -> list[bytes]:
+    """A document in pieces of this length."""
+    return [document[at : at + length] for at in range(0, len(document), length)]
+
+
+def pick_out(patch: pytest.MonkeyPatch, share: float = 1.0) -> None:
+    """Have odd records picked out up to this share of a block, so that the pattern takes what it can of small ones."""
+    patch.setattr("krr_export.road.ODD_SHARE", share)
+    patch.setattr("krr_export.readers.pattern.ODD_SHARE", share)

@@ -1,0 +1,208 @@
+"""The fast reader gives exactly what the reference gives: rows, rejects, notices, errors, however a block is cut."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from io import BytesIO
+from itertools import islice
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from agreement import WHOLE, delivered, disagreements, outcome, pick_out, pieces_of
+from conversions import cut_into
+from fuzz import CASES, first_difference, trials
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mutants import Mutant, mutants
+from odd_exports import Author
+from road import contact, export, person
+
+from krr_export.sample import Planted, SampleOptions, write_sample
+from krr_export.schema import RecordSchema, load_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+VERSIONS = ("14-05", "16-02")
+picking_out = pytest.mark.usefixtures("picked_out")
+
+
+@pytest.fixture
+def picked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Odd records are picked out however many they are, so that the pattern takes what it can, also in small blocks."""
+    pick_out(monkeypatch)
+
+
+# Mutants
+
+
+STYLES: dict[str, Callable[[bytes], bytes]] = {
+    "as they are": lambda document: document,
+    "prefixed": lambda document: re.sub(rb"<(/?)(?=\w+[\s/>])", rb"<\1ns2:", document).replace(
+        b"xmlns=", b"xmlns:ns2="
+    ),
+    "without white space": lambda document: re.sub(rb"\s*\n\s*", b"", document),
+    "with line ends of two": lambda document: document.replace(b"\n", b"\r\n"),
+    "with a byte order mark": lambda document: b"\xef\xbb\xbf" + document,
+    "with single quotes": lambda document: document.replace(b'"', b"'"),
+}
+
+_TOGETHER = 64
+"""Mutants read as one document: setting up a reader takes longer than reading three records."""
+
+
+@cache
+def mutants_of_version(version: str) -> list[Mutant]:
+    return list(mutants(version))
+
+
+@picking_out
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_on_all_mutants(version: str, style: str) -> None:
+    every = mutants_of_version(version)
+    if style != "as they are":
+        every = every[list(STYLES).index(style) :: 12]
+    assert disagreeing(every, load_schema(version), STYLES[style]) == []
+
+
+def disagreeing(every: Sequence[Mutant], schema: RecordSchema, style: Callable[[bytes], bytes]) -> list[str]:
+    """The names of mutants that the readers do not agree on."""
+    usual = every[0].document
+    head, tail = usual[: usual.index(b">") + 1], usual[usual.rindex(b"</") :]
+    alike = [
+        each
+        for each in every
+        # Two elements of one document may not have the same xml:id.
+        if each.document.startswith(head) and each.document.endswith(tail) and b"xml:id" not in each.document
+    ]
+    others = [each for each in every if each not in set(alike)]
+
+    def names(some: Sequence[Mutant]) -> list[str]:
+        content = b"\n".join(each.document[len(head) : -len(tail)] for each in some)
+        document = style(head + content + tail if len(some) > 1 else some[0].document)
+        fast, reference = (outcome(document, schema, reader) for reader in ("auto", "iterparse"))
+        differs = fast.differs_from(reference)
+        if len(some) == 1 or (reference.error is None and not differs):
+            return [f"{each.name}: {differs}" for each in some if differs]
+        # One error hides what comes after it.
+        middle = len(some) // 2
+        return names(some[:middle]) + names(some[middle:]) or [f"{each.name}, together" for each in some if differs]
+
+    groups = [alike[at : at + _TOGETHER] for at in range(0, len(alike), _TOGETHER)]
+    return [name for group in [*groups, *([other] for other in others)] for name in names(group)]
+
+
+# Odd exports
+
+
+@given(st.randoms(), st.sampled_from([0.001, 0.01, 0.03]), st.sampled_from(VERSIONS))
+@settings(max_examples=80)
+def test_on_odd_exports(random: Random, oddity: float, version: str) -> None:
+    schema = load_version(version)
+    document = Author(random, schema, oddity).export()
+    with pytest.MonkeyPatch.context() as patch:
+        pick_out(patch, random.choice([0.25, 1.0]))
+        assert disagreements(document, schema) == []
+        length = random.choice([40, 300, 1000])
+        assert disagreements(pieces_of(document, length), schema, length) == []
+
+
+@given(st.randoms(), st.sampled_from([0.0, 0.001, 0.01, 0.03]))
+@settings(max_examples=40)
+def test_on_odd_exports_however_they_are_cut(random: Random, oddity: float) -> None:
+    schema = load_version("14-05")
+    document = Author(random, schema, oddity).export()
+    whole = outcome(document, schema, "iterparse")
+    with pytest.MonkeyPatch.context() as patch:
+        pick_out(patch)
+        cut_into(patch, random.choice([50, 300, 1000, 3000]))
+        fast, reference = (delivered(document, schema, reader) for reader in ("auto", "iterparse"))
+    assert fast.differs_from(reference) == []
+    # Of several errors in a document, which comes first depends on the blocks, and so does what came before it.
+    assert (fast.error is None) == (whole.error is None)
+    assert whole.error is not None or fast.differs_from(whole) == []
+
+
+@cache
+def load_version(version: str) -> RecordSchema:
+    return load_schema(version)
+
+
+ODD = (
+    person(contact("ola&#64;example.no"), contact()),
+    person("<!-- </Person> -->", contact(attributes="sistOppdatert='2014-02-28T12:08:00'")),
+    person("<status><![CDATA[<Person>]]>AKTIV</status>"),
+    person("<status>AKTIV</status><!-- c -->", identifier="blåbærgrøt1"),
+    "<!-- <Person> --><Person><personidentifikator>1</personidentifikator></Person >",
+    person("<X509Sertifikat>AA\nAA</X509Sertifikat>", "<?p </Person>?>"),
+)
+
+
+@picking_out
+@pytest.mark.parametrize("line_end", ["\r\n", ""])
+def test_on_records_cut_at_every_byte(schema: RecordSchema, line_end: str) -> None:
+    document = export(person(contact()), *ODD, person(), between=line_end)
+    whole = outcome(document, schema, "iterparse")
+    assert whole.error is None
+    begins = document.index(b"<Person>")
+    differing = [
+        at
+        for at in range(begins, len(document))
+        if outcome([document[:at], document[at:]], schema, "auto", 1).differs_from(whole)
+    ]
+    assert differing == []
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*.xml")), ids=lambda case: case.stem)
+@pytest.mark.parametrize("share", [0.25, 1.0])
+@pytest.mark.parametrize("size", [WHOLE, 1000, 100, 1])
+def test_on_documents_that_they_once_disagreed_on(
+    case: Path, share: float, size: int, schema: RecordSchema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pick_out(monkeypatch, share)
+    assert disagreements(pieces_of(case.read_bytes(), size), schema, size) == []
+
+
+def test_on_a_short_fuzz_run(schema: RecordSchema) -> None:
+    few = islice(trials(Random(1), schema), 400)  # noqa: S311 - reproducible
+    assert first_difference(few, schema) is None
+
+
+# Samples
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fault_share": 0.02},
+        {"fault_share": 0.02, "prefix": "ns2", "naive_times": True},
+        {"fault_share": 0.1, "indent": False},
+        {"fault_share": 0.5, "certificates": 0},
+        {"fault_share": 0.05, "comments": True},
+        {"old_spellings": True},
+    ],
+    ids=", ".join,
+)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_on_samples_and_both_find_what_was_planted(
+    version: str, changes: dict[str, float | str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = load_schema(version)
+    planted: list[Planted] = []
+    out = BytesIO()
+    options = SampleOptions(600, seed=7, schema=schema, **changes)  # type: ignore[arg-type]  # of several types
+    summary = write_sample(out, options, planted.append)
+    cut_into(monkeypatch, 20_000)
+    fast, reference = (delivered(out.getvalue(), schema, reader) for reader in ("auto", "iterparse"))
+    assert fast.differs_from(reference) == []
+    assert (len(fast.rejects), fast.table.num_rows) == (summary.rejected, 600 - summary.rejected)
+    assert {notice.code: notice.records for notice in fast.notices} == {
+        code: total.records for code, total in summary.totals.items()
+    }
+    found = {(reject.ordinal, finding.code) for reject in fast.rejects for finding in reject.findings}
+    rejected = {reject.ordinal for reject in fast.rejects}
+    assert found <= {(entry.record, entry.code) for entry in planted if entry.record in rejected}
