@@ -20,7 +20,10 @@ from krr_export.schema import ORDINAL
 from krr_export.times import date_days, date_time_micros, norwegian_hour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from krr_export.readers.base import LexicalBlock
     from krr_export.schema import Field, RecordSchema
@@ -84,7 +87,9 @@ def to_arrow(block: LexicalBlock, schema: RecordSchema) -> TypedBlock:
     return TypedBlock(to_batch(block.ordinals, arrays, schema), remarks)
 
 
-def to_batch(ordinals: Iterable[int], arrays: list[pa.Array], schema: RecordSchema) -> pa.RecordBatch:
+def to_batch(
+    ordinals: Sequence[int] | NDArray[np.int64], arrays: list[pa.Array], schema: RecordSchema
+) -> pa.RecordBatch:
     """Typed columns and the records' ordinals as a batch; binary columns stay dictionary-encoded."""
     columns = [pa.array(ordinals, ORDINAL.type), *arrays]
     fields = [logical.with_type(array.type) for logical, array in zip(schema.arrow, columns, strict=True)]

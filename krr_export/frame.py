@@ -53,7 +53,8 @@ class Header:
     @property
     def export_name(self) -> str:
         """The name of the export's directory in a store: ``eksport=20140226T112225Z``."""
-        return f"eksport={self.exported_at:%Y%m%dT%H%M%SZ}"
+        # strftime does not pad a year before 1000 everywhere.
+        return f"eksport={self.exported_at.year:04}{self.exported_at:%m%dT%H%M%SZ}"
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ class Road:
         self, reader: PatternReader, block: Block, tiles: Tiles, columns: list[Certain], odd: list[int]
     ) -> BlockResult:
         """The records that are certain."""
-        ordinals = range(block.first, block.first + tiles.records)
+        ordinals = np.arange(block.first, block.first + tiles.records)
         batch = to_batch(ordinals, [column.array for column in columns], self._schema)
         if odd:
             kept = [True] * tiles.records

@@ -46,6 +46,11 @@ def test_the_header_is_what_the_root_says(schema: RecordSchema) -> None:
     assert header.export_name == "eksport=20140226T112225Z"
 
 
+def test_names_of_exports_sort_as_their_times_do_whatever_the_year(schema: RecordSchema) -> None:
+    header = travel(export(root=ROOT.replace("2014-02-26T12:22:25+01:00", "0912-02-26T12:22:25Z")), schema).header
+    assert header.export_name == "eksport=09120226T122225Z"
+
+
 @pytest.mark.parametrize(
     ("written", "instant"),
     [
