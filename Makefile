@@ -23,7 +23,7 @@ endef
 export DEMO_QUERY
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint samples bench bench-full clean
+.PHONY: help demo test lint docs samples bench bench-full clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -44,6 +44,9 @@ lint: $(VENV)/.dev ## Check style and types
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
+
+docs: $(VENV)/.dev ## Write the parts of the documents that are made from the program
+	$(RUN)/python tests/documents.py
 
 samples: $(VENV)/.dev ## Make samples/ anew, by the commands in samples/README.md
 	sed -n 's|^krr-export sample|$(RUN)/&|p' samples/README.md | sh -ex

@@ -11,6 +11,7 @@ import click
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import command
 from krr_export.errors import OutputError, UsageError
+from krr_export.report import number
 
 _SCHEMA = click.option(
     "--schema", default="14-05", show_default=True, metavar="14-05|16-02|FILE.xsd",
@@ -91,8 +92,8 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
         summary = write_sample_file(out, SampleOptions(**chosen))
     except OSError as error:
         raise OutputError(f"cannot write {out}: {error.strerror}") from None
-    message = f"wrote {summary.records} records, {summary.octets / 1e6:.1f} MB of XML, to {out}"
-    return console.finish(f"{message}; what is wrong with {summary.rejected} is in {expected_path(out).name}", 0, {})
+    message = f"wrote {number(summary.records)} records, {summary.octets / 1e6:.1f} MB of XML, to {out}"
+    return console.finish(f"{message}; {number(summary.rejected)} invalid, listed in {expected_path(out).name}", 0, {})
 
 
 def _share(text: str) -> float:

@@ -8,6 +8,7 @@ import click
 
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import command
+from krr_export.report import number
 
 
 @command("verify", "krr-export verify /data/krr/latest")
@@ -28,7 +29,8 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
     counts, files = found.manifest.counts, len(found.manifest.files)
     result = {"snapshot": str(found.snapshot), "proven": found.proven, "differences": list(found.differences)}
     if found.proven:
-        message = f"proven: {found.snapshot}, {counts.written} records and {counts.rejected} rejects in {files} files"
+        records, rejects = number(counts.written), number(counts.rejected)
+        message = f"proven: {found.snapshot}, {records} records and {rejects} rejects in {files} files"
         return console.finish(message, 0, result)
     message = (
         f"not proven: {found.snapshot} differs from its manifest in {len(found.differences)} points; convert again"

@@ -1,0 +1,92 @@
+"""The parts of the documents that are made from the program: ``make docs`` writes them, a test compares them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from krr_export import load_schema
+from krr_export.findings import CATALOGUE, KNOWN_OLD_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+
+ROOT = Path(__file__).parents[1]
+
+
+def columns() -> Iterator[str]:
+    """The table of columns."""
+    schema = load_schema("14-05")
+    yield from ("| column | type | null | in the XSD |", "|---|---|---|---|")
+    paths = dict.fromkeys(schema.arrow.names, "record number, from 1")
+    paths |= {field.name: f"`{field.label}`" for field in schema.fields}
+    facets = {field.name: field.facets for field in schema.fields}
+    for field in schema.arrow:
+        listed = facets[field.name].enumeration if field.name in facets else ()
+        kind = f"one of {', '.join(listed)}" if listed else _type(field.type)
+        yield f"| `{field.name}` | {kind} | {'yes' if field.nullable else 'no'} | {paths[field.name]} |"
+
+
+def _type(arrow: pa.DataType) -> str:
+    return str(arrow).replace("tz=", "")
+
+
+def findings() -> Iterator[str]:
+    """The catalogue of findings."""
+    yield from ("| code | severity | it means | what to do |", "|---|---|---|---|")
+    for code in CATALOGUE.values():
+        yield f"| `{code.name}` | {code.severity} | {code.text} | {code.fix} |"
+
+
+def old_names() -> Iterator[str]:
+    """The known old spellings."""
+    yield from ("| until 2014 | since |", "|---|---|")
+    for old, new in KNOWN_OLD_NAMES.items():
+        yield f"| `{old}` | `{new}` |"
+
+
+def rooms() -> Iterator[str]:
+    """Each module of the package with its first sentence."""
+    return _sentences(ROOT / "krr_export")
+
+
+def tests() -> Iterator[str]:
+    """Each file of the tests with its first sentence."""
+    return _sentences(ROOT / "tests")
+
+
+def _sentences(directory: Path) -> Iterator[str]:
+    yield from ("| file | its room |", "|---|---|")
+    for path in sorted(directory.rglob("*.py")):
+        lines = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0].splitlines()
+        yield f"| `{path.relative_to(directory)}` | {' '.join(lines).replace('``', '`')} |"
+
+
+PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "columns": columns,
+    "findings": findings,
+    "old names": old_names,
+    "rooms": rooms,
+    "tests": tests,
+}
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs/findings.md", ROOT / "docs/CONTRIBUTING.md")
+_PART = re.compile(r"(<!-- made by `make docs`: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def remade(text: str) -> str:
+    """A document with its made parts made anew."""
+    return _PART.sub(lambda part: f"{part[1]}{chr(10).join(PARTS[part[2]]())}\n{part[3]}", text)
+
+
+def parts_of(text: str) -> list[str]:
+    """The names of a document's made parts."""
+    return [part[2] for part in _PART.finditer(text)]
+
+
+if __name__ == "__main__":
+    for document in DOCUMENTS:
+        document.write_text(remade(document.read_text()))

@@ -1,0 +1,169 @@
+"""The documents keep their word: commands run, output is what comes out, tables are the program's."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from itertools import takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+import documents
+import duckdb
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+ENVIRONMENT = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
+class Fence(NamedTuple):
+    language: str
+    text: str
+    line: int
+
+
+FENCES = [
+    Fence(match[1], match[2], README.count("\n", 0, match.start()) + 1)
+    for match in re.finditer(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+]
+
+
+def run(command: list[str], cwd: Path) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, env=ENVIRONMENT, text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def table(header: str, document: Path = ROOT / "README.md") -> list[list[str]]:
+    """The rows of the table with this header, cell by cell."""
+    below = document.read_text().split(f"{header}\n", 1)[1].splitlines()[1:]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in takewhile(lambda line: line.startswith("|"), below)
+    ]
+
+
+@pytest.fixture(scope="module")
+def reader_has(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with an export, as a reader of the README has it."""
+    path = tmp_path_factory.mktemp("reader")
+    sample = "krr-export sample export.xml.gz --records 4000 --seed 1 --faults 0.05%"
+    run(shlex.split(sample), path)
+    return path
+
+
+def test_every_block_runs_in_the_order_of_reading(reader_has: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reader_has)
+    for fence in FENCES:
+        where = f"README.md line {fence.line}"
+        match fence.language:
+            case "sh" | "bash" if "make demo" not in fence.text:
+                run(["bash", "-euo", "pipefail", "-c", fence.text], reader_has)
+            case "sql":
+                assert duckdb.connect().execute(fence.text).fetchall(), where
+            case "python":
+                run([sys.executable, "-c", fence.text], reader_has)
+            case "toml":
+                (reader_has / fence.text.splitlines()[0].removeprefix("# ")).write_text(fence.text)
+            case "crontab":
+                assert "%" not in fence.text, "a line end, in a crontab"
+                by_a_scheduler(fence.text.split(maxsplit=5)[5], reader_has / "night")
+            case "ini":
+                service = configparser.ConfigParser()
+                service.read_string(fence.text)
+                line = "cd {workingdirectory} && {execstart}".format(**service["Service"])
+                by_a_scheduler(line, reader_has / "unit")
+
+
+def by_a_scheduler(line: str, home: Path) -> None:
+    """Run a command line with a directory of the test's own for /srv/krr."""
+    home.mkdir()
+    for name in ("export.xml.gz", "krr.toml"):
+        (home / name).symlink_to(home.parent / name)
+    run(["sh", "-ec", line.replace("/srv/krr", shlex.quote(str(home)))], home)
+    assert (home / "store/latest/_SUCCESS").is_file()
+
+
+def test_no_block_is_left_out() -> None:
+    assert {fence.language for fence in FENCES} == {"sh", "bash", "sql", "python", "toml", "crontab", "ini", "text"}
+    assert README.count("```") == 2 * len(FENCES)
+
+
+def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    (shown,) = (fence.text for fence in FENCES if fence.language == "text" and "SELECT" in fence.text)
+    printed = make(f"DEMO={tmp_path}/demo", "demo").replace(f"{tmp_path}/demo", "demo")
+    assert measured_out(printed) == measured_out(shown.replace(".venv/bin", str(BIN)))
+    assert make(f"DEMO={tmp_path}/demo", "DEMO_RECORDS=100", "demo"), "again, over what is there"
+
+
+def make(*arguments: str) -> str:
+    """Run make with this very environment in place of .venv, so that nothing is installed."""
+    done = subprocess.run(
+        ["make", "--assume-old=.venv/.dev", f"RUN={BIN}", *arguments],
+        cwd=ROOT, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def measured_out(output: str) -> list[str]:
+    """The lines without what differs: times and memory, and how DuckDB draws a table."""
+    lines = (re.sub(r"[─┌┬┐├┼┤└┴┘│\s]+", " ", line).strip() for line in output.splitlines())
+    return [line for line in lines if line and not line.startswith(("took ", "make"))]
+
+
+def test_both_commands_and_all_others_of_make_exist() -> None:
+    (both,) = (fence.text for fence in FENCES if "make demo" in fence.text and fence.language == "sh")
+    assert both.split("\n") == ["make demo", "make test", ""]
+    targets = set(re.findall(r"^  make ([a-z-]+)", make("help"), re.MULTILINE))
+    assert {"demo", "test", "lint", "samples", "bench", "bench-full", "clean", "docs", "help"} == targets
+    assert set(re.findall(r"`make ([a-z-]+)`", README)) <= targets
+
+
+@pytest.mark.parametrize("document", documents.DOCUMENTS, ids=lambda path: path.name)
+def test_what_is_made_from_the_program_is_up_to_date(document: Path) -> None:
+    text = document.read_text()
+    assert documents.parts_of(text)
+    assert documents.remade(text) == text, "run: make docs"
+
+
+def test_every_exception_from_the_lint_rules_is_justified() -> None:
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    exceptions = {*lint["ignore"], *(rule for rules in lint["per-file-ignores"].values() for rule in rules)}
+    rows = table("| exception | where | why |", ROOT / "docs/CONTRIBUTING.md")
+    assert {rule for row in rows for rule in row[0].split(", ")} == exceptions
+
+
+def test_messages_in_troubleshooting_are_the_programs() -> None:
+    texts = " ".join(
+        node.value
+        for path in (ROOT / "krr_export").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    rows = table("| the last line says | it means | what to do |")
+    messages = [message for row in rows for message in re.findall(r"`([^`]+)`", row[0])]
+    assert len(messages) >= len(rows)
+    assert [message for message in messages if message not in texts] == []
+
+
+def test_exit_codes_are_the_documented_ones() -> None:
+    codes = [code for row in table("| exit | means | published | what to do |") for code in row[0].split(", ")]
+    assert codes == ["0", "1", "2", "3", "4", "5", "6", "70", "130", "143"]
+    assert {row[2] for row in table("| exit | means | published | what to do |")[1:]} == {"no"}
+
+
+def test_links_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+            assert link.startswith("https://") or (document.parent / link).exists(), f"{document.name}: {link}"
