@@ -73,12 +73,7 @@ def disagreeing(every: Sequence[Mutant], schema: RecordSchema, style: Callable[[
     """The names of mutants that the readers do not agree on."""
     usual = every[0].document
     head, tail = usual[: usual.index(b">") + 1], usual[usual.rindex(b"</") :]
-    alike = [
-        each
-        for each in every
-        # Two elements of one document may not have the same xml:id.
-        if each.document.startswith(head) and each.document.endswith(tail) and b"xml:id" not in each.document
-    ]
+    alike = [each for each in every if each.document.startswith(head) and each.document.endswith(tail)]
     others = [each for each in every if each not in set(alike)]
 
     def names(some: Sequence[Mutant]) -> list[str]:
@@ -155,6 +150,26 @@ def test_on_records_cut_at_every_byte(schema: RecordSchema, line_end: str) -> No
         if outcome([document[:at], document[at:]], schema, "auto", 1).differs_from(whole)
     ]
     assert differing == []
+
+
+def test_two_records_of_one_xml_id_are_refused_like_one(schema: RecordSchema) -> None:
+    same = person().replace("<Person>", '<Person xml:id="a">')
+    read = outcome(export(same, person(), same), schema, "iterparse")
+    assert (read.error, len(read.rejects), read.table.num_rows) == (None, 2, 1)
+
+
+def test_an_undeclared_entity_is_named_on_its_line_however_long_the_block(schema: RecordSchema) -> None:
+    document = export(person("<beskrivelse>&x;</beskrivelse>"), *[person(contact())] * 1000)
+    error = outcome(document, schema, "iterparse").error
+    assert error is not None
+    assert error[1].endswith("line 3: an entity is not declared")
+
+
+def test_the_line_of_a_stranger_with_the_name_of_a_record_is_its_own(schema: RecordSchema) -> None:
+    stranger = person().replace("<Person>", '<Person xmlns="urn:example:foreign">')
+    error = outcome(export(person(), stranger, person()), schema, "iterparse").error
+    assert error is not None
+    assert error[1].startswith("line 4: an element other than Person")
 
 
 @pytest.mark.parametrize("case", sorted(CASES.glob("*.xml")), ids=lambda case: case.stem)

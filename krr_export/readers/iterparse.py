@@ -6,7 +6,6 @@ record was refused.
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -78,40 +77,37 @@ class IterparseReader:
 
     def _records(self, block: Block) -> Iterator[etree._Element]:
         """The records of a block, one at a time; each is empty when the next one is asked for."""
-        document = io.BytesIO(self._before + block.data + self._after)
-        events = etree.iterparse(document, events=("end",), tag=self._schema.record.tag, **parser_options())
+        parser = etree.XMLPullParser(events=("end",), tag=self._schema.record.tag, **parser_options())
         root = None
         try:
-            for _, element in events:
+            for element in _ended(parser, self._before, block.data, self._after):
                 parent = element.getparent()
                 if root is None and parent is not None:
                     root = parent.getroottree().getroot()
                 if parent is not root:
                     continue  # a record's name within a record: the XSD will say what it thinks of it
                 stray = self._stray_before(element, block)
-                if stray is not None and self._comes_first(block, events.error_log):
+                if stray is not None and self._comes_first(block, parser.feed_error_log):
                     raise stray
                 yield element
                 element.clear(keep_tail=True)
+            self._check_between(parser.close(), block)
         except etree.XMLSyntaxError as error:
-            raise not_well_formed(error, self._lines_before(block), events.error_log) from None
-        if events.root is not None:
-            self._check_between(events.root, block)
+            raise not_well_formed(error, self._lines_before(block), parser.feed_error_log) from None
 
     def _check_between(self, root: etree._Element, block: Block) -> None:
         """Between the records, which are empty by now, stands white space and nothing else."""
         if self._count_others(root):
-            raise self._other_element(block)
+            raise self._other_element(root, block)
         if etree.tostring(root, method="text", encoding="utf-8").strip(_WHITE_SPACE):
             raise self._text_between(block)
 
     def _stray_before(self, record: etree._Element, block: Block) -> InputError | None:
         """What is wrong with what stands right before a record: told before anything that is wrong later on."""
-        previous = record.getprevious()
-        if previous is not None and previous.tag != record.tag:
-            return self._other_element(block)
-        parent = record.getparent()
-        text = previous.tail if previous is not None else parent.text if parent is not None else None
+        previous, root = record.getprevious(), record.getparent()
+        if previous is not None and root is not None and previous.tag != record.tag:
+            return self._other_element(root, block)
+        text = previous.tail if previous is not None else root.text if root is not None else None
         return self._text_between(block) if text and text.strip(_WHITE_SPACE.decode()) else None
 
     def _comes_first(self, block: Block, log: Iterable[etree._LogEntry]) -> bool:
@@ -123,10 +119,10 @@ class IterparseReader:
         """What to add to the parser's lines to get the document's."""
         return block.line - 1 - self._before.count(b"\n")
 
-    def _other_element(self, block: Block) -> InputError:
+    def _other_element(self, root: etree._Element, block: Block) -> InputError:
+        line = self._first_other(block, self._count_before_other(root))
         return InputError(
-            f"line {self._first_other(block)}: an element other than {self._schema.record.local_name} stands under the"
-            " root",
+            f"line {line}: an element other than {self._schema.record.local_name} stands under the root",
             "is it an export, and --schema the right version?",
         )
 
@@ -180,6 +176,28 @@ class IterparseReader:
 
 
 _WHITE_SPACE = b" \t\r\n"
+
+_FED_BYTES = 1 << 15
+
+
+def _ended(parser: etree.XMLPullParser, *pieces: bytes) -> Iterator[etree._Element]:
+    """The elements that end in ``pieces``, up to the first error, which is raised after them.
+
+    It is what lxml.iterparse does, but that forgets ``collect_ids``: two records with one xml:id would end the run.
+    """
+    for piece in pieces:
+        for at in range(0, len(piece), _FED_BYTES):
+            error = None
+            try:
+                parser.feed(piece[at : at + _FED_BYTES])
+            except etree.XMLSyntaxError as raised:
+                error = raised
+            if error is None and parser.feed_error_log.filter_from_errors():
+                # An undeclared entity. lxml says so only at the end, and takes the next piece for a new document.
+                error = etree.XMLSyntaxError("", 0, 0, 0)
+            yield from (element for _, element in parser.read_events())
+            if error is not None:
+                raise error
 
 
 class _Plan:
