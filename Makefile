@@ -23,7 +23,7 @@ endef
 export DEMO_QUERY
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs samples bench bench-full clean
+.PHONY: help demo test fuzz lint docs samples bench bench-full clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -39,6 +39,9 @@ demo: $(VENV)/.dev ## Make a synthetic export, convert it and query the result, 
 
 test: $(VENV)/.dev ## Run all tests
 	$(RUN)/python -m pytest -n auto $(ARGS)
+
+fuzz: $(VENV)/.dev ## Compare the readers on randomly broken exports, for two minutes (ARGS='--seconds 600 --seed 7')
+	$(RUN)/python tests/fuzz.py $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types
 	$(RUN)/ruff check

@@ -254,7 +254,7 @@ def _arrow_type(kind: Component, base: str, facets: Facets) -> pa.DataType:
     if base in _ARROW_TYPES:
         return _ARROW_TYPES[base]
     # Only strings equal a listed value where they are written like it: a decimal of 1.00 is one of 1.0.
-    is_text = not kind.is_union() and kind.primitive_type.name == f"{XSD_NAMESPACE}string"
+    is_text = not kind.is_union() and not kind.is_list() and kind.primitive_type.name == f"{XSD_NAMESPACE}string"
     if not facets.enumeration or not is_text:
         return pa.string()
     fits = next(size for size in (8, 16, 32) if len(facets.enumeration) <= 1 << (size - 1))

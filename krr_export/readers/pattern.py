@@ -39,6 +39,7 @@ _PROBE_BYTES = 1 << 15
 # with 0xEF; a carriage return is not what it seems; ">" may end a "]]>".
 _ANY_TEXT = rb"[^<>&\x00-\x08\x0b-\x1f\xef]++"
 _ASCII_TEXT = rb"[^<>&\x00-\x08\x0b-\x1f\x80-\xff]++"
+_ANY_VALUE = rb"[^<>&\"\x00-\x1f\xef]++"
 _ASCII_VALUE = rb"[^<>&\"\x00-\x1f\x80-\xff]++"
 # Arrow's strict parser judges the rest of a time; it knows more offsets than the XSD, and would do without seconds.
 _DATE_TIME = rb"[12][0-9-]{9}T[0-9:]{8}(?:\.[0-9]{1,6}+)?+(?:Z|[+-]0[0-9:]{4})?+"
@@ -138,14 +139,14 @@ class PatternReader:
         for attribute in element.attributes:
             if namespace(attribute.name):
                 raise ValueError("an attribute in a namespace")
-            value = b"(" + _attribute_value(self._schema.fields[attribute.column]) + b")"
+            value = b"(" + _value(self._schema.fields[attribute.column], _ANY_VALUE, _ASCII_VALUE) + b")"
             self._columns.append(attribute.column)
             written = rb"[ \t\r\n]++" + re.escape(local_name(attribute.name).encode()) + b'="' + value + b'"'
             pattern += written if attribute.required else b"(?:" + written + b")?+"
         pattern += _WHITE_SPACE + b">"
         if element.column is not None:
             self._columns.append(element.column)
-            pattern += b"(" + _text(self._schema.fields[element.column]) + b")"
+            pattern += b"(" + _value(self._schema.fields[element.column], _ANY_TEXT, _ASCII_TEXT) + b")"
         else:
             pattern += _WHITE_SPACE
             for child in element.children:
@@ -163,18 +164,14 @@ def _prefixes(schema: RecordSchema, namespaces: Mapping[str, str]) -> dict[str, 
     return {uri: by_uri[uri] for uri in needed}
 
 
-def _text(field: Field) -> bytes:
-    """The pattern of an element's text: what is certain by its characters alone."""
+def _value(field: Field, any_characters: bytes, ascii_characters: bytes) -> bytes:
+    """The pattern of a field's value: what is certain by its characters alone."""
     if field.base == "dateTime":
         return _DATE_TIME
     if field.base == "base64Binary":
         return _BASE64
     counted = field.facets.min_length is not None or field.facets.max_length is not None
-    return _ASCII_TEXT if counted or field.base != "string" else _ANY_TEXT
-
-
-def _attribute_value(field: Field) -> bytes:
-    return _DATE_TIME if field.base == "dateTime" else _BASE64 if field.base == "base64Binary" else _ASCII_VALUE
+    return ascii_characters if counted or field.base != "string" else any_characters
 
 
 def _nullable(captured: tuple[bytes, ...]) -> pa.BinaryArray:
