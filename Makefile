@@ -17,7 +17,7 @@ SELECT status,
        count(epostadresse) AS with_email,
        count(postkasseadresse) AS with_mailbox,
        count(DISTINCT x509_sertifikat) AS certificates
-FROM '$(DEMO)/store/latest/person/**/*.parquet'
+FROM '$(DEMO)/latest/person/**/*.parquet'
 GROUP BY ALL ORDER BY persons DESC
 endef
 export DEMO_QUERY
@@ -30,10 +30,10 @@ help: ## Show these commands
 		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/.dev ## Make a synthetic export, convert it and query the result, in demo/
-	@rm -rf $(DEMO)/export.xml.gz $(DEMO)/export.xml.gz.expected.json $(DEMO)/store
+	@rm -rf $(DEMO)/export.xml.gz $(DEMO)/export.xml.gz.expected.json $(DEMO)/eksport=* $(DEMO)/latest
 	@mkdir -p $(DEMO)
 	$(RUN)/krr-export sample $(DEMO)/export.xml.gz --records $(DEMO_RECORDS) --seed 1 --faults 0.01%
-	$(RUN)/krr-export convert $(DEMO)/export.xml.gz $(DEMO)/store --max-rejects 0.1%
+	$(RUN)/krr-export convert $(DEMO)/export.xml.gz $(DEMO) --max-rejects 0.1%
 	@printf '\n%s\n' "$$DEMO_QUERY"
 	@$(RUN)/python -c 'import os, duckdb; duckdb.sql(os.environ["DEMO_QUERY"]).show()'
 

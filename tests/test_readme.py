@@ -126,7 +126,7 @@ def test_both_commands_and_all_others_of_make_exist() -> None:
     (both,) = (fence.text for fence in FENCES if "make demo" in fence.text and fence.language == "sh")
     assert both.split("\n") == ["make demo", "make test", ""]
     targets = set(re.findall(r"^  make ([a-z-]+)", make("help"), re.MULTILINE))
-    assert {"demo", "test", "lint", "samples", "bench", "bench-full", "clean", "docs", "help"} == targets
+    assert {"demo", "test", "fuzz", "lint", "samples", "bench", "bench-full", "clean", "docs", "help"} == targets
     assert set(re.findall(r"`make ([a-z-]+)`", README)) <= targets
 
 
