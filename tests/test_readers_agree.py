@@ -16,8 +16,8 @@ from fuzz import CASES, first_difference, trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants import Mutant, mutants
-from odd_exports import Author
-from road import contact, export, person
+from odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
+from road import IDENTIFIER, contact, export, person
 
 from krr_export.sample import Planted, SampleOptions, write_sample
 from krr_export.schema import RecordSchema, load_schema
@@ -125,6 +125,37 @@ def test_on_odd_exports_however_they_are_cut(random: Random, oddity: float) -> N
 @cache
 def load_version(version: str) -> RecordSchema:
     return load_schema(version)
+
+
+PLACES = {
+    "between records": (b"\n<Person>", b"\n%s<Person>"),
+    "after the last record": (b"\n</et:", b"%s\n</et:"),
+    "in a record": (b"<Kontaktinformasjon>", b"%s<Kontaktinformasjon>"),
+    "in a tag": (b"<Kontaktinformasjon>", b"<Kontaktinformasjon%s>"),
+    "in an end tag": (b"</Person>", b"</Person%s>"),
+    "in a text": (b">beskrivelse<", b">beskri%svelse<"),
+    "in a counted text": (b">ola@example.no<", b">ola@%sexample.no<"),
+    "for one of eleven characters": (IDENTIFIER[:5].encode(), IDENTIFIER[:4].encode() + b"%s"),
+    "in a listed text": (b">AKTIV<", b">AK%sTIV<"),
+    "in an attribute": (b'T12:08:00Z"', b'T12:08:00Z%s"'),
+    "in a certificate": (b">AAAA<", b">AA%sAA<"),
+}
+TOKENS = [*(token.encode() for token in (*CHARACTERS, *CONSTRUCTS, *MALFORMED)), *BYTES]
+
+
+@picking_out
+@pytest.mark.parametrize("place", PLACES)
+def test_on_every_odd_thing_in_every_place(place: str, schema: RecordSchema) -> None:
+    details = (
+        "<status>AKTIV</status><beskrivelse>beskrivelse</beskrivelse>",
+        contact(attributes='sistOppdatert="2014-02-25T12:08:00Z"'),
+        "<X509Sertifikat>AAAA</X509Sertifikat>",
+    )
+    document = export(person(), person(*details), person(*details))
+    old, new = PLACES[place]
+    assert outcome(document, schema, "auto").read_by == {"pattern": 3}
+    differing = [token for token in TOKENS if disagreements(document.replace(old, new % token), schema)]
+    assert differing == []
 
 
 ODD = (
