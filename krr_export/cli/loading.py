@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from krr_export.cli.console import Console
-from krr_export.cli.parameters import FileMode, command
+from krr_export.cli.parameters import Directory, FileMode, command
 from krr_export.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @command("convert", "krr-export convert export.xml.gz /data/krr --max-rejects 0.1%")
 @click.argument("source")
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=Directory())
 @click.option("--format", "format_", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True,
               help="Of the table person; rejects are always Parquet.")  # fmt: skip
 @click.option("--compression", type=click.Choice(["zstd", "snappy", "gzip", "none"]),
@@ -134,7 +135,14 @@ def _write_report(console: Console, report: Report, report_to: str) -> None:
     if report_to == "-":
         console.give(report.to_json().rstrip("\n"))
         return
+    path = Path(report_to)
+    unfinished = path.with_name(f".{path.name}.unfinished")  # an older report stays whole until this one is
     try:
-        Path(report_to).write_text(report.to_json(), encoding="utf-8")
+        unfinished.write_text(report.to_json(), encoding="utf-8")
+        unfinished.replace(path)
     except OSError as error:
-        raise OutputError(f"cannot write the report {report_to}: {error.strerror}") from None
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write the report {report_to}: {error.strerror}", "give a path in a directory that can be written"
+        ) from None

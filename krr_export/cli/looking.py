@@ -83,6 +83,8 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
     from krr_export.sample import SampleOptions, expected_path, write_sample_file  # noqa: PLC0415 - slow to load
     from krr_export.schema import load_schema  # noqa: PLC0415 - as above
 
+    if str(out) == "-":
+        raise UsageError("a sample is written to a file, with what to expect beside it", "give a file's name as OUT")
     console = Console(quiet=options.pop("quiet"), verbose=options.pop("verbose"))
     chosen = {name: value for name, value in options.items() if value is not None}
     if exported is not None:

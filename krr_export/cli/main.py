@@ -15,7 +15,7 @@ from krr_export import __version__
 from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import CONFIG, commands_of, read_config
-from krr_export.lean import keep_arrow_lean
+from krr_export.lean import keep_arrow_lean, keep_heap_flat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +81,7 @@ def krr_export(ctx: click.Context, config: str | None) -> None:
 def run() -> NoReturn:
     """Be the program ``krr-export``."""
     keep_arrow_lean()
+    keep_heap_flat()
     sys.exit(main())
 
 

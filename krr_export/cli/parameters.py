@@ -102,6 +102,18 @@ def _refuse_unknown(path: str, what: str, keys: Iterable[str], known: Container[
         raise click.UsageError(f"the configuration {path} has {what}: {', '.join(unknown)}")
 
 
+class Directory(click.ParamType[Path]):
+    """The path of a directory. An empty one is a variable that was not set, and must not mean the current directory."""
+
+    name = "directory"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401 - click's
+        """The path."""
+        if not str(value):
+            self.fail("the path is empty; is a variable not set?", param, ctx)
+        return Path(value)
+
+
 class FileMode(click.ParamType[int]):
     """Permission bits in octal, as chmod has them."""
 

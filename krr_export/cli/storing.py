@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from krr_export.cli.console import Console
-from krr_export.cli.parameters import command
+from krr_export.cli.parameters import Directory, command
 from krr_export.report import number
 
 
@@ -26,20 +26,19 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
     found = verify(snapshot)
     for line in found.differences:
         console.say(f"differs   {line}")
-    counts, files = found.manifest.counts, len(found.manifest.files)
     result = {"snapshot": str(found.snapshot), "proven": found.proven, "differences": list(found.differences)}
-    if found.proven:
+    if found.proven and found.manifest is not None:
+        counts, files = found.manifest.counts, len(found.manifest.files)
         records, rejects = number(counts.written), number(counts.rejected)
         message = f"proven: {found.snapshot}, {records} records and {rejects} rejects in {files} files"
         return console.finish(message, 0, result)
-    message = (
-        f"not proven: {found.snapshot} differs from its manifest in {len(found.differences)} points; convert again"
-    )
-    return console.finish(f"{message} with --replace", 1, result)
+    points = "1 point" if len(found.differences) == 1 else f"{len(found.differences)} points"
+    message = f"not proven: {found.snapshot} differs from its manifest in {points}; convert again with --replace"
+    return console.finish(message, 1, result)
 
 
 @command("prune", "krr-export prune /data/krr --keep 30")
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=Directory())
 @click.option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="How many of the newest stay.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
 def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose: bool) -> int:
@@ -56,5 +55,7 @@ def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose
         kept = [str(path) for path in opened.snapshots()]
     for path in deleted:
         console.say(f"deleted   {path}")
-    message = f"deleted {len(deleted)}, kept {len(kept)} snapshots in {store}"
+    message = (
+        f"deleted {len(deleted)} (what .failed and .partial held included), kept snapshots: {len(kept)}, in {store}"
+    )
     return console.finish(message, 0, {"deleted": deleted, "kept": kept})

@@ -1,0 +1,100 @@
+"""Memory is flat: eight times the input takes no more than a tenth more, as seen from outside and as reported."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import command
+import pyarrow.parquet as pq
+import pytest
+
+from krr_export import load_schema
+from krr_export.sample import SampleOptions, write_sample_file
+
+ROWS = 400_000
+"""More than three row groups: with fewer, a run ends before its buffers have all been as full as they get."""
+LIMIT = 500e6
+"""Bytes that the whole tree of processes may take, whatever the input."""
+
+
+class Seen(NamedTuple):
+    """The peak of one run, in bytes."""
+
+    outside: int
+    reported: int
+    row_groups: int
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, bytes]:
+    """The beginning of an export, a tenth of its records, its end. Without certificates, to have many rows soon."""
+    path = tmp_path_factory.mktemp("export") / "sample.xml"
+    write_sample_file(path, SampleOptions(records=ROWS // 10, schema=load_schema("14-05")))
+    xml = re.sub(rb"\s*<X509Sertifikat>[^<]*</X509Sertifikat>", b"", path.read_bytes())
+    begin, end = xml.index(b"<Person>"), xml.rindex(b"</Person>") + len(b"</Person>")
+    return xml[:begin], xml[begin:end], xml[end:]
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the system does not tell PSS")
+def test_eight_times_the_input_takes_no_more_memory(export: tuple[bytes, bytes, bytes], tmp_path: Path) -> None:
+    once = convert(export, 1, tmp_path / "once")
+    eight = convert(export, 8, tmp_path / "eight")
+    assert once.row_groups >= 3
+    assert eight.row_groups >= 24
+    assert eight.outside <= 1.1 * once.outside, (once, eight)
+    assert eight.outside < LIMIT, eight
+    for seen in (once, eight):
+        assert 0.8 * seen.outside <= seen.reported <= 1.1 * seen.outside, "the report tells the truth"
+
+
+def convert(export: tuple[bytes, bytes, bytes], times: int, store: Path) -> Seen:
+    """Convert the export so many times over, with two workers, and look at the tree of processes meanwhile."""
+    with command.started("convert", "-", store, "--workers", "2", "--json", stdin=-1) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        feeder = threading.Thread(target=feed, args=(process.stdin, export, times))
+        feeder.start()
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, sum(pss(pid) for pid in tree(process.pid)))
+            time.sleep(0.05)
+        feeder.join()
+        out, err = process.stdout.read(), process.stderr.read()
+    assert process.returncode == 0, err.decode()
+    report = json.loads(out)["report"]
+    assert report["counts"]["written"] == ROWS * times
+    groups = sum(pq.read_metadata(path).num_row_groups for path in store.glob("latest/person/*.parquet"))
+    return Seen(peak, report["performance"]["peak_memory_bytes"], groups)
+
+
+def feed(pipe: IO[bytes], export: tuple[bytes, bytes, bytes], times: int) -> None:
+    begin, records, end = export
+    with pipe:
+        pipe.write(begin)
+        for _ in range(10 * times):
+            pipe.write(records)
+        pipe.write(end)
+
+
+def tree(pid: int) -> list[int]:
+    """A process and those below it."""
+    try:
+        tasks = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:  # it is gone
+        return [pid]
+    return [pid, *(below for task in tasks for child in task.split() for below in tree(int(child)))]
+
+
+def pss(pid: int) -> int:
+    """A process's proportional set size in bytes; 0 once it is gone."""
+    try:
+        found = re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
