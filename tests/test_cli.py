@@ -180,7 +180,7 @@ def test_prune_deletes_the_oldest(krr: Krr, tmp_path: Path) -> None:
         krr("sample", sample, "--records", "1", "--exported", f"2026-03-{day}T00:00:00+00:00")
         krr("convert", sample, tmp_path / "store")
     ran = krr("prune", tmp_path / "store", "--keep", "1", "--json")
-    assert (ran.code, ran.last) == (0, f"deleted 2, kept 1 snapshots in {tmp_path}/store")
+    assert (ran.code, ran.last.startswith("deleted 2")) == (0, True)
     assert ran.result["kept"] == [f"{tmp_path}/store/eksport=20260303T000000Z"]
     assert len(ran.result["deleted"]) == 2
     assert krr("prune", tmp_path / "store").code == 2, "how many to keep must be said"
