@@ -95,7 +95,7 @@ def test_convert_with_too_many_rejects_keeps_them_and_names_the_place(krr: Krr, 
     kept = tmp_path / "store/.failed/eksport=20260226T112225Z"
     assert ran.code == 1
     assert ran.last.startswith("not published: 52 of 62 records rejected, more than --max-rejects 51 allows; see")
-    assert ran.last.endswith(str(kept))
+    assert str(kept) in ran.last
     assert (kept / "report.json").is_file()
     assert pq.read_table(kept / "rejects").num_rows == 52
     assert not (tmp_path / "store/latest").exists()
@@ -128,7 +128,7 @@ def test_validate_says_valid_or_not_and_writes_nothing(krr: Krr, tmp_path: Path)
     assert krr("validate", VALID).last == "valid: valid.xml holds 40 records, 0 rejected"
     ran = krr("validate", FAULTY)
     assert (ran.code, ran.out) == (1, "")
-    assert ran.last == "not valid: 52 of 62 records in faulty.xml rejected, more than --max-rejects 0 allows"
+    assert ran.last.startswith("not valid: 52 of 62 records in faulty.xml rejected, more than --max-rejects 0 allows")
     assert list(tmp_path.iterdir()) == []
 
 
