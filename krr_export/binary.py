@@ -14,10 +14,17 @@ _WITHOUT_WHITE_SPACE = dict.fromkeys(map(ord, " \t\r\n"))
 _REMEMBERED = 4096
 """Distinct values kept decoded: more than a block holds, some MB where each is a certificate."""
 
+_LONGEST_REMEMBERED = 16 << 10
+"""Characters. No certificate is longer; a value may be, up to the limit of a record, and must not be kept."""
 
-@lru_cache(_REMEMBERED)
+
 def decode_base64(text: str) -> bytes | None:
     """Decode xs:base64Binary; ``None`` where it is not valid, which libxml2 does not always see."""
+    return _base64(text) if len(text) <= _LONGEST_REMEMBERED else _base64.__wrapped__(text)
+
+
+@lru_cache(_REMEMBERED)
+def _base64(text: str) -> bytes | None:
     try:
         compact = text.translate(_WITHOUT_WHITE_SPACE)
         decoded = binascii.a2b_base64(compact.encode("ascii"), strict_mode=True)
@@ -27,7 +34,6 @@ def decode_base64(text: str) -> bytes | None:
     return decoded if binascii.b2a_base64(decoded, newline=False).decode() == compact else None
 
 
-@lru_cache(_REMEMBERED)
 def decode_hex(text: str) -> bytes | None:
     """Decode xs:hexBinary; ``None`` where it is not valid."""
     try:

@@ -5,27 +5,29 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export import __version__
-from krr_export.errors import UsageError
+from krr_export.errors import OutputError, UsageError
 from krr_export.export import Export, ReadOptions, default_workers, open_with
 from krr_export.limits import RejectLimit
 from krr_export.memory import PeakMemory
 from krr_export.progress import Progress
+from krr_export.publish import LATEST
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.report import REPORT_JSON, Performance, Report, Tally, number
 from krr_export.schema import RecordSchema, load_schema
 from krr_export.sinks import PartFile, SinkOptions, TableSink
 from krr_export.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
 from krr_export.store import Store, open_store
+from krr_export.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from krr_export.road import BlockResult
     from krr_export.sinks.options import Compression, Format
@@ -147,6 +149,7 @@ def convert(
     with ExitStack() as stack:
         export = stack.enter_context(open_with(source, schema, options.read, progress.read))
         progress.opened(export)
+        stack.enter_context(_naming_store(Path(store)))
         opened = stack.enter_context(open_store(Path(store), file_mode=options.mode))
         opened.check_same_kind(format=options.format, partition_by=options.partition_by, schema_name=schema.name)
         if _is_known(opened, export, options) and _file_digest(source) == _known_digest(opened, export):
@@ -246,8 +249,9 @@ def _settle(export: Export, staging: Staging, run: _Run, tally: Tally, files: tu
     elif run.options.limit is not None:
         path = staging.keep_partial(manifest, name)
     else:
-        path = staging.publish(manifest, name, replace=run.options.replace)
-    return ConvertResult(outcome, path, report, _message(outcome, path, run.options, tally))
+        with uninterrupted():
+            path = staging.publish(manifest, name, replace=run.options.replace)
+    return ConvertResult(outcome, path, report, _message(path, report))
 
 
 def _failure(options: ConvertOptions, tally: Tally) -> str | None:
@@ -257,20 +261,28 @@ def _failure(options: ConvertOptions, tally: Tally) -> str | None:
     return "empty" if tally.seen == 0 and not options.allow_empty else None
 
 
-def _message(outcome: str, path: Path, options: ConvertOptions, tally: Tally) -> str:
-    rejected = f", {number(tally.rejected)} rejected" if tally.rejected else ""
-    return {
-        "published": f"published {number(tally.written)} records{rejected} as {path}",
-        "partial": f"kept a partial result of {number(tally.written)} records{rejected} as {path}; it is not published",
-        "too-many-rejects": (
-            f"not published: {number(tally.rejected)} of {number(tally.seen)} records rejected, more than"
-            f" --max-rejects {options.reject_limit} allows; see report.json and rejects/ in {path}"
-        ),
-        "empty": (
-            f"not published: the export holds no records; see report.json in {path},"
-            " or give --allow-empty if that is right"
-        ),
-    }[outcome]
+def _message(path: Path, report: Report) -> str:
+    """What became of the export, in one line."""
+    counts, limits = report.counts, report.limits
+    records = f"{number(counts['written'])} records"
+    if counts["rejected"]:
+        records += f", {number(counts['rejected'])} rejected"
+    latest = path.parent / LATEST
+    older = f"; latest stays at the newer {latest.resolve().name}" if latest.resolve() != path.resolve() else ""
+    match report.outcome:
+        case "published":
+            return f"published {records} as {path}{older}"
+        case "partial":
+            return f"kept a partial result of {records} as {path}; it is not published"
+        case "empty":
+            why, then = "the export holds no records", "or give --allow-empty if that is right"
+        case _:
+            why = (
+                f"{number(counts['rejected'])} of {number(counts['seen'])} records rejected, more than"
+                f" --max-rejects {limits['max_rejects']} allows"
+            )
+            then = report.main_reason()
+    return f"not published: {why}; see report.json and rejects/ in {path}; {then}"
 
 
 def _report(outcome: str, export: Export, run: _Run, tally: Tally) -> Report:
@@ -348,7 +360,8 @@ def _is_known(store: Store, export: Export, options: ConvertOptions) -> bool:
         and options.limit is None
         and manifest.schema.sha256 == export.record_schema.sha256
         and options.shaping.items() <= manifest.options.items()
-        and store.is_intact(name)
+        # Whoever asks to replace it may know that it is damaged in a way that its sizes do not show.
+        and store.is_intact(name, prove=options.replace)
     )
 
 
@@ -367,4 +380,18 @@ def _file_digest(source: str | os.PathLike[str] | BinaryIO) -> str:
 
 def _unchanged(store: Store, export: Export) -> ConvertResult:
     path = store.path / export.header.export_name
-    return ConvertResult("unchanged", path, None, f"nothing to do: {path} already holds this export, the same")
+    manifest = store.find(export.header.export_name)
+    counts = manifest.counts if manifest else Counts(0, 0, 0)
+    held = f"{number(counts.written)} records, {number(counts.rejected)} rejected"
+    return ConvertResult("unchanged", path, None, f"nothing to do: {path} already holds this export, the same: {held}")
+
+
+@contextmanager
+def _naming_store(store: Path) -> Iterator[None]:
+    """Say in an error which store it is about."""
+    try:
+        yield
+    except OutputError as error:
+        if str(store) in error.message:
+            raise
+        raise OutputError(f"{store}: {error.message}", error.hint) from error.__cause__

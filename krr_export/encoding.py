@@ -7,6 +7,7 @@ looks like another one to whoever does not decode it.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import itertools
 import re
 from dataclasses import dataclass
@@ -132,10 +133,11 @@ def _accepted() -> str:
 def _transcoded(pieces: Iterable[bytes], codec: str, name: str) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(codec)()
     read = 0
-    try:
-        for piece in pieces:
-            yield decoder.decode(piece).encode()
-            read += len(piece)
-        yield decoder.decode(b"", final=True).encode()
-    except UnicodeError:
-        raise InputError(f"the document is not valid {name} after byte {read}", "ask the sender for UTF-8") from None
+    for piece in itertools.chain(pieces, (b"",)):
+        text = None
+        with contextlib.suppress(UnicodeError):
+            text = decoder.decode(piece, final=not piece)
+        if text is None:  # out here, for the codec's own error holds the bytes
+            raise InputError(f"the document is not valid {name} after byte {read}", "ask the sender for UTF-8")
+        yield text.encode()
+        read += len(piece)

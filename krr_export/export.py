@@ -108,7 +108,7 @@ class Export:
             self.record_schema, document.envelope, self.header.namespaces, document.cutter, options.reader
         )
         workers = default_workers() if options.workers is None else options.workers
-        with naming(self.source.name):
+        with naming(self.source.name, self.source):
             if options.limit is not None:
                 blocks = _limited(document.blocks(), options.limit, document)
                 yield from travel_blocks(road_map, blocks, workers)
@@ -203,10 +203,19 @@ def open_with(
 
 
 @contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Say in an error which export it is about."""
+def naming(name: str, source: Source | None = None) -> Iterator[None]:
+    """Say in an error which export it is about.
+
+    What a corrupt transfer made of the export looks as if the sender had sent it so: the ``source``, which has a
+    checksum, says which of the two it is.
+    """
     try:
-        yield
+        try:
+            yield
+        except InputError:
+            if source is not None:
+                source.blame_transfer()
+            raise
     except InputError as error:
         raise InputError(f"{name}: {error.message}", error.hint) from None
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from krr_export.schema import RecordSchema
 
+_MAX_NAMESPACES = 64
+"""How many namespaces the root may declare: each is copied for each record that is validated. Real exports: three."""
+
 MAX_PROLOG_BYTES = 1 << 20
 """How much may stand before the root's start tag ends. Real exports: some hundred bytes."""
 
@@ -136,10 +139,13 @@ def parse_frame(frame: Frame, tail: bytes = b"", *, line_offset: int = 0) -> etr
     Raises:
         InputError: it is not.
     """
+    refusal = None
     try:
         root: etree._Element = etree.fromstring(frame.start + frame.end_tag + tail, etree.XMLParser(**parser_options()))
     except etree.XMLSyntaxError as error:
-        raise not_well_formed(error, line_offset) from None
+        refusal = not_well_formed(error, line_offset)
+    if refusal is not None:
+        raise refusal  # from out here: the parser's own error, which quotes the document, is not to hang on to it
     return root
 
 
@@ -173,6 +179,8 @@ def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
         InputError: another root or namespace, attributes missing or invalid, not well-formed.
     """
     root = parse_frame(frame)
+    if len(root.nsmap) > _MAX_NAMESPACES:
+        raise InputError(f"the root declares more than {_MAX_NAMESPACES} namespaces", "is it hostile?")
     _check_root(root, schema)
     exported_at = to_instant(str(root.get(_EXPORTED_AT)))
     if exported_at is None:
@@ -218,10 +226,14 @@ def _complaint(message: str) -> str:
 
 
 def _shown(uri: str) -> str:
-    """A namespace as a message may show it: it helps, but the sender chose it, so digits and odd characters go."""
+    """A namespace as a message may show it: it helps, but the sender chose it.
+
+    So odd characters go, and all digits but those of a version such as 14-05.
+    """
     if not uri:
         return "none"
-    return re.sub(r"\d{5,}", "#", re.sub(r"[^\w/:.-]", "?", uri, flags=re.ASCII))[:100]
+    masked = re.sub(r"[^\w/:.-]", "?", uri, flags=re.ASCII)
+    return re.sub(r"(?<![\d-])\d\d-\d\d(?![\d-])|(\d)", lambda digit: "#" if digit[1] else digit[0], masked)[:100]
 
 
 def _symbol(code: int) -> str:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LATEST = "latest"
+FAILED = ".failed"
+"""Directory in a store for the reports and rejects of exports that were not published."""
+PARTIAL = ".partial"
+"""Directory in a store for the results of ``--limit``."""
 STAGING = ".staging-"
 """Beginning of the names of unfinished and of doomed entries; whoever holds the lock may delete them."""
 _REPLACING = ".replacing-"

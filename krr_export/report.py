@@ -139,15 +139,25 @@ class Report:
             f" {rates['megabytes_per_second']:.0f} MB/s, {_megabytes(self.performance.peak_memory_bytes)} of memory"
         )
 
+    def main_reason(self) -> str:
+        """The most frequent reason for rejects, and what to do about it."""
+        reasons = [notice for notice in self.notices if CATALOGUE[notice.code].severity == "reject"]
+        most = max(reasons, key=lambda notice: notice.records)
+        return f"most often {most.code} ({number(most.records)}): {CATALOGUE[most.code].fix}"
+
     def verdict(self) -> str:
         """What ``validate`` found, in one line."""
         seen, rejected = number(self.counts["seen"]), number(self.counts["rejected"])
-        return {
-            "valid": f"valid: {self.source['name']} holds {seen} records, {rejected} rejected",
-            "rejects": f"not valid: {rejected} of {seen} records in {self.source['name']} rejected, more than"
-            f" --max-rejects {self.limits['max_rejects']} allows",
-            "empty": f"not valid: {self.source['name']} holds no records; give --allow-empty if that is right",
-        }[self.outcome]
+        name = self.source["name"]
+        match self.outcome:
+            case "valid":
+                return f"valid: {name} holds {seen} records, {rejected} rejected"
+            case "empty":
+                return f"not valid: {name} holds no records; give --allow-empty if that is right"
+        return (
+            f"not valid: {rejected} of {seen} records in {name} rejected, more than"
+            f" --max-rejects {self.limits['max_rejects']} allows; {self.main_reason()}"
+        )
 
 
 def number(value: int) -> str:

@@ -18,7 +18,7 @@ from krr_export.files import (
     sync_tree,
 )
 from krr_export.manifest import MANIFEST, SUCCESS, Counts, Manifest, SchemaVersion, SourceFile
-from krr_export.publish import mend_latest, put_in_place, retire, staging_path
+from krr_export.publish import FAILED, PARTIAL, mend_latest, put_in_place, retire, staging_path
 from krr_export.verification import Verification, prove, success_text, verify
 
 if TYPE_CHECKING:
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["Counts", "Manifest", "PartFile", "SchemaVersion", "SourceFile", "Staging", "Verification", "verify"]
-
-FAILED = ".failed"
-"""Directory in a store for the reports and rejects of exports that were not published."""
-PARTIAL = ".partial"
-"""Directory in a store for the results of ``--limit``."""
 
 
 class Staging:
@@ -95,6 +90,11 @@ class Staging:
             put_in_place(self.path, target)
         with output_errors(f"let latest follow to {name}, which is published"):
             mend_latest(self._store)
+        refused = self._store / FAILED / name
+        if os.path.lexists(refused):
+            # Its rejects are raw records of the export that is published now: personal data without a purpose.
+            with output_errors(f"delete {FAILED}/{name}, while {name} is published"):
+                retire(refused, self._store)
         return target
 
     def keep_failed(self, manifest: Manifest, name: str) -> Path:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
-from krr_export.errors import InputError
+from krr_export.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +62,7 @@ class Source:
         self._digest = hashlib.sha256()
         self._first = self._read_first()
         self.compression = "gzip" if self._first.startswith(_GZIP_MAGIC) else "none"
+        self._pieces = self._inflated() if self.compression == "gzip" else self._delivered()
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +71,17 @@ class Source:
         self.close()
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._inflated() if self.compression == "gzip" else self._delivered()
+        return self._pieces
+
+    def blame_transfer(self) -> None:
+        """Where the bytes make no sense and came as gzip, see whether they arrived as they were sent.
+
+        Raises:
+            InputError: they did not: the gzip is corrupt or truncated further on.
+        """
+        if self.compression == "gzip":
+            for _ in self._pieces:
+                pass
 
     @property
     def sha256(self) -> str | None:
@@ -223,10 +234,14 @@ def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[i
         if sys.stdin is None:
             raise InputError("it is closed", "connect it to a pipe or a file")
         return Source(sys.stdin.buffer, source_name(spec), on_read=on_read)
+    if not str(spec):
+        raise UsageError("the path of the source is empty", "is a variable not set?")
     path = Path(spec)
     try:
         stream = path.open("rb")
     except FileNotFoundError:
+        if "://" in str(spec):
+            raise InputError("a URI is not a source", "fetch the file first, or pipe it in and give -") from None
         raise InputError("no such file", "check the path") from None
     except IsADirectoryError:
         raise InputError("it is a directory", "give the export file itself") from None

@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.files import make_directories, output_errors, remove, sync_directory
-from krr_export.manifest import SUCCESS, Manifest, read_manifest
-from krr_export.publish import LATEST, STAGING, complete_snapshots, finish_replacements, mend_latest, retire
-from krr_export.snapshot import FAILED, PARTIAL, Staging
+from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.publish import (
+    FAILED,
+    LATEST,
+    PARTIAL,
+    STAGING,
+    complete_snapshots,
+    finish_replacements,
+    mend_latest,
+    retire,
+)
+from krr_export.snapshot import Staging
+from krr_export.verification import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +58,10 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
         create: Whether a missing store is made.
 
     Raises:
-        OutputError: Another run holds the store, it is not a directory, or it cannot be written.
+        OutputError: Another run holds the store, it is not a directory or no store, or it cannot be written.
+        UsageError: It is a snapshot.
     """
+    _check_is_store(path, create=create)
     with output_errors(f"open the store {path}"):
         if create:
             _make(path, file_mode)
@@ -89,10 +101,17 @@ class Store:
         except InputError:
             return None  # damaged: as good as not there, but publishing over it still takes --replace
 
-    def is_intact(self, name: str) -> bool:
-        """Whether the snapshot is published and every listed file is there with its size; cheap, no proof."""
+    def is_intact(self, name: str, *, prove: bool = False) -> bool:
+        """Whether the snapshot is published and whole.
+
+        Args:
+            name: ``eksport=20140226T112225Z``.
+            prove: Read every byte, as ``verify`` does; otherwise listed files need only be there with their sizes.
+        """
         manifest = self.find(name)
-        return manifest is not None and all(_has_size(self.path / name, part) for part in manifest.files)
+        if manifest is None or not all(_has_size(self.path / name, part) for part in manifest.files):
+            return False
+        return not prove or verify(self.path / name).proven
 
     def check_same_kind(self, *, format: str, partition_by: tuple[str, ...], schema_name: str) -> None:  # noqa: A002 - the option's name
         """Refuse what one query over all snapshots could not read together.
@@ -131,13 +150,22 @@ class Store:
         doomed = [path for path in snapshots[:-keep] if path.resolve() != latest]
         oldest = next((path.name for path in snapshots if path not in doomed), "")
         for place in (FAILED, PARTIAL):
-            entries = sorted((self.path / place).glob("*"))
+            # Never through a link: what it leads to is not the store's.
+            entries = [] if (self.path / place).is_symlink() else sorted((self.path / place).glob("eksport=*"))
             recent = entries[-keep:]
             doomed += [path for path in entries if path not in recent or path.name < oldest]
         with output_errors("delete old snapshots"):
             for path in doomed:
                 retire(path, self.path)
         return doomed
+
+
+def _check_is_store(path: Path, *, create: bool) -> None:
+    """Refuse a mistyped path: a snapshot, or, where a store must be there already, anything else."""
+    if (path / MANIFEST).exists() or (path / SUCCESS).exists():
+        raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
+    if not create and path.is_dir() and not (path / LOCK).exists() and not complete_snapshots(path):
+        raise OutputError(f"{path} is not a store", "give the directory that holds the snapshots")
 
 
 def _make(path: Path, file_mode: int) -> None:

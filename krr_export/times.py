@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo
 NORWAY = ZoneInfo("Europe/Oslo")
 """A timestamp without offset is Norwegian wall time."""
 
+_LONGEST_REMEMBERED = 64
+"""Characters. A fraction may have millions of digits, and must not be kept."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -20,12 +23,16 @@ _DATE_TIME = re.compile(r"(-?\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+
 _DATE = re.compile(r"(-?\d{4,})-(\d\d)-(\d\d)(Z|[+-]\d\d:\d\d)?", flags=re.ASCII)
 
 
-@lru_cache(maxsize=4096)
 def date_time_micros(text: str) -> tuple[int | None, tuple[str, ...]]:
     """An xs:dateTime in microseconds since 1970 in UTC, and the codes of what must be said of it.
 
     ``None`` where the instant lies outside the years 0001 to 9999. The text must be valid by the XSD.
     """
+    return _micros(text) if len(text) <= _LONGEST_REMEMBERED else _micros.__wrapped__(text)
+
+
+@lru_cache(maxsize=4096)
+def _micros(text: str) -> tuple[int | None, tuple[str, ...]]:
     match = _DATE_TIME.fullmatch(text.strip())
     if match is None:
         raise ValueError("not an xs:dateTime")
@@ -49,7 +56,6 @@ def date_time_micros(text: str) -> tuple[int | None, tuple[str, ...]]:
         return None, ("time-out-of-range",)
 
 
-@lru_cache(maxsize=4096)
 def date_days(text: str) -> tuple[int | None, tuple[str, ...]]:
     """An xs:date in days since 1970, and the codes of what must be said of it; ``None`` outside years 0001 to 9999."""
     match = _DATE.fullmatch(text.strip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 
 from krr_export.errors import InputError, OutputError
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.publish import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from krr_export.files import PartFile
 
 _CHUNK = 1 << 20
-_UNREADABLE = (OSError, EOFError, pa.ArrowInvalid, zlib.error)
+_WHERE = "give a directory eksport=… of a store, or its link latest"
+_UNREADABLE = (OSError, EOFError, ValueError, pa.ArrowException, zlib.error)
 """All that Arrow and gzip raise for files that are damaged or out of reach."""
 
 
@@ -33,7 +36,8 @@ class Verification:
 
     snapshot: Path
     """The snapshot itself, also where ``latest`` was given."""
-    manifest: Manifest
+    manifest: Manifest | None
+    """``None`` where it is missing or damaged, which is a difference."""
     differences: tuple[str, ...]
     """One plain line each; empty if the snapshot is proven."""
 
@@ -55,10 +59,18 @@ def verify(snapshot: Path) -> Verification:
     try:
         root = snapshot.resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        raise InputError(f"there is no snapshot at {snapshot}") from error
-    manifest = read_manifest(root)
+        raise InputError(f"there is no snapshot at {snapshot}", _WHERE) from error
+    if root.parent.name == FAILED:
+        raise InputError(f"{snapshot} was not published", "it explains why an export was refused: see its report.json")
+    try:
+        manifest = read_manifest(root)
+    except InputError as error:
+        if not (root / SUCCESS).exists():
+            raise
+        return Verification(root, None, (error.message,))
     differences = (
         *_success_differences(root),
+        *_name_differences(root, manifest),
         *_listing_differences(root, manifest),
         *(line for part in manifest.files for line in _file_differences(root / part.path, part)),
         *row_differences(root, manifest),
@@ -108,8 +120,10 @@ def count_rows(path: Path) -> int:
     """Rows of a part file: from the footer of Parquet, by counting the records of CSV.
 
     Raises:
-        OSError, EOFError, pyarrow.ArrowInvalid, zlib.error: It cannot be read as what its name says.
+        OSError, EOFError, ValueError, pyarrow.ArrowException, zlib.error: It cannot be read as what its name says.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise FileNotFoundError
     if path.suffix == ".parquet":
         return int(pq.read_metadata(path).num_rows)
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -132,18 +146,27 @@ def _chunks(file: BufferedIOBase) -> Iterator[bytes]:
 
 
 def _success_differences(root: Path) -> Iterator[str]:
-    try:
-        expected = (root / SUCCESS).read_text("ascii")
-    except (OSError, ValueError):
-        yield f"{SUCCESS}: missing; this was never published, or was tampered with"
-    else:
-        if expected != success_text((root / MANIFEST).read_bytes()):
-            yield f"{MANIFEST}: not the one that was published"
+    for name in (SUCCESS, MANIFEST):
+        if (root / name).is_symlink() or not (root / name).is_file():
+            yield f"{name}: missing or no regular file; this was never published, or was tampered with"
+            return
+    if (root / SUCCESS).read_bytes() != success_text((root / MANIFEST).read_bytes()).encode():
+        yield f"{MANIFEST}: not the one that was published"
 
 
 def success_text(manifest: bytes) -> str:
     """The content of ``_SUCCESS``: ``sha256sum -c _SUCCESS`` checks the manifest."""
     return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n"
+
+
+def _name_differences(root: Path, manifest: Manifest) -> Iterator[str]:
+    """The directory's name is the export's time: a snapshot under another name would be taken for another night's."""
+    exported = manifest.header.get("eksport_tidspunkt_utc")
+    if not isinstance(exported, str):
+        return
+    expected = f"eksport={re.sub(r'[-:]', '', exported)[:15]}Z"
+    if root.name != expected:
+        yield f"the directory is named {root.name}, but the export is {expected}"
 
 
 def _listing_differences(root: Path, manifest: Manifest) -> Iterator[str]:

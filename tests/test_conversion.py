@@ -16,7 +16,8 @@ from conversions import SAMPLES, cut_into
 
 import krr_export
 from krr_export.errors import InputError, OutputError, UsageError
-from krr_export.manifest import read_manifest
+from krr_export.manifest import Manifest, read_manifest
+from krr_export.snapshot import Staging, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,7 +268,11 @@ def test_the_death_of_a_worker_publishes_nothing(
             if not self.killed:
                 self.killed = True
                 children = [int(pid) for task in Path("/proc/self/task").iterdir() for pid in _children(task)]
-                os.kill(children[0], signal.SIGKILL)
+                # Other tests may have left children of their own, such as multiprocessing's resource tracker.
+                workers = [
+                    pid for pid in children if b"krr_export.workers" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                ]
+                os.kill(workers[0], signal.SIGKILL)
 
     data = export(*[road.person()] * 3000)
     with pytest.raises(OutputError, match="worker process died, by signal 9"):
@@ -289,7 +294,6 @@ def broken_exports() -> dict[str, bytes]:
     whole = road.export(*good, malformed, *good)
     return {
         "malformed, then truncated": whole[:-40],
-        "malformed, then a truncated gzip": gzip.compress(whole, mtime=0)[:-12],
         "malformed, then bytes that are not UTF-8": whole[:-60] + b"\xff" + whole[-60:],
         "malformed, then an end tag too many": road.export(*good, malformed, *good, "</Person>", *good),
         "malformed, then text after the root": whole + b"text",
@@ -318,6 +322,84 @@ def test_the_first_fault_is_the_one_told_whatever_the_workers_and_blocks(
     assert len(messages) == 1
     if what.startswith("malformed"):
         assert "line 23: an end tag does not match its start tag" in messages.pop()
+
+
+def test_of_a_malformed_export_in_a_damaged_gzip_the_transfer_is_blamed(tmp_path: Path) -> None:
+    whole = gzip.compress(road.export(road.person(), "<Person><a></b></Person>"), mtime=0)
+    flipped = whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:]
+    for data, said in ((whole[:-12], "truncated gzip"), (flipped, "corrupt gzip"), (whole, "not well-formed")):
+        with pytest.raises(InputError, match=said):
+            convert(data, tmp_path / "store")
+
+
+def test_replace_mends_what_sizes_do_not_show(tmp_path: Path) -> None:
+    first = convert(road.export(road.person()), tmp_path)
+    part = first.path / "person" / "part-00000.parquet"
+    damaged = bytearray(part.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    part.write_bytes(damaged)
+    assert not verify(tmp_path / "latest").proven
+    assert convert(road.export(road.person()), tmp_path, replace=True).outcome == "published"
+    assert verify(tmp_path / "latest").proven
+    assert convert(road.export(road.person()), tmp_path, replace=True).outcome == "unchanged"
+
+
+def test_publishing_takes_away_what_was_kept_of_an_earlier_refusal(tmp_path: Path) -> None:
+    export = road.export(road.person(), BAD)
+    assert convert(export, tmp_path).path.parent.name == ".failed"
+    result = convert(export, tmp_path, max_rejects=1)
+    assert result.published
+    assert list((tmp_path / ".failed").iterdir()) == []
+
+
+def test_a_snapshot_is_not_taken_for_a_store(tmp_path: Path) -> None:
+    snapshot = convert(road.export(road.person()), tmp_path).path
+    with pytest.raises(UsageError, match="is a snapshot, not a store"):
+        convert(road.export(road.person()), snapshot)
+    assert verify(snapshot).proven
+
+
+def test_what_ends_the_program_waits_until_the_snapshot_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = Staging.publish
+
+    def signalled(staging: Staging, manifest: Manifest, name: str, *, replace: bool) -> Path:
+        signal.raise_signal(signal.SIGINT)
+        path = publish(staging, manifest, name, replace=replace)
+        signal.raise_signal(signal.SIGINT)
+        return path
+
+    monkeypatch.setattr(Staging, "publish", signalled)
+    assert convert(road.export(road.person()), tmp_path).published
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_directory_is_never_named_after_a_person(tmp_path: Path) -> None:
+    person = road.person(
+        "<SikkerDigitalPostAdresse><postkasseadresse>0000485509</postkasseadresse>"
+        "<postkasseleverandoerAdresse>03851598730</postkasseleverandoerAdresse>"
+        "</SikkerDigitalPostAdresse>"
+    )
+    with pytest.raises(OutputError, match="looks like a person's") as caught:
+        convert(road.export(person), tmp_path, partition_by=("postkasseleverandoer_adresse",))
+    assert "03851598730" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_nothing_that_quotes_the_export_hangs_on_to_an_error(tmp_path: Path) -> None:
+    for data in (
+        road.export("<Hemmelig><a></Hemmelig>"),
+        b"<Hemmelig><a></Hemmelig>",
+        road.export(road.person()).decode().replace("UTF-8", "windows-1252").encode() + b"\x81Hemmelig",
+    ):
+        with pytest.raises(InputError) as caught:
+            convert(data, tmp_path)
+        error: BaseException | None = caught.value
+        while error is not None:
+            assert isinstance(error, InputError)
+            error = error.__cause__ or error.__context__
 
 
 def test_progress_hears_of_the_header_of_every_byte_and_of_every_record(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from store_driver import fill, manifest, names, publish
 from krr_export import publish as moves
 from krr_export.errors import InputError, OutputError
 from krr_export.files import PartFile, directory_mode
-from krr_export.manifest import Manifest
+from krr_export.manifest import Manifest, read_manifest
 from krr_export.sinks import SinkOptions
 from krr_export.snapshot import Counts, Staging, verify
 from krr_export.verification import count_rows
@@ -86,7 +86,9 @@ def test_verify_sees_that_the_manifest_was_edited_or_never_sealed(tmp_path: Path
     )
     path.write_text(sealed)
     (snapshot / "_SUCCESS").unlink()
-    assert verify(snapshot).differences == ("_SUCCESS: missing; this was never published, or was tampered with",)
+    assert verify(snapshot).differences == (
+        "_SUCCESS: missing or no regular file; this was never published, or was tampered with",
+    )
 
 
 @pytest.mark.parametrize("place", ["nothing", "dangling", "file", "empty"])
@@ -139,9 +141,9 @@ def test_a_name_that_is_taken_needs_replace(tmp_path: Path) -> None:
     publish(tmp_path, NAME, 1)
     with pytest.raises(OutputError, match=r"already there.*--replace"):
         publish(tmp_path, NAME, 2)
-    assert verify(tmp_path / NAME).manifest.counts.seen == 1
+    assert read_manifest(tmp_path / NAME).counts.seen == 1
     publish(tmp_path, NAME, 2, replace=True)
-    assert verify(tmp_path / NAME).manifest.counts.seen == 2
+    assert read_manifest(tmp_path / NAME).counts.seen == 2
     assert verify(tmp_path / "latest").proven
 
 
@@ -170,7 +172,7 @@ def test_where_names_cannot_be_exchanged_the_next_run_completes_the_replacement(
             publish(tmp_path, NAME, 2, replace=True)
     publish(tmp_path, "eksport=20140101T000000Z")
     assert verify(tmp_path / NAME).proven
-    assert verify(tmp_path / NAME).manifest.counts.seen == (1 if stops_after == 1 else 2)
+    assert read_manifest(tmp_path / NAME).counts.seen == (1 if stops_after == 1 else 2)
     assert names(tmp_path) == [".lock", "eksport=20140101T000000Z", NAME, "latest"]
 
 
@@ -196,9 +198,11 @@ def test_a_failed_run_leaves_its_report_but_no_persons(tmp_path: Path) -> None:
             kept = staging.keep_failed(fill(staging, rows), NAME)
     assert kept == tmp_path / ".failed" / NAME
     assert names(kept) == ["manifest.json", "report.json"]
-    found = verify(kept)
-    assert [part.path for part in found.manifest.files] == ["report.json"]
-    assert found.manifest.counts.seen == 2, "the later run replaced the earlier"
+    manifest = read_manifest(kept)
+    assert [part.path for part in manifest.files] == ["report.json"]
+    assert manifest.counts.seen == 2, "the later run replaced the earlier"
+    with pytest.raises(InputError, match="was not published"):
+        verify(kept)
     assert names(tmp_path) == [".failed"], "nothing published, no latest"
 
 
@@ -208,6 +212,7 @@ def test_a_partial_result_is_proven_and_never_latest(tmp_path: Path) -> None:
             kept = staging.keep_partial(fill(staging, rows), NAME)
     found = verify(kept)
     assert found.proven
+    assert found.manifest is not None
     assert found.manifest.partial
     assert found.manifest.counts.seen == 4
     assert names(tmp_path) == [".partial"]

@@ -55,7 +55,5 @@ def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose
         kept = [str(path) for path in opened.snapshots()]
     for path in deleted:
         console.say(f"deleted   {path}")
-    message = (
-        f"deleted {len(deleted)} (what .failed and .partial held included), kept snapshots: {len(kept)}, in {store}"
-    )
+    message = f"deleted {len(deleted)}, counting what .failed and .partial held; snapshots kept in {store}: {len(kept)}"
     return console.finish(message, 0, {"deleted": deleted, "kept": kept})

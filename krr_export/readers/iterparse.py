@@ -78,7 +78,7 @@ class IterparseReader:
     def _records(self, block: Block) -> Iterator[etree._Element]:
         """The records of a block, one at a time; each is empty when the next one is asked for."""
         parser = etree.XMLPullParser(events=("end",), tag=self._schema.record.tag, **parser_options())
-        root = None
+        root = refusal = None
         try:
             for element in _ended(parser, self._before, block.data, self._after):
                 parent = element.getparent()
@@ -93,7 +93,9 @@ class IterparseReader:
                 element.clear(keep_tail=True)
             self._check_between(parser.close(), block)
         except etree.XMLSyntaxError as error:
-            raise not_well_formed(error, self._lines_before(block), parser.feed_error_log) from None
+            refusal = not_well_formed(error, self._lines_before(block), parser.feed_error_log)
+        if refusal is not None:
+            raise refusal  # from out here: the parser's own error, which quotes the document, is not to hang on to it
 
     def _check_between(self, root: etree._Element, block: Block) -> None:
         """Between the records, which are empty by now, stands white space and nothing else."""

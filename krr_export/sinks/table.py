@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import quote
 
@@ -29,6 +30,8 @@ _WINDOW_ROWS = 16_384
 _MAX_WAITING = 4
 """Row groups' worth of rows that may wait in all partitions together; of bytes, one row group's worth."""
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_PERSONAL = re.compile(r"\d{11}|.*@.*", re.DOTALL)
+"""An identity number or an e-mail address, which a faulty export may have anywhere: no name for a directory."""
 
 
 class _Part(Protocol):
@@ -196,6 +199,9 @@ def _split(table: pa.Table, columns: tuple[str, ...]) -> Iterator[tuple[str, pa.
         distinct.append(codes.dictionary.to_pylist())
         keys = keys * len(distinct[-1]) + codes.indices.to_numpy()
     rows = table.drop_columns(list(columns))
+    for name, values in zip(columns, distinct, strict=True):
+        if any(value is not None and _PERSONAL.fullmatch(value) for value in values):
+            raise OutputError(f"cannot partition by {name}: a value looks like a person's", "choose another column")
     for key in pa.array(keys).unique().to_numpy():
         codes = np.unravel_index(key, [len(values) for values in distinct])
         path = _hive_path({name: values[i] for name, values, i in zip(columns, distinct, codes, strict=True)})
