@@ -65,7 +65,7 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
     with output_errors(f"open the store {path}"):
         if create:
             _make(path, file_mode)
-        fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, file_mode)
+        fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, file_mode)
     _locks.add(fd)
     try:
         _lock(fd, path)

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 _MACHINE = 4
 _FAULT = 70
 _INTERRUPTED = 130
-_TERMINATED = 143
 
 
 class TerminatedError(BaseException):
-    """SIGTERM was received. Not an ``Exception``: nothing but the program's end handles it."""
+    """SIGTERM or SIGHUP was received. Not an ``Exception``: nothing but the program's end handles it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+        """As shells count: 143 for SIGTERM, 129 for SIGHUP."""
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -32,7 +36,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         case KeyboardInterrupt() | click.Abort():
             return "interrupted: nothing was published, and what was written is removed", _INTERRUPTED
         case TerminatedError():
-            return "terminated: nothing was published, and what was written is removed", _TERMINATED
+            return "terminated: nothing was published, and what was written is removed", error.exit_code
         case MemoryError():
             return "out of memory; use fewer --workers, or a larger machine", _MACHINE
         case OSError():

@@ -89,6 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(signal.SIGHUP, _terminate)
     _occupy_standard_streams()
     try:
         code: object = krr_export.main(arguments, prog_name="krr-export", standalone_mode=False)
@@ -130,6 +132,7 @@ def _occupy_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
 
 
-def _terminate(_signal: int, _frame: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: cleaning up must not be cut short
-    raise TerminatedError
+def _terminate(number: int, _frame: object) -> None:
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)  # once is enough: cleaning up must not be cut short
+    raise TerminatedError(number)
