@@ -83,8 +83,7 @@ class PatternReader:
         end = b"</" + re.escape(name) + b">"
         odd = rb"([\s\S])(?:[^<]++|<(?!" + end[1:] + rb"))*+" + end
         self._columns: list[int] = []
-        # The end tag of a record is written without white space: it is what tells the tiles apart in `tiles`.
-        record = _WHITE_SPACE + self._element(schema.record).removesuffix(_WHITE_SPACE + b">") + b">"
+        record = _WHITE_SPACE + self._element(schema.record)
         self._pattern = re.compile(record + b"|" + odd + rb"|([\s\S]++)")
         self._ends = re.compile(end)
 
@@ -143,7 +142,7 @@ class PatternReader:
             self._columns.append(attribute.column)
             written = rb"[ \t\r\n]++" + re.escape(local_name(attribute.name).encode()) + b'="' + value + b'"'
             pattern += written if attribute.required else b"(?:" + written + b")?+"
-        pattern += _WHITE_SPACE + b">"
+        pattern += b">"  # white space before it is possible, but nobody writes it, and looking for it costs time
         if element.column is not None:
             self._columns.append(element.column)
             pattern += b"(" + _value(self._schema.fields[element.column], _ANY_TEXT, _ASCII_TEXT) + b")"
@@ -152,7 +151,7 @@ class PatternReader:
             for child in element.children:
                 written = self._element(child) + _WHITE_SPACE
                 pattern += written if child.required else b"(?:" + written + b")?+"
-        return pattern + b"</" + name + _WHITE_SPACE + b">"
+        return pattern + b"</" + name + b">"
 
 
 def _prefixes(schema: RecordSchema, namespaces: Mapping[str, str]) -> dict[str, bytes]:
