@@ -64,10 +64,10 @@ def verify(snapshot: Path) -> Verification:
         raise InputError(f"{snapshot} was not published", "it explains why an export was refused: see its report.json")
     try:
         manifest = read_manifest(root)
-    except InputError as error:
+    except InputError:
         if not (root / SUCCESS).exists():
             raise
-        return Verification(root, None, (error.message,))
+        return Verification(root, None, (f"{MANIFEST}: missing or damaged",))
     differences = (
         *_success_differences(root),
         *_name_differences(root, manifest),

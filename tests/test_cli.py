@@ -548,7 +548,7 @@ def test_an_unforeseen_error_is_one_line_and_a_traceback_without_messages(tmp_pa
     assert not list((tmp_path / "store").glob("*/")), "no staging, no snapshot"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("whole_group", [False, True], ids=["the program", "its whole group, as a terminal does"])
 def test_a_signal_ends_a_run_without_a_trace(
     large: Path, tmp_path: Path, number: signal.Signals, code: int, *, whole_group: bool
@@ -581,3 +581,26 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_an_empty_path_is_not_the_current_directory(krr: Krr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (("convert", VALID, ""), ("convert", "", "store"), ("prune", "", "--keep", "1")):
+        ran = krr(*arguments)
+        assert (ran.code, "empty" in ran.last) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sample_is_not_written_to_a_file_called_dash(
+    krr: Krr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert krr("sample", "-", "--records", "1").code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_report_stays_whole_where_the_new_one_cannot_be_written(krr: Krr, tmp_path: Path) -> None:
+    (tmp_path / "report.json").mkdir()
+    ran = krr("validate", VALID, "--report", tmp_path / "report.json", "--workers", "0")
+    assert ran.code == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]

@@ -14,6 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from road import contact, export, person, travel
 
+from krr_export import binary
+from krr_export import times as times_module
 from krr_export.binary import decode_base64, decode_hex
 from krr_export.columns import to_arrow
 from krr_export.readers.base import LexicalBlock
@@ -248,3 +250,12 @@ def test_a_batch_has_the_table_s_columns_with_certificates_as_a_dictionary(schem
     }
     assert kinds == wanted
     assert [field.nullable for field in batch.schema] == [field.nullable for field in schema.arrow]
+
+
+def test_long_values_are_decoded_and_not_remembered() -> None:
+    remembered = binary._base64.cache_info().currsize, times_module._micros.cache_info().currsize  # noqa: SLF001 - the promise
+    assert binary.decode_base64("QUJD" * 5000) == b"ABC" * 5000
+    assert binary.decode_base64("QUJD" * 5000 + "*") is None
+    instant, codes = date_time_micros(f"1970-01-01T00:00:00.{'1' * 5000}Z")
+    assert (instant, codes) == (111111, ("time-fraction-cut",))
+    assert remembered == (binary._base64.cache_info().currsize, times_module._micros.cache_info().currsize)  # noqa: SLF001 - as above

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -437,3 +438,58 @@ def test_validating_says_the_same_and_writes_nothing(tmp_path: Path, monkeypatch
     assert (report.outcome, result.report.outcome) == ("rejects", "too-many-rejects")
     assert (report.counts, report.notices) == (result.report.counts, result.report.notices)
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_verify_sees_another_name_a_link_a_pipe_and_a_damaged_manifest(tmp_path: Path) -> None:
+    good = convert(road.export(road.person()), tmp_path / "good").path
+    part = "person/part-00000.parquet"
+
+    def differs(name: str, change: Callable[[Path], object], directory: str = NAME) -> str:
+        snapshot = tmp_path / name / directory
+        shutil.copytree(good, snapshot)
+        change(snapshot)
+        return " ".join(verify(snapshot).differences)
+
+    assert "is named eksport=20300101T000000Z" in differs("renamed", lambda _: None, "eksport=20300101T000000Z")
+    assert "no regular file" in differs("linked", lambda path: move_behind_a_link(path / "manifest.json"))
+    assert "not a regular file" in differs("pipe", lambda path: put_a_pipe_at(path / part))
+    assert "manifest.json" in differs("damaged", lambda path: (path / "manifest.json").write_text("{}"))
+    assert "manifest.json" in differs("gone", lambda path: (path / "manifest.json").unlink())
+    assert "_SUCCESS" in differs("ended", lambda path: (path / "_SUCCESS").unlink())
+    flipped = differs("flipped", lambda path: flip(path / part, 4))
+    assert part in flipped
+
+
+def put_a_pipe_at(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def move_behind_a_link(path: Path) -> None:
+    path.rename(path.parent.parent / path.name)
+    path.symlink_to(path.parent.parent / path.name)
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def test_every_flipped_byte_of_a_footer_is_a_difference_and_no_fault(tmp_path: Path) -> None:
+    snapshot = convert(road.export(road.person()), tmp_path).path
+    part = snapshot / "person" / "part-00000.parquet"
+    whole = part.read_bytes()
+    for at in range(len(whole) - 600, len(whole), 7):
+        flip(part, at)
+        assert not verify(snapshot).proven
+        part.write_bytes(whole)
+    assert verify(snapshot).proven
+
+
+def test_a_uri_and_an_empty_path_are_told_apart_from_a_file_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a URI is not a source"):
+        convert("https://example.no/export.xml", tmp_path / "store")
+    with pytest.raises(UsageError, match="empty"):
+        convert("", tmp_path / "store")
+    assert not (tmp_path / "store").exists()

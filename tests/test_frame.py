@@ -354,3 +354,11 @@ def test_a_hostile_beginning_costs_no_more_time_than_its_length(schema: RecordSc
 def test_any_bytes_are_an_export_or_an_input_error(schema: RecordSchema, data: bytes, markup: bool) -> None:  # noqa: FBT001 - drawn
     with pytest.raises(InputError):
         travel(b"<" + data if markup else data, schema)
+
+
+def test_a_root_may_declare_few_namespaces_since_each_costs_every_record(schema: RecordSchema) -> None:
+    def declaring(count: int) -> bytes:
+        return export(person(), root=ROOT + "".join(f' xmlns:a{number}="urn:{number}"' for number in range(count)))
+
+    travel(declaring(62), schema)  # with those of the export and its records, 64
+    refused(declaring(63), schema, "more than 64 namespaces")

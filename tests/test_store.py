@@ -327,3 +327,28 @@ def test_an_error_without_a_number_says_no_more_than_it_should() -> None:
     with pytest.raises(OutputError) as caught, output_errors("write it"):
         raise OSError("something with a value in it")
     assert caught.value.message == "cannot write it: the system gives no reason"
+
+
+def test_prune_deletes_nothing_behind_a_link_and_nothing_that_is_not_the_store_s(tmp_path: Path) -> None:
+    store_path, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    publish(store_path, SECOND)
+    (elsewhere / FIRST).mkdir(parents=True)
+    (store_path / ".failed").symlink_to(elsewhere)
+    (store_path / ".partial" / "notes").mkdir(parents=True)
+    with open_store(store_path) as store:
+        assert store.prune(1) == []
+    assert (elsewhere / FIRST).is_dir()
+    assert (store_path / ".partial" / "notes").is_dir()
+
+
+def test_only_a_store_is_pruned_and_no_other_directory_gets_a_lock(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is not a store"), open_store(tmp_path, create=False):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_the_lock_is_not_looked_for_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError), open_store(tmp_path):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
