@@ -6,9 +6,11 @@ reader, which alone decides.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +18,9 @@ from krr_export.binary import BINARY_DECODERS, decode_base64
 from krr_export.columns import timestamps, usual_instants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
     from krr_export.columns import Odd
     from krr_export.schema import Facets, Field
@@ -26,6 +30,12 @@ _SURE_TIME = (
     r"^(19|2\d)\d\d-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
     r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-]0\d:[0-5]\d)?$"
 )
+
+# Arrow judges the digits: what they say, and that they are some.
+_USUAL_TIME = re.compile(rb"[12]...-..-..T..:..:..(?:\..{1,6})?(?:Z|[+-]0.:..)")
+_PUNCTUATION = b"-T:.Z"
+
+_WHITE_SPACE = re.compile(r"\s")
 
 _ENCODED_BINARY = pa.dictionary(pa.int32(), pa.binary())
 """Binary columns are dictionary-encoded, as `columns.to_arrow` has them."""
@@ -46,22 +56,36 @@ class Certain:
     odd: Odd = field(default_factory=dict)
 
 
-def certain(column: Field, captured: pa.BinaryArray) -> Certain | None:
+def certain(column: Field, captured: pa.StringArray | pa.BinaryArray) -> Certain | None:
     """Type captured values and say which are doubtful; ``None`` where some are not UTF-8.
 
     Args:
         column: the field.
-        captured: its values, null where absent. They hold no markup, no control characters, and nothing but ASCII
-            where the XSD counts characters (see `readers.pattern`).
+        captured: its values, null where absent, as text where ASCII, else as bytes. Text is what it seems (see
+            `readers.expression`); times may hold anything.
     """
+    is_ascii = captured.type == pa.string()
     try:
-        texts = captured.cast(pa.string())
+        texts = captured if is_ascii else captured.cast(pa.string())
     except pa.ArrowInvalid:
         return None
-    return _kernel(column)(texts, column)
+    return _kernel(column)(_Captured(texts, is_ascii), column)
 
 
-def _kernel(column: Field) -> Callable[[pa.StringArray, Field], Certain]:
+@dataclass(frozen=True)
+class _Captured:
+    """A column of captured values, as text."""
+
+    texts: pa.StringArray
+    is_ascii: bool
+
+    @property
+    def lengths(self) -> pa.Int32Array:
+        """In characters."""
+        return pc.binary_length(self.texts) if self.is_ascii else pc.utf8_length(self.texts)
+
+
+def _kernel(column: Field) -> Callable[[_Captured, Field], Certain]:
     """What knows all values of the column's type, and all of its facets."""
     facets = column.facets
     if facets.others:
@@ -71,51 +95,102 @@ def _kernel(column: Field) -> Callable[[pa.StringArray, Field], Certain]:
     return _unknown if facets.enumeration else {"base64Binary": _base64, "dateTime": _times}.get(column.base, _unknown)
 
 
-def _unknown(texts: pa.StringArray, column: Field) -> Certain:
+def _unknown(captured: _Captured, column: Field) -> Certain:
     """Every value is doubtful."""
     kind = _ENCODED_BINARY if column.base in BINARY_DECODERS else column.arrow_type
-    return Certain(pa.nulls(len(texts), kind), _rows(pc.is_valid(texts)))
+    return Certain(pa.nulls(len(captured.texts), kind), _rows(pc.is_valid(captured.texts)))
 
 
-def _strings(texts: pa.StringArray, column: Field) -> Certain:
-    return Certain(texts, _wrong_lengths(pc.binary_length(texts), column.facets))
+def _strings(captured: _Captured, column: Field) -> Certain:
+    return Certain(captured.texts, _wrong_lengths(captured, column.facets))
 
 
-def _listed(texts: pa.StringArray, column: Field) -> Certain:
+def _listed(captured: _Captured, column: Field) -> Certain:
+    texts = captured.texts
     listed = pa.array(column.facets.enumeration, pa.string())
     indices = pc.index_in(texts, listed)
-    doubtful = _rows(pc.and_(pc.is_valid(texts), pc.is_null(indices)))
-    doubtful += _wrong_lengths(pc.binary_length(texts), column.facets)
+    doubtful = _wrong_lengths(captured, column.facets)
+    if indices.null_count > texts.null_count:
+        doubtful += _rows(pc.and_not(pc.is_valid(texts), pc.is_valid(indices)))
     array = pa.DictionaryArray.from_arrays(indices.cast(column.arrow_type.index_type), listed)
     return Certain(array, sorted(set(doubtful)))
 
 
-def _times(texts: pa.StringArray, _column: Field) -> Certain:
-    if (instants := usual_instants(texts)) is not None:
+def _times(captured: _Captured, _column: Field) -> Certain:
+    texts = captured.texts
+    if _are_usual(texts) and (instants := usual_instants(texts)) is not None:
         return Certain(instants)
     sure = pc.match_substring_regex(texts, _SURE_TIME)
-    array, odd = timestamps(pc.if_else(sure, texts, pa.scalar(None, pa.string())).to_pylist())
+    array, odd = timestamps(pc.if_else(sure, texts, pa.scalar(None, pa.string())))
     return Certain(array, _rows(pc.invert(sure)), odd)
 
 
-def _base64(texts: pa.StringArray, column: Field) -> Certain:
+def _are_usual(texts: pa.StringArray) -> bool:
+    """Whether each time is punctuated like the first one of its length, which is of a usual form.
+
+    The rest is for Arrow's strict parser to judge, which knows more forms than the XSD.
+    """
+    for times in _matrices(texts):
+        first = times[0].tobytes()
+        if not _USUAL_TIME.fullmatch(first):
+            return False
+        if not all((times[:, place] == first[place]).all() for place in _fixed_places(first)):
+            return False
+    return True
+
+
+def _matrices(texts: pa.StringArray) -> Iterator[NDArray[np.uint8]]:
+    """The values that are there, in UTF-8, one a row; those of one length at a time."""
+    _, offsets, data = texts.buffers()
+    starts = np.frombuffer(offsets, np.int32)[texts.offset :][: len(texts) + 1]
+    lengths = np.diff(starts)
+    octets = np.frombuffer(data or b"", np.uint8)
+    longest = int(lengths.max(initial=0))
+    if np.count_nonzero(lengths) * longest == starts[-1] - starts[0]:  # all have this one: they lie in rows already
+        if longest:
+            yield octets[starts[0] : starts[-1]].reshape(-1, longest)
+        return
+    for length in np.unique(lengths[lengths > 0]):
+        yield octets[starts[:-1][lengths == length, np.newaxis] + np.arange(length)]
+
+
+def _fixed_places(time: bytes) -> list[int]:
+    """Where other times of the form of ``time`` must be the same: punctuation, and an offset of less than ten hours."""
+    places = [place for place, octet in enumerate(time) if octet in _PUNCTUATION]
+    if time.endswith(b"Z"):
+        return places
+    sign = len(time) - 6  # Arrow looks for it itself
+    return [*(place for place in places if place != sign), sign + 1]
+
+
+def _base64(captured: _Captured, column: Field) -> Certain:
     """Decode each distinct value once."""
-    encoded = texts.dictionary_encode()
-    decoded = [decode_base64(text) for text in encoded.dictionary.to_pylist()]
-    wrong = {i for i, value in enumerate(decoded) if value is None or not _fits(len(value), column.facets)}
+    encoded = captured.texts.dictionary_encode()
+    decoded = [_decoded(text, column.facets) for text in encoded.dictionary.to_pylist()]
+    wrong = [index for index, value in enumerate(decoded) if value is None]
     # No nulls among them: Arrow cannot unify such dictionaries.
     known = pa.array([value or b"" for value in decoded], pa.binary())
     array = pa.DictionaryArray.from_arrays(encoded.indices, known)
-    doubtful = _rows(pc.is_in(encoded.indices, pa.array(sorted(wrong), pa.int32()))) if wrong else []
+    doubtful = _rows(pc.is_in(encoded.indices, pa.array(wrong, pa.int32()))) if wrong else []
     return Certain(array, doubtful)
+
+
+def _decoded(text: str, facets: Facets) -> bytes | None:
+    """A base64 value that is certain; ``None`` for any other, one with white space among them."""
+    value = decode_base64(text)
+    certain = value is not None and _fits(len(value), facets) and not _WHITE_SPACE.search(text)
+    return value if certain else None
 
 
 def _fits(length: int, facets: Facets) -> bool:
     return (facets.min_length or 0) <= length and (facets.max_length is None or length <= facets.max_length)
 
 
-def _wrong_lengths(lengths: pa.Int32Array, facets: Facets) -> list[int]:
+def _wrong_lengths(captured: _Captured, facets: Facets) -> list[int]:
     """Rows whose length the facets do not allow."""
+    if facets.min_length is None and facets.max_length is None:
+        return []
+    lengths = captured.lengths
     extremes = pc.min_max(lengths)
     shortest, longest = extremes["min"].as_py(), extremes["max"].as_py()
     if shortest is None or (_fits(shortest, facets) and _fits(longest, facets)):

@@ -101,7 +101,7 @@ def _typed(field: Field, values: Values) -> tuple[pa.Array, Odd]:
     if field.base in BINARY_DECODERS:
         return binaries(values, BINARY_DECODERS[field.base]), {}
     if pa.types.is_timestamp(kind):
-        return timestamps(values)
+        return timestamps(pa.array(values, pa.string()))
     if pa.types.is_date(kind):
         return _dates(values)
     if (parse := _PARSERS.get(field.base)) is not None:
@@ -132,9 +132,8 @@ def binaries(values: Values, decode: Callable[[str], bytes | None]) -> pa.Dictio
     return array if len(set(decoded)) == len(decoded) else array.dictionary_decode().dictionary_encode()
 
 
-def timestamps(values: Values) -> tuple[pa.Array, Odd]:
+def timestamps(texts: pa.StringArray) -> tuple[pa.Array, Odd]:
     """Instants in UTC; usual ones by kernels, the rest a value at a time."""
-    texts = pa.array(values, pa.string())
     if (instants := usual_instants(texts)) is not None:
         return instants, {}
     zoned = pc.match_substring_regex(texts, _WITH_OFFSET)
@@ -143,9 +142,9 @@ def timestamps(values: Values) -> tuple[pa.Array, Odd]:
     wall = pc.and_not(pc.match_substring_regex(texts, _WITHOUT_OFFSET), zoned)
     if pc.any(wall, min_count=0).as_py():
         instants = pc.coalesce(instants, _norwegian(_where(wall, texts).cast(_WALL), odd))
-    rest = pc.indices_nonzero(pc.and_not(pc.is_valid(texts), pc.is_valid(instants))).to_pylist()
-    if rest:
-        instants = _replaced(instants, rest, values, date_time_micros, odd)
+    rest = pc.indices_nonzero(pc.and_not(pc.is_valid(texts), pc.is_valid(instants)))
+    if len(rest):
+        instants = _replaced(instants, rest.to_pylist(), texts.take(rest).to_pylist(), date_time_micros, odd)
     return instants, odd
 
 
@@ -167,7 +166,8 @@ def usual_instants(texts: pa.StringArray) -> pa.TimestampArray | None:
 def _dates(values: Values) -> tuple[pa.Array, Odd]:
     odd: Odd = defaultdict(list)
     rows = [row for row, value in enumerate(values) if value is not None]
-    days = _replaced(pa.nulls(len(values), pa.int32()), rows, values, date_days, odd)
+    present = [value for value in values if value is not None]
+    days = _replaced(pa.nulls(len(values), pa.int32()), rows, present, date_days, odd)
     return days.cast(pa.date32()), odd
 
 
@@ -194,15 +194,15 @@ def _norwegian(walls: pa.Array, odd: Odd) -> pa.Array:
 def _replaced(
     array: pa.Array,
     rows: list[int],
-    values: Values,
+    texts: list[str],
     parse: Callable[[str], tuple[int | None, tuple[str, ...]]],
     odd: Odd,
 ) -> pa.Array:
-    """Put ``parse`` of the values of ``rows`` in their places, and note what it says of them."""
+    """Put ``parse`` of ``texts``, one for each of ``rows``, in their places, and note what it says of them."""
     mask = [False] * len(array)
     parsed = []
-    for row in rows:
-        number, codes = parse(values[row] or "")
+    for row, text in zip(rows, texts, strict=True):
+        number, codes = parse(text)
         mask[row] = True
         parsed.append(number)
         for code in codes:

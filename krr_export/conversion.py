@@ -20,7 +20,6 @@ from krr_export.progress import Progress
 from krr_export.publish import LATEST
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.report import REPORT_JSON, Performance, Report, Tally, number
-from krr_export.schema import RecordSchema, load_schema
 from krr_export.sinks import PartFile, SinkOptions, TableSink
 from krr_export.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
 from krr_export.store import Store, open_store
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from krr_export.road import BlockResult
+    from krr_export.schema import RecordSchema
     from krr_export.sinks.options import Compression, Format
 
 PERSON = "person"
@@ -143,11 +143,12 @@ def convert(
     """
     options = replace(options or ConvertOptions(), **changes)
     progress = progress or Progress()
-    schema = load_schema(options.schema)
-    _check_partitions(options.partition_by, schema)
     run = _Run(time.monotonic(), options)
     with ExitStack() as stack:
-        export = stack.enter_context(open_with(source, schema, options.read, progress.read))
+        at_once = options.limit is None
+        export = stack.enter_context(open_with(source, options.schema, options.read, progress.read, at_once=at_once))
+        schema = export.record_schema
+        _check_partitions(options.partition_by, schema)
         progress.opened(export)
         stack.enter_context(_naming_store(Path(store)))
         opened = stack.enter_context(open_store(Path(store), file_mode=options.mode))
@@ -177,7 +178,7 @@ def validate(
     options = replace(options or ConvertOptions(), **changes)
     progress = progress or Progress()
     run = _Run(time.monotonic(), options)
-    with open_with(source, load_schema(options.schema), options.read, progress.read) as export:
+    with open_with(source, options.schema, options.read, progress.read, at_once=options.limit is None) as export:
         progress.opened(export)
         tally = Tally()
         with closing(export.results()) as results:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 import pyarrow as pa
 
 from krr_export import __version__
-from krr_export.blocks import Block, Document
+from krr_export.blocks import BLOCK_BYTES, Block, Document
 from krr_export.encoding import UTF_8
 from krr_export.errors import InputError, UsageError
 from krr_export.journey import travel_blocks, travel_document
@@ -19,6 +19,7 @@ from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.road import RoadMap
 from krr_export.schema import RecordSchema, load_schema
 from krr_export.source import Source, open_source, source_name
+from krr_export.workers import Staff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -71,10 +72,11 @@ class Export:
         schema: the Arrow schema of its table; the metadata name the export.
     """
 
-    def __init__(self, source: Source, record_schema: RecordSchema, options: ReadOptions) -> None:
+    def __init__(self, source: Source, record_schema: RecordSchema, options: ReadOptions, staff: Staff) -> None:
         self.source = source
         self.record_schema = record_schema
         self._options = options
+        self._staff = staff
         self._document = Document(source, record_schema)
         self.header: Header = self._document.header
         self.transcoded: bool = self._document.transcoded
@@ -90,6 +92,7 @@ class Export:
 
     def close(self) -> None:
         """Close the source."""
+        self._staff.dismiss()
         self.source.close()
 
     def results(self) -> Generator[BlockResult, None, None]:
@@ -107,21 +110,21 @@ class Export:
         road_map = RoadMap(
             self.record_schema, document.envelope, self.header.namespaces, document.cutter, options.reader
         )
-        workers = default_workers() if options.workers is None else options.workers
+        staff = self._staff
         with naming(self.source.name, self.source):
             if options.limit is not None:
                 blocks = _limited(document.blocks(), options.limit, document)
-                yield from travel_blocks(road_map, blocks, workers)
+                yield from travel_blocks(road_map, blocks, staff)
                 return
             file = None if self.transcoded or self.header.encoding != UTF_8 else self.source.plain_file
             guesses = document.guesses(file)
             if guesses is None:
-                yield from travel_blocks(road_map, document.blocks(), workers)
+                yield from travel_blocks(road_map, document.blocks(), staff)
             elif file is None:
-                yield from travel_document(road_map, document, guesses, None, workers)
+                yield from travel_document(road_map, document, guesses, None, staff)
             else:
                 with self.source.read_elsewhere():
-                    for result in travel_document(road_map, document, guesses, file, workers):
+                    for result in travel_document(road_map, document, guesses, file, staff):
                         self.source.report(document.byte_offset)
                         yield result
 
@@ -179,27 +182,47 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
         UsageError: there is no such schema or reader.
     """
     options = ReadOptions(workers, reader, limit)
-    return open_with(source, load_schema(schema), options, on_read)
+    return open_with(source, schema, options, on_read)
 
 
 def open_with(
     source: str | os.PathLike[str] | BinaryIO,
-    record_schema: RecordSchema,
+    schema: str | Path,
     options: ReadOptions,
     on_read: Callable[[int], object] | None = None,
+    *,
+    at_once: bool = False,
 ) -> Export:
     """``open_export`` with its options already made.
 
+    Args:
+        source: as there.
+        schema: as there.
+        options: how it is read.
+        on_read: as there.
+        at_once: it is going to be read at once, and whole.
+
     Raises:
         InputError: there is no export, or its beginning is not an export's.
+        UsageError: there is no such schema.
     """
+    staff = Staff(default_workers() if options.workers is None else options.workers)
     with naming(source_name(source)):
         stream = open_source(source, on_read=on_read)
         try:
-            return Export(stream, record_schema, options)
+            if at_once and _is_large(stream):
+                staff.get_ready(stream.plain_file)
+            return Export(stream, load_schema(schema), options, staff)
         except BaseException:
+            staff.dismiss()
             stream.close()
             raise
+
+
+def _is_large(source: Source) -> bool:
+    """Whether it is so large that workers will surely be needed."""
+    few = 2 * BLOCK_BYTES if source.compression == "none" else BLOCK_BYTES
+    return source.size is not None and source.size > few
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from krr_export.errors import KrrExportError
 from krr_export.guesses import Guess
-from krr_export.workers import Alone, Workers
+from krr_export.workers import Alone
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from krr_export.blocks import Block, Document
     from krr_export.guesses import Guesses
     from krr_export.road import BlockResult, RoadMap
-    from krr_export.workers import Outcome, Task, Team
+    from krr_export.workers import Outcome, Staff, Task, Team
 
 
-def travel_blocks(road_map: RoadMap, blocks: Iterable[Block], workers: int) -> Iterator[BlockResult]:
+def travel_blocks(road_map: RoadMap, blocks: Iterable[Block], staff: Staff) -> Iterator[BlockResult]:
     """Travel the road of blocks that were cut exactly; results in their order.
 
     Args:
         road_map: the document's.
         blocks: in order; an error that they raise comes after the results of the blocks before it.
-        workers: processes; 0 for none, and a document of one block never takes any.
+        staff: who may read it; a document of one block never takes any.
 
     Raises:
         KrrExportError: the first that any block, or ``blocks`` itself, leads to.
     """
     queue = _Queue(blocks)
     with ExitStack() as stack:
-        yield from _exactly(queue, _team(stack, queue, road_map, None, workers))
+        yield from _exactly(queue, _team(stack, queue, road_map, None, staff))
 
 
 def travel_document(
-    road_map: RoadMap, document: Document, guesses: Guesses, file: int | None, workers: int
+    road_map: RoadMap, document: Document, guesses: Guesses, file: int | None, staff: Staff
 ) -> Iterator[BlockResult]:
     """Travel the road of a document cut by guess, and exactly where that does not do; results in order.
 
@@ -48,20 +48,20 @@ def travel_document(
         document: it.
         guesses: the document cut by guess.
         file: descriptor of the document's file, where the guesses leave their bytes there.
-        workers: processes; 0 for none, and a document of one block never takes any.
+        staff: who may read it; a document of one block never takes any.
 
     Raises:
         KrrExportError: the first that any block, or the document itself, leads to.
     """
     queue = _Queue(guesses)
     with ExitStack() as stack:
-        team = _team(stack, queue, road_map, file, workers)
+        team = _team(stack, queue, road_map, file, staff)
         right = yield from _by_guess(document, guesses, queue, team)
         if not right:
             # Whoever read wrong guesses counts examples that are not going to be shown.
             stack.close()
             queue = _Queue(document.blocks())
-            team = _team(stack, queue, road_map, None, workers)
+            team = _team(stack, queue, road_map, None, staff)
         else:
             queue = _Queue(document.blocks())
         yield from _exactly(queue, team)
@@ -104,11 +104,11 @@ class _Queue:
             self.error = error
 
 
-def _team(stack: ExitStack, queue: _Queue, road_map: RoadMap, file: int | None, workers: int) -> Team:
+def _team(stack: ExitStack, queue: _Queue, road_map: RoadMap, file: int | None, staff: Staff) -> Team:
     """Workers, where there is more than one block to read."""
-    if workers == 0 or queue.peek(2) < 2:  # noqa: PLR2004 - one block is no work to share
+    if staff.count == 0 or queue.peek(2) < 2:  # noqa: PLR2004 - one block is no work to share
         return Alone(road_map, file)
-    return stack.enter_context(Workers(road_map, file, workers))
+    return stack.enter_context(staff.team(road_map, file))
 
 
 def _exactly(queue: _Queue, team: Team) -> Iterator[BlockResult]:

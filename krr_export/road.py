@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from krr_export.blocks import MAX_RECORD_BYTES, Block
 from krr_export.certain import certain
+from krr_export.characters import characters_of
 from krr_export.columns import to_arrow, to_batch
 from krr_export.errors import InputError
 from krr_export.findings import MAX_EXAMPLES, Example, Notice, mask
@@ -19,20 +21,19 @@ from krr_export.readers.iterparse import IterparseReader
 from krr_export.readers.pattern import NAME as PATTERN
 from krr_export.readers.pattern import ODD_SHARE, PatternReader
 from krr_export.schema import ORDINAL
+from krr_export.tiling import Tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from krr_export.certain import Certain
+    from krr_export.characters import Characters
     from krr_export.columns import Remark
     from krr_export.cutter import Cutter, Span
     from krr_export.guesses import Guess
-    from krr_export.readers.base import Reject
+    from krr_export.readers.base import LexicalBlock, Reject
     from krr_export.readers.pattern import Tiles
     from krr_export.schema import RecordSchema
-
-
-_LINE_FEED = 10
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,14 @@ class Remarks:
         rows: the rows concerned, by code and column.
         ordinal: a row's ordinal in the export.
         value: what a row holds in a column.
-        spans: where the records of the block are, the first record's first; asked for only if an example is shown.
+        span: where a record of the block is, by its index, with what stands before it or without; asked for only if an
+            example is shown.
     """
 
     rows: dict[str, dict[int, list[int]]]
     ordinal: Callable[[int], int]
     value: Callable[[int, int], str]
-    spans: Callable[[], Sequence[Span]]
+    span: Callable[[int], Span]
 
 
 class Road:
@@ -123,7 +125,8 @@ class Road:
         Raises:
             InputError: the block is not well-formed, or holds what no export may hold.
         """
-        result = self._by_pattern(self._pattern, block) if self._pattern else None
+        characters = characters_of(block.data)
+        result = self._by_pattern(self._pattern, block, characters) if self._pattern else None
         result = result or self._by_reference(block)
         self._count_examples(result)
         return result
@@ -140,7 +143,8 @@ class Road:
         if len(data) > MAX_RECORD_BYTES:
             return None  # it may be one record
         block = Block(data, first=1, records=0, byte_offset=guess.byte_offset, line=1)
-        result = self._by_pattern(self._pattern, block) if self._pattern else None
+        characters = characters_of(data)
+        result = self._by_pattern(self._pattern, block, characters) if self._pattern else None
         if result is None:
             scan = self._cutter.scan(data)
             if scan.stop is not None or scan.open_at is not None or not scan.spans or scan.spans[-1].end < len(data):
@@ -150,20 +154,24 @@ class Road:
             except InputError:
                 return None
         self._count_examples(result)
-        return replace(result, lines=int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LINE_FEED)))
+        return replace(result, lines=characters.line_ends)
 
     def _count_examples(self, result: BlockResult) -> None:
         for notice in result.notices:
             self._shown[notice.code] += len(notice.examples)
 
     def _by_reference(self, block: Block) -> BlockResult:
-        lexical = self._reference.read(block)
+        spans = cache(lambda: self._cutter.scan(block.data).spans)
+        return self._typed(self._reference.read(block), block, lambda index: spans()[index])
+
+    def _typed(self, lexical: LexicalBlock, block: Block, span: Callable[[int], Span]) -> BlockResult:
+        """What became of records of a block that the reference read; ``span`` tells where any of the block's is."""
         typed = to_arrow(lexical, self._schema)
         remarks = Remarks(
             self._by_code(typed.remarks),
             ordinal=lambda row: lexical.ordinals[row],
             value=lambda row, column: lexical.columns[column][row] or "",
-            spans=lambda: self._cutter.scan(block.data).spans,
+            span=span,
         )
         return BlockResult(
             records=len(lexical.ordinals) + len(lexical.rejects),
@@ -173,12 +181,12 @@ class Road:
             read_by=lexical.read_by,
         )
 
-    def _by_pattern(self, reader: PatternReader, block: Block) -> BlockResult | None:
+    def _by_pattern(self, reader: PatternReader, block: Block, characters: Characters) -> BlockResult | None:
         """What the pattern takes for certain, and the reference's word on the rest.
 
         ``None`` where the reference is better asked for the whole block.
         """
-        tiles = reader.read(block.data)
+        tiles = reader.read(block.data, characters)
         if tiles is None:
             return None
         columns = [certain(*pair) for pair in zip(self._schema.fields, tiles.columns, strict=True)]
@@ -186,14 +194,20 @@ class Road:
         odd = sorted({*tiles.odd, *(row for column in sure for row in column.doubtful)})
         if len(sure) < len(columns) or len(odd) > ODD_SHARE * tiles.records:
             return None
+        tiling = Tiling(block, reader)
+        certain_ones = self._certain(block, tiles, sure, odd, tiling)
+        if not odd:
+            return certain_ones
+        if not tiling.are_records(odd, tiles.records, self._cutter):
+            return None
         try:
-            others = [self._by_reference(part) for part in _parts(block, reader, odd)] if odd else []
+            lexical = tiling.read_odd(odd, self._reference)
         except InputError:
             return None  # reading on, the reference may have something else to say first
-        return _together(self._certain(reader, block, tiles, sure, odd), others)
+        return _together(certain_ones, self._typed(lexical, block, tiling.span))
 
     def _certain(
-        self, reader: PatternReader, block: Block, tiles: Tiles, columns: list[Certain], odd: list[int]
+        self, block: Block, tiles: Tiles, columns: list[Certain], odd: list[int], tiling: Tiling
     ) -> BlockResult:
         """The records that are certain."""
         ordinals = np.arange(block.first, block.first + tiles.records)
@@ -211,8 +225,8 @@ class Road:
         remarks = Remarks(
             said,
             ordinal=lambda row: block.first + row,
-            value=lambda row, column: tiles.columns[column][row].as_py().decode(),
-            spans=lambda: reader.records(block.data),
+            value=lambda row, column: str(tiles.columns[column].cast(pa.string())[row]),
+            span=tiling.span,
         )
         return BlockResult(batch.num_rows, batch, [], self._notices(remarks, block), {PATTERN: batch.num_rows})
 
@@ -240,10 +254,10 @@ class Road:
         return notices
 
     def _examples(self, remarks: Remarks, block: Block, places: list[tuple[int, int]]) -> Iterator[Example]:
-        spans = remarks.spans()
         for row, column in places:
             ordinal = remarks.ordinal(row)
-            start = spans[ordinal - block.first].start
+            start, end = remarks.span(ordinal - block.first)
+            start += self._cutter.scan(block.data[start:end]).spans[0].start
             line = block.line + block.data.count(b"\n", 0, start)
             label, detail = self._schema.fields[column].label, mask(remarks.value(row, column))
             yield Example(ordinal, line, block.byte_offset + start, label, detail)
@@ -253,59 +267,30 @@ def _pattern_reader(road_map: RoadMap) -> PatternReader | None:
     if road_map.reader == "iterparse":
         return None
     try:
-        return PatternReader(road_map.schema, road_map.namespaces, road_map.cutter)
+        return PatternReader(road_map.schema, road_map.namespaces)
     except ValueError:
         return None  # no pattern for such a schema or document: the reference reads it all
 
 
-def _parts(block: Block, reader: PatternReader, odd: list[int]) -> Iterator[Block]:
-    """The odd records of a block, neighbours together, as blocks of their own."""
-    tiles = reader.tiles(block.data)
-    line, counted = block.line, 0
-    at = 0
-    while at < len(odd):
-        first = at
-        while at + 1 < len(odd) and odd[at + 1] == odd[at] + 1:
-            at += 1
-        start, end = tiles[odd[first]].start, tiles[odd[at]].end
-        line += block.data.count(b"\n", counted, start)
-        counted = start
-        at += 1
-        yield replace(
-            block,
-            data=block.data[start:end],
-            first=block.first + odd[first],
-            records=at - first,
-            byte_offset=block.byte_offset + start,
-            line=line,
-        )
-
-
-def _together(certain_ones: BlockResult, others: list[BlockResult]) -> BlockResult:
-    """The parts of a block as one, records in order."""
-    if not others:
-        return certain_ones
-    parts = [certain_ones, *others]
-    notices: dict[str, Notice] = {}
-    for notice in (notice for part in parts for notice in part.notices):
+def _together(certain_ones: BlockResult, others: BlockResult) -> BlockResult:
+    """The two parts of a block as one, records in order."""
+    notices = {notice.code: notice for notice in certain_ones.notices}
+    for notice in others.notices:
         notices[notice.code] = notices[notice.code] + notice if notice.code in notices else notice
-    read_by: Counter[str] = Counter()
-    for part in parts:
-        read_by.update(part.read_by)
     return BlockResult(
-        records=sum(part.records for part in parts),
-        batch=_in_order([part.batch for part in parts if part.batch.num_rows] or [certain_ones.batch]),
-        rejects=[reject for part in others for reject in part.rejects],
+        records=certain_ones.records + others.records,
+        batch=_in_order(certain_ones.batch, others.batch),
+        rejects=others.rejects,
         notices=list(notices.values()),
-        read_by=dict(read_by),
+        read_by={**certain_ones.read_by, **others.read_by},
     )
 
 
-def _in_order(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """The batches' rows as one batch, by ordinal."""
-    if len(batches) == 1:
-        return batches[0]
-    table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+def _in_order(one: pa.RecordBatch, other: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows of both as one batch, by ordinal."""
+    if not one.num_rows or not other.num_rows:
+        return one if one.num_rows else other
+    table = pa.Table.from_batches([one, other]).unify_dictionaries().combine_chunks()
     return table.sort_by(ORDINAL.name).to_batches()[0]
 
 

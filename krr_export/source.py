@@ -21,6 +21,7 @@ from krr_export.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import BufferedReader
 
 STDIN = "-"
 
@@ -130,11 +131,18 @@ class Source:
             self._reported = position
 
     def _read_rest(self, stop: threading.Event, errors: list[InputError]) -> None:
+        # One buffer for all: fresh memory for each piece would cost as much as reading it.
+        buffer = memoryview(bytearray(_DELIVERED_BYTES))
         try:
-            while not stop.is_set() and self._read():
-                pass
+            while not stop.is_set() and not self.at_end:
+                self._account(buffer[: self._read_into(buffer)])
         except InputError as error:
             errors.append(error)
+
+    def _read_into(self, buffer: memoryview) -> int:
+        file: BufferedReader = self._stream  # type: ignore[assignment]  # a plain file was opened as one
+        with _readable():
+            return file.readinto1(buffer)
 
     def close(self) -> None:
         """Close the stream where it was opened here; standard input, or a stream that was given, is the caller's."""
@@ -149,18 +157,19 @@ class Source:
         return piece
 
     def _read(self) -> bytes:
-        try:
-            # read1 gives what a pipe holds now, rather than waiting until it holds the whole piece.
-            read = getattr(self._stream, "read1", self._stream.read)
+        # read1 gives what a pipe holds now, rather than waiting until it holds the whole piece.
+        read = getattr(self._stream, "read1", self._stream.read)
+        with _readable():
             piece: bytes = read(_DELIVERED_BYTES)
-        except OSError as error:
-            raise InputError(f"it cannot be read: {os.strerror(error.errno or 0)}") from None
+        self._account(piece)
+        return piece
+
+    def _account(self, piece: bytes | memoryview) -> None:
         self._digest.update(piece)
         self.bytes_read += len(piece)
         self.at_end = not piece
         if self._on_read is not None and piece:
             self._on_read(len(piece))
-        return piece
 
     def _delivered(self) -> Iterator[bytes]:
         piece, self._first = self._first, b""
@@ -206,6 +215,15 @@ class Source:
         if unused and not unused.startswith(_GZIP_MAGIC):
             raise InputError("bytes that are not gzip follow its gzip data", "transfer it again")
         return unused
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Say that the source cannot be read where the system says so."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"it cannot be read: {os.strerror(error.errno or 0)}") from None
 
 
 def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:

@@ -39,6 +39,9 @@ _BOOTSTRAP = (
 )
 _IN_FLIGHT = 2
 """Blocks beyond one a worker that are under way: enough that nobody waits, few enough that memory stays flat."""
+_IN_FLIGHT_IN_FILE = 10
+"""The same where workers take a block's bytes from the file, and only results are in memory: a tenth of them. While a
+row group is written, which takes longer than some blocks, workers go on."""
 
 
 class WorkerFaultError(Exception):
@@ -85,20 +88,57 @@ class Alone:
         return future
 
 
+class Staff:
+    """The worker processes that may read one document: started when there is work to share, or earlier, to be ready.
+
+    Args:
+        count: processes; 0 for none.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._ready: list[_Worker] = []
+
+    def get_ready(self, file: int | None) -> None:
+        """Start the processes now: they take as long as it takes to load a schema.
+
+        Args:
+            file: descriptor of the document's file, where it may be that guesses leave their bytes there.
+        """
+        self._ready = [_Worker(file) for _ in range(self.count)]
+
+    def team(self, road_map: RoadMap, file: int | None) -> Workers:
+        """Form a team: of those who are ready the first time, else of new ones.
+
+        Args:
+            road_map: the document's.
+            file: as for `get_ready`.
+        """
+        ready, self._ready = self._ready, []
+        return Workers(road_map, file, ready or [_Worker(file) for _ in range(self.count)])
+
+    def dismiss(self) -> None:
+        """End those who were not asked to do anything."""
+        for worker in self._ready:
+            worker.kill()
+            worker.close()
+        self._ready = []
+
+
 class Workers:
     """A team of worker processes; a context manager.
 
     Args:
         road_map: the document's.
         file: descriptor of the document's file, where guesses leave their bytes there.
-        count: how many.
+        workers: the processes, which end with the team.
     """
 
-    def __init__(self, road_map: RoadMap, file: int | None, count: int) -> None:
-        self.room = count + _IN_FLIGHT
-        self._workers = [_Worker(file) for _ in range(count)]
+    def __init__(self, road_map: RoadMap, file: int | None, workers: list[_Worker]) -> None:
+        self.room = len(workers) + (_IN_FLIGHT if file is None else _IN_FLIGHT_IN_FILE)
+        self._workers = workers
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-        self._threads = ThreadPoolExecutor(count)
+        self._threads = ThreadPoolExecutor(len(workers))
         self._road_map = pickle.dumps((road_map, file), protocol=5)
 
     def __enter__(self) -> Self:

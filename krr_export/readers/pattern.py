@@ -5,45 +5,43 @@ attributes, a control character, anything unknown) is called odd and left to the
 values a column's check doubts (see `columns.certain`). So the result is the reference's by construction.
 
 The pattern's last alternatives match whatever it does not recognise, so what it gives tiles the block: nothing was
-skipped, and each tile is exactly one record with the white space before it.
+skipped, and each tile is one record with the white space before it, or odd.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
 
-from krr_export.cutter import Span
-from krr_export.schema import local_name, namespace
+from krr_export.readers.captured import CapturedColumn
+from krr_export.readers.expression import CAREFUL, PLAIN, WHITE_SPACE, RecordExpression
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from krr_export.cutter import Cutter
-    from krr_export.schema import Element, Field, RecordSchema
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from krr_export.characters import Characters
+    from krr_export.readers.expression import Values
+    from krr_export.schema import RecordSchema
 
 NAME = "pattern"
 
 _SPACES = b" \t\r\n"
-_WHITE_SPACE = rb"[ \t\r\n]*+"
 ODD_SHARE = 0.25
 """With more odd records than this, the reference takes the whole block: it is cheaper than to pick them out."""
+_FIRST_OF_ODD = itemgetter(-2)
+"""A tile's group that an odd one captures."""
 _PROBE_BYTES = 1 << 15
 """So much of a block is tried first: a block of odd records costs no more than that."""
-
-# What a value may hold to be taken for certain. XML forbids control characters and two characters that UTF-8 begins
-# with 0xEF; a carriage return is not what it seems; ">" may end a "]]>".
-_ANY_TEXT = rb"[^<>&\x00-\x08\x0b-\x1f\xef]++"
-_ASCII_TEXT = rb"[^<>&\x00-\x08\x0b-\x1f\x80-\xff]++"
-_ANY_VALUE = rb"[^<>&\"\x00-\x1f\xef]++"
-_ASCII_VALUE = rb"[^<>&\"\x00-\x1f\x80-\xff]++"
-# Arrow's strict parser judges the rest of a time; it knows more offsets than the XSD, and would do without seconds.
-_DATE_TIME = rb"[12][0-9-]{9}T[0-9:]{8}(?:\.[0-9]{1,6}+)?+(?:Z|[+-]0[0-9:]{4})?+"
-_BASE64 = rb"[A-Za-z0-9+/=]++"
+_STRETCH_BYTES = 1 << 19
+"""So much of a block is read at once: what Python makes of it on its way to Arrow stays in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,14 @@ class Tiles:
     """A block's records as the pattern reads them.
 
     Attributes:
-        columns: for each field of the schema its values as binary (UTF-8), one a record; null where absent or odd.
-        odd: the records that the pattern did not take, as indices, in order.
+        columns: for each field of the schema its values, one a record, as text where ASCII, else as bytes; null where
+            absent or odd.
+        odd: the tiles that the pattern did not take, as indices, in order; such a one ends with a record's end tag, but
+            need not be a record.
         records: how many records there are.
     """
 
-    columns: list[pa.BinaryArray]
+    columns: list[pa.StringArray | pa.BinaryArray]
     odd: list[int]
     records: int
 
@@ -67,116 +67,78 @@ class PatternReader:
     Args:
         schema: what a record holds.
         namespaces: the document's prefixes, as its root declares them; ``""`` is the default namespace.
-        cutter: tells where the records of an unusual block are.
 
     Raises:
-        ValueError: the schema's records cannot be recognised by a pattern, or the root declares no prefix for them.
+        ValueError: no expression recognises the schema's records, or the root declares no prefix for them.
     """
 
-    def __init__(self, schema: RecordSchema, namespaces: Mapping[str, str], cutter: Cutter) -> None:
+    def __init__(self, schema: RecordSchema, namespaces: Mapping[str, str]) -> None:
         self._schema = schema
-        self._cutter = cutter
-        if sum(element.local_name == schema.record.local_name for element in schema.record.walk()) > 1:
-            raise ValueError("an element in a record has the record's name")
-        self._prefixes = _prefixes(schema, namespaces)
-        name = self._name(schema.record)
-        end = b"</" + re.escape(name) + b">"
+        self._namespaces = namespaces
+        expression = RecordExpression(schema, namespaces, PLAIN)
+        self._columns = expression.columns
+        self._end = b"</" + expression.name + b">"
+        self._plain = self._compiled(PLAIN)
+
+    def read(self, data: bytes, characters: Characters) -> Tiles | None:
+        """Read a block; ``None`` where the reference should take it whole.
+
+        Args:
+            data: the block.
+            characters: what it holds.
+        """
+        pattern = self._plain if characters.plain else self._careful
+        if len(data) > _PROBE_BYTES and _is_odd(pattern.findall(data, 0, _PROBE_BYTES)):
+            return None
+        captured = [CapturedColumn() for _ in self._schema.fields]
+        odd: list[int] = []
+        records = 0
+        for start, end in self._stretches(data):
+            tiles = pattern.findall(data, start, end)
+            rest = tiles.pop()[-1] if tiles and tiles[-1][-1] else b""
+            if rest.strip(_SPACES) or _is_odd(tiles):
+                return None
+            if tiles:
+                *values, first, _ = zip(*tiles, strict=True)
+                for column, found in zip(self._columns, values, strict=True):
+                    captured[column].extend(found)
+                if any(first):
+                    odd += [index for index, character in enumerate(first, records) if character]
+                records += len(tiles)
+        return Tiles([column.array(records) for column in captured], odd, records)
+
+    def ends(self, data: bytes) -> NDArray[np.int64]:
+        """Where the tiles end of a block that ``read`` took; each begins where the one before it ends.
+
+        There are more of them than tiles where a time attribute's value holds the end tag of a record.
+        """
+        pieces = data.split(self._end)
+        return np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces))[:-1] + len(self._end))
+
+    @cached_property
+    def _careful(self) -> re.Pattern[bytes]:
+        """For blocks that hold characters which are not plain."""
+        return self._compiled(CAREFUL)
+
+    def _compiled(self, values: Values) -> re.Pattern[bytes]:
+        """A record, or else an odd one up to the next end tag of a record, or else whatever is left."""
+        end = re.escape(self._end)
         odd = rb"([\s\S])(?:[^<]++|<(?!" + end[1:] + rb"))*+" + end
-        self._columns: list[int] = []
-        record = _WHITE_SPACE + self._element(schema.record)
-        self._pattern = re.compile(record + b"|" + odd + rb"|([\s\S]++)")
-        self._ends = re.compile(end)
+        expression = RecordExpression(self._schema, self._namespaces, values).expression
+        return re.compile(WHITE_SPACE + expression + b"|" + odd + rb"|([\s\S]++)")
 
-    def read(self, data: bytes) -> Tiles | None:
-        """Read a block; ``None`` where the reference should take it whole."""
-        if len(data) > _PROBE_BYTES and self._is_odd(self._pattern.findall(data, 0, _PROBE_BYTES)):
-            return None
-        tiles = self._pattern.findall(data)
-        rest = tiles.pop()[-1] if tiles and tiles[-1][-1] else b""
-        if rest.strip(_SPACES) or self._is_odd(tiles):
-            return None
-        values = list(zip(*tiles, strict=True)) or [()] * (len(self._columns) + 2)
-        odd = [index for index, first in enumerate(values[-2]) if first] if any(values[-2]) else []
-        if odd and not self._are_records(data, odd):
-            return None
-        columns: list[pa.BinaryArray] = [pa.nulls(len(tiles), pa.binary())] * len(self._schema.fields)
-        for column, captured in zip(self._columns, values, strict=False):
-            columns[column] = _nullable(captured)
-        return Tiles(columns, odd, len(tiles))
-
-    def tiles(self, data: bytes) -> list[Span]:
-        """Where the tiles are of a block that ``read`` took: each is a record and what stands before it."""
-        ends = [end.end() for end in self._ends.finditer(data)]
-        return [Span(start, end) for start, end in zip([0, *ends], ends, strict=False)]
-
-    def records(self, data: bytes) -> list[Span]:
-        """The same without what stands before; right for all but odd tiles, which may have a comment there."""
-        return [Span(data.index(b"<", start, end), end) for start, end in self.tiles(data)]
-
-    def _is_odd(self, tiles: list[tuple[bytes, ...]]) -> bool:
-        return sum(1 for tile in tiles if tile[-2]) > ODD_SHARE * len(tiles)
-
-    def _are_records(self, data: bytes, odd: list[int]) -> bool:
-        """Whether each odd tile is one record: it ended at an end tag that may stand in a comment, say."""
-        tiles = self.tiles(data)
-        for index in odd:
-            start, end = tiles[index]
-            scan = self._cutter.scan(data[start:end])
-            if len(scan.spans) != 1 or scan.stop is not None or scan.spans[0].end != end - start:
-                return False
-        return True
-
-    def _name(self, element: Element) -> bytes:
-        return self._prefixes[namespace(element.tag)] + element.local_name.encode()
-
-    def _element(self, element: Element) -> bytes:
-        """The pattern of an element; a group captures each value."""
-        if not element.in_sequence:
-            raise ValueError("a choice has no fixed order")
-        name = re.escape(self._name(element))
-        pattern = b"<" + name
-        for attribute in element.attributes:
-            if namespace(attribute.name):
-                raise ValueError("an attribute in a namespace")
-            value = b"(" + _value(self._schema.fields[attribute.column], _ANY_VALUE, _ASCII_VALUE) + b")"
-            self._columns.append(attribute.column)
-            written = rb"[ \t\r\n]++" + re.escape(local_name(attribute.name).encode()) + b'="' + value + b'"'
-            pattern += written if attribute.required else b"(?:" + written + b")?+"
-        pattern += b">"  # white space before it is possible, but nobody writes it, and looking for it costs time
-        if element.column is not None:
-            self._columns.append(element.column)
-            pattern += b"(" + _value(self._schema.fields[element.column], _ANY_TEXT, _ASCII_TEXT) + b")"
-        else:
-            pattern += _WHITE_SPACE
-            for child in element.children:
-                written = self._element(child) + _WHITE_SPACE
-                pattern += written if child.required else b"(?:" + written + b")?+"
-        return pattern + b"</" + name + b">"
+    def _stretches(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """The block in parts that end with a record each, or with the block."""
+        start = 0
+        while start < len(data):
+            end = data.rfind(self._end, start, start + _STRETCH_BYTES)
+            if end < 0:
+                end = data.find(self._end, start)
+            end = len(data) if end < 0 else end + len(self._end)
+            yield start, end
+            start = end
 
 
-def _prefixes(schema: RecordSchema, namespaces: Mapping[str, str]) -> dict[str, bytes]:
-    """How names in each of the schema's namespaces begin in this document."""
-    by_uri = {uri: f"{prefix}:".encode() if prefix else b"" for prefix, uri in sorted(namespaces.items(), reverse=True)}
-    needed = {namespace(element.tag) for element in schema.record.walk()}
-    if "" in needed or not needed <= by_uri.keys():
-        raise ValueError("the root declares no prefix")
-    return {uri: by_uri[uri] for uri in needed}
-
-
-def _value(field: Field, any_characters: bytes, ascii_characters: bytes) -> bytes:
-    """The pattern of a field's value: what is certain by its characters alone."""
-    if field.base == "dateTime":
-        return _DATE_TIME
-    if field.base == "base64Binary":
-        return _BASE64
-    counted = field.facets.min_length is not None or field.facets.max_length is not None
-    return ascii_characters if counted or field.base != "string" else any_characters
-
-
-def _nullable(captured: tuple[bytes, ...]) -> pa.BinaryArray:
-    """Captured values, null where nothing was captured: the pattern captures no empty value."""
-    values = pa.array(captured, pa.binary())
-    lengths = pc.binary_length(values)
-    present = pc.not_equal(lengths, 0)
-    _, offsets, data = values.buffers()
-    return pa.Array.from_buffers(pa.binary(), len(values), [present.buffers()[1], offsets, data])
+def _is_odd(tiles: Sequence[tuple[bytes, ...]]) -> bool:
+    """Whether too many are odd."""
+    return sum(map(bool, map(_FIRST_OF_ODD, tiles))) > ODD_SHARE * len(tiles)
