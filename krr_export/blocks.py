@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from krr_export.frame import Frame
     from krr_export.guesses import Guesses
     from krr_export.schema import RecordSchema
+    from krr_export.shelf import Shelf
 
 BLOCK_BYTES = 4 << 20
 """What a block aims at. Measured: 4 to 8 MB is best, for the caches and for the workers' balance."""
@@ -110,7 +111,7 @@ class Document:
         start, slash, end = etree.tostring(bare, encoding="utf-8").rpartition(b"</")
         return start, slash + end
 
-    def guesses(self, file: int | None = None, size: int | None = None) -> Guesses | None:
+    def guesses(self, file: int | None = None, shelf: Shelf | None = None, size: int | None = None) -> Guesses | None:
         """Cut the document by guess, as far as that goes, instead of `blocks`; ``None`` where nothing can be guessed.
 
         To be told how each guess turned out (`passed`), and at the end to go on with the rest (`go_on`).
@@ -118,6 +119,7 @@ class Document:
         Args:
             file: descriptor of the document's file, if it is a plain one in UTF-8: then the guesses leave it to whoever
                 reads them to take their bytes from there.
+            shelf: where to put the bytes of guesses otherwise, if not with them.
             size: bytes of a guess, about.
         """
         uri = namespace(self._record_tag)
@@ -128,7 +130,7 @@ class Document:
         size = size or BLOCK_BYTES
         if file is not None:
             return GuessesInFile(file, self._offset, end_tag, size)
-        return GuessesInStream(itertools.chain((self._buffer,), self._pieces), self._offset, end_tag, size)
+        return GuessesInStream(itertools.chain((self._buffer,), self._pieces), self._offset, end_tag, size, shelf)
 
     def passed(self, length: int, records: int, lines: int) -> tuple[int, int]:
         """Go past a guess that was right: its bytes, records and line ends.

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.binary import BINARY_DECODERS, decode_base64
-from krr_export.columns import timestamps, usual_instants
+from krr_export.columns import INSTANT, timestamps, usual_instants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -34,6 +34,9 @@ _SURE_TIME = (
 # Arrow judges the digits: what they say, and that they are some.
 _USUAL_TIME = re.compile(rb"[12]...-..-..T..:..:..(?:\..{1,6})?(?:Z|[+-]0.:..)")
 _PUNCTUATION = b"-T:.Z"
+_HOUR = 11
+_MIDNIGHT_24 = b"24"
+"""An hour that the XSD knows, and Arrow does not: one such value would make it give up all others."""
 
 _WHITE_SPACE = re.compile(r"\s")
 
@@ -118,40 +121,53 @@ def _listed(captured: _Captured, column: Field) -> Certain:
 
 def _times(captured: _Captured, _column: Field) -> Certain:
     texts = captured.texts
-    if _are_usual(texts) and (instants := usual_instants(texts)) is not None:
+    usual = _are_usual(texts)
+    instants = usual_instants(_where(pa.array(usual), texts))
+    if instants is None:  # some are of a usual form, but no times
+        usual, instants = np.zeros(len(texts), np.bool_), pa.nulls(len(texts), INSTANT)
+    others = np.flatnonzero(~usual)
+    if not others.size:
         return Certain(instants)
+    texts = texts.take(others)
     sure = pc.match_substring_regex(texts, _SURE_TIME)
-    array, odd = timestamps(pc.if_else(sure, texts, pa.scalar(None, pa.string())))
-    return Certain(array, _rows(pc.invert(sure)), odd)
+    array, odd = timestamps(_where(sure, texts))
+    places = np.arange(len(usual))
+    places[others] = len(usual) + np.arange(len(others))
+    doubtful = others[_rows(pc.invert(sure))].tolist()
+    return Certain(
+        pa.concat_arrays([instants, array]).take(places),
+        doubtful,
+        {code: others[rows].tolist() for code, rows in odd.items()},
+    )
 
 
-def _are_usual(texts: pa.StringArray) -> bool:
-    """Whether each time is punctuated like the first one of its length, which is of a usual form.
+def _where(chosen: pa.BooleanArray, texts: pa.StringArray) -> pa.StringArray:
+    everything = pc.all(chosen, min_count=0).as_py()
+    return texts if everything else pc.if_else(chosen, texts, pa.scalar(None, pa.string()))
+
+
+def _are_usual(texts: pa.StringArray) -> NDArray[np.bool_]:
+    """Which times, if any, are of the form of the first one of their length, and that one's form is a usual one.
 
     The rest is for Arrow's strict parser to judge, which knows more forms than the XSD.
     """
-    for times in _matrices(texts):
-        first = times[0].tobytes()
-        if not _USUAL_TIME.fullmatch(first):
-            return False
-        if not all((times[:, place] == first[place]).all() for place in _fixed_places(first)):
-            return False
-    return True
-
-
-def _matrices(texts: pa.StringArray) -> Iterator[NDArray[np.uint8]]:
-    """The values that are there, in UTF-8, one a row; those of one length at a time."""
     _, offsets, data = texts.buffers()
     starts = np.frombuffer(offsets, np.int32)[texts.offset :][: len(texts) + 1]
-    lengths = np.diff(starts)
     octets = np.frombuffer(data or b"", np.uint8)
-    longest = int(lengths.max(initial=0))
-    if np.count_nonzero(lengths) * longest == starts[-1] - starts[0]:  # all have this one: they lie in rows already
-        if longest:
-            yield octets[starts[0] : starts[-1]].reshape(-1, longest)
-        return
-    for length in np.unique(lengths[lengths > 0]):
-        yield octets[starts[:-1][lengths == length, np.newaxis] + np.arange(length)]
+    lengths = np.diff(starts)
+    usual: NDArray[np.bool_] = lengths == 0
+    for length in np.unique(lengths[~usual]).tolist():
+        rows = lengths == length
+        if length * np.count_nonzero(rows) == starts[-1] - starts[0]:  # no other length: they lie in rows already
+            times = octets[starts[0] : starts[-1]].reshape(-1, length)
+        else:
+            times = octets[starts[:-1][rows, np.newaxis] + np.arange(length)]
+        if _USUAL_TIME.fullmatch(first := times[0].tobytes()):
+            alike = (times[:, _HOUR] != _MIDNIGHT_24[0]) | (times[:, _HOUR + 1] != _MIDNIGHT_24[1])
+            for place in _fixed_places(first):
+                alike &= times[:, place] == first[place]
+            usual[rows] = alike
+    return usual
 
 
 def _fixed_places(time: bytes) -> list[int]:

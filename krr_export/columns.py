@@ -32,7 +32,7 @@ Values: TypeAlias = list[str | None]
 Odd: TypeAlias = dict[str, list[int]]
 """Rows with something to say of their value, by code."""
 
-_INSTANT = pa.timestamp("us", tz="UTC")
+INSTANT = pa.timestamp("us", tz="UTC")
 _WALL = pa.timestamp("us")
 _HOUR = 3_600_000_000
 
@@ -137,7 +137,7 @@ def timestamps(texts: pa.StringArray) -> tuple[pa.Array, Odd]:
     if (instants := usual_instants(texts)) is not None:
         return instants, {}
     zoned = pc.match_substring_regex(texts, _WITH_OFFSET)
-    instants = _where(zoned, texts).cast(_INSTANT)
+    instants = _where(zoned, texts).cast(INSTANT)
     odd: Odd = defaultdict(list)
     wall = pc.and_not(pc.match_substring_regex(texts, _WITHOUT_OFFSET), zoned)
     if pc.any(wall, min_count=0).as_py():
@@ -154,7 +154,7 @@ def usual_instants(texts: pa.StringArray) -> pa.TimestampArray | None:
     That parser is strict, but takes a time without seconds, and offsets of up to 24 hours: the XSD has judged before.
     """
     try:
-        instants = texts.cast(_INSTANT)
+        instants = texts.cast(INSTANT)
     except pa.ArrowInvalid:
         return None
     earliest, latest = pc.min_max(instants.cast(pa.int64())).values()
@@ -188,7 +188,7 @@ def _norwegian(walls: pa.Array, odd: Odd) -> pa.Array:
         concerned = pc.is_in(hours.indices, pa.array(indices, hours.indices.type))
         odd[code] += pc.indices_nonzero(concerned).to_pylist()
     offsets = pa.array([offset for offset, _ in known], pa.int64()).take(hours.indices)
-    return pc.subtract(micros, offsets).cast(_INSTANT)
+    return pc.subtract(micros, offsets).cast(INSTANT)
 
 
 def _replaced(

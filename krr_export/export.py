@@ -117,11 +117,12 @@ class Export:
                 yield from travel_blocks(road_map, blocks, staff)
                 return
             file = None if self.transcoded or self.header.encoding != UTF_8 else self.source.plain_file
-            guesses = document.guesses(file)
+            shelf = staff.shelf if file is None else None
+            guesses = document.guesses(file, shelf)
             if guesses is None:
                 yield from travel_blocks(road_map, document.blocks(), staff)
             elif file is None:
-                yield from travel_document(road_map, document, guesses, None, staff)
+                yield from travel_document(road_map, document, guesses, shelf.file if shelf else None, staff)
             else:
                 with self.source.read_elsewhere():
                     for result in travel_document(road_map, document, guesses, file, staff):
@@ -187,7 +188,7 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
 
 def open_with(
     source: str | os.PathLike[str] | BinaryIO,
-    schema: str | Path,
+    schema: str | Path | RecordSchema,
     options: ReadOptions,
     on_read: Callable[[int], object] | None = None,
     *,
@@ -197,7 +198,7 @@ def open_with(
 
     Args:
         source: as there.
-        schema: as there.
+        schema: as there, or already loaded.
         options: how it is read.
         on_read: as there.
         at_once: it is going to be read at once, and whole.
@@ -211,8 +212,10 @@ def open_with(
         stream = open_source(source, on_read=on_read)
         try:
             if at_once and _is_large(stream):
-                staff.get_ready(stream.plain_file)
-            return Export(stream, load_schema(schema), options, staff)
+                in_memory = staff.shelf.file if stream.plain_file is None and staff.shelf else None
+                staff.get_ready(in_memory if stream.plain_file is None else stream.plain_file)
+            record_schema = schema if isinstance(schema, RecordSchema) else load_schema(schema)
+            return Export(stream, record_schema, options, staff)
         except BaseException:
             staff.dismiss()
             stream.close()

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from krr_export.shelf import Shelf
+
 _WINDOW_BYTES = 1 << 16
 """How far back from a guess's aimed end to look for an end tag: many records."""
 
@@ -27,12 +29,14 @@ class Guess:
     Attributes:
         byte_offset: where it begins, in bytes of the document.
         length: in bytes.
-        data: its bytes in UTF-8; ``None`` where they are to be taken from the document's file.
+        data: its bytes in UTF-8; ``None`` where they lie in a file.
+        file_offset: where they lie in that file.
     """
 
     byte_offset: int
     length: int
     data: bytes | None
+    file_offset: int = 0
 
 
 class Guesses(Protocol):
@@ -48,47 +52,68 @@ class Guesses(Protocol):
 
 
 class GuessesInStream:
-    """Guesses that hold their bytes.
+    """Guesses that hold their bytes, or have them on a shelf.
 
     Args:
         pieces: the document in UTF-8 from its first record on.
         byte_offset: where that is.
         end_tag: what ends a record.
         size: bytes of a guess, about.
+        shelf: where to put their bytes; no more guesses than it has places may be under way.
     """
 
-    def __init__(self, pieces: Iterator[bytes], byte_offset: int, end_tag: bytes, size: int) -> None:
+    def __init__(
+        self, pieces: Iterator[bytes], byte_offset: int, end_tag: bytes, size: int, shelf: Shelf | None = None
+    ) -> None:
+        self._shelf = shelf
         self._pieces = pieces
         self._byte_offset = byte_offset
         self._end_tag = end_tag
         self._size = size
-        self._data = b""
+        self._held: list[bytes] = []
 
     def __iter__(self) -> Iterator[Guess]:
         while self._fill():
-            end = self._data.rfind(self._end_tag) + len(self._end_tag)
-            if end < len(self._end_tag):
+            pieces, rest = self._cut()
+            length = sum(map(len, pieces))
+            if not length:
                 return
-            guess = Guess(self._byte_offset, end, self._data[:end])
-            self._data = self._data[end:]
-            self._byte_offset += end
+            self._held = [rest]
+            if self._shelf is None:
+                guess = Guess(self._byte_offset, length, b"".join(pieces))
+            else:
+                guess = Guess(self._byte_offset, length, None, self._shelf.put(pieces))
+            self._byte_offset += length
             yield guess
 
     def rest(self, wrong: Sequence[Guess] = ()) -> Iterator[bytes]:
         """See `Guesses`."""
-        return itertools.chain((guess.data or b"" for guess in wrong), (self._data,), self._pieces)
+        return itertools.chain(map(self._data, wrong), self._held, self._pieces)
+
+    def _data(self, guess: Guess) -> bytes:
+        if guess.data is None and self._shelf is not None:
+            return self._shelf.take(guess.file_offset, guess.length)
+        return guess.data or b""
 
     def _fill(self) -> bool:
-        """Add as much as a guess takes; also say whether the document goes on."""
-        pieces = [self._data]
+        """Hold as much more as a guess takes; also say whether the document goes on."""
         length = 0
-        try:
-            while length < self._size and (piece := next(self._pieces, None)) is not None:
-                pieces.append(piece)
-                length += len(piece)
-        finally:
-            self._data = b"".join(pieces)  # also what came before an error is still to be read
+        while length < self._size and (piece := next(self._pieces, None)) is not None:
+            self._held.append(piece)
+            length += len(piece)
         return length >= self._size
+
+    def _cut(self) -> tuple[list[bytes | memoryview], bytes]:
+        """What is held up to the last end tag, if there is one, and what is behind it."""
+        *before, last = self._held
+        end = last.rfind(self._end_tag)
+        if end < 0:  # a tag that lies across two pieces would not be seen
+            before, last = [], b"".join(self._held)
+            end = last.rfind(self._end_tag)
+            if end < 0:
+                return [], last
+        end += len(self._end_tag)
+        return [*before, memoryview(last)[:end]], last[end:]
 
 
 class GuessesInFile:
@@ -116,7 +141,7 @@ class GuessesInFile:
             if end < 0 or len(window) < window_bytes:
                 return
             length = window_at + end + len(self._end_tag) - self._byte_offset
-            guess = Guess(self._byte_offset, length, None)
+            guess = Guess(self._byte_offset, length, None, self._byte_offset)
             self._byte_offset += length
             yield guess
 

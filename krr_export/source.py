@@ -27,7 +27,7 @@ STDIN = "-"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _DELIVERED_BYTES = 1 << 18
-_INFLATED_BYTES = 1 << 20
+_INFLATED_BYTES = 1 << 16
 """What one read gives at the most: a gzip of zeros inflates a thousandfold, and must not do so in memory."""
 
 

@@ -17,6 +17,7 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from multiprocessing.connection import Connection, Pipe
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
@@ -24,6 +25,7 @@ from krr_export.blocks import Block
 from krr_export.errors import KrrExportError, OutputError
 from krr_export.guesses import Guess
 from krr_export.road import BlockResult, Road, RoadMap
+from krr_export.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +39,11 @@ _BOOTSTRAP = (
     " from krr_export.lean import keep_arrow_lean; keep_arrow_lean();"
     " from krr_export.workers import serve; serve()"
 )
-_IN_FLIGHT = 2
-"""Blocks beyond one a worker that are under way: enough that nobody waits, few enough that memory stays flat."""
-_IN_FLIGHT_IN_FILE = 10
-"""The same where workers take a block's bytes from the file, and only results are in memory: a tenth of them. While a
-row group is written, which takes longer than some blocks, workers go on."""
+_IN_FLIGHT = 8
+"""Blocks beyond one a worker that are under way: while a row group is written, which takes longer than some blocks,
+workers go on."""
+_IN_FLIGHT_IN_PIPES = 2
+"""The same where blocks go to workers through pipes, and are in memory here."""
 
 
 class WorkerFaultError(Exception):
@@ -99,11 +101,19 @@ class Staff:
         self.count = count
         self._ready: list[_Worker] = []
 
+    @cached_property
+    def shelf(self) -> Shelf | None:
+        """Where a stream's guesses may lie for the workers to read; ``None`` where that is not to be had."""
+        try:
+            return Shelf(self.count + _IN_FLIGHT + 2) if self.count else None
+        except (AttributeError, OSError):  # not on Linux; forbidden
+            return None
+
     def get_ready(self, file: int | None) -> None:
         """Start the processes now: they take as long as it takes to load a schema.
 
         Args:
-            file: descriptor of the document's file, where it may be that guesses leave their bytes there.
+            file: descriptor of the file where the document's blocks will be.
         """
         self._ready = [_Worker(file) for _ in range(self.count)]
 
@@ -118,11 +128,13 @@ class Staff:
         return Workers(road_map, file, ready or [_Worker(file) for _ in range(self.count)])
 
     def dismiss(self) -> None:
-        """End those who were not asked to do anything."""
+        """End those who were not asked to do anything, and give the shelf back."""
         for worker in self._ready:
             worker.kill()
             worker.close()
         self._ready = []
+        if "shelf" in self.__dict__ and self.shelf is not None:
+            self.shelf.close()
 
 
 class Workers:
@@ -135,7 +147,7 @@ class Workers:
     """
 
     def __init__(self, road_map: RoadMap, file: int | None, workers: list[_Worker]) -> None:
-        self.room = len(workers) + (_IN_FLIGHT if file is None else _IN_FLIGHT_IN_FILE)
+        self.room = len(workers) + (_IN_FLIGHT_IN_PIPES if file is None else _IN_FLIGHT)
         self._workers = workers
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(len(workers))
@@ -194,7 +206,7 @@ def _travel(road: Road, task: Task, file: int | None) -> Outcome:
     data = task.data
     if data is None:
         assert file is not None, "a guess without bytes has a file"  # noqa: S101 - an invariant of this package
-        data = os.pread(file, task.length, task.byte_offset)
+        data = os.pread(file, task.length, task.file_offset)
     return road.travel_guess(task, data)
 
 
