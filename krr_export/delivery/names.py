@@ -1,0 +1,104 @@
+"""How the files of a delivery are named, and which of them belong together.
+
+A delivery is a set of three files. The register's names vary: the time with or without seconds, a key's name with or
+without a prefix, and links named LATEST beside the newest set.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LATEST = "LATEST"
+"""Stands for the time in the names of links to the newest set."""
+
+Kind: TypeAlias = Literal["data", "signature", "key"]
+
+_PART = re.compile(
+    r"(?:VirksomhetsID-)?Kontaktregister-(?P<stamp>[0-9]{8}T[0-9]{4}(?:[0-9]{2})?|LATEST)"
+    r"\.(?:(?P<data>gz\.enc)|(?P<signature>sig)|(?P<key>key)\.(?:VirksomhetsID-)?(?P<orgnr>[0-9]{9}))"
+)
+
+
+@dataclass(frozen=True)
+class PartName:
+    """The name of one file of a set.
+
+    Attributes:
+        name: the name itself.
+        stamp: when the set was made, ``YYYYMMDDThhmm`` or ``YYYYMMDDThhmmss`` in the sender's time, or ``LATEST``.
+        kind: which of the three it is.
+        orgnr: the organisation that a key is for; ``None`` for the others.
+    """
+
+    name: str
+    stamp: str
+    kind: Kind
+    orgnr: str | None = None
+
+
+@dataclass(frozen=True)
+class SetNames:
+    """The names of the files of one set, as far as they are there.
+
+    Attributes:
+        stamp: as for `PartName`; that of the data where it is there.
+        data: the encrypted export.
+        signature: over it.
+        keys: by the organisation that each is for.
+    """
+
+    stamp: str
+    data: str | None = None
+    signature: str | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def missing(self, orgnr: str | None) -> list[str]:
+        """What is missing for this organisation, or for any where it is ``None``; as it would be named."""
+        missing = []
+        if self.data is None:
+            missing.append(f"Kontaktregister-{self.stamp}.gz.enc")
+        if self.signature is None:
+            missing.append(f"Kontaktregister-{self.stamp}.sig")
+        if not self.keys or (orgnr is not None and orgnr not in self.keys):
+            missing.append(f"Kontaktregister-{self.stamp}.key.{orgnr or '*'}")
+        return missing
+
+
+def parse_part(name: str) -> PartName | None:
+    """Read the name of a file; ``None`` where it is none of a delivery's."""
+    match = _PART.fullmatch(name)
+    if match is None:
+        return None
+    kind: Kind = "data" if match["data"] else "signature" if match["signature"] else "key"
+    return PartName(name, match["stamp"], kind, match["orgnr"])
+
+
+def sets_in(names: Iterable[str]) -> list[SetNames]:
+    """The sets among names of files, whole or not; the oldest first, and LATEST at the end."""
+    parts = sorted((part for part in map(parse_part, names) if part is not None), key=_by_stamp)
+    sets: list[SetNames] = []
+    for part in parts:
+        # A name with seconds belongs to one without: exports are at least twenty minutes apart.
+        if not sets or not part.stamp.startswith(sets[-1].stamp):
+            sets.append(SetNames(part.stamp))
+        sets[-1] = _with(sets[-1], part)
+    return sets
+
+
+def _by_stamp(part: PartName) -> tuple[str, str, str]:
+    return part.stamp, part.kind, part.name
+
+
+def _with(names: SetNames, part: PartName) -> SetNames:
+    keys = {**names.keys, part.orgnr: part.name} if part.orgnr is not None else names.keys
+    return SetNames(
+        stamp=part.stamp if part.kind == "data" else names.stamp,
+        data=part.name if part.kind == "data" else names.data,
+        signature=part.name if part.kind == "signature" else names.signature,
+        keys=keys,
+    )
