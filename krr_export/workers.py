@@ -185,7 +185,7 @@ def serve() -> None:
     """Be a worker: take a road map, then blocks, from standard input; give results on standard output."""
     # An interrupt reaches the whole group of processes: the main one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A block makes a hundred thousand tuples and no cycles: the collector would walk them all again and again.
+    # A block makes a hundred thousand tuples: the collector would walk them all again and again.
     gc.disable()
     messages = Connection(os.dup(sys.stdin.fileno()), writable=False)
     results = Connection(os.dup(sys.stdout.fileno()), readable=False)
@@ -193,11 +193,13 @@ def serve() -> None:
     with suppress(EOFError, OSError):  # whoever gives the work is gone, perhaps amid a message
         road_map, file = pickle.loads(messages.recv_bytes())  # noqa: S301 - from the process that started this one
         road = Road(road_map)
+        gc.freeze()
         while True:
             task: Task = pickle.loads(messages.recv_bytes())  # noqa: S301 - as above
             if task.data is not None:
                 task = replace(task, data=messages.recv_bytes())
             results.send_bytes(pickle.dumps(_outcome(lambda: _travel(road, task, file)), protocol=5))  # noqa: B023 - called at once
+            gc.collect()  # lxml's parsers are held by cycles; what was there before the first block is not walked
 
 
 def _travel(road: Road, task: Task, file: int | None) -> Outcome:

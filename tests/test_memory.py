@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import command
 import pyarrow.parquet as pq
@@ -52,9 +52,25 @@ def test_eight_times_the_input_takes_no_more_memory(export: tuple[bytes, bytes, 
         assert 0.8 * seen.outside <= seen.reported <= 1.1 * seen.outside, "the report tells the truth"
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the system does not tell PSS")
+def test_nor_does_it_where_the_reference_reads_all_of_it(export: tuple[bytes, bytes, bytes]) -> None:
+    once, _ = watched(export, 2, "validate", "-", "--reader", "iterparse")
+    eight, report = watched(export, 16, "validate", "-", "--reader", "iterparse")
+    assert report["read_by"] == {"iterparse": 16 * ROWS // 10}
+    assert eight <= 1.1 * once, (once, eight)
+
+
 def convert(export: tuple[bytes, bytes, bytes], times: int, store: Path) -> Seen:
-    """Convert the export so many times over, with two workers, and look at the tree of processes meanwhile."""
-    with command.started("convert", "-", store, "--workers", "2", "--json", stdin=-1) as process:
+    """Convert the export so many times over."""
+    peak, report = watched(export, 10 * times, "convert", "-", str(store))
+    assert report["counts"]["written"] == ROWS * times
+    groups = sum(pq.read_metadata(path).num_row_groups for path in store.glob("latest/person/*.parquet"))
+    return Seen(peak, report["performance"]["peak_memory_bytes"], groups)
+
+
+def watched(export: tuple[bytes, bytes, bytes], times: int, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run with two workers on an export of so many tenths, and look at the tree of processes; its peak, the report."""
+    with command.started(*arguments, "--workers", "2", "--json", stdin=-1) as process:
         assert process.stdin
         assert process.stdout
         assert process.stderr
@@ -67,17 +83,14 @@ def convert(export: tuple[bytes, bytes, bytes], times: int, store: Path) -> Seen
         feeder.join()
         out, err = process.stdout.read(), process.stderr.read()
     assert process.returncode == 0, err.decode()
-    report = json.loads(out)["report"]
-    assert report["counts"]["written"] == ROWS * times
-    groups = sum(pq.read_metadata(path).num_row_groups for path in store.glob("latest/person/*.parquet"))
-    return Seen(peak, report["performance"]["peak_memory_bytes"], groups)
+    return peak, json.loads(out)["report"]
 
 
 def feed(pipe: IO[bytes], export: tuple[bytes, bytes, bytes], times: int) -> None:
     begin, records, end = export
     with pipe:
         pipe.write(begin)
-        for _ in range(10 * times):
+        for _ in range(times):
             pipe.write(records)
         pipe.write(end)
 
