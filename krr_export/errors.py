@@ -42,3 +42,15 @@ class OutputError(KrrExportError):
     """The output or the machine failed: disk, permissions, memory, a worker, the store's lock (exit 4)."""
 
     exit_code = 4
+
+
+class GuardError(KrrExportError):
+    """A guard tripped: what came differs too much from what was expected (exit 5)."""
+
+    exit_code = 5
+
+
+class NetworkError(KrrExportError):
+    """The network failed: host, authentication, transfer (exit 6)."""
+
+    exit_code = 6
