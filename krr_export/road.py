@@ -258,7 +258,7 @@ class Road:
             ordinal = remarks.ordinal(row)
             start, end = remarks.span(ordinal - block.first)
             start += self._cutter.scan(block.data[start:end]).spans[0].start
-            line = block.line + block.data.count(b"\n", 0, start)
+            line = block.line + characters_of(block.data[:start]).line_ends
             label, detail = self._schema.fields[column].label, mask(remarks.value(row, column))
             yield Example(ordinal, line, block.byte_offset + start, label, detail)
 

@@ -112,8 +112,12 @@ class PatternReader:
 
         There are more of them than tiles where a time attribute's value holds the end tag of a record.
         """
-        pieces = data.split(self._end)
-        return np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces))[:-1] + len(self._end))
+        octets = np.frombuffer(data, np.uint8)
+        begins = np.flatnonzero(octets[: max(0, len(data) - len(self._end) + 1)] == self._end[0])
+        # An end tag's second character is the rarest; after it few places are left to look at.
+        for place in range(1, len(self._end)):
+            begins = begins[octets[begins + place] == self._end[place]]
+        return begins + len(self._end)
 
     @cached_property
     def _careful(self) -> re.Pattern[bytes]:
