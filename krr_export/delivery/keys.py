@@ -1,0 +1,276 @@
+"""The keys of a delivery: whose signature is accepted, and which private key opens what was sent to it.
+
+Certificates are pinned: the one that was given is the publisher's because the user says so. No chain is followed and no
+revocation is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+    load_der_public_key,
+    load_pem_private_key,
+    load_pem_public_key,
+    pkcs12,
+)
+
+from krr_export.delivery.cipher import KEY_BYTES
+from krr_export.delivery.regular import file_name, read_small
+from krr_export.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+Passphrase: TypeAlias = Callable[[], bytes | None]
+"""Asked only where a key turns out to be encrypted; ``None``: there is no passphrase."""
+
+MINIMUM_BITS = 2048
+"""Of RSA, for every role (NIST SP 800-57: 112 bits of strength)."""
+
+_OAEP = OAEP(MGF1(SHA512()), SHA512(), label=None)
+_PRIVATE = re.compile(rb"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
+_PUBLIC = re.compile(
+    rb"-----BEGIN ((?:RSA )?PUBLIC KEY|(?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----END \1-----", re.DOTALL
+)
+# PFX ::= SEQUENCE { version INTEGER {v3(3)}, ... (RFC 7292); the length may be written in any of DER's and BER's ways.
+_PKCS12 = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...|\x84....)\x02\x01\x03", re.DOTALL)
+_JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
+"""How a keystore begins that only Java reads: JKS and JCEKS."""
+_WHAT_IS_A_KEY = "a private key is PEM, DER or PKCS#12"
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Whose signature is accepted.
+
+    Attributes:
+        public_key: RSA, of at least 2048 bits.
+        fingerprint: SHA-256 of the SubjectPublicKeyInfo (DER), in hexadecimal; that of a certificate is its key's.
+        valid_from: of the certificate, UTC; ``None`` for a bare public key.
+        valid_until: likewise.
+    """
+
+    public_key: rsa.RSAPublicKey
+    fingerprint: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
+def load_private_key(path: Path, passphrase: Passphrase) -> rsa.RSAPrivateKey:
+    """Read a private key: PEM or DER (PKCS#8, PKCS#1), or PKCS#12; recognised by content, never by name.
+
+    Raises:
+        InputError: there is no such key, it is encrypted and the passphrase is missing or wrong, or it is weak.
+    """
+    data, name = read_small(path), file_name(path)
+    try:
+        key = _private_key(data, name, passphrase)
+    except UnsupportedAlgorithm:
+        raise InputError(
+            f"{name} holds a key, or a way to encrypt it, that is not supported", "use RSA, as PKCS#8"
+        ) from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise InputError(
+            f"the private key in {name} is not an RSA key", "give the RSA key that the deliveries are made for"
+        )
+    _check_strength(key.key_size, f"the private key in {name}")
+    return key
+
+
+def load_publisher(path: Path, *, now: datetime | None = None) -> Publisher:
+    """Read whose signature is accepted: an X.509 certificate or a bare public key, each as PEM or DER.
+
+    Args:
+        path: the file.
+        now: when the certificate must be valid; the present by default.
+
+    Raises:
+        InputError: it is no such file, its key is not RSA or is weak, or the certificate is not valid now.
+    """
+    data, name = read_small(path), file_name(path)
+    found = _certificate_or_key(data, name)
+    certificate = found if isinstance(found, x509.Certificate) else None
+    if certificate is not None:
+        _check_validity(certificate, name, now or datetime.now(UTC))
+    key = _public_key(found, name)
+    _check_strength(key.key_size, f"the key in {name}")
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return Publisher(
+        public_key=key,
+        fingerprint=hashlib.sha256(spki).hexdigest(),
+        valid_from=certificate.not_valid_before_utc if certificate else None,
+        valid_until=certificate.not_valid_after_utc if certificate else None,
+    )
+
+
+def load_recipient(path: Path) -> rsa.RSAPublicKey:
+    """Read whom a delivery is for: a certificate that is valid now or a bare public key, as PEM or DER.
+
+    Raises:
+        InputError: as for `load_publisher`.
+    """
+    return load_publisher(path).public_key
+
+
+def wrap_key(recipient: rsa.RSAPublicKey, key: bytes) -> bytes:
+    """Encrypt a set's key for one organisation: RSAES-OAEP (RFC 8017), SHA-512 for both hashes, an empty label."""
+    return recipient.encrypt(key, _OAEP)
+
+
+def unwrap_key(private_key: rsa.RSAPrivateKey, wrapped: bytes) -> bytes:
+    """Decrypt a set's key.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        InputError: it is not for this private key, is damaged, or is no key for AES-256.
+    """
+    check_wrapped_size(private_key, wrapped)
+    try:
+        key = private_key.decrypt(wrapped, _OAEP)
+    except ValueError:
+        raise InputError(
+            "the key file is not for this private key: it is for another organisation's key, or damaged",
+            "give the private key that belongs to the certificate the publisher has, or transfer the key file again",
+        ) from None
+    if len(key) != KEY_BYTES:
+        raise InputError(
+            f"the key file holds a key of {len(key)} bytes, and AES-256 takes {KEY_BYTES}", "ask the publisher"
+        )
+    return key
+
+
+def check_wrapped_size(private_key: rsa.RSAPrivateKey, wrapped: bytes) -> None:
+    """See whether a wrapped key can be for this private key, before a large file is read for it.
+
+    Raises:
+        InputError: it has another size than the private key gives.
+    """
+    size = (private_key.key_size + 7) // 8
+    if len(wrapped) != size:
+        raise InputError(
+            f"the key file has {len(wrapped)} bytes, and one for this private key has {size}",
+            "transfer the key file again, or is it for another organisation's key?",
+        )
+
+
+def _private_key(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTypes:
+    if data.startswith(_JAVA):
+        raise InputError(
+            f"{name} is a Java keystore of an old form",
+            f"keytool -importkeystore -srckeystore {name} -destkeystore key.p12 -deststoretype PKCS12",
+        )
+    if _PKCS12.match(data):
+        return _from_pkcs12(data, name, passphrase)
+    pem = _PRIVATE.search(data)
+    if pem is None and b"-----BEGIN" in data:
+        raise InputError(f"{name} holds no private key", _WHAT_IS_A_KEY)
+    load, data = (load_der_private_key, data) if pem is None else (load_pem_private_key, pem[0])
+    try:
+        return load(data, None)
+    except ValueError:
+        raise InputError(f"{name} is no private key, or is damaged", _WHAT_IS_A_KEY) from None
+    except TypeError:  # what the library says of a key that is encrypted
+        secret = _asked(passphrase, name)
+    try:
+        return load(data, secret)
+    except (ValueError, TypeError):
+        raise _wrong_passphrase(name) from None
+
+
+def _from_pkcs12(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTypes:
+    loaded = _pkcs12_with(data, None) or _pkcs12_with(data, b"") or _pkcs12_with(data, _asked(passphrase, name))
+    if loaded is None:
+        raise _wrong_passphrase(name)
+    if loaded.key is None:
+        raise InputError(f"{name} is a PKCS#12 file without a private key", "export it again, with the private key")
+    return loaded.key
+
+
+def _pkcs12_with(data: bytes, passphrase: bytes | None) -> pkcs12.PKCS12KeyAndCertificates | None:
+    """What a PKCS#12 file holds; ``None`` where the passphrase is wrong: the library tells this from nothing else."""
+    try:
+        return pkcs12.load_pkcs12(data, passphrase)
+    except ValueError:
+        return None
+
+
+def _asked(passphrase: Passphrase, name: str) -> bytes:
+    secret = passphrase()
+    if not secret:
+        raise InputError(f"{name} is encrypted, and there is no passphrase for it", "--passphrase-file FILE")
+    return secret
+
+
+def _wrong_passphrase(name: str) -> InputError:
+    return InputError(
+        f"{name} cannot be decrypted: the passphrase is wrong, or the file is damaged", "try the passphrase"
+    )
+
+
+def _certificate_or_key(data: bytes, name: str) -> x509.Certificate | PublicKeyTypes:
+    blocks = list(_PUBLIC.finditer(data))
+    if len(blocks) > 1:
+        raise InputError(f"{name} holds several certificates or keys", "keep the one that is meant, alone in a file")
+    if not blocks and _PRIVATE.search(data):
+        raise InputError(f"{name} is a private key", "give a certificate, or the public key")
+    try:
+        if blocks:
+            pem = blocks[0][0]
+            return x509.load_pem_x509_certificate(pem) if b"CERTIFICATE" in blocks[0][1] else load_pem_public_key(pem)
+        return _from_der(data)
+    except (ValueError, UnsupportedAlgorithm):
+        raise InputError(
+            f"{name} is no certificate and no public key, or is damaged", "give X.509 or a public key, as PEM or DER"
+        ) from None
+
+
+def _from_der(data: bytes) -> x509.Certificate | PublicKeyTypes:
+    try:
+        return x509.load_der_x509_certificate(data)
+    except ValueError:
+        return load_der_public_key(data)
+
+
+def _public_key(found: x509.Certificate | PublicKeyTypes, name: str) -> rsa.RSAPublicKey:
+    try:
+        key = found.public_key() if isinstance(found, x509.Certificate) else found
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise InputError(f"the key in {name} is not an RSA key", "give the RSA certificate or public key")
+    return key
+
+
+def _check_validity(certificate: x509.Certificate, name: str, now: datetime) -> None:
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if start <= now <= end:
+        return
+    what = "is not valid yet" if now < start else "has expired"
+    raise InputError(
+        f"the certificate {name} {what}: it is valid from {start:%Y-%m-%d} to {end:%Y-%m-%d}",
+        "ask for the present one; to trust its key for an old export: "
+        f"openssl x509 -in {name} -noout -pubkey > publisher-key.pem",
+    )
+
+
+def _check_strength(bits: int, what: str) -> None:
+    if bits < MINIMUM_BITS:
+        raise InputError(f"{what} has {bits} bits: at least {MINIMUM_BITS} are needed", "ask for a stronger key pair")
