@@ -23,11 +23,11 @@ endef
 export DEMO_QUERY
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint docs samples bench bench-full clean
+.PHONY: help demo demo-delivery test fuzz lint docs samples bench bench-full clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  make %-11s %s\n' "$$name" "$$text"; done
+		printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/.dev ## Make a synthetic export, convert it and query the result, in demo/
 	@rm -rf $(DEMO)/export.xml.gz $(DEMO)/export.xml.gz.expected.json $(DEMO)/eksport=* $(DEMO)/latest
@@ -36,6 +36,17 @@ demo: $(VENV)/.dev ## Make a synthetic export, convert it and query the result, 
 	$(RUN)/krr-export convert $(DEMO)/export.xml.gz $(DEMO) --max-rejects 0.1%
 	@printf '\n%s\n' "$$DEMO_QUERY"
 	@$(RUN)/python -c 'import os, duckdb; duckdb.sql(os.environ["DEMO_QUERY"]).show()'
+
+demo-delivery: $(VENV)/.dev ## Make keys and an encrypted delivery, convert it and prove the result, in demo-delivery/
+	@rm -rf demo-delivery
+	@mkdir -p demo-delivery
+	$(RUN)/krr-export keys demo-delivery/keys
+	$(RUN)/krr-export sample demo-delivery/export.xml --records $(DEMO_RECORDS) --seed 1
+	$(RUN)/krr-export seal demo-delivery/export.xml demo-delivery/inbox --orgnr 991825827 \
+		--recipient demo-delivery/keys/receiver.pem --signing-key demo-delivery/keys/publisher-private.pem
+	$(RUN)/krr-export convert demo-delivery/inbox demo-delivery/store \
+		--private-key demo-delivery/keys/receiver-private.pem --publisher-cert demo-delivery/keys/publisher.pem
+	$(RUN)/krr-export verify demo-delivery/store/latest
 
 test: $(VENV)/.dev ## Run all tests
 	$(RUN)/python -m pytest -n auto $(ARGS)

@@ -6,12 +6,13 @@ import hashlib
 import os
 import time
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export import __version__
+from krr_export.delivery.opening import UNVERIFIED, DeliveryOptions, is_unverified
 from krr_export.errors import OutputError, UsageError
 from krr_export.export import Export, ReadOptions, default_workers, open_with
 from krr_export.limits import RejectLimit
@@ -57,6 +58,7 @@ class ConvertOptions:
     limit: int | None = None
     workers: int | None = None
     reader: str = "auto"
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
 
     def __post_init__(self) -> None:
         # A list, or one name, is as good as a tuple.
@@ -73,7 +75,7 @@ class ConvertOptions:
     @property
     def read(self) -> ReadOptions:
         """Those that reading asks for."""
-        return ReadOptions(self.workers, self.reader, self.limit)
+        return ReadOptions(self.workers, self.reader, self.limit, self.delivery)
 
     @property
     def reject_limit(self) -> RejectLimit:
@@ -153,7 +155,7 @@ def convert(
         stack.enter_context(_naming_store(Path(store)))
         opened = stack.enter_context(open_store(Path(store), file_mode=options.mode))
         opened.check_same_kind(format=options.format, partition_by=options.partition_by, schema_name=schema.name)
-        if _is_known(opened, export, options) and _file_digest(source) == _known_digest(opened, export):
+        if _is_known(opened, export, options) and _digest_before_reading(source, export) == _known_digest(opened, export):
             return _unchanged(opened, export)
         staging = stack.enter_context(opened.staging())
         tally, files = _write(export, staging, run, progress)
@@ -270,11 +272,12 @@ def _message(path: Path, report: Report) -> str:
         records += f", {number(counts['rejected'])} rejected"
     latest = path.parent / LATEST
     older = f"; latest stays at the newer {latest.resolve().name}" if latest.resolve() != path.resolve() else ""
+    unsigned = f"; {UNVERIFIED}" if is_unverified(report.source["delivery"]) else ""
     match report.outcome:
         case "published":
-            return f"published {records} as {path}{older}"
+            return f"published {records} as {path}{older}{unsigned}"
         case "partial":
-            return f"kept a partial result of {records} as {path}; it is not published"
+            return f"kept a partial result of {records} as {path}; it is not published{unsigned}"
         case "empty":
             why, then = "the export holds no records", "or give --allow-empty if that is right"
         case _:
@@ -299,6 +302,7 @@ def _report(outcome: str, export: Export, run: _Run, tally: Tally) -> Report:
             "compression": source.compression,
             "encoding": header.encoding,
             "offsets_count_in_utf8": export.transcoded,
+            "delivery": source.provenance,
         },
         header=_header(export),
         schema={"name": export.record_schema.name, "sha256": export.record_schema.sha256},
@@ -316,7 +320,9 @@ def _report(outcome: str, export: Export, run: _Run, tally: Tally) -> Report:
 
 def _manifest(export: Export, options: ConvertOptions, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
     return Manifest(
-        source=SourceFile(export.source.name, export.source.bytes_read, export.source.sha256),
+        source=SourceFile(
+            export.source.name, export.source.bytes_read, export.source.sha256, export.source.provenance
+        ),
         header=_header(export),
         schema=SchemaVersion(export.record_schema.name, export.record_schema.sha256),
         tool_version=__version__,
@@ -371,8 +377,10 @@ def _known_digest(store: Store, export: Export) -> str | None:
     return manifest.source.sha256 if manifest else None
 
 
-def _file_digest(source: str | os.PathLike[str] | BinaryIO) -> str:
+def _digest_before_reading(source: str | os.PathLike[str] | BinaryIO, export: Export) -> str:
     """SHA-256 of a file that can be read again; empty for any other source."""
+    if export.source.verified_sha256 is not None:
+        return export.source.verified_sha256
     if not isinstance(source, (str, os.PathLike)) or not Path(source).is_file():
         return ""
     with Path(source).open("rb") as file:

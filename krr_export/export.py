@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 import pyarrow as pa
 
 from krr_export import __version__
 from krr_export.blocks import BLOCK_BYTES, Block, Document
+from krr_export.delivery.opening import DeliveryOptions
 from krr_export.encoding import UTF_8
 from krr_export.errors import InputError, UsageError
 from krr_export.journey import travel_blocks, travel_document
@@ -44,6 +45,7 @@ class ReadOptions:
         workers: processes that read blocks; 0 for none, ``None`` for as many as there are processors.
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records; ``None`` for all.
+        delivery: how a delivery is verified and decrypted.
 
     Raises:
         UsageError: an option has no such value.
@@ -52,6 +54,7 @@ class ReadOptions:
     workers: int | None = None
     reader: str = "auto"
     limit: int | None = None
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
 
     def __post_init__(self) -> None:
         if self.reader not in READERS:
@@ -166,6 +169,7 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
     workers: int | None = None,
     reader: str = "auto",
     limit: int | None = None,
+    delivery: DeliveryOptions | None = None,
     on_read: Callable[[int], object] | None = None,
 ) -> Export:
     """Open an export and read its header.
@@ -176,13 +180,14 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
         workers: processes that read; 0 for none, by default one a processor. Small exports take none.
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records.
+        delivery: how a delivery is verified and decrypted; ``source`` is then one file of its set, or a directory.
         on_read: called with the number of bytes just read from the source.
 
     Raises:
         InputError: there is no export, or its beginning is not an export's.
         UsageError: there is no such schema or reader.
     """
-    options = ReadOptions(workers, reader, limit)
+    options = ReadOptions(workers, reader, limit, delivery or DeliveryOptions())
     return open_with(source, schema, options, on_read)
 
 
@@ -209,7 +214,7 @@ def open_with(
     """
     staff = Staff(default_workers() if options.workers is None else options.workers)
     with naming(source_name(source)):
-        stream = open_source(source, on_read=on_read)
+        stream = open_source(source, delivery=options.delivery, on_read=on_read)
         try:
             if at_once and _is_large(stream):
                 in_memory = staff.shelf.file if stream.plain_file is None and staff.shelf else None

@@ -96,19 +96,22 @@ class Inspection:
             yield from _record_lines(record)
 
 
-def inspect(source: str | os.PathLike[str] | BinaryIO, schema: str | Path = "14-05") -> Inspection:
+def inspect(
+    source: str | os.PathLike[str] | BinaryIO, schema: str | Path = "14-05", delivery: DeliveryOptions | None = None
+) -> Inspection:
     """Look at the beginning of an export; the rest is not read, so nothing is said of it.
 
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
         schema: ``14-05``, ``16-02``, or the path of an XSD.
+        delivery: how a delivery is verified, which reads it whole, and decrypted.
 
     Raises:
         UsageError: there is no such schema.
         InputError: there is no export, or its beginning is not an export's.
     """
     asked = load_schema(schema)
-    with naming(source_name(source)), open_source(source) as stream:
+    with naming(source_name(source)), open_source(source, delivery=delivery) as stream:
         document = Document(stream, asked)
         blocks = _beginning(document)
         lexical = [_read(block, asked, document) for block in blocks]

@@ -41,6 +41,8 @@ class SourceFile:
     """Bytes, before decompression."""
     sha256: str | None
     """``None`` where only a part of it was read (``--limit``)."""
+    delivery: dict[str, Any] | None = None
+    """Of an encrypted delivery: the organisation that it is for, the form of its signature, and the publisher's key."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,9 @@ def _manifest(document: dict[str, Any]) -> Manifest:
 
 def _source(source: dict[str, Any]) -> SourceFile:
     sha256 = None if source["sha256"] is None else _sha256(source["sha256"])
-    return SourceFile(_of(str, source["name"]), _of(int, source["size"]), sha256)
+    delivery = source.get("delivery")  # the first snapshots do not have it
+    known = None if delivery is None else _of(dict, delivery)
+    return SourceFile(_of(str, source["name"]), _of(int, source["size"]), sha256, known)
 
 
 def _part_file(part: dict[str, Any]) -> PartFile:

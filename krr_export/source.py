@@ -1,6 +1,6 @@
-"""The source: a path or standard input as one stream of decompressed bytes, read once.
+"""The source: a path, a delivery or standard input as one stream of decompressed bytes, read once.
 
-Knows nothing of XML. Counts and hashes the bytes as they were delivered, before decompression.
+Knows nothing of XML. Counts and hashes the bytes as they were delivered, before decryption and decompression.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
+from krr_export.delivery.opening import DeliveryOptions, is_delivery, open_delivery
 from krr_export.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from io import BufferedReader
+
+    from krr_export.delivery.opening import OpenedDelivery
 
 STDIN = "-"
 
@@ -40,6 +43,7 @@ class Source:
         name: how messages and the manifest call it; the file's name without its directory.
         size: bytes as delivered, where that is known beforehand.
         compression: ``gzip`` or ``none``.
+        provenance: of a delivery: for whom, and how it is known from whom; for the manifest.
         bytes_read: bytes as delivered, so far.
         at_end: whether everything has been read.
     """
@@ -52,9 +56,12 @@ class Source:
         size: int | None = None,
         on_read: Callable[[int], object] | None = None,
         is_ours: bool = False,
+        delivery: OpenedDelivery | None = None,
     ) -> None:
         self.name = name
         self.size = size
+        self.provenance = delivery.provenance if delivery else None
+        self._delivery = delivery
         self.bytes_read = 0
         self.at_end = False
         self._stream = stream
@@ -88,6 +95,11 @@ class Source:
     def sha256(self) -> str | None:
         """SHA-256 of the bytes as delivered, in hexadecimal; ``None`` until all of them were read."""
         return self._digest.hexdigest() if self.at_end else None
+
+    @property
+    def verified_sha256(self) -> str | None:
+        """The same of a delivery, before it is read: that of the bytes that were verified."""
+        return self._delivery.sha256 if self._delivery else None
 
     @property
     def plain_file(self) -> int | None:
@@ -162,12 +174,14 @@ class Source:
         with _readable():
             piece: bytes = read(_DELIVERED_BYTES)
         self._account(piece)
-        return piece
+        return self._delivery.decrypt(piece) if self._delivery else piece
 
     def _account(self, piece: bytes | memoryview) -> None:
         self._digest.update(piece)
         self.bytes_read += len(piece)
         self.at_end = not piece
+        if self._delivery is not None and self.at_end and self._digest.hexdigest() != self._delivery.sha256:
+            raise InputError("the file was changed after it was verified", "fetch the set again")
         if self._on_read is not None and piece:
             self._on_read(len(piece))
 
@@ -236,16 +250,27 @@ def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:
     return os.fsencode(Path(spec).name or spec).decode(errors="replace")
 
 
-def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[int], object] | None = None) -> Source:
+def open_source(
+    spec: str | os.PathLike[str] | BinaryIO,
+    *,
+    delivery: DeliveryOptions | None = None,
+    on_read: Callable[[int], object] | None = None,
+) -> Source:
     """Open an export as a stream of bytes.
 
     Args:
-        spec: a path, ``-`` for standard input, or a binary stream.
+        spec: a path, ``-`` for standard input, or a binary stream. A path may also be that of a delivery: one file of a
+            set, or a directory of sets.
+        delivery: how a delivery is verified and decrypted.
         on_read: called with the number of bytes just read, as delivered; for progress.
 
     Raises:
-        InputError: there is no such file, it is a directory, or it cannot be read. (The message does not name it.)
+        InputError: there is no such file, it is a directory without a delivery, or it cannot be read; a delivery is not
+            what its sender signed, or not for the private key. (The message does not name it.)
+        UsageError: what a delivery needs was not given.
     """
+    if delivery is not None and delivery.private_key is not None and not isinstance(spec, os.PathLike) and spec == STDIN:
+        raise InputError("a delivery is read twice, and standard input cannot be", "give the path of a file of the set")
     if not isinstance(spec, (str, os.PathLike)):
         return Source(spec, source_name(spec), on_read=on_read)
     if spec == STDIN:
@@ -255,6 +280,8 @@ def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[i
     if not str(spec):
         raise UsageError("the path of the source is empty", "is a variable not set?")
     path = Path(spec)
+    if is_delivery(path):
+        return _open_delivery(path, delivery or DeliveryOptions(), on_read)
     try:
         stream = path.open("rb")
     except FileNotFoundError:
@@ -272,4 +299,13 @@ def open_source(spec: str | os.PathLike[str] | BinaryIO, *, on_read: Callable[[i
     except BaseException:
         with contextlib.suppress(OSError):
             stream.close()
+        raise
+
+
+def _open_delivery(path: Path, options: DeliveryOptions, on_read: Callable[[int], object] | None) -> Source:
+    opened = open_delivery(path, options)
+    try:
+        return Source(opened.file, opened.name, size=opened.size, on_read=on_read, is_ours=True, delivery=opened)
+    except BaseException:
+        opened.file.close()
         raise

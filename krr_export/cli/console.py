@@ -42,6 +42,12 @@ class Console:
         if not self._quiet:
             _print_error(_printable(text))
 
+    def warn(self, text: str) -> None:
+        """What nobody must overlook, on standard error, unless they want quiet."""
+        line = f"WARNING   {_printable(text)}"
+        if not self._quiet:
+            _print_error(click.style(line, fg="red", bold=True) if _colored() else line)
+
     def give(self, data: str) -> None:
         """What was asked for, on standard output.
 

@@ -9,46 +9,85 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.cli.console import Console
+from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.parameters import Directory, FileMode, command
 from krr_export.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from krr_export.report import Report
 
 
-def _reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of all commands that read a whole export."""
-    for option in reversed(
-        [
-            click.option(
-                "--schema", default="14-05", show_default=True, metavar="14-05|16-02|FILE.xsd",
-                help="The format's version, or an XSD of the export or of its Person.",
-            ),
-            click.option(
-                "--max-rejects", default="0", show_default=True, metavar="N|P%",
-                help="How many records may be refused: a number, or a share of all.",
-            ),
-            click.option("--allow-empty", is_flag=True, help="An export without records is in order."),
-            click.option(
-                "--workers", type=click.IntRange(min=0), metavar="N",
-                help="Processes that read; 0 reads in this one. Default: the processors.",
-            ),
-            click.option(
-                "--reader", type=click.Choice(["auto", "iterparse"]), default="auto", show_default=True,
-                help="How records are read; all give the same.",
-            ),
+def reading_options(*, limit: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options of all commands that read a whole export; ``limit`` where a part of it may do."""
+    options = [
+        click.option(
+            "--schema", default="14-05", show_default=True, metavar="14-05|16-02|FILE.xsd",
+            help="The format's version, or an XSD of the export or of its Person.",
+        ),
+        click.option(
+            "--max-rejects", default="0", show_default=True, metavar="N|P%",
+            help="How many records may be refused: a number, or a share of all.",
+        ),
+        click.option("--allow-empty", is_flag=True, help="An export without records is in order."),
+        click.option(
+            "--workers", type=click.IntRange(min=0), metavar="N",
+            help="Processes that read; 0 reads in this one. Default: the processors.",
+        ),
+        click.option(
+            "--reader", type=click.Choice(["auto", "iterparse"]), default="auto", show_default=True,
+            help="How records are read; all give the same.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output."),
+        click.option(
+            "--progress/--no-progress", default=None,
+            help="Show a progress bar; by default on a terminal only.",
+        ),
+    ]  # fmt: skip
+    if limit:
+        options.insert(
+            -2,
             click.option(
                 "--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N records: a partial result."
             ),
-            click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output."),
+        )
+    return lambda function: _with_options(function, options)
+
+
+def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of all commands that write a snapshot."""
+    return _with_options(
+        function,
+        [
             click.option(
-                "--progress/--no-progress", default=None,
-                help="Show a progress bar; by default on a terminal only.",
+                "--format", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True,
+                help="Of the table person; rejects are always Parquet.",
             ),
-        ]
-    ):  # fmt: skip
+            click.option(
+                "--compression", type=click.Choice(["zstd", "snappy", "gzip", "none"]),
+                help="Default: zstd for Parquet, none for CSV, which takes gzip too.",
+            ),
+            click.option(
+                "--partition-by", multiple=True, metavar="COLUMN",
+                help="A Hive directory for each value of a column with few; may be repeated.",
+            ),
+            click.option(
+                "--rows-per-file", type=click.IntRange(min=1), metavar="N", default=1_228_800, show_default=True,
+                help="Begin a new file after N rows; the default is ten row groups.",
+            ),
+            click.option(
+                "--mode", type=FileMode(), default="600", show_default=True, metavar="OCTAL",
+                help="Permissions of the files; directories follow.",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _with_options(
+    function: Callable[..., Any], options: Iterable[Callable[[Callable[..., Any]], Callable[..., Any]]]
+) -> Callable[..., Any]:
+    for option in reversed([*options]):
         function = option(function)
     return function
 
@@ -56,32 +95,24 @@ def _reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @command("convert", "krr-export convert export.xml.gz /data/krr --max-rejects 0.1%")
 @click.argument("source")
 @click.argument("store", type=Directory())
-@click.option("--format", "format_", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True,
-              help="Of the table person; rejects are always Parquet.")  # fmt: skip
-@click.option("--compression", type=click.Choice(["zstd", "snappy", "gzip", "none"]),
-              help="Default: zstd for Parquet, none for CSV, which takes gzip too.")  # fmt: skip
-@click.option("--partition-by", multiple=True, metavar="COLUMN",
-              help="A Hive directory for each value of a column with few; may be repeated.")  # fmt: skip
-@click.option("--rows-per-file", type=click.IntRange(min=1), metavar="N",
-              help="Begin a new file after N rows. Default: 1228800, ten row groups.")  # fmt: skip
+@writing_options
 @click.option("--replace", is_flag=True, help="Exchange a snapshot of this export that is there with another result.")
-@click.option("--mode", type=FileMode(), default="600", show_default=True, metavar="OCTAL",
-              help="Permissions of the files; directories follow.")  # fmt: skip
-@_reading_options
-def convert_command(source: str, store: Path, format_: str, **options: Any) -> int:  # noqa: ANN401 - the options above
+@delivery_options
+@reading_options()
+def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
     """Turn an export into a published snapshot of Parquet or CSV.
 
-    SOURCE is the export, plain or gzip, or - for standard input. STORE is the directory of snapshots. Each record is
+    SOURCE is the export, plain or gzip, or - for standard input; or an encrypted delivery: one file of its set, or the
+    directory of it. STORE is the directory of snapshots. Each record is
     validated against the XSD; a refused one goes to rejects/ with the reason. The snapshot appears whole, proven, as
     STORE/eksport=…/, and STORE/latest points to the newest; or nothing is published, and the exit code says why.
     """
     from krr_export import convert  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
-    console = _console(options)
-    if options["rows_per_file"] is None:
-        del options["rows_per_file"]
+    console = console_of(options)
+    options["delivery"] = taken_delivery(console, options)
     with console.progress(options.pop("progress")) as progress:
-        result = convert(source, store, format=format_, progress=progress, **options)
+        result = convert(source, store, progress=progress, **options)
     if result.report is not None:
         _say_report(console, result.report)
     details = {"outcome": result.outcome, "path": str(result.path)}
@@ -92,17 +123,19 @@ def convert_command(source: str, store: Path, format_: str, **options: Any) -> i
 @command("validate", "krr-export validate export.xml.gz --report report.json")
 @click.argument("source")
 @click.option("--report", "report_to", metavar="FILE.json|-", help="Write the report as JSON; - is standard output.")
-@_reading_options
+@delivery_options
+@reading_options()
 def validate_command(source: str, report_to: str | None, **options: Any) -> int:  # noqa: ANN401 - the options above
     """Make the same checks as convert, and write no data.
 
-    SOURCE is the export, plain or gzip, or - for standard input. Exit code 0: valid; 1: records were refused, more than
+    SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input. Exit code 0: valid; 1: records were refused, more than
     --max-rejects allows, or there are none; 3: the export is unusable.
     """
     from krr_export import validate  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
     _check_report(report_to, as_json=options["as_json"])
-    console = _console(options)
+    console = console_of(options)
+    options["delivery"] = taken_delivery(console, options)
     with console.progress(options.pop("progress")) as progress:
         report = validate(source, progress=progress, **options)
     _say_report(console, report)
@@ -112,8 +145,8 @@ def validate_command(source: str, report_to: str | None, **options: Any) -> int:
     return console.finish(report.verdict(), code, {"outcome": report.outcome, "report": report.to_dict()})
 
 
-def _console(options: dict[str, Any]) -> Console:
-    """The console that the options ask for; takes them out."""
+def console_of(options: dict[str, Any]) -> Console:
+    """The console that a command's options ask for; takes them out."""
     return Console(quiet=options.pop("quiet"), verbose=options.pop("verbose"), as_json=options.pop("as_json"))
 
 

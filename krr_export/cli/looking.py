@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from krr_export.cli.console import Console
+from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.parameters import command
 from krr_export.errors import OutputError, UsageError
 from krr_export.report import number
@@ -22,16 +23,19 @@ _SCHEMA = click.option(
 @command("inspect", "krr-export inspect export.xml.gz")
 @click.argument("source")
 @_SCHEMA
+@delivery_options
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
-def inspect_command(source: str, schema: str, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+def inspect_command(  # noqa: D417 - click documents the options
+    source: str, schema: str, *, as_json: bool, quiet: bool, verbose: bool, **options: Any  # noqa: ANN401 - the delivery's
+) -> int:
     """Show an export's header and its first records, masked.
 
-    Reads only the beginning, however large the export is.
+    Reads only the beginning, however large the export is; an encrypted delivery is first verified whole.
     """
     from krr_export.inspection import inspect  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    found = inspect(source, schema)
+    found = inspect(source, schema, taken_delivery(console, options))
     if not as_json:
         console.give("\n".join(found.lines()))
     accepted = f"{found.accepted_by[found.schema]} of the first {found.judged} records are valid"

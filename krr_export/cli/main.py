@@ -23,22 +23,30 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "convert": "loading",
     "validate": "loading",
+    "run": "nightly",
+    "fetch": "fetching",
     "inspect": "looking",
     "schema": "looking",
     "verify": "storing",
     "prune": "storing",
     "sample": "looking",
+    "seal": "delivering",
+    "keys": "delivering",
 }
 """The commands, in the order of ``--help``, and the module below this package that each lives in."""
 
 _SUMMARIES = {
     "convert": "Turn an export into a published snapshot of Parquet or CSV.",
     "validate": "Make the same checks as convert, and write no data.",
+    "run": "Fetch, convert, prove and prune: the night's work in one command.",
+    "fetch": "Fetch deliveries from the register's SFTP server.",
     "inspect": "Show an export's header and its first records, masked.",
     "schema": "Show the columns of the table person, or DDL for a warehouse.",
     "verify": "Prove a published snapshot anew against its manifest.",
     "prune": "Delete all but the newest snapshots of a store.",
     "sample": "Write a synthetic export, valid or faulty, of any size.",
+    "seal": "Make an encrypted, signed delivery of an export, for exercises.",
+    "keys": "Make throw-away key pairs for such exercises.",
 }
 
 

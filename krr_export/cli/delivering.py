@@ -1,0 +1,146 @@
+"""``seal`` and ``keys``, and the options by which other commands open an encrypted delivery."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from krr_export.cli.console import Console
+from krr_export.cli.parameters import Directory, command
+from krr_export.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from krr_export.delivery.opening import DeliveryOptions
+
+PASSPHRASE = "KRR_EXPORT_PASSPHRASE"  # noqa: S105 - the variable's name
+
+_MAX_PASSPHRASE_BYTES = 4096
+
+_PASSPHRASE_FILE = click.option(
+    "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE",
+    help=f"The private key's passphrase, on the file's first line. Else {PASSPHRASE}, or a prompt.",
+)  # fmt: skip
+_ORGNR = click.option(
+    "--orgnr", metavar="N", help="The organisation whose key is used. Default: the only one that the set is for."
+)
+
+
+def delivery_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of all commands that open an export, which may be an encrypted delivery."""
+    for option in reversed(
+        [
+            click.option(
+                "--private-key", type=click.Path(path_type=Path), metavar="FILE",
+                help="Opens an encrypted delivery: PEM or PKCS#12.",
+            ),
+            _PASSPHRASE_FILE,
+            click.option(
+                "--publisher-cert", type=click.Path(path_type=Path), metavar="FILE",
+                help="Who must have signed a delivery: a certificate or a public key, PEM or DER.",
+            ),
+            click.option(
+                "--signature", type=click.Choice(["auto", "exact", "legacy-buffer", "none"]), default="auto",
+                show_default=True, help="The form of a delivery's signature; none trusts anybody.",
+            ),
+            _ORGNR,
+        ]
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def taken_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions:
+    """The delivery's options among a command's; takes them out."""
+    from krr_export.delivery.opening import DeliveryOptions  # noqa: PLC0415 - cryptography is slow to load
+
+    chosen = DeliveryOptions(
+        private_key=options.pop("private_key"),
+        passphrase=passphrase_from(options.pop("passphrase_file")),
+        publisher_cert=options.pop("publisher_cert"),
+        signature=options.pop("signature"),
+        orgnr=options.pop("orgnr"),
+    )
+    if chosen.signature == "none":
+        console.warn("--signature none: whoever wrote a delivery is believed to be its publisher. Use it for tests alone")
+    return chosen
+
+
+def passphrase_from(file: Path | None) -> Callable[[], bytes | None]:
+    """Asks for a passphrase when it turns out to be needed: the file, the environment, or the terminal."""
+
+    def ask() -> bytes | None:
+        if file is not None:
+            return _first_line(file)
+        if (given := os.environb.get(PASSPHRASE.encode())) is not None:
+            return given
+        if sys.stdin is not None and sys.stdin.isatty():
+            return str(click.prompt("Passphrase of the private key", hide_input=True, err=True)).encode()
+        return None
+
+    return ask
+
+
+def _first_line(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.readline(_MAX_PASSPHRASE_BYTES).rstrip(b"\r\n")
+    except OSError as error:
+        raise InputError(f"the passphrase file {file.name} cannot be read: {error.strerror}", "check the path") from None
+
+
+@command("seal", "krr-export seal export.xml inbox --recipient receiver.pem --orgnr 991825827 --signing-key publisher.key")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("directory", type=Directory())
+@click.option("--recipient", type=click.Path(path_type=Path), required=True, metavar="CERT",
+              help="For whom: a certificate or public key.")  # fmt: skip
+@click.option("--orgnr", required=True, metavar="N", help="The recipient's organisation number.")
+@click.option("--signing-key", type=click.Path(path_type=Path), required=True, metavar="KEY",
+              help="Who signs: a private key, PEM or PKCS#12.")  # fmt: skip
+@_PASSPHRASE_FILE
+@click.option("--signature", type=click.Choice(["exact", "legacy-buffer"]), default="exact", show_default=True,
+              help="Over the file's bytes, or as the register's own Java client verifies it.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
+def seal_command(  # noqa: PLR0913 - each an option
+    source: Path, directory: Path, recipient: Path, orgnr: str, signing_key: Path, passphrase_file: Path | None,
+    signature: str, *, as_json: bool, quiet: bool, verbose: bool,
+) -> int:  # fmt: skip
+    """Make a delivery of an export: encrypted, signed, its key wrapped; for tests and exercises.
+
+    SOURCE is the export, plain or gzip. DIRECTORY gets three files, named as the register names them.
+    """
+    from krr_export.delivery.sealing import seal  # noqa: PLC0415 - cryptography is slow to load
+
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    made = seal(
+        source, directory, recipient=recipient, orgnr=orgnr, signing_key=signing_key,
+        passphrase=passphrase_from(passphrase_file), form="exact" if signature == "exact" else "legacy-buffer",
+    )  # fmt: skip
+    files = [str(path) for path in (made.data, made.signature, made.key)]
+    for path in files:
+        console.say(f"wrote     {path}")
+    return console.finish(f"sealed {source.name} for {orgnr} as {made.data}", 0, {"files": files})
+
+
+@command("keys", "krr-export keys demo/keys")
+@click.argument("directory", type=Directory())
+@click.option("--orgnr", default="991825827", show_default=True, metavar="N", help="Whose keys they are to be.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
+def keys_command(directory: Path, orgnr: str, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+    """Make throw-away key pairs for a demo: a receiver's and a publisher's, not encrypted.
+
+    DIRECTORY gets receiver-private.pem, receiver.pem, publisher-private.pem and publisher.pem.
+    """
+    from krr_export.delivery.sealing import make_keys  # noqa: PLC0415 - cryptography is slow to load
+
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    make_keys(directory, orgnr=orgnr)
+    files = [str(path) for path in sorted(directory.glob("*.pem"))]
+    for path in files:
+        console.say(f"wrote     {path}")
+    return console.finish(f"made two throw-away key pairs in {directory}; use them for nothing real", 0, {"files": files})

@@ -1,0 +1,75 @@
+"""``run``: the whole night's work in one command."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from krr_export.cli.delivering import delivery_options, taken_delivery
+from krr_export.cli.fetching import login_options, taken_login
+from krr_export.cli.loading import console_of, reading_options, writing_options
+from krr_export.cli.parameters import Directory, command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class Age(click.ParamType[timedelta]):
+    """A length of time: a number and ``m``, ``h`` or ``d``."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:  # noqa: ANN401 - click's
+        """The length of time."""
+        match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", str(value))
+        if match is None:
+            self.fail(f"{value} is not an age such as 48h or 3d", param, ctx)
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+@command(
+    "run",
+    "krr-export run sftp://user@sftp.example.no/krr /data/inbox /data/krr \\\n"
+    "      --private-key receiver.p12 --publisher-cert publisher.pem --keep 30 --max-age 48h",
+)
+@click.argument("uri")
+@click.argument("inbox", type=Directory())
+@click.argument("store", type=Directory())
+@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="How many of the newest snapshots stay.")
+@click.option("--max-age", type=Age(), metavar="48h", help="Exit with 5 where the newest export is older.")
+@login_options
+@delivery_options
+@writing_options
+@reading_options(limit=False)
+def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
+    """Fetch what is new, convert it, prove it, and prune the store.
+
+    URI is the directory on the server, sftp://USER@HOST[:PORT]/DIR. INBOX keeps the deliveries, encrypted as they came.
+    STORE is the directory of snapshots. Nothing new on the server is no error. A night that was cut short is finished by
+    the next run.
+    """
+    from krr_export.conversion import ConvertOptions  # noqa: PLC0415 - Arrow is loaded once there is work for it
+    from krr_export.nightly import NightOptions, run_night  # noqa: PLC0415 - as above
+
+    console = console_of(options)
+    delivery = taken_delivery(console, options)
+    shown = options.pop("progress")
+    night = NightOptions(
+        login=taken_login(options),
+        keep=options.pop("keep"),
+        max_age=options.pop("max_age"),
+        force=options.pop("force"),
+        convert=ConvertOptions(delivery=delivery, **options),
+    )
+    with console.progress(shown) as progress:
+        result = run_night(uri, inbox, store, night, progress)
+    for converted in result.converted:
+        if converted.report is not None:
+            for line in converted.report.summary(verbose=console.verbose):
+                console.say(line)
+    return console.finish(result.message, result.exit_code, result.to_dict())

@@ -1,0 +1,137 @@
+"""The whole night's work: fetch what is new, convert it, prove it, prune the store; one result for all of it.
+
+Every step may be done again without harm, so a night that was cut short is finished by the next run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from krr_export.conversion import ConvertOptions, ConvertResult, convert
+from krr_export.errors import GuardError, OutputError
+from krr_export.export import open_with
+from krr_export.fetching import Fetched, Login, fetch
+from krr_export.store import open_store
+from krr_export.verification import verify
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from pathlib import Path
+
+    from krr_export.progress import Progress
+
+
+@dataclass(frozen=True)
+class NightOptions:
+    """What may be chosen for a night.
+
+    Attributes:
+        login: how to log in to the server.
+        convert: how exports are converted; its ``delivery`` opens them.
+        keep: how many of the newest snapshots stay; ``None`` for all.
+        max_age: how old the newest export may be; ``None`` for any age.
+        force: ask the server though it was asked a moment ago.
+    """
+
+    login: Login
+    convert: ConvertOptions = field(default_factory=ConvertOptions)
+    keep: int | None = None
+    max_age: timedelta | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class NightResult:
+    """What became of a night.
+
+    Attributes:
+        fetched: what came from the server.
+        converted: what became of each export, the oldest first.
+        pruned: the snapshots that were deleted.
+        message: the same in one line for people.
+    """
+
+    fetched: Fetched
+    converted: tuple[ConvertResult, ...]
+    pruned: tuple[Path, ...]
+    message: str
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where an export was not published."""
+        return max((result.exit_code for result in self.converted), default=0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "fetched": {**asdict(self.fetched), "sets": list(map(str, self.fetched.sets))}
+            | {"newest": None if self.fetched.newest is None else str(self.fetched.newest)},
+            "converted": [
+                {
+                    "outcome": result.outcome,
+                    "path": str(result.path),
+                    "report": None if result.report is None else result.report.to_dict(),
+                }
+                for result in self.converted
+            ],
+            "pruned": list(map(str, self.pruned)),
+        }
+
+
+def run_night(uri: str, inbox: Path, store: Path, options: NightOptions, progress: Progress | None = None) -> NightResult:
+    """Fetch, convert, prove and prune.
+
+    Args:
+        uri: the directory on the server, ``sftp://USER@HOST[:PORT]/DIR``.
+        inbox: where deliveries are kept.
+        store: where snapshots are.
+        options: what may be chosen.
+        progress: is told how far a conversion has come.
+
+    Raises:
+        NetworkError: the server.
+        InputError: a delivery is unusable.
+        OutputError: the inbox, the store or the machine; or a snapshot that was just published is not proven.
+        GuardError: the newest export is older than it may be; it is then not loaded.
+        UsageError: an option is wrong.
+    """
+    fetched = fetch(uri, inbox, login=options.login, orgnr=options.convert.delivery.orgnr, force=options.force)
+    if fetched.newest is None:
+        if options.max_age is not None:
+            raise GuardError(f"{fetched.message}; there is no export", "ask the sender")
+        return NightResult(fetched, (), (), f"{fetched.message}; nothing to load")
+    if options.max_age is not None:
+        _check_age(fetched.newest, options)
+    # The newest one is converted though it was fetched another night, which may have ended before it was.
+    exports = fetched.sets if fetched.newest in fetched.sets else (*fetched.sets, fetched.newest)
+    converted = tuple(_converted(export, store, options, progress) for export in exports)
+    pruned: tuple[Path, ...] = ()
+    if options.keep is not None:
+        with open_store(store, create=False) as opened:
+            pruned = tuple(opened.prune(options.keep))
+    said = "; ".join(dict.fromkeys(result.message for result in converted))
+    deleted = f"; deleted {len(pruned)} old ones" if pruned else ""
+    return NightResult(fetched, converted, pruned, f"{fetched.message}; {said}{deleted}")
+
+
+def _converted(export: Path, store: Path, options: NightOptions, progress: Progress | None) -> ConvertResult:
+    result = convert(export, store, options.convert, progress=progress)
+    if result.published and not (found := verify(result.path)).proven:
+        raise OutputError(f"{result.path} differs from its manifest: {found.differences[0]}", "is the disk failing?")
+    return result
+
+
+def _check_age(export: Path, options: NightOptions) -> None:
+    """Refuse an export that was made too long ago, by its own word: names can be anything."""
+    with open_with(export, options.convert.schema, options.convert.read) as opened:
+        made = opened.header.exported_at
+    age = datetime.now(UTC) - made
+    if options.max_age is not None and age > options.max_age:
+        hours = round(age.total_seconds() / 3600)
+        limit = round(options.max_age.total_seconds() / 3600)
+        raise GuardError(
+            f"the newest export was made {made:%Y-%m-%d %H:%M} UTC, {hours} hours ago; {limit} are allowed",
+            "ask the sender; a larger --max-age loads it",
+        )

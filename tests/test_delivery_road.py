@@ -1,0 +1,187 @@
+"""A delivery goes all the way to a snapshot, and whatever is wrong with it ends in one line and nothing published."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import command
+import deliveries
+import pyarrow.parquet as pq
+import pytest
+
+from krr_export import convert, open_export
+from krr_export.delivery.opening import DeliveryOptions
+from krr_export.manifest import read_manifest
+from krr_export.sample import SampleOptions, write_sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deliveries import Keys
+
+RECORDS = 300
+ORGNR = "991825827"
+
+
+@pytest.fixture(scope="module")
+def xml() -> bytes:
+    out = BytesIO()
+    write_sample(out, SampleOptions(RECORDS, seed=4))
+    return out.getvalue()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return deliveries.keys_in(tmp_path / "keys")
+
+
+@pytest.fixture
+def inbox(tmp_path: Path, keys: Keys, xml: bytes) -> Path:
+    deliveries.make_set(tmp_path / "inbox", xml)
+    return tmp_path / "inbox"
+
+
+def options(keys: Keys) -> list[str]:
+    return ["--private-key", str(keys.private_key), "--publisher-cert", str(keys.publisher_cert)]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("part", ["", ".gz.enc", ".sig", f".key.{ORGNR}"])
+def test_any_file_of_a_set_or_its_directory_becomes_the_snapshot_of_its_xml(
+    part: str, workers: str, inbox: Path, keys: Keys, xml: bytes, tmp_path: Path
+) -> None:
+    source = inbox / f"Kontaktregister-20140226T120409{part}" if part else inbox
+    ran = command.run("convert", source, tmp_path / "store", *options(keys), "--workers", workers)
+    assert ran.code == 0, ran.err
+    convert(BytesIO(xml), tmp_path / "plain", workers=0)
+    ours, plain = (pq.read_table(tmp_path / store / "latest/person") for store in ("store", "plain"))
+    assert ours.equals(plain)
+
+
+def test_the_manifest_says_from_whom_and_in_which_form(inbox: Path, keys: Keys, tmp_path: Path) -> None:
+    result = convert(inbox, tmp_path / "store", workers=0, delivery=_opened_by(keys))
+    manifest = read_manifest(result.path)
+    data = next(inbox.glob("*.gz.enc"))
+    digest = subprocess.run(["sha256sum", data], capture_output=True, text=True, check=True).stdout.split()[0]
+    assert (manifest.source.name, manifest.source.sha256) == (data.name, digest)
+    assert manifest.source.size == data.stat().st_size
+    delivery = manifest.source.delivery
+    assert delivery is not None
+    assert (delivery["orgnr"], delivery["signature"]) == (ORGNR, "exact")
+    assert re.fullmatch("[0-9a-f]{64}", delivery["publisher_sha256"])
+    assert result.report is not None
+    assert result.report.to_dict()["source"]["delivery"] == delivery
+
+
+def test_the_same_delivery_again_is_nothing_to_do(inbox: Path, keys: Keys, tmp_path: Path) -> None:
+    convert(inbox, tmp_path / "store", workers=0, delivery=_opened_by(keys))
+    assert convert(inbox, tmp_path / "store", workers=0, delivery=_opened_by(keys)).outcome == "unchanged"
+
+
+def test_an_export_is_opened_by_the_library_too(inbox: Path, keys: Keys) -> None:
+    with open_export(inbox, workers=0, delivery=_opened_by(keys)) as export:
+        assert sum(batch.num_rows for batch in export.batches()) == RECORDS
+
+
+@pytest.mark.parametrize("name", ["inspect", "validate"])
+def test_other_commands_open_it_too(name: str, inbox: Path, keys: Keys) -> None:
+    assert command.run(name, inbox, *options(keys)).code == 0
+
+
+def test_without_a_signature_checked_everybody_is_told(inbox: Path, keys: Keys, tmp_path: Path) -> None:
+    ran = command.run(
+        "convert", inbox, tmp_path / "store", "--private-key", keys.private_key, "--signature", "none", "--json"
+    )
+    assert ran.code == 0, ran.err
+    assert "WARNING" in ran.err
+    assert "its signature was not verified" in ran.last
+    manifest = json.loads((tmp_path / "store/latest/manifest.json").read_text())
+    assert manifest["source"]["delivery"]["signature"] == "not verified"
+
+
+def _flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+WRONG = {
+    "a bit of the data": lambda inbox: _flip(next(inbox.glob("*.gz.enc")), 1000),
+    "a bit of the signature": lambda inbox: _flip(next(inbox.glob("*.sig")), 7),
+    "a bit of the key": lambda inbox: _flip(next(inbox.glob("*.key.*")), 7),
+    "data cut short": lambda inbox: os.truncate(next(inbox.glob("*.gz.enc")), 2000),
+    "no data": lambda inbox: next(inbox.glob("*.gz.enc")).unlink(),
+    "no signature": lambda inbox: next(inbox.glob("*.sig")).unlink(),
+    "no key": lambda inbox: next(inbox.glob("*.key.*")).unlink(),
+    "an empty directory": lambda inbox: [path.unlink() for path in inbox.iterdir()],
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_set_is_refused_with_one_line_and_nothing_is_left(
+    what: str, inbox: Path, keys: Keys, tmp_path: Path
+) -> None:
+    WRONG[what](inbox)
+    ran = command.run("convert", inbox, tmp_path / "store", *options(keys))
+    assert ran.code == 3, ran.err
+    assert len(ran.lines) == 1
+    assert not (tmp_path / "store").exists() or not [*(tmp_path / "store").glob("eksport=*")]
+
+
+def test_what_is_needed_is_named(inbox: Path, keys: Keys, tmp_path: Path) -> None:
+    ran = command.run("convert", inbox, tmp_path / "store")
+    assert (ran.code, "--private-key" in ran.last) == (2, True), ran.err
+    ran = command.run("convert", inbox, tmp_path / "store", "--private-key", keys.private_key)
+    assert (ran.code, "--publisher-cert" in ran.last) == (2, True), ran.err
+
+
+def test_a_pipe_is_refused_for_it_cannot_be_read_twice(inbox: Path, keys: Keys, tmp_path: Path) -> None:
+    data = next(inbox.glob("*.gz.enc"))
+    ran = command.run("convert", "-", tmp_path / "store", *options(keys), stdin=data.read_bytes())
+    assert (ran.code, "read twice" in ran.last) == (3, True), ran.err
+
+
+def test_a_file_that_changes_after_it_was_verified_is_not_published(
+    inbox: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from krr_export import source  # noqa: PLC0415 - to be changed here
+
+    opened = source.open_delivery
+
+    def then_changed(*arguments: object, **named: object) -> object:
+        delivery = opened(*arguments, **named)  # type: ignore[arg-type]  # passed on
+        _flip(next(inbox.glob("*.gz.enc")), 5000)
+        return delivery
+
+    monkeypatch.setattr(source, "open_delivery", then_changed)
+    with pytest.raises(Exception, match=r"changed after it was verified|gzip"):
+        convert(inbox, tmp_path / "store", workers=0, delivery=_opened_by(keys))
+    assert not [*(tmp_path / "store").glob("eksport=*")]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_nothing_decrypted_is_ever_written_to_a_file(inbox: Path, keys: Keys, xml: bytes, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    log, store = tmp_path / "strace", tmp_path / "store"
+    traced = ["strace", "-f", "-qq", "-y", "-s", "64", "-e", "trace=write,pwrite64,writev,pwritev,pwritev2", "-o", log]
+    arguments = ["validate", inbox, *options(keys), "--workers", "2"]
+    done = subprocess.run(
+        [*traced, *command.PROGRAM, *map(str, arguments)],
+        env=command.environment(TMPDIR=str(tmp_path / "tmp")), capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    written = {match[1] for match in re.finditer(r"<(/[^>]*)>", log.read_text())}
+    in_files = {path for path in written if not path.startswith(("/memfd:", "/dev/"))}
+    assert in_files == set(), "validate writes no file at all"
+    assert not [*(tmp_path / "tmp").iterdir()]
+    assert not store.exists()
+
+
+def _opened_by(keys: Keys) -> DeliveryOptions:
+    return DeliveryOptions(private_key=keys.private_key, publisher_cert=keys.publisher_cert)
