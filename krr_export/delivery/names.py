@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -80,25 +81,35 @@ def parse_part(name: str) -> PartName | None:
 
 def sets_in(names: Iterable[str]) -> list[SetNames]:
     """The sets among names of files, whole or not; the oldest first, and LATEST at the end."""
-    parts = sorted((part for part in map(parse_part, names) if part is not None), key=_by_stamp)
+    parts = sorted(
+        (part for part in map(parse_part, names) if part is not None), key=lambda part: (part.stamp, part.name)
+    )
     sets: list[SetNames] = []
-    for part in parts:
-        # A name with seconds belongs to one without: exports are at least twenty minutes apart.
-        if not sets or not part.stamp.startswith(sets[-1].stamp):
-            sets.append(SetNames(part.stamp))
-        sets[-1] = _with(sets[-1], part)
+    for stamp, group in groupby(parts, key=lambda part: part.stamp):
+        found = _set_of(stamp, list(group))
+        # A name with seconds belongs to one without, exports being at least twenty minutes apart; not where both have
+        # the same file: then one of them is a copy, and a file of each would not fit together.
+        if sets and found.stamp.startswith(sets[-1].stamp) and not _overlap(sets[-1], found):
+            found = _joined(sets.pop(), found)
+        sets.append(found)
     return sets
 
 
-def _by_stamp(part: PartName) -> tuple[str, str, str]:
-    return part.stamp, part.kind, part.name
+def _set_of(stamp: str, parts: list[PartName]) -> SetNames:
+    names = {part.kind: part.name for part in parts}
+    keys = {part.orgnr: part.name for part in parts if part.orgnr is not None}
+    return SetNames(stamp, names.get("data"), names.get("signature"), keys)
 
 
-def _with(names: SetNames, part: PartName) -> SetNames:
-    keys = {**names.keys, part.orgnr: part.name} if part.orgnr is not None else names.keys
+def _overlap(one: SetNames, other: SetNames) -> bool:
+    both = (one.data and other.data) or (one.signature and other.signature)
+    return bool(both) or not one.keys.keys().isdisjoint(other.keys)
+
+
+def _joined(one: SetNames, other: SetNames) -> SetNames:
     return SetNames(
-        stamp=part.stamp if part.kind == "data" else names.stamp,
-        data=part.name if part.kind == "data" else names.data,
-        signature=part.name if part.kind == "signature" else names.signature,
-        keys=keys,
+        stamp=other.stamp if other.data else one.stamp,
+        data=one.data or other.data,
+        signature=one.signature or other.signature,
+        keys={**one.keys, **other.keys},
     )
