@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.blocks import Block
+    from krr_export.delivery.opening import DeliveryOptions
     from krr_export.readers.base import LexicalBlock, Reject
     from krr_export.schema import Field, RecordSchema
 

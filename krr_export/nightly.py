@@ -80,7 +80,9 @@ class NightResult:
         }
 
 
-def run_night(uri: str, inbox: Path, store: Path, options: NightOptions, progress: Progress | None = None) -> NightResult:
+def run_night(
+    uri: str, inbox: Path, store: Path, options: NightOptions, progress: Progress | None = None
+) -> NightResult:
     """Fetch, convert, prove and prune.
 
     Args:

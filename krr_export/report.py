@@ -123,6 +123,8 @@ class Report:
             f"export    {self.source['name']}: {_megabytes(self.performance.bytes_read)}, {self.source['encoding']}"
             f"{', gzip' if self.source['compression'] == 'gzip' else ''}, schema {self.schema['name']}"
         )
+        if (delivery := self.source["delivery"]) is not None:
+            yield f"delivered encrypted for {delivery['orgnr']}, signature: {delivery['signature']}"
         yield (f"made      {self.header['eksport_tidspunkt']}, change number {self.header['seneste_endringsnummer']}")
         yield (
             f"records   {number(self.counts['seen'])} seen, {number(self.counts['written'])} accepted,"

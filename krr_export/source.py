@@ -44,9 +44,13 @@ class Source:
         size: bytes as delivered, where that is known beforehand.
         compression: ``gzip`` or ``none``.
         provenance: of a delivery: for whom, and how it is known from whom; for the manifest.
+        verified_sha256: of a delivery: SHA-256 of the bytes that were verified, known before they are read.
         bytes_read: bytes as delivered, so far.
         at_end: whether everything has been read.
     """
+
+    provenance: dict[str, object] | None = None
+    verified_sha256: str | None = None
 
     def __init__(
         self,
@@ -56,12 +60,9 @@ class Source:
         size: int | None = None,
         on_read: Callable[[int], object] | None = None,
         is_ours: bool = False,
-        delivery: OpenedDelivery | None = None,
     ) -> None:
         self.name = name
         self.size = size
-        self.provenance = delivery.provenance if delivery else None
-        self._delivery = delivery
         self.bytes_read = 0
         self.at_end = False
         self._stream = stream
@@ -95,11 +96,6 @@ class Source:
     def sha256(self) -> str | None:
         """SHA-256 of the bytes as delivered, in hexadecimal; ``None`` until all of them were read."""
         return self._digest.hexdigest() if self.at_end else None
-
-    @property
-    def verified_sha256(self) -> str | None:
-        """The same of a delivery, before it is read: that of the bytes that were verified."""
-        return self._delivery.sha256 if self._delivery else None
 
     @property
     def plain_file(self) -> int | None:
@@ -174,14 +170,12 @@ class Source:
         with _readable():
             piece: bytes = read(_DELIVERED_BYTES)
         self._account(piece)
-        return self._delivery.decrypt(piece) if self._delivery else piece
+        return piece
 
     def _account(self, piece: bytes | memoryview) -> None:
         self._digest.update(piece)
         self.bytes_read += len(piece)
         self.at_end = not piece
-        if self._delivery is not None and self.at_end and self._digest.hexdigest() != self._delivery.sha256:
-            raise InputError("the file was changed after it was verified", "fetch the set again")
         if self._on_read is not None and piece:
             self._on_read(len(piece))
 
@@ -231,6 +225,45 @@ class Source:
         return unused
 
 
+class DecryptedSource(Source):
+    """A delivery that was verified, decrypted while it is read; what is read is proven to be what was verified.
+
+    Args:
+        opened: the delivery.
+        on_read: as for `Source`.
+    """
+
+    def __init__(self, opened: OpenedDelivery, on_read: Callable[[int], object] | None) -> None:
+        self._opened = opened
+        self.provenance = opened.provenance
+        self.verified_sha256 = opened.sha256
+        super().__init__(opened.file, opened.name, size=opened.size, on_read=on_read, is_ours=True)
+
+    @property
+    def plain_file(self) -> None:
+        """None: the file is encrypted."""
+        return
+
+    def blame_transfer(self) -> None:
+        """See whether the bytes that make no sense are those that were verified.
+
+        Raises:
+            InputError: they are not.
+        """
+        while not self.at_end:
+            self._read()
+        self._check()
+
+    def _read(self) -> bytes:
+        piece = super()._read()
+        self._check()
+        return self._opened.decrypt(piece)
+
+    def _check(self) -> None:
+        if self.at_end and self.sha256 != self.verified_sha256:
+            raise InputError("the file was changed after it was verified", "fetch the set again")
+
+
 @contextlib.contextmanager
 def _readable() -> Iterator[None]:
     """Say that the source cannot be read where the system says so."""
@@ -269,7 +302,12 @@ def open_source(
             what its sender signed, or not for the private key. (The message does not name it.)
         UsageError: what a delivery needs was not given.
     """
-    if delivery is not None and delivery.private_key is not None and not isinstance(spec, os.PathLike) and spec == STDIN:
+    if (
+        delivery is not None
+        and delivery.private_key is not None
+        and not isinstance(spec, os.PathLike)
+        and spec == STDIN
+    ):
         raise InputError("a delivery is read twice, and standard input cannot be", "give the path of a file of the set")
     if not isinstance(spec, (str, os.PathLike)):
         return Source(spec, source_name(spec), on_read=on_read)
@@ -281,31 +319,32 @@ def open_source(
         raise UsageError("the path of the source is empty", "is a variable not set?")
     path = Path(spec)
     if is_delivery(path):
-        return _open_delivery(path, delivery or DeliveryOptions(), on_read)
+        opened = open_delivery(path, delivery or DeliveryOptions())
+        return _closed_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
+    file, size = _open_file(path, str(spec))
+    return _closed_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, is_ours=True))
+
+
+def _open_file(path: Path, spec: str) -> tuple[BinaryIO, int | None]:
+    """A file, and its size where it is a regular one."""
     try:
         stream = path.open("rb")
+        status = os.fstat(stream.fileno())
     except FileNotFoundError:
-        if "://" in str(spec):
+        if "://" in spec:
             raise InputError("a URI is not a source", "fetch the file first, or pipe it in and give -") from None
         raise InputError("no such file", "check the path") from None
     except IsADirectoryError:
         raise InputError("it is a directory", "give the export file itself") from None
     except OSError as error:
         raise InputError(f"it cannot be read: {os.strerror(error.errno or 0)}") from None
+    return stream, status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _closed_on_error(file: BinaryIO, source: Callable[[], Source]) -> Source:
     try:
-        status = os.fstat(stream.fileno())
-        size = status.st_size if stat.S_ISREG(status.st_mode) else None
-        return Source(stream, source_name(spec), size=size, on_read=on_read, is_ours=True)
+        return source()
     except BaseException:
         with contextlib.suppress(OSError):
-            stream.close()
-        raise
-
-
-def _open_delivery(path: Path, options: DeliveryOptions, on_read: Callable[[int], object] | None) -> Source:
-    opened = open_delivery(path, options)
-    try:
-        return Source(opened.file, opened.name, size=opened.size, on_read=on_read, is_ours=True, delivery=opened)
-    except BaseException:
-        opened.file.close()
+            file.close()
         raise

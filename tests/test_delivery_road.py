@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from krr_export import convert, open_export
-from krr_export.delivery.opening import DeliveryOptions
+from krr_export.delivery.opening import DeliveryOptions, OpenedDelivery, open_delivery
+from krr_export.errors import InputError
 from krr_export.manifest import read_manifest
 from krr_export.sample import SampleOptions, write_sample
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from deliveries import Keys
@@ -42,22 +44,22 @@ def keys(tmp_path: Path) -> Keys:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path, keys: Keys, xml: bytes) -> Path:
+def inbox(tmp_path: Path, xml: bytes) -> Path:
     deliveries.make_set(tmp_path / "inbox", xml)
     return tmp_path / "inbox"
 
 
-def options(keys: Keys) -> list[str]:
-    return ["--private-key", str(keys.private_key), "--publisher-cert", str(keys.publisher_cert)]
+def options(keys: Keys, private_key: Path | None = None, publisher_cert: Path | None = None) -> list[str]:
+    private_key, publisher_cert = private_key or keys.private_key, publisher_cert or keys.publisher_cert
+    return ["--private-key", str(private_key), "--publisher-cert", str(publisher_cert)]
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
 @pytest.mark.parametrize("part", ["", ".gz.enc", ".sig", f".key.{ORGNR}"])
 def test_any_file_of_a_set_or_its_directory_becomes_the_snapshot_of_its_xml(
-    part: str, workers: str, inbox: Path, keys: Keys, xml: bytes, tmp_path: Path
+    part: str, inbox: Path, keys: Keys, xml: bytes, tmp_path: Path
 ) -> None:
     source = inbox / f"Kontaktregister-20140226T120409{part}" if part else inbox
-    ran = command.run("convert", source, tmp_path / "store", *options(keys), "--workers", workers)
+    ran = command.run("convert", source, tmp_path / "store", *options(keys))
     assert ran.code == 0, ran.err
     convert(BytesIO(xml), tmp_path / "plain", workers=0)
     ours, plain = (pq.read_table(tmp_path / store / "latest/person") for store in ("store", "plain"))
@@ -111,7 +113,12 @@ def _flip(path: Path, at: int) -> None:
     path.write_bytes(data)
 
 
-WRONG = {
+def _empty(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.mkdir()
+
+
+WRONG: dict[str, Callable[[Path], object]] = {
     "a bit of the data": lambda inbox: _flip(next(inbox.glob("*.gz.enc")), 1000),
     "a bit of the signature": lambda inbox: _flip(next(inbox.glob("*.sig")), 7),
     "a bit of the key": lambda inbox: _flip(next(inbox.glob("*.key.*")), 7),
@@ -119,7 +126,7 @@ WRONG = {
     "no data": lambda inbox: next(inbox.glob("*.gz.enc")).unlink(),
     "no signature": lambda inbox: next(inbox.glob("*.sig")).unlink(),
     "no key": lambda inbox: next(inbox.glob("*.key.*")).unlink(),
-    "an empty directory": lambda inbox: [path.unlink() for path in inbox.iterdir()],
+    "an empty directory": _empty,
 }
 
 
@@ -132,6 +139,41 @@ def test_a_wrong_set_is_refused_with_one_line_and_nothing_is_left(
     assert ran.code == 3, ran.err
     assert len(ran.lines) == 1
     assert not (tmp_path / "store").exists() or not [*(tmp_path / "store").glob("eksport=*")]
+
+
+def test_whoever_has_the_wrong_keys_is_told_which_and_no_secret_is_told(
+    inbox: Path, keys: Keys, xml: bytes, tmp_path: Path
+) -> None:
+    others = deliveries.keys_in(tmp_path / "others", "others")
+    expired = deliveries.make_certificate(tmp_path / "expired.pem", keys.signing_key, days=-1)
+    locked = tmp_path / "locked.pem"
+    deliveries.openssl(
+        "pkcs8", "-topk8", "-in", keys.private_key, "-out", locked, "-passout", f"pass:{deliveries.PASSPHRASE.decode()}"
+    )
+    said = [
+        (options(keys, private_key=others.private_key), {}, "not for this private key"),
+        (options(keys, publisher_cert=others.publisher_cert), {}, "signature"),
+        (options(keys, publisher_cert=expired), {}, "expired"),
+        (options(keys, private_key=locked), {}, "passphrase"),
+        (options(keys, private_key=locked), {"KRR_EXPORT_PASSPHRASE": "wrong horse"}, "passphrase"),
+    ]
+    output = ""
+    for arguments, env, word in said:
+        ran = command.run("convert", inbox, tmp_path / "store", *arguments, env=env)
+        assert (ran.code, len(ran.lines)) == (3, 1), ran.err
+        assert word in ran.last
+        output += ran.out + ran.err
+    right = {"KRR_EXPORT_PASSPHRASE": deliveries.PASSPHRASE.decode()}
+    (tmp_path / "passphrase").write_bytes(deliveries.PASSPHRASE + b"\n")
+    for env, more in ((right, ()), ({}, ("--passphrase-file", str(tmp_path / "passphrase")))):
+        ran = command.run("validate", inbox, *options(keys, private_key=locked), *more, "-v", "--json", env=env)
+        assert ran.code == 0, ran.err
+        output += ran.out + ran.err
+    assert not [*(tmp_path / "store").glob("eksport=*")]
+    secrets = [deliveries.PASSPHRASE.decode(), "wrong horse", *keys.private_key.read_text().split()[4:8]]
+    persons = re.findall(rb"<(?:personidentifikator|Mobiltelefonnummer[^>]*|Epostadresse[^>]*)>([^<]+)<", xml)
+    assert len(persons) > RECORDS
+    assert [secret for secret in (*secrets, *{value.decode() for value in persons}) if secret in output] == []
 
 
 def test_what_is_needed_is_named(inbox: Path, keys: Keys, tmp_path: Path) -> None:
@@ -150,26 +192,33 @@ def test_a_pipe_is_refused_for_it_cannot_be_read_twice(inbox: Path, keys: Keys, 
 def test_a_file_that_changes_after_it_was_verified_is_not_published(
     inbox: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from krr_export import source  # noqa: PLC0415 - to be changed here
-
-    opened = source.open_delivery
-
-    def then_changed(*arguments: object, **named: object) -> object:
-        delivery = opened(*arguments, **named)  # type: ignore[arg-type]  # passed on
+    def then_changed(path: Path, options: DeliveryOptions) -> OpenedDelivery:
+        opened = open_delivery(path, options)
         _flip(next(inbox.glob("*.gz.enc")), 5000)
-        return delivery
+        return opened
 
-    monkeypatch.setattr(source, "open_delivery", then_changed)
-    with pytest.raises(Exception, match=r"changed after it was verified|gzip"):
+    monkeypatch.setattr("krr_export.source.open_delivery", then_changed)
+    with pytest.raises(InputError, match="changed after it was verified"):
         convert(inbox, tmp_path / "store", workers=0, delivery=_opened_by(keys))
     assert not [*(tmp_path / "store").glob("eksport=*")]
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_nothing_decrypted_is_ever_written_to_a_file(inbox: Path, keys: Keys, xml: bytes, tmp_path: Path) -> None:
+def test_nothing_decrypted_is_ever_written_to_a_file(inbox: Path, keys: Keys, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     log, store = tmp_path / "strace", tmp_path / "store"
-    traced = ["strace", "-f", "-qq", "-y", "-s", "64", "-e", "trace=write,pwrite64,writev,pwritev,pwritev2", "-o", log]
+    traced = [
+        "strace",
+        "-f",
+        "-qq",
+        "-y",
+        "-s",
+        "64",
+        "-e",
+        "trace=write,pwrite64,writev,pwritev,pwritev2",
+        "-o",
+        str(log),
+    ]
     arguments = ["validate", inbox, *options(keys), "--workers", "2"]
     done = subprocess.run(
         [*traced, *command.PROGRAM, *map(str, arguments)],

@@ -67,7 +67,9 @@ def taken_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions
         orgnr=options.pop("orgnr"),
     )
     if chosen.signature == "none":
-        console.warn("--signature none: whoever wrote a delivery is believed to be its publisher. Use it for tests alone")
+        console.warn(
+            "--signature none: whoever wrote a delivery is believed to be its publisher. Use it for tests alone"
+        )
     return chosen
 
 
@@ -91,10 +93,14 @@ def _first_line(file: Path) -> bytes:
         with file.open("rb") as opened:
             return opened.readline(_MAX_PASSPHRASE_BYTES).rstrip(b"\r\n")
     except OSError as error:
-        raise InputError(f"the passphrase file {file.name} cannot be read: {error.strerror}", "check the path") from None
+        raise InputError(
+            f"the passphrase file {file.name} cannot be read: {error.strerror}", "check the path"
+        ) from None
 
 
-@command("seal", "krr-export seal export.xml inbox --recipient receiver.pem --orgnr 991825827 --signing-key publisher.key")
+@command(
+    "seal", "krr-export seal export.xml inbox --recipient receiver.pem --orgnr 991825827 --signing-key publisher.key"
+)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("directory", type=Directory())
 @click.option("--recipient", type=click.Path(path_type=Path), required=True, metavar="CERT",
@@ -106,25 +112,27 @@ def _first_line(file: Path) -> bytes:
 @click.option("--signature", type=click.Choice(["exact", "legacy-buffer"]), default="exact", show_default=True,
               help="Over the file's bytes, or as the register's own Java client verifies it.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
-def seal_command(  # noqa: PLR0913 - each an option
-    source: Path, directory: Path, recipient: Path, orgnr: str, signing_key: Path, passphrase_file: Path | None,
-    signature: str, *, as_json: bool, quiet: bool, verbose: bool,
-) -> int:  # fmt: skip
+def seal_command(source: Path, directory: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
     """Make a delivery of an export: encrypted, signed, its key wrapped; for tests and exercises.
 
     SOURCE is the export, plain or gzip. DIRECTORY gets three files, named as the register names them.
     """
     from krr_export.delivery.sealing import seal  # noqa: PLC0415 - cryptography is slow to load
 
-    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    console = Console(quiet=options["quiet"], verbose=options["verbose"], as_json=options["as_json"])
     made = seal(
-        source, directory, recipient=recipient, orgnr=orgnr, signing_key=signing_key,
-        passphrase=passphrase_from(passphrase_file), form="exact" if signature == "exact" else "legacy-buffer",
-    )  # fmt: skip
+        source,
+        directory,
+        recipient=options["recipient"],
+        orgnr=options["orgnr"],
+        signing_key=options["signing_key"],
+        passphrase=passphrase_from(options["passphrase_file"]),
+        form=options["signature"],
+    )
     files = [str(path) for path in (made.data, made.signature, made.key)]
     for path in files:
         console.say(f"wrote     {path}")
-    return console.finish(f"sealed {source.name} for {orgnr} as {made.data}", 0, {"files": files})
+    return console.finish(f"sealed {source.name} for {options['orgnr']} as {made.data}", 0, {"files": files})
 
 
 @command("keys", "krr-export keys demo/keys")
@@ -143,4 +151,6 @@ def keys_command(directory: Path, orgnr: str, *, as_json: bool, quiet: bool, ver
     files = [str(path) for path in sorted(directory.glob("*.pem"))]
     for path in files:
         console.say(f"wrote     {path}")
-    return console.finish(f"made two throw-away key pairs in {directory}; use them for nothing real", 0, {"files": files})
+    return console.finish(
+        f"made two throw-away key pairs in {directory}; use them for nothing real", 0, {"files": files}
+    )

@@ -128,8 +128,8 @@ def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: A
 def validate_command(source: str, report_to: str | None, **options: Any) -> int:  # noqa: ANN401 - the options above
     """Make the same checks as convert, and write no data.
 
-    SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input. Exit code 0: valid; 1: records were refused, more than
-    --max-rejects allows, or there are none; 3: the export is unusable.
+    SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input. Exit code 0: valid; 1: records
+    were refused, more than --max-rejects allows, or there are none; 3: the export is unusable.
     """
     from krr_export import validate  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 

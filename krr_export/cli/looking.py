@@ -25,8 +25,14 @@ _SCHEMA = click.option(
 @_SCHEMA
 @delivery_options
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
-def inspect_command(  # noqa: D417 - click documents the options
-    source: str, schema: str, *, as_json: bool, quiet: bool, verbose: bool, **options: Any  # noqa: ANN401 - the delivery's
+def inspect_command(
+    source: str,
+    schema: str,
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,  # noqa: ANN401 - the delivery's
 ) -> int:
     """Show an export's header and its first records, masked.
 

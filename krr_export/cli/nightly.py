@@ -50,8 +50,8 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
     """Fetch what is new, convert it, prove it, and prune the store.
 
     URI is the directory on the server, sftp://USER@HOST[:PORT]/DIR. INBOX keeps the deliveries, encrypted as they came.
-    STORE is the directory of snapshots. Nothing new on the server is no error. A night that was cut short is finished by
-    the next run.
+    STORE is the directory of snapshots. Nothing new on the server is no error. A night that was cut short is finished
+    by the next run.
     """
     from krr_export.conversion import ConvertOptions  # noqa: PLC0415 - Arrow is loaded once there is work for it
     from krr_export.nightly import NightOptions, run_night  # noqa: PLC0415 - as above
