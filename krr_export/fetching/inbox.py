@@ -1,0 +1,224 @@
+"""The inbox: the local directory that sets are fetched into, one fetch at a time, each file whole under its name.
+
+What is on its way lies beside, as ``.NAME.part``, with a note of which file on which server it is the beginning of.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from krr_export.delivery.names import LATEST, PartName, parse_part, sets_in
+from krr_export.errors import NetworkError, OutputError
+from krr_export.files import sync_directory
+from krr_export.uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from krr_export.fetching.remote import RemoteFile
+
+INTERVAL = 20 * 60
+"""Seconds between two askings: the register makes a set at most that often."""
+
+_LOCK = ".fetch.lock"
+_STATE = ".fetch.json"
+_PART = ".part"
+_NOTE = ".part.json"
+_HINTS = {
+    errno.ENOSPC: "free some space and run again: it goes on where it stopped",
+    errno.EDQUOT: "the disk quota is used up: free some space and run again",
+    errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files",
+    errno.EACCES: "give the user that runs this write access to the inbox",
+    errno.EPERM: "give the user that runs this write access to the inbox",
+    errno.EROFS: "choose an inbox on a file system that can be written",
+    errno.ENOTDIR: "a file lies where a directory is needed: move it away",
+    errno.EEXIST: "a file lies where a directory is needed: move it away",
+    errno.ENOENT: "is the path of the inbox right?",
+}
+
+
+@contextmanager
+def open_inbox(path: Path) -> Iterator[Inbox]:
+    """Open the directory for one fetch; it is made if it is missing, and closed to others.
+
+    Raises:
+        OutputError: Another fetch is at work there, or it cannot be written.
+    """
+    with _inbox_errors(f"open the inbox {path}"):
+        if not path.is_dir():
+            path.mkdir(mode=0o700, parents=True)
+        fd = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        with _inbox_errors(f"lock the inbox {path}"):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(f"another fetch is at work in {path}", "let it end, or stop it") from None
+        yield Inbox(path)
+    finally:
+        os.close(fd)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """An inbox whose lock is held; made by `open_inbox`."""
+
+    path: Path
+
+    def holds(self, file: RemoteFile) -> bool:
+        """Whether the file is there. A name with a time means one file only; LATEST means now this, now that."""
+        try:
+            status = (self.path / file.name).stat()
+        except OSError:
+            return False
+        return status.st_size == file.size and (file.part.stamp != LATEST or int(status.st_mtime) == file.mtime)
+
+    def received(self, file: RemoteFile, source: str) -> int:
+        """How many bytes of this very file lie here from before, unfinished."""
+        try:
+            note = json.loads(self._note(file.name).read_text())
+            size = self._part(file.name).lstat().st_size
+        except (OSError, ValueError):
+            return 0
+        return size if note == _note_of(file, source) and size <= file.size else 0
+
+    def receive(
+        self, file: RemoteFile, source: str, read: Callable[[int], Iterator[bytes]], on_bytes: Callable[[int], object]
+    ) -> None:
+        """Fetch what is missing of a file, still under its temporary name.
+
+        Args:
+            file: what to fetch.
+            source: where from.
+            read: gives the bytes from a position on.
+            on_bytes: called with the number of bytes just written.
+
+        Raises:
+            NetworkError: What arrived is not as long as it should be; or whatever ``read`` raises.
+            OutputError: It cannot be written.
+        """
+        start = self.received(file, source)
+        with _inbox_errors(f"write {file.name}"):
+            if not start:
+                self._part(file.name).unlink(missing_ok=True)
+                self._note(file.name).write_text(json.dumps(_note_of(file, source)))
+            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND
+            fd = os.open(self._part(file.name), flags, 0o600)
+        try:
+            written = start + self._write(fd, file, read(start) if start < file.size else iter(()), on_bytes)
+        finally:
+            os.close(fd)
+        if written != file.size:
+            raise NetworkError(f"{file.name} arrived with {written} bytes of {file.size}", "run again")
+
+    def publish(self, files: Sequence[RemoteFile]) -> None:
+        """Give received files their names, in this order; together, so that no signal comes between them.
+
+        Raises:
+            OutputError: The file system refuses.
+        """
+        with uninterrupted(), _inbox_errors(f"rename {files[-1].name}"):
+            for file in files:
+                part = self._part(file.name)
+                os.utime(part, (file.mtime, file.mtime))  # how a later LATEST is known from this one
+                part.replace(self.path / file.name)
+                self._note(file.name).unlink(missing_ok=True)
+            sync_directory(self.path)
+
+    def drop_stale(self, source: str, names: set[str]) -> None:
+        """Remove the beginnings of files that this server no longer has."""
+        for note in self.path.glob(f".*{_NOTE}"):
+            name = note.name[1 : -len(_NOTE)]
+            if parse_part(name) is not None and name not in names and _read_json(note).get("source") == source:
+                with suppress(OSError):  # then it goes another time
+                    self._part(name).unlink(missing_ok=True)
+                    note.unlink(missing_ok=True)
+
+    def newest(self, orgnr: str | None) -> PartName | None:
+        """The data of the newest complete set that is here; LATEST is as new as the server said."""
+        with _inbox_errors(f"list the inbox {self.path}"):
+            names = [entry.name for entry in self.path.iterdir() if entry.is_file()]
+        whole = [names_.data for names_ in sets_in(names) if names_.data and not names_.missing(orgnr)]
+        timed = [name for name in whole if LATEST not in name][-1:]
+        latest = [name for name in whole if LATEST in name]
+        newest = max(timed + latest, key=lambda name: (self.path / name).stat().st_mtime, default=None)
+        return parse_part(newest) if newest else None
+
+    def seconds_since(self, source: str) -> float | None:
+        """How long ago this server was asked and gave everything; ``None`` where it was not, or not in the past."""
+        asked = _read_json(self.path / _STATE).get("asked")
+        when = asked.get(source) if isinstance(asked, dict) else None
+        passed = time.time() - when if isinstance(when, int | float) else -1.0
+        return passed if passed >= 0 else None  # a clock that was put back must not lock anyone out
+
+    def remember(self, source: str, when: float) -> None:
+        """Note that this server was asked, and gave everything.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        before = _read_json(self.path / _STATE).get("asked")
+        recent = {key: at for key, at in before.items() if _is_recent(at, when)} if isinstance(before, dict) else {}
+        fresh = self.path / f"{_STATE}{_PART}"
+        with _inbox_errors(f"write {_STATE}"):
+            fresh.write_text(json.dumps({"asked": {**recent, source: when}}))
+            fresh.replace(self.path / _STATE)
+
+    def _write(self, fd: int, file: RemoteFile, pieces: Iterator[bytes], on_bytes: Callable[[int], object]) -> int:
+        written = 0
+        try:
+            for piece in pieces:
+                with _inbox_errors(f"write {file.name}"):
+                    _write_all(fd, piece)
+                written += len(piece)
+                on_bytes(len(piece))
+        finally:  # also what came before a cut is to survive
+            with _inbox_errors(f"write {file.name}"):
+                os.fsync(fd)
+        return written
+
+    def _part(self, name: str) -> Path:
+        return self.path / f".{name}{_PART}"
+
+    def _note(self, name: str) -> Path:
+        return self.path / f".{name}{_NOTE}"
+
+
+def _note_of(file: RemoteFile, source: str) -> dict[str, Any]:
+    return {"source": source, "size": file.size, "mtime": file.mtime}
+
+
+def _is_recent(at: object, now: float) -> bool:
+    return isinstance(at, int | float) and 0 <= now - at < INTERVAL
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """What a file of ours says; nothing where it is missing or damaged: it only saves work."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_all(fd: int, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+@contextmanager
+def _inbox_errors(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
+        raise OutputError(f"cannot {doing}: {reason}", _HINTS.get(error.errno or 0)) from None

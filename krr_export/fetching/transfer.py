@@ -1,0 +1,221 @@
+"""What is fetched: which sets are complete and wanted, and that each arrives whole, once, its data last."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from krr_export.delivery.names import LATEST, SetNames, sets_in
+from krr_export.errors import InputError
+from krr_export.fetching.address import Address, read_address
+from krr_export.fetching.inbox import INTERVAL, Inbox, open_inbox
+from krr_export.fetching.remote import Login, Remote, RemoteFile, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
+
+_NAMED = 3
+"""So many incomplete sets are named in a message; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a fetch did.
+
+    Attributes:
+        sets: the data files that were fetched now, the oldest first; signature and keys lie beside each.
+        newest: the data file of the newest complete set in the inbox, whether it was fetched now or before.
+        newest_stamp: its time from its name, ``YYYYMMDDThhmm[ss]``; ``LATEST`` where its name says no more.
+        skipped: why nothing was asked of the server; ``None`` where it was asked.
+        message: what happened, in one line for people.
+    """
+
+    sets: tuple[Path, ...]
+    newest: Path | None
+    newest_stamp: str | None
+    skipped: str | None
+    message: str
+
+
+def fetch(  # noqa: PLR0913 - each is a choice of the user's
+    uri: str,
+    inbox: Path,
+    *,
+    login: Login,
+    orgnr: str | None = None,
+    everything: bool = False,
+    since: date | None = None,
+    force: bool = False,
+    progress: Callable[[int, int | None], object] | None = None,
+) -> Fetched:
+    """Fetch complete sets over SFTP that are not in the inbox yet; by default the newest only.
+
+    A file arrives as ``.NAME.part`` and is renamed when all of its set are there, the data last: a set whose data
+    file is in the inbox is complete. Whatever stops a fetch, the next one goes on where it stopped.
+
+    Args:
+        uri: ``sftp://USER@HOST[:PORT]/DIR``; ``/~/DIR`` is below the user's home.
+        inbox: a local directory; made if it is missing.
+        login: how to log in.
+        orgnr: the organisation whose key is fetched; by default every key of a set is.
+        everything: fetch all complete sets.
+        since: fetch all complete sets from this day on, by the time in their names.
+        force: ask even if the server gave everything less than 20 minutes ago.
+        progress: told how many bytes of how many are here; starts above zero where a fetch goes on.
+
+    Raises:
+        UsageError: The URI or the login's files cannot be used.
+        NetworkError: Host, host key, login or transfer failed, or a set is still being written.
+        InputError: Neither the server nor the inbox has a complete set.
+        OutputError: The inbox cannot be written, or another fetch is at work there.
+    """
+    address = read_address(uri)
+    source = f"sftp://{address.shown}"
+    with open_inbox(inbox) as opened:
+        passed = opened.seconds_since(source)
+        if not force and passed is not None and passed < INTERVAL:
+            return _skipped(opened, address, orgnr, passed)
+        with connect(address, login) as remote:
+            asked = time.time()
+            files = remote.files()
+            opened.drop_stale(source, set(files))
+            sorted_out = _sort_out(files, orgnr)
+            wanted = _wanted(sorted_out.complete, files, everything=everything, since=since)
+            sets = [_files_of(names, files, orgnr) for names in wanted]
+            fetched = _fetch_sets(opened, remote, sets, source, progress)
+        result = _result(opened, address, orgnr, fetched, sorted_out)
+        opened.remember(source, asked)
+    return result
+
+
+@dataclass(frozen=True)
+class _SortedOut:
+    """What the server has, each the oldest first."""
+
+    complete: list[SetNames]
+    incomplete: list[SetNames]
+
+
+def _sort_out(files: dict[str, RemoteFile], orgnr: str | None) -> _SortedOut:
+    """Tell the complete sets from the others; LATEST counts only where nothing else is complete."""
+    sets = sets_in(files)
+    complete = [names for names in sets if not names.missing(orgnr)]
+    timed = [names for names in complete if names.stamp != LATEST]
+    incomplete = [names for names in sets if names.missing(orgnr) and (names.stamp != LATEST or not timed)]
+    return _SortedOut(timed or complete, incomplete)
+
+
+def _wanted(
+    complete: list[SetNames], files: dict[str, RemoteFile], *, everything: bool, since: date | None
+) -> list[SetNames]:
+    if since is not None:
+        return [names for names in complete if _day(names, files) >= f"{since:%Y%m%d}"]
+    return complete if everything else complete[-1:]
+
+
+def _day(names: SetNames, files: dict[str, RemoteFile]) -> str:
+    if names.stamp == LATEST:
+        return f"{datetime.fromtimestamp(files[names.data or ''].mtime, UTC):%Y%m%d}"
+    return names.stamp[:8]
+
+
+def _files_of(names: SetNames, files: dict[str, RemoteFile], orgnr: str | None) -> list[RemoteFile]:
+    """The files of a complete set in the order in which they appear here: the data last."""
+    keys = [names.keys[orgnr]] if orgnr is not None else sorted(names.keys.values())
+    return [files[name] for name in (names.signature, *keys, names.data) if name is not None]
+
+
+def _fetch_sets(
+    inbox: Inbox,
+    remote: Remote,
+    sets: Sequence[list[RemoteFile]],
+    source: str,
+    progress: Callable[[int, int | None], object] | None,
+) -> list[RemoteFile]:
+    """Fetch what is not there yet; gives the data files of the sets of which anything was fetched."""
+    missing = [[file for file in files if not inbox.holds(file)] for files in sets]
+    total = sum(file.size for files in missing for file in files)
+    done = sum(inbox.received(file, source) for files in missing for file in files)
+
+    def advance(size: int) -> None:
+        nonlocal done
+        done += size
+        if progress is not None:
+            progress(done, total)
+
+    fetched = []
+    for files, absent in zip(sets, missing, strict=True):
+        if absent:
+            advance(0)
+            _fetch_set(inbox, remote, absent, source, advance)
+            fetched.append(files[-1])
+    return fetched
+
+
+def _fetch_set(
+    inbox: Inbox, remote: Remote, files: list[RemoteFile], source: str, advance: Callable[[int], object]
+) -> None:
+    for file in files:
+
+        def read(start: int, file: RemoteFile = file) -> Iterator[bytes]:
+            return remote.read(file, start)
+
+        inbox.receive(file, source, read, advance)
+    for file in files:
+        remote.check_unchanged(file)
+    inbox.publish(files)
+
+
+def _skipped(inbox: Inbox, address: Address, orgnr: str | None, passed: float) -> Fetched:
+    minutes = int(passed // 60)
+    ago = {0: "less than a minute", 1: "1 minute"}.get(minutes, f"{minutes} minutes")
+    reason = f"asked {ago} ago"
+    newest = inbox.newest(orgnr)
+    return Fetched(
+        sets=(),
+        newest=inbox.path / newest.name if newest else None,
+        newest_stamp=newest.stamp if newest else None,
+        skipped=reason,
+        message=f"{address.shown} was {reason}, and may be again after 20 minutes; --force asks now",
+    )
+
+
+def _result(
+    inbox: Inbox, address: Address, orgnr: str | None, fetched: list[RemoteFile], sorted_out: _SortedOut
+) -> Fetched:
+    newest = inbox.newest(orgnr)
+    passed_over = _passed_over(sorted_out.incomplete, orgnr)
+    if newest is None and not sorted_out.complete:
+        what = "no complete set" if passed_over else "no delivery"
+        raise InputError(
+            f"there is {what} on {address.shown}{passed_over}", "check the directory and --orgnr, or run again later"
+        )
+    return Fetched(
+        sets=tuple(inbox.path / file.name for file in fetched),
+        newest=inbox.path / newest.name if newest else None,
+        newest_stamp=newest.stamp if newest else None,
+        skipped=None,
+        message=_said(address, fetched, newest.name if newest else None, inbox) + passed_over,
+    )
+
+
+def _said(address: Address, fetched: list[RemoteFile], newest: str | None, inbox: Inbox) -> str:
+    if not fetched:
+        there = f": the newest complete set in {inbox.path} is {newest}" if newest else ""
+        return f"nothing new on {address.shown}{there}"
+    size = sum(file.size for file in fetched) / 1e6
+    sets = "1 set" if len(fetched) == 1 else f"{len(fetched)} sets"
+    return f"fetched {sets}, {size:.1f} MB, up to {fetched[-1].name} from {address.shown} into {inbox.path}"
+
+
+def _passed_over(incomplete: list[SetNames], orgnr: str | None) -> str:
+    """What is missing of the incomplete sets, the newest first, to end a message."""
+    if not incomplete:
+        return ""
+    lacks = [f"{' and '.join(names.missing(orgnr))} missing" for names in reversed(incomplete)]
+    more = f" and {len(lacks) - _NAMED} more" if len(lacks) > _NAMED else ""
+    return f"; passed over as incomplete: {', '.join(lacks[:_NAMED])}{more}"
