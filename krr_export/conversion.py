@@ -155,7 +155,9 @@ def convert(
         stack.enter_context(_naming_store(Path(store)))
         opened = stack.enter_context(open_store(Path(store), file_mode=options.mode))
         opened.check_same_kind(format=options.format, partition_by=options.partition_by, schema_name=schema.name)
-        if _is_known(opened, export, options) and _digest_before_reading(source, export) == _known_digest(opened, export):
+        if _is_known(opened, export, options) and _digest_before_reading(source, export) == _known_digest(
+            opened, export
+        ):
             return _unchanged(opened, export)
         staging = stack.enter_context(opened.staging())
         tally, files = _write(export, staging, run, progress)
@@ -320,9 +322,7 @@ def _report(outcome: str, export: Export, run: _Run, tally: Tally) -> Report:
 
 def _manifest(export: Export, options: ConvertOptions, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
     return Manifest(
-        source=SourceFile(
-            export.source.name, export.source.bytes_read, export.source.sha256, export.source.provenance
-        ),
+        source=SourceFile(export.source.name, export.source.bytes_read, export.source.sha256, export.source.provenance),
         header=_header(export),
         schema=SchemaVersion(export.record_schema.name, export.record_schema.sha256),
         tool_version=__version__,
