@@ -7,16 +7,22 @@ import configparser
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import documents
 import duckdb
 import pytest
+import sshd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -62,7 +68,16 @@ def reader_has(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_block_runs_in_the_order_of_reading(reader_has: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd.Server]:
+    """An SFTP server, where the README says krr@sftp.example.no."""
+    with sshd.served(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+def test_every_block_runs_in_the_order_of_reading(
+    reader_has: Path, server: sshd.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(reader_has)
     for fence in FENCES:
         where = f"README.md line {fence.line}"
@@ -77,20 +92,33 @@ def test_every_block_runs_in_the_order_of_reading(reader_has: Path, monkeypatch:
                 (reader_has / fence.text.splitlines()[0].removeprefix("# ")).write_text(fence.text)
             case "crontab":
                 assert "%" not in fence.text, "a line end, in a crontab"
-                by_a_scheduler(fence.text.split(maxsplit=5)[5], reader_has / "night")
+                by_a_scheduler(fence.text.split(maxsplit=5)[5], reader_has / "night", server)
             case "ini":
                 service = configparser.ConfigParser()
                 service.read_string(fence.text)
                 line = "cd {workingdirectory} && {execstart}".format(**service["Service"])
-                by_a_scheduler(line, reader_has / "unit")
+                by_a_scheduler(line, reader_has / "unit", server)
 
 
-def by_a_scheduler(line: str, home: Path) -> None:
-    """Run a command line with a directory of the test's own for /srv/krr."""
+def by_a_scheduler(line: str, home: Path, server: sshd.Server) -> None:
+    """Run a command line with a directory of the test's own for /srv/krr, and a fresh delivery on the server."""
     home.mkdir()
-    for name in ("export.xml.gz", "krr.toml"):
-        (home / name).symlink_to(home.parent / name)
-    run(["sh", "-ec", line.replace("/srv/krr", shlex.quote(str(home)))], home)
+    shutil.copy(home.parent / "krr.toml", home)
+    keys = home.parent / "keys"
+    shutil.copy(keys / "publisher.pem", home)
+    (home / "passphrase").write_text("not empty\n")
+    receiver = ("-inkey", str(keys / "receiver-private.pem"), "-in", str(keys / "receiver.pem"))
+    run(["openssl", "pkcs12", "-export", *receiver, "-out", "receiver.p12", "-passout", "file:passphrase"], home)
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    run(["krr-export", "sample", "fresh.xml", "--records", "500", "--exported", made], home)
+    signer = ("--recipient", str(keys / "receiver.pem"), "--signing-key", str(keys / "publisher-private.pem"))
+    for old in server.directory.iterdir():
+        old.unlink()
+    run(["krr-export", "seal", "fresh.xml", str(server.directory), "--orgnr", "991825827", *signer], home)
+    here = line.replace("/srv/krr", shlex.quote(str(home))).replace("sftp://krr@sftp.example.no/out", server.uri())
+    assert here.count(server.uri()) == 1
+    login = f"export KRR_EXPORT_IDENTITY={server.login.identity} KRR_EXPORT_KNOWN_HOSTS={server.login.known_hosts}"
+    run(["sh", "-ec", f"{login}; {here}"], home)
     assert (home / "store/latest/_SUCCESS").is_file()
 
 
@@ -126,7 +154,9 @@ def test_both_commands_and_all_others_of_make_exist() -> None:
     (both,) = (fence.text for fence in FENCES if "make demo" in fence.text and fence.language == "sh")
     assert both.split("\n") == ["make demo", "make test", ""]
     targets = set(re.findall(r"^  make ([a-z-]+)", make("help"), re.MULTILINE))
-    assert {"demo", "test", "fuzz", "lint", "samples", "bench", "bench-full", "clean", "docs", "help"} == targets
+    assert {
+        *("demo", "demo-delivery", "test", "fuzz", "lint", "samples", "bench", "bench-full", "clean", "docs", "help")
+    } == targets
     assert set(re.findall(r"`make ([a-z-]+)`", README)) <= targets
 
 
