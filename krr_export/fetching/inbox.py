@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from krr_export.delivery.names import LATEST, PartName, parse_part, sets_in
 from krr_export.errors import NetworkError, OutputError
 from krr_export.files import sync_directory
-from krr_export.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,12 +119,12 @@ class Inbox:
             raise NetworkError(f"{file.name} arrived with {written} bytes of {file.size}", "run again")
 
     def publish(self, files: Sequence[RemoteFile]) -> None:
-        """Give received files their names, in this order; together, so that no signal comes between them.
+        """Give received files their names, in this order. Whatever comes between, the next fetch completes it.
 
         Raises:
             OutputError: The file system refuses.
         """
-        with uninterrupted(), _inbox_errors(f"rename {files[-1].name}"):
+        with _inbox_errors(f"rename {files[-1].name}"):
             for file in files:
                 part = self._part(file.name)
                 os.utime(part, (file.mtime, file.mtime))  # how a later LATEST is known from this one

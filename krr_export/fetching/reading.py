@@ -67,6 +67,11 @@ class Client(paramiko.SFTPClient):
                 offset, length = offset + len(piece), length - len(piece)
                 asked.appendleft((self._ask(file, answers, offset, length), offset, length))
 
+    def is_connected(self) -> bool:
+        """Whether the line still holds."""
+        channel = self.get_channel()
+        return channel is not None and not channel.closed
+
     def _ask(self, file: paramiko.SFTPFile, answers: _Answers, offset: int, length: int) -> int:
         request: Any = self._async_request  # type: ignore[attr-defined]  # not in paramiko's stubs
         number: int = request(answers, CMD_READ, file.handle, int64(offset), length)

@@ -175,10 +175,10 @@ class Remote:
         except PermissionError:
             asked = "ask the publisher for permission, or check the user"
             raise NetworkError(f"{server} gives no permission: cannot {doing}", asked) from None
-        except _LOST:
+        except (*_LOST, OSError):
+            if self._client.is_connected():
+                raise NetworkError(f"{server} refused: cannot {doing}", hint) from None
             raise NetworkError(f"the connection to {server} was lost: cannot {doing}", _AGAIN) from None
-        except OSError:
-            raise NetworkError(f"{server} refused or went away: cannot {doing}", hint) from None
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from krr_export.delivery.names import LATEST, SetNames, sets_in
-from krr_export.errors import InputError
+from krr_export.errors import InputError, UsageError
 from krr_export.fetching.address import Address, read_address
 from krr_export.fetching.inbox import INTERVAL, Inbox, open_inbox
 from krr_export.fetching.remote import Login, Remote, RemoteFile, connect
@@ -68,12 +69,14 @@ def fetch(  # noqa: PLR0913 - each is a choice of the user's
         progress: told how many bytes of how many are here; starts above zero where a fetch goes on.
 
     Raises:
-        UsageError: The URI or the login's files cannot be used.
+        UsageError: The URI, the organisation's number or the login's files cannot be used.
         NetworkError: Host, host key, login or transfer failed, or a set is still being written.
         InputError: Neither the server nor the inbox has a complete set.
         OutputError: The inbox cannot be written, or another fetch is at work there.
     """
     address = read_address(uri)
+    if orgnr is not None and not re.fullmatch("[0-9]{9}", orgnr):
+        raise UsageError("the organisation's number has nine digits", "check --orgnr")
     source = f"sftp://{address.shown}"
     with open_inbox(inbox) as opened:
         passed = opened.seconds_since(source)

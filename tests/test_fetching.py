@@ -1,0 +1,751 @@
+"""Fetching: whole sets from the known server only, each once, resumed after a cut; judged by a real OpenSSH server."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import tracemalloc
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sshd
+from sshd import ORGNR, OTHER, PASSPHRASE, Server, put
+
+from krr_export.cli.fetching import fetch_command
+from krr_export.errors import InputError, KrrExportError, NetworkError, OutputError, UsageError
+from krr_export.fetching import Fetched, Login, fetch
+from krr_export.fetching.address import read_address
+from krr_export.fetching.known_hosts import known_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MIB = 1 << 20
+STATE = ".fetch.json"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with sshd.served(tmp_path_factory.mktemp("server"), kinds=("rsa", "ed25519")) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the keys and hosts of whoever runs it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    """The server with an empty directory."""
+    shutil.rmtree(running.directory)
+    running.directory.mkdir()
+    return running
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    return tmp_path / "inbox"
+
+
+def take(server: Server, inbox: Path, **options: Any) -> Fetched:  # noqa: ANN401 - those of fetch
+    return fetch(server.uri(), inbox, **{"login": server.login, "force": True, **options})
+
+
+def through(proxy: sshd.Proxy, server: Server, inbox: Path, **options: Any) -> Fetched:  # noqa: ANN401 - those of fetch
+    return fetch(server.uri(proxy.port), inbox, **{"login": server.known(proxy.port), "force": True, **options})
+
+
+def visible(inbox: Path) -> list[str]:
+    return sorted(path.name for path in inbox.iterdir() if not path.name.startswith("."))
+
+
+def names(*stamps: str, orgnrs: tuple[str, ...] = (ORGNR,)) -> list[str]:
+    kinds = ("gz.enc", "sig", *(f"key.{orgnr}" for orgnr in orgnrs))
+    return sorted(f"Kontaktregister-{stamp}.{kind}" for stamp in stamps for kind in kinds)
+
+
+def same(inbox: Path, server: Server, *found: str) -> bool:
+    return all((inbox / name).read_bytes() == (server.directory / name).read_bytes() for name in found)
+
+
+def fails(kind: type[KrrExportError], *said: str, server: Server, inbox: Path, **options: Any) -> str:  # noqa: ANN401 - those of fetch
+    with pytest.raises(kind) as caught:
+        take(server, inbox, **options)
+    assert [part for part in said if part not in str(caught.value)] == [], str(caught.value)
+    return str(caught.value)
+
+
+# What is fetched
+
+
+def test_a_set_arrives_with_the_same_bytes_closed_to_others(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T030405", size=3 * MIB + 17)
+    (server.directory / "readme.txt").touch()
+    fetched = take(server, inbox)
+    assert visible(inbox) == names("20260102T030405")
+    assert same(inbox, server, *visible(inbox))
+    assert fetched.sets == (inbox / "Kontaktregister-20260102T030405.gz.enc",)
+    assert (fetched.newest, fetched.newest_stamp) == (fetched.sets[0], "20260102T030405")
+    assert fetched.skipped is None
+    assert {stat.S_IMODE(path.stat().st_mode) for path in inbox.glob("K*")} == {0o600}
+    assert stat.S_IMODE(inbox.stat().st_mode) == 0o700
+    assert not list(inbox.glob("*.part*")) + list(inbox.glob(".K*"))
+
+
+def test_the_newest_is_fetched_or_all_or_those_since_a_day(server: Server, tmp_path: Path) -> None:
+    stamps = ["20251231T2340", "20260101T000000", "20260102T0100"]
+    for stamp in stamps:
+        put(server.directory, stamp)
+    assert visible(take(server, tmp_path / "a").sets[0].parent) == names(stamps[2])
+    assert [path.name[16:-7] for path in take(server, tmp_path / "b", everything=True).sets] == stamps
+    since = take(server, tmp_path / "c", since=date(2026, 1, 1))
+    assert visible(tmp_path / "c") == names(*stamps[1:])
+    assert since.newest_stamp == stamps[2]
+    assert take(server, tmp_path / "d", since=date(2026, 1, 3)).newest is None
+
+
+def test_keys_of_all_organisations_are_fetched_or_of_one(server: Server, tmp_path: Path) -> None:
+    put(server.directory, "20260102T0100", orgnrs=(ORGNR, OTHER))
+    take(server, tmp_path / "all")
+    assert visible(tmp_path / "all") == names("20260102T0100", orgnrs=(ORGNR, OTHER))
+    take(server, tmp_path / "one", orgnr=OTHER)
+    assert visible(tmp_path / "one") == names("20260102T0100", orgnrs=(OTHER,))
+
+
+@pytest.mark.parametrize("orgnr", ["", "12345678", "99182582x", "../../etc"])
+def test_an_organisation_has_nine_digits(server: Server, inbox: Path, orgnr: str) -> None:
+    fails(UsageError, "nine digits", server=server, inbox=inbox, orgnr=orgnr)
+
+
+@pytest.mark.parametrize("parts", ["ds", "dk", "sk"])
+def test_an_incomplete_set_is_passed_over_and_what_is_missing_is_named(server: Server, inbox: Path, parts: str) -> None:
+    put(server.directory, "20260102T0100")
+    put(server.directory, "20260103T0100", parts=parts)
+    missing = {"ds": f"Kontaktregister-20260103T0100.key.{ORGNR}", "dk": "0100.sig", "sk": "0100.gz.enc"}[parts]
+    fetched = take(server, inbox, orgnr=ORGNR)
+    assert visible(inbox) == names("20260102T0100")
+    assert "passed over" in fetched.message
+    assert f"{missing} missing" in fetched.message
+
+
+def test_where_there_is_nothing_complete_this_is_an_error(server: Server, inbox: Path) -> None:
+    fails(InputError, "there is no delivery", server=server, inbox=inbox)
+    put(server.directory, "20260102T0100", parts="dk")
+    fails(InputError, "no complete set", "Kontaktregister-20260102T0100.sig missing", server=server, inbox=inbox)
+    put(server.directory, "20260102T0100")
+    fails(InputError, f"key.{OTHER} missing", server=server, inbox=inbox, orgnr=OTHER)
+    assert visible(inbox) == []
+
+
+def test_what_is_there_is_not_fetched_again(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100", size=MIB)
+    with sshd.between(server) as proxy:
+        through(proxy, server, inbox)
+        first, proxy.sent = proxy.sent, 0
+        again = through(proxy, server, inbox)
+    assert first > MIB
+    assert proxy.sent < 20_000
+    assert again.sets == ()
+    assert again.newest_stamp == "20260102T0100"
+    assert "nothing new" in again.message
+
+
+def test_a_file_of_another_size_is_fetched_anew(server: Server, inbox: Path) -> None:
+    data = put(server.directory, "20260102T0100")
+    take(server, inbox)
+    (inbox / data.name).write_bytes(b"damaged")
+    assert take(server, inbox).sets == (inbox / data.name,)
+    assert same(inbox, server, data.name)
+
+
+def test_names_on_the_server_are_never_trusted(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100")
+    for name in (
+        b"\xe6\xf8\xe5.gz.enc",
+        b"Kontaktregister-20260102T0100.gz.enc\n",
+        b"..Kontaktregister-20260102T01.sig",
+    ):
+        Path(os.fsdecode(bytes(server.directory) + b"/" + name)).write_bytes(b"x")
+    (server.directory / "Kontaktregister-20260109T0100.sig").mkdir()
+    take(server, inbox)
+    assert visible(inbox) == names("20260102T0100")
+
+
+# LATEST
+
+
+def link_latest(directory: Path, stamp: str, *, to: Path | None = None) -> None:
+    for name in names(stamp):
+        link = directory / name.replace(stamp, "LATEST")
+        link.unlink(missing_ok=True)
+        link.symlink_to((to / name) if to else name)
+
+
+def test_links_named_latest_stand_for_their_targets(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100")
+    link_latest(server.directory, "20260102T0100")
+    assert len(take(server, inbox, everything=True).sets) == 1
+    assert visible(inbox) == names("20260102T0100")
+
+
+def test_a_link_may_lead_out_of_the_directory(server: Server, inbox: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    put(archive, "20260102T0100")
+    link_latest(server.directory, "20260102T0100", to=archive)
+    assert take(server, inbox).newest_stamp == "20260102T0100"
+    assert visible(inbox) == names("20260102T0100")
+
+
+def test_a_link_that_leads_nowhere_is_passed_over(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100")
+    link_latest(server.directory, "20260109T0100")
+    assert take(server, inbox).newest_stamp == "20260102T0100"
+
+
+def test_latest_that_is_no_link_is_fetched_under_that_name_whenever_it_is_a_new_one(
+    server: Server, inbox: Path
+) -> None:
+    data = put(server.directory, "LATEST")
+    os.utime(data, (1_700_000_000, 1_700_000_000))
+    assert take(server, inbox).newest_stamp == "LATEST"
+    assert take(server, inbox).sets == ()
+    data.write_bytes(b"y" * 5000)
+    os.utime(data, (1_700_001_200, 1_700_001_200))
+    assert take(server, inbox).sets == (inbox / data.name,)
+    assert (inbox / data.name).read_bytes() == b"y" * 5000
+    assert take(server, inbox).sets == ()
+
+
+# Cuts
+
+
+def test_after_a_cut_only_the_rest_is_transferred(server: Server, inbox: Path) -> None:
+    data = put(server.directory, "20260102T0100", size=8 * MIB)
+    with sshd.between(server) as proxy:
+        proxy.cut_after = 5 * MIB
+        with pytest.raises(NetworkError, match=r"was lost.*goes on where it stopped"):
+            through(proxy, server, inbox)
+        assert visible(inbox) == []
+        there = (inbox / f".{data.name}.part").stat()
+        assert there.st_size > 4 * MIB
+        assert stat.S_IMODE(there.st_mode) == 0o600
+        proxy.cut_after, proxy.sent = None, 0
+        told: list[tuple[int, int | None]] = []
+        through(proxy, server, inbox, progress=lambda done, total: told.append((done, total)))
+    assert proxy.sent < 8 * MIB - there.st_size + 50_000
+    assert same(inbox, server, *names("20260102T0100"))
+    assert told[0][0] > 4 * MIB
+    assert told[-1] == (8 * MIB + 512, 8 * MIB + 512)
+    assert list(inbox.glob(".K*")) == []
+
+
+def test_a_cut_does_not_make_anyone_wait_twenty_minutes(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100", size=MIB)
+    with sshd.between(server) as proxy:
+        proxy.cut_after = MIB // 2
+        with pytest.raises(NetworkError):
+            through(proxy, server, inbox, force=False)
+        proxy.cut_after = None
+        assert len(through(proxy, server, inbox, force=False).sets) == 1
+
+
+def test_what_another_file_began_is_not_continued(server: Server, inbox: Path) -> None:
+    data = put(server.directory, "20260102T0100", size=4 * MIB)
+    with sshd.between(server) as proxy:
+        proxy.cut_after = 3 * MIB
+        with pytest.raises(NetworkError):
+            through(proxy, server, inbox)
+        proxy.cut_after = None
+        data.write_bytes(b"z" * 4 * MIB)
+        os.utime(data, (1_700_000_000, 1_700_000_000))
+        through(proxy, server, inbox)
+    assert same(inbox, server, data.name)
+
+
+def test_beginnings_of_what_the_server_has_no_more_are_removed(server: Server, inbox: Path) -> None:
+    data = put(server.directory, "20260102T0100", size=2 * MIB)
+    with sshd.between(server) as proxy:
+        proxy.cut_after = MIB
+        with pytest.raises(NetworkError):
+            through(proxy, server, inbox)
+        assert (inbox / f".{data.name}.part").exists()
+        proxy.cut_after = None
+        shutil.rmtree(server.directory)
+        server.directory.mkdir()
+        put(server.directory, "20260103T0100")
+        through(proxy, server, inbox)
+    assert list(inbox.glob(".K*")) == []
+
+
+def test_a_server_that_falls_silent_in_the_middle_is_given_up(server: Server, inbox: Path) -> None:
+    data = put(server.directory, "20260102T0100", size=4 * MIB)
+    with sshd.between(server) as proxy:
+        proxy.stall_after = 2 * MIB
+        login = server.known(proxy.port)
+        started = time.monotonic()
+        with pytest.raises(NetworkError, match="stopped answering"):
+            through(proxy, server, inbox, login=Login(login.identity, known_hosts=login.known_hosts, timeout=1.0))
+    assert time.monotonic() - started < 10
+    assert (inbox / f".{data.name}.part").stat().st_size > MIB
+
+
+def test_a_set_that_grows_while_it_is_read_is_not_kept(server: Server, inbox: Path) -> None:
+    data = put(server.directory, "20260102T0100", size=6 * MIB)
+
+    def grow(sent: int) -> None:
+        if sent > 3 * MIB and data.stat().st_size == 6 * MIB:
+            with data.open("ab") as file:
+                file.write(b"more")
+
+    with sshd.between(server) as proxy:
+        proxy.on_bytes = grow
+        with pytest.raises(NetworkError, match="still being written"):
+            through(proxy, server, inbox)
+    assert visible(inbox) == []
+    take(server, inbox)
+    assert same(inbox, server, *names("20260102T0100"))
+
+
+def test_a_set_that_shrinks_while_it_is_read_is_not_kept(server: Server, inbox: Path) -> None:
+    data = put(server.directory, "20260102T0100", size=6 * MIB)
+    with sshd.between(server) as proxy:
+        proxy.on_bytes = lambda sent: os.truncate(data, 4 * MIB) if sent > MIB else None
+        with pytest.raises(NetworkError, match="still being written"):
+            through(proxy, server, inbox)
+    assert visible(inbox) == []
+
+
+def test_reads_are_in_flight_together(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100", size=8 * MIB)
+    with sshd.between(server) as proxy:
+        proxy.latency = 0.02
+        through(proxy, server, inbox)
+    assert proxy.asked < 120  # one by one, the 256 pieces alone would be asked for in 256 messages
+
+
+def test_memory_is_flat(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100", size=48 * MIB)
+    tracemalloc.start()
+    try:
+        take(server, inbox)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 12 * MIB
+
+
+# Who is there
+
+
+def test_an_unknown_server_is_refused_with_the_line_that_makes_it_known(
+    server: Server, inbox: Path, tmp_path: Path
+) -> None:
+    put(server.directory, "20260102T0100")
+    known = tmp_path / "known"
+    known.touch()
+    login = Login(server.login.identity, known_hosts=known)
+    said = fails(NetworkError, "unknown", "SHA256:", server=server, inbox=inbox, login=login)
+    line = said.partition("the line: ")[2]
+    assert line.split()[1:] == (server.home / "host_ed25519.pub").read_text().split()[:2]
+    known.write_text(f"{line}\n")
+    assert len(take(server, inbox, login=login).sets) == 1
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_a_changed_host_key_is_refused(server: Server, inbox: Path, tmp_path: Path, kind: str) -> None:
+    put(server.directory, "20260102T0100")
+    known = sshd.know(tmp_path / "known", server.port, (sshd.make_key(tmp_path / "other", kind),))
+    login = Login(server.login.identity, known_hosts=known)
+    fails(NetworkError, "not the known one", "ssh-keygen -R", server=server, inbox=inbox, login=login)
+    assert visible(inbox) == []
+
+
+def test_a_server_is_asked_for_the_kind_of_key_that_is_known(server: Server, tmp_path: Path) -> None:
+    put(server.directory, "20260102T0100")
+    for key in server.host_keys:
+        known = sshd.know(tmp_path / "known", server.port, (key,))
+        assert take(server, tmp_path / key.name, login=Login(server.login.identity, known_hosts=known)).sets
+
+
+def test_hashed_names_are_read_as_ssh_keygen_writes_them(server: Server, inbox: Path, tmp_path: Path) -> None:
+    put(server.directory, "20260102T0100")
+    known = sshd.know(tmp_path / "known", server.port, server.host_keys)
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", known], check=True, capture_output=True)
+    assert "127.0.0.1" not in known.read_text()
+    assert take(server, inbox, login=Login(server.login.identity, known_hosts=known)).sets
+
+
+@pytest.mark.parametrize("hosts", [
+    "host.example.no", "HOST.example.no", "*.example.no", "ho?t.example.no", "*.example.no,!host.example.no", "a,b",
+    "!host.example.no,*", "host", "[host.example.no]:2222", "[host.example.no]:22", "10.0.0.1,host.example.no",
+    "[*.example.no]:2222", "# host.example.no", "@revoked host.example.no", "*",
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["host.example.no", "[host.example.no]:2222"])
+def test_known_hosts_are_read_as_openssh_reads_them(server: Server, tmp_path: Path, hosts: str, name: str) -> None:
+    known = tmp_path / "known"
+    known.write_text(f"\nnonsense\n{hosts} {server.host_keys[0].with_suffix('.pub').read_text()}")
+    found = subprocess.run(["ssh-keygen", "-F", name, "-f", known], capture_output=True, check=False, text=True)
+    keys = known_keys(name, known)
+    assert bool(keys.trusted or keys.revoked) == (found.returncode == 0)
+    assert bool(keys.revoked) == (found.returncode == 0 and "REVOKED" in found.stdout)
+
+
+def test_a_revoked_key_is_refused(server: Server, inbox: Path, tmp_path: Path) -> None:
+    known = sshd.know(tmp_path / "known", server.port, server.host_keys)
+    known.write_text(known.read_text() + "".join(f"@revoked {line}\n" for line in known.read_text().splitlines()))
+    login = Login(server.login.identity, known_hosts=known)
+    fails(NetworkError, "revoked", server=server, inbox=inbox, login=login)
+
+
+def test_a_wrong_host_or_port_is_said_to_be_so(server: Server, inbox: Path) -> None:
+    for uri, said in [
+        ("sftp://u@nowhere.invalid/ut", "there is no host nowhere.invalid"),
+        (server.uri(sshd.free_port()), "refuses connections"),
+    ]:
+        with pytest.raises(NetworkError, match=said):
+            fetch(uri, inbox, login=server.login)
+
+
+def test_a_server_that_says_nothing_is_given_up(server: Server, inbox: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        started = time.monotonic()
+        with pytest.raises(NetworkError, match=r"did not answer within 0\.5 s"):
+            fetch(server.uri(mute.getsockname()[1]), inbox, login=Login(server.login.identity, timeout=0.5))
+        assert time.monotonic() - started < 10
+
+
+def test_a_server_that_speaks_another_protocol_is_no_ssh_server(server: Server, inbox: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        sshd.answering(other, b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        pytest.raises(NetworkError, match="is it an SSH server"),
+    ):
+        fetch(server.uri(other.getsockname()[1]), inbox, login=server.login)
+
+
+# The login
+
+
+def test_a_wrong_identity_is_refused(server: Server, inbox: Path, tmp_path: Path) -> None:
+    login = Login(sshd.make_key(tmp_path / "stranger"), known_hosts=server.login.known_hosts)
+    said = fails(NetworkError, "refuses the login", server=server, inbox=inbox, login=login)
+    assert "stranger" not in said
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+@pytest.mark.parametrize("form", ["openssh", "pkcs8", "encrypted openssh", "encrypted pkcs8"])
+def test_every_usual_form_of_key_logs_in(server: Server, inbox: Path, tmp_path: Path, kind: str, form: str) -> None:
+    put(server.directory, "20260102T0100")
+    passphrase = PASSPHRASE if form.startswith("encrypted") else ""
+    key = sshd.make_key(tmp_path / "key", kind, passphrase)
+    if form.endswith("pkcs8"):
+        sshd.rewrite_as_pkcs8(key, passphrase)
+    asked: list[str] = []
+
+    def answer() -> bytes:
+        asked.append(form)
+        return PASSPHRASE.encode()
+
+    with sshd.authorized(server, key):
+        assert take(server, inbox, login=Login(key, answer, server.login.known_hosts)).sets
+    assert bool(asked) == bool(passphrase)
+
+
+def test_an_agent_logs_in(server: Server, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(server.directory, "20260102T0100")
+    login = Login(known_hosts=server.login.known_hosts)
+    fails(NetworkError, "no key to log in", server=server, inbox=inbox, login=login)
+    with sshd.agent(server.login.identity) as path:
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        assert take(server, inbox, login=login).sets
+
+
+def test_the_users_own_key_and_known_hosts_are_used(server: Server, inbox: Path, tmp_path: Path) -> None:
+    put(server.directory, "20260102T0100")
+    (tmp_path / ".ssh").mkdir()
+    assert server.login.identity
+    shutil.copy(server.login.identity, tmp_path / ".ssh" / "id_ed25519")
+    sshd.make_key(tmp_path / ".ssh" / "id_rsa", "rsa", PASSPHRASE)
+    sshd.know(tmp_path / ".ssh" / "known_hosts", server.port, server.host_keys)
+    assert take(server, inbox, login=Login()).sets
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    (None, "cannot be read"), (b"no key", "not a private key"), ("locked", "is encrypted"), ("wrong", "does not open"),
+])  # fmt: skip
+def test_an_identity_that_cannot_be_used_is_said_to_be_so(
+    server: Server, inbox: Path, tmp_path: Path, given: bytes | str | None, said: str
+) -> None:
+    file = tmp_path / "my-key"
+    if isinstance(given, bytes):
+        file.write_bytes(given)
+    elif given:
+        sshd.make_key(file, "ed25519", PASSPHRASE)
+    login = Login(file, lambda: b"a guess" if given == "wrong" else None, server.login.known_hosts)
+    message = fails(UsageError, said, server=server, inbox=inbox, login=login)
+    assert "my-key" not in message
+    assert "guess" not in message
+
+
+@pytest.mark.parametrize(("denied", "said"), [
+    ("open", "permission: cannot read Kontaktregister-20260102T0100.sig"), ("opendir", "permission: cannot list 127."),
+])  # fmt: skip
+def test_what_may_not_be_read_is_said_to_be_so(tmp_path: Path, inbox: Path, denied: str, said: str) -> None:
+    home = tmp_path / "server"
+    home.mkdir()
+    with sshd.served(home, sftp=f"-P {denied}") as strict:
+        put(strict.directory, "20260102T0100")
+        fails(NetworkError, said, server=strict, inbox=inbox)
+    assert visible(inbox) == []
+
+
+def test_a_server_that_hides_where_links_lead_gives_latest_under_that_name(tmp_path: Path, inbox: Path) -> None:
+    home = tmp_path / "server"
+    home.mkdir()
+    with sshd.served(home, sftp="-P realpath,readlink") as strict:
+        archive = strict.home / "archive"
+        archive.mkdir()
+        put(archive, "20260102T0100")
+        link_latest(strict.directory, "20260102T0100", to=archive)
+        assert take(strict, inbox).newest_stamp == "LATEST"
+    assert visible(inbox) == names("LATEST")
+
+
+def test_a_missing_directory_is_said_to_be_so(server: Server, inbox: Path) -> None:
+    with pytest.raises(NetworkError, match="no such directory"):
+        fetch(server.uri(directory=server.home / "none"), inbox, login=server.login)
+
+
+# The URI
+
+
+@pytest.mark.parametrize(("uri", "server", "directory"), [
+    ("sftp://me@Host.example.no/ut/krr/", "host.example.no", "/ut/krr"),
+    ("sftp://me@host:2222/", "host:2222", "/"),
+    ("sftp://me@host/~/ut", "host", "ut"),
+    ("sftp://me@host/~", "host", "."),
+    ("sftp://me%40firm@[2001:db8::1]:22/%C3%A6%20%2F", "[2001:db8::1]", "/æ "),
+    ("sftp://me@[::1]:24/a%3Fb", "[::1]:24", "/a?b"),
+])  # fmt: skip
+def test_a_uri_is_read(uri: str, server: str, directory: str) -> None:
+    address = read_address(uri)
+    assert (address.server, address.directory) == (server, directory)
+    assert address.user in {"me", "me@firm"}
+    assert "me" not in repr(address).replace("example", "")
+    assert "me@" not in address.shown
+
+
+@pytest.mark.parametrize("uri", [
+    "https://me@host/ut", "sftp://host/ut", "sftp://me@/ut", "sftp://me@host", "sftp://me@host:0/ut", "/ut",
+    "sftp://me@host:99999/ut", "sftp://me@host:x/ut", "sftp://me@host/ut?a=b", "sftp://me@host/ut#x", "",
+    "sftp://me@host/%ff", "sftp://me@host/%0a", "sftp://me@host/u\nt", "sftp://me@[::1/ut", "sftp://me@ho st/ut",
+    "sftp://me@-oProxyCommand=x/ut", "sftp://me:hunter2@host/ut", "sftp://me:@host/ut",
+])  # fmt: skip
+def test_a_wrong_uri_is_refused_before_anything_is_done(uri: str, inbox: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        fetch(uri, inbox, login=Login())
+    assert "hunter2" not in str(caught.value)
+    assert not inbox.exists()
+
+
+# Twenty minutes
+
+
+def asked(inbox: Path, seconds_ago: float) -> None:
+    state = json.loads((inbox / STATE).read_text())
+    (inbox / STATE).write_text(json.dumps({"asked": dict.fromkeys(state["asked"], time.time() - seconds_ago)}))
+
+
+def test_a_server_is_not_asked_more_often_than_every_twenty_minutes(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100")
+    take(server, inbox, force=False)
+    put(server.directory, "20260102T0120")
+    asked(inbox, 7 * 60 + 5)
+    skipped = take(server, inbox, force=False)
+    assert skipped.skipped == "asked 7 minutes ago"
+    assert (skipped.sets, skipped.newest_stamp) == ((), "20260102T0100")
+    asked(inbox, 20 * 60 + 1)
+    assert take(server, inbox, force=False).newest_stamp == "20260102T0120"
+    put(server.directory, "20260102T0140")
+    assert take(server, inbox, force=False).skipped == "asked less than a minute ago"
+    assert take(server, inbox, force=True).newest_stamp == "20260102T0140"
+
+
+def test_another_directory_is_another_matter(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100")
+    take(server, inbox, force=False)
+    with pytest.raises(NetworkError, match="no such directory"):
+        fetch(server.uri(directory=server.home / "none"), inbox, login=server.login)
+
+
+@pytest.mark.parametrize("state", ["clock", "", "[]", '{"asked": 7}', '{"asked": {"a": "b"}}'])
+def test_neither_a_clock_put_back_nor_damage_locks_anyone_out(server: Server, inbox: Path, state: str) -> None:
+    put(server.directory, "20260102T0100")
+    take(server, inbox, force=False)
+    if state == "clock":
+        asked(inbox, -365 * 24 * 3600)
+    else:
+        (inbox / STATE).write_text(state)
+    assert take(server, inbox, force=False).skipped is None
+    assert take(server, inbox, force=False).skipped
+
+
+def test_a_user_is_written_nowhere(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100")
+    take(server, inbox)
+    assert f"{sshd.USER}@" not in (inbox / STATE).read_text()
+
+
+# The inbox
+
+
+def test_two_fetches_do_not_share_an_inbox(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100")
+    take(server, inbox)
+    with (inbox / ".fetch.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fails(OutputError, "another fetch is at work", server=server, inbox=inbox)
+    assert take(server, inbox).skipped is None
+
+
+def test_an_inbox_that_cannot_be_is_an_output_error(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    fails(OutputError, "cannot open the inbox", "a file lies", server=server, inbox=tmp_path / "file")
+    fails(OutputError, "cannot open the inbox", server=server, inbox=tmp_path / "file" / "below")
+
+
+def test_a_disk_without_room_is_an_output_error_and_the_next_run_goes_on(server: Server, inbox: Path) -> None:
+    data = put(server.directory, "20260102T0100", size=3 * MIB)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, before[1]))
+    try:
+        fails(OutputError, f"cannot write {data.name}: File too large", server=server, inbox=inbox)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert visible(inbox) == []
+    assert (inbox / f".{data.name}.part").stat().st_size == MIB
+    take(server, inbox)
+    assert same(inbox, server, *names("20260102T0100"))
+
+
+def test_a_link_in_the_inbox_is_not_followed(server: Server, inbox: Path, tmp_path: Path) -> None:
+    data = put(server.directory, "20260102T0100")
+    inbox.mkdir()
+    (tmp_path / "precious").write_text("mine")
+    (inbox / f".{data.name}.part").symlink_to(tmp_path / "precious")
+    take(server, inbox)
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert same(inbox, server, data.name)
+
+
+# The command
+
+
+def options(server: Server) -> list[str]:
+    return ["--identity", str(server.login.identity), "--known-hosts", str(server.login.known_hosts)]
+
+
+def command(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    capfd.readouterr()
+    code: int = fetch_command.main([str(argument) for argument in arguments], standalone_mode=False)
+    out, err = capfd.readouterr()
+    return code, out, err
+
+
+def test_the_command_says_what_it_fetched(capfd: pytest.CaptureFixture[str], server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100")
+    code, out, err = command(capfd, server.uri(), inbox, "--json", "--progress", *options(server))
+    result = json.loads(out)
+    assert code == result["exit_code"] == 0
+    assert result["sets"] == [result["newest"]] == [str(inbox / "Kontaktregister-20260102T0100.gz.enc")]
+    assert result["newest_stamp"] == "20260102T0100"
+    assert err.splitlines()[-1].startswith("krr-export: fetched 1 set")
+    code, out, err = command(capfd, server.uri(), inbox, "--json", *options(server))
+    assert (code, json.loads(out)["skipped"]) == (0, "asked less than a minute ago")
+    assert command(capfd, server.uri(), inbox, "-q", "--force", "--since", "2026-01-01", *options(server))[0] == 0
+
+
+def test_exit_codes_tell_the_network_from_usage_and_disk(
+    capfd: pytest.CaptureFixture[str], server: Server, inbox: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for uri, where, code in [
+        ("sftp://me:secret@host/ut", inbox, 2),
+        (server.uri(), inbox, 3),
+        (server.uri(), tmp_path / "file", 4),
+        (server.uri(sshd.free_port()), inbox, 6),
+    ]:
+        found, out, err = command(capfd, uri, where, "--json", *options(server))
+        assert found == code == json.loads(out)["exit_code"], err
+        assert len(err.splitlines()) == 1
+        assert err.startswith("krr-export: ")
+
+
+def test_nothing_secret_is_said(capfd: pytest.CaptureFixture[str], server: Server, inbox: Path, tmp_path: Path) -> None:
+    put(server.directory, "20260102T0100")
+    key = sshd.make_key(tmp_path / "hidden-place", "ed25519", PASSPHRASE)
+    right, wrong = tmp_path / "right", tmp_path / "wrong"
+    right.write_text(f"{PASSPHRASE}\n")
+    wrong.write_text("wrong secret passphrase\n")
+    known = ["--known-hosts", str(server.login.known_hosts), "-v", "--json", "--progress", "--force"]
+    uri = server.uri(user="a-user-nobody-knows")
+    said = [
+        command(capfd, uri, inbox, "--identity", key, "--identity-passphrase-file", file, *known)
+        for file in (right, wrong, tmp_path / "none")
+    ]
+    with sshd.authorized(server, key):
+        said.append(command(capfd, server.uri(), inbox, "--identity", key, "--identity-passphrase-file", right, *known))
+    assert [code for code, _, _ in said] == [6, 2, 2, 0]
+    for secret in (PASSPHRASE, "wrong secret", "a-user-nobody-knows", "hidden-place", f"{sshd.USER}@", "BEGIN"):
+        assert secret not in str(said)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_stops_a_fetch_finds_what_had_arrived(server: Server, inbox: Path, number: int, code: int) -> None:
+    data = put(server.directory, "20260102T0100", size=4 * MIB)
+    program = (
+        "import signal, sys; from krr_export.cli import main; from krr_export.cli.failures import TerminatedError\n"
+        "from krr_export.cli.fetching import fetch_command\n"
+        "def end(number, frame): raise TerminatedError(number)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "sys.exit(fetch_command.main(sys.argv[1:], standalone_mode=False))"
+    )
+    with sshd.between(server) as proxy:
+        proxy.stall_after = 2 * MIB
+        known = str(server.known(proxy.port).known_hosts)
+        arguments = [
+            server.uri(proxy.port),
+            str(inbox),
+            "--identity",
+            str(server.login.identity),
+            "--known-hosts",
+            known,
+        ]
+        with subprocess.Popen(
+            [sys.executable, "-c", program, *arguments], stderr=subprocess.PIPE, text=True
+        ) as process:
+            part = inbox / f".{data.name}.part"
+            sshd.wait_until(lambda: part.exists() and part.stat().st_size > MIB)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "the next run goes on from there" in err
+    assert len(err.splitlines()) == 1
+    assert part.stat().st_size > MIB
+    take(server, inbox)
+    assert same(inbox, server, *names("20260102T0100"))
