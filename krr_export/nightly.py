@@ -5,6 +5,7 @@ Every step may be done again without harm, so a night that was cut short is fini
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from krr_export.store import open_store
 from krr_export.verification import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import timedelta
     from pathlib import Path
 
@@ -80,8 +83,21 @@ class NightResult:
         }
 
 
+@dataclass(frozen=True)
+class NightProgress:
+    """Is told how far a night has come; each is entered when its part begins.
+
+    Attributes:
+        fetching: gives what `krr_export.fetching.fetch` tells, or ``None``.
+        loading: gives what ``convert`` tells, or ``None``.
+    """
+
+    fetching: Callable[[], AbstractContextManager[Callable[[int, int | None], object] | None]] = nullcontext
+    loading: Callable[[], AbstractContextManager[Progress | None]] = nullcontext
+
+
 def run_night(
-    uri: str, inbox: Path, store: Path, options: NightOptions, progress: Progress | None = None
+    uri: str, inbox: Path, store: Path, options: NightOptions, progress: NightProgress | None = None
 ) -> NightResult:
     """Fetch, convert, prove and prune.
 
@@ -90,7 +106,7 @@ def run_night(
         inbox: where deliveries are kept.
         store: where snapshots are.
         options: what may be chosen.
-        progress: is told how far a conversion has come.
+        progress: is told how far it has come.
 
     Raises:
         NetworkError: the server.
@@ -99,7 +115,10 @@ def run_night(
         GuardError: the newest export is older than it may be; it is then not loaded.
         UsageError: an option is wrong.
     """
-    fetched = fetch(uri, inbox, login=options.login, orgnr=options.convert.delivery.orgnr, force=options.force)
+    progress = progress or NightProgress()
+    orgnr = options.convert.delivery.orgnr
+    with progress.fetching() as moved:
+        fetched = fetch(uri, inbox, login=options.login, orgnr=orgnr, force=options.force, progress=moved)
     if fetched.newest is None:
         if options.max_age is not None:
             raise GuardError(f"{fetched.message}; there is no export", "ask the sender")
@@ -108,7 +127,8 @@ def run_night(
         _check_age(fetched.newest, options)
     # The newest one is converted though it was fetched another night, which may have ended before it was.
     exports = fetched.sets if fetched.newest in fetched.sets else (*fetched.sets, fetched.newest)
-    converted = tuple(_converted(export, store, options, progress) for export in exports)
+    with progress.loading() as loaded:
+        converted = tuple(_converted(export, store, options, loaded) for export in exports)
     pruned: tuple[Path, ...] = ()
     if options.keep is not None:
         with open_store(store, create=False) as opened:

@@ -34,18 +34,18 @@ class Console:
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
         self.verbose = verbose and not quiet
-        self._quiet = quiet
+        self.quiet = quiet
         self._as_json = as_json
 
     def say(self, text: str) -> None:
         """A line for people, on standard error, unless they want quiet."""
-        if not self._quiet:
+        if not self.quiet:
             _print_error(_printable(text))
 
     def warn(self, text: str) -> None:
         """What nobody must overlook, on standard error, unless they want quiet."""
         line = f"WARNING   {_printable(text)}"
-        if not self._quiet:
+        if not self.quiet:
             _print_error(click.style(line, fg="red", bold=True) if _colored() else line)
 
     def give(self, data: str) -> None:
@@ -70,7 +70,7 @@ class Console:
     @contextmanager
     def progress(self, shown: bool | None) -> Iterator[Progress]:  # noqa: FBT001 - an option's three states
         """How far a run has come: a bar on a terminal, or else a line now and then; ``shown`` overrides."""
-        if self._quiet or shown is False:
+        if self.quiet or shown is False:
             yield Progress()
         elif shown or _on_terminal():
             with closing(Bar()) as bar:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.cli.delivering import delivery_options, taken_delivery
-from krr_export.cli.fetching import login_options, taken_login
+from krr_export.cli.fetching import login_options, taken_login, transfer_progress
 from krr_export.cli.loading import console_of, reading_options, writing_options
 from krr_export.cli.parameters import Directory, command
 
@@ -54,7 +54,7 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
     by the next run.
     """
     from krr_export.conversion import ConvertOptions  # noqa: PLC0415 - Arrow is loaded once there is work for it
-    from krr_export.nightly import NightOptions, run_night  # noqa: PLC0415 - as above
+    from krr_export.nightly import NightOptions, NightProgress, run_night  # noqa: PLC0415 - as above
 
     console = console_of(options)
     delivery = taken_delivery(console, options)
@@ -66,8 +66,11 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
         force=options.pop("force"),
         convert=ConvertOptions(delivery=delivery, **options),
     )
-    with console.progress(shown) as progress:
-        result = run_night(uri, inbox, store, night, progress)
+    progress = NightProgress(
+        fetching=lambda: transfer_progress(console, False if console.quiet else shown),
+        loading=lambda: console.progress(shown),
+    )
+    result = run_night(uri, inbox, store, night, progress)
     for converted in result.converted:
         if converted.report is not None:
             for line in converted.report.summary(verbose=console.verbose):

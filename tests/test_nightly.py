@@ -1,0 +1,160 @@
+"""One command does the night's work: what is new is fetched, loaded and proven, and a night cut short is made good."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import command
+import deliveries
+import pytest
+import sshd
+
+from krr_export.sample import SampleOptions, write_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+RECORDS = 200
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd.Server]:
+    with sshd.served(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(served: sshd.Server) -> sshd.Server:
+    for file in served.directory.iterdir():
+        file.unlink()
+    return served
+
+
+@pytest.fixture
+def night(server: sshd.Server, tmp_path: Path) -> Callable[..., command.Ran]:
+    """Run a night, with --force: tests have not twenty minutes."""
+    keys = deliveries.keys_in(tmp_path / "keys")
+
+    def run(*more: str) -> command.Ran:
+        return command.run(
+            "run", server.uri(), tmp_path / "inbox", tmp_path / "store",
+            "--identity", str(server.login.identity), "--known-hosts", str(server.login.known_hosts),
+            "--private-key", keys.private_key, "--publisher-cert", keys.publisher_cert, "--force", "--json", *more,
+        )  # fmt: skip
+
+    return run
+
+
+def put_export(server: sshd.Server, made: datetime, **changes: float) -> None:
+    out = BytesIO()
+    write_sample(out, SampleOptions(RECORDS, exported=made, **changes))  # type: ignore[arg-type]  # its own options
+    deliveries.make_set(server.directory, out.getvalue(), stamp=f"{made:%Y%m%dT%H%M%S}")
+
+
+def hours_ago(hours: int) -> datetime:
+    return datetime.now(UTC).replace(microsecond=0) - timedelta(hours=hours)
+
+
+def snapshots(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "store").glob("eksport=*"))
+
+
+def test_a_night_fetches_loads_and_proves_and_the_next_finds_nothing_new(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(3))
+    ran = night("--max-age", "48h")
+    assert ran.code == 0, ran.err
+    (converted,) = ran.result["converted"]
+    assert converted["report"]["counts"] == {"seen": RECORDS, "written": RECORDS, "rejected": 0}
+    assert len(ran.result["fetched"]["sets"]) == 1
+    assert (tmp_path / "store/latest/_SUCCESS").is_file()
+    again = night("--max-age", "48h")
+    assert again.code == 0, again.err
+    assert again.result["fetched"]["sets"] == []
+    assert again.result["converted"][0]["outcome"] == "unchanged"
+    assert "nothing to do" in again.last
+    assert len(snapshots(tmp_path)) == 1
+
+
+def test_a_night_that_ended_after_the_fetch_is_made_good_by_the_next(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(3))
+    ran = night("--private-key", str(tmp_path / "not there.pem"))
+    assert (ran.code, snapshots(tmp_path)) == (3, []), ran.err
+    ran = night()
+    assert (ran.code, len(snapshots(tmp_path))) == (0, 1), ran.err
+    assert ran.result["fetched"]["sets"] == [], "it was fetched the night before"
+
+
+def test_only_the_newest_snapshots_stay(server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path) -> None:
+    for hours in (72, 48, 24):
+        put_export(server, hours_ago(hours))
+        ran = night("--keep", "2")
+        assert ran.code == 0, ran.err
+    assert len(snapshots(tmp_path)) == 2
+    assert len(ran.result["pruned"]) == 1
+    assert "deleted 1" in ran.last
+
+
+@pytest.mark.parametrize("loaded_before", [False, True])
+def test_too_old_an_export_trips_the_guard_and_is_not_loaded(
+    loaded_before: bool,  # noqa: FBT001 - a case
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path,
+) -> None:  # fmt: skip
+    put_export(server, hours_ago(50))
+    if loaded_before:
+        assert night().code == 0
+    before = snapshots(tmp_path)
+    ran = night("--max-age", "48h")
+    assert ran.code == 5, ran.err
+    assert re.search(r"50 hours ago; 48 are allowed", ran.last)
+    assert snapshots(tmp_path) == before
+
+
+def test_where_there_is_no_delivery_at_all_that_is_said(
+    night: Callable[..., command.Ran], tmp_path: Path, server: sshd.Server
+) -> None:
+    assert not [*server.directory.iterdir()]
+    ran = night()
+    assert (ran.code, snapshots(tmp_path)) == (3, []), ran.err
+    assert "there is no delivery" in ran.last
+
+
+def test_rejects_end_a_night_as_they_end_a_conversion(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(3), fault_share=0.2)
+    ran = night()
+    assert (ran.code, snapshots(tmp_path)) == (1, []), ran.err
+    ran = night("--max-rejects", "50%")
+    assert (ran.code, len(snapshots(tmp_path))) == (0, 1), ran.err
+
+
+def test_a_tampered_delivery_ends_a_night_with_nothing_loaded(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(3))
+    data = next(server.directory.glob("*.gz.enc"))
+    data.write_bytes(data.read_bytes()[:-1] + b"\0")
+    ran = night()
+    assert (ran.code, snapshots(tmp_path)) == (3, []), ran.err
+    assert "signature" in ran.last
+
+
+def test_a_server_that_is_not_there_is_exit_6(tmp_path: Path, server: sshd.Server) -> None:
+    uri = server.uri(sshd.free_port())
+    ran = command.run("run", uri, tmp_path / "inbox", tmp_path / "store", "--identity", str(server.login.identity))
+    assert ran.code == 6, ran.err
+    assert json.dumps(snapshots(tmp_path)) == "[]"
+
+
+@pytest.mark.parametrize("age", ["48", "0h", "two days", "-1h"])
+def test_an_age_that_is_none_is_wrong_usage(age: str, night: Callable[..., command.Ran]) -> None:
+    assert night("--max-age", age).code == 2
