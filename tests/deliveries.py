@@ -61,9 +61,13 @@ def make_certificate(path: Path, key: Path, days: int = 30) -> Path:
     return path
 
 
-@functools.cache
 def keys_of(owner: str = "ours") -> Keys:
     """One owner's key pairs, made once in this process: making keys is slow."""
+    return _made_keys(owner)
+
+
+@functools.cache  # around this and not `keys_of`: a default and the same owner by name must be one
+def _made_keys(owner: str) -> Keys:
     directory = Path(tempfile.mkdtemp(prefix="krr-export-keys-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     private, signing = (

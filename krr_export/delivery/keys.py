@@ -45,9 +45,7 @@ MINIMUM_BITS = 2048
 
 _OAEP = OAEP(MGF1(SHA512()), SHA512(), label=None)
 _PRIVATE = re.compile(rb"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
-_PUBLIC = re.compile(
-    rb"-----BEGIN ((?:RSA )?PUBLIC KEY|(?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----END \1-----", re.DOTALL
-)
+_PUBLIC = re.compile(rb"-----BEGIN ((?:RSA )?PUBLIC KEY|(?:X509 )?CERTIFICATE)-----.*?-----END \1-----", re.DOTALL)
 # PFX ::= SEQUENCE { version INTEGER {v3(3)}, ... (RFC 7292); the length may be written in any of DER's and BER's ways.
 _PKCS12 = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...|\x84....)\x02\x01\x03", re.DOTALL)
 _JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
@@ -208,7 +206,7 @@ def _pkcs12_with(data: bytes, passphrase: bytes | None) -> pkcs12.PKCS12KeyAndCe
     """What a PKCS#12 file holds; ``None`` where the passphrase is wrong: the library tells this from nothing else."""
     try:
         return pkcs12.load_pkcs12(data, passphrase)
-    except ValueError:
+    except (ValueError, TypeError):  # the latter of a passphrase that is not UTF-8
         return None
 
 
@@ -216,6 +214,8 @@ def _asked(passphrase: Passphrase, name: str) -> bytes:
     secret = passphrase()
     if not secret:
         raise InputError(f"{name} is encrypted, and there is no passphrase for it", "--passphrase-file FILE")
+    if b"\0" in secret:  # the library under the library would panic
+        raise InputError(f"the passphrase for {name} holds a zero byte, and none can", "is it the right file?")
     return secret
 
 

@@ -32,13 +32,11 @@ def open_regular(path: Path) -> BufferedReader:
     name = file_name(path)
     with readable(name):
         # Without O_NONBLOCK a named pipe would wait here for whoever writes to it.
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise InputError(
-            f"{name} is not a regular file", "save it as a file: it is read twice, to verify and to decrypt"
-        )
-    return file
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return os.fdopen(descriptor, "rb")
+        os.close(descriptor)
+    raise InputError(f"{name} is not a regular file", "save it as a file: it is read twice, to verify and to decrypt")
 
 
 def read_small(path: Path) -> bytes:

@@ -6,11 +6,12 @@ stale end of the buffer: with n = length mod 16384 the bytes n.. of the last ful
 The two are the same where n = 0.
 
 Why it is sound to accept either: both bind every byte of the file. In the second, what follows the file is made from
-the file itself, so it leaves no choice to anybody. The one thing that can be done is to pass a signature from one form
-to the other, by moving the file's end. To append the stale end makes an "exact" file: its gzip is followed by bytes
-that decrypt to noise, and is refused. To cut an end off that happens to repeat the block before makes a
-"legacy-buffer" file: its gzip lacks its end, and is refused. Neither changes a byte of what is read. So it holds only
-together with a reader that refuses both, as `krr_export.source` does.
+the file itself, so it leaves no choice to anybody. What can be done is to move the file's end: to append the stale end
+or a beginning of it, or to cut bytes off that happen to be those of the block before. No byte of what is left is
+another. Appended bytes decrypt to noise behind the end of the gzip; cut bytes are that end, its checksum and length. So
+"legacy-buffer", alone or beside "exact", is sound together with a reader that refuses a gzip with anything behind it and
+a gzip without its end, as `krr_export.source` does. (Bytes cut off that repeat a block: one byte in 256 files, two in
+65 536; that they were a whole gzip member, so that what is left is whole, does not happen.)
 """
 
 from __future__ import annotations
