@@ -425,12 +425,12 @@ def test_a_certificate_is_valid_from_its_first_second_to_its_last() -> None:
 
 def test_the_hint_for_an_old_export_works(tmp_path: Path) -> None:
     data, keys = make_set(tmp_path, XML), keys_in(tmp_path)
-    expired = deliveries.make_certificate(tmp_path / "expired.pem", keys.signing_key, days=-1)
+    expired = deliveries.make_certificate(tmp_path / "expired; false.pem", keys.signing_key, days=-1)
     with pytest.raises(InputError) as caught, opened(data, publisher_cert=expired):
         pass
     assert caught.value.hint is not None
     command = caught.value.hint.partition("for an old export: ")[2]
-    assert command.startswith("openssl x509 -in expired.pem")
+    assert command.startswith("openssl x509 -in 'expired; false.pem'")
     subprocess.run(command, shell=True, cwd=tmp_path, check=True)  # noqa: S602 - the very words that a person would paste
     with opened(data, publisher_cert=tmp_path / "publisher-key.pem") as delivery:
         assert gzip.decompress(read(delivery)) == XML
@@ -627,6 +627,24 @@ def test_verifying_is_one_pass_in_flat_memory(tmp_path: Path, form: Form) -> Non
         assert file.count == sum(pieces) == size == verified.size
     assert verified.form == form
     assert peak < 2 << 20
+
+
+@pytest.mark.parametrize("start", [b"<", b"\x1f\x8b"], ids=["xml", "gzip"])
+def test_sealing_is_done_in_flat_memory(tmp_path: Path, start: bytes) -> None:
+    source, keys, size = tmp_path / "large", keys_of(), 48 << 20
+    source.write_bytes(start)
+    os.truncate(source, size)
+    tracemalloc.start()
+    try:
+        made = seal(
+            source, tmp_path / "out", recipient=keys.receiver_cert, orgnr=ORGNR, signing_key=keys.signing_key,
+            passphrase=no_passphrase,
+        )  # fmt: skip
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert made.data.stat().st_size == size or start == b"<"
+    assert peak < 8 << 20
 
 
 def test_a_start_without_a_delivery_does_not_wait_for_the_library() -> None:

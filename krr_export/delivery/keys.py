@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -173,7 +174,7 @@ def _private_key(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTy
     if data.startswith(_JAVA):
         raise InputError(
             f"{name} is a Java keystore of an old form",
-            f"keytool -importkeystore -srckeystore {name} -destkeystore key.p12 -deststoretype PKCS12",
+            f"keytool -importkeystore -srckeystore {shlex.quote(name)} -destkeystore key.p12 -deststoretype PKCS12",
         )
     if _PKCS12.match(data):
         return _from_pkcs12(data, name, passphrase)
@@ -221,7 +222,7 @@ def _asked(passphrase: Passphrase, name: str) -> bytes:
 
 def _wrong_passphrase(name: str) -> InputError:
     return InputError(
-        f"{name} cannot be decrypted: the passphrase is wrong, or the file is damaged", "try the passphrase"
+        f"{name} cannot be decrypted: the passphrase is wrong, or the file is damaged", "check the passphrase"
     )
 
 
@@ -267,7 +268,7 @@ def _check_validity(certificate: x509.Certificate, name: str, now: datetime) -> 
     raise InputError(
         f"the certificate {name} {what}: it is valid from {start:%Y-%m-%d} to {end:%Y-%m-%d}",
         "ask for the present one; to trust its key for an old export: "
-        f"openssl x509 -in {name} -noout -pubkey > publisher-key.pem",
+        f"openssl x509 -in {shlex.quote(name)} -noout -pubkey > publisher-key.pem",
     )
 
 

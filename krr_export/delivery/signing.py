@@ -9,9 +9,9 @@ Why it is sound to accept either: both bind every byte of the file. In the secon
 the file itself, so it leaves no choice to anybody. What can be done is to move the file's end: to append the stale end
 or a beginning of it, or to cut bytes off that happen to be those of the block before. No byte of what is left is
 another. Appended bytes decrypt to noise behind the end of the gzip; cut bytes are that end, its checksum and length. So
-"legacy-buffer", alone or beside "exact", is sound together with a reader that refuses a gzip with anything behind it and
-a gzip without its end, as `krr_export.source` does. (Bytes cut off that repeat a block: one byte in 256 files, two in
-65 536; that they were a whole gzip member, so that what is left is whole, does not happen.)
+"legacy-buffer", alone or beside "exact", is sound together with a reader that refuses a gzip with anything behind it or
+without its end, as `krr_export.source` does. (One byte may be cut off in 256 files, two in 65 536: never a whole member
+of a gzip, so that what is left would be whole.)
 """
 
 from __future__ import annotations
