@@ -145,11 +145,11 @@ def rewrite_as_pkcs8(key: Path, passphrase: str) -> None:
 
 
 @contextmanager
-def authorized(server: Server, key: Path) -> Iterator[None]:
-    """Let one more key log in."""
+def authorized(server: Server, key: Path, options: str = "") -> Iterator[None]:
+    """Let one more key log in; or, with options before it, what it stands for (sshd(8), AUTHORIZED_KEYS)."""
     file = server.home / "authorized_keys"
     before = file.read_text()
-    file.write_text(before + key.with_suffix(".pub").read_text())
+    file.write_text(before + options + key.with_suffix(".pub").read_text())
     try:
         yield
     finally:

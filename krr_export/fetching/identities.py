@@ -27,10 +27,6 @@ _USUAL = ("id_ed25519", "id_ecdsa", "id_rsa")
 _HINT = "give a private key (OpenSSH or PEM; Ed25519, ECDSA or RSA) with --identity"
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 """How cryptography says that a file is no key it knows, or that the passphrase is not its own."""
-_AGENT_TYPES = {
-    "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa",
-}  # fmt: skip
-"""What paramiko can offer of an agent's keys; one on a hardware token, say, would end the connection."""
 
 
 @contextmanager
@@ -52,7 +48,7 @@ def identities(file: Path | None, passphrase: Callable[[], bytes | None]) -> Ite
 
 
 def _usual(agent: paramiko.Agent, passphrase: Callable[[], bytes | None]) -> Iterator[paramiko.PKey]:
-    yield from (key for key in agent.get_keys() if key.get_name() in _AGENT_TYPES)
+    yield from agent.get_keys()
     for name in _USUAL:
         with suppress(UsageError):  # not there, or for other purposes: nobody asked for this one
             yield _load(Path.home() / ".ssh" / name, passphrase)
