@@ -17,6 +17,14 @@ from krr_export.errors import OutputError, UsageError
 from krr_export.export import Export, ReadOptions, default_workers, open_with
 from krr_export.limits import RejectLimit
 from krr_export.memory import PeakMemory
+from krr_export.privacy import (
+    NOTHING_APPLIED,
+    PrivacyOptions,
+    Treatment,
+    column_names,
+    read_pseudonym_key,
+    treatment_of,
+)
 from krr_export.progress import Progress
 from krr_export.publish import LATEST
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
@@ -50,6 +58,10 @@ class ConvertOptions:
     format: Format = "parquet"
     compression: Compression | None = None
     partition_by: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    pseudonymise: tuple[str, ...] = ()
+    pseudonym_key: Path | None = None
     rows_per_file: int = SinkOptions.rows_per_file
     max_rejects: int | str = 0
     allow_empty: bool = False
@@ -64,8 +76,10 @@ class ConvertOptions:
         # A list, or one name, is as good as a tuple.
         columns = (self.partition_by,) if isinstance(self.partition_by, str) else tuple(self.partition_by)
         object.__setattr__(self, "partition_by", columns)
+        for option in ("columns", "drop", "pseudonymise"):
+            object.__setattr__(self, option, column_names(f"--{option}", getattr(self, option)))
         # Each raises where its part is wrong, before anything is read or written.
-        _ = self.sink, self.read, self.reject_limit
+        _ = self.sink, self.read, self.reject_limit, self.privacy
 
     @property
     def sink(self) -> SinkOptions:
@@ -83,9 +97,19 @@ class ConvertOptions:
         return RejectLimit.of(self.max_rejects)
 
     @property
-    def shaping(self) -> dict[str, Any]:
-        """Those that shape the output: two runs that agree in them, the source and the schema give the same files."""
+    def privacy(self) -> PrivacyOptions:
+        """What is left out or replaced."""
+        key = None if self.pseudonym_key is None else Path(self.pseudonym_key)  # text is as good as a path
+        return PrivacyOptions(self.columns, self.drop, self.pseudonymise, key)
+
+    def shaping(self, treatment: Treatment) -> dict[str, Any]:
+        """Those that shape the output: two runs that agree in them, the source and the schema give the same files.
+
+        Args:
+            treatment: what those of `privacy` mean for the export; the key counts by its fingerprint.
+        """
         return {
+            **treatment.applied,
             "format": self.format,
             "compression": self.sink.effective_compression,
             "partition_by": list(self.partition_by),
@@ -146,22 +170,27 @@ def convert(
     options = replace(options or ConvertOptions(), **changes)
     progress = progress or Progress()
     run = _Run(time.monotonic(), options)
+    key = read_pseudonym_key(options.privacy.pseudonym_key) if options.privacy.pseudonym_key else None
     with ExitStack() as stack:
         at_once = options.limit is None
         export = stack.enter_context(open_with(source, options.schema, options.read, progress.read, at_once=at_once))
         schema = export.record_schema
         _check_partitions(options.partition_by, schema)
+        run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
         progress.opened(export)
         stack.enter_context(_naming_store(Path(store)))
         opened = stack.enter_context(open_store(Path(store), file_mode=options.mode))
-        opened.check_same_kind(format=options.format, partition_by=options.partition_by, schema_name=schema.name)
-        if _is_known(opened, export, options) and _digest_before_reading(source, export) == _known_digest(
-            opened, export
-        ):
+        opened.check_same_kind(
+            format=options.format,
+            partition_by=options.partition_by,
+            schema_name=schema.name,
+            privacy=run.treatment.applied,
+        )
+        if _is_known(opened, export, run) and _digest_before_reading(source, export) == _known_digest(opened, export):
             return _unchanged(opened, export)
         staging = stack.enter_context(opened.staging())
         tally, files = _write(export, staging, run, progress)
-        if _is_known(opened, export, options) and export.source.sha256 == _known_digest(opened, export):
+        if _is_known(opened, export, run) and export.source.sha256 == _known_digest(opened, export):
             return _unchanged(opened, export)
         return _settle(export, staging, run, tally, files)
 
@@ -193,7 +222,10 @@ def validate(
 
 
 class _Run:
-    """One run's options and costs."""
+    """One run's options and costs, and what it does to the rows before they are written."""
+
+    treatment: Treatment
+    """Known once the export is open."""
 
     def __init__(self, started: float, options: ConvertOptions) -> None:
         self.options = options
@@ -228,14 +260,14 @@ def _write(export: Export, staging: Staging, run: _Run, progress: Progress) -> t
     sink = run.options.sink
     plain = SinkOptions(file_mode=sink.file_mode)  # rejects are always Parquet, in one directory
     with (
-        TableSink(staging.path, PERSON, export.schema, sink) as persons,
+        TableSink(staging.path, PERSON, run.treatment.schema, sink) as persons,
         TableSink(staging.path, REJECTS, REJECTS_SCHEMA, plain) as rejects,
         closing(export.results()) as results,
     ):
         for result in results:
-            persons.write(result.batch)
+            persons.write(run.treatment.apply(result.batch))
             if result.rejects:
-                rejects.write(to_batch(result.rejects))
+                rejects.write(to_batch(result.rejects, keep_records=run.treatment.keeps_records))
             run.account(result, tally, progress)
         files = (*persons.close(), *rejects.close())
     return tally, files
@@ -247,7 +279,7 @@ def _settle(export: Export, staging: Staging, run: _Run, tally: Tally, files: tu
     outcome = failure or ("published" if run.options.limit is None else "partial")
     report = _report(outcome, export, run, tally)
     files = (*files, staging.write_text(REPORT_JSON, report.to_json()))
-    manifest = _manifest(export, run.options, tally, files)
+    manifest = _manifest(export, run, tally, files)
     name = export.header.export_name
     if failure:
         path = staging.keep_failed(manifest, name)
@@ -320,14 +352,15 @@ def _report(outcome: str, export: Export, run: _Run, tally: Tally) -> Report:
     )
 
 
-def _manifest(export: Export, options: ConvertOptions, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
+def _manifest(export: Export, run: _Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
+    options = run.options
     return Manifest(
         source=SourceFile(export.source.name, export.source.bytes_read, export.source.sha256, export.source.provenance),
         header=_header(export),
         schema=SchemaVersion(export.record_schema.name, export.record_schema.sha256),
         tool_version=__version__,
         options={
-            **options.shaping,
+            **options.shaping(run.treatment),
             "max_rejects": str(options.reject_limit),
             "allow_empty": options.allow_empty,
             "limit": options.limit,
@@ -358,15 +391,16 @@ def _now() -> str:
     return _instant(datetime.now(UTC), "seconds")
 
 
-def _is_known(store: Store, export: Export, options: ConvertOptions) -> bool:
+def _is_known(store: Store, export: Export, run: _Run) -> bool:
     """Whether this export's snapshot is there, whole, of the same schema and options; the source may still differ."""
+    options = run.options
     name = export.header.export_name
     manifest = store.find(name)
     return (
         manifest is not None
         and options.limit is None
         and manifest.schema.sha256 == export.record_schema.sha256
-        and options.shaping.items() <= manifest.options.items()
+        and options.shaping(run.treatment).items() <= {**NOTHING_APPLIED, **manifest.options}.items()
         # Whoever asks to replace it may know that it is damaged in a way that its sizes do not show.
         and store.is_intact(name, prove=options.replace)
     )

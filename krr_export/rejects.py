@@ -23,18 +23,23 @@ REJECTS_SCHEMA = pa.schema(
         pa.field("record", pa.binary()),
     ]
 )
-"""One row a rejected record; ``codes`` and ``messages`` go together."""
+"""One row a rejected record; ``codes`` and ``messages`` go together. ``record`` is null where it must not be kept."""
 
 
-def to_batch(rejects: Sequence[Reject]) -> pa.RecordBatch:
-    """Rejects as rows of ``REJECTS_SCHEMA``."""
+def to_batch(rejects: Sequence[Reject], *, keep_records: bool = True) -> pa.RecordBatch:
+    """Rejects as rows of ``REJECTS_SCHEMA``.
+
+    Args:
+        rejects: what was refused.
+        keep_records: whether the records' own bytes are kept; they hold every value of the record.
+    """
     columns = [
         [reject.ordinal for reject in rejects],
         [reject.line for reject in rejects],
         [reject.byte_offset for reject in rejects],
         [[finding.code for finding in reject.findings] for reject in rejects],
         [[finding.message for finding in reject.findings] for reject in rejects],
-        [reject.record for reject in rejects],
+        [reject.record if keep_records else None for reject in rejects],
     ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, REJECTS_SCHEMA, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=REJECTS_SCHEMA)

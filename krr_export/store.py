@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.files import make_directories, output_errors, remove, sync_directory
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.privacy import NOTHING_APPLIED
 from krr_export.publish import (
     FAILED,
     LATEST,
@@ -25,12 +26,23 @@ from krr_export.snapshot import Staging
 from krr_export.verification import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from typing import Any
 
     from krr_export.files import PartFile
 
 LOCK = ".lock"
+
+_KIND = (
+    "format",
+    "partitioning",
+    "schema",
+    "choice of columns",
+    "pseudonymised columns",
+    "pseudonym key (fingerprint)",
+)
+"""What all snapshots of a store have in common."""
 
 _locks: set[int] = set()
 
@@ -113,11 +125,25 @@ class Store:
             return False
         return not prove or verify(self.path / name).proven
 
-    def check_same_kind(self, *, format: str, partition_by: tuple[str, ...], schema_name: str) -> None:  # noqa: A002 - the option's name
+    def check_same_kind(
+        self,
+        *,
+        format: str,  # noqa: A002 - the option's name
+        partition_by: tuple[str, ...],
+        schema_name: str,
+        privacy: Mapping[str, Any] = NOTHING_APPLIED,
+    ) -> None:
         """Refuse what one query over all snapshots could not read together.
 
+        Args:
+            format: ``parquet`` or ``csv``.
+            partition_by: Columns that are directories.
+            schema_name: Of the record schema.
+            privacy: What was left out or replaced, as the manifest says it.
+
         Raises:
-            OutputError: The snapshots here are of another format, partitioning or schema.
+            OutputError: The snapshots here are of another format, partitioning or schema, or hold other columns, or
+                other pseudonyms.
         """
         for snapshot in reversed(self.snapshots()):
             manifest = self.find(snapshot.name)
@@ -126,8 +152,9 @@ class Store:
                     manifest.options.get("format"),
                     tuple(manifest.options.get("partition_by") or ()),
                     manifest.schema.name,
+                    *_applied(manifest.options),
                 )
-                _refuse_other_kind(there, (format, partition_by, schema_name))
+                _refuse_other_kind(there, (format, partition_by, schema_name, *_applied(privacy)))
                 return
 
     def prune(self, keep: int) -> list[Path]:
@@ -198,7 +225,7 @@ def _has_size(snapshot: Path, part: PartFile) -> bool:
 
 
 def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> None:
-    for what, old, new in zip(("format", "partitioning", "schema"), there, asked, strict=True):
+    for what, old, new in zip(_KIND, there, asked, strict=True):
         if old != new:
             raise OutputError(
                 f"the snapshots in this store have the {what} {_shown(old)}, not {_shown(new)}",
@@ -206,5 +233,10 @@ def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> 
             )
 
 
+def _applied(options: Mapping[str, Any]) -> Iterator[object]:
+    """What was left out or replaced, as `_KIND` ends."""
+    return (options.get(key, default) for key, default in NOTHING_APPLIED.items())
+
+
 def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple | list) else str(value or "none")

@@ -77,6 +77,21 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 help="Begin a new file after N rows; the default is ten row groups.",
             ),
             click.option(
+                "--columns", multiple=True, metavar="NAME[,NAME…]",
+                help="Keep these columns only, and radnummer; may be repeated.",
+            ),
+            click.option(
+                "--drop", multiple=True, metavar="NAME[,NAME…]", help="Leave these columns out; may be repeated."
+            ),
+            click.option(
+                "--pseudonymise", multiple=True, metavar="NAME[,NAME…]",
+                help="Replace the values of these columns by pseudonyms; may be repeated.",
+            ),
+            click.option(
+                "--pseudonym-key", type=click.Path(path_type=Path), metavar="FILE",
+                help="The secret that pseudonyms are made with: 32 to 4096 bytes, for your eyes only.",
+            ),
+            click.option(
                 "--mode", type=FileMode(), default="600", show_default=True, metavar="OCTAL",
                 help="Permissions of the files; directories follow.",
             ),
