@@ -20,6 +20,14 @@ _IN_FLIGHT = 64
 """So many are asked for at once: together the 2 MiB that SSH lets be under way on one channel."""
 
 
+class EndOfFileError(Exception):
+    """A file ends before it should. Not an ``EOFError``: paramiko says so too when the line is cut."""
+
+
+class RefusedError(OSError):
+    """The server refuses, and says no more than that. Other errors of this kind are the line's."""
+
+
 class _Text(paramiko.Message):
     """An answer whose texts may be in any encoding: one odd name beside a delivery must not hide it."""
 
@@ -48,9 +56,10 @@ class Client(paramiko.SFTPClient):
         """The bytes of an open file from ``start`` to ``end``, in order, in pieces of at most 32 KiB.
 
         Raises:
-            EOFError: The file ends before.
-            OSError: The server refuses, or is silent for too long.
-            paramiko.SSHException: The connection was lost.
+            EndOfFileError: The file ends before.
+            FileNotFoundError, PermissionError, RefusedError: The server refuses.
+            TimeoutError: It is silent for too long.
+            EOFError, OSError, paramiko.SSHException, SFTPError: The connection was lost, or makes no sense.
         """
         answers = _Answers(self)
         asked: deque[tuple[int, int, int]] = deque()
@@ -67,11 +76,6 @@ class Client(paramiko.SFTPClient):
                 offset, length = offset + len(piece), length - len(piece)
                 asked.appendleft((self._ask(file, answers, offset, length), offset, length))
 
-    def is_connected(self) -> bool:
-        """Whether the line still holds."""
-        channel = self.get_channel()
-        return channel is not None and not channel.closed
-
     def _ask(self, file: paramiko.SFTPFile, answers: _Answers, offset: int, length: int) -> int:
         request: Any = self._async_request  # type: ignore[attr-defined]  # not in paramiko's stubs
         number: int = request(answers, CMD_READ, file.handle, int64(offset), length)
@@ -86,15 +90,27 @@ class Client(paramiko.SFTPClient):
         return piece
 
     def refuse(self, message: paramiko.Message) -> None:
-        """Raise what an answer without data means.
+        """Raise what an answer to a read means that holds no data.
 
         Raises:
-            EOFError: The file ends before.
+            EndOfFileError: The file ends before.
             OSError: The server refuses.
             SFTPError: It makes no sense.
         """
-        self._convert_status(_Text(message.get_remainder()))  # type: ignore[attr-defined]  # not in paramiko's stubs
+        try:
+            self._convert_status(message)
+        except EOFError:
+            raise EndOfFileError from None
         raise SFTPError("an answer without data")
+
+    def _convert_status(self, message: paramiko.Message) -> None:
+        """Raise what a status means; paramiko calls this for every answer that is one."""
+        try:
+            super()._convert_status(_Text(message.get_remainder()))  # type: ignore[misc]  # not in paramiko's stubs
+        except (FileNotFoundError, PermissionError):
+            raise
+        except OSError:
+            raise RefusedError from None
 
     def _request(self, kind: int, *arguments: object) -> tuple[int, paramiko.Message]:
         answer: tuple[int, paramiko.Message] = super()._request(kind, *arguments)  # type: ignore[misc]  # not in the stubs

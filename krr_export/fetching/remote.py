@@ -17,7 +17,7 @@ from krr_export.delivery.names import LATEST, PartName, parse_part
 from krr_export.errors import KrrExportError, NetworkError
 from krr_export.fetching.identities import identities
 from krr_export.fetching.known_hosts import KnownKeys, known_keys
-from krr_export.fetching.reading import Client
+from krr_export.fetching.reading import Client, EndOfFileError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +120,7 @@ class Remote:
             self._compare(file, opened.stat())
             try:
                 yield from self._client.pieces(opened, start, file.size)
-            except EOFError:
+            except EndOfFileError:
                 raise self._changed(file) from None
             opened.close()  # not where it failed: then the connection ends, and must not be waited for
 
@@ -175,9 +175,9 @@ class Remote:
         except PermissionError:
             asked = "ask the publisher for permission, or check the user"
             raise NetworkError(f"{server} gives no permission: cannot {doing}", asked) from None
+        except RefusedError:
+            raise NetworkError(f"{server} refused: cannot {doing}", hint) from None
         except (*_LOST, OSError):
-            if self._client.is_connected():
-                raise NetworkError(f"{server} refused: cannot {doing}", hint) from None
             raise NetworkError(f"the connection to {server} was lost: cannot {doing}", _AGAIN) from None
 
 
