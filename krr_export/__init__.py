@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from krr_export.chronicle import HistoryLine, history
     from krr_export.conversion import ConvertOptions, ConvertResult, convert, validate
     from krr_export.errors import InputError, KrrExportError, OutputError, UsageError
     from krr_export.export import Export, open_export
@@ -26,6 +27,7 @@ __all__ = [
     "ConvertOptions",
     "ConvertResult",
     "Export",
+    "HistoryLine",
     "InputError",
     "KrrExportError",
     "OutputError",
@@ -34,6 +36,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "convert",
+    "history",
     "load_schema",
     "open_export",
     "validate",
@@ -41,6 +44,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "chronicle": ("HistoryLine", "history"),
     "conversion": ("ConvertOptions", "ConvertResult", "convert", "validate"),
     "errors": ("InputError", "KrrExportError", "OutputError", "UsageError"),
     "export": ("Export", "open_export"),

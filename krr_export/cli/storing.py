@@ -1,14 +1,21 @@
-"""``verify`` and ``prune``: what is done with a store."""
+"""``verify``, ``history`` and ``prune``: what is done with a store."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import Directory, command
 from krr_export.report import number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from krr_export.chronicle import HistoryLine
 
 
 @command("verify", "krr-export verify /data/krr/latest")
@@ -35,6 +42,43 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
     points = "1 point" if len(found.differences) == 1 else f"{len(found.differences)} points"
     message = f"not proven: {found.snapshot} differs from its manifest in {points}; convert again with --replace"
     return console.finish(message, 1, result)
+
+
+@command("history", "krr-export history /data/krr --limit 30")
+@click.argument("store", type=Directory())
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N newest.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One line of JSON on standard output: a list, an object a snapshot."
+)
+def history_command(store: Path, limit: int | None, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+    """Show what each snapshot of a store holds, and the trend.
+
+    The oldest comes first. Change and % compare the records with the snapshot before; points are percentage points of
+    the share of rejects; found is how many records have a reject or a warning. Only manifest.json and report.json
+    are read. Exit code 0: all are whole; 1: a line says what is damaged; 3: there is no snapshot.
+    """
+    from krr_export.chronicle import history, table  # noqa: PLC0415 - only who needs it pays for it
+
+    console = Console(quiet=quiet, verbose=verbose)
+    lines = history(store, limit=limit)
+    console.give(json.dumps([line.to_dict() for line in lines]) if as_json else "\n".join(table(lines)))
+    if console.verbose:
+        for line in lines:
+            found = ", ".join(f"{found.code} in {number(found.records)}" for found in line.findings or ())
+            console.say(f"found     {line.time}: {found or 'nothing'}")
+    return console.finish(*_ending(store, lines), {})
+
+
+def _ending(store: Path, lines: Sequence[HistoryLine]) -> tuple[str, int]:
+    """The last line and the exit code of ``history``."""
+    shown = "1 snapshot" if len(lines) == 1 else f"{len(lines)} snapshots"
+    damaged = [line for line in lines if line.damage is not None]
+    if damaged:
+        first = f"{store}/{damaged[0].snapshot}: {damaged[0].damage}"
+        return f"damaged: {len(damaged)} of {shown}; {first}; convert that export again with --replace", 1
+    newest = lines[-1]
+    held = f"{number(newest.records or 0)} records, {number(newest.rejects or 0)} rejected"
+    return f"{shown} in {store}, the newest {newest.time}: {held}", 0
 
 
 @command("prune", "krr-export prune /data/krr --keep 30")

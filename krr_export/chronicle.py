@@ -1,0 +1,364 @@
+"""The history of a store: a line for each published snapshot, from its manifest and its report alone.
+
+No data file is opened. Reading takes no lock: a run may publish or prune meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from krr_export.errors import InputError, UsageError
+from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.publish import complete_snapshots
+from krr_export.report import REPORT_JSON, VERSION, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_CONCERNING = {"reject", "warning"}
+_SEVERITIES = {*_CONCERNING, "info"}
+_MEGABYTE = 1e6
+_FEW = 9.95
+"""Below it, a number of megabytes or seconds has a decimal."""
+
+_Value = TypeVar("_Value", str, int, dict[str, Any], list[Any])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the report of a snapshot says of one code.
+
+    Attributes:
+        code: of the catalogue of findings.
+        severity: ``reject``, ``warning`` or ``info``.
+        records: how many records have it.
+    """
+
+    code: str
+    severity: str
+    records: int
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How a snapshot differs from the one before it.
+
+    Attributes:
+        records: how many records more, or fewer.
+        percent: the same in per cent of the records before; ``None`` where there were none.
+        reject_percent: the change of the share of rejects, in percentage points.
+    """
+
+    records: int
+    percent: float | None
+    reject_percent: float
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """What is known of one published snapshot.
+
+    Attributes:
+        snapshot: the name of its directory, ``eksport=20140226T112225Z``.
+        exported_at: when the export was made, ISO 8601 in UTC.
+        change_number: the register's last change number in it.
+        records: how many were written to the table ``person``.
+        rejects: how many the XSD refused.
+        findings: by code, in the catalogue's order, which is that of severity.
+        size: of the files that the manifest lists, in bytes.
+        seconds: what the run took.
+        trend: against the snapshot before; ``None`` for the first, and where the one before cannot be read.
+        damage: what is wrong with the manifest or the report; ``None`` where nothing is. What cannot be known for it
+            is ``None`` as well.
+    """
+
+    snapshot: str
+    exported_at: str | None = None
+    change_number: int | None = None
+    records: int | None = None
+    rejects: int | None = None
+    findings: tuple[Found, ...] | None = None
+    size: int | None = None
+    seconds: float | None = None
+    trend: Trend | None = None
+    damage: str | None = None
+
+    @property
+    def time(self) -> str:
+        """When the export was made, in UTC, as the directory is named: ``20140226T112225Z``."""
+        return self.snapshot.removeprefix("eksport=")
+
+    @property
+    def reject_percent(self) -> float | None:
+        """The share of rejects among all records of the export, in per cent."""
+        if self.records is None or self.rejects is None:
+            return None
+        seen = self.records + self.rejects
+        return 100 * self.rejects / seen if seen else 0.0
+
+    @property
+    def concerned(self) -> tuple[int, int] | None:
+        """How many records have a reject or a warning: at least, and at most.
+
+        The two differ only where accepted records have warnings of several codes: the report counts records by code,
+        and does not say which are the same.
+        """
+        if self.records is None or self.rejects is None or self.findings is None:
+            return None
+        # Every reject has a reason, and only accepted records have warnings: those two never meet.
+        warned = [found.records for found in self.findings if found.severity == "warning"]
+        return self.rejects + max(warned, default=0), self.rejects + min(sum(warned), self.records)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line as JSON has it; every key is always there (docs/store.md)."""
+        trend, concerned = self.trend, self.concerned
+        return {
+            "snapshot": self.snapshot,
+            "eksport_tidspunkt_utc": self.exported_at,
+            "seneste_endringsnummer": self.change_number,
+            "records": self.records,
+            "rejects": self.rejects,
+            "rejects_percent": _rounded(self.reject_percent),
+            "with_findings_at_least": concerned and concerned[0],
+            "with_findings_at_most": concerned and concerned[1],
+            "findings": None if self.findings is None else {found.code: found.records for found in self.findings},
+            "bytes": self.size,
+            "seconds": self.seconds,
+            "records_change": trend and trend.records,
+            "records_change_percent": trend and _rounded(trend.percent),
+            "rejects_percent_change": trend and _rounded(trend.reject_percent),
+            "damage": self.damage,
+        }
+
+
+def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple[HistoryLine, ...]:
+    """What the published snapshots of a store were, oldest first.
+
+    Args:
+        store: the directory that holds the snapshots.
+        limit: only so many of the newest; ``None`` for all.
+
+    Raises:
+        InputError: there is no store, or no published snapshot in it, or it cannot be read. A snapshot whose manifest
+            or report is damaged has a line all the same, which says so.
+        UsageError: ``store`` is a snapshot, or ``limit`` is less than 1.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError("--limit must be at least 1")
+    path = Path(store)
+    try:
+        # One more than is shown: the oldest that is shown has a trend too.
+        chosen = _snapshots(path)[0 if limit is None else -limit - 1 :]
+        lines = [line for snapshot in chosen if (line := _as_it_stands(snapshot)) is not None]
+    except OSError as error:
+        raise InputError(f"the store {path} cannot be read: {os.strerror(error.errno or 0)}") from None
+    if not lines:
+        raise InputError(f"there is no snapshot in {path}", "convert an export first, or give another store")
+    compared = (_compared(line, before) for before, line in zip([None, *lines], lines, strict=False))
+    return tuple(compared)[0 if limit is None else -limit :]
+
+
+def _snapshots(store: Path) -> list[Path]:
+    if (store / MANIFEST).exists() or (store / SUCCESS).exists():
+        raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
+    if not store.is_dir():
+        raise InputError(f"there is no store at {store}", "check the path")
+    os.listdir(store)  # noqa: PTH208 - only to fail where it may not be listed: a glob would find nothing there
+    return complete_snapshots(store)
+
+
+def _as_it_stands(snapshot: Path) -> HistoryLine | None:
+    """The line of a snapshot, which a run may replace or prune while it is read; ``None`` where it is gone."""
+    while (before := _identity(snapshot)) is not None:
+        line = _read(snapshot)
+        if _identity(snapshot) == before:
+            return line
+    return None
+
+
+def _identity(snapshot: Path) -> tuple[int, int] | None:
+    try:
+        status = snapshot.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _read(snapshot: Path) -> HistoryLine:
+    line = HistoryLine(snapshot.name)
+    try:
+        manifest = _manifest(snapshot)
+        line = _described(line, manifest)
+        return _reported(line, _report(snapshot, manifest))
+    except InputError as error:
+        return replace(line, damage=error.message)
+
+
+def _manifest(snapshot: Path) -> Manifest:
+    if not (snapshot / MANIFEST).is_file():
+        raise InputError(f"{MANIFEST} is missing")
+    return read_manifest(snapshot)
+
+
+def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
+    """The line with what the manifest says."""
+    try:
+        exported_at = _of(str, manifest.header["eksport_tidspunkt_utc"])
+        change_number = _of(int, manifest.header["seneste_endringsnummer"])
+    except (KeyError, TypeError):
+        raise InputError(f"{MANIFEST} is damaged or not of this tool") from None
+    # Under another name its numbers would be taken for those of another night.
+    if line.snapshot != f"eksport={re.sub(r'[-:]', '', exported_at)[:15]}Z":
+        raise InputError(f"{MANIFEST} is that of another export")
+    return replace(
+        line,
+        exported_at=exported_at,
+        change_number=change_number,
+        records=manifest.counts.written,
+        rejects=manifest.counts.rejected,
+        size=sum(part.bytes for part in manifest.files),
+    )
+
+
+def _report(snapshot: Path, manifest: Manifest) -> bytes:
+    """The report, byte for byte as it was published."""
+    path = snapshot / REPORT_JSON
+    if not path.is_file():
+        raise InputError(f"{REPORT_JSON} is missing")
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise InputError(f"{REPORT_JSON} cannot be read") from None
+    listed = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
+    if hashlib.sha256(content).hexdigest() not in listed:
+        raise InputError(f"{REPORT_JSON} is damaged")
+    return content
+
+
+def _reported(line: HistoryLine, report: bytes) -> HistoryLine:
+    """The line with what the report says."""
+    try:
+        document = json.loads(report)
+        if document["report_version"] != VERSION:
+            raise InputError(f"{REPORT_JSON} is of another version", "use the version of krr-export that wrote it")
+        findings = tuple(_found(finding) for finding in _of(list, document["findings"]))
+        seconds = _number(document["performance"]["seconds"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
+    return replace(line, findings=findings, seconds=seconds)
+
+
+def _found(finding: dict[str, Any]) -> Found:
+    severity = _of(str, finding["severity"])
+    if severity not in _SEVERITIES:
+        raise ValueError("a severity that there is not")
+    return Found(_of(str, finding["code"]), severity, _of(int, finding["records"]))
+
+
+def _of(kind: type[_Value], value: object) -> _Value:
+    # Exactly this type: for isinstance, true and false are numbers.
+    if type(value) is not kind:
+        raise TypeError(f"not of type {kind.__name__}")
+    return value
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, float) else float(_of(int, value))
+
+
+def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
+    """The line with its trend, where both are known."""
+    if before is None or before.records is None or before.reject_percent is None:
+        return line
+    if line.records is None or line.reject_percent is None:
+        return line
+    change = line.records - before.records
+    percent = 100 * change / before.records if before.records else None
+    return replace(line, trend=Trend(change, percent, line.reject_percent - before.reject_percent))
+
+
+def _rounded(percent: float | None) -> float | None:
+    # Of ten million records, one is a hundred-thousandth of a per cent.
+    return None if percent is None else round(percent, 6)
+
+
+_COLUMNS = (
+    ("export (UTC)", 0),
+    ("number", 1),
+    ("total", 2),
+    ("change", 1),
+    ("%", 1),
+    ("total", 2),
+    ("points", 1),
+    ("found", 2),
+    ("MB", 2),
+    ("s", 2),
+)
+"""The columns of the table, and the space before each. Signed numbers stand apart by their sign."""
+
+_GROUPS = (("", 1), ("change", 1), ("records", 3), ("rejects", 2), ("", 3))
+"""What stands above them, and above how many."""
+
+
+def table(lines: Sequence[HistoryLine]) -> Iterator[str]:
+    """The history for people: two lines of headings, then a line a snapshot, with no line end."""
+    rows = [_cells(line) for line in lines]
+    heads = [head for head, _ in _COLUMNS]
+    widths = [
+        space + max(len(row[at]) for row in (heads, *rows) if at < len(row)) for at, (_, space) in enumerate(_COLUMNS)
+    ]
+    yield _grouped(widths)
+    yield _aligned(heads, widths)
+    for line, row in zip(lines, rows, strict=True):
+        damage = f"  {line.damage}" if line.damage else ""
+        yield f"{_aligned(row, widths)}{damage}"
+
+
+def _grouped(widths: list[int]) -> str:
+    text, at = "", 0
+    for name, columns in _GROUPS:
+        text += name.rjust(sum(widths[at : at + columns]))
+        at += columns
+    return text.rstrip()
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    # A damaged line has fewer cells than there are columns.
+    numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=False))
+    return "".join((cells[0].ljust(widths[0]), *numbers)).rstrip()
+
+
+def _cells(line: HistoryLine) -> list[str]:
+    """A line's cells, as many as its damage leaves."""
+    # Whoever can write to the store can name a directory as they like.
+    cells = ["".join(character if character.isprintable() else "?" for character in line.time)]
+    if line.records is None or line.rejects is None:
+        return cells
+    trend = line.trend
+    cells += [
+        str(line.change_number),
+        number(line.records),
+        "" if trend is None else _signed(trend.records),
+        "" if trend is None or trend.percent is None else f"{trend.percent:+.1f}",
+        number(line.rejects),
+        "" if trend is None else f"{trend.reject_percent:+.2f}",
+    ]
+    if line.concerned is None or line.size is None or line.seconds is None:
+        return cells
+    least, most = line.concerned
+    found = number(least) if least == most else f"{number(least)}-{number(most)}"
+    return [*cells, found, _brief(line.size / _MEGABYTE), _brief(line.seconds)]
+
+
+def _signed(change: int) -> str:
+    return f"{'-' if change < 0 else '+'}{number(abs(change))}"
+
+
+def _brief(value: float) -> str:
+    return f"{value:.1f}" if value < _FEW else number(round(value))
