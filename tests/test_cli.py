@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parents[1] / "samples"
 VALID = SAMPLES / "valid.xml"
 FAULTY = SAMPLES / "faulty.xml"
-COMMANDS = ("convert", "validate", "inspect", "schema", "verify", "prune", "sample")
+COMMANDS = tuple(group.list_commands(click.Context(group)))
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def _first_line(file: Path) -> bytes:
               help="Over the file's bytes, or as the register's own Java client verifies it.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
 def seal_command(source: Path, directory: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
-    """Make a delivery of an export: encrypted, signed, its key wrapped; for tests and exercises.
+    """Make an encrypted, signed delivery of an export, for exercises.
 
     SOURCE is the export, plain or gzip. DIRECTORY gets three files, named as the register names them.
     """
@@ -140,9 +140,9 @@ def seal_command(source: Path, directory: Path, **options: Any) -> int:  # noqa:
 @click.option("--orgnr", default="991825827", show_default=True, metavar="N", help="Whose keys they are to be.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
 def keys_command(directory: Path, orgnr: str, *, as_json: bool, quiet: bool, verbose: bool) -> int:
-    """Make throw-away key pairs for a demo: a receiver's and a publisher's, not encrypted.
+    """Make throw-away key pairs for exercises.
 
-    DIRECTORY gets receiver-private.pem, receiver.pem, publisher-private.pem and publisher.pem.
+    A receiver's and a publisher's, not encrypted. DIRECTORY gets receiver-private.pem, receiver.pem, publisher-private.pem and publisher.pem.
     """
     from krr_export.delivery.sealing import make_keys  # noqa: PLC0415 - cryptography is slow to load
 

@@ -39,8 +39,8 @@ _COMMANDS = {
 _SUMMARIES = {
     "convert": "Turn an export into a published snapshot of Parquet or CSV.",
     "validate": "Make the same checks as convert, and write no data.",
-    "run": "Fetch, convert, prove and prune: the night's work in one command.",
-    "fetch": "Fetch deliveries from the register's SFTP server.",
+    "run": "Fetch what is new, convert it, prove it, and prune the store.",
+    "fetch": "Fetch the newest delivery over SFTP.",
     "inspect": "Show an export's header and its first records, masked.",
     "schema": "Show the columns of the table person, or DDL for a warehouse.",
     "verify": "Prove a published snapshot anew against its manifest.",
@@ -48,7 +48,7 @@ _SUMMARIES = {
     "prune": "Delete all but the newest snapshots of a store.",
     "sample": "Write a synthetic export, valid or faulty, of any size.",
     "seal": "Make an encrypted, signed delivery of an export, for exercises.",
-    "keys": "Make throw-away key pairs for such exercises.",
+    "keys": "Make throw-away key pairs for exercises.",
 }
 
 
