@@ -142,7 +142,8 @@ def seal_command(source: Path, directory: Path, **options: Any) -> int:  # noqa:
 def keys_command(directory: Path, orgnr: str, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Make throw-away key pairs for exercises.
 
-    A receiver's and a publisher's, not encrypted. DIRECTORY gets receiver-private.pem, receiver.pem, publisher-private.pem and publisher.pem.
+    A receiver's and a publisher's, not encrypted. DIRECTORY gets receiver-private.pem, receiver.pem,
+    publisher-private.pem and publisher.pem.
     """
     from krr_export.delivery.sealing import make_keys  # noqa: PLC0415 - cryptography is slow to load
 
