@@ -64,6 +64,11 @@ class Server:
         """The URI of the directory; by way of a proxy where a port is given."""
         return f"sftp://{user}@127.0.0.1:{port or self.port}{directory or self.directory}"
 
+    @property
+    def shown(self) -> str:
+        """Server and directory, without the user."""
+        return f"127.0.0.1:{self.port}{self.directory}"
+
     def known(self, port: int) -> Login:
         """The login for a proxy's port."""
         return Login(self.login.identity, known_hosts=know(self.home / f"known-{port}", port, self.host_keys))

@@ -12,8 +12,10 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +31,7 @@ from krr_export.fetching.address import read_address
 from krr_export.fetching.known_hosts import known_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MIB = 1 << 20
 STATE = ".fetch.json"
@@ -475,6 +477,23 @@ def test_an_agent_logs_in(server: Server, inbox: Path, monkeypatch: pytest.Monke
         assert take(server, inbox, login=login).sets
 
 
+@pytest.mark.parametrize("answer", [b"", b"\0\0\0\x05", b"\0\0\0\x12\x0c\0\0\0\1\0\0\0\5\0\0\0\1\xff\0\0\0\0", None])
+def test_an_agent_that_makes_no_sense_or_says_nothing_is_passed_over(
+    server: Server, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None
+) -> None:
+    put(server.directory, "20260102T0100")
+    (tmp_path / ".ssh").mkdir()
+    assert server.login.identity
+    shutil.copy(server.login.identity, tmp_path / ".ssh" / "id_ed25519")
+    login = Login(known_hosts=server.login.known_hosts, timeout=1.0)
+    with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{directory}/agent")
+        listener.listen()
+        monkeypatch.setenv("SSH_AUTH_SOCK", f"{directory}/agent")
+        with nullcontext() if answer is None else sshd.answering(listener, answer):
+            assert take(server, inbox, login=login).sets
+
+
 def test_a_certificate_in_an_agent_logs_in(
     server: Server, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -655,14 +674,65 @@ def test_a_disk_without_room_is_an_output_error_and_the_next_run_goes_on(server:
     assert same(inbox, server, *names("20260102T0100"))
 
 
-def test_a_link_in_the_inbox_is_not_followed(server: Server, inbox: Path, tmp_path: Path) -> None:
+LAID = [".{}.part", ".{}.part.json", ".{}.part.json.part", "{}", ".fetch.json", ".fetch.json.part"]
+
+
+@pytest.mark.parametrize("lay", [os.symlink, os.link])
+@pytest.mark.parametrize("name", LAID)
+def test_nothing_is_written_through_a_link_that_lies_in_the_inbox(
+    server: Server, inbox: Path, tmp_path: Path, lay: Callable[[Path, Path], None], name: str
+) -> None:
     data = put(server.directory, "20260102T0100")
     inbox.mkdir()
-    (tmp_path / "precious").write_text("mine")
-    (inbox / f".{data.name}.part").symlink_to(tmp_path / "precious")
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    before = precious.stat().st_mtime_ns
+    lay(precious, inbox / name.format(data.name))
     take(server, inbox)
-    assert (tmp_path / "precious").read_text() == "mine"
+    assert (precious.read_text(), precious.stat().st_mtime_ns) == ("mine", before)
+    assert same(inbox, server, *names("20260102T0100"))
+
+
+@pytest.mark.parametrize("lay", [os.symlink, os.link])
+def test_no_beginning_is_continued_through_a_link(
+    server: Server, inbox: Path, tmp_path: Path, lay: Callable[[Path, Path], None]
+) -> None:
+    data = put(server.directory, "20260102T0100", size=4 * MIB)
+    with sshd.between(server) as proxy:
+        proxy.cut_after = 3 * MIB
+        with pytest.raises(NetworkError):
+            through(proxy, server, inbox)
+        proxy.cut_after = None
+        precious, part = tmp_path / "precious", inbox / f".{data.name}.part"
+        precious.write_bytes(part.read_bytes()[:1000])
+        part.unlink()
+        lay(precious, part)
+        through(proxy, server, inbox)
+    assert precious.stat().st_size == 1000
     assert same(inbox, server, data.name)
+
+
+def test_a_lock_that_is_a_link_is_refused(server: Server, inbox: Path, tmp_path: Path) -> None:
+    inbox.mkdir()
+    (inbox / ".fetch.lock").symlink_to(tmp_path / "elsewhere")
+    fails(OutputError, "symbolic link", server=server, inbox=inbox)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("name", [".{}.part.json", ".fetch.json"])
+@pytest.mark.parametrize("content", [None, b"[" * 60_000, b'{"asked": {"a": 1' + b"0" * 4000 + b"}}", b"\xff", b"{}"])
+def test_what_else_lies_there_under_our_names_stops_nothing(
+    server: Server, inbox: Path, name: str, content: bytes | None
+) -> None:
+    data = put(server.directory, "20260102T0100")
+    inbox.mkdir()
+    (inbox / f".{data.name}.part").write_bytes(b"x")
+    if content is None:
+        os.mkfifo(inbox / name.format(data.name))
+    else:
+        (inbox / name.format(data.name)).write_bytes(content.replace(b'"a"', f'"sftp://{server.shown}"'.encode()))
+    take(server, inbox)
+    assert same(inbox, server, *names("20260102T0100"))
 
 
 # The command

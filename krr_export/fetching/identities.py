@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from contextlib import closing, contextmanager, suppress
+import struct
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +32,15 @@ _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 
 
 @contextmanager
-def identities(file: Path | None, passphrase: Callable[[], bytes | None]) -> Iterator[Iterator[paramiko.PKey]]:
+def identities(
+    file: Path | None, passphrase: Callable[[], bytes | None], patience: float
+) -> Iterator[Iterator[paramiko.PKey]]:
     """The keys to try, one after the other.
 
     Args:
         file: the only one to try; by default those of the SSH agent, then the user's usual files.
         passphrase: asked only when a file turns out to be encrypted; ``None``: there is none.
+        patience: seconds that the agent has for its answer.
 
     Raises:
         UsageError: The file that was asked for cannot be used. Neither its name nor what is in it is in the message.
@@ -43,12 +48,42 @@ def identities(file: Path | None, passphrase: Callable[[], bytes | None]) -> Ite
     if file is not None:
         yield iter([_load(file, passphrase)])
         return
-    with closing(paramiko.Agent()) as agent:
+    agent = _agent(patience)
+    try:
         yield _usual(agent, passphrase)
+    finally:
+        if agent is not None:
+            agent.close()
 
 
-def _usual(agent: paramiko.Agent, passphrase: Callable[[], bytes | None]) -> Iterator[paramiko.PKey]:
-    yield from agent.get_keys()
+class _Agent(paramiko.Agent):
+    """An agent that lets go of its socket where asking it fails."""
+
+    def __init__(self) -> None:
+        try:
+            super().__init__()
+        except BaseException:
+            self.close()
+            raise
+
+
+def _agent(patience: float) -> paramiko.Agent | None:
+    """The SSH agent; ``None`` where there is none, or it is silent or talks nonsense: then files are left to try."""
+    found: list[paramiko.Agent] = []
+
+    def ask() -> None:
+        with suppress(paramiko.SSHException, OSError, EOFError, ValueError, struct.error):
+            found.append(_Agent())
+
+    # In a thread, for paramiko itself would wait forever; what never ends there does not keep the program.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(patience)
+    return found[0] if found else None
+
+
+def _usual(agent: paramiko.Agent | None, passphrase: Callable[[], bytes | None]) -> Iterator[paramiko.PKey]:
+    yield from agent.get_keys() if agent is not None else ()
     for name in _USUAL:
         with suppress(UsageError):  # not there, or for other purposes: nobody asked for this one
             yield _load(Path.home() / ".ssh" / name, passphrase)

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 INTERVAL = 20 * 60
 """Seconds between two askings: the register makes a set at most that often."""
 
+_SMALL = 1 << 16
+"""Bytes: more than any file of ours has."""
 _LOCK = ".fetch.lock"
 _STATE = ".fetch.json"
 _PART = ".part"
@@ -39,6 +42,8 @@ _HINTS = {
     errno.EPERM: "give the user that runs this write access to the inbox",
     errno.EROFS: "choose an inbox on a file system that can be written",
     errno.ENOTDIR: "a file lies where a directory is needed: move it away",
+    errno.ELOOP: "a symbolic link lies where a file is needed: remove it",
+    errno.EISDIR: "a directory lies where a file is needed: move it away",
     errno.EEXIST: "a file lies where a directory is needed: move it away",
     errno.ENOENT: "is the path of the inbox right?",
 }
@@ -83,11 +88,12 @@ class Inbox:
     def received(self, file: RemoteFile, source: str) -> int:
         """How many bytes of this very file lie here from before, unfinished."""
         try:
-            note = json.loads(self._note(file.name).read_text())
-            size = self._part(file.name).lstat().st_size
-        except (OSError, ValueError):
+            there = self._part(file.name).lstat()
+        except OSError:
             return 0
-        return size if note == _note_of(file, source) and size <= file.size else 0
+        # A second name would let us write into a file that lies elsewhere.
+        ours = stat.S_ISREG(there.st_mode) and there.st_nlink == 1 and there.st_size <= file.size
+        return there.st_size if ours and _read_json(self._note(file.name)) == _note_of(file, source) else 0
 
     def receive(
         self, file: RemoteFile, source: str, read: Callable[[int], Iterator[bytes]], on_bytes: Callable[[int], object]
@@ -106,11 +112,12 @@ class Inbox:
         """
         start = self.received(file, source)
         with _inbox_errors(f"write {file.name}"):
-            if not start:
+            if start:
+                fd = os.open(self._part(file.name), os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND)
+            else:
                 self._part(file.name).unlink(missing_ok=True)
-                self._note(file.name).write_text(json.dumps(_note_of(file, source)))
-            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND
-            fd = os.open(self._part(file.name), flags, 0o600)
+                _write_json(self._note(file.name), _note_of(file, source))
+                fd = _create(self._part(file.name))
         try:
             written = start + self._write(fd, file, read(start) if start < file.size else iter(()), on_bytes)
         finally:
@@ -127,7 +134,9 @@ class Inbox:
         with _inbox_errors(f"rename {files[-1].name}"):
             for file in files:
                 part = self._part(file.name)
-                os.utime(part, (file.mtime, file.mtime))  # how a later LATEST is known from this one
+                os.utime(
+                    part, (file.mtime, file.mtime), follow_symlinks=False
+                )  # how a later LATEST is known from this one
                 part.replace(self.path / file.name)
                 self._note(file.name).unlink(missing_ok=True)
             sync_directory(self.path)
@@ -154,8 +163,8 @@ class Inbox:
     def seconds_since(self, source: str) -> float | None:
         """How long ago this server was asked and gave everything; ``None`` where it was not, or not in the past."""
         asked = _read_json(self.path / _STATE).get("asked")
-        when = asked.get(source) if isinstance(asked, dict) else None
-        passed = time.time() - when if isinstance(when, int | float) else -1.0
+        when = _as_time(asked.get(source)) if isinstance(asked, dict) else None
+        passed = time.time() - when if when is not None else -1.0
         return passed if passed >= 0 else None  # a clock that was put back must not lock anyone out
 
     def remember(self, source: str, when: float) -> None:
@@ -165,11 +174,10 @@ class Inbox:
             OutputError: It cannot be written.
         """
         before = _read_json(self.path / _STATE).get("asked")
-        recent = {key: at for key, at in before.items() if _is_recent(at, when)} if isinstance(before, dict) else {}
-        fresh = self.path / f"{_STATE}{_PART}"
+        times = {key: _as_time(at) for key, at in before.items()} if isinstance(before, dict) else {}
+        recent = {key: at for key, at in times.items() if at is not None and 0 <= when - at < INTERVAL}
         with _inbox_errors(f"write {_STATE}"):
-            fresh.write_text(json.dumps({"asked": {**recent, source: when}}))
-            fresh.replace(self.path / _STATE)
+            _write_json(self.path / _STATE, {"asked": {**recent, source: when}})
 
     def _write(self, fd: int, file: RemoteFile, pieces: Iterator[bytes], on_bytes: Callable[[int], object]) -> int:
         written = 0
@@ -195,17 +203,38 @@ def _note_of(file: RemoteFile, source: str) -> dict[str, Any]:
     return {"source": source, "size": file.size, "mtime": file.mtime}
 
 
-def _is_recent(at: object, now: float) -> bool:
-    return isinstance(at, int | float) and 0 <= now - at < INTERVAL
+def _as_time(found: object) -> float | None:
+    """Seconds since 1970, where it is a number that can be such."""
+    try:
+        return float(found) if isinstance(found, int | float) else None
+    except OverflowError:
+        return None
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     """What a file of ours says; nothing where it is missing or damaged: it only saves work."""
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        # Neither a link nor a pipe that somebody laid there may lead elsewhere or make us wait.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            found = json.loads(file.read(_SMALL))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a file of ours anew, whole or not at all; never through a link that lies there."""
+    fresh = path.with_name(f"{path.name}{_PART}")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(_create(fresh), "wb") as file:
+        file.write(json.dumps(value).encode())
+    fresh.replace(path)
+
+
+def _create(path: Path) -> int:
+    """Open a file that is not there yet, closed to others."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _write_all(fd: int, piece: bytes) -> None:

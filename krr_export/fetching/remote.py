@@ -190,7 +190,10 @@ def connect(address: Address, login: Login) -> Iterator[Remote]:
         UsageError: The identity or the file of known hosts cannot be used.
     """
     known = known_keys(address.known_as, login.known_hosts)
-    with identities(login.identity, login.passphrase) as keys, _transport(address, login) as transport:
+    with (
+        identities(login.identity, login.passphrase, login.timeout) as keys,
+        _transport(address, login) as transport,
+    ):
         _shake_hands(transport, known, address, login)
         _log_in(transport, keys, address, login)
         yield Remote(_open_sftp(transport, address, login), address)
@@ -273,7 +276,8 @@ def _log_in(transport: paramiko.Transport, keys: Iterator[paramiko.PKey], addres
             f"there is no key to log in to {address.server} with", "give --identity FILE, or start an SSH agent"
         )
     raise NetworkError(
-        f"{address.server} refuses the login", "check the user in the URI, and that the publisher has its public key"
+        f"{address.server} refuses the login",
+        "check the user in the URI, that the publisher has its public key, and which key is offered (--identity)",
     )
 
 
