@@ -118,15 +118,15 @@ def served(home: Path, *, sftp: str = "", kinds: tuple[str, ...] = ("ed25519",))
     login = Login(identity, known_hosts=know(home / "known_hosts", port, host_keys))
     with (home / "log").open("wb") as log, subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log) as process:
         try:
-            _wait_for(port, process)
+            _wait_for(port, process, home / "log")
             yield Server(port, home, home / "ut", login, host_keys)
         finally:
             process.terminate()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     def listens() -> bool:
-        assert process.poll() is None, "sshd did not start"
+        assert process.poll() is None, f"sshd did not start: {log.read_text()}"
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return True
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import resource
@@ -20,6 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import paramiko
 import pytest
 import sshd
 from sshd import ORGNR, OTHER, PASSPHRASE, Server, put
@@ -254,6 +256,16 @@ def test_after_a_cut_only_the_rest_is_transferred(server: Server, inbox: Path) -
     assert told[0][0] > 2 * MIB
     assert told[-1] == (8 * MIB + 512, 8 * MIB + 512)
     assert list(inbox.glob(".K*")) == []
+
+
+def test_a_line_cut_while_asking_is_not_taken_for_the_end_of_a_file(
+    server: Server, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(server.directory, "20260102T0100", size=8 * MIB)
+    send, calls = paramiko.Channel.send, itertools.count()
+    # A channel that is closed sends nothing, which paramiko says with the same error as the end of a file.
+    monkeypatch.setattr(paramiko.Channel, "send", lambda self, data: send(self, data) if next(calls) < 150 else 0)
+    fails(NetworkError, "was lost", server=server, inbox=inbox)
 
 
 def test_a_cut_does_not_make_anyone_wait_twenty_minutes(server: Server, inbox: Path) -> None:
