@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from krr_export.conversion import ConvertOptions, ConvertResult, convert
-from krr_export.errors import GuardError, OutputError
+from krr_export.errors import GuardError, InputError, OutputError
 from krr_export.export import open_with
 from krr_export.fetching import Fetched, Login, fetch
 from krr_export.store import open_store
@@ -119,10 +119,8 @@ def run_night(
     orgnr = options.convert.delivery.orgnr
     with progress.fetching() as moved:
         fetched = fetch(uri, inbox, login=options.login, orgnr=orgnr, force=options.force, progress=moved)
-    if fetched.newest is None:
-        if options.max_age is not None:
-            raise GuardError(f"{fetched.message}; there is no export", "ask the sender")
-        return NightResult(fetched, (), (), f"{fetched.message}; nothing to load")
+    if fetched.newest is None:  # then the server was not asked: it would have been said that it has none
+        raise InputError(f"{fetched.message}; the inbox holds no export", "run again later, or with --force")
     if options.max_age is not None:
         _check_age(fetched.newest, options)
     # The newest one is converted though it was fetched another night, which may have ended before it was.
@@ -133,7 +131,7 @@ def run_night(
     if options.keep is not None:
         with open_store(store, create=False) as opened:
             pruned = tuple(opened.prune(options.keep))
-    said = "; ".join(dict.fromkeys(result.message for result in converted))
+    said = "; ".join(dict.fromkeys(_said(result) for result in converted))
     deleted = f"; deleted {len(pruned)} old ones" if pruned else ""
     return NightResult(fetched, converted, pruned, f"{fetched.message}; {said}{deleted}")
 
@@ -143,6 +141,10 @@ def _converted(export: Path, store: Path, options: NightOptions, progress: Progr
     if result.published and not (found := verify(result.path)).proven:
         raise OutputError(f"{result.path} differs from its manifest: {found.differences[0]}", "is the disk failing?")
     return result
+
+
+def _said(result: ConvertResult) -> str:
+    return f"{result.message}, proven" if result.outcome == "published" else result.message
 
 
 def _check_age(export: Path, options: NightOptions) -> None:

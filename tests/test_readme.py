@@ -96,6 +96,9 @@ def test_every_block_runs_in_the_order_of_reading(
             case "ini":
                 service = configparser.ConfigParser()
                 service.read_string(fence.text)
+                if "Service" not in service:
+                    assert service["Timer"]["OnCalendar"]
+                    continue
                 line = "cd {workingdirectory} && {execstart}".format(**service["Service"])
                 by_a_scheduler(line, reader_has / "unit", server)
 
@@ -103,6 +106,7 @@ def test_every_block_runs_in_the_order_of_reading(
 def by_a_scheduler(line: str, home: Path, server: sshd.Server) -> None:
     """Run a command line with a directory of the test's own for /srv/krr, and a fresh delivery on the server."""
     home.mkdir()
+    (home / ".venv").symlink_to(BIN.parent)
     shutil.copy(home.parent / "krr.toml", home)
     keys = home.parent / "keys"
     shutil.copy(keys / "publisher.pem", home)

@@ -81,11 +81,16 @@ def passphrase_from(file: Path | None) -> Callable[[], bytes | None]:
             return _first_line(file)
         if (given := os.environb.get(PASSPHRASE.encode())) is not None:
             return given
-        if sys.stdin is not None and sys.stdin.isatty():
-            return str(click.prompt("Passphrase of the private key", hide_input=True, err=True)).encode()
-        return None
+        return _typed() if sys.stdin is not None and sys.stdin.isatty() else None
 
     return ask
+
+
+def _typed() -> bytes:
+    try:
+        return str(click.prompt("Passphrase of the private key", hide_input=True, err=True)).encode()
+    except UnicodeError:
+        raise InputError("the passphrase is not text in the terminal's encoding", "give --passphrase-file") from None
 
 
 def _first_line(file: Path) -> bytes:

@@ -40,7 +40,10 @@ def explain(error: BaseException) -> tuple[str, int]:
         case MemoryError():
             return "out of memory; use fewer --workers, or a larger machine", _MACHINE
         case OSError():
-            return f"the machine failed: {error.strerror}; where is in {_written_down(error)}", _MACHINE
+            return (
+                f"the machine failed: {error.strerror}; the place in the program is in {_written_down(error)}",
+                _MACHINE,
+            )
     return f"a fault of this program: {type(error).__name__}; please report it with {_written_down(error)}", _FAULT
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from krr_export.fetching import Login
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
-_INTERRUPTED = 130
-_KEPT = "what has arrived is kept, and the next run goes on from there"
+INTERRUPTED = 130
+KEPT = "what has arrived is kept, and the next run goes on from there"
 
 
 def login_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,9 +142,9 @@ def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any)
                 **options,
             )
     except KeyboardInterrupt:
-        return console.finish(f"interrupted: {_KEPT}", _INTERRUPTED, {})
+        return console.finish(f"interrupted: {KEPT}", INTERRUPTED, {})
     except TerminatedError as error:
-        return console.finish(f"terminated: {_KEPT}", error.exit_code, {})
+        return console.finish(f"terminated: {KEPT}", error.exit_code, {})
     result = {
         "sets": [str(path) for path in fetched.sets],
         "newest": str(fetched.newest) if fetched.newest is not None else None,

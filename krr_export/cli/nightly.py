@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from krr_export.cli.delivering import delivery_options, taken_delivery
-from krr_export.cli.fetching import login_options, taken_login, transfer_progress
+from krr_export.cli.failures import TerminatedError
+from krr_export.cli.fetching import INTERRUPTED, KEPT, login_options, taken_login, transfer_progress
 from krr_export.cli.loading import console_of, reading_options, writing_options
 from krr_export.cli.parameters import Directory, command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from krr_export.cli.console import Console
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -30,6 +35,26 @@ class Age(click.ParamType[timedelta]):
         if match is None:
             self.fail(f"{value} is not an age such as 48h or 3d", param, ctx)
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+class _FetchEndedError(BaseException):
+    """A signal came while a delivery was fetched. As little handled as the signal itself."""
+
+    def __init__(self, what: str, exit_code: int) -> None:
+        super().__init__()
+        self.message = f"{what} while fetching: {KEPT}"
+        self.exit_code = exit_code
+
+
+@contextmanager
+def _fetching(console: Console, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:  # noqa: FBT001 - an option's three states
+    try:
+        with transfer_progress(console, False if console.quiet else shown) as moved:
+            yield moved
+    except KeyboardInterrupt:
+        raise _FetchEndedError("interrupted", INTERRUPTED) from None
+    except TerminatedError as error:
+        raise _FetchEndedError("terminated", error.exit_code) from None
 
 
 @command(
@@ -67,10 +92,13 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
         convert=ConvertOptions(delivery=delivery, **options),
     )
     progress = NightProgress(
-        fetching=lambda: transfer_progress(console, False if console.quiet else shown),
+        fetching=lambda: _fetching(console, shown),
         loading=lambda: console.progress(shown),
     )
-    result = run_night(uri, inbox, store, night, progress)
+    try:
+        result = run_night(uri, inbox, store, night, progress)
+    except _FetchEndedError as ended:
+        return console.finish(ended.message, ended.exit_code, {})
     for converted in result.converted:
         if converted.report is not None:
             for line in converted.report.summary(verbose=console.verbose):

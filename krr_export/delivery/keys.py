@@ -264,9 +264,11 @@ def _check_validity(certificate: x509.Certificate, name: str, now: datetime) -> 
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if start <= now <= end:
         return
-    what = "is not valid yet" if now < start else "has expired"
+    dates = f"it is valid from {start:%Y-%m-%d} to {end:%Y-%m-%d}"
+    if now < start:
+        raise InputError(f"the certificate {name} is not valid yet: {dates}", "is this machine's clock right?")
     raise InputError(
-        f"the certificate {name} {what}: it is valid from {start:%Y-%m-%d} to {end:%Y-%m-%d}",
+        f"the certificate {name} has expired: {dates}",
         "ask for the present one; to trust its key for an old export: "
         f"openssl x509 -in {shlex.quote(name)} -noout -pubkey > publisher-key.pem",
     )

@@ -288,7 +288,7 @@ def _chosen(directory: Path, names: SetNames, wanted: _Wanted) -> _Set:
             f"the delivery is incomplete: there is no {' and no '.join(missing)}", "transfer what is missing"
         )
     if wanted.orgnr is None and len(names.keys) > 1:
-        raise UsageError(f"the delivery has keys for several organisations: {', '.join(names.keys)}", "give --orgnr")
+        raise UsageError(f"{names.data} has keys for several organisations: {', '.join(names.keys)}", "give --orgnr")
     orgnr = wanted.orgnr or next(iter(names.keys))
     signature = directory / names.signature if names.signature is not None and wanted.signed else None
     return _Set(directory / names.data, signature, directory / names.keys[orgnr], orgnr)
