@@ -399,6 +399,7 @@ def _is_known(store: Store, export: Export, run: _Run) -> bool:
     return (
         manifest is not None
         and options.limit is None
+        and (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
         and manifest.schema.sha256 == export.record_schema.sha256
         and options.shaping(run.treatment).items() <= {**NOTHING_APPLIED, **manifest.options}.items()
         # Whoever asks to replace it may know that it is damaged in a way that its sizes do not show.

@@ -118,6 +118,7 @@ class Export:
             if options.limit is not None:
                 blocks = _limited(document.blocks(), options.limit, document)
                 yield from travel_blocks(road_map, blocks, staff)
+                self.source.prove()
                 return
             file = None if self.transcoded or self.header.encoding != UTF_8 else self.source.plain_file
             shelf = staff.shelf if file is None else None

@@ -117,6 +117,7 @@ def inspect(
         blocks = _beginning(document)
         lexical = [_read(block, asked, document) for block in blocks]
         others = [load_schema(name) for name in BUILT_IN if name != asked.name]
+        stream.prove()
         accepted = {asked.name: sum(len(block.ordinals) for block in lexical)}
         return Inspection(
             source=stream.name,

@@ -150,6 +150,7 @@ def _said(result: ConvertResult) -> str:
 def _check_age(export: Path, options: NightOptions) -> None:
     """Refuse an export that was made too long ago, by its own word: names can be anything."""
     with open_with(export, options.convert.schema, options.convert.read) as opened:
+        opened.source.prove()
         made = opened.header.exported_at
     age = datetime.now(UTC) - made
     if options.max_age is not None and age > options.max_age:

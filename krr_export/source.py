@@ -82,6 +82,13 @@ class Source:
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
 
+    def prove(self) -> None:
+        """Where what was read is to be what was verified, see to it, though it was not read to its end.
+
+        Raises:
+            InputError: it is not.
+        """
+
     def blame_transfer(self) -> None:
         """Where the bytes make no sense and came as gzip, see whether they arrived as they were sent.
 
@@ -244,8 +251,8 @@ class DecryptedSource(Source):
         """None: the file is encrypted."""
         return
 
-    def blame_transfer(self) -> None:
-        """See whether the bytes that make no sense are those that were verified.
+    def prove(self) -> None:
+        """See whether the bytes are those that were verified, up to their end.
 
         Raises:
             InputError: they are not.
@@ -253,6 +260,14 @@ class DecryptedSource(Source):
         while not self.at_end:
             self._read()
         self._check()
+
+    def blame_transfer(self) -> None:
+        """What makes no sense was sent so, unless it was changed after it was verified.
+
+        Raises:
+            InputError: it was.
+        """
+        self.prove()
 
     def _read(self) -> bytes:
         piece = super()._read()
@@ -279,6 +294,8 @@ def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:
         return Path(str(getattr(spec, "name", "stream"))).name
     if spec == STDIN:
         return "standard input"
+    if "://" in str(spec):
+        return "a URI"  # it may name a user, with a password
     # A file's name may be any bytes; what is written down must be text.
     return os.fsencode(Path(spec).name or spec).decode(errors="replace")
 
@@ -302,13 +319,8 @@ def open_source(
             what its sender signed, or not for the private key. (The message does not name it.)
         UsageError: what a delivery needs was not given.
     """
-    if (
-        delivery is not None
-        and delivery.private_key is not None
-        and not isinstance(spec, os.PathLike)
-        and spec == STDIN
-    ):
-        raise InputError("a delivery is read twice, and standard input cannot be", "give the path of a file of the set")
+    if delivery is not None and (delivery.private_key or delivery.publisher_cert):
+        _check_is_delivery(spec)
     if not isinstance(spec, (str, os.PathLike)):
         return Source(spec, source_name(spec), on_read=on_read)
     if spec == STDIN:
@@ -317,12 +329,31 @@ def open_source(
         return Source(sys.stdin.buffer, source_name(spec), on_read=on_read)
     if not str(spec):
         raise UsageError("the path of the source is empty", "is a variable not set?")
-    path = Path(spec)
-    if is_delivery(path):
+    path = _delivery_at(Path(spec))
+    if path is not None:
         opened = open_delivery(path, delivery or DeliveryOptions())
         return _closed_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
-    file, size = _open_file(path, str(spec))
+    file, size = _open_file(Path(spec), str(spec))
     return _closed_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, is_ours=True))
+
+
+def _delivery_at(path: Path) -> Path | None:
+    """The path of a delivery; where a link of another name leads to one, that."""
+    if is_delivery(path):
+        return path
+    target = path.resolve() if path.is_symlink() else path
+    return target if is_delivery(target) else None
+
+
+def _check_is_delivery(spec: str | os.PathLike[str] | BinaryIO) -> None:
+    """Refuse what is not a delivery, since it is not signed: whoever gives keys relies on that."""
+    if not isinstance(spec, (str, os.PathLike)) or spec == STDIN:
+        raise InputError("a delivery is read twice, and a stream cannot be", "give the path of a file of the set")
+    if Path(spec).exists() and _delivery_at(Path(spec)) is None:
+        raise InputError(
+            "it is not named as a file of a delivery, so its signature cannot be verified",
+            "give the set under its own names; or, for an export that is not signed, leave the keys out",
+        )
 
 
 def _open_file(path: Path, spec: str) -> tuple[BinaryIO, int | None]:

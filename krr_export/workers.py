@@ -36,7 +36,7 @@ Outcome: TypeAlias = BlockResult | None
 
 _BOOTSTRAP = (
     "import sys; sys.path[:] = sys.argv[1:];"
-    " from krr_export.lean import keep_arrow_lean; keep_arrow_lean();"
+    " from krr_export.lean import keep_arrow_lean, leave_no_core; leave_no_core(); keep_arrow_lean();"
     " from krr_export.workers import serve; serve()"
 )
 _IN_FLIGHT = 8

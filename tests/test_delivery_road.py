@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,7 @@ import pytest
 from krr_export import convert, open_export
 from krr_export.delivery.opening import DeliveryOptions, OpenedDelivery, open_delivery
 from krr_export.errors import InputError
+from krr_export.inspection import inspect
 from krr_export.manifest import read_manifest
 from krr_export.sample import SampleOptions, write_sample
 
@@ -201,6 +205,70 @@ def test_a_file_that_changes_after_it_was_verified_is_not_published(
     with pytest.raises(InputError, match="changed after it was verified"):
         convert(inbox, tmp_path / "store", workers=0, delivery=_opened_by(keys))
     assert not [*(tmp_path / "store").glob("eksport=*")]
+
+
+@pytest.mark.parametrize("name", ["current.gz.enc", "Kontaktregister.xml.gz", "kontaktregister-20140226T120409.gz.enc"])
+def test_whoever_gives_keys_gets_nothing_that_is_not_signed(name: str, keys: Keys, xml: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(xml))
+    ran = command.run("convert", tmp_path / name, tmp_path / "store", *options(keys))
+    assert (ran.code, "its signature cannot be verified" in ran.last) == (3, True), ran.err
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_link_of_any_name_leads_to_the_delivery(inbox: Path, keys: Keys, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(next(inbox.glob("*.gz.enc")))
+    assert command.run("validate", tmp_path / "current", *options(keys)).code == 0
+
+
+@pytest.mark.parametrize("act", ["limit", "inspect"])
+def test_not_even_its_beginning_is_believed_once_the_file_was_changed(
+    act: str, inbox: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def then_changed(path: Path, options: DeliveryOptions) -> OpenedDelivery:
+        opened = open_delivery(path, options)
+        data = next(inbox.glob("*.gz.enc"))
+        _flip(data, data.stat().st_size - 1)
+        return opened
+
+    monkeypatch.setattr("krr_export.source.open_delivery", then_changed)
+    acts: dict[str, Callable[[], object]] = {
+        "inspect": lambda: inspect(inbox, delivery=_opened_by(keys)),
+        "limit": lambda: convert(inbox, tmp_path / "store", workers=0, limit=5, delivery=_opened_by(keys)),
+    }
+    with pytest.raises(InputError, match="changed after it was verified"):
+        acts[act]()
+    assert not (tmp_path / "store" / ".partial").exists()
+
+
+def test_what_was_not_verified_is_not_the_same_as_what_is(inbox: Path, keys: Keys, tmp_path: Path) -> None:
+    believed = replace(_opened_by(keys), publisher_cert=None, signature="none")
+    convert(inbox, tmp_path / "store", workers=0, delivery=believed)
+    result = convert(inbox, tmp_path / "store", workers=0, delivery=_opened_by(keys), replace=True)
+    assert result.outcome == "published"
+    delivery = read_manifest(result.path).source.delivery
+    assert delivery is not None
+    assert delivery["signature"] == "exact"
+
+
+def test_no_message_shows_the_user_of_a_uri(tmp_path: Path) -> None:
+    uri = "sftp://secretive:pw123@host.example/d"
+    for arguments in (
+        ("inspect", uri),
+        ("convert", uri, tmp_path / "store"),
+        (uri,),
+        ("verify", uri),
+        ("fetch", "a", "b", uri),
+    ):
+        ran = command.run(*arguments)
+        assert ran.code != 0
+        assert ran.lines
+        assert [word for word in ("secretive", "pw123") if word in ran.out + ran.err] == []
+
+
+def test_a_crash_leaves_no_image_of_memory() -> None:
+    code = "import resource; from krr_export.lean import leave_no_core; leave_no_core();"
+    shown = "print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
+    assert subprocess.run([sys.executable, "-c", code + shown], capture_output=True, check=True).stdout == b"0\n"
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from contextlib import closing, contextmanager, suppress
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from krr_export.export import Export
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
+_USER = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
+"""The user of a URI, and a password that was put there."""
 _MACHINE = OutputError.exit_code
 
 
@@ -153,7 +156,7 @@ def result_line(message: str, code: int, result: dict[str, Any]) -> tuple[str, i
     """
     try:
         # In ASCII: one line under any locale, whatever the names of files hold.
-        click.echo(json.dumps({"exit_code": code, "message": message, **result}))
+        click.echo(json.dumps({"exit_code": code, "message": _without_users(message), **result}))
     except OSError as error:
         _forget_output()
         if not isinstance(error, BrokenPipeError):
@@ -172,8 +175,12 @@ def _forget_output() -> None:
 
 
 def _printable(text: str) -> str:
-    """Without line ends and control characters, which the name of a file may hold."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    """Without line ends and control characters, which the name of a file may hold, and without the user of a URI."""
+    return "".join(character if character.isprintable() else "?" for character in _without_users(text))
+
+
+def _without_users(text: str) -> str:
+    return _USER.sub(r"\1", text)
 
 
 def _on_terminal() -> bool:

@@ -88,7 +88,9 @@ def passphrase_from(file: Path | None) -> Callable[[], bytes | None]:
 
 def _typed() -> bytes:
     try:
-        return str(click.prompt("Passphrase of the private key", hide_input=True, err=True)).encode()
+        return str(
+            click.prompt("Passphrase of the private key", hide_input=True, err=True, default="", show_default=False)
+        ).encode()
     except UnicodeError:
         raise InputError("the passphrase is not text in the terminal's encoding", "give --passphrase-file") from None
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 INTERRUPTED = 130
+_MAX_PASSPHRASE_BYTES = 4096
 KEPT = "what has arrived is kept, and the next run goes on from there"
 
 
@@ -64,7 +65,7 @@ def taken_login(options: dict[str, Any]) -> Login:
 def _first_line(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
-            return opened.readline().rstrip(b"\r\n")
+            return opened.readline(_MAX_PASSPHRASE_BYTES).rstrip(b"\r\n")
     except OSError as error:
         raise UsageError(
             f"the passphrase file cannot be read: {error.strerror}", "check --identity-passphrase-file"
@@ -123,9 +124,9 @@ def _log_lines(say: Callable[[str], None]) -> Callable[[int, int | None], None]:
 def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any) -> int:  # noqa: ANN401 - the options above
     """Fetch the newest delivery over SFTP.
 
-    URI is sftp://USER@HOST[:PORT]/DIR, or …/~/DIR below the user's home. INBOX is a local directory. A set is fetched
-    once, and only when data, signature and key are there. Whatever stops a fetch, the next one goes on where it
-    stopped. The server must be in known_hosts; the login is with a key.
+    URI is sftp://USER@HOST[:PORT]/DIR, or sftp://USER@HOST/~/DIR below the user's home. INBOX is a local directory. A
+    set is fetched once, and only when data, signature and key are there. Whatever stops a fetch, the next one goes on
+    where it stopped. The server must be in known_hosts; the login is with a key.
     """
     from krr_export.fetching import fetch  # noqa: PLC0415 - paramiko is loaded once there is work for it
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,7 +16,7 @@ from krr_export import __version__
 from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import CONFIG, commands_of, read_config
-from krr_export.lean import keep_arrow_lean, keep_heap_flat
+from krr_export.lean import keep_arrow_lean, keep_heap_flat, leave_no_core
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +91,9 @@ def krr_export(ctx: click.Context, config: str | None) -> None:
 
 def run() -> NoReturn:
     """Be the program ``krr-export``."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what a library has to say to its users is not for ours
+    leave_no_core()
     keep_arrow_lean()
     keep_heap_flat()
     sys.exit(main())

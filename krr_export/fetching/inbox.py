@@ -58,7 +58,7 @@ def open_inbox(path: Path) -> Iterator[Inbox]:
     """
     with _inbox_errors(f"open the inbox {path}"):
         if not path.is_dir():
-            path.mkdir(mode=0o700, parents=True)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with _inbox_errors(f"lock the inbox {path}"):
@@ -77,13 +77,21 @@ class Inbox:
 
     path: Path
 
-    def holds(self, file: RemoteFile) -> bool:
-        """Whether the file is there. A name with a time means one file only; LATEST means now this, now that."""
+    def lacks(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Those of a set's files that are to be fetched: the absent ones; all, where one is there that is another.
+
+        A signature and a key have always the same size, so where the data was exchanged on the server, or changed
+        here, nothing of the set can be relied on.
+        """
+        there = {file: self._status(file) for file in files}
+        others = [file for file, status in there.items() if status is not None and not _is_same(status, file)]
+        return list(files) if others else [file for file, status in there.items() if status is None]
+
+    def _status(self, file: RemoteFile) -> os.stat_result | None:
         try:
-            status = (self.path / file.name).stat()
+            return (self.path / file.name).stat()
         except OSError:
-            return False
-        return status.st_size == file.size and (file.part.stamp != LATEST or int(status.st_mtime) == file.mtime)
+            return None
 
     def received(self, file: RemoteFile, source: str) -> int:
         """How many bytes of this very file lie here from before, unfinished."""
@@ -197,6 +205,11 @@ class Inbox:
 
     def _note(self, name: str) -> Path:
         return self.path / f".{name}{_NOTE}"
+
+
+def _is_same(status: os.stat_result, file: RemoteFile) -> bool:
+    """By size and time: what is fetched carries the server's time."""
+    return status.st_size == file.size and int(status.st_mtime) == file.mtime
 
 
 def _note_of(file: RemoteFile, source: str) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def _fetch_sets(
     progress: Callable[[int, int | None], object] | None,
 ) -> list[RemoteFile]:
     """Fetch what is not there yet; gives the data files of the sets of which anything was fetched."""
-    missing = [[file for file in files if not inbox.holds(file)] for files in sets]
+    missing = [inbox.lacks(files) for files in sets]
     total = sum(file.size for files in missing for file in files)
     done = sum(inbox.received(file, source) for files in missing for file in files)
 
