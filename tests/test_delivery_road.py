@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import command
@@ -27,7 +28,6 @@ from krr_export.sample import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from deliveries import Keys
 
@@ -263,6 +263,35 @@ def test_no_message_shows_the_user_of_a_uri(tmp_path: Path) -> None:
         assert ran.code != 0
         assert ran.lines
         assert [word for word in ("secretive", "pw123") if word in ran.out + ran.err] == []
+
+
+def test_no_process_shows_a_secret_in_its_title_or_a_key_in_its_environment(
+    inbox: Path, keys: Keys, tmp_path: Path
+) -> None:
+    locked, passphrase = tmp_path / "locked.pem", tmp_path / "passphrase"
+    passphrase.write_bytes(deliveries.PASSPHRASE + b"\n")
+    deliveries.openssl("pkcs8", "-topk8", "-in", keys.private_key, "-out", locked, "-passout", f"file:{passphrase}")
+    arguments = [*options(keys, private_key=locked), "--passphrase-file", str(passphrase), "--workers", "2"]
+    seen: set[str] = set()
+    with command.started("validate", inbox, *arguments) as process:
+        while process.poll() is None:
+            for pid in _tree(process.pid):
+                seen |= {_read_bytes(f"/proc/{pid}/{name}") for name in ("cmdline", "environ", "comm")}
+    assert process.returncode == 0
+    assert any("validate" in text for text in seen)
+    assert [text for text in seen if deliveries.PASSPHRASE.decode() in text] == []
+
+
+def _tree(pid: int) -> list[int]:
+    children = [_read_bytes(str(task)) for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [pid, *(below for child in " ".join(children).split() for below in _tree(int(child)))]
+
+
+def _read_bytes(path: str) -> str:
+    try:
+        return Path(path).read_bytes().decode(errors="replace")
+    except OSError:  # the process is gone
+        return ""
 
 
 def test_a_crash_leaves_no_image_of_memory() -> None:
