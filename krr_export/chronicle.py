@@ -169,7 +169,7 @@ def _snapshots(store: Path) -> list[Path]:
         raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
     if not store.is_dir():
         raise InputError(f"there is no store at {store}", "check the path")
-    os.listdir(store)  # noqa: PTH208 - only to fail where it may not be listed: a glob would find nothing there
+    os.scandir(store).close()  # fails where it may not be listed: a glob would find nothing there
     return complete_snapshots(store)
 
 

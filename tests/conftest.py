@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING
 
+import command
 import pytest
 import road
 from hypothesis import settings
@@ -30,6 +32,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         if "not installed" in reason or "not at hand" in reason:
             report.outcome, report.longrepr = "failed", f"{reason}, and CI is set"
     return report
+
+
+@pytest.fixture
+def krr(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., command.Ran]:
+    """Calls the program in this process: quick."""
+    for name in list(os.environ):
+        if name.startswith("KRR_EXPORT_"):
+            monkeypatch.delenv(name)
+    return partial(command.call, capfd)
 
 
 @pytest.fixture(scope="session")

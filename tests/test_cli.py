@@ -11,7 +11,6 @@ import subprocess
 import sys
 import termios
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,15 +35,6 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 VALID = SAMPLES / "valid.xml"
 FAULTY = SAMPLES / "faulty.xml"
 COMMANDS = tuple(group.list_commands(click.Context(group)))
-
-
-@pytest.fixture
-def krr(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Krr:
-    """Calls the program in this process: quick."""
-    for name in list(os.environ):
-        if name.startswith("KRR_EXPORT_"):
-            monkeypatch.delenv(name)
-    return partial(command.call, capfd)
 
 
 @pytest.fixture

@@ -199,6 +199,15 @@ def link_latest(directory: Path, stamp: str, *, to: Path | None = None) -> None:
         link.symlink_to((to / name) if to else name)
 
 
+def link_to_archive(server: Server, stamp: str) -> None:
+    """Let LATEST lead to a set in another directory of the server's."""
+    archive = server.home / "archive"
+    shutil.rmtree(archive, ignore_errors=True)
+    archive.mkdir()
+    put(archive, stamp)
+    link_latest(server.directory, stamp, to=archive)
+
+
 def test_links_named_latest_stand_for_their_targets(server: Server, inbox: Path) -> None:
     put(server.directory, "20260102T0100")
     link_latest(server.directory, "20260102T0100")
@@ -206,11 +215,8 @@ def test_links_named_latest_stand_for_their_targets(server: Server, inbox: Path)
     assert visible(inbox) == names("20260102T0100")
 
 
-def test_a_link_may_lead_out_of_the_directory(server: Server, inbox: Path, tmp_path: Path) -> None:
-    archive = tmp_path / "archive"
-    archive.mkdir()
-    put(archive, "20260102T0100")
-    link_latest(server.directory, "20260102T0100", to=archive)
+def test_a_link_may_lead_out_of_the_directory(server: Server, inbox: Path) -> None:
+    link_to_archive(server, "20260102T0100")
     assert take(server, inbox).newest_stamp == "20260102T0100"
     assert visible(inbox) == names("20260102T0100")
 
@@ -561,10 +567,7 @@ def test_a_server_that_hides_where_links_lead_gives_latest_under_that_name(tmp_p
     home = tmp_path / "server"
     home.mkdir()
     with sshd.served(home, sftp="-P realpath,readlink") as strict:
-        archive = strict.home / "archive"
-        archive.mkdir()
-        put(archive, "20260102T0100")
-        link_latest(strict.directory, "20260102T0100", to=archive)
+        link_to_archive(strict, "20260102T0100")
         assert take(strict, inbox).newest_stamp == "LATEST"
     assert visible(inbox) == names("LATEST")
 

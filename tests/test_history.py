@@ -25,7 +25,7 @@ from krr_export.errors import InputError, UsageError
 from krr_export.sample import SampleOptions, expected_path, write_sample_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from command import Ran
 
@@ -35,14 +35,6 @@ DOCS = Path(__file__).parents[1] / "docs"
 OSLO = timezone(timedelta(hours=1))
 FIRST, SECOND, THIRD = (f"eksport=2026030{day}T033000Z" for day in (1, 2, 3))
 BAD = road.person("<status>X</status>")
-
-
-@pytest.fixture
-def krr(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Krr:
-    for name in list(os.environ):
-        if name.startswith("KRR_EXPORT_"):
-            monkeypatch.delenv(name)
-    return partial(command.call, capfd)
 
 
 def load(store: Path, day: int, *persons: str, change_number: int = 7, **options: Any) -> Path:  # noqa: ANN401 - ConvertOptions checks them
@@ -373,9 +365,9 @@ def test_a_limit_is_at_least_one(krr: Krr, store: Path, limit: int) -> None:
 @pytest.mark.parametrize("closed", ["", FIRST])
 def test_what_may_not_be_read_is_said_in_one_line(store: Path, monkeypatch: pytest.MonkeyPatch, closed: str) -> None:
     # As root, which tests may be, no permission is missing: the system's refusal is played.
-    listed, is_file = os.listdir, Path.is_file
+    listed, is_file = os.scandir, Path.is_file
 
-    def refused(path: Path) -> list[str]:
+    def refused(path: Path) -> Iterator[os.DirEntry[str]]:
         if path == store and not closed:
             raise PermissionError(13, "Permission denied")
         return listed(path)
@@ -385,7 +377,7 @@ def test_what_may_not_be_read_is_said_in_one_line(store: Path, monkeypatch: pyte
             raise PermissionError(13, "Permission denied")
         return is_file(path)
 
-    monkeypatch.setattr(os, "listdir", refused)
+    monkeypatch.setattr(os, "scandir", refused)
     monkeypatch.setattr(Path, "is_file", hidden)
     with pytest.raises(InputError, match=f"^the store {re.escape(str(store))} cannot be read: Permission denied$"):
         history(store)

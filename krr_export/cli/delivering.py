@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.cli.console import Console
-from krr_export.cli.parameters import Directory, command
+from krr_export.cli.parameters import Directory, command, first_line
+from krr_export.delivery.opening import DeliveryOptions
 from krr_export.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from krr_export.delivery.opening import DeliveryOptions
 
-PASSPHRASE = "KRR_EXPORT_PASSPHRASE"  # noqa: S105 - the variable's name
-
-_MAX_PASSPHRASE_BYTES = 4096
+_VARIABLE = "KRR_EXPORT_PASSPHRASE"
 
 _PASSPHRASE_FILE = click.option(
     "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE",
-    help=f"The private key's passphrase, on the file's first line. Else {PASSPHRASE}, or a prompt.",
+    help=f"The private key's passphrase, on the file's first line. Else {_VARIABLE}, or a prompt.",
 )  # fmt: skip
 _ORGNR = click.option(
     "--orgnr", metavar="N", help="The organisation whose key is used. Default: the only one that the set is for."
@@ -57,8 +55,6 @@ def delivery_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def taken_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions:
     """The delivery's options among a command's; takes them out."""
-    from krr_export.delivery.opening import DeliveryOptions  # noqa: PLC0415 - cryptography is slow to load
-
     chosen = DeliveryOptions(
         private_key=options.pop("private_key"),
         passphrase=passphrase_from(options.pop("passphrase_file")),
@@ -78,8 +74,8 @@ def passphrase_from(file: Path | None) -> Callable[[], bytes | None]:
 
     def ask() -> bytes | None:
         if file is not None:
-            return _first_line(file)
-        if (given := os.environb.get(PASSPHRASE.encode())) is not None:
+            return first_line(file, "--passphrase-file")
+        if (given := os.environb.get(_VARIABLE.encode())) is not None:
             return given
         return _typed() if sys.stdin is not None and sys.stdin.isatty() else None
 
@@ -93,16 +89,6 @@ def _typed() -> bytes:
         ).encode()
     except UnicodeError:
         raise InputError("the passphrase is not text in the terminal's encoding", "give --passphrase-file") from None
-
-
-def _first_line(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.readline(_MAX_PASSPHRASE_BYTES).rstrip(b"\r\n")
-    except OSError as error:
-        raise InputError(
-            f"the passphrase file {file.name} cannot be read: {error.strerror}", "check the path"
-        ) from None
 
 
 @command(

@@ -12,8 +12,7 @@ import click
 
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
-from krr_export.cli.parameters import Directory, command
-from krr_export.errors import UsageError
+from krr_export.cli.parameters import Directory, command, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 INTERRUPTED = 130
-_MAX_PASSPHRASE_BYTES = 4096
 KEPT = "what has arrived is kept, and the next run goes on from there"
 
 
@@ -57,23 +55,13 @@ def taken_login(options: dict[str, Any]) -> Login:
     file: Path | None = options.pop("identity_passphrase_file")
     return Login(
         identity=options.pop("identity"),
-        passphrase=lambda: _first_line(file) if file is not None else None,
+        passphrase=lambda: first_line(file, "--identity-passphrase-file") if file is not None else None,
         known_hosts=options.pop("known_hosts"),
     )
 
 
-def _first_line(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.readline(_MAX_PASSPHRASE_BYTES).rstrip(b"\r\n")
-    except OSError as error:
-        raise UsageError(
-            f"the passphrase file cannot be read: {error.strerror}", "check --identity-passphrase-file"
-        ) from None
-
-
 @contextmanager
-def transfer_progress(console: Console, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:  # noqa: FBT001 - an option's three states
+def transfer_progress(console: Console, *, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:
     """How far a transfer has come, for `krr_export.fetching.fetch`: a bar on a terminal, or else a line now and then.
 
     Args:
@@ -133,7 +121,7 @@ def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any)
     quiet, shown = options.pop("quiet"), options.pop("shown")
     console = Console(quiet=quiet, verbose=options.pop("verbose"), as_json=options.pop("as_json"))
     try:
-        with transfer_progress(console, False if quiet else shown) as progress:
+        with transfer_progress(console, shown=False if quiet else shown) as progress:
             fetched = fetch(
                 uri,
                 inbox,

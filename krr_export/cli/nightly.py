@@ -47,9 +47,9 @@ class _FetchEndedError(BaseException):
 
 
 @contextmanager
-def _fetching(console: Console, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:  # noqa: FBT001 - an option's three states
+def _fetching(console: Console, *, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:
     try:
-        with transfer_progress(console, False if console.quiet else shown) as moved:
+        with transfer_progress(console, shown=False if console.quiet else shown) as moved:
             yield moved
     except KeyboardInterrupt:
         raise _FetchEndedError("interrupted", INTERRUPTED) from None
@@ -92,7 +92,7 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
         convert=ConvertOptions(delivery=delivery, **options),
     )
     progress = NightProgress(
-        fetching=lambda: _fetching(console, shown),
+        fetching=lambda: _fetching(console, shown=shown),
         loading=lambda: console.progress(shown),
     )
     try:

@@ -11,12 +11,14 @@ import click
 
 from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import explain
+from krr_export.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
 
 CONFIG = "KRR_EXPORT_CONFIG"
 _OWNER = 0o600
+_MAX_PASSPHRASE_BYTES = 4096
 
 
 class Command(click.Command):
@@ -125,6 +127,19 @@ class FileMode(click.ParamType[int]):
         if not re.fullmatch(r"(0o?)?[0-7]{3}", text) or (bits := int(text[-3:], 8)) & _OWNER != _OWNER:
             self.fail(f"{text} is not a mode such as 600 or 640 that lets the owner read and write", param, ctx)
         return bits & 0o666
+
+
+def first_line(file: Path, option: str) -> bytes:
+    """A passphrase: the first line of the file that an option names.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            return opened.readline(_MAX_PASSPHRASE_BYTES).rstrip(b"\r\n")
+    except OSError as error:
+        raise UsageError(f"{file.name} cannot be read: {error.strerror}", f"check {option}") from None
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:

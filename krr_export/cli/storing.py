@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from krr_export.chronicle import history, table
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import Directory, command
 from krr_export.report import number
@@ -57,8 +58,6 @@ def history_command(store: Path, limit: int | None, *, as_json: bool, quiet: boo
     the share of rejects; found is how many records have a reject or a warning. Only manifest.json and report.json
     are read. Exit code 0: all are whole; 1: a line says what is damaged; 3: there is no snapshot.
     """
-    from krr_export.chronicle import history, table  # noqa: PLC0415 - only who needs it pays for it
-
     console = Console(quiet=quiet, verbose=verbose)
     lines = history(store, limit=limit)
     console.give(json.dumps([line.to_dict() for line in lines]) if as_json else "\n".join(table(lines)))
