@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from krr_export.chronicle import HistoryLine, history
-    from krr_export.conversion import ConvertOptions, ConvertResult, convert, validate
+    from krr_export.conversion import ConvertResult, convert, validate
     from krr_export.errors import InputError, KrrExportError, OutputError, UsageError
     from krr_export.export import Export, open_export
+    from krr_export.options import ConvertOptions
     from krr_export.progress import Progress
     from krr_export.report import Report
     from krr_export.schema import load_schema
@@ -45,9 +46,10 @@ __all__ = [
 
 _HOME = {
     "chronicle": ("HistoryLine", "history"),
-    "conversion": ("ConvertOptions", "ConvertResult", "convert", "validate"),
+    "conversion": ("ConvertResult", "convert", "validate"),
     "errors": ("InputError", "KrrExportError", "OutputError", "UsageError"),
     "export": ("Export", "open_export"),
+    "options": ("ConvertOptions",),
     "progress": ("Progress",),
     "report": ("Report",),
     "schema": ("load_schema",),

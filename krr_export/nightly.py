@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from krr_export.conversion import ConvertOptions, ConvertResult, convert
+from krr_export.conversion import ConvertResult, convert
 from krr_export.errors import GuardError, InputError, OutputError
 from krr_export.export import open_with
 from krr_export.fetching import Fetched, Login, fetch
+from krr_export.options import ConvertOptions
 from krr_export.store import open_store
 from krr_export.verification import verify
 

@@ -491,7 +491,7 @@ def test_nothing_of_the_key_is_written_or_said(capfd: pytest.CaptureFixture[str]
     make_key(path, secret[::-1])  # another one
     ran = command.call(capfd, "convert", SAMPLES / "faulty.xml", *rest)
     assert ran.code == 4
-    options = krr_export.conversion.ConvertOptions(pseudonymise=("epostadresse",), pseudonym_key=path)
+    options = krr_export.ConvertOptions(pseudonymise=("epostadresse",), pseudonym_key=path)
     everything = b"\n".join([all_that_lies_in(store), *(text.encode() for text in (*said, ran.out, ran.err))])
     assert PseudonymKey(secret).fingerprint.encode() in everything
     for known in (secret, secret[::-1]):

@@ -1,0 +1,147 @@
+"""The accounts of a run: what it cost and found, as the report, the manifest and one line for people say it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from krr_export import __version__
+from krr_export.delivery.opening import UNVERIFIED, is_unverified
+from krr_export.export import default_workers
+from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
+from krr_export.memory import PeakMemory
+from krr_export.publish import LATEST
+from krr_export.report import Performance, Report, number
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from krr_export.export import Export
+    from krr_export.options import ConvertOptions
+    from krr_export.privacy import Treatment
+    from krr_export.progress import Progress
+    from krr_export.report import Tally
+    from krr_export.road import BlockResult
+    from krr_export.sinks import PartFile
+
+
+class Run:
+    """One run's options and costs, and what it does to the rows before they are written."""
+
+    treatment: Treatment
+    """Known once the export is open."""
+
+    def __init__(self, started: float, options: ConvertOptions) -> None:
+        self.options = options
+        self.started = started
+        self.memory = PeakMemory()
+
+    def account(self, result: BlockResult, tally: Tally, progress: Progress) -> None:
+        """Take note of one block's result."""
+        tally.add(result)
+        progress.passed(result.records)
+        self.memory.sample()
+
+    def performance(self, export: Export) -> Performance:
+        """What the run has taken up to now."""
+        self.memory.sample(now=True)
+        workers = default_workers() if self.options.workers is None else self.options.workers
+        seconds = round(time.monotonic() - self.started, 3)
+        return Performance(seconds, export.source.bytes_read, self.memory.peak, workers)
+
+
+def message_of(path: Path, report: Report) -> str:
+    """What became of the export, in one line."""
+    counts, limits = report.counts, report.limits
+    records = f"{number(counts['written'])} records"
+    if counts["rejected"]:
+        records += f", {number(counts['rejected'])} rejected"
+    latest = path.parent / LATEST
+    older = f"; latest stays at the newer {latest.resolve().name}" if latest.resolve() != path.resolve() else ""
+    unsigned = f"; {UNVERIFIED}" if is_unverified(report.source["delivery"]) else ""
+    match report.outcome:
+        case "published":
+            return f"published {records} as {path}{older}{unsigned}"
+        case "partial":
+            return f"kept a partial result of {records} as {path}; it is not published{unsigned}"
+        case "empty":
+            why, then = "the export holds no records", "or give --allow-empty if that is right"
+        case _:
+            why = (
+                f"{number(counts['rejected'])} of {number(counts['seen'])} records rejected, more than"
+                f" --max-rejects {limits['max_rejects']} allows"
+            )
+            then = report.main_reason()
+    return f"not published: {why}; see report.json and rejects/ in {path}; {then}"
+
+
+def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
+    """The report of a run with this outcome (see `Report.outcome`)."""
+    source, header = export.source, export.header
+    return Report(
+        outcome=outcome,
+        created=_now(),
+        tool_version=__version__,
+        source={
+            "name": source.name,
+            "size": source.bytes_read if source.at_end else source.size,
+            "sha256": source.sha256,
+            "compression": source.compression,
+            "encoding": header.encoding,
+            "offsets_count_in_utf8": export.transcoded,
+            "delivery": source.provenance,
+        },
+        header=_header(export),
+        schema={"name": export.record_schema.name, "sha256": export.record_schema.sha256},
+        limits={
+            "max_rejects": str(run.options.reject_limit),
+            "allow_empty": run.options.allow_empty,
+            "limit": run.options.limit,
+        },
+        counts=asdict(_counts(tally)),
+        read_by=dict(+tally.read_by),  # those that took any
+        notices=tally.in_order(),
+        performance=run.performance(export),
+    )
+
+
+def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
+    """The manifest of what was written: these files, both tables' and the report."""
+    options = run.options
+    return Manifest(
+        source=SourceFile(export.source.name, export.source.bytes_read, export.source.sha256, export.source.provenance),
+        header=_header(export),
+        schema=SchemaVersion(export.record_schema.name, export.record_schema.sha256),
+        tool_version=__version__,
+        options={
+            **options.shaping(run.treatment),
+            "max_rejects": str(options.reject_limit),
+            "allow_empty": options.allow_empty,
+            "limit": options.limit,
+        },
+        counts=_counts(tally),
+        files=files,
+        created=_now(),
+    )
+
+
+def _header(export: Export) -> dict[str, Any]:
+    return {
+        "eksport_tidspunkt": export.header.eksport_tidspunkt,
+        "eksport_tidspunkt_utc": _instant(export.header.exported_at, "microseconds"),
+        "seneste_endringsnummer": export.header.seneste_endringsnummer,
+    }
+
+
+def _counts(tally: Tally) -> Counts:
+    return Counts(tally.seen, tally.written, tally.rejected)
+
+
+def _instant(moment: datetime, precision: str) -> str:
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _now() -> str:
+    return _instant(datetime.now(UTC), "seconds")

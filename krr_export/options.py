@@ -1,0 +1,88 @@
+"""What may be chosen for a conversion, checked before anything is read or written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from krr_export.delivery.opening import DeliveryOptions
+from krr_export.export import ReadOptions
+from krr_export.limits import RejectLimit
+from krr_export.privacy import PrivacyOptions, column_names
+from krr_export.sinks import SinkOptions
+
+if TYPE_CHECKING:
+    from krr_export.privacy import Treatment
+    from krr_export.sinks.options import Compression, Format
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """What may be chosen for ``convert``; see the command's help for what each means.
+
+    Raises:
+        UsageError: an option has no such value.
+    """
+
+    schema: str | Path = "14-05"
+    format: Format = "parquet"
+    compression: Compression | None = None
+    partition_by: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    pseudonymise: tuple[str, ...] = ()
+    pseudonym_key: Path | None = None
+    rows_per_file: int = SinkOptions.rows_per_file
+    max_rejects: int | str = 0
+    allow_empty: bool = False
+    replace: bool = False
+    mode: int = 0o600
+    limit: int | None = None
+    workers: int | None = None
+    reader: str = "auto"
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
+
+    def __post_init__(self) -> None:
+        # A list, or one name, is as good as a tuple.
+        columns = (self.partition_by,) if isinstance(self.partition_by, str) else tuple(self.partition_by)
+        object.__setattr__(self, "partition_by", columns)
+        for option in ("columns", "drop", "pseudonymise"):
+            object.__setattr__(self, option, column_names(f"--{option}", getattr(self, option)))
+        # Each raises where its part is wrong, before anything is read or written.
+        _ = self.sink, self.read, self.reject_limit, self.privacy
+
+    @property
+    def sink(self) -> SinkOptions:
+        """Those that the sinks ask for."""
+        return SinkOptions(self.format, self.compression, self.rows_per_file, self.partition_by, self.mode)
+
+    @property
+    def read(self) -> ReadOptions:
+        """Those that reading asks for."""
+        return ReadOptions(self.workers, self.reader, self.limit, self.delivery)
+
+    @property
+    def reject_limit(self) -> RejectLimit:
+        """How many rejects are allowed."""
+        return RejectLimit.of(self.max_rejects)
+
+    @property
+    def privacy(self) -> PrivacyOptions:
+        """What is left out or replaced."""
+        key = None if self.pseudonym_key is None else Path(self.pseudonym_key)  # text is as good as a path
+        return PrivacyOptions(self.columns, self.drop, self.pseudonymise, key)
+
+    def shaping(self, treatment: Treatment) -> dict[str, Any]:
+        """Those that shape the output: two runs that agree in them, the source and the schema give the same files.
+
+        Args:
+            treatment: what those of `privacy` mean for the export; the key counts by its fingerprint.
+        """
+        return {
+            **treatment.applied,
+            "format": self.format,
+            "compression": self.sink.effective_compression,
+            "partition_by": list(self.partition_by),
+            "rows_per_file": self.rows_per_file,
+        }
