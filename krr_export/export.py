@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -214,24 +214,25 @@ def open_with(
         UsageError: there is no such schema.
     """
     staff = Staff(default_workers() if options.workers is None else options.workers)
-    with naming(source_name(source)):
-        stream = open_source(source, delivery=options.delivery, on_read=on_read)
-        try:
-            if at_once and _is_large(stream):
-                in_memory = staff.shelf.file if stream.plain_file is None and staff.shelf else None
-                staff.get_ready(in_memory if stream.plain_file is None else stream.plain_file)
-            record_schema = schema if isinstance(schema, RecordSchema) else load_schema(schema)
-            return Export(stream, record_schema, options, staff)
-        except BaseException:
-            staff.dismiss()
-            stream.close()
-            raise
+    with naming(source_name(source)), ExitStack() as on_error:
+        on_error.callback(staff.dismiss)
 
+        def get_ready(size: int | None, plain_file: int | None = None) -> None:
+            # So large that workers will surely be needed; compressed, it is several times as much.
+            few = BLOCK_BYTES if plain_file is None else 2 * BLOCK_BYTES
+            if at_once and size is not None and size > few:
+                shelf = staff.shelf if plain_file is None else None
+                staff.get_ready(shelf.file if shelf else plain_file)
 
-def _is_large(source: Source) -> bool:
-    """Whether it is so large that workers will surely be needed."""
-    few = 2 * BLOCK_BYTES if source.compression == "none" else BLOCK_BYTES
-    return source.size is not None and source.size > few
+        # For a delivery, workers get ready while it is verified; until it is, they are given nothing of it.
+        stream = open_source(source, delivery=options.delivery, on_read=on_read, on_size=get_ready)
+        on_error.callback(stream.close)
+        if stream.provenance is None:
+            get_ready(stream.size, stream.plain_file)
+        record_schema = schema if isinstance(schema, RecordSchema) else load_schema(schema)
+        export = Export(stream, record_schema, options, staff)
+        on_error.pop_all()
+        return export
 
 
 @contextmanager

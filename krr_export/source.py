@@ -305,6 +305,7 @@ def open_source(
     *,
     delivery: DeliveryOptions | None = None,
     on_read: Callable[[int], object] | None = None,
+    on_size: Callable[[int], object] | None = None,
 ) -> Source:
     """Open an export as a stream of bytes.
 
@@ -313,6 +314,7 @@ def open_source(
             set, or a directory of sets.
         delivery: how a delivery is verified and decrypted.
         on_read: called with the number of bytes just read, as delivered; for progress.
+        on_size: called with the size of a delivery before it is verified, which takes a while: time to get ready.
 
     Raises:
         InputError: there is no such file, it is a directory without a delivery, or it cannot be read; a delivery is not
@@ -331,7 +333,7 @@ def open_source(
         raise UsageError("the path of the source is empty", "is a variable not set?")
     path = _delivery_at(Path(spec))
     if path is not None:
-        opened = open_delivery(path, delivery or DeliveryOptions())
+        opened = open_delivery(path, delivery or DeliveryOptions(), on_size=on_size)
         return _closed_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
     file, size = _open_file(Path(spec), str(spec))
     return _closed_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, is_ours=True))

@@ -101,7 +101,10 @@ def is_delivery(path: Path) -> bool:
 
 
 def open_delivery(
-    path: Path, options: DeliveryOptions, on_read: Callable[[int], object] | None = None
+    path: Path,
+    options: DeliveryOptions,
+    on_read: Callable[[int], object] | None = None,
+    on_size: Callable[[int], object] | None = None,
 ) -> OpenedDelivery:
     """Open a delivery for reading, after all that is needed for it was found to be right.
 
@@ -109,6 +112,7 @@ def open_delivery(
         path: any file of a set; or a directory, for the newest complete set in it.
         options: the keys, and what to accept.
         on_read: called with the number of bytes just read while verifying; for progress.
+        on_size: called with the bytes of ciphertext before they are verified: time to get ready for what follows.
 
     Raises:
         InputError: a file of the set is missing, no regular file or unusable; a key is; the signature is not the
@@ -122,6 +126,8 @@ def open_delivery(
     small = _small_files(found, options.private_key, options.passphrase, publisher)
     file = open_regular(found.data)
     try:
+        if on_size is not None:
+            on_size(os.fstat(file.fileno()).st_size)
         verified, key = _verified(file, small, publisher, options.signature, on_read)
         decrypt = _decryptor(file, key)
     except BaseException:
