@@ -1,0 +1,22 @@
+"""The providers of digital mailboxes by organisation number, and the numbers that stand for them in documentation."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROVIDERS: Mapping[str, str] = MappingProxyType(
+    {
+        "984661185": "Digipost",
+        "996460320": "e-Boks",
+        "922020175": "e-Boks",
+        "958935420": "e-Boks test",
+    }
+)
+"""From organisation number to name."""
+
+PLACEHOLDERS = ("012345678", "123456789", "998877665")
+"""Numbers that stand for a provider in examples of the register's documentation; their check digits are wrong."""

@@ -1,0 +1,97 @@
+"""Identity numbers and organisation numbers are judged as FACTS and python-stdnum judge them, whatever the column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stdnum.no import orgnr
+
+from krr_export.rules.identifiers import KINDS, kinds_of
+from krr_export.rules.organisations import are_valid
+from krr_export.rules.providers import PLACEHOLDERS, PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VECTORS = {
+    "20036914700": "fodselsnummer",
+    "29020073150": "fodselsnummer",
+    "30108299939": "fodselsnummer",
+    "55102499947": "d-nummer",
+    "03851598730": "syntetisk",
+    "41819077302": "syntetisk-d-nummer",
+}
+ODD = [None, "", "1", "0385159873", "038515987300", "0385159873x", "æøåæøå", "æ2345678901", "\x00" * 11, "٣" * 11]
+
+
+def names(values: Sequence[str | None]) -> list[str | None]:
+    return [KINDS[kind] if kind >= 0 else None for kind in kinds_of(pa.array(values, pa.string()))]
+
+
+def test_the_known_numbers_are_of_the_kinds_that_they_are() -> None:
+    assert names(list(VECTORS)) == list(VECTORS.values())
+
+
+def test_what_is_no_number_of_eleven_digits_is_of_no_kind() -> None:
+    assert names(ODD) == [None, *["ukjent"] * (len(ODD) - 1)]
+
+
+def test_each_day_and_month_is_of_one_kind_at_the_most() -> None:
+    everything = [f"{number:04}0000000" for number in range(10_000)]
+    found = Counter(names(everything))
+    assert found == {**dict.fromkeys(KINDS[:-1], 31 * 12), "ukjent": 10_000 - 8 * 31 * 12}
+
+
+@pytest.mark.parametrize(
+    ("days_and_months", "kind"),
+    [
+        (("0101", "3112"), "fodselsnummer"),
+        (("4101", "7112"), "d-nummer"),
+        (("0181", "3192"), "syntetisk"),
+        (("4181", "7192"), "syntetisk-d-nummer"),
+        (("0166", "3177"), "syntetisk-nhn"),
+        (("4166", "7177"), "syntetisk-nhn-d-nummer"),
+        (("0141", "3152"), "h-nummer-eller-syntetisk-nav"),
+        (("4141", "7152"), "h-nummer-eller-syntetisk-nav-d-nummer"),
+        (("0001", "3201", "4001", "7201", "0100", "0113", "0140", "0153", "0165", "0178", "0180", "0193"), "ukjent"),
+    ],
+)
+def test_series_begin_and_end_where_they_do(days_and_months: tuple[str, ...], kind: str) -> None:
+    assert set(names([f"{text}1234567" for text in days_and_months])) == {kind}
+
+
+@given(st.lists(st.none() | st.text(max_size=12) | st.from_regex(r"\A[0-9]{11}\Z")), st.data())
+def test_a_slice_of_a_column_is_judged_as_its_values_are_one_by_one(
+    values: list[str | None], data: st.DataObject
+) -> None:
+    start = data.draw(st.integers(0, len(values)))
+    part = pa.array(values, pa.string())[start:]
+    alone = [int(kinds_of(pa.array([value], pa.string()))[0]) for value in values[start:]]
+    assert kinds_of(part).tolist() == alone
+    assert kinds_of(part).dtype == np.int8
+
+
+@given(st.lists(st.none() | st.sampled_from(ODD) | st.from_regex(r"\A[0-9]{9}\Z"), max_size=40))
+def test_organisation_numbers_are_valid_where_python_stdnum_says_so(values: list[str | None]) -> None:
+    expected = [
+        None if value is None else value.isascii() and len(value) == 9 and orgnr.is_valid(value) for value in values
+    ]
+    assert are_valid(pa.array(values, pa.string())).to_pylist() == expected
+
+
+def test_of_every_ten_organisation_numbers_at_most_one_is_valid_as_python_stdnum_says() -> None:
+    numbers = [f"{number:09}" for number in range(984_661_000, 984_663_000)]
+    valid = are_valid(pa.array(numbers)).to_pylist()
+    assert valid == [orgnr.is_valid(number) for number in numbers]
+    assert 0 < sum(valid) <= len(numbers) / 10
+
+
+def test_providers_have_valid_numbers_and_placeholders_have_none() -> None:
+    assert are_valid(pa.array(list(PROVIDERS))).to_pylist() == [True] * len(PROVIDERS)
+    assert are_valid(pa.array(list(PLACEHOLDERS))).to_pylist() == [False] * len(PLACEHOLDERS)
