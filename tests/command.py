@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+import discretion
+
 from krr_export import cli
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ class Ran:
     err: str
     peak: int = 0
     """Bytes of memory, of the largest process."""
+
+    def __post_init__(self) -> None:
+        discretion.hear(self.out + self.err)
 
     @property
     def lines(self) -> list[str]:

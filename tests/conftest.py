@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import command
+import discretion
 import pytest
 import road
 from hypothesis import settings
@@ -15,7 +16,7 @@ from hypothesis import settings
 from krr_export.schema import RecordSchema, load_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
 # Derandomized: a suite that fails must fail again. More examples: `pytest --hypothesis-profile=long`.
 settings.register_profile("suite", derandomize=True, deadline=None, database=None, max_examples=60)
@@ -32,6 +33,19 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         if "not installed" in reason or "not at hand" in reason:
             report.outcome, report.longrepr = "failed", f"{reason}, and CI is set"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _discreet(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test of deliveries or of fetching in whose output, logs or errors a planted value is."""
+    module = request.module.__name__
+    if not module.startswith(("test_delivery", "test_fetching", "test_nightly")):
+        yield
+        return
+    discretion.everything_said()
+    yield from discretion.listening(monkeypatch)
+    captured = "".join(text for _, _, text in request.node._report_sections)  # noqa: SLF001 - no public way to it
+    assert discretion.leaks(captured + discretion.everything_said()) == []
 
 
 @pytest.fixture

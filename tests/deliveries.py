@@ -12,11 +12,13 @@ import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import discretion
 import pytest
 
 ORGNR = "991825827"
 STAMP = "20140226T120409"
 PASSPHRASE = b"correct horse 9 battery"
+discretion.plant(PASSPHRASE)
 BITS = 2048
 BUFFER = 16384
 NO_COUNTER = "0" * 32
@@ -51,6 +53,7 @@ def openssl(*arguments: str | Path, stdin: bytes = b"") -> bytes:
 def make_key(path: Path, bits: int = BITS) -> Path:
     """A new RSA key as PKCS#8."""
     openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{bits}", "-out", path)
+    discretion.plant_private_key(path)
     return path
 
 
@@ -99,6 +102,7 @@ def make_set(  # noqa: PLR0913 - by keyword, each with a default
     owner: str = "ours",
 ) -> Path:
     """Make a set of three files from an export; gives the data file."""
+    discretion.plant_persons(xml)
     return make_set_of(directory, gzip.compress(xml, mtime=0), stamp=stamp, orgnr=orgnr, form=form, owner=owner)
 
 
@@ -107,6 +111,7 @@ def make_set_of(  # noqa: PLR0913 - by keyword, each with a default
 ) -> Path:
     """Make a set of three files whose ciphertext is as long as these bytes, which should be gzip."""
     keys, key = keys_of(owner), secrets.token_bytes(32)
+    discretion.plant(key)
     directory.mkdir(parents=True, exist_ok=True)
     ciphertext = openssl("enc", "-aes-256-ctr", "-K", key.hex(), "-iv", NO_COUNTER, stdin=packed)
     base = f"Kontaktregister-{stamp}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import discretion
 import pytest
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -34,6 +35,7 @@ USER = subprocess.run(["id", "-un"], capture_output=True, check=True, text=True)
 ORGNR = "991825827"
 OTHER = "974760673"
 PASSPHRASE = "very secret passphrase"  # noqa: S105 - of keys that live as long as a test
+discretion.plant(PASSPHRASE.encode())
 
 _CONFIG = """
 ListenAddress 127.0.0.1:{port}
@@ -77,6 +79,7 @@ class Server:
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
     """A new key pair, made by ssh-keygen."""
     subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "", "-f", path], check=True)
+    discretion.plant_private_key(path)
     return path
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import deliveries
+import discretion
 import pytest
 from deliveries import ORGNR, PASSPHRASE, STAMP, keys_of, make_set, make_set_of, openssl
 from hypothesis import given
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 XML = b"<Kontaktregister>secret-plaintext</Kontaktregister>"
+discretion.plant(b"secret-plaintext")
 DATA, SIGNATURE, KEY = (f"Kontaktregister-{STAMP}.{end}" for end in ("gz.enc", "sig", f"key.{ORGNR}"))
 FILES = (DATA, SIGNATURE, KEY)
 FORMS: tuple[Form, Form] = ("exact", "legacy-buffer")

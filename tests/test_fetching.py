@@ -21,6 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import discretion
 import paramiko
 import pytest
 import sshd
@@ -830,19 +831,26 @@ def process(server: Server, port: int, inbox: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
 
 
+def last_words(ended: subprocess.Popen[str]) -> str:
+    """What it says on standard error until its end."""
+    _, err = ended.communicate(timeout=30)
+    discretion.hear(err)
+    return err
+
+
 def test_no_failure_prints_more_than_one_line(server: Server, inbox: Path) -> None:
     put(server.directory, "20260102T0100", size=4 * MIB)
     with sshd.between(server) as proxy:
         proxy.cut_after = 2 * MIB
         with process(server, proxy.port, inbox) as cut:
-            _, err = cut.communicate(timeout=30)
+            err = last_words(cut)
     assert (cut.returncode, len(err.splitlines())) == (6, 1), err
     with (
         socket.create_server(("127.0.0.1", 0)) as other,
         sshd.answering(other, b"HTTP/1.1 400 Bad Request\r\n\r\n"),
         process(server, other.getsockname()[1], inbox) as refused,
     ):
-        _, err = refused.communicate(timeout=30)
+        err = last_words(refused)
     assert (refused.returncode, len(err.splitlines())) == (6, 1), err
 
 
@@ -855,7 +863,7 @@ def test_who_stops_a_fetch_finds_what_had_arrived(server: Server, inbox: Path, n
             part = inbox / f".{data.name}.part"
             sshd.wait_until(lambda: part.exists() and part.stat().st_size > MIB)
             stopped.send_signal(number)
-            _, err = stopped.communicate(timeout=30)
+            err = last_words(stopped)
     assert stopped.returncode == code
     assert "the next run goes on from there" in err
     assert len(err.splitlines()) == 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import command
 import deliveries
+import discretion
 import pytest
 import sshd
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECORDS = 200
+MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +149,46 @@ def test_a_tampered_delivery_ends_a_night_with_nothing_loaded(
     ran = night()
     assert (ran.code, snapshots(tmp_path)) == (3, []), ran.err
     assert "signature" in ran.last
+
+
+def test_a_bad_set_that_the_server_withdrew_is_in_nobodys_way(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(3))
+    data = next(server.directory.glob("*.gz.enc"))
+    data.write_bytes(data.read_bytes()[:-1] + b"\0")
+    assert night().code == 3
+    for file in server.directory.iterdir():
+        file.unlink()
+    put_export(server, hours_ago(30))
+    ran = night("--max-age", "48h")
+    assert (ran.code, len(snapshots(tmp_path))) == (0, 1), ran.err
+    assert (tmp_path / "inbox" / data.name).is_file(), "nothing that was fetched is deleted"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_stops_a_night_while_it_fetches_loses_nothing_that_had_arrived(
+    server: sshd.Server, tmp_path: Path, number: int, code: int
+) -> None:
+    data = sshd.put(server.directory, "20260102T0100", size=4 * MIB)
+    part, keys = tmp_path / "inbox" / f".{data.name}.part", deliveries.keys_in(tmp_path / "keys")
+    with sshd.between(server) as proxy:
+        proxy.stall_after = 2 * MIB
+        login = server.known(proxy.port)
+        arguments = (
+            "run", server.uri(proxy.port), tmp_path / "inbox", tmp_path / "store",
+            "--identity", str(login.identity), "--known-hosts", str(login.known_hosts),
+            "--private-key", keys.private_key, "--publisher-cert", keys.publisher_cert,
+        )  # fmt: skip
+        with command.started(*arguments) as stopped:
+            sshd.wait_until(lambda: part.exists() and part.stat().st_size > MIB)
+            stopped.send_signal(number)
+            _, err = stopped.communicate(timeout=30)
+    discretion.hear(err.decode())
+    assert stopped.returncode == code, err
+    assert "the next run goes on from there" in err.decode().splitlines()[-1]
+    assert part.stat().st_size > MIB
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_server_that_is_not_there_is_exit_6(tmp_path: Path, server: sshd.Server) -> None:

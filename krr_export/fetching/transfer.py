@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from krr_export.delivery.names import LATEST, SetNames, sets_in
+from krr_export.delivery.names import LATEST, PartName, SetNames, parse_part, sets_in
 from krr_export.errors import InputError, UsageError
 from krr_export.fetching.address import Address, read_address
 from krr_export.fetching.inbox import INTERVAL, Inbox, open_inbox
@@ -29,7 +29,9 @@ class Fetched:
 
     Attributes:
         sets: the data files that were fetched now, the oldest first; signature and keys lie beside each.
-        newest: the data file of the newest complete set in the inbox, whether it was fetched now or before.
+        newest: the data file of the newest complete set, whether it was fetched now or before: of those that the server
+            has, if it was asked and that one is in the inbox, else of the inbox's. What the server has withdrawn may
+            have been wrong.
         newest_stamp: its time from its name, ``YYYYMMDDThhmm[ss]``; ``LATEST`` where its name says no more.
         skipped: why nothing was asked of the server; ``None`` where it was asked.
         message: what happened, in one line for people.
@@ -190,7 +192,7 @@ def _skipped(inbox: Inbox, address: Address, orgnr: str | None, passed: float) -
 def _result(
     inbox: Inbox, address: Address, orgnr: str | None, fetched: list[RemoteFile], sorted_out: _SortedOut
 ) -> Fetched:
-    newest = inbox.newest(orgnr)
+    newest = _newest(inbox, sorted_out, orgnr)
     passed_over = _passed_over(sorted_out.incomplete, orgnr)
     if newest is None and not sorted_out.complete:
         what = "no complete set" if passed_over else "no delivery"
@@ -204,6 +206,13 @@ def _result(
         skipped=None,
         message=_said(address, fetched, newest.name if newest else None, inbox) + passed_over,
     )
+
+
+def _newest(inbox: Inbox, sorted_out: _SortedOut, orgnr: str | None) -> PartName | None:
+    on_server = sorted_out.complete[-1].data if sorted_out.complete else None
+    if on_server is not None and (inbox.path / on_server).is_file():
+        return parse_part(on_server)
+    return inbox.newest(orgnr)
 
 
 def _said(address: Address, fetched: list[RemoteFile], newest: str | None, inbox: Inbox) -> str:
