@@ -8,162 +8,16 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Severity = Literal["reject", "warning", "info"]
-"""``reject``: the record is kept out of the table. ``warning``: a value was changed, or is doubtful. ``info``: a count
-worth knowing."""
-
-
-@dataclass(frozen=True)
-class Code:
-    """An entry of the catalogue of findings."""
-
-    name: str
-    severity: Severity
-    text: str
-    """What it means."""
-    fix: str
-    """What to do."""
-
+from krr_export.codes import CODES, SEVERITIES, Code
+from krr_export.rules.catalogue import RULES
 
 CATALOGUE: dict[str, Code] = {
     code.name: code
-    for code in (
-        Code(
-            "old-element-name",
-            "reject",
-            "an element has the spelling that was in force before March or April 2014",
-            "ask the sender for an export in the current format",
-        ),
-        Code(
-            "database-null",
-            "reject",
-            r"a value is \N, a database dump's NULL that leaked into the export",
-            "ask the sender to leave the element or attribute out where there is no value",
-        ),
-        Code(
-            "element-unexpected",
-            "reject",
-            "an element stands where the XSD has no place for it: unknown, repeated or out of order",
-            "compare the record with the XSD; is --schema the right version?",
-        ),
-        Code(
-            "element-namespace",
-            "reject",
-            "an element has a known name in another namespace than the XSD's",
-            "ask the sender to mend the namespace declarations",
-        ),
-        Code(
-            "element-missing",
-            "reject",
-            "an element that the XSD requires is missing",
-            "ask the sender to deliver the record whole",
-        ),
-        Code(
-            "attribute-unexpected",
-            "reject",
-            "an attribute stands where the XSD has none",
-            "compare the record with the XSD; is --schema the right version?",
-        ),
-        Code(
-            "attribute-missing",
-            "reject",
-            "an attribute that the XSD requires is missing",
-            "ask the sender to deliver the record whole",
-        ),
-        Code(
-            "text-unexpected",
-            "reject",
-            "text stands where the XSD has only elements",
-            "ask the sender to mend the record",
-        ),
-        Code(
-            "value-length",
-            "reject",
-            "a value does not have the number of characters that the XSD asks",
-            "ask the sender to mend the value; leading zeros lost?",
-        ),
-        Code(
-            "value-too-short",
-            "reject",
-            "a value has fewer characters than the XSD allows",
-            "ask the sender to mend the value, or to leave the element out where there is none",
-        ),
-        Code(
-            "value-too-long",
-            "reject",
-            "a value has more characters than the XSD allows",
-            "ask the sender to mend the value",
-        ),
-        Code(
-            "value-not-in-list",
-            "reject",
-            "a value is not one of those that the XSD lists",
-            "compare with the XSD's list; is --schema the right version?",
-        ),
-        Code(
-            "value-type",
-            "reject",
-            "a value is not of the type that the XSD gives, such as a date and time or base64",
-            "ask the sender to mend the value",
-        ),
-        Code(
-            "value-facet",
-            "reject",
-            "a value breaks another facet of its type, such as a pattern or a limit",
-            "compare the value with the XSD",
-        ),
-        Code(
-            "record-invalid",
-            "reject",
-            "the XSD refuses the record for a reason without a code of its own",
-            "validate the record's bytes in rejects/ with xmllint --schema",
-        ),
-        Code(
-            "time-without-offset",
-            "info",
-            "a timestamp has no offset: taken as Norwegian wall time (Europe/Oslo)",
-            "nothing, if the sender writes Norwegian time",
-        ),
-        Code(
-            "time-ambiguous",
-            "warning",
-            "a timestamp without offset lies in October's repeated hour: taken as the first pass",
-            "ask the sender for timestamps with an offset",
-        ),
-        Code(
-            "time-skipped",
-            "warning",
-            "a timestamp without offset lies in March's skipped hour: taken with the offset before the change",
-            "ask the sender for timestamps with an offset",
-        ),
-        Code(
-            "time-midnight-24",
-            "info",
-            "a timestamp is written as 24:00:00: taken as the next day's midnight",
-            "nothing",
-        ),
-        Code(
-            "time-fraction-cut",
-            "warning",
-            "a timestamp has more than six fraction digits: cut to microseconds",
-            "nothing, unless nanoseconds matter",
-        ),
-        Code(
-            "time-out-of-range",
-            "warning",
-            "a date or timestamp lies outside the years 0001 to 9999: null in the table",
-            "ask the sender to mend the value",
-        ),
-        Code(
-            "date-offset-dropped",
-            "warning",
-            "a date has an offset, which the table's type cannot hold: the date alone is kept",
-            "nothing, if the date alone is meant",
-        ),
-    )
+    for code in sorted((*CODES, *(rule.code for rule in RULES)), key=lambda code: SEVERITIES.index(code.severity))
 }
+"""Every code by its name: the gravest first, and of one severity the XSD's before the rules'."""
 
 KNOWN_OLD_NAMES: dict[str, str] = {
     "MobilTelefonNummer": "Mobiltelefonnummer",

@@ -1,0 +1,281 @@
+"""The register's own rules beyond the XSD: what each says of a record, on what grounds, and which columns it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from krr_export.codes import Code
+
+IDENTIFIER = "personidentifikator"
+STATUS = "status"
+MOBILE = "mobiltelefonnummer"
+EMAIL = "epostadresse"
+MAILBOX = "postkasseadresse"
+PROVIDER = "postkasseleverandoer_adresse"
+CERTIFICATE = "x509_sertifikat"
+UPDATED = {MOBILE: "mobiltelefonnummer_sist_oppdatert", EMAIL: "epostadresse_sist_oppdatert"}
+VERIFIED = {MOBILE: "mobiltelefonnummer_sist_verifisert", EMAIL: "epostadresse_sist_verifisert"}
+"""Of each channel, the columns of its times."""
+
+TIMES = (UPDATED[MOBILE], VERIFIED[MOBILE], UPDATED[EMAIL], VERIFIED[EMAIL])
+DUPLICATE = "identifier-duplicate"
+EXPIRES_WITHIN_DAYS = 60
+
+_NUMBERS = "Skatteetaten on fødselsnummer and D-nummer; the numbers to be issued from 2032"
+_SYNTHETIC = "Skatteetaten (Tenor), Norsk helsenett and NAV on synthetic test persons"
+_REGISTER = "what the register itself accepts of contact data"
+_PROVIDERS = "the integration guide for digital post, and published examples of addresses: inferred"
+_ORGANISATIONS = "Brønnøysundregistrene on organisation numbers"
+_STATUSES = "the register on status: a deleted or unregistered person has no contact data"
+_MAILBOXES = "the integration guide for digital post: what is sent is encrypted for the certificate"
+_TIMES = "the register on sistOppdatert and sistVerifisert"
+_X509 = "RFC 5280"
+_SUBJECT = "the requirements for Norwegian business certificates (SEID): the subject names the organisation"
+
+_ASK = "ask the sender to mend the value"
+_ASK_RECORD = "ask the sender which of the two is right"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the register's.
+
+    Attributes:
+        code: its entry in the catalogue of findings.
+        source: the law, document or fact behind it.
+        columns: what it reads; the first one present names the field in a report. Without them there is nothing to
+            judge.
+    """
+
+    code: Code
+    source: str
+    columns: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The code's."""
+        return self.code.name
+
+
+def _warning(name: str, text: str, fix: str, source: str, *columns: str) -> Rule:
+    return Rule(Code(name, "warning", text, fix), source, columns)
+
+
+def _info(name: str, text: str, fix: str, source: str, *columns: str) -> Rule:
+    return Rule(Code(name, "info", text, fix), source, columns)
+
+
+RULES: tuple[Rule, ...] = (
+    _warning(
+        "identifier-not-digits",
+        "an identity number is not eleven digits",
+        _ASK,
+        _NUMBERS,
+        IDENTIFIER,
+    ),
+    _warning(
+        "identifier-check-digits",
+        "an identity number's check digits are wrong, by today's rule and by that of 2032",
+        _ASK,
+        _NUMBERS,
+        IDENTIFIER,
+    ),
+    _warning(
+        "identifier-date",
+        "an identity number does not begin with a date of any known kind of number",
+        _ASK,
+        _NUMBERS,
+        IDENTIFIER,
+    ),
+    _warning(
+        DUPLICATE,
+        "an identity number occurs more than once in the export; the first occurrence is not counted",
+        "count before you join: GROUP BY personidentifikator HAVING count(*) > 1 shows which; ask the sender",
+        "the register holds each person once",
+        IDENTIFIER,
+    ),
+    _info(
+        "identifier-check-digits-2032",
+        "an identity number's check digits are right only by the rule of 2032",
+        "before 2032, ask the sender; later, nothing",
+        _NUMBERS,
+        IDENTIFIER,
+    ),
+    _info(
+        "identifier-century",
+        "a fødselsnummer's individual number and year belong to no century",
+        "before 2032, ask the sender; later, nothing: newer numbers tell no century",
+        _NUMBERS,
+        IDENTIFIER,
+    ),
+    _info(
+        "identifier-synthetic",
+        "an identity number is synthetic, or an H-number: nobody's in the register",
+        "nothing in a test environment; elsewhere, test data got into the export",
+        _SYNTHETIC,
+        IDENTIFIER,
+    ),
+    _warning(
+        "mobile-pattern",
+        "a mobile number has other characters than digits, spaces, hyphens, underscores and a plus in front",
+        _ASK,
+        _REGISTER,
+        MOBILE,
+    ),
+    _warning(
+        "mobile-first-digit",
+        "a Norwegian mobile number does not begin with 4 or 9",
+        _ASK,
+        _REGISTER,
+        MOBILE,
+    ),
+    _warning(
+        "email-syntax",
+        "an e-mail address is not one by its form",
+        _ASK,
+        f"{_REGISTER}: Apache Commons' EmailValidator",
+        EMAIL,
+    ),
+    _warning(
+        "mailbox-address-form",
+        "a mailbox address does not have the form that its provider's addresses have",
+        _ASK,
+        _PROVIDERS,
+        MAILBOX,
+        PROVIDER,
+    ),
+    _warning(
+        "provider-check-digit",
+        "a mailbox provider's organisation number is not nine digits with the right check digit",
+        _ASK,
+        _ORGANISATIONS,
+        PROVIDER,
+    ),
+    _warning(
+        "provider-placeholder",
+        "a mailbox provider's organisation number is one that documentation uses as an example",
+        _ASK,
+        "examples in the register's documentation",
+        PROVIDER,
+    ),
+    _info(
+        "provider-unknown",
+        "a mailbox provider's organisation number is right, but not that of a known provider",
+        "look it up at Brønnøysundregistrene: a new provider?",
+        "the providers of digital mailboxes known to this version",
+        PROVIDER,
+    ),
+    _warning(
+        "inactive-with-contact",
+        "a person who is deleted or not registered has a mobile number or an e-mail address",
+        _ASK_RECORD,
+        _STATUSES,
+        MOBILE,
+        EMAIL,
+        STATUS,
+    ),
+    _warning(
+        "inactive-with-mailbox",
+        "a person who is deleted or not registered has a mailbox",
+        _ASK_RECORD,
+        _STATUSES,
+        MAILBOX,
+        STATUS,
+    ),
+    _warning(
+        "inactive-with-certificate",
+        "a person who is deleted or not registered has a certificate",
+        _ASK_RECORD,
+        _STATUSES,
+        CERTIFICATE,
+        STATUS,
+    ),
+    _warning(
+        "mailbox-without-certificate",
+        "a person has a mailbox and no certificate to encrypt for",
+        _ASK_RECORD,
+        _MAILBOXES,
+        MAILBOX,
+        CERTIFICATE,
+    ),
+    _warning(
+        "certificate-without-mailbox",
+        "a person has a certificate and no mailbox",
+        _ASK_RECORD,
+        _MAILBOXES,
+        CERTIFICATE,
+        MAILBOX,
+    ),
+    _info(
+        "active-without-channel",
+        "an active person has neither mobile number nor e-mail address",
+        "nothing: about 3 in 100 have none; they cannot be notified",
+        "the register's statistics",
+        STATUS,
+        MOBILE,
+        EMAIL,
+    ),
+    _warning(
+        "time-after-export",
+        "contact data were updated or verified after the export was made",
+        _ASK,
+        _TIMES,
+        *TIMES,
+    ),
+    _warning(
+        "time-before-2000",
+        "contact data were updated or verified before the year 2000: the register did not exist",
+        _ASK,
+        _TIMES,
+        *TIMES,
+    ),
+    _info(
+        "verified-before-updated",
+        "contact data were updated after they were last verified",
+        "nothing: the newer of the two times counts",
+        _TIMES,
+        VERIFIED[MOBILE],
+        UPDATED[MOBILE],
+        VERIFIED[EMAIL],
+        UPDATED[EMAIL],
+    ),
+    _warning(
+        "certificate-unreadable",
+        "a certificate is not X.509",
+        _ASK,
+        _X509,
+        CERTIFICATE,
+    ),
+    _warning(
+        "certificate-not-yet-valid",
+        "a certificate was not valid yet when the export was made",
+        "wait for a later export, or ask the mailbox provider",
+        _X509,
+        CERTIFICATE,
+    ),
+    _warning(
+        "certificate-expired",
+        "a certificate was no longer valid when the export was made",
+        "ask the mailbox provider for its current one: what is encrypted for this one may not be read",
+        _X509,
+        CERTIFICATE,
+    ),
+    _info(
+        "certificate-expires-soon",
+        f"a certificate expires within {EXPIRES_WITHIN_DAYS} days of the export",
+        "nothing, if the next exports bring its successor",
+        _X509,
+        CERTIFICATE,
+    ),
+    _warning(
+        "certificate-of-another",
+        "a certificate names another organisation than the mailbox's provider",
+        _ASK_RECORD,
+        _SUBJECT,
+        CERTIFICATE,
+        PROVIDER,
+    ),
+)
+"""All rules. `findings.CATALOGUE` holds their codes too."""
+
+RULE_NAMES: tuple[str, ...] = tuple(rule.name for rule in RULES)
