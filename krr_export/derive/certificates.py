@@ -1,0 +1,47 @@
+"""What is derived of certificates: each distinct one is looked at once in a batch."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from krr_export.columns import INSTANT
+from krr_export.sinks.dictionaries import is_encoded_binary
+from krr_export.times import EPOCH, MICROSECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from krr_export.derive.inputs import Inputs
+
+_COLUMN = "x509_sertifikat"
+
+
+def fingerprint(inputs: Inputs) -> pa.StringArray:
+    """SHA-256 of each certificate's DER, 64 lower-case hexadecimal digits; null where there is none."""
+    return _of_each(inputs[_COLUMN], lambda der: hashlib.sha256(der).hexdigest(), pa.string())
+
+
+def expiry(inputs: Inputs) -> pa.TimestampArray:
+    """When each certificate expires (RFC 5280, notAfter); null where there is none, or it is no certificate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what standards it breaks: that is for the rules to say
+        return _of_each(inputs[_COLUMN], _not_after, pa.int64()).view(INSTANT)
+
+
+def _of_each(column: pa.Array, make: Callable[[bytes], object], kind: pa.DataType) -> pa.Array:
+    encoded = column if is_encoded_binary(column.type) else column.dictionary_encode()
+    made = [None if der is None else make(der) for der in encoded.dictionary.to_pylist()]
+    return pa.array(made, kind).take(encoded.indices)
+
+
+def _not_after(der: bytes) -> int | None:
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 - slow to load, and rarely needed
+
+    try:
+        return (load_der_x509_certificate(der).not_valid_after_utc - EPOCH) // MICROSECOND
+    except ValueError:
+        return None

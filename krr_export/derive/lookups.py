@@ -1,0 +1,31 @@
+"""What is derived of numbers that stand for something: the kind of an identity number, the name of a provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from krr_export.rules.identifiers import KINDS, kinds_of
+from krr_export.rules.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from krr_export.derive.inputs import Inputs
+
+PROVIDER_NAMES = tuple(dict.fromkeys(PROVIDERS.values()))
+"""One provider may have several organisation numbers."""
+
+_NAME_OF = pa.array([PROVIDER_NAMES.index(name) for name in PROVIDERS.values()], pa.int8())
+
+
+def identifier_kind(inputs: Inputs) -> pa.DictionaryArray:
+    """The kind of each identity number."""
+    kinds = kinds_of(inputs["personidentifikator"])
+    return pa.DictionaryArray.from_arrays(pa.array(kinds, pa.int8(), mask=kinds < 0), pa.array(KINDS))
+
+
+def provider_name(inputs: Inputs) -> pa.DictionaryArray:
+    """The name of each mailbox's provider; null where there is no mailbox, or no provider of that number is known."""
+    known = pc.index_in(inputs["postkasseleverandoer_adresse"], pa.array(PROVIDERS))
+    return pa.DictionaryArray.from_arrays(_NAME_OF.take(known), pa.array(PROVIDER_NAMES))

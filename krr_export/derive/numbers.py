@@ -1,0 +1,72 @@
+"""Mobile numbers in the form of E.164: the usual Norwegian ones by kernels, all others by `phonenumbers`.
+
+A number is read as someone in Norway would dial it. It counts where its length is possible in its country, not only
+where its series is known to be in use: the register accepts more series than `phonenumbers` knows.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from krr_export.derive.inputs import Inputs
+
+_USUAL = r"^(\+47|0047)?[49][0-9]{7}$"
+_SUBSCRIBER_DIGITS = 8
+_SEPARATORS = "[-_ ]"
+"""What the register allows between the digits (its pattern is ``^\\+?[- _0-9]+$``)."""
+_DIALLED = re.compile(r"\+?[0-9]{1,32}")  # longer than any number is
+
+_REMEMBERED = 65_536
+
+
+def e164(inputs: Inputs) -> pa.StringArray:
+    """The mobile numbers as E.164, such as ``+4799999999``; null where there is none or it is not possible."""
+    return normalised(inputs["mobiltelefonnummer"])
+
+
+def normalised(texts: pa.StringArray) -> pa.StringArray:
+    """Telephone numbers as E.164; null where there is none, or none of a possible length."""
+    usual, found = _usual(texts)
+    rest = pc.indices_nonzero(pc.and_not(pc.is_valid(texts), usual))
+    if not len(rest):
+        return found
+    bare = pc.replace_substring_regex(texts.take(rest), _SEPARATORS, "")
+    usual, others = _usual(bare)
+    distinct = pc.if_else(usual, pa.scalar(None, pa.string()), bare).dictionary_encode()
+    parsed = pa.array([_parsed(text) for text in distinct.dictionary.to_pylist()], pa.string())
+    others = pc.coalesce(others, parsed.take(distinct.indices))
+    mask = pc.is_in(pa.array(range(len(texts)), rest.type), rest)
+    return pc.replace_with_mask(found, mask, others)
+
+
+def _usual(texts: pa.StringArray) -> tuple[pa.BooleanArray, pa.StringArray]:
+    """Which are Norwegian mobile numbers as they are usually written, and these as E.164."""
+    usual = pc.fill_null(pc.match_substring_regex(texts, _USUAL), fill_value=False)
+    if pc.any(pc.invert(usual), min_count=0).as_py():
+        texts = pc.if_else(usual, texts, pa.scalar(None, pa.string()))
+    subscribers = pc.utf8_slice_codeunits(texts, start=-_SUBSCRIBER_DIGITS)
+    return usual, pc.binary_join_element_wise(pa.scalar("+47"), subscribers, pa.scalar(""))
+
+
+def _parsed(text: str) -> str | None:
+    # What has other characters is no number by the register's pattern, whatever could be read into it.
+    return _e164(text) if _DIALLED.fullmatch(text) else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _e164(text: str) -> str | None:
+    import phonenumbers  # noqa: PLC0415 - large, and of no use to those who do not derive
+
+    try:
+        number = phonenumbers.parse(text, "NO")
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
