@@ -61,13 +61,16 @@ def message_of(path: Path, report: Report) -> str:
     latest = path.parent / LATEST
     older = f"; latest stays at the newer {latest.resolve().name}" if latest.resolve() != path.resolve() else ""
     unsigned = f"; {UNVERIFIED}" if is_unverified(report.source["delivery"]) else ""
+    remark = report.guard.remark if report.guard else ""
     match report.outcome:
         case "published":
-            return f"published {records} as {path}{older}{unsigned}"
+            return f"published {records} as {path}{older}{unsigned}{remark}"
         case "partial":
             return f"kept a partial result of {records} as {path}; it is not published{unsigned}"
         case "empty":
             why, then = "the export holds no records", "or give --allow-empty if that is right"
+        case "guard" if report.guard:
+            why, then = report.guard.reason, f"if that is right, accept it with {report.guard.acceptance}"
         case _:
             why = (
                 f"{number(counts['rejected'])} of {number(counts['seen'])} records rejected, more than"

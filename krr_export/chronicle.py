@@ -164,6 +164,20 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
     return tuple(compared)[0 if limit is None else -limit :]
 
 
+def read_report(snapshot: Path) -> dict[str, Any]:
+    """The report of a published snapshot as JSON has it, proven to be what was published.
+
+    Raises:
+        InputError: the manifest or the report is missing, damaged, of another export or of another version.
+    """
+    manifest = _manifest(snapshot)
+    _described(HistoryLine(snapshot.name), manifest)  # refuses that of another export
+    try:
+        return _document(_report(snapshot, manifest))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
+
+
 def _snapshots(store: Path) -> list[Path]:
     if (store / MANIFEST).exists() or (store / SUCCESS).exists():
         raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
@@ -241,12 +255,17 @@ def _report(snapshot: Path, manifest: Manifest) -> bytes:
     return content
 
 
+def _document(report: bytes) -> dict[str, Any]:
+    document = _of(dict, json.loads(report))
+    if document["report_version"] != VERSION:
+        raise InputError(f"{REPORT_JSON} is of another version", "use the version of krr-export that wrote it")
+    return document
+
+
 def _reported(line: HistoryLine, report: bytes) -> HistoryLine:
     """The line with what the report says."""
     try:
-        document = json.loads(report)
-        if document["report_version"] != VERSION:
-            raise InputError(f"{REPORT_JSON} is of another version", "use the version of krr-export that wrote it")
+        document = _document(report)
         findings = tuple(_found(finding) for finding in _of(list, document["findings"]))
         seconds = _number(document["performance"]["seconds"])
     except (ValueError, KeyError, TypeError, RecursionError):

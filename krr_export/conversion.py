@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export.accounts import Run, manifest_of, message_of, report_of
 from krr_export.delivery.opening import is_unverified
-from krr_export.errors import OutputError, UsageError
+from krr_export.errors import GuardError, OutputError, UsageError
 from krr_export.export import Export, open_with
+from krr_export.neighbours import PARTIAL, guarded
 from krr_export.options import ConvertOptions
 from krr_export.privacy import (
     NOTHING_APPLIED,
@@ -31,6 +32,7 @@ from krr_export.uninterrupted import uninterrupted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from krr_export.manifest import Manifest
     from krr_export.schema import RecordSchema
 
 PERSON = "person"
@@ -44,7 +46,7 @@ class ConvertResult:
 
     Attributes:
         outcome: ``published``, ``unchanged`` (it was there already, the same), ``partial``, ``too-many-rejects``,
-            ``empty``.
+            ``empty``, ``guard`` (it differs too much from the one before it).
         path: the snapshot; the kept report and rejects, where it was not published.
         report: ``None`` where there was nothing to do.
         message: the same in one line for people.
@@ -62,8 +64,8 @@ class ConvertResult:
 
     @property
     def exit_code(self) -> int:
-        """The command's: 0, or 1 where the export was not published."""
-        return 1 if self.outcome in {"too-many-rejects", "empty"} else 0
+        """The command's: 0; where the export was not published, 5 for the guard and else 1."""
+        return {"too-many-rejects": 1, "empty": 1, "guard": GuardError.exit_code}.get(self.outcome, 0)
 
 
 def convert(
@@ -113,7 +115,9 @@ def convert(
         tally, files = _write(export, staging, run, progress)
         if _is_known(opened, export, run) and export.source.sha256 == _known_digest(opened, export):
             return _unchanged(opened, export)
-        return _settle(export, staging, run, tally, files)
+        report = _judged(export, run, tally, opened)
+        manifest = manifest_of(export, run, tally, (*files, staging.write_text(REPORT_JSON, report.to_json())))
+        return _settle(staging, report, manifest, export.header.export_name, replace=options.replace)
 
 
 def validate(
@@ -171,22 +175,32 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
     return tally, files
 
 
-def _settle(export: Export, staging: Staging, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> ConvertResult:
+def _judged(export: Export, run: Run, tally: Tally, store: Store) -> Report:
+    """The report with what the guard says of the export, and what is therefore to become of it."""
+    options = run.options
+    report = report_of("published", export, run, tally)
+    if options.limit is not None:
+        return replace(report, outcome=_failure(options, tally) or "partial", guard=PARTIAL)
+    guard = guarded(
+        store.snapshots(),
+        export.header.export_name,
+        report.to_dict(),
+        options.guard_limits,
+        accepted=not options.guard,
+    )
+    return replace(report, outcome=_failure(options, tally) or ("guard" if guard.tripped else "published"), guard=guard)
+
+
+def _settle(staging: Staging, report: Report, manifest: Manifest, name: str, *, replace: bool) -> ConvertResult:
     """Publish what was written, or keep what explains why not."""
-    failure = _failure(run.options, tally)
-    outcome = failure or ("published" if run.options.limit is None else "partial")
-    report = report_of(outcome, export, run, tally)
-    files = (*files, staging.write_text(REPORT_JSON, report.to_json()))
-    manifest = manifest_of(export, run, tally, files)
-    name = export.header.export_name
-    if failure:
-        path = staging.keep_failed(manifest, name)
-    elif run.options.limit is not None:
+    if report.outcome == "partial":
         path = staging.keep_partial(manifest, name)
-    else:
+    elif report.outcome == "published":
         with uninterrupted():
-            path = staging.publish(manifest, name, replace=run.options.replace)
-    return ConvertResult(outcome, path, report, message_of(path, report))
+            path = staging.publish(manifest, name, replace=replace)
+    else:
+        path = staging.keep_failed(manifest, name)
+    return ConvertResult(report.outcome, path, report, message_of(path, report))
 
 
 def _failure(options: ConvertOptions, tally: Tally) -> str | None:

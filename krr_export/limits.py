@@ -1,41 +1,62 @@
-"""How many rejects a run may have: a number, or a share of the records."""
+"""Limits that are given as a number of records, or as a share of them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Self
 
 from krr_export.errors import UsageError
 
+_ALL = 100
+
 
 @dataclass(frozen=True)
-class RejectLimit:
-    """``--max-rejects``: ``10`` records, or ``0.5%`` of them."""
+class Limit:
+    """``10`` records, or ``0.5%`` of them."""
 
     number: Fraction = Fraction(0)
     percent: bool = False
 
     @classmethod
-    def of(cls, value: RejectLimit | int | str) -> RejectLimit:
+    def read(cls, option: str, value: Limit | int | str, *, most: int = _ALL) -> Self:
         """The limit as an option gives it.
 
+        Args:
+            option: the option's name, for the error.
+            value: a number of records or a percentage; a limit is taken as it is.
+            most: the largest percentage.
+
         Raises:
-            UsageError: it is neither a number of records nor a percentage.
+            UsageError: it is neither a number of records nor such a percentage.
         """
-        if isinstance(value, RejectLimit):
-            return value
+        if isinstance(value, Limit):
+            return cls(value.number, value.percent)
         text = str(value).strip()
         if re.fullmatch(r"\d{1,15}", text, flags=re.ASCII):
             return cls(Fraction(text))
-        if re.fullmatch(r"\d{1,3}(\.\d{1,9})?%", text, flags=re.ASCII) and (share := Fraction(text[:-1])) <= 100:  # noqa: PLR2004
+        if re.fullmatch(r"\d{1,6}(\.\d{1,9})?%", text, flags=re.ASCII) and (share := Fraction(text[:-1])) <= most:
             return cls(share, percent=True)
-        raise UsageError(f"--max-rejects {text} is neither a number nor a percentage", "such as 10, or 0.5%")
+        raise UsageError(f"{option} {text} is neither a number nor a percentage", "such as 10, or 0.5%")
 
-    def allows(self, rejected: int, seen: int) -> bool:
-        """Whether so many rejects among so many records are within the limit; exact, no rounding."""
-        return rejected <= (self.number * seen / 100 if self.percent else self.number)
+    def allows(self, part: int, whole: int) -> bool:
+        """Whether so many records among so many are within the limit; exact, no rounding."""
+        return part <= (self.number * whole / _ALL if self.percent else self.number)
 
     def __str__(self) -> str:
         text = f"{float(self.number):.9f}".rstrip("0").rstrip(".")
         return f"{text}%" if self.percent else text
+
+
+class RejectLimit(Limit):
+    """``--max-rejects``: how many rejects a run may have."""
+
+    @classmethod
+    def of(cls, value: Limit | int | str) -> Self:
+        """The limit as the option gives it.
+
+        Raises:
+            UsageError: it is neither a number of records nor a percentage.
+        """
+        return cls.read("--max-rejects", value)

@@ -64,7 +64,7 @@ class NightResult:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where an export was not published."""
+        """0, or where an export was not published: 1, and 5 where the guard kept it."""
         return max((result.exit_code for result in self.converted), default=0)
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.delivery.opening import DeliveryOptions
 from krr_export.export import ReadOptions
+from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
 from krr_export.limits import RejectLimit
 from krr_export.privacy import PrivacyOptions, column_names
 from krr_export.sinks import SinkOptions
@@ -36,6 +37,10 @@ class ConvertOptions:
     rows_per_file: int = SinkOptions.rows_per_file
     max_rejects: int | str = 0
     allow_empty: bool = False
+    max_drop: int | str = MAX_DROP
+    max_growth: int | str = MAX_GROWTH
+    max_shift: int | str = MAX_SHIFT
+    guard: bool = True
     replace: bool = False
     mode: int = 0o600
     limit: int | None = None
@@ -50,7 +55,7 @@ class ConvertOptions:
         for option in ("columns", "drop", "pseudonymise"):
             object.__setattr__(self, option, column_names(f"--{option}", getattr(self, option)))
         # Each raises where its part is wrong, before anything is read or written.
-        _ = self.sink, self.read, self.reject_limit, self.privacy
+        _ = self.sink, self.read, self.reject_limit, self.guard_limits, self.privacy
 
     @property
     def sink(self) -> SinkOptions:
@@ -66,6 +71,11 @@ class ConvertOptions:
     def reject_limit(self) -> RejectLimit:
         """How many rejects are allowed."""
         return RejectLimit.of(self.max_rejects)
+
+    @property
+    def guard_limits(self) -> GuardLimits:
+        """How far the export may differ from the one before it."""
+        return GuardLimits.of(self.max_drop, self.max_growth, self.max_shift)
 
     @property
     def privacy(self) -> PrivacyOptions:

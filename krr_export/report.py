@@ -12,6 +12,7 @@ from krr_export.findings import CATALOGUE, Example, Notice
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from krr_export.neighbours import Guarded
     from krr_export.road import BlockResult
 
 VERSION = 1
@@ -69,8 +70,8 @@ class Report:
     """All that is to be said of a run. Nothing in it is a personal value.
 
     Attributes:
-        outcome: ``published``, ``partial``, ``too-many-rejects``, ``empty``; of ``validate``: ``valid``, ``rejects``,
-            ``empty``.
+        outcome: ``published``, ``partial``, ``too-many-rejects``, ``empty``, ``guard``; of ``validate``: ``valid``,
+            ``rejects``, ``empty``.
         created: when, ISO 8601 in UTC.
         tool_version: of krr-export.
         source: name, size, SHA-256, compression, encoding; whether byte offsets count in UTF-8 instead.
@@ -81,6 +82,7 @@ class Report:
         read_by: records by the reader that took them.
         notices: findings by code.
         performance: what it took.
+        guard: how it compares with the store's other snapshots; ``None`` for ``validate``, which has no store.
     """
 
     outcome: str
@@ -94,6 +96,7 @@ class Report:
     read_by: dict[str, int]
     notices: list[Notice]
     performance: Performance
+    guard: Guarded | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON has it; keys are always there, null or empty where there is nothing to say."""
@@ -110,6 +113,7 @@ class Report:
             "read_by": self.read_by,
             "findings": [_finding(notice) for notice in self.notices],
             "performance": {**asdict(self.performance), **_rates(self.counts["seen"], self.performance)},
+            "guard": None if self.guard is None else self.guard.to_dict(),
         }
 
     def to_json(self) -> str:
@@ -136,6 +140,8 @@ class Report:
             if verbose:
                 yield f"          what to do: {code.fix}"
                 yield from (_shown(example) for example in notice.examples[:_SHOWN_EXAMPLES])
+        if self.guard is not None:
+            yield from self.guard.summary()
         yield (
             f"took      {self.performance.seconds:.1f} s, {number(int(rates['records_per_second']))} records/s,"
             f" {rates['megabytes_per_second']:.0f} MB/s, {_megabytes(self.performance.peak_memory_bytes)} of memory"

@@ -508,7 +508,7 @@ def test_the_shell_is_helped_to_complete() -> None:
     ran = command.run(env={"_KRR_EXPORT_COMPLETE": "bash_complete", "COMP_WORDS": "krr-export ver", "COMP_CWORD": "1"})
     assert (ran.code, ran.out, ran.err) == (0, "plain,verify\n", "")
     ran = command.run(
-        env={"_KRR_EXPORT_COMPLETE": "bash_complete", "COMP_WORDS": "krr-export convert --max", "COMP_CWORD": "2"}
+        env={"_KRR_EXPORT_COMPLETE": "bash_complete", "COMP_WORDS": "krr-export convert --max-re", "COMP_CWORD": "2"}
     )
     assert ran.out == "plain,--max-rejects\n"
 
@@ -519,7 +519,7 @@ def test_the_shell_is_helped_to_complete() -> None:
 def test_an_unforeseen_error_is_one_line_and_a_traceback_without_messages(tmp_path: Path) -> None:
     script = (
         "import sys, krr_export.conversion as c\n"
-        "def fail(*_): raise ValueError('03851598730')\n"
+        "def fail(*_, **__): raise ValueError('03851598730')\n"
         "c._settle = fail\n"
         "from krr_export.cli import main; sys.exit(main(sys.argv[1:]))"
     )

@@ -151,7 +151,7 @@ def test_size_and_seconds_are_those_of_the_files_and_of_the_run(store: Path) -> 
 
 
 def test_a_replaced_snapshot_is_shown_as_it_is_now(store: Path) -> None:
-    load(store, 3, *good(6), replace=True)
+    load(store, 3, *good(6), change_number=30, replace=True)
     assert [line.records for line in history(store)] == [8, 9, 6]
 
 
@@ -317,7 +317,7 @@ def test_a_snapshot_that_is_replaced_meanwhile_is_never_a_mixture(store: Path, m
 
     def replaced_on_the_way(snapshot: Path, manifest: Any) -> bytes:  # noqa: ANN401 - handed on
         if snapshot.name == SECOND and next(once, False):
-            load(store, 2, *good(3), BAD, BAD, replace=True)
+            load(store, 2, *good(3), BAD, BAD, change_number=20, replace=True)
         return report(snapshot, manifest)
 
     monkeypatch.setattr(chronicle, "_report", replaced_on_the_way)

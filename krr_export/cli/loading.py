@@ -12,6 +12,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.parameters import Directory, FileMode, command
 from krr_export.errors import OutputError, UsageError
+from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -90,6 +91,22 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--pseudonym-key", type=click.Path(path_type=Path), metavar="FILE",
                 help="The secret that pseudonyms are made with: 32 to 4096 bytes, for your eyes only.",
+            ),
+            click.option(
+                "--max-drop", default=MAX_DROP, show_default=True, metavar="N|P%",
+                help="How many records fewer than in the snapshot before are in order.",
+            ),
+            click.option(
+                "--max-growth", default=MAX_GROWTH, show_default=True, metavar="N|P%",
+                help="How many records more are.",
+            ),
+            click.option(
+                "--max-shift", default=MAX_SHIFT, show_default=True, metavar="P%",
+                help="By how many percentage points the share of rejects, of a listed value or of nulls may change.",
+            ),
+            click.option(
+                "--guard/--no-guard", default=True, show_default=True,
+                help="Publish nothing that differs more; or accept it.",
             ),
             click.option(
                 "--mode", type=FileMode(), default="600", show_default=True, metavar="OCTAL",

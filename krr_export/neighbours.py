@@ -1,0 +1,163 @@
+"""Between which published snapshots of a store an export stands, and whether the guard lets it stand there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from krr_export.chronicle import read_report
+from krr_export.errors import InputError
+from krr_export.guard import Difference, GuardLimits, compare, compare_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+_FIRST = "there is no older snapshot to compare with"
+_UNREADABLE = "there is no older snapshot that can be read and compared with"
+_NO_PROFILE = "without a profile on both sides, shares of values and of nulls are not compared"
+_ACCEPTED = "--no-guard: whatever differs is accepted"
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """What the guard says of an export.
+
+    Attributes:
+        compared_with: the name of the snapshot before it; ``None`` where nothing was compared.
+        differences: by how much it differs from its neighbours more than it may, the greatest excess first.
+        skipped: what was not compared or not held against it, and why; ``None`` where everything was.
+        damaged: the snapshots between which it stands and that could not be read.
+        accepted: whether differences are accepted, by ``--no-guard``.
+    """
+
+    compared_with: str | None = None
+    differences: tuple[Difference, ...] = ()
+    skipped: str | None = None
+    damaged: tuple[str, ...] = ()
+    accepted: bool = False
+
+    @property
+    def tripped(self) -> bool:
+        """Whether the export must not be published."""
+        return bool(self.differences) and not self.accepted
+
+    @property
+    def reason(self) -> str:
+        """What differs most, and how much else does."""
+        against = f" than {self.compared_with} allows" if self.compared_with else ""
+        return f"it differs more{against}: {self._in_short()}"
+
+    @property
+    def acceptance(self) -> str:
+        """The options that would accept all of it."""
+        wanted: dict[str, str] = {}
+        for difference in self.differences:
+            option, _, value = difference.accept.partition(" ")
+            wanted[option] = max(wanted.get(option, value), value, key=_size)
+        if "--no-guard" in wanted:
+            return "--no-guard"
+        return f"{' '.join(f'{option} {value}' for option, value in wanted.items())}, or --no-guard"
+
+    @property
+    def remark(self) -> str:
+        """What the last line of a run must not keep to itself; mostly nothing."""
+        if self.differences and self.accepted:
+            return f"; accepted by --no-guard: {self._in_short()}"
+        return f"; the guard was passed over: {self.skipped}" if self.damaged and not self.compared_with else ""
+
+    def summary(self) -> Iterator[str]:
+        """The same in a few lines."""
+        if self.compared_with:
+            found = f"{len(self.differences)} more than allowed" if self.differences else "all differences are allowed"
+            yield f"guard     compared with {self.compared_with}: {found}"
+        if self.skipped:
+            yield f"guard     {self.skipped}"
+        for difference in self.differences:
+            yield f"differs   {difference.text}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON has it."""
+        return {
+            "compared_with": self.compared_with,
+            "differences": [difference.to_dict() for difference in self.differences],
+            "skipped": self.skipped,
+        }
+
+    def _in_short(self) -> str:
+        others = len(self.differences) - 1
+        return self.differences[0].text + (f", and {others} more" if others else "")
+
+
+PARTIAL = Guarded(skipped="--limit reads a part of the export only: it is compared with nothing")
+"""What the guard says of the result of ``--limit``."""
+
+
+def guarded(
+    snapshots: Iterable[Path], name: str, report: Mapping[str, Any], limits: GuardLimits, *, accepted: bool
+) -> Guarded:
+    """What the guard says of an export that is to become a snapshot of a store.
+
+    It is compared with the newest older snapshot whose report can be read. The change number is also compared with
+    that of the oldest newer one: exports may be loaded late. A snapshot of the same name, which is to be replaced, is
+    not looked at.
+
+    Args:
+        snapshots: the published ones, oldest first.
+        name: what the export's is to be called, ``eksport=20140226T112225Z``.
+        report: the export's, as ``report.json`` has it.
+        limits: what is allowed.
+        accepted: whether differences are accepted, by ``--no-guard``.
+    """
+    paths = [*snapshots]
+    older = _Nearest.among(path for path in reversed(paths) if path.name < name)
+    newer = _Nearest.among(path for path in paths if path.name > name)
+    differences = (
+        *(compare(report, older.report, limits) if older.report else ()),
+        *(compare_order(report, newer.report) if newer.report else ()),
+    )
+    skipped = [f"{damaged} cannot be read" for damaged in (*older.damaged, *newer.damaged)]
+    if older.report is None:
+        skipped.append(_UNREADABLE if older.damaged else _FIRST)
+    elif report.get("profile") is None or older.report.get("profile") is None:
+        skipped.append(_NO_PROFILE)
+    if accepted:
+        skipped.append(_ACCEPTED)
+    return Guarded(older.name, differences, "; ".join(skipped) or None, (*older.damaged, *newer.damaged), accepted)
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """The nearest snapshot on one side whose report can be read, and those between that cannot."""
+
+    name: str | None = None
+    report: dict[str, Any] | None = None
+    damaged: tuple[str, ...] = ()
+
+    @classmethod
+    def among(cls, snapshots: Iterable[Path]) -> _Nearest:
+        found = cls()
+        for snapshot in snapshots:
+            try:
+                return replace(found, name=snapshot.name, report=_comparable(snapshot))
+            except InputError:
+                found = replace(found, damaged=(*found.damaged, snapshot.name))
+        return found
+
+
+def _comparable(snapshot: Path) -> dict[str, Any]:
+    """A snapshot's report, with which an export can be compared.
+
+    Raises:
+        InputError: there is none.
+    """
+    report = read_report(snapshot)
+    try:
+        compare(report, report, GuardLimits.of())
+    except (KeyError, TypeError, AttributeError):
+        raise InputError("its report is of another form") from None
+    return report
+
+
+def _size(accepted: str) -> float:
+    return float(accepted.rstrip("%") or "inf")
