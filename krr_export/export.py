@@ -12,9 +12,11 @@ import pyarrow as pa
 from krr_export import __version__
 from krr_export.blocks import BLOCK_BYTES, Block, Document
 from krr_export.delivery.opening import DeliveryOptions
+from krr_export.derive import DeriveOptions, derivation_of
 from krr_export.encoding import UTF_8
 from krr_export.errors import InputError, UsageError
 from krr_export.journey import travel_blocks, travel_document
+from krr_export.privacy import column_names
 from krr_export.readers import READERS
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.road import RoadMap
@@ -23,7 +25,8 @@ from krr_export.source import Source, open_source, source_name
 from krr_export.workers import Staff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     import pandas as pd
@@ -39,13 +42,14 @@ def default_workers() -> int:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How an export is read; nothing here changes what is found.
+    """How an export is read; but for ``derive``, nothing here changes what is found.
 
     Attributes:
         workers: processes that read blocks; 0 for none, ``None`` for as many as there are processors.
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records; ``None`` for all.
         delivery: how a delivery is verified and decrypted.
+        derive: the columns that are derived of the accepted records.
 
     Raises:
         UsageError: an option has no such value.
@@ -55,6 +59,7 @@ class ReadOptions:
     reader: str = "auto"
     limit: int | None = None
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
+    derive: DeriveOptions = field(default_factory=DeriveOptions)
 
     def __post_init__(self) -> None:
         if self.reader not in READERS:
@@ -72,7 +77,8 @@ class Export:
         source: the stream it comes from.
         header: what the export says of itself.
         record_schema: what its records hold, from the XSD.
-        schema: the Arrow schema of its table; the metadata name the export.
+        derivation: the columns that are derived of its records.
+        schema: the Arrow schema of its table, derived columns included; the metadata name the export.
     """
 
     def __init__(self, source: Source, record_schema: RecordSchema, options: ReadOptions, staff: Staff) -> None:
@@ -83,7 +89,9 @@ class Export:
         self._document = Document(source, record_schema)
         self.header: Header = self._document.header
         self.transcoded: bool = self._document.transcoded
-        self.schema: pa.Schema = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
+        self.derivation = derivation_of(record_schema, self.header.exported_at, options.derive)
+        described = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
+        self.schema: pa.Schema = self.derivation.extended(described)
         self._rejected: list[pa.RecordBatch] = []
         self._is_read = False
 
@@ -111,7 +119,12 @@ class Export:
         self._is_read = True
         options, document = self._options, self._document
         road_map = RoadMap(
-            self.record_schema, document.envelope, self.header.namespaces, document.cutter, options.reader
+            self.record_schema,
+            document.envelope,
+            self.header.namespaces,
+            document.cutter,
+            options.reader,
+            derivation=self.derivation if self.derivation.columns else None,
         )
         staff = self._staff
         with naming(self.source.name, self.source):
@@ -171,6 +184,8 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
     reader: str = "auto",
     limit: int | None = None,
     delivery: DeliveryOptions | None = None,
+    derive: str | Sequence[str] = (),
+    as_of: datetime | str | None = None,
     on_read: Callable[[int], object] | None = None,
 ) -> Export:
     """Open an export and read its header.
@@ -182,13 +197,16 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records.
         delivery: how a delivery is verified and decrypted; ``source`` is then one file of its set, or a directory.
+        derive: columns to derive, of `krr_export.derive.NAMES`; or ``all``.
+        as_of: the moment that varslingsstatus is judged at; by default, that of the export.
         on_read: called with the number of bytes just read from the source.
 
     Raises:
         InputError: there is no export, or its beginning is not an export's.
-        UsageError: there is no such schema or reader.
+        UsageError: there is no such schema, reader or column.
     """
-    options = ReadOptions(workers, reader, limit, delivery or DeliveryOptions())
+    derived = DeriveOptions(column_names("--derive", derive), as_of)
+    options = ReadOptions(workers, reader, limit, delivery or DeliveryOptions(), derived)
     return open_with(source, schema, options, on_read)
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from krr_export.characters import Characters
     from krr_export.columns import Remark
     from krr_export.cutter import Cutter, Span
+    from krr_export.derive import Derivation
     from krr_export.guesses import Guess
     from krr_export.readers.base import LexicalBlock, Reject
     from krr_export.readers.pattern import Tiles
@@ -46,6 +47,7 @@ class RoadMap:
         namespaces: the root's prefixes.
         cutter: finds single records in a block.
         reader: ``auto`` or a reader's name.
+        derivation: what is derived of the accepted records; ``None`` for nothing.
     """
 
     schema: RecordSchema
@@ -53,6 +55,7 @@ class RoadMap:
     namespaces: Mapping[str, str]
     cutter: Cutter
     reader: str
+    derivation: Derivation | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class BlockResult:
 
     Attributes:
         records: how many it held: the batch's rows and the rejects together.
-        batch: the accepted records, typed.
+        batch: the accepted records, typed, and what is derived of them.
         rejects: the others.
         notices: what there is to say of them all.
         read_by: records by the reader that took them.
@@ -117,6 +120,7 @@ class Road:
         self._cutter = road_map.cutter
         self._reference = IterparseReader(road_map.schema, road_map.envelope, road_map.cutter)
         self._pattern = _pattern_reader(road_map)
+        self._derivation = road_map.derivation
         self._shown: Counter[str] = Counter()
 
     def travel(self, block: Block) -> BlockResult:
@@ -127,7 +131,7 @@ class Road:
         """
         characters = characters_of(block.data)
         result = self._by_pattern(self._pattern, block, characters) if self._pattern else None
-        result = result or self._by_reference(block)
+        result = self._looked_at(result or self._by_reference(block))
         self._count_examples(result)
         return result
 
@@ -153,8 +157,15 @@ class Road:
                 result = self._by_reference(block)
             except InputError:
                 return None
+        result = self._looked_at(result)
         self._count_examples(result)
         return replace(result, lines=characters.line_ends)
+
+    def _looked_at(self, result: BlockResult) -> BlockResult:
+        """The result after the stages that look at a whole block's typed records, whoever read them."""
+        if self._derivation is not None:
+            result = replace(result, batch=self._derivation.apply(result.batch))
+        return result
 
     def _count_examples(self, result: BlockResult) -> None:
         for notice in result.notices:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from krr_export.columns import INSTANT
-from krr_export.sinks.dictionaries import is_encoded_binary
 from krr_export.times import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def expiry(inputs: Inputs) -> pa.TimestampArray:
 
 
 def _of_each(column: pa.Array, make: Callable[[bytes], object], kind: pa.DataType) -> pa.Array:
-    encoded = column if is_encoded_binary(column.type) else column.dictionary_encode()
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     made = [None if der is None else make(der) for der in encoded.dictionary.to_pylist()]
     return pa.array(made, kind).take(encoded.indices)
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 PROVIDER_NAMES = tuple(dict.fromkeys(PROVIDERS.values()))
 """One provider may have several organisation numbers."""
 
-_NAME_OF = pa.array([PROVIDER_NAMES.index(name) for name in PROVIDERS.values()], pa.int8())
-
 
 def identifier_kind(inputs: Inputs) -> pa.DictionaryArray:
     """The kind of each identity number."""
@@ -28,4 +26,5 @@ def identifier_kind(inputs: Inputs) -> pa.DictionaryArray:
 def provider_name(inputs: Inputs) -> pa.DictionaryArray:
     """The name of each mailbox's provider; null where there is no mailbox, or no provider of that number is known."""
     known = pc.index_in(inputs["postkasseleverandoer_adresse"], pa.array(PROVIDERS))
-    return pa.DictionaryArray.from_arrays(_NAME_OF.take(known), pa.array(PROVIDER_NAMES))
+    names = pa.array([PROVIDER_NAMES.index(name) for name in PROVIDERS.values()], pa.int8()).take(known)
+    return pa.DictionaryArray.from_arrays(names, pa.array(PROVIDER_NAMES))
