@@ -1,0 +1,54 @@
+"""Distinct values of a thing and their records: exact up to a number of values, then pooled, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value", str, bytes)
+
+MOST_VALUES = 100_000
+"""So many values are counted one by one: those that the export has first."""
+
+
+@dataclass
+class Distinct(Generic[Value]):
+    """How many records have each value.
+
+    Attributes:
+        records: by value.
+        beyond: records with any other value, met when so many were known already; 0 while all are.
+    """
+
+    records: dict[Value, int] = field(default_factory=dict)
+    beyond: int = 0
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every value is counted on its own."""
+        return not self.beyond
+
+    @property
+    def total(self) -> int:
+        """Records with any value."""
+        return sum(self.records.values()) + self.beyond
+
+    def count(self, value: Value, records: int) -> None:
+        """Count more records with a value, however many are known."""
+        self.records[value] = self.records.get(value, 0) + records
+
+    def add(self, later: Distinct[Value]) -> None:
+        """Take in what comes later in the export.
+
+        In the order of the export the result is the same however it was divided, as long as ``later`` has no records
+        ``beyond``.
+        """
+        known = self.records
+        for value, records in later.records.items():
+            if value in known:
+                known[value] += records
+            elif len(known) < MOST_VALUES:
+                known[value] = records
+            else:
+                self.beyond += records
+        self.beyond += later.beyond

@@ -1,0 +1,87 @@
+"""What is looked at in a record: the columns of the schema, and those among them that are known by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from krr_export.schema import Field, RecordSchema
+
+IDENTIFIER = "personidentifikator"
+MOBILE = "mobiltelefonnummer"
+EMAIL = "epostadresse"
+MAILBOX = "postkasseadresse"
+PROVIDER = "postkasseleverandoer_adresse"
+CERTIFICATE = "x509_sertifikat"
+UPDATED = "_sist_oppdatert"
+VERIFIED = "_sist_verifisert"
+"""What follows a channel's name in the names of its times."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A column of contact data, and the columns of its times; ``None`` where the schema has no such time."""
+
+    column: str
+    updated: str | None
+    verified: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is looked at, in names of columns.
+
+    Attributes:
+        columns: all but ``radnummer``, in XSD order.
+        measured: those whose values have a length: texts that are not enumerated, and binary values.
+        enumerated: those whose values the XSD lists, with these values.
+        channels: contact data with its times.
+        identifier: the identity number, where the schema has it; likewise the following.
+        provider: the mailbox provider's organisation number.
+        email: the e-mail address.
+        certificate: the certificate in DER.
+    """
+
+    columns: tuple[str, ...]
+    measured: tuple[str, ...]
+    enumerated: tuple[tuple[str, tuple[str, ...]], ...]
+    channels: tuple[Channel, ...]
+    identifier: str | None
+    provider: str | None
+    email: str | None
+    certificate: str | None
+
+
+def plan_of(schema: RecordSchema) -> Plan:
+    """What is looked at in the records of a schema; a column that is not there, or of another type, is passed over."""
+    fields = {field.name: field for field in schema.fields}
+
+    def named(name: str, kind: pa.DataType) -> str | None:
+        return name if name in fields and fields[name].arrow_type == kind else None
+
+    def timed(name: str) -> str | None:
+        return name if name in fields and pa.types.is_timestamp(fields[name].arrow_type) else None
+
+    return Plan(
+        columns=tuple(fields),
+        measured=tuple(name for name, field in fields.items() if _has_length(field)),
+        enumerated=tuple(
+            (name, field.facets.enumeration)
+            for name, field in fields.items()
+            if pa.types.is_dictionary(field.arrow_type)
+        ),
+        channels=tuple(
+            Channel(name, timed(name + UPDATED), timed(name + VERIFIED)) for name in (MOBILE, EMAIL) if name in fields
+        ),
+        identifier=named(IDENTIFIER, pa.string()),
+        provider=named(PROVIDER, pa.string()),
+        email=named(EMAIL, pa.string()),
+        certificate=named(CERTIFICATE, pa.binary()),
+    )
+
+
+def _has_length(field: Field) -> bool:
+    return bool(pa.types.is_string(field.arrow_type) or pa.types.is_binary(field.arrow_type))

@@ -1,0 +1,166 @@
+"""What records hold, in counts: of one batch, or of all that were added up in the order of the export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from krr_export.profile.ages import GROUPS
+from krr_export.profile.certificates import Certificates
+from krr_export.profile.distinct import Distinct
+from krr_export.rules.identifiers import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from krr_export.profile.plan import Plan
+
+CONTACT = ("mobile", "email", "both", "neither", "mailbox", "certificate")
+"""Ways to reach a person; ``mobile`` and ``email`` include those with both."""
+
+TIMES = ("updated", "verified", "newest")
+"""The times of a channel; ``newest`` is the later of the two."""
+
+NO_LENGTH = np.iinfo(np.int64).max
+"""The shortest length where there is no value."""
+
+
+@dataclass
+class Lengths:
+    """Lengths of the values of columns, in characters or octets, one number a measured column.
+
+    Attributes:
+        empty: values of length 0.
+        shortest: `NO_LENGTH` where there is no value.
+        longest: 0 where there is no value.
+        total: of all values.
+    """
+
+    empty: NDArray[np.int64]
+    shortest: NDArray[np.int64]
+    longest: NDArray[np.int64]
+    total: NDArray[np.int64]
+
+    def add(self, later: Lengths) -> None:
+        """Take in the lengths of a later batch."""
+        self.empty += later.empty
+        self.total += later.total
+        np.minimum(self.shortest, later.shortest, out=self.shortest)
+        np.maximum(self.longest, later.longest, out=self.longest)
+
+
+@dataclass
+class Ages:
+    """Ages of contact data, one row a channel.
+
+    Attributes:
+        records: with a value.
+        undated: of them, those without any time.
+        expired: of them, those whose newest time is too old to be used to notify, undated ones included.
+        groups: records by time, in the order of `TIMES`, and by age, in the order of `ages.GROUPS`.
+    """
+
+    records: NDArray[np.int64]
+    undated: NDArray[np.int64]
+    expired: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    def add(self, later: Ages) -> None:
+        """Take in the ages of a later batch."""
+        self.records += later.records
+        self.undated += later.undated
+        self.expired += later.expired
+        self.groups += later.groups
+
+
+@dataclass
+class Profile:
+    """What records hold, in counts.
+
+    Attributes:
+        plan: what was looked at.
+        records: how many.
+        nulls: by column, in the plan's order.
+        lengths: of the measured columns.
+        values: by enumerated column, records by value, in the XSD's order.
+        kinds: records by kind of identity number, in the order of `KINDS`.
+        contact: records by way to reach the person, in the order of `CONTACT`.
+        ages: of contact data.
+        providers: records by the mailbox provider's organisation number.
+        domains: records by the domain of the e-mail address, in lower case; empty where there is none.
+        certificates: the certificates.
+    """
+
+    plan: Plan
+    records: int
+    nulls: NDArray[np.int64]
+    lengths: Lengths
+    values: tuple[NDArray[np.int64], ...]
+    kinds: NDArray[np.int64]
+    contact: NDArray[np.int64]
+    ages: Ages
+    providers: Distinct[str] = field(default_factory=Distinct)
+    domains: Distinct[str] = field(default_factory=Distinct)
+    certificates: Certificates = field(default_factory=Certificates)
+
+    def add(self, later: Profile) -> None:
+        """Take in the profile of a later batch of the same export.
+
+        Added up batch by batch in the order of the export, the result is the same however the export was divided.
+
+        Raises:
+            ValueError: it is of another schema.
+        """
+        if self.plan != later.plan:
+            raise ValueError("profiles of different schemas cannot be added")
+        self.records += later.records
+        self.nulls += later.nulls
+        self.lengths.add(later.lengths)
+        for known, more in zip(self.values, later.values, strict=True):
+            known += more  # noqa: PLW2901 - in place, in the array
+        self.kinds += later.kinds
+        self.contact += later.contact
+        self.ages.add(later.ages)
+        self.providers.add(later.providers)
+        self.domains.add(later.domains)
+        self.certificates.add(later.certificates)
+
+    def __add__(self, later: Profile) -> Profile:
+        """Both together, in this order; see `add`, which does not copy."""
+        together = nothing(self.plan)
+        together.add(self)
+        together.add(later)
+        return together
+
+    def to_dict(self, hidden: Collection[str] = ()) -> dict[str, Any]:
+        """The profile as the report has it; no personal value is in it.
+
+        Args:
+            hidden: columns of which nothing but nulls may be told: they are left out of the table, or pseudonymised.
+        """
+        from krr_export.profile.telling import told  # noqa: PLC0415 - workers tell nothing
+
+        return told(self, frozenset(hidden))
+
+
+def nothing(plan: Plan) -> Profile:
+    """The profile of no records."""
+
+    def zeros(*shape: int) -> NDArray[np.int64]:
+        return np.zeros(shape, np.int64)
+
+    measured, channels = len(plan.measured), len(plan.channels)
+    return Profile(
+        plan=plan,
+        records=0,
+        nulls=zeros(len(plan.columns)),
+        lengths=Lengths(zeros(measured), np.full(measured, NO_LENGTH, np.int64), zeros(measured), zeros(measured)),
+        values=tuple(zeros(len(listed)) for _, listed in plan.enumerated),
+        kinds=zeros(len(KINDS)),
+        contact=zeros(len(CONTACT)),
+        ages=Ages(zeros(channels), zeros(channels), zeros(channels), zeros(channels, len(TIMES), len(GROUPS))),
+    )

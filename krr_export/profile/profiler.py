@@ -1,0 +1,175 @@
+"""The profile of a batch: a few kernels a column, and no loop over its rows."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from krr_export.profile.ages import GROUPS, NEVER, Calendar, micros_of
+from krr_export.profile.certificates import certificates_of
+from krr_export.profile.distinct import Distinct
+from krr_export.profile.plan import CERTIFICATE, EMAIL, MAILBOX, MOBILE, plan_of
+from krr_export.profile.profile import CONTACT, Profile, nothing
+from krr_export.rules.digits import string_buffers
+from krr_export.rules.identifiers import KINDS, kinds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from krr_export.profile.plan import Channel
+    from krr_export.profile.profile import Ages, Lengths
+    from krr_export.schema import RecordSchema
+
+_AT = ord("@")
+
+
+class Profiler:
+    """Makes profiles of an export's batches.
+
+    Args:
+        schema: what a record holds.
+        exported_at: when the export was made; ages are reckoned from it.
+    """
+
+    def __init__(self, schema: RecordSchema, exported_at: datetime) -> None:
+        self._plan = plan_of(schema)
+        self._calendar = Calendar(exported_at)
+
+    def nothing(self) -> Profile:
+        """The profile of no records."""
+        return nothing(self._plan)
+
+    def of(self, batch: pa.RecordBatch) -> Profile:
+        """The profile of a batch.
+
+        Args:
+            batch: rows of the schema's table, as `road.Road` gives them: the schema's columns are there, and may be
+                followed by others.
+        """
+        plan, profile = self._plan, self.nothing()
+        profile.records = batch.num_rows
+        profile.nulls[:] = [batch.column(name).null_count for name in plan.columns]
+        if not batch.num_rows:
+            return profile
+        names = batch.schema.names
+
+        @cache
+        def has_value(name: str) -> NDArray[np.bool_]:
+            there = batch.column(name).is_valid() if name in names else pa.repeat(False, batch.num_rows)  # noqa: FBT003 - a value
+            return np.asarray(there)
+
+        for row, name in enumerate(plan.measured):
+            _measure(profile.lengths, row, batch.column(name), has_value(name))
+        for counts, (name, _) in zip(profile.values, plan.enumerated, strict=True):
+            counts += _counted(batch.column(name).indices.drop_null().to_numpy(), len(counts))  # noqa: PLW2901 - in place
+        if plan.identifier:
+            kinds = kinds_of(batch.column(plan.identifier))
+            profile.kinds += _counted(kinds[kinds >= 0], len(KINDS))
+        profile.contact[:] = _contact(has_value)
+        for row, channel in enumerate(plan.channels):
+            self._date(profile.ages, row, channel, batch, has_value(channel.column))
+        if plan.provider:
+            profile.providers = _values(batch.column(plan.provider))
+        if plan.email:
+            profile.domains = _domains(batch.column(plan.email))
+        if plan.certificate:
+            profile.certificates = certificates_of(batch.column(plan.certificate))
+        return profile
+
+    def _date(
+        self, ages: Ages, row: int, channel: Channel, batch: pa.RecordBatch, has_value: NDArray[np.bool_]
+    ) -> None:
+        """Fill in the ages of a channel."""
+        calendar = self._calendar
+        ages.records[row] = np.count_nonzero(has_value)
+        newest = np.full(ages.records[row], NEVER)
+        youngest = np.full(ages.records[row], calendar.oldest)
+        for time, name in enumerate((channel.updated, channel.verified)):
+            if name is None:
+                continue
+            instants = micros_of(batch.column(name))[has_value]
+            groups = calendar.groups(instants)
+            ages.groups[row, time] = _counted(groups, len(GROUPS))
+            ages.groups[row, time, calendar.oldest] -= np.count_nonzero(instants == NEVER)
+            np.maximum(newest, instants, out=newest)
+            np.minimum(youngest, groups, out=youngest)
+        undated = np.count_nonzero(newest == NEVER)
+        ages.groups[row, -1] = _counted(youngest, len(GROUPS))
+        ages.groups[row, -1, calendar.oldest] -= undated
+        ages.undated[row] = undated
+        ages.expired[row] = np.count_nonzero(calendar.expired(newest))
+
+
+def _counted(indices: NDArray[np.integer], size: int) -> NDArray[np.intp]:
+    return np.bincount(indices, minlength=size)
+
+
+def _measure(lengths: Lengths, row: int, column: pa.Array, has_value: NDArray[np.bool_]) -> None:
+    """Fill in the lengths of a column's values."""
+    if column.null_count == len(column):
+        return
+    numbers, times = _lengths(column, has_value)
+    lengths.shortest[row], lengths.longest[row] = numbers.min(), numbers.max()
+    lengths.total[row] = numbers.sum() if times is None else numbers @ times
+    if not lengths.shortest[row]:
+        empty = numbers == 0
+        lengths.empty[row] = np.count_nonzero(empty) if times is None else times[empty].sum()
+
+
+def _lengths(column: pa.Array, has_value: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.intp] | None]:
+    """Lengths of the values that are there, and how often each counts; ``None`` for once."""
+    if pa.types.is_dictionary(column.type):
+        counts = _counted(column.indices.drop_null().to_numpy(), len(column.dictionary))
+        used = np.flatnonzero(counts)
+        return pc.binary_length(column.dictionary.take(used)).to_numpy(), counts[used]
+    if not pa.types.is_string(column.type):
+        return pc.binary_length(column.drop_null()).to_numpy(), None
+    offsets, octets = string_buffers(column)
+    is_ascii = octets[offsets[0] : offsets[-1]].max(initial=0) < 128  # noqa: PLR2004 - the end of ASCII
+    numbers = np.diff(offsets) if is_ascii else pc.utf8_length(column).fill_null(0).to_numpy()
+    return numbers[has_value] if column.null_count else numbers, None
+
+
+def _contact(has_value: Callable[[str], NDArray[np.bool_]]) -> list[int]:
+    """Records by way to reach the person, in the order of `CONTACT`."""
+    mobile, email = has_value(MOBILE), has_value(EMAIL)
+    ways = (mobile, email, mobile & email, ~(mobile | email), has_value(MAILBOX), has_value(CERTIFICATE))
+    return [int(np.count_nonzero(way)) for _, way in zip(CONTACT, ways, strict=True)]
+
+
+def _values(column: pa.StringArray) -> Distinct[str]:
+    """Records by value, values in the order in which they come first; nulls are not counted."""
+    values = Distinct[str]()
+    counted = column.value_counts()
+    for value, records in zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True):
+        if value is not None:
+            values.count(value, records)
+    return values
+
+
+def _domains(addresses: pa.StringArray) -> Distinct[str]:
+    """Records by what follows the last ``@`` of an address, in lower case; empty where there is none."""
+    addresses = addresses.drop_null()
+    if not len(addresses):
+        return Distinct()
+    offsets, octets = string_buffers(addresses)
+    starts = offsets[1:].copy()  # nothing follows, where there is no @
+    places = offsets[0] + np.flatnonzero(octets[offsets[0] : offsets[-1]] == _AT).astype(np.int32)
+    # Of several in one address the last is assigned last, and stays.
+    starts[np.searchsorted(offsets, places, side="right") - 1] = places + 1
+    # The addresses again, each as two texts that lie side by side: what is before the domain, and the domain.
+    halves = np.concatenate([np.column_stack([offsets[:-1], starts]).ravel(), offsets[-1:]])
+    texts = pa.StringArray.from_buffers(len(halves) - 1, pa.py_buffer(halves), addresses.buffers()[2])
+    counted = texts.take(pa.array(np.arange(1, len(halves), 2))).value_counts()
+    domains = Distinct[str]()
+    folded = pc.utf8_lower(counted.field(0)).to_pylist()
+    for domain, records in zip(folded, counted.field(1).to_pylist(), strict=True):
+        domains.count(domain, records)
+    return domains

@@ -1,0 +1,162 @@
+"""A profile as the report tells it: shares and counts of what many persons have in common, and nothing of any one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from krr_export.profile.ages import GROUPS
+from krr_export.profile.certificates import subject_of
+from krr_export.profile.profile import CONTACT, TIMES
+from krr_export.rules.identifiers import KINDS
+from krr_export.rules.organisations import are_valid
+from krr_export.rules.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from krr_export.profile.distinct import Distinct, Value
+    from krr_export.profile.plan import Channel
+    from krr_export.profile.profile import Profile
+
+FEWEST_RECORDS = 20
+"""A value that fewer records have in common may say who they are: it is pooled."""
+
+MOST_DOMAINS = 25
+MOST_PROVIDERS = 50
+
+_DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]+")
+"""What may be a domain of the Internet. Anything else after an ``@`` may not have been meant to be there."""
+
+
+def told(profile: Profile, hidden: frozenset[str]) -> dict[str, Any]:
+    """The profile as the report has it; see `Profile.to_dict`."""
+    plan = profile.plan
+    shows_kinds = plan.identifier not in hidden
+    return {
+        "records": profile.records,
+        "columns": list(_columns(profile, hidden)),
+        "values": {
+            name: dict(zip(listed, counts.tolist(), strict=True))
+            for (name, listed), counts in zip(plan.enumerated, profile.values, strict=True)
+            if name not in hidden
+        },
+        "identifier_kinds": dict(zip(KINDS, profile.kinds.tolist(), strict=True)) if shows_kinds else {},
+        "channels": dict(zip(CONTACT, profile.contact.tolist(), strict=True)),
+        "contact_age": [
+            _age(profile, row, channel)
+            for row, channel in enumerate(plan.channels)
+            if not hidden & {channel.updated, channel.verified}
+        ],
+        **_pooled("providers", _providers(profile), profile.providers, hide=plan.provider in hidden),
+        **_pooled("email_domains", _domains(profile), profile.domains, hide=plan.email in hidden),
+        **_pooled(
+            "certificates",
+            [] if plan.certificate in hidden else _certificates(profile),
+            profile.certificates.distinct,
+            hide=plan.certificate in hidden,
+        ),
+    }
+
+
+def _columns(profile: Profile, hidden: frozenset[str]) -> Iterator[dict[str, Any]]:
+    lengths = profile.lengths
+    rows = {name: row for row, name in enumerate(profile.plan.measured)}
+    for name, nulls in zip(profile.plan.columns, profile.nulls.tolist(), strict=True):
+        if name in hidden:
+            yield {"name": name, "nulls": nulls, "empty": None, "length": None}
+            continue
+        row, values = rows.get(name), profile.records - nulls
+        length = None
+        if row is not None and values:
+            mean = round(int(lengths.total[row]) / values, 2)
+            length = {"min": int(lengths.shortest[row]), "max": int(lengths.longest[row]), "mean": mean}
+        empty = 0 if row is None else int(lengths.empty[row])
+        yield {"name": name, "nulls": nulls, "empty": empty, "length": length}
+
+
+def _age(profile: Profile, row: int, channel: Channel) -> dict[str, Any]:
+    ages = profile.ages
+    groups = {
+        time: {group: records for group, records in zip(GROUPS, counts, strict=True) if records}
+        for time, counts in zip(TIMES, ages.groups[row].tolist(), strict=True)
+    }
+    return {
+        "column": channel.column,
+        "records": int(ages.records[row]),
+        "undated": int(ages.undated[row]),
+        "older_than_18_months": int(ages.expired[row]),
+        **groups,
+    }
+
+
+def _pooled(name: str, shown: list[dict[str, Any]], values: Distinct[Value], *, hide: bool) -> dict[str, Any]:
+    """Values that are shown, and what is to be said of all others together."""
+    records = values.total - sum(entry["records"] for entry in shown)
+    if hide:
+        return {name: [], f"{name}_pooled": {"distinct": None, "records": values.total, "exact": False}}
+    others = {"distinct": len(values.records) - len(shown), "records": records, "exact": values.is_exact}
+    return {name: shown, f"{name}_pooled": others}
+
+
+def _most(values: Distinct[Value]) -> list[tuple[Value, int]]:
+    """Values that so many records have that they may be shown, those on most records first."""
+    common = [(value, records) for value, records in values.records.items() if records >= FEWEST_RECORDS]
+    return sorted(common, key=lambda entry: (-entry[1], entry[0]))
+
+
+def _providers(profile: Profile) -> list[dict[str, Any]]:
+    common = _most(profile.providers)
+    valid = are_valid(pa.array([number for number, _ in common], pa.string())).to_pylist()
+    return [
+        {"organisation_number": number, "name": PROVIDERS.get(number), "records": records}
+        for (number, records), is_valid in zip(common, valid, strict=True)
+        if is_valid
+    ][:MOST_PROVIDERS]
+
+
+def _domains(profile: Profile) -> list[dict[str, Any]]:
+    common = _most(profile.domains)
+    return [{"domain": domain, "records": records} for domain, records in common if _DOMAIN.fullmatch(domain)][
+        :MOST_DOMAINS
+    ]
+
+
+def _certificates(profile: Profile) -> list[dict[str, Any]]:
+    certificates = profile.certificates
+    shown = []
+    for digest, records in _most(certificates.distinct):
+        if digest in certificates.kept and (subject := subject_of(certificates.kept[digest])):
+            shown.append(
+                {
+                    "sha256": digest.hex(),
+                    "subject": subject.name,
+                    "organisation_number": subject.organisation_number,
+                    "expires": subject.expires,
+                    "records": records,
+                }
+            )
+    return shown
+
+
+def lines(profile: dict[str, Any]) -> Iterator[str]:
+    """A profile as the report has it, in a line or two of text; none where there are no records."""
+    total = profile["records"]
+    if not total:
+        return
+    channels = profile["channels"]
+    ways = {"mobile": "mobile", "email": "e-mail", "neither": "neither", "mailbox": "mailbox"}
+    yield "contact   with " + ", ".join(f"{word} {_share(channels[way], total)}" for way, word in ways.items())
+    old = [
+        f"{_share(age['older_than_18_months'], age['records'])} of {age['column']}"
+        for age in profile["contact_age"]
+        if age["records"]
+    ]
+    if old:
+        yield f"too old   {', '.join(old)}: not updated or verified in the last 18 months"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"
