@@ -1,17 +1,26 @@
-"""Identity numbers of the population register, a column at a time: their kind, their date, their check digits."""
+"""Identity numbers of the population register, a column at a time: their kind, their date, their check digits.
+
+Skatteetaten's rules, today's and those of the numbers that are issued from 2032.
+"""
 
 from __future__ import annotations
 
+from calendar import monthrange
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from krr_export.rules.breaches import breach
+from krr_export.rules.catalogue import IDENTIFIER
 from krr_export.rules.digits import digits_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from krr_export.rules.breaches import Breach, Columns
     from krr_export.rules.digits import Digits
 
 WIDTH = 11
@@ -32,6 +41,14 @@ of the tax administration (Tenor) and Digdir, ``syntetisk-nhn`` that of Norsk he
 numbers look the same."""
 
 UNKNOWN = KINDS.index("ukjent")
+_ORDINARY = KINDS.index("fodselsnummer")
+_REAL = (_ORDINARY, KINDS.index("d-nummer"), UNKNOWN)
+"""Kinds that are not synthetic, nor H-numbers."""
+
+_WEIGHTS_1 = (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)
+_WEIGHTS_2 = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)
+_REMAINDERS_OF_2032 = 3
+"""The first check digit's remainder is 0 today, and at most this in numbers issued from 2032."""
 
 _D_NUMBER_DAY = 40
 _MONTHS = (0, 80, 65, 40)
@@ -55,11 +72,58 @@ def kinds_of(values: pa.StringArray) -> NDArray[np.int8]:
 
 def kinds_of_digits(digits: Digits) -> NDArray[np.int8]:
     """The same for digits that are at hand; what is not eleven digits is ``ukjent``."""
-    days_and_months = digits.number(0, 4)
-    if not digits.whole.all():
-        days_and_months[~digits.whole] = 0  # the day 00: of no kind
-    kinds: NDArray[np.int8] = _KIND_OF[days_and_months]
+    kinds: NDArray[np.int8] = _KIND_OF[_days_and_months(digits)]
     return kinds
+
+
+def judge_identifiers(columns: Columns) -> Iterator[Breach]:
+    """The rules of single identity numbers."""
+    values = columns.texts(IDENTIFIER)
+    if values is None:
+        return
+    digits = digits_of(values, WIDTH)
+    if not digits.whole.all():
+        yield from breach("identifier-not-digits", IDENTIFIER, ~digits.whole & np.asarray(values.is_valid()))
+    first, second = (digits.weighted(weights) % 11 for weights in (_WEIGHTS_1, _WEIGHTS_2))
+    today = digits.whole & (first == 0) & (second == 0)
+    if not today.all():
+        later = digits.whole & ~today & (first <= _REMAINDERS_OF_2032) & (second == 0)
+        yield from breach("identifier-check-digits", IDENTIFIER, digits.whole & ~today & ~later)
+        yield from breach("identifier-check-digits-2032", IDENTIFIER, later)
+    kinds = kinds_of_digits(digits)
+    yield from breach("identifier-date", IDENTIFIER, digits.whole & ~_have_dates(digits))
+    yield from breach("identifier-century", IDENTIFIER, _lack_century(digits, today & (kinds == _ORDINARY)))
+    yield from breach("identifier-synthetic", IDENTIFIER, _IS_SYNTHETIC[kinds])
+
+
+def _days_and_months(digits: Digits) -> NDArray[np.int64]:
+    """Day and month as one number of four digits; 0, which is neither, for what is not eleven digits."""
+    numbers = digits.number(0, 4)
+    if not digits.whole.all():
+        numbers[~digits.whole] = 0
+    return numbers
+
+
+def _have_dates(digits: Digits) -> NDArray[np.bool_]:
+    """Whether each begins with a date, by the calendar; a year is taken for a leap year where it may be one."""
+    calendar = _CALENDAR[_days_and_months(digits)]
+    dates: NDArray[np.bool_] = calendar == _A_DATE
+    leap_days = np.flatnonzero(calendar == _LEAP_DAY)
+    if leap_days.size:
+        dates[leap_days] = digits.number(4, 6)[leap_days] % 4 == 0
+    return dates
+
+
+def _lack_century(digits: Digits, ordinary: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the ``ordinary`` have an individual number that no century gives to their year."""
+    if not ordinary.any():
+        return ordinary
+    individual, year = digits.number(6, 9), digits.number(4, 6)
+    known = individual < 500  # noqa: PLR2004 - the 1900s
+    known |= (individual < 750) & (year >= 54)  # noqa: PLR2004 - the 1800s
+    known |= (individual >= 900) & (year >= 40)  # noqa: PLR2004 - the 1900s again
+    known |= year <= 39  # noqa: PLR2004 - the 2000s
+    return ordinary & ~known
 
 
 def _kind_of() -> NDArray[np.int8]:
@@ -74,3 +138,22 @@ def _kind_of() -> NDArray[np.int8]:
 
 
 _KIND_OF = _kind_of()
+_IS_SYNTHETIC = np.array([kind not in _REAL for kind in range(len(KINDS))])
+
+_NO_DATE, _A_DATE, _LEAP_DAY = range(3)
+
+
+def _calendar() -> NDArray[np.int8]:
+    """By day and month as one number of four digits, whether there is such a day: always, or in leap years."""
+    table = np.full(10_000, _NO_DATE, np.int8)
+    for added_to_month in _MONTHS:
+        for added_to_day in (0, _D_NUMBER_DAY):
+            for month in range(1, 13):
+                days = np.arange(1, 1 + monthrange(_COMMON_YEAR, month)[1])
+                table[(days + added_to_day) * 100 + month + added_to_month] = _A_DATE
+            table[(29 + added_to_day) * 100 + 2 + added_to_month] = _LEAP_DAY
+    return table
+
+
+_COMMON_YEAR = 2023
+_CALENDAR = _calendar()

@@ -1,0 +1,132 @@
+"""Certificates: each distinct one is parsed once, and compared with the export's time and the mailbox's provider."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from krr_export.rules.breaches import breach
+from krr_export.rules.catalogue import CERTIFICATE, EXPIRES_WITHIN_DAYS, PROVIDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from krr_export.rules.breaches import Breach, Columns
+
+_REMEMBERED = 1024
+"""Certificates that are remembered: an export holds few distinct ones, or else one for each person, and then none comes
+again."""
+
+# Attributes of a subject in DER: organizationIdentifier as NTRNO- and nine digits, or serialNumber of nine digits.
+_ORGANISATION_IDENTIFIER = re.compile(rb"\x06\x03\x55\x04\x61[\x0c\x13]\x0fNTRNO-([0-9]{9})")
+_SERIAL_NUMBER = re.compile(rb"\x06\x03\x55\x04\x05[\x0c\x13]\x09([0-9]{9})")
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """What the rules ask of a certificate.
+
+    Attributes:
+        valid_from: when it becomes valid.
+        expires: when it ceases to be.
+        organisation: the organisation number of its subject; ``None`` where it names none.
+    """
+
+    valid_from: datetime
+    expires: datetime
+    organisation: str | None
+
+
+def facts_of(der: bytes) -> CertificateFacts | None:
+    """Parse a certificate; ``None`` where it is not X.509 (RFC 5280) in DER."""
+    from cryptography import x509  # noqa: PLC0415 - only who meets a certificate pays for the import
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on what is odd, and read all the same
+            certificate = x509.load_der_x509_certificate(der)
+            valid_from, expires = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (ValueError, x509.InvalidVersion):
+        return None
+    return CertificateFacts(valid_from, expires, _organisation(_subject(der)))
+
+
+class CertificateJudge:
+    """Judges certificates, and remembers what it has parsed.
+
+    Args:
+        exported_at: when the export was made.
+    """
+
+    def __init__(self, exported_at: datetime) -> None:
+        self._exported = exported_at
+        self._soon = exported_at + timedelta(days=EXPIRES_WITHIN_DAYS)
+        self._facts: dict[bytes, CertificateFacts | None] = {}
+
+    def judge(self, columns: Columns) -> Iterator[Breach]:
+        """The rules of certificates."""
+        certificates = columns.octets(CERTIFICATE)
+        if certificates is None or not len(certificates.dictionary):
+            return
+        facts = [self._remembered(der) for der in certificates.dictionary.to_pylist()]
+        codes = [self._code(fact) for fact in facts]
+        for code in dict.fromkeys(filter(None, codes)):
+            wrong = pa.array([other == code for other in codes])
+            yield from breach(code, CERTIFICATE, wrong.take(certificates.indices))
+        providers = columns.texts(PROVIDER)
+        if providers is not None:
+            named = pa.array([fact.organisation if fact else None for fact in facts], pa.string())
+            yield from breach(
+                "certificate-of-another", CERTIFICATE, pc.not_equal(named.take(certificates.indices), providers)
+            )
+
+    def _remembered(self, der: bytes) -> CertificateFacts | None:
+        if der not in self._facts:
+            if len(self._facts) >= _REMEMBERED:
+                self._facts.clear()
+            self._facts[der] = facts_of(der)
+        return self._facts[der]
+
+    def _code(self, fact: CertificateFacts | None) -> str | None:
+        if fact is None:
+            return "certificate-unreadable"
+        if fact.valid_from > self._exported:
+            return "certificate-not-yet-valid"
+        if fact.expires < self._exported:
+            return "certificate-expired"
+        return "certificate-expires-soon" if fact.expires <= self._soon else None
+
+
+def _organisation(subject: bytes) -> str | None:
+    found = _ORGANISATION_IDENTIFIER.search(subject) or _SERIAL_NUMBER.search(subject)
+    return found[1].decode() if found else None
+
+
+def _subject(der: bytes) -> bytes:
+    """The subject of a well-formed certificate, as it lies there: a library takes ten times as long to give it."""
+    at = _content(der, _content(der, 0)[0])[0]  # Certificate, TBSCertificate
+    if der[at] == _VERSION:
+        at = _content(der, at)[1]
+    for _ in ("serialNumber", "signature", "issuer", "validity"):
+        at = _content(der, at)[1]
+    start, end = _content(der, at)
+    return der[start:end]
+
+
+_VERSION = 0xA0
+_LONG_FORM = 0x80
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the element that begins here begins and ends (X.690, 8.1.3)."""
+    length = der[at + 1]
+    if length < _LONG_FORM:
+        return at + 2, at + 2 + length
+    start = at + 2 + length - _LONG_FORM
+    return start, start + int.from_bytes(der[at + 2 : start])

@@ -1,0 +1,58 @@
+"""The judge: applies every rule to the rows of a block, as whole columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from krr_export.rules.breaches import Columns
+from krr_export.rules.catalogue import RULE_NAMES
+from krr_export.rules.certificates import CertificateJudge
+from krr_export.rules.consistency import judge_consistency
+from krr_export.rules.contact import judge_emails, judge_mobiles, judge_times
+from krr_export.rules.identifiers import judge_identifiers
+from krr_export.rules.mailboxes import judge_mailboxes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from krr_export.rules.breaches import Breach
+
+_ORDER = {name: place for place, name in enumerate(RULE_NAMES)}
+
+
+class Judge:
+    """Judges the rows of one export, block by block.
+
+    Duplicates are not its matter: no block knows of the others (see `rules.duplicates`).
+
+    Args:
+        exported_at: when the export was made.
+    """
+
+    def __init__(self, exported_at: datetime) -> None:
+        self._exported_at = exported_at
+        self._certificates = CertificateJudge(exported_at)
+
+    def judge(self, batch: pa.RecordBatch) -> list[Breach]:
+        """What rules the rows break, in the catalogue's order.
+
+        A rule that reads a column which is not there, or of another type than it knows, says nothing.
+
+        Args:
+            batch: typed rows of the table ``person``; binary columns are dictionary-encoded.
+        """
+        if not batch.num_rows:
+            return []
+        return sorted(self._breaches(Columns(batch)), key=lambda breach: _ORDER[breach.code])
+
+    def _breaches(self, columns: Columns) -> Iterator[Breach]:
+        yield from judge_identifiers(columns)
+        yield from judge_mobiles(columns)
+        yield from judge_emails(columns)
+        yield from judge_mailboxes(columns)
+        yield from judge_consistency(columns)
+        yield from judge_times(columns, self._exported_at)
+        yield from self._certificates.judge(columns)

@@ -1,0 +1,56 @@
+"""Digital mailboxes: the form of an address by its provider, and the provider's organisation number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from krr_export.rules.breaches import Breach, breach
+from krr_export.rules.catalogue import MAILBOX, PROVIDER
+from krr_export.rules.organisations import are_valid
+from krr_export.rules.providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from krr_export.rules.breaches import Columns
+
+_KNOWN = pa.array(list(PROVIDERS), pa.string())
+_PLACEHOLDERS = pa.array(PLACEHOLDERS, pa.string())
+
+
+def judge_mailboxes(columns: Columns) -> Iterator[Breach]:
+    """The rules of providers, over distinct values, and of mailbox addresses by provider."""
+    values = columns.texts(PROVIDER)
+    if values is None:
+        return
+    providers = values.dictionary_encode()
+    distinct = providers.dictionary
+    valid, placeholder = are_valid(distinct), pc.is_in(distinct, _PLACEHOLDERS)
+    for code, wrong in (
+        ("provider-check-digit", pc.invert(pc.or_(valid, placeholder))),
+        ("provider-placeholder", placeholder),
+        ("provider-unknown", pc.and_not(valid, pc.is_in(distinct, _KNOWN))),
+    ):
+        if wrong.true_count:
+            yield from breach(code, PROVIDER, wrong.take(providers.indices))
+    addresses = columns.texts(MAILBOX)
+    if addresses is not None:
+        yield from _judge_addresses(addresses, providers)
+
+
+def _judge_addresses(addresses: pa.StringArray, providers: pa.DictionaryArray) -> Iterator[Breach]:
+    wrong = []
+    names = [PROVIDERS.get(number) for number in providers.dictionary.to_pylist()]
+    for name, form in ADDRESS_FORMS.items():
+        chosen = [index for index, other in enumerate(names) if other == name]
+        if chosen:
+            rows = pc.indices_nonzero(pc.is_in(providers.indices, pa.array(chosen, pa.int32())))
+            fits = pc.match_substring_regex(addresses.take(rows), form)
+            if fits.false_count:
+                wrong.append(np.asarray(rows.filter(pc.invert(fits))).astype(np.int64))
+    if wrong:
+        yield Breach("mailbox-address-form", MAILBOX, np.sort(np.concatenate(wrong)))
