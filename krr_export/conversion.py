@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export.accounts import Run, manifest_of, message_of, report_of
 from krr_export.delivery.opening import is_unverified
+from krr_export.derive import NOTHING_DERIVED, DeriveOptions
 from krr_export.errors import GuardError, OutputError, UsageError
 from krr_export.export import Export, open_with
 from krr_export.neighbours import PARTIAL, guarded
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from krr_export.manifest import Manifest
-    from krr_export.schema import RecordSchema
 
 PERSON = "person"
 REJECTS = "rejects"
@@ -97,16 +97,17 @@ def convert(
     with ExitStack() as stack:
         at_once = options.limit is None
         export = stack.enter_context(open_with(source, options.schema, options.read, progress.read, at_once=at_once))
-        schema = export.record_schema
-        _check_partitions(options.partition_by, schema)
+        _check_partitions(options.partition_by, export)
         run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
+        export.derivation.check(run.treatment, options.read.derive, options.columns)
         progress.opened(export)
         stack.enter_context(_naming_store(Path(store)))
         opened = stack.enter_context(open_store(Path(store), file_mode=options.mode))
         opened.check_same_kind(
             format=options.format,
             partition_by=options.partition_by,
-            schema_name=schema.name,
+            schema_name=export.record_schema.name,
+            derive=options.read.derive.wanted,
             privacy=run.treatment.applied,
         )
         if _is_known(opened, export, run) and _digest_before_reading(source, export) == _known_digest(opened, export):
@@ -136,7 +137,8 @@ def validate(
     options = replace(options or ConvertOptions(), **changes)
     progress = progress or Progress()
     run = Run(time.monotonic(), options)
-    with open_with(source, options.schema, options.read, progress.read, at_once=options.limit is None) as export:
+    reading = replace(options.read, derive=DeriveOptions())  # of no use where nothing is written
+    with open_with(source, options.schema, reading, progress.read, at_once=options.limit is None) as export:
         progress.opened(export)
         tally = Tally()
         with closing(export.results()) as results:
@@ -146,11 +148,11 @@ def validate(
         return report_of("rejects" if outcome == "too-many-rejects" else outcome, export, run, tally)
 
 
-def _check_partitions(columns: Sequence[str], schema: RecordSchema) -> None:
-    allowed = schema.partitionable()
+def _check_partitions(columns: Sequence[str], export: Export) -> None:
+    allowed = [*export.record_schema.partitionable(), *export.derivation.partitionable()]
     for column in columns:
         if column not in allowed:
-            why = "may hold personal values or too many" if column in schema.arrow.names else "is not there"
+            why = "may hold personal values or too many" if column in export.schema.names else "is not there"
             raise UsageError(f"cannot partition by {column}: the column {why}", f"choose from {', '.join(allowed)}")
     if len(set(columns)) < len(columns):
         raise UsageError("cannot partition by the same column twice")
@@ -220,7 +222,7 @@ def _is_known(store: Store, export: Export, run: Run) -> bool:
         and options.limit is None
         and (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
         and manifest.schema.sha256 == export.record_schema.sha256
-        and options.shaping(run.treatment).items() <= {**NOTHING_APPLIED, **manifest.options}.items()
+        and options.shaping(run.treatment).items() <= {**NOTHING_APPLIED, **NOTHING_DERIVED, **manifest.options}.items()
         # Whoever asks to replace it may know that it is damaged in a way that its sizes do not show.
         and store.is_intact(name, prove=options.replace)
     )

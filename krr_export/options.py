@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krr_export.delivery.opening import DeliveryOptions
+from krr_export.derive import DeriveOptions
 from krr_export.export import ReadOptions
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
 from krr_export.limits import RejectLimit
@@ -14,6 +15,8 @@ from krr_export.privacy import PrivacyOptions, column_names
 from krr_export.sinks import SinkOptions
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from krr_export.privacy import Treatment
     from krr_export.sinks.options import Compression, Format
 
@@ -34,6 +37,8 @@ class ConvertOptions:
     drop: tuple[str, ...] = ()
     pseudonymise: tuple[str, ...] = ()
     pseudonym_key: Path | None = None
+    derive: tuple[str, ...] = ()
+    as_of: datetime | str | None = None
     rows_per_file: int = SinkOptions.rows_per_file
     max_rejects: int | str = 0
     allow_empty: bool = False
@@ -52,7 +57,7 @@ class ConvertOptions:
         # A list, or one name, is as good as a tuple.
         columns = (self.partition_by,) if isinstance(self.partition_by, str) else tuple(self.partition_by)
         object.__setattr__(self, "partition_by", columns)
-        for option in ("columns", "drop", "pseudonymise"):
+        for option in ("columns", "drop", "pseudonymise", "derive"):
             object.__setattr__(self, option, column_names(f"--{option}", getattr(self, option)))
         # Each raises where its part is wrong, before anything is read or written.
         _ = self.sink, self.read, self.reject_limit, self.guard_limits, self.privacy
@@ -65,7 +70,7 @@ class ConvertOptions:
     @property
     def read(self) -> ReadOptions:
         """Those that reading asks for."""
-        return ReadOptions(self.workers, self.reader, self.limit, self.delivery)
+        return ReadOptions(self.workers, self.reader, self.limit, self.delivery, DeriveOptions(self.derive, self.as_of))
 
     @property
     def reject_limit(self) -> RejectLimit:
@@ -91,6 +96,7 @@ class ConvertOptions:
         """
         return {
             **treatment.applied,
+            **self.read.derive.applied,
             "format": self.format,
             "compression": self.sink.effective_compression,
             "partition_by": list(self.partition_by),

@@ -14,6 +14,8 @@ from krr_export.errors import UsageError
 from krr_export.schema import ORDINAL, Facets, Field
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from krr_export.schema import RecordSchema
 
 FORMATS = ("table", "json", *(f"sql-{name}" for name in DIALECTS), "arrow")
@@ -31,38 +33,37 @@ _ORDINAL_FIELD = Field(
 _WIDTH = 100
 
 
-def render(schema: RecordSchema, format: str) -> str:  # noqa: A002 - the option's name
+def render(schema: RecordSchema, format: str, derived: Sequence[Field] = ()) -> str:  # noqa: A002 - the option's name
     """The record schema as text, without a line end at its end.
 
     Args:
         schema: what to show.
         format: one of ``FORMATS``: ``table`` for people, ``json`` with all there is to know, ``sql-…`` as a CREATE
             TABLE statement of that dialect, ``arrow`` as pyarrow prints a schema.
+        derived: columns beside the schema's own, which come after them.
 
     Raises:
         UsageError: there is no such format.
     """
     if format not in FORMATS:
         raise UsageError(f"no format {format!r}", f"choose {', '.join(FORMATS)}")
+    columns = [_ORDINAL_FIELD, *schema.fields, *derived]
     if format == "arrow":
-        return str(schema.arrow.to_string())
+        fields = (pa.field(f.name, f.arrow_type, nullable=not f.required) for f in derived)
+        return str(pa.schema([*schema.arrow, *fields]).to_string())
     if format == "json":
-        return json.dumps(_as_dict(schema), indent=2, ensure_ascii=False)
+        return json.dumps(_as_dict(schema, columns), indent=2, ensure_ascii=False)
     if format == "table":
-        return _as_table(schema)
+        return _as_table(columns)
     about = f"Persons of the contact and reservation register: one export, schema {schema.name}"
-    return DIALECTS[format.removeprefix("sql-")].create_table(_columns(schema), about)
+    return DIALECTS[format.removeprefix("sql-")].create_table(columns, about)
 
 
-def _columns(schema: RecordSchema) -> list[Field]:
-    return [_ORDINAL_FIELD, *schema.fields]
-
-
-def _as_dict(schema: RecordSchema) -> dict[str, Any]:
+def _as_dict(schema: RecordSchema, columns: Iterable[Field]) -> dict[str, Any]:
     return {
         "schema": schema.name,
         "sha256": schema.sha256,
-        "columns": [_column_dict(field) for field in _columns(schema)],
+        "columns": [_column_dict(field) for field in columns],
     }
 
 
@@ -81,14 +82,14 @@ def _column_dict(field: Field) -> dict[str, Any]:
     }
 
 
-def _as_table(schema: RecordSchema) -> str:
+def _as_table(columns: Sequence[Field]) -> str:
     """One column a paragraph: its path and its meaning are too long for cells beside its name."""
-    rows = [(field.name, _type_name(field.arrow_type), "no" if field.required else "yes") for field in _columns(schema)]
+    rows = [(field.name, _type_name(field.arrow_type), "no" if field.required else "yes") for field in columns]
     rows.insert(0, ("column", "Arrow type", "null"))
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     first, *lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     paragraphs = [first, "  path in the XSD", "  meaning", "-" * _WIDTH]
-    for line, field in zip(lines, _columns(schema), strict=True):
+    for line, field in zip(lines, columns, strict=True):
         paragraphs.append(line)
         if field.path:
             paragraphs.append(f"  {field.label}")

@@ -38,6 +38,7 @@ _KIND = (
     "format",
     "partitioning",
     "schema",
+    "derived columns",
     "choice of columns",
     "pseudonymised columns",
     "pseudonym key (fingerprint)",
@@ -131,6 +132,7 @@ class Store:
         format: str,  # noqa: A002 - the option's name
         partition_by: tuple[str, ...],
         schema_name: str,
+        derive: tuple[str, ...] = (),
         privacy: Mapping[str, Any] = NOTHING_APPLIED,
     ) -> None:
         """Refuse what one query over all snapshots could not read together.
@@ -139,6 +141,7 @@ class Store:
             format: ``parquet`` or ``csv``.
             partition_by: Columns that are directories.
             schema_name: Of the record schema.
+            derive: Columns that are derived.
             privacy: What was left out or replaced, as the manifest says it.
 
         Raises:
@@ -152,9 +155,10 @@ class Store:
                     manifest.options.get("format"),
                     tuple(manifest.options.get("partition_by") or ()),
                     manifest.schema.name,
+                    tuple(manifest.options.get("derive") or ()),
                     *_applied(manifest.options),
                 )
-                _refuse_other_kind(there, (format, partition_by, schema_name, *_applied(privacy)))
+                _refuse_other_kind(there, (format, partition_by, schema_name, derive, *_applied(privacy)))
                 return
 
     def prune(self, keep: int) -> list[Path]:

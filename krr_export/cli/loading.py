@@ -13,6 +13,7 @@ from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.parameters import Directory, FileMode, command
 from krr_export.errors import OutputError, UsageError
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT
+from krr_export.report_formats import FORMATS, SUFFIXES, format_of, formatted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,6 +77,14 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--rows-per-file", type=click.IntRange(min=1), metavar="N", default=1_228_800, show_default=True,
                 help="Begin a new file after N rows; the default is ten row groups.",
+            ),
+            click.option(
+                "--derive", multiple=True, metavar="NAME[,NAME…]|all",
+                help="Add columns that follow from others; may be repeated. krr-export schema --derive all shows them.",
+            ),
+            click.option(
+                "--as-of", metavar="TIME",
+                help="When varslingsstatus is judged, ISO 8601. Default: when the export was made.",
             ),
             click.option(
                 "--columns", multiple=True, metavar="NAME[,NAME…]",
@@ -154,10 +163,17 @@ def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: A
 
 @command("validate", "krr-export validate export.xml.gz --report report.json")
 @click.argument("source")
-@click.option("--report", "report_to", metavar="FILE.json|-", help="Write the report as JSON; - is standard output.")
+@click.option("--report", "report_to", metavar="FILE|-", help="Write the report; - is standard output.")
+@click.option(
+    "--report-format",
+    type=click.Choice(FORMATS),
+    help="Its format. By default the file's name says it (.json, .xml for JUnit, .sarif, .md); json for -.",
+)
 @delivery_options
 @reading_options()
-def validate_command(source: str, report_to: str | None, **options: Any) -> int:  # noqa: ANN401 - the options above
+def validate_command(
+    source: str, report_to: str | None, report_format: str | None, **options: Any  # noqa: ANN401 - the options above
+) -> int:  # fmt: skip
     """Make the same checks as convert, and write no data.
 
     SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input. Exit code 0: valid; 1: records
@@ -165,14 +181,14 @@ def validate_command(source: str, report_to: str | None, **options: Any) -> int:
     """
     from krr_export import validate  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
-    _check_report(report_to, as_json=options["as_json"])
+    form = _report_format(report_to, report_format, as_json=options["as_json"])
     console = console_of(options)
     options["delivery"] = taken_delivery(console, options)
     with console.progress(options.pop("progress")) as progress:
         report = validate(source, progress=progress, **options)
     _say_report(console, report)
     if report_to is not None:
-        _write_report(console, report, report_to)
+        _write_report(console, formatted(report.to_dict(), form), report_to)
     code = 0 if report.outcome == "valid" else 1
     return console.finish(report.verdict(), code, {"outcome": report.outcome, "report": report.to_dict()})
 
@@ -187,23 +203,31 @@ def _say_report(console: Console, report: Report) -> None:
         console.say(line)
 
 
-def _check_report(report_to: str | None, *, as_json: bool) -> None:
+def _report_format(report_to: str | None, asked: str | None, *, as_json: bool) -> str:
+    """The format of the report, checked before there is one."""
     if report_to is None:
-        return
+        if asked is not None:
+            raise UsageError(f"--report-format {asked} is for a report that is written", "give --report FILE, or -")
+        return "json"
     if report_to == "-" and as_json:
         raise UsageError("--report - and --json both want standard output", "give one of them")
-    if report_to != "-" and not report_to.endswith(".json"):
-        raise UsageError(f"--report {report_to}: the report is written as JSON only", "give a name that ends in .json")
+    form = asked or ("json" if report_to == "-" else format_of(report_to))
+    if form is None:
+        raise UsageError(
+            f"--report {report_to}: the name does not say which format",
+            f"give a name that ends in {', '.join(SUFFIXES)}, or --report-format",
+        )
+    return form
 
 
-def _write_report(console: Console, report: Report, report_to: str) -> None:
+def _write_report(console: Console, report: str, report_to: str) -> None:
     if report_to == "-":
-        console.give(report.to_json().rstrip("\n"))
+        console.give(report.rstrip("\n"))
         return
     path = Path(report_to)
     unfinished = path.with_name(f".{path.name}.unfinished")  # an older report stays whole until this one is
     try:
-        unfinished.write_text(report.to_json(), encoding="utf-8")
+        unfinished.write_text(report, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
         with suppress(OSError):

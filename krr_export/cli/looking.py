@@ -55,15 +55,22 @@ def inspect_command(
     type=click.Choice(["table", "json", "sql-duckdb", "sql-postgres", "sql-bigquery", "sql-snowflake", "arrow"]),
     help="How to show it.",
 )  # fmt: skip
-def schema_command(schema: str, format_: str, *, quiet: bool, verbose: bool) -> int:
+@click.option(
+    "--derive", multiple=True, metavar="NAME[,NAME…]|all", help="With the columns that convert --derive adds."
+)
+def schema_command(schema: str, format_: str, derive: tuple[str, ...], *, quiet: bool, verbose: bool) -> int:
     """Show the columns of the table person, or DDL for a warehouse."""
+    from krr_export.derive import DeriveOptions, derived_fields  # noqa: PLC0415 - Arrow is slow to load
     from krr_export.schema import load_schema  # noqa: PLC0415 - slow to load
     from krr_export.schema_formats import render  # noqa: PLC0415 - as above
 
     console = Console(quiet=quiet, verbose=verbose)
     record_schema = load_schema(schema)
-    console.give(render(record_schema, format_).rstrip("\n"))
-    return console.finish(f"schema {record_schema.name}: {len(record_schema.arrow)} columns", 0, {})
+    derived = derived_fields(record_schema, DeriveOptions(derive))
+    console.give(render(record_schema, format_, derived).rstrip("\n"))
+    count = len(record_schema.arrow) + len(derived)
+    of_them = f", {len(derived)} of them derived" if derived else ""
+    return console.finish(f"schema {record_schema.name}: {count} columns{of_them}", 0, {})
 
 
 @command("sample", "krr-export sample export.xml.gz --records 200000 --seed 1 --faults 0.1%")
