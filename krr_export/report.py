@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from krr_export.findings import CATALOGUE, Example, Notice
+from krr_export.profile.profile import nothing
+from krr_export.profile.telling import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from krr_export.neighbours import Guarded
+    from krr_export.profile import Profile
     from krr_export.road import BlockResult
 
 VERSION = 1
@@ -32,6 +35,7 @@ class Tally:
         self.rejected = 0
         self.notices: dict[str, Notice] = {}
         self.read_by: Counter[str] = Counter()
+        self.profile: Profile | None = None
 
     def add(self, result: BlockResult) -> None:
         """Add one block's result."""
@@ -42,6 +46,10 @@ class Tally:
         for notice in result.notices:
             known = self.notices.get(notice.code)
             self.notices[notice.code] = known + notice if known else notice
+        if result.profile is not None:
+            if self.profile is None:
+                self.profile = nothing(result.profile.plan)
+            self.profile.add(result.profile)
 
     def in_order(self) -> list[Notice]:
         """The notices in the catalogue's order, which is that of severity."""
@@ -81,6 +89,7 @@ class Report:
         counts: ``seen``, ``written``, ``rejected``; for ``validate``, ``written`` is what would be.
         read_by: records by the reader that took them.
         notices: findings by code.
+        profile: what the accepted records hold; ``None`` where nobody looked.
         performance: what it took.
         guard: how it compares with the store's other snapshots; ``None`` for ``validate``, which has no store.
     """
@@ -96,6 +105,7 @@ class Report:
     read_by: dict[str, int]
     notices: list[Notice]
     performance: Performance
+    profile: dict[str, Any] | None = None
     guard: Guarded | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,6 +122,7 @@ class Report:
             "counts": self.counts,
             "read_by": self.read_by,
             "findings": [_finding(notice) for notice in self.notices],
+            "profile": self.profile,
             "performance": {**asdict(self.performance), **_rates(self.counts["seen"], self.performance)},
             "guard": None if self.guard is None else self.guard.to_dict(),
         }
@@ -140,6 +151,8 @@ class Report:
             if verbose:
                 yield f"          what to do: {code.fix}"
                 yield from (_shown(example) for example in notice.examples[:_SHOWN_EXAMPLES])
+        if self.profile is not None:
+            yield from lines(self.profile)
         if self.guard is not None:
             yield from self.guard.summary()
         yield (

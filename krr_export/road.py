@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from krr_export.cutter import Cutter, Span
     from krr_export.derive import Derivation
     from krr_export.guesses import Guess
+    from krr_export.profile import Profile, Profiler
     from krr_export.readers.base import LexicalBlock, Reject
     from krr_export.readers.pattern import Tiles
     from krr_export.schema import RecordSchema
@@ -47,6 +48,7 @@ class RoadMap:
         namespaces: the root's prefixes.
         cutter: finds single records in a block.
         reader: ``auto`` or a reader's name.
+        profiler: makes profiles of the accepted records; ``None`` for none.
         derivation: what is derived of the accepted records; ``None`` for nothing.
     """
 
@@ -55,6 +57,7 @@ class RoadMap:
     namespaces: Mapping[str, str]
     cutter: Cutter
     reader: str
+    profiler: Profiler | None = None
     derivation: Derivation | None = None
 
 
@@ -69,6 +72,7 @@ class BlockResult:
         notices: what there is to say of them all.
         read_by: records by the reader that took them.
         lines: how many line ends it held.
+        profile: what the accepted records hold; ``None`` where nobody asked.
     """
 
     records: int
@@ -77,6 +81,7 @@ class BlockResult:
     notices: list[Notice]
     read_by: dict[str, int]
     lines: int = 0
+    profile: Profile | None = None
 
     def placed(self, first: int, line: int) -> BlockResult:
         """The result of a block that was read as if it were the first, in its place.
@@ -120,6 +125,7 @@ class Road:
         self._cutter = road_map.cutter
         self._reference = IterparseReader(road_map.schema, road_map.envelope, road_map.cutter)
         self._pattern = _pattern_reader(road_map)
+        self._profiler = road_map.profiler
         self._derivation = road_map.derivation
         self._shown: Counter[str] = Counter()
 
@@ -163,6 +169,8 @@ class Road:
 
     def _looked_at(self, result: BlockResult) -> BlockResult:
         """The result after the stages that look at a whole block's typed records, whoever read them."""
+        if self._profiler is not None:
+            result = replace(result, profile=self._profiler.of(result.batch))
         if self._derivation is not None:
             result = replace(result, batch=self._derivation.apply(result.batch))
         return result
