@@ -1,0 +1,118 @@
+"""The report as JUnit XML: a suite whose tests fail exactly where the export was not accepted.
+
+There is no standard, but two schemas: that of Apache Ant's reports, the stricter one, and that of Jenkins. What is
+written is valid by both, so that Jenkins, GitLab, Azure DevOps and others read it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
+
+from krr_export.report_formats import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_SUITE = "krr-export"
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has no way to write; the name of a file may hold it."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One test: what it is called, and why it failed, if it did."""
+
+    group: str
+    name: str
+    text: str
+    """What was found, in lines."""
+    failure: str | None = None
+    """In one line."""
+
+
+def junit(report: Mapping[str, Any]) -> str:
+    """The report as JUnit XML.
+
+    Tests: whether the export was accepted; one for each finding, which fails where it is a reason for refusing the
+    export; one for each difference that the guard found. What did not fail is told in ``system-out``.
+    """
+    cases = [_outcome(report), *_findings(report), *_guard(report)]
+    suites = etree.Element("testsuites")
+    seconds = f"{report['performance']['seconds']:.3f}"
+    suite = etree.SubElement(suites, "testsuite", _attributes(report, cases, seconds))
+    properties = etree.SubElement(suite, "properties")
+    for name, value in _properties(report).items():
+        etree.SubElement(properties, "property", name=name, value=_clean(value))
+    for number, case in enumerate(cases):
+        # The first is the export's own: what all of it took.
+        _write(suite, case, "0" if number else seconds)
+    passed = "\n".join(f"{case.name}\n{case.text}\n" for case in cases if case.failure is None)
+    etree.SubElement(suite, "system-out").text = _clean(passed)
+    etree.SubElement(suite, "system-err").text = ""
+    return etree.tostring(suites, encoding="UTF-8", xml_declaration=True, pretty_print=True).decode()
+
+
+def _attributes(report: Mapping[str, Any], cases: list[_Case], seconds: str) -> dict[str, str]:
+    return {
+        "name": _SUITE,
+        "package": _SUITE,
+        "id": "0",
+        "hostname": "localhost",  # both schemas ask for one; which machine it was is nobody's business
+        "timestamp": str(report["created"])[:19],  # in UTC: no zone may be given
+        "tests": str(len(cases)),
+        "failures": str(sum(case.failure is not None for case in cases)),
+        "errors": "0",
+        "skipped": "0",
+        "time": seconds,
+    }
+
+
+def _properties(report: Mapping[str, Any]) -> dict[str, str]:
+    header, counts = report["header"], report["counts"]
+    return {
+        "tool": f"{report['tool']['name']} {report['tool']['version']}",
+        "source": str(report["source"]["name"]),
+        "sha256": str(report["source"]["sha256"] or ""),
+        "schema": str(report["schema"]["name"]),
+        "eksport_tidspunkt": str(header["eksport_tidspunkt"]),
+        "seneste_endringsnummer": str(header["seneste_endringsnummer"]),
+        **{name: str(counts[name]) for name in ("seen", "written", "rejected")},
+    }
+
+
+def _outcome(report: Mapping[str, Any]) -> _Case:
+    said = reading.verdict(report)
+    return _Case("export", "accepted", said, None if reading.is_accepted(report) else said)
+
+
+def _findings(report: Mapping[str, Any]) -> Iterator[_Case]:
+    for finding in report["findings"]:
+        records = reading.number(finding["records"])
+        found = f"{finding['severity']}: {finding['text']}: {reading.number(finding['count'])} in {records} records"
+        places = (f"{reading.place(report, at)}: {reading.detail(at)}" for at in finding["examples"])
+        text = "\n".join((found, f"what to do: {finding['fix']}", *places))
+        yield _Case("findings", finding["code"], text, found if reading.is_reason(report, finding) else None)
+
+
+def _guard(report: Mapping[str, Any]) -> Iterator[_Case]:
+    for difference in reading.differences(report):
+        name = " ".join(filter(None, (difference["what"], difference["column"], difference["value"])))
+        text = f"{difference['text']}\nto accept it: {difference['accept']}"
+        yield _Case("guard", name, text, difference["text"] if reading.is_held_back(report) else None)
+
+
+def _write(suite: etree._Element, case: _Case, seconds: str) -> None:
+    written = etree.SubElement(
+        suite, "testcase", classname=f"{_SUITE}.{case.group}", name=_clean(case.name), time=seconds
+    )
+    if case.failure is not None:
+        failure = etree.SubElement(written, "failure", type=case.group, message=_clean(case.failure))
+        failure.text = _clean(case.text)
+
+
+def _clean(text: str) -> str:
+    return _NOT_IN_XML.sub("\ufffd", text)

@@ -1,0 +1,105 @@
+"""The report as Markdown with tables (GitHub Flavored Markdown), for the summary of a job or a comment."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from krr_export.report_formats import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
+"""All ASCII punctuation: each may be written with a backslash (CommonMark 2.4), so that none is markup."""
+_NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
+_SHOWN_EXAMPLES = 3
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """The report as Markdown: the verdict, the numbers, what the guard says, the findings with their first examples."""
+    sections = [_verdict(report), _numbers(report), *_guard(report), *_findings(report)]
+    return "\n\n".join(sections) + "\n"
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    mark = "✅" if reading.is_accepted(report) else "❌"
+    return f"## {mark} {_text(report['source']['name'])}\n\n{_text(reading.verdict(report))}"
+
+
+def _numbers(report: Mapping[str, Any]) -> str:
+    header, counts = report["header"], report["counts"]
+    facts = {
+        "export made": header["eksport_tidspunkt"],
+        "change number": header["seneste_endringsnummer"],
+        "schema": report["schema"]["name"],
+        **{f"records {name}": reading.number(counts[name]) for name in ("seen", "written", "rejected")},
+        **_channels(report),
+        "made by": f"{report['tool']['name']} {report['tool']['version']}, {report['created']}",
+    }
+    return _table(("", ""), facts.items())
+
+
+def _channels(report: Mapping[str, Any]) -> dict[str, str]:
+    profile = report.get("profile")
+    if profile is None:
+        return {}
+    whole = profile["records"]
+    return {
+        f"with {name}": f"{reading.number(count)} ({100 * count / whole:.1f}%)" if whole else reading.number(count)
+        for name, count in profile["channels"].items()
+        if name in {"mobile", "email", "mailbox"}
+    }
+
+
+def _guard(report: Mapping[str, Any]) -> Iterator[str]:
+    guard = report.get("guard")
+    if guard is None:
+        return
+    lines = [f"compared with {guard['compared_with']}" if guard["compared_with"] else "", guard["skipped"] or ""]
+    yield f"### Against the export before\n\n{_text('; '.join(filter(None, lines)))}"
+    if guard["differences"]:
+        rows = ((difference["text"], difference["accept"]) for difference in guard["differences"])
+        yield _table(("differs by more than it may", "to accept it"), rows)
+
+
+def _findings(report: Mapping[str, Any]) -> Iterator[str]:
+    findings = report["findings"]
+    if not findings:
+        yield "### Findings\n\nNone\\."
+        return
+    rows = (
+        (
+            finding["severity"],
+            finding["code"],
+            reading.number(finding["records"]),
+            reading.number(finding["count"]),
+            finding["text"],
+            finding["fix"],
+        )
+        for finding in findings
+    )
+    yield "### Findings"
+    yield _table(("severity", "code", "records", "findings", "it means", "what to do"), rows, numbers=(2, 3))
+    places = (
+        (finding["code"], reading.place(report, example), reading.detail(example))
+        for finding in findings
+        for example in finding["examples"][:_SHOWN_EXAMPLES]
+    )
+    yield "### First examples"
+    yield _table(("code", "where", "what"), places)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[int] = ()) -> str:
+    """A table; the columns of ``numbers`` are set to the right."""
+    line = "|".join("---:" if column in numbers else "---" for column in range(len(head)))
+    return "\n".join((_row(head), f"|{line}|", *(_row(row) for row in rows)))
+
+
+def _row(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(_text(cell) for cell in cells)} |"
+
+
+def _text(value: object) -> str:
+    """A text that means itself alone: on one line, with no markup."""
+    return _MARKUP.sub(r"\\\1", _NOT_SHOWN.sub(" ", str(value)))
