@@ -1,11 +1,11 @@
-"""The road of one block: reader, then columns. What a worker does, wherever it runs."""
+"""The road of one block: reader, columns, rules, profile, derived columns. What a worker does, wherever it runs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,25 +16,29 @@ from krr_export.certain import certain
 from krr_export.characters import characters_of
 from krr_export.columns import to_arrow, to_batch
 from krr_export.errors import InputError
-from krr_export.findings import MAX_EXAMPLES, Example, Notice, mask
+from krr_export.findings import mask
 from krr_export.readers.iterparse import IterparseReader
 from krr_export.readers.pattern import NAME as PATTERN
 from krr_export.readers.pattern import ODD_SHARE, PatternReader
+from krr_export.remarks import Places, Remarks, refusals
+from krr_export.rules.stage import RuleStage
 from krr_export.schema import ORDINAL
 from krr_export.tiling import Tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from krr_export.certain import Certain
     from krr_export.characters import Characters
     from krr_export.columns import Remark
-    from krr_export.cutter import Cutter, Span
+    from krr_export.cutter import Cutter
     from krr_export.derive import Derivation
+    from krr_export.findings import Notice
     from krr_export.guesses import Guess
     from krr_export.profile import Profile, Profiler
     from krr_export.readers.base import LexicalBlock, Reject
     from krr_export.readers.pattern import Tiles
+    from krr_export.rules.stage import RuleSet
     from krr_export.schema import RecordSchema
 
 
@@ -48,6 +52,7 @@ class RoadMap:
         namespaces: the root's prefixes.
         cutter: finds single records in a block.
         reader: ``auto`` or a reader's name.
+        rules: what the accepted records are judged by; ``None`` for the XSD alone.
         profiler: makes profiles of the accepted records; ``None`` for none.
         derivation: what is derived of the accepted records; ``None`` for nothing.
     """
@@ -57,6 +62,7 @@ class RoadMap:
     namespaces: Mapping[str, str]
     cutter: Cutter
     reader: str
+    rules: RuleSet | None = None
     profiler: Profiler | None = None
     derivation: Derivation | None = None
 
@@ -99,22 +105,11 @@ class BlockResult:
         )
 
 
-@dataclass(frozen=True)
-class Remarks:
-    """Values of a block with something to say of them, before it is known where in the document they are.
+class _Found(NamedTuple):
+    """What was read of a block, and where its records are."""
 
-    Attributes:
-        rows: the rows concerned, by code and column.
-        ordinal: a row's ordinal in the export.
-        value: what a row holds in a column.
-        span: where a record of the block is, by its index, with what stands before it or without; asked for only if an
-            example is shown.
-    """
-
-    rows: dict[str, dict[int, list[int]]]
-    ordinal: Callable[[int], int]
-    value: Callable[[int, int], str]
-    span: Callable[[int], Span]
+    result: BlockResult
+    places: Places
 
 
 class Road:
@@ -125,6 +120,7 @@ class Road:
         self._cutter = road_map.cutter
         self._reference = IterparseReader(road_map.schema, road_map.envelope, road_map.cutter)
         self._pattern = _pattern_reader(road_map)
+        self._rules = RuleStage(road_map.schema, road_map.rules) if road_map.rules else None
         self._profiler = road_map.profiler
         self._derivation = road_map.derivation
         self._shown: Counter[str] = Counter()
@@ -136,10 +132,8 @@ class Road:
             InputError: the block is not well-formed, or holds what no export may hold.
         """
         characters = characters_of(block.data)
-        result = self._by_pattern(self._pattern, block, characters) if self._pattern else None
-        result = self._looked_at(result or self._by_reference(block))
-        self._count_examples(result)
-        return result
+        found = self._by_pattern(self._pattern, block, characters) if self._pattern else None
+        return self._looked_at(found or self._by_reference(block))
 
     def travel_guess(self, guess: Guess, data: bytes) -> BlockResult | None:
         """Read and type a block that was cut by guess, as if it were the document's first.
@@ -154,53 +148,63 @@ class Road:
             return None  # it may be one record
         block = Block(data, first=1, records=0, byte_offset=guess.byte_offset, line=1)
         characters = characters_of(data)
-        result = self._by_pattern(self._pattern, block, characters) if self._pattern else None
-        if result is None:
+        found = self._by_pattern(self._pattern, block, characters) if self._pattern else None
+        if found is None:
             scan = self._cutter.scan(data)
             if scan.stop is not None or scan.open_at is not None or not scan.spans or scan.spans[-1].end < len(data):
                 return None
             try:
-                result = self._by_reference(block)
+                found = self._by_reference(block)
             except InputError:
                 return None
-        result = self._looked_at(result)
-        self._count_examples(result)
-        return replace(result, lines=characters.line_ends)
+        return replace(self._looked_at(found), lines=characters.line_ends)
 
-    def _looked_at(self, result: BlockResult) -> BlockResult:
+    def _looked_at(self, found: _Found) -> BlockResult:
         """The result after the stages that look at a whole block's typed records, whoever read them."""
+        result = found.result
+        if self._rules is not None:
+            result = self._judged(self._rules, found)
         if self._profiler is not None:
             result = replace(result, profile=self._profiler.of(result.batch))
         if self._derivation is not None:
             result = replace(result, batch=self._derivation.apply(result.batch))
-        return result
-
-    def _count_examples(self, result: BlockResult) -> None:
         for notice in result.notices:
             self._shown[notice.code] += len(notice.examples)
+        return result
 
-    def _by_reference(self, block: Block) -> BlockResult:
+    def _judged(self, rules: RuleStage, found: _Found) -> BlockResult:
+        """The result after the rules."""
+        result = found.result
+        judged = rules.judge(result.batch, found.places, self._shown)
+        return replace(
+            result,
+            batch=judged.batch,
+            rejects=sorted([*result.rejects, *judged.rejects], key=lambda reject: reject.ordinal),
+            notices=[*result.notices, *judged.notices],
+        )
+
+    def _by_reference(self, block: Block) -> _Found:
         spans = cache(lambda: self._cutter.scan(block.data).spans)
-        return self._typed(self._reference.read(block), block, lambda index: spans()[index])
+        places = Places(block, lambda index: spans()[index], self._cutter)
+        return _Found(self._typed(self._reference.read(block), places), places)
 
-    def _typed(self, lexical: LexicalBlock, block: Block, span: Callable[[int], Span]) -> BlockResult:
-        """What became of records of a block that the reference read; ``span`` tells where any of the block's is."""
+    def _typed(self, lexical: LexicalBlock, places: Places) -> BlockResult:
+        """What became of records of a block that the reference read."""
         typed = to_arrow(lexical, self._schema)
         remarks = Remarks(
             self._by_code(typed.remarks),
             ordinal=lambda row: lexical.ordinals[row],
-            value=lambda row, column: lexical.columns[column][row] or "",
-            span=span,
+            detail=lambda row, column: mask(lexical.columns[column][row] or ""),
         )
         return BlockResult(
             records=len(lexical.ordinals) + len(lexical.rejects),
             batch=typed.batch,
             rejects=lexical.rejects,
-            notices=[*_refusals(lexical.rejects), *self._notices(remarks, block)],
+            notices=[*refusals(lexical.rejects), *remarks.notices(self._schema, places, self._shown)],
             read_by=lexical.read_by,
         )
 
-    def _by_pattern(self, reader: PatternReader, block: Block, characters: Characters) -> BlockResult | None:
+    def _by_pattern(self, reader: PatternReader, block: Block, characters: Characters) -> _Found | None:
         """What the pattern takes for certain, and the reference's word on the rest.
 
         ``None`` where the reference is better asked for the whole block.
@@ -214,21 +218,21 @@ class Road:
         if len(sure) < len(columns) or len(odd) > ODD_SHARE * tiles.records:
             return None
         tiling = Tiling(block, reader)
-        certain_ones = self._certain(block, tiles, sure, odd, tiling)
+        places = Places(block, tiling.span, self._cutter)
+        certain_ones = self._certain(tiles, sure, odd, places)
         if not odd:
-            return certain_ones
+            return _Found(certain_ones, places)
         if not tiling.are_records(odd, tiles.records, self._cutter):
             return None
         try:
             lexical = tiling.read_odd(odd, self._reference)
         except InputError:
             return None  # reading on, the reference may have something else to say first
-        return _together(certain_ones, self._typed(lexical, block, tiling.span))
+        return _Found(_together(certain_ones, self._typed(lexical, places)), places)
 
-    def _certain(
-        self, block: Block, tiles: Tiles, columns: list[Certain], odd: list[int], tiling: Tiling
-    ) -> BlockResult:
+    def _certain(self, tiles: Tiles, columns: list[Certain], odd: list[int], places: Places) -> BlockResult:
         """The records that are certain."""
+        block = places.block
         ordinals = np.arange(block.first, block.first + tiles.records)
         batch = to_batch(ordinals, [column.array for column in columns], self._schema)
         if odd:
@@ -244,10 +248,10 @@ class Road:
         remarks = Remarks(
             said,
             ordinal=lambda row: block.first + row,
-            value=lambda row, column: str(tiles.columns[column].cast(pa.string())[row]),
-            span=tiling.span,
+            detail=lambda row, column: mask(str(tiles.columns[column].cast(pa.string())[row])),
         )
-        return BlockResult(batch.num_rows, batch, [], self._notices(remarks, block), {PATTERN: batch.num_rows})
+        notices = list(remarks.notices(self._schema, places, self._shown))
+        return BlockResult(batch.num_rows, batch, [], notices, {PATTERN: batch.num_rows})
 
     def _by_code(self, remarks: list[Remark]) -> dict[str, dict[int, list[int]]]:
         columns = {field.label: column for column, field in enumerate(self._schema.fields)}
@@ -255,31 +259,6 @@ class Road:
         for remark in remarks:
             rows.setdefault(remark.code, {})[columns[remark.field]] = remark.rows
         return rows
-
-    def _notices(self, remarks: Remarks, block: Block) -> list[Notice]:
-        """Remarks as notices by code, with places for as many as a report may show."""
-        notices = []
-        for code, by_column in remarks.rows.items():
-            rows = {row for found in by_column.values() for row in found}
-            if not rows:
-                continue
-            examples: tuple[Example, ...] = ()
-            # What earlier blocks showed comes first in the report as well.
-            if self._shown[code] < MAX_EXAMPLES:
-                places = sorted((row, column) for column, found in by_column.items() for row in found[:MAX_EXAMPLES])
-                examples = tuple(self._examples(remarks, block, places[:MAX_EXAMPLES]))
-            fields = {self._schema.fields[column].label: len(found) for column, found in by_column.items() if found}
-            notices.append(Notice(code, fields, len(rows), examples))
-        return notices
-
-    def _examples(self, remarks: Remarks, block: Block, places: list[tuple[int, int]]) -> Iterator[Example]:
-        for row, column in places:
-            ordinal = remarks.ordinal(row)
-            start, end = remarks.span(ordinal - block.first)
-            start += self._cutter.scan(block.data[start:end]).spans[0].start
-            line = block.line + characters_of(block.data[:start]).line_ends
-            label, detail = self._schema.fields[column].label, mask(remarks.value(row, column))
-            yield Example(ordinal, line, block.byte_offset + start, label, detail)
 
 
 def _pattern_reader(road_map: RoadMap) -> PatternReader | None:
@@ -311,20 +290,3 @@ def _in_order(one: pa.RecordBatch, other: pa.RecordBatch) -> pa.RecordBatch:
         return one if one.num_rows else other
     table = pa.Table.from_batches([one, other]).unify_dictionaries().combine_chunks()
     return table.sort_by(ORDINAL.name).to_batches()[0]
-
-
-def _refusals(rejects: list[Reject]) -> list[Notice]:
-    """The rejects' findings as notices by code."""
-    notices: dict[str, tuple[Counter[str], set[int], list[Example]]] = {}
-    for reject in rejects:
-        for finding in reject.findings:
-            fields, records, examples = notices.setdefault(finding.code, (Counter(), set(), []))
-            fields[finding.field or ""] += 1
-            records.add(reject.ordinal)
-            if len(examples) < MAX_EXAMPLES:
-                place = (reject.ordinal, reject.line, reject.byte_offset)
-                examples.append(Example(*place, finding.field, finding.detail))
-    return [
-        Notice(code, dict(fields), len(records), tuple(examples))
-        for code, (fields, records, examples) in notices.items()
-    ]

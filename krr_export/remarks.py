@@ -1,0 +1,116 @@
+"""Remarks on values of a block, made into notices: counted by code and field, the first of them shown in place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from krr_export.characters import characters_of
+from krr_export.findings import MAX_EXAMPLES, Example, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from krr_export.blocks import Block
+    from krr_export.cutter import Cutter, Span
+    from krr_export.readers.base import Reject
+    from krr_export.schema import RecordSchema
+
+
+class Place(NamedTuple):
+    """Where a record of a block is."""
+
+    line: int
+    """The line it begins on, in the document."""
+    start: int
+    end: int
+    """The record itself, in bytes of the block."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the records of a block are: looked for only if somebody asks.
+
+    Attributes:
+        block: the block.
+        span: where a record is, by its index, with what stands before it or without.
+        cutter: finds the record in its span.
+    """
+
+    block: Block
+    span: Callable[[int], Span]
+    cutter: Cutter
+
+    def of(self, ordinals: Iterable[int]) -> Iterator[Place]:
+        """The places of records.
+
+        Args:
+            ordinals: of records of the block, in order; one may come several times.
+        """
+        data = self.block.data
+        line, counted = self.block.line, 0
+        for ordinal in ordinals:
+            start, end = self.span(ordinal - self.block.first)
+            start += self.cutter.scan(data[start:end]).spans[0].start
+            line, counted = line + characters_of(data[counted:start]).line_ends, start
+            yield Place(line, start, end)
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """Values of a block with something to say of them, before it is known where in the document they are.
+
+    Attributes:
+        rows: the rows concerned in order, by code and column (an index into the schema's fields).
+        ordinal: a row's ordinal in the export.
+        detail: what is to be said of a row's value in a column, masked.
+    """
+
+    rows: Mapping[str, Mapping[int, list[int]]]
+    ordinal: Callable[[int], int]
+    detail: Callable[[int, int], str]
+
+    def notices(self, schema: RecordSchema, places: Places, shown: Mapping[str, int]) -> Iterator[Notice]:
+        """The remarks by code, with places for as many as a report may show.
+
+        Args:
+            schema: names the columns.
+            places: of the block's records.
+            shown: by code, how many examples earlier blocks gave: they come first in the report as well.
+        """
+        for code, by_column in self.rows.items():
+            found = {column: rows for column, rows in by_column.items() if rows}
+            if not found:
+                continue
+            examples: tuple[Example, ...] = ()
+            if shown.get(code, 0) < MAX_EXAMPLES:
+                first = sorted((row, column) for column, rows in found.items() for row in rows[:MAX_EXAMPLES])
+                examples = tuple(self._examples(schema, places, first[:MAX_EXAMPLES]))
+            fields = {schema.fields[column].label: len(rows) for column, rows in found.items()}
+            records = max(fields.values()) if len(fields) == 1 else len(set().union(*found.values()))
+            yield Notice(code, fields, records, examples)
+
+    def _examples(self, schema: RecordSchema, places: Places, first: list[tuple[int, int]]) -> Iterator[Example]:
+        ordinals = [self.ordinal(row) for row, _ in first]
+        for (row, column), ordinal, place in zip(first, ordinals, places.of(ordinals), strict=True):
+            byte_offset = places.block.byte_offset + place.start
+            label = schema.fields[column].label
+            yield Example(ordinal, place.line, byte_offset, label, self.detail(row, column))
+
+
+def refusals(rejects: list[Reject]) -> list[Notice]:
+    """The rejects' findings as notices by code."""
+    notices: dict[str, tuple[Counter[str], set[int], list[Example]]] = {}
+    for reject in rejects:
+        for finding in reject.findings:
+            fields, records, examples = notices.setdefault(finding.code, (Counter(), set(), []))
+            fields[finding.field or ""] += 1
+            records.add(reject.ordinal)
+            if len(examples) < MAX_EXAMPLES:
+                place = (reject.ordinal, reject.line, reject.byte_offset)
+                examples.append(Example(*place, finding.field, finding.detail))
+    return [
+        Notice(code, dict(fields), len(records), tuple(examples))
+        for code, (fields, records, examples) in notices.items()
+    ]

@@ -1,0 +1,126 @@
+"""The rules as a stage of the road: what they find in a block becomes notices, and where asked, rejects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from krr_export.findings import Finding, mask
+from krr_export.readers.base import Reject
+from krr_export.remarks import Remarks
+from krr_export.rules.judge import Judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from krr_export.findings import Notice
+    from krr_export.remarks import Places
+    from krr_export.rules.breaches import Breach
+    from krr_export.schema import RecordSchema
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """What a worker needs to judge by the rules.
+
+    Attributes:
+        exported_at: when the export was made.
+        strict: names of rules whose breach keeps a record out of the table.
+    """
+
+    exported_at: datetime
+    strict: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A block's rows after the rules.
+
+    Attributes:
+        batch: those that are still accepted.
+        rejects: the others, in order.
+        notices: what the rules say of them all.
+    """
+
+    batch: pa.RecordBatch
+    rejects: list[Reject]
+    notices: list[Notice]
+
+
+class RuleStage:
+    """Judges blocks of one export.
+
+    Args:
+        schema: what a record holds.
+        rules: what to judge by.
+    """
+
+    def __init__(self, schema: RecordSchema, rules: RuleSet) -> None:
+        self._schema = schema
+        self._strict = rules.strict
+        self._judge = Judge(rules.exported_at)
+        self._columns = {field.name: column for column, field in enumerate(schema.fields)}
+
+    def judge(self, batch: pa.RecordBatch, places: Places, shown: Mapping[str, int]) -> Judged:
+        """Judge a block's accepted records.
+
+        Args:
+            batch: their rows.
+            places: where they are.
+            shown: by code, how many examples earlier blocks gave.
+        """
+        breaches = self._judge.judge(batch)
+        if not breaches:
+            return Judged(batch, [], [])
+        rows: dict[str, dict[int, list[int]]] = {}
+        for breach in breaches:
+            rows.setdefault(breach.code, {})[self._columns[breach.column]] = breach.rows.tolist()
+        details = _Details(batch)
+        ordinals = batch.column(0)
+        remarks = Remarks(rows, ordinal=lambda row: int(ordinals[row].as_py()), detail=details.of)
+        notices = list(remarks.notices(self._schema, places, shown))
+        strict = [breach for breach in breaches if breach.code in self._strict]
+        if not strict:
+            return Judged(batch, [], notices)
+        refused = self._refused(strict, details)
+        kept = np.ones(batch.num_rows, np.bool_)
+        kept[list(refused)] = False
+        rejects = list(_rejects(refused, ordinals.take(pa.array(list(refused))).to_pylist(), places))
+        return Judged(batch.filter(pa.array(kept)), rejects, notices)
+
+    def _refused(self, strict: list[Breach], details: _Details) -> dict[int, list[Finding]]:
+        """The findings of each row that is refused, rows in order."""
+        refused: dict[int, list[Finding]] = defaultdict(list)
+        for breach in strict:
+            column = self._columns[breach.column]
+            label = self._schema.fields[column].label
+            for row in breach.rows.tolist():
+                refused[row].append(Finding(breach.code, label, details.of(row, column)))
+        return dict(sorted(refused.items()))
+
+
+def _rejects(refused: Mapping[int, Sequence[Finding]], ordinals: list[int], places: Places) -> Iterator[Reject]:
+    block = places.block
+    for findings, ordinal, place in zip(refused.values(), ordinals, places.of(ordinals), strict=True):
+        record = block.data[place.start : place.end]
+        yield Reject(ordinal, place.line, block.byte_offset + place.start, tuple(findings), record)
+
+
+@dataclass(frozen=True)
+class _Details:
+    """What is said of values that break a rule, masked."""
+
+    batch: pa.RecordBatch
+
+    def of(self, row: int, column: int) -> str:
+        """Of the value in this row and column of the schema: its kind and length, nothing of it."""
+        array = self.batch.column(column + 1)  # behind radnummer
+        if pa.types.is_timestamp(array.type):
+            return "a time"
+        value = array[row].as_py()
+        return mask(value) if isinstance(value, str) else f"{len(value)} octets"
