@@ -106,8 +106,19 @@ def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
         counts=asdict(_counts(tally)),
         read_by=dict(+tally.read_by),  # those that took any
         notices=tally.in_order(),
+        profile=_profile(export, run, tally),
         performance=run.performance(export),
     )
+
+
+def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
+    """What the accepted records hold, before they were treated: nothing is told that the treatment hides."""
+    if export.profiler is None:
+        return None
+    privacy = run.options.privacy
+    names = export.record_schema.arrow.names
+    hidden = {name for name in names if privacy.columns and name not in privacy.columns}
+    return (tally.profile or export.profiler.nothing()).to_dict(hidden.union(privacy.drop, privacy.pseudonymise))
 
 
 def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:

@@ -17,6 +17,7 @@ from krr_export.encoding import UTF_8
 from krr_export.errors import InputError, UsageError
 from krr_export.journey import travel_blocks, travel_document
 from krr_export.privacy import column_names
+from krr_export.profile import Profiler
 from krr_export.readers import READERS
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.road import RoadMap
@@ -50,6 +51,7 @@ class ReadOptions:
         limit: read no more than this many records; ``None`` for all.
         delivery: how a delivery is verified and decrypted.
         derive: the columns that are derived of the accepted records.
+        rules: whether the accepted records are judged by the register's own rules, and profiled.
 
     Raises:
         UsageError: an option has no such value.
@@ -60,6 +62,7 @@ class ReadOptions:
     limit: int | None = None
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
     derive: DeriveOptions = field(default_factory=DeriveOptions)
+    rules: bool = False
 
     def __post_init__(self) -> None:
         if self.reader not in READERS:
@@ -77,6 +80,7 @@ class Export:
         source: the stream it comes from.
         header: what the export says of itself.
         record_schema: what its records hold, from the XSD.
+        profiler: makes profiles of its records; ``None`` where nobody asked.
         derivation: the columns that are derived of its records.
         schema: the Arrow schema of its table, derived columns included; the metadata name the export.
     """
@@ -89,6 +93,7 @@ class Export:
         self._document = Document(source, record_schema)
         self.header: Header = self._document.header
         self.transcoded: bool = self._document.transcoded
+        self.profiler = Profiler(record_schema, self.header.exported_at) if options.rules else None
         self.derivation = derivation_of(record_schema, self.header.exported_at, options.derive)
         described = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
         self.schema: pa.Schema = self.derivation.extended(described)
@@ -124,6 +129,7 @@ class Export:
             self.header.namespaces,
             document.cutter,
             options.reader,
+            profiler=self.profiler,
             derivation=self.derivation if self.derivation.columns else None,
         )
         staff = self._staff

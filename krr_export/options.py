@@ -39,6 +39,7 @@ class ConvertOptions:
     pseudonym_key: Path | None = None
     derive: tuple[str, ...] = ()
     as_of: datetime | str | None = None
+    rules: bool = True
     rows_per_file: int = SinkOptions.rows_per_file
     max_rejects: int | str = 0
     allow_empty: bool = False
@@ -70,7 +71,8 @@ class ConvertOptions:
     @property
     def read(self) -> ReadOptions:
         """Those that reading asks for."""
-        return ReadOptions(self.workers, self.reader, self.limit, self.delivery, DeriveOptions(self.derive, self.as_of))
+        derive = DeriveOptions(self.derive, self.as_of)
+        return ReadOptions(self.workers, self.reader, self.limit, self.delivery, derive, self.rules)
 
     @property
     def reject_limit(self) -> RejectLimit:

@@ -236,7 +236,12 @@ def test_the_summary_says_what_happened_in_a_few_lines() -> None:
     assert lines[1] == "made      2026-02-26T12:22:25.000+01:00, change number 41234567"
     assert lines[2] == "records   62 seen, 10 accepted, 52 rejected"
     assert lines[3].startswith("reject    old-element-name: 7 in 7 records; ")
-    assert len(lines) == 3 + len(planted("faulty.xml")["totals"]) + 1
+    assert lines[-3].startswith("contact   100.0 % with mobile, 100.0 % with e-mail, 0.0 % with neither; ")
+    assert lines[-2] == (
+        "too old   40.0 % of mobiltelefonnummer, 50.0 % of epostadresse:"
+        " neither updated nor verified in the last 18 months"
+    )
+    assert len(lines) == 3 + len(planted("faulty.xml")["totals"]) + 3
 
 
 def test_the_queries_of_the_documentation_run(tmp_path: Path) -> None:

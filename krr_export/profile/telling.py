@@ -146,16 +146,18 @@ def lines(profile: dict[str, Any]) -> Iterator[str]:
     total = profile["records"]
     if not total:
         return
-    channels = profile["channels"]
-    ways = {"mobile": "mobile", "email": "e-mail", "neither": "neither", "mailbox": "mailbox"}
-    yield "contact   with " + ", ".join(f"{word} {_share(channels[way], total)}" for way, word in ways.items())
+    share = {way: _share(records, total) for way, records in profile["channels"].items()}
+    yield (
+        f"contact   {share['mobile']} with mobile, {share['email']} with e-mail, {share['neither']} with neither;"
+        f" {share['mailbox']} with mailbox"
+    )
     old = [
         f"{_share(age['older_than_18_months'], age['records'])} of {age['column']}"
         for age in profile["contact_age"]
         if age["records"]
     ]
     if old:
-        yield f"too old   {', '.join(old)}: not updated or verified in the last 18 months"
+        yield f"too old   {', '.join(old)}: neither updated nor verified in the last 18 months"
 
 
 def _share(part: int, whole: int) -> str:
