@@ -164,6 +164,22 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
     return tuple(compared)[0 if limit is None else -limit :]
 
 
+def earlier(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...]:
+    """What the published snapshots were that are older than one, oldest first; none where there is none, or no store.
+
+    Args:
+        store: the directory that holds the snapshots.
+        snapshot: the name of a directory, there or not.
+        limit: only so many of the newest.
+    """
+    try:
+        chosen = [path for path in complete_snapshots(store) if path.name < snapshot][-limit - 1 :]
+        lines = [line for path in chosen if (line := _as_it_stands(path)) is not None]
+    except OSError:
+        return ()
+    return tuple(_compared(line, before) for before, line in zip([None, *lines], lines, strict=False))[-limit:]
+
+
 def read_report(snapshot: Path) -> dict[str, Any]:
     """The report of a published snapshot as JSON has it, proven to be what was published.
 

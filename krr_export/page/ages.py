@@ -1,0 +1,213 @@
+"""The age of contact data, month by month, and the line at 18 months behind which it may not be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from krr_export.page.figures import Cell, Table, number_cell
+from krr_export.page.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from krr_export.page.language import Language
+    from krr_export.page.text import Room
+
+LIMIT_MONTHS = 18
+"""eForvaltningsforskriften § 32."""
+
+_LAST, _FUTURE, _OVER = 119, "future", "120+"
+_YEAR = 12
+_LEAST_MONTHS = 36
+_ASIDE, _GAP = 3, 1.5
+"""How wide the columns for later than the export and for ten years and more stand, and how far apart, in months."""
+_BAR = 0.84
+_HEIGHT, _LOW = 150.0, 46.0
+_SERIES = ("newest", "updated", "verified")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: a month's records. Across in per cent of the width, up in pixels."""
+
+    key: str
+    label: str
+    value: int
+    shown: str
+    x: float
+    width: float
+    y: float
+    height: float
+    old: bool
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One row of columns, over the ages that all of them share.
+
+    Attributes:
+        key: ``newest``, ``updated`` or ``verified``.
+        title: what it is the age of.
+        top: where the row begins, in pixels.
+        height: of the greatest column.
+        columns: with records.
+        greatest: the greatest column's number, as it is read.
+    """
+
+    key: str
+    title: str
+    top: float
+    height: float
+    columns: tuple[Column, ...]
+    greatest: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place on the axis."""
+
+    x: float
+    label: str
+    anchor: str = "middle"
+
+
+@dataclass(frozen=True)
+class Ages:
+    """The ages of one kind of contact data.
+
+    Attributes:
+        name: unique on the page.
+        index: which of the report's ``contact_age`` it is.
+        title, description: of the chart.
+        fresh, old: what may be used and what may not, each as a sentence.
+        undated: the same of records without a date; empty where there are none.
+        strips: the rows, the one that counts first.
+        limit: where the line at 18 months stands.
+        ticks: of the axis.
+        height: of all, in pixels.
+        table: all of the numbers.
+    """
+
+    name: str
+    index: int
+    title: str
+    description: str
+    fresh: str
+    old: str
+    undated: str
+    strips: tuple[Strip, ...]
+    limit: float
+    ticks: tuple[Tick, ...]
+    height: float
+    table: Table
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Where each age stands, in months from the left edge, and how many months there are from edge to edge."""
+
+    start: float
+    months: int
+    width: float
+
+    @classmethod
+    def over(cls, keys: set[str]) -> _Axis:
+        known = [int(key) for key in keys if key.isdecimal()]
+        # As many whole years as it takes, and three at least.
+        months = max(_LEAST_MONTHS, -(-(max(known, default=0) + 1) // _YEAR) * _YEAR)
+        months = _LAST + 1 if _OVER in keys else min(months, _LAST + 1)
+        start = _ASIDE + _GAP if _FUTURE in keys else 0.0
+        return cls(start, months, start + months + (_GAP + _ASIDE if _OVER in keys else 0.0))
+
+    def place(self, key: str) -> tuple[float, float]:
+        """A column's left edge and width, in per cent."""
+        if key == _FUTURE:
+            return 0.0, self.percent(_ASIDE)
+        if key == _OVER:
+            return self.percent(self.width - _ASIDE), self.percent(_ASIDE)
+        return self.percent(self.start + int(key)), self.percent(_BAR)
+
+    def percent(self, months: float) -> float:
+        return round(100 * months / self.width, 3)
+
+
+def ages(words: Language, index: int, age: Mapping[str, Any], room: Room) -> Ages:
+    """The chart of one entry of the profile's ``contact_age``.
+
+    Args:
+        words: the language.
+        index: of the entry.
+        age: the entry.
+        room: how much the page shows.
+    """
+    name = clean(age["column"], room.characters)
+    channel = words.known(f"column.{age['column']}") or name
+    axis = _Axis.over({key for series in _SERIES for key in age[series]})
+    records, old, undated = age["records"], age["older_than_18_months"], age["undated"]
+    strips, top = [], 24.0
+    for series in _SERIES:
+        height = _HEIGHT if series == "newest" else _LOW
+        columns = _columns(words, age[series], axis, top + height, height)
+        most = words.say("age.most", n=max(age[series].values(), default=0))
+        strips.append(Strip(series, words.say(f"age.{series}"), top, height, columns, most))
+        top += height + (48.0 if series == "newest" else 28.0)
+    fresh_share, old_share = words.share(records - old, records), words.share(old, records)
+    return Ages(
+        name=f"age-{index}",
+        index=index,
+        title=words.say("age.title", channel=channel),
+        description=words.say("age.description", channel=channel, share=old_share, n=records),
+        fresh=words.say("age.fresh", n=records - old, share=fresh_share),
+        old=words.say("age.old", n=old, share=old_share),
+        undated=words.say("age.undated", n=undated) if undated else "",
+        strips=tuple(strips),
+        limit=axis.percent(axis.start + LIMIT_MONTHS),
+        ticks=_ticks(words, axis),
+        height=top - 22.0,
+        table=_table(words, channel, age),
+    )
+
+
+def _columns(
+    words: Language, counts: Mapping[str, int], axis: _Axis, ground: float, height: float
+) -> tuple[Column, ...]:
+    greatest = max(counts.values(), default=0)
+    columns = []
+    for key in _in_order(counts):
+        x, width = axis.place(key)
+        tall = max(round(height * counts[key] / greatest, 1), 1.0)
+        old = key == _OVER or (key.isdecimal() and int(key) >= LIMIT_MONTHS)
+        shown, label = words.number(counts[key]), _label(words, key)
+        columns.append(Column(key, label, counts[key], shown, x, width, round(ground - tall, 1), tall, old))
+    return tuple(columns)
+
+
+def _in_order(keys: Mapping[str, int]) -> list[str]:
+    return sorted(keys, key=lambda key: -1 if key == _FUTURE else int(key.rstrip("+")))
+
+
+def _label(words: Language, key: str) -> str:
+    if key == _FUTURE:
+        return words.say("age.later")
+    return words.say("age.ten") if key == _OVER else words.say("age.months", n=int(key))
+
+
+def _ticks(words: Language, axis: _Axis) -> tuple[Tick, ...]:
+    years = axis.months // _YEAR
+    step = 1 if years <= 6 else 2  # noqa: PLR2004 - as many as there is room for on a telephone
+    ticks = [
+        Tick(axis.percent(axis.start + year * _YEAR), words.say("age.years", n=year), "middle" if year else "start")
+        for year in range(0, years, step)
+    ]
+    # The end of the axis is labelled only where ten years and more stand beyond it.
+    return (*ticks, *([Tick(100.0, words.say("age.over"), "end")] if axis.width > axis.start + axis.months else []))
+
+
+def _table(words: Language, channel: str, age: Mapping[str, Any]) -> Table:
+    keys = _in_order(dict.fromkeys((key for series in _SERIES for key in age[series]), 0))
+    rows = tuple(
+        (Cell(_label(words, key)), *(number_cell(words, age[series].get(key, 0)) for series in _SERIES)) for key in keys
+    )
+    heads = (Cell(words.say("age.age")), *(Cell(words.say(f"age.{series}"), align="number") for series in _SERIES))
+    return Table(words.say("age.table", channel=channel), heads, rows)

@@ -1,0 +1,181 @@
+"""The findings: a card for each code with what it means, what to do and masked examples, and a chart of them all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from krr_export.page.details import translated
+from krr_export.page.figures import Bars, Cell, Mark, Table, described, number_cell
+from krr_export.page.text import clean
+from krr_export.page.verdict import finding_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from krr_export.page.language import Language
+    from krr_export.page.text import Room
+
+_MARKS = 24
+_SEVERITIES = ("reject", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An example of a finding."""
+
+    record: str
+    line: str
+    offset: str
+    field: str
+    detail: str
+    lang: str
+    """Of the detail, where it is not the page's."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One code.
+
+    Attributes:
+        code: its stable name, and the card's on the page.
+        severity: ``reject``, ``warning`` or ``info``.
+        severity_word: the same for people.
+        text, fix: what it means, what to do.
+        lang: of both, where it is not the page's.
+        records, share: how many of the records of the export.
+        count: how many findings, as a sentence; empty where each record has one.
+        fields: how many where, the most frequent first.
+        more_fields: how many fields are left out, as a sentence.
+        examples: the first ones.
+        summary: what opens the examples: how many of how many.
+    """
+
+    code: str
+    severity: str
+    severity_word: str
+    text: str
+    fix: str
+    lang: str
+    records: int
+    records_shown: str
+    share: str
+    count: str
+    fields: tuple[tuple[str, int, str], ...]
+    more_fields: str
+    examples: tuple[Shown, ...]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The lines behind the chart: each is ten times the one before it. Across in per cent of the width."""
+
+    x: float
+    label: str
+    anchor: str
+
+
+def cards(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Card, ...]:
+    """A card for each code, the gravest first."""
+    return tuple(_card(words, one, report["counts"]["seen"], room) for one in in_order(report)[: room.groups])
+
+
+def in_order(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The findings, the gravest first; of the same severity those on most records."""
+    return sorted(report["findings"], key=lambda one: (_SEVERITIES.index(_severity(one)), -one["records"]))
+
+
+def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars, tuple[Scale, ...]] | None:
+    """How many records each code concerns, on a scale where each line is ten times the one before; none: no chart."""
+    findings: Sequence[Mapping[str, Any]] = in_order(report)[: room.groups]
+    if not findings:
+        return None
+    seen = report["counts"]["seen"]
+    powers = max(1, math.ceil(math.log10(max(one["records"] for one in findings))))
+    marks = tuple(
+        Mark(
+            clean(one["code"], room.characters), clean(one["code"], room.characters), one["records"],
+            words.number(one["records"]), words.share(one["records"], seen),
+            round(_LEFT + _WIDE * math.log10(one["records"]) / powers, 3), _severity(one),
+        )
+        for one in findings
+    )  # fmt: skip
+    heads = (
+        Cell(words.say("code")),
+        Cell(words.say("severity")),
+        *(Cell(words.say(key), align="number") for key in ("records", "share", "findings.count")),
+    )
+    rows = tuple(
+        (
+            Cell(mark.label, align="code"), Cell(words.say(f"severity.{mark.kind}")), number_cell(words, mark.value),
+            Cell(mark.share, align="number"), number_cell(words, one["count"]),
+        )
+        for mark, one in zip(marks, findings, strict=True)
+    )  # fmt: skip
+    left_out = len(marks) - _MARKS
+    bars = Bars(
+        "by-code",
+        words.say("findings.chart"),
+        words.say("findings.description", n=len(marks), most=described(words, marks)),
+        marks[:_MARKS],
+        Table(words.say("findings.table"), heads, rows, words.say("rows.left", n=left_out) if left_out > 0 else ""),
+        "findings",
+        words.say("findings.scale"),
+    )
+    step = 1 if powers <= 4 else 2  # noqa: PLR2004 - as many labels as there is room for on a telephone
+    scale = (
+        Scale(
+            round(_LEFT + _WIDE * power / powers, 3),
+            words.number(10**power) if power % step == 0 else "",
+            "end" if power == powers else "middle",
+        )
+        for power in range(powers + 1)
+    )
+    return bars, tuple(scale)
+
+
+_LEFT, _WIDE = 2.5, 93.0
+"""Where 1 stands, and how far it is to the end of the scale, in per cent."""
+
+
+def _card(words: Language, finding: Mapping[str, Any], seen: int, room: Room) -> Card:
+    text, fix, lang = finding_text(words, finding, room)
+    fields = sorted(finding["fields"].items(), key=lambda field: (-field[1], field[0]))
+    shown = [(clean(name, room.characters), count, words.number(count)) for name, count in fields[: room.rows // 10]]
+    examples = finding["examples"][: room.examples]
+    key = "examples" if len(examples) == finding["count"] else "examples.some"
+    severity = _severity(finding)
+    return Card(
+        code=clean(finding["code"], room.characters),
+        severity=severity,
+        severity_word=words.say(f"severity.{severity}"),
+        text=text,
+        fix=fix,
+        lang=lang,
+        records=finding["records"],
+        records_shown=words.say("records.n", n=finding["records"]),
+        share=words.share(finding["records"], seen),
+        count=words.say("findings.n", n=finding["count"]) if finding["count"] != finding["records"] else "",
+        fields=tuple(shown),
+        more_fields=words.say("rows.left", n=len(fields) - len(shown)) if len(fields) > len(shown) else "",
+        examples=tuple(_example(words, one, room) for one in examples),
+        summary=words.say(key, n=len(examples), all=finding["count"]) if examples else "",
+    )
+
+
+def _severity(finding: Mapping[str, Any]) -> str:
+    return finding["severity"] if finding["severity"] in _SEVERITIES else "info"
+
+
+def _example(words: Language, example: Mapping[str, Any], room: Room) -> Shown:
+    detail, lang = translated(words, clean(example["detail"], room.characters))
+    return Shown(
+        record=words.number(example["record"]),
+        line=words.number(example["line"]),
+        offset=words.number(example["byte_offset"]),
+        field=clean(example["field"] or "", room.characters),
+        detail=detail,
+        lang=lang,
+    )

@@ -1,0 +1,54 @@
+"""Masked details of examples in Norwegian: they are made of few phrases, kinds and lengths (`findings.mask`)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from krr_export.page.language import Language
+
+_KINDS = {
+    "digits": "sifre",
+    "letters": "bokstaver",
+    "letters and digits": "bokstaver og sifre",
+    "white space": "blanke tegn",
+    "mixed": "blandet",
+    "mixed, some not ASCII": "blandet, noen utenfor ASCII",
+}
+_LENGTH = re.compile(rf"(\d+) characters?, ({'|'.join(sorted(_KINDS, key=len, reverse=True))})")
+_PHRASES = (
+    (re.compile(r"the XSD asks for at least (\d+)"), r"XSD-en krever minst \1"),
+    (re.compile(r"the XSD asks for (\d+) characters"), r"XSD-en krever \1 tegn"),
+    (re.compile(r"the XSD asks for (xs:\w+)"), r"XSD-en krever \1"),
+    (re.compile(r"the XSD allows (\d+)"), r"XSD-en tillater \1"),
+    (re.compile(r"the XSD allows (\w+(?:, \w+)*)"), r"XSD-en tillater \1"),
+    (re.compile(r"written as (\w+), as until 2014"), r"skrevet som \1, som før 2014"),
+    (re.compile(r"the value is \\N"), r"verdien er \\N"),
+    (re.compile("the element is missing"), "elementet mangler"),
+    (re.compile("the attribute is missing"), "attributtet mangler"),
+    (re.compile("the element is in another namespace"), "elementet er i et annet navnerom"),
+    (re.compile("the element is repeated, or not in its place"), "elementet er gjentatt, eller ikke på sin plass"),
+    (re.compile("an element that the XSD does not know"), "et element som XSD-en ikke kjenner"),
+    (re.compile("an attribute that the XSD does not have here"), "et attributt som XSD-en ikke har her"),
+    (re.compile("text where the XSD has only elements"), "tekst der XSD-en bare har elementer"),
+    (re.compile("empty"), "tom"),
+)
+
+
+def translated(words: Language, detail: str) -> tuple[str, str]:
+    """A detail in the page's language, and the language that it is in where that is another; else empty."""
+    if words.code == "en":
+        return detail, ""
+    parts = [_part(part) for part in detail.split("; ")]
+    # Half a translation would be in no language: then the whole stays as it was.
+    return (detail, "en") if None in parts else ("; ".join(filter(None, parts)), "")
+
+
+def _part(part: str) -> str | None:
+    if found := _LENGTH.fullmatch(part):
+        return f"{found[1]} tegn, {_KINDS[found[2]]}"
+    for phrase, norwegian in _PHRASES:
+        if phrase.fullmatch(part):
+            return phrase.sub(norwegian, part)
+    return None

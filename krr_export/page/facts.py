@@ -1,0 +1,115 @@
+"""The figures at the top of the page, and the facts at its end: what was read, by what, and what it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from krr_export.page.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from krr_export.chronicle import HistoryLine
+    from krr_export.page.language import Language
+    from krr_export.page.text import Room
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """A number that one looks for first.
+
+    Attributes:
+        label: what it counts.
+        shown: the number.
+        value: the same as the report has it, ``None`` where it is no single one of those.
+        key: where it stands in report.json; empty where it does not.
+        beside: what there is to say of it.
+        kind: ``plain``, or ``reject`` or ``warning`` where it is a number of those.
+    """
+
+    label: str
+    shown: str
+    value: int | None
+    key: str
+    beside: str
+    kind: str = "plain"
+
+
+def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine) -> tuple[KeyFigure, ...]:
+    """Records seen, accepted and rejected, those with warnings, and the change since the night before."""
+    counts = report["counts"]
+    seen, written, rejected = counts["seen"], counts["written"], counts["rejected"]
+    shares = {key: words.say("of.all", share=words.share(counts[key], seen)) for key in ("written", "rejected")}
+    figures = [
+        KeyFigure(words.say("figure.seen"), words.number(seen), seen, "counts.seen", words.say("figure.seen.beside")),
+        KeyFigure(words.say("figure.written"), words.number(written), written, "counts.written", shares["written"]),
+        KeyFigure(
+            words.say("figure.rejected"), words.number(rejected), rejected, "counts.rejected",
+            shares["rejected"], "reject" if rejected else "plain",
+        ),
+        _warned(words, report),
+    ]  # fmt: skip
+    if tonight.trend is not None:
+        change = tonight.trend
+        beside = words.percents(change.percent) if change.percent is not None else ""
+        figures.append(KeyFigure(words.say("figure.change"), words.signed(change.records), None, "", beside))
+    return tuple(figures)
+
+
+def _warned(words: Language, report: Mapping[str, Any]) -> KeyFigure:
+    """How many records have a warning: at least, where there are several codes, for the report counts by code."""
+    warned = [one["records"] for one in report["findings"] if one["severity"] == "warning"]
+    most = max(warned, default=0)
+    shown = words.number(most) if len(warned) < 2 else words.say("figure.least", n=most)  # noqa: PLR2004 - one code is exact
+    beside = words.say("figure.warned.beside", n=len(warned)) if warned else ""
+    return KeyFigure(words.say("figure.warned"), shown, None, "", beside, "warning" if warned else "plain")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A line of what was read and how."""
+
+    label: str
+    text: str
+    code: bool = False
+
+
+def facts(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Fact, ...]:
+    """What was read, by which schema, under which limits, by what, and what it took."""
+    return tuple(_facts(words, report, room))
+
+
+def _facts(words: Language, report: Mapping[str, Any], room: Room) -> Iterator[Fact]:
+    source, header, schema, limits = (report[key] for key in ("source", "header", "schema", "limits"))
+    took = report["performance"]
+    yield Fact(words.say("fact.source"), clean(source["name"], room.characters))
+    size = words.say("fact.unknown") if source["size"] is None else words.size(source["size"])
+    packed = ", gzip" if source["compression"] == "gzip" else ""
+    yield Fact(words.say("fact.size"), f"{size}{packed}, {clean(source['encoding'], 40)}")
+    yield Fact("SHA-256", clean(source["sha256"] or words.say("fact.unknown"), 64), code=True)
+    if (delivery := source.get("delivery")) is not None:
+        signature = words.known(f"signature.{delivery['signature']}") or clean(delivery["signature"], 40)
+        orgnr = clean(delivery["orgnr"], 40)
+        yield Fact(words.say("fact.delivery"), words.say("fact.delivered", orgnr=orgnr, signature=signature))
+    yield Fact(words.say("fact.exported"), words.moment(header["eksport_tidspunkt_utc"]))
+    yield Fact(words.say("fact.number"), words.number(header["seneste_endringsnummer"]))
+    yield Fact(words.say("fact.schema"), clean(schema["name"], room.characters))
+    asked = [f"--max-rejects {clean(limits['max_rejects'], 20)}"]
+    asked += ["--allow-empty"] if limits["allow_empty"] else []
+    asked += [f"--limit {limits['limit']}"] if limits["limit"] is not None else []
+    yield Fact(words.say("fact.limits"), " ".join(asked), code=True)
+    if guard := report.get("guard"):
+        yield Fact(words.say("fact.guard"), _guarded(words, guard, room))
+    rate = words.say("fact.rate", rate=words.number(round(took["records_per_second"])))
+    memory = words.size(took["peak_memory_bytes"])
+    yield Fact(
+        words.say("fact.took"), words.say("fact.cost", time=words.seconds(took["seconds"]), rate=rate, memory=memory)
+    )
+
+
+def _guarded(words: Language, guard: Mapping[str, Any], room: Room) -> str:
+    if guard["compared_with"] is None:
+        return words.say("fact.alone")
+    name = clean(guard["compared_with"], room.characters)
+    return words.say("fact.guarded", name=name, n=len(guard["differences"]))

@@ -1,0 +1,211 @@
+"""Night by night: records and rejects of a store's snapshots, as a chart and as a table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from krr_export.chronicle import Found, HistoryLine, Trend
+from krr_export.page.figures import NOTHING, Cell, Table, number_cell
+from krr_export.page.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from krr_export.page.language import Language
+
+SHOWN = 30
+"""Nights in a chart: more would be no wider than a line on a telephone."""
+
+_HIGH, _LOW = 104.0, 54.0
+_TOP, _BETWEEN = 46.0, 46.0
+_PUBLISHED = {"published", "valid"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A night in a chart. Across in per cent of the width, up in pixels.
+
+    Attributes:
+        key: the snapshot.
+        day: when the export was made.
+        value: how many records, or rejects.
+        shown: the same as it is read.
+        x: the middle of the night.
+        y: where the point stands, or the column begins.
+        height: of the column, down to the ground.
+        published: whether it is in the store.
+    """
+
+    key: str
+    day: str
+    value: int
+    shown: str
+    x: float
+    y: float
+    height: float
+    published: bool = True
+
+
+@dataclass(frozen=True)
+class Nights:
+    """The nights of a store.
+
+    Attributes:
+        title, description: of the chart.
+        records: a point a night.
+        rejects: a column a night.
+        width: of a column, in per cent.
+        records_ground, rejects_ground: where each of the two stands, in pixels.
+        records_range: the fewest and the most, as a sentence: its axis does not begin at zero.
+        rejects_range: the most, as a sentence.
+        table: all of the numbers, the newest first.
+    """
+
+    title: str
+    description: str
+    records: tuple[Point, ...]
+    rejects: tuple[Point, ...]
+    width: float
+    records_ground: float
+    rejects_ground: float
+    records_range: str
+    rejects_range: str
+    table: Table
+
+
+def this_night(report: Mapping[str, Any]) -> HistoryLine:
+    """The line that a report's own export has, or would have, among the snapshots of a store."""
+    header, counts = report["header"], report["counts"]
+    exported = header["eksport_tidspunkt_utc"]
+    return HistoryLine(
+        snapshot=f"eksport={re.sub(r'[-:]', '', exported)[:15]}Z",
+        exported_at=exported,
+        change_number=header["seneste_endringsnummer"],
+        records=counts["written"],
+        rejects=counts["rejected"],
+        findings=tuple(Found(one["code"], one["severity"], one["records"]) for one in report["findings"]),
+        seconds=report["performance"]["seconds"],
+    )
+
+
+def before(history: Sequence[HistoryLine], line: HistoryLine) -> tuple[HistoryLine, ...]:
+    """The lines of older exports: as many as the chart has room for beside this one."""
+    return tuple(older for older in history if older.snapshot < line.snapshot)[-SHOWN + 1 :]
+
+
+def trend(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
+    """How a night differs from the one before it, where both are known."""
+    last = older[-1] if older else None
+    if last is None or last.records is None or line.records is None:
+        return None
+    change = line.records - last.records
+    points = (line.reject_percent or 0.0) - (last.reject_percent or 0.0)
+    return Trend(change, 100 * change / last.records if last.records else None, points)
+
+
+def nights(
+    words: Language, lines: Sequence[HistoryLine], *, outcome: str = "published", rows: int = SHOWN
+) -> Nights | None:
+    """The chart and the table of some nights.
+
+    Args:
+        words: the language.
+        lines: the nights, oldest first.
+        outcome: of the last one.
+        rows: how many the table has room for, newest first.
+
+    Returns:
+        None: fewer than two nights can be read, and there is nothing to compare.
+    """
+    shown = [line for line in lines if line.records is not None and line.rejects is not None][-SHOWN:]
+    if len(shown) < 2:  # noqa: PLR2004 - one alone is compared with nothing
+        return None
+    published = [True] * (len(shown) - 1) + [outcome in _PUBLISHED]
+    records = _points(words, shown, [line.records or 0 for line in shown], published, from_zero=False)
+    rejects = _points(words, shown, [line.rejects or 0 for line in shown], published, from_zero=True)
+    fewest, most = min(records, key=lambda p: p.value), max(records, key=lambda p: p.value)
+    worst = max(rejects, key=lambda p: p.value)
+    return Nights(
+        title=words.say("nights.title"),
+        description=words.say(
+            "nights.description", n=len(shown), fewest=fewest.shown, most=most.shown, last=records[-1].shown,
+            rejects=rejects[-1].shown,
+        ),
+        records=records,
+        rejects=rejects,
+        width=round(70 / len(shown), 3),
+        records_ground=_TOP + _HIGH,
+        rejects_ground=_TOP + _HIGH + _BETWEEN + _LOW,
+        records_range=words.say("nights.records", fewest=fewest.shown, most=most.shown),
+        rejects_range=words.say("nights.rejects", most=worst.shown),
+        table=table(words, lines, rows),
+    )  # fmt: skip
+
+
+def _points(
+    words: Language, lines: Sequence[HistoryLine], values: list[int], published: list[bool], *, from_zero: bool
+) -> tuple[Point, ...]:
+    high, ground = (_LOW, _TOP + _HIGH + _BETWEEN + _LOW) if from_zero else (_HIGH, _TOP + _HIGH)
+    low = 0 if from_zero else min(values)
+    span = max(values) - low
+    points = []
+    for at, (line, value) in enumerate(zip(lines, values, strict=True)):
+        # Where nothing changes, the line runs through the middle.
+        share = (value - low) / span if span else (0.0 if from_zero else 0.5)
+        tall = round(high * share, 1)
+        if from_zero and value:
+            tall = max(tall, 1.5)
+        x = round(100 * (at + 0.5) / len(lines), 3)
+        day = words.day(line.exported_at) if line.exported_at else ""
+        key = clean(line.snapshot, 60)
+        points.append(Point(key, day, value, words.number(value), x, ground - tall, tall, published[at]))
+    return tuple(points)
+
+
+def table(words: Language, lines: Sequence[HistoryLine], rows: int) -> Table:
+    """The history as a table, the newest night first."""
+    heads = (
+        Cell(words.say("nights.export")),
+        *(
+            Cell(words.say(f"nights.{key}"), align="number")
+            for key in ("number", "accepted", "change", "rejected", "points", "found", "size", "seconds")
+        ),
+    )
+    newest = [*reversed(lines)]
+    left_out = len(newest) - rows
+    note = words.say("rows.left", n=left_out) if left_out > 0 else ""
+    return Table(words.say("nights.table"), heads, tuple(_row(words, line) for line in newest[:rows]), note)
+
+
+def _row(words: Language, line: HistoryLine) -> tuple[Cell, ...]:
+    when = words.moment(line.exported_at) if line.exported_at else clean(line.time, 60)
+    if line.records is None or line.rejects is None:
+        return (Cell(when, align="date"), Cell(clean(line.damage, 200)))
+    change = line.trend
+    return (
+        Cell(when, align="date") if line.damage is None else Cell(f"{when}: {clean(line.damage, 200)}"),
+        number_cell(words, line.change_number),
+        number_cell(words, line.records),
+        Cell(_change(words, change), change.records if change else None, "number"),
+        number_cell(words, line.rejects),
+        Cell(NOTHING if change is None else words.points(change.reject_percent), None, "number"),
+        Cell(_found(words, line), None, "number"),
+        Cell(NOTHING if line.size is None else words.size(line.size), line.size, "number"),
+        Cell(NOTHING if line.seconds is None else words.seconds(line.seconds), line.seconds, "number"),
+    )
+
+
+def _change(words: Language, change: Trend | None) -> str:
+    if change is None:
+        return NOTHING
+    percent = "" if change.percent is None else f" ({words.percents(change.percent)})"
+    return f"{words.signed(change.records)}{percent}"
+
+
+def _found(words: Language, line: HistoryLine) -> str:
+    if line.concerned is None:
+        return NOTHING
+    least, most = line.concerned
+    return words.number(least) if least == most else f"{words.number(least)}{NOTHING}{words.number(most)}"

@@ -1,0 +1,164 @@
+"""Renders the page of a report and that of a history: what is shown is put together here, the templates set it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from krr_export.page.cards import cards, chart
+from krr_export.page.contents import contents
+from krr_export.page.facts import facts, key_figures
+from krr_export.page.language import Lang, language
+from krr_export.page.nights import before, nights, table, this_night, trend
+from krr_export.page.text import ROOMS, Room, clean
+from krr_export.page.verdict import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from jinja2 import Template
+
+    from krr_export.chronicle import HistoryLine
+    from krr_export.page.language import Language
+
+MAX_BYTES = 300_000
+"""Of a page, whatever the export."""
+
+_OPTION = re.compile(r"(--[a-z]+(?:-[a-z]+)*)")
+_TEMPLATES = Path(__file__).parent / "templates"
+_Size = TypeVar("_Size")
+_ROWS_OF_HISTORY = (400, 100)
+
+
+def render(report: Mapping[str, Any], history: Sequence[HistoryLine] = (), *, lang: Lang = "en") -> str:
+    """A report as one HTML file that needs nothing else: no network, no script.
+
+    The same report and history give the same bytes. Where they do not fit into ``MAX_BYTES``, fewer examples and
+    shorter tables are shown, and the page says so.
+
+    Args:
+        report: as report.json has it (docs/report.schema.json).
+        history: lines of the store; those of exports that are older than this one are shown beside it.
+        lang: the language of the page.
+
+    Raises:
+        UsageError: there is no such language.
+        KeyError, TypeError: the report is of another form.
+    """
+    words = language(lang)
+    return _first_that_fits(lambda room: _report_page(words, report, history, room), ROOMS)
+
+
+def render_history(history: Sequence[HistoryLine], *, name: str, lang: Lang = "en") -> str:
+    """The history of a store as one HTML file, likewise.
+
+    Args:
+        history: its lines, oldest first.
+        name: of the store.
+        lang: the language of the page.
+
+    Raises:
+        UsageError: there is no such language.
+    """
+    words = language(lang)
+    return _first_that_fits(lambda rows: _history_page(words, history, clean(name, 120), rows), _ROWS_OF_HISTORY)
+
+
+def _first_that_fits(page: Callable[[_Size], str], sizes: Sequence[_Size]) -> str:
+    """The page at the largest size at which it is small enough; else at the smallest."""
+    html = ""
+    for size in sizes:
+        html = page(size)
+        if len(html.encode()) <= MAX_BYTES:
+            break
+    return html
+
+
+def _report_page(words: Language, report: Mapping[str, Any], history: Sequence[HistoryLine], room: Room) -> str:
+    tonight = this_night(report)
+    older = before(history, tonight)
+    tonight = replace(tonight, trend=trend(tonight, older))
+    exported = report["header"]["eksport_tidspunkt_utc"]
+    by_code = chart(words, report, room)
+    return _template("report.html").render(
+        words=words,
+        say=words.say,
+        style=_style(),
+        title=words.say("title.report", day=words.day(exported)),
+        exported=words.moment(exported),
+        source=clean(report["source"]["name"], room.characters),
+        verdict=verdict(words, report, room),
+        figures=key_figures(words, report, tonight),
+        facts=facts(words, report, room),
+        nights=nights(words, (*older, tonight), outcome=report["outcome"]),
+        cards=cards(words, report, room),
+        left_out=max(len(report["findings"]) - room.groups, 0),
+        chart=by_code and by_code[0],
+        scale=by_code[1] if by_code else (),
+        contents=contents(words, report, room),
+        version=clean(report["tool"]["version"], 40),
+    )
+
+
+def _history_page(words: Language, history: Sequence[HistoryLine], name: str, rows: int) -> str:
+    newest = history[-1]
+    damaged = sum(1 for line in history if line.damage is not None)
+    count = len(history)
+    records, rejects = (words.number(value or 0) for value in (newest.records, newest.rejects))
+    return _template("history.html").render(
+        words=words,
+        say=words.say,
+        style=_style(),
+        title=words.say("title.history", name=name),
+        name=name,
+        kind="bad" if damaged else "good",
+        status=words.say(f"history.status.{'damaged' if damaged else 'good'}"),
+        sentence=words.say("history.damaged", n=damaged, all=count)
+        if damaged
+        else words.say("history.good", n=count, records=records, rejects=rejects),
+        when=words.say("history.newest", moment=words.moment(newest.exported_at)) if newest.exported_at else "",
+        nights=nights(words, history),
+        whole=table(words, history, rows),
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"kept": _kept, "parted": _parted}
+    return environment
+
+
+def _kept(text: str) -> Markup:
+    """A text whose options are not parted at their hyphens."""
+    return Markup("").join(
+        Markup('<span class="keep">{}</span>').format(part) if part.startswith("--") else part
+        for part in _OPTION.split(text)
+    )
+
+
+@cache
+def _style() -> Markup:
+    return Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+
+
+def _template(name: str) -> Template:
+    return _environment().get_template(name)
+
+
+def _parted(path: str) -> Markup:
+    """A path that may be parted after each of its steps."""
+    return Markup("/<wbr>").join(path.split("/"))

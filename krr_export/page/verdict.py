@@ -1,0 +1,157 @@
+"""The verdict: what became of an export, in one sentence, and what is to be done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from krr_export.page.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from krr_export.page.language import Language
+    from krr_export.page.text import Room
+
+_GOOD = {"published", "valid"}
+_MOST_ACTIONS, _MOST_REASONS = 5, 5
+UNVERIFIED = "not verified"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A finding for which something is to be done.
+
+    Attributes:
+        code: of the finding.
+        records: how many have it, in words.
+    """
+
+    code: str
+    records: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something to do.
+
+    Attributes:
+        text: what.
+        lang: the language that it is in, where that is not the page's; else empty.
+        reasons: the findings that it would mend.
+    """
+
+    text: str
+    lang: str = ""
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an export.
+
+    Attributes:
+        kind: ``good``, ``attention`` or ``bad``: the icon, and the colour.
+        status: in a word or three.
+        sentence: the whole of it.
+        actions: what to do; empty where there is nothing.
+        differences: in what it differs too much from the export before.
+    """
+
+    kind: Literal["good", "attention", "bad"]
+    status: str
+    sentence: str
+    actions: tuple[Action, ...]
+    differences: tuple[str, ...]
+
+
+def verdict(words: Language, report: Mapping[str, Any], room: Room) -> Verdict:
+    """The verdict on a report."""
+    outcome = report["outcome"]
+    differences = tuple(_difference(words, one, room) for one in _differences(report)[: room.rows])
+    actions = (*_of_outcome(words, report), *_of_findings(words, report, room))
+    if outcome not in _GOOD:
+        status, sentence = (words.known(f"outcome.{outcome}") or words.words["outcome.other"]).split("¦")
+        kind: Literal["attention", "bad"] = "attention" if outcome == "partial" else "bad"
+        return Verdict(kind, status, _filled(words, sentence, report), actions, differences)
+    state = _state(report)
+    status, sentence = words.words[f"outcome.{outcome}.{state}"].split("¦")
+    quiet = state in {"clean", "empty"} and not differences
+    return Verdict("good" if quiet else "attention", status, _filled(words, sentence, report), actions, differences)
+
+
+def finding_text(words: Language, finding: Mapping[str, Any], room: Room) -> tuple[str, str, str]:
+    """What a code means, what to do, and the language of both where it is not the page's."""
+    if finding["code"] in words.findings:
+        return (*words.findings[finding["code"]], "")
+    lang = "" if words.code == "en" else "en"
+    return clean(finding["text"], room.characters * 2), clean(finding["fix"], room.characters * 2), lang
+
+
+def _state(report: Mapping[str, Any]) -> str:
+    counts = report["counts"]
+    if not counts["seen"]:
+        return "empty"
+    if counts["rejected"]:
+        return "rejects"
+    return "warnings" if any(one["severity"] == "warning" for one in report["findings"]) else "clean"
+
+
+def _filled(words: Language, sentence: str, report: Mapping[str, Any]) -> str:
+    counts = report["counts"]
+    return sentence.format(
+        outcome=clean(report["outcome"], 40),
+        seen=words.number(counts["seen"]),
+        written=words.number(counts["written"]),
+        rejected=words.number(counts["rejected"]),
+        share=words.share(counts["rejected"], counts["seen"]),
+        limit=clean(report["limits"]["max_rejects"], 20),
+    )
+
+
+def _differences(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list((report.get("guard") or {}).get("differences", ()))
+
+
+def _difference(words: Language, one: Mapping[str, Any], room: Room) -> str:
+    """A difference that the guard found, in the page's language where its kind is known."""
+    key = f"guard.{one['what']}"
+    if not words.known(key):
+        return clean(one["text"], room.characters * 2)
+    shares = one["what"] in {"rejects", "value", "nulls"}
+    before, now = (
+        f"{words.fraction(float(value))}{words.percent}" if shares else words.number(round(value))
+        for value in (one["before"], one["now"])
+    )
+    names = {name: clean(one.get(name) or "", room.characters) for name in ("column", "value", "limit")}
+    return words.say(key, before=before, now=now, **names)
+
+
+def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
+    actions = []
+    if text := words.known(f"action.{report['outcome']}"):
+        actions.append(Action(text))
+    delivery = report["source"].get("delivery")
+    if delivery is not None and delivery["signature"] == UNVERIFIED:
+        actions.append(Action(words.say("action.unverified")))
+    return actions
+
+
+def _of_findings(words: Language, report: Mapping[str, Any], room: Room) -> list[Action]:
+    concerning = [one for one in report["findings"] if one["severity"] != "info"]
+    # What keeps records out goes before what is doubtful; of each, the most frequent first.
+    concerning.sort(key=lambda one: (one["severity"] != "reject", -one["records"]))
+    reasons: dict[tuple[str, str], list[Reason]] = {}
+    for finding in concerning:
+        _, fix, lang = finding_text(words, finding, room)
+        reason = Reason(clean(finding["code"], room.characters), words.say("records.n", n=finding["records"]))
+        reasons.setdefault((fix, lang), []).append(reason)
+    return [
+        Action(capital(fix), lang, tuple(because[:_MOST_REASONS]))
+        for (fix, lang), because in [*reasons.items()][:_MOST_ACTIONS]
+    ]
+
+
+def capital(text: str) -> str:
+    """A text as a sentence begins."""
+    return text[:1].upper() + text[1:]
