@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from krr_export import __version__
 from krr_export.delivery.opening import UNVERIFIED, is_unverified
 from krr_export.export import default_workers
+from krr_export.findings import CATALOGUE
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.memory import PeakMemory
 from krr_export.publish import LATEST
-from krr_export.report import Performance, Report, number
+from krr_export.report import Performance, Report, Tally, number
+from krr_export.rules.catalogue import DUPLICATE
+from krr_export.rules.duplicates import Duplicates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from krr_export.options import ConvertOptions
     from krr_export.privacy import Treatment
     from krr_export.progress import Progress
-    from krr_export.report import Tally
     from krr_export.road import BlockResult
     from krr_export.sinks import PartFile
 
@@ -69,6 +71,8 @@ def message_of(path: Path, report: Report) -> str:
             return f"kept a partial result of {records} as {path}; it is not published{unsigned}"
         case "empty":
             why, then = "the export holds no records", "or give --allow-empty if that is right"
+        case "duplicates":
+            why, then = report.duplicates(), CATALOGUE[DUPLICATE].fix
         case "guard" if report.guard:
             why, then = report.guard.reason, f"if that is right, accept it with {report.guard.acceptance}"
         case _:
@@ -78,6 +82,11 @@ def message_of(path: Path, report: Report) -> str:
             )
             then = report.main_reason()
     return f"not published: {why}; see report.json and rejects/ in {path}; {then}"
+
+
+def tally_of(export: Export, options: ConvertOptions) -> Tally:
+    """A tally for the blocks of this export."""
+    return Tally(Duplicates(export.record_schema) if options.strict else None)
 
 
 def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
@@ -102,10 +111,11 @@ def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
             "max_rejects": str(run.options.reject_limit),
             "allow_empty": run.options.allow_empty,
             "limit": run.options.limit,
+            "strict": sorted(run.options.strict),
         },
         counts=asdict(_counts(tally)),
         read_by=dict(+tally.read_by),  # those that took any
-        notices=tally.in_order(),
+        notices=tally.in_order(run.options.strict),
         profile=_profile(export, run, tally),
         performance=run.performance(export),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from krr_export.accounts import Run, manifest_of, message_of, report_of
+from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
 from krr_export.delivery.opening import is_unverified
 from krr_export.derive import NOTHING_DERIVED, DeriveOptions
 from krr_export.errors import GuardError, OutputError, UsageError
@@ -24,7 +24,8 @@ from krr_export.privacy import (
 )
 from krr_export.progress import Progress
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
-from krr_export.report import REPORT_JSON, Report, Tally, number
+from krr_export.report import REPORT_JSON, Report, number
+from krr_export.rules.catalogue import DUPLICATE
 from krr_export.sinks import PartFile, SinkOptions, TableSink
 from krr_export.snapshot import Counts, Staging
 from krr_export.store import Store, open_store
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from krr_export.manifest import Manifest
+    from krr_export.report import Tally
 
 PERSON = "person"
 REJECTS = "rejects"
@@ -46,7 +48,8 @@ class ConvertResult:
 
     Attributes:
         outcome: ``published``, ``unchanged`` (it was there already, the same), ``partial``, ``too-many-rejects``,
-            ``empty``, ``guard`` (it differs too much from the one before it).
+            ``empty``, ``duplicates`` (of identity numbers, where `strict` forbids them), ``guard`` (it differs too
+            much from the one before it).
         path: the snapshot; the kept report and rejects, where it was not published.
         report: ``None`` where there was nothing to do.
         message: the same in one line for people.
@@ -65,7 +68,7 @@ class ConvertResult:
     @property
     def exit_code(self) -> int:
         """The command's: 0; where the export was not published, 5 for the guard and else 1."""
-        return {"too-many-rejects": 1, "empty": 1, "guard": GuardError.exit_code}.get(self.outcome, 0)
+        return {"too-many-rejects": 1, "empty": 1, "duplicates": 1, "guard": GuardError.exit_code}.get(self.outcome, 0)
 
 
 def convert(
@@ -140,7 +143,7 @@ def validate(
     reading = replace(options.read, derive=DeriveOptions())  # of no use where nothing is written
     with open_with(source, options.schema, reading, progress.read, at_once=options.limit is None) as export:
         progress.opened(export)
-        tally = Tally()
+        tally = tally_of(export, options)
         with closing(export.results()) as results:
             for result in results:
                 run.account(result, tally, progress)
@@ -160,7 +163,7 @@ def _check_partitions(columns: Sequence[str], export: Export) -> None:
 
 def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tuple[Tally, tuple[PartFile, ...]]:
     """Write both tables into the staging directory."""
-    tally = Tally()
+    tally = tally_of(export, run.options)
     sink = run.options.sink
     plain = SinkOptions(file_mode=sink.file_mode)  # rejects are always Parquet, in one directory
     with (
@@ -209,7 +212,9 @@ def _failure(options: ConvertOptions, tally: Tally) -> str | None:
     """Why the result must not be published, if it must not."""
     if not options.reject_limit.allows(tally.rejected, tally.seen):
         return "too-many-rejects"
-    return "empty" if tally.seen == 0 and not options.allow_empty else None
+    if tally.seen == 0 and not options.allow_empty:
+        return "empty"
+    return "duplicates" if DUPLICATE in options.strict and tally.duplicates else None
 
 
 def _is_known(store: Store, export: Export, run: Run) -> bool:

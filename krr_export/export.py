@@ -21,6 +21,8 @@ from krr_export.profile import Profiler
 from krr_export.readers import READERS
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.road import RoadMap
+from krr_export.rules.catalogue import RULE_NAMES
+from krr_export.rules.stage import RuleSet
 from krr_export.schema import RecordSchema, load_schema
 from krr_export.source import Source, open_source, source_name
 from krr_export.workers import Staff
@@ -52,6 +54,7 @@ class ReadOptions:
         delivery: how a delivery is verified and decrypted.
         derive: the columns that are derived of the accepted records.
         rules: whether the accepted records are judged by the register's own rules, and profiled.
+        strict: names of rules whose breach makes a record a reject.
 
     Raises:
         UsageError: an option has no such value.
@@ -63,6 +66,7 @@ class ReadOptions:
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
     derive: DeriveOptions = field(default_factory=DeriveOptions)
     rules: bool = False
+    strict: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.reader not in READERS:
@@ -71,6 +75,11 @@ class ReadOptions:
             raise UsageError("--workers cannot be negative")
         if self.limit is not None and self.limit < 1:
             raise UsageError("--limit must be at least 1")
+        for name in self.strict:
+            if name not in RULE_NAMES:
+                raise UsageError(f"--strict {name}: there is no such rule", "krr-export rules shows them")
+        if self.strict and not self.rules:
+            raise UsageError("--strict asks for rules, and --no-rules for none", "give one of them")
 
 
 class Export:
@@ -129,6 +138,7 @@ class Export:
             self.header.namespaces,
             document.cutter,
             options.reader,
+            rules=RuleSet(self.header.exported_at, frozenset(options.strict)) if options.strict else None,
             profiler=self.profiler,
             derivation=self.derivation if self.derivation.columns else None,
         )

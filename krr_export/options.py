@@ -40,6 +40,7 @@ class ConvertOptions:
     derive: tuple[str, ...] = ()
     as_of: datetime | str | None = None
     rules: bool = True
+    strict: tuple[str, ...] = ()
     rows_per_file: int = SinkOptions.rows_per_file
     max_rejects: int | str = 0
     allow_empty: bool = False
@@ -58,7 +59,7 @@ class ConvertOptions:
         # A list, or one name, is as good as a tuple.
         columns = (self.partition_by,) if isinstance(self.partition_by, str) else tuple(self.partition_by)
         object.__setattr__(self, "partition_by", columns)
-        for option in ("columns", "drop", "pseudonymise", "derive"):
+        for option in ("columns", "drop", "pseudonymise", "derive", "strict"):
             object.__setattr__(self, option, column_names(f"--{option}", getattr(self, option)))
         # Each raises where its part is wrong, before anything is read or written.
         _ = self.sink, self.read, self.reject_limit, self.guard_limits, self.privacy
@@ -72,7 +73,7 @@ class ConvertOptions:
     def read(self) -> ReadOptions:
         """Those that reading asks for."""
         derive = DeriveOptions(self.derive, self.as_of)
-        return ReadOptions(self.workers, self.reader, self.limit, self.delivery, derive, self.rules)
+        return ReadOptions(self.workers, self.reader, self.limit, self.delivery, derive, self.rules, self.strict)
 
     @property
     def reject_limit(self) -> RejectLimit:
@@ -99,6 +100,7 @@ class ConvertOptions:
         return {
             **treatment.applied,
             **self.read.derive.applied,
+            "strict": sorted(self.strict),
             "format": self.format,
             "compression": self.sink.effective_compression,
             "partition_by": list(self.partition_by),

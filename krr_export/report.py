@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from krr_export.findings import CATALOGUE, Example, Notice
 from krr_export.profile.profile import nothing
 from krr_export.profile.telling import lines
+from krr_export.rules.catalogue import DUPLICATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from krr_export.codes import Severity
     from krr_export.neighbours import Guarded
     from krr_export.profile import Profile
     from krr_export.road import BlockResult
+    from krr_export.rules.duplicates import Duplicates
 
 VERSION = 1
 """Of the report's format; its JSON Schema is docs/report.schema.json."""
@@ -27,9 +31,14 @@ _SHOWN_EXAMPLES = 3
 
 
 class Tally:
-    """Adds up the results of blocks, which come in order."""
+    """Adds up the results of blocks, which come in order.
 
-    def __init__(self) -> None:
+    Args:
+        duplicates: collects identity numbers; ``None`` where nobody asks how many occur twice.
+    """
+
+    def __init__(self, duplicates: Duplicates | None = None) -> None:
+        self._duplicates = duplicates
         self.seen = 0
         self.written = 0
         self.rejected = 0
@@ -50,10 +59,28 @@ class Tally:
             if self.profile is None:
                 self.profile = nothing(result.profile.plan)
             self.profile.add(result.profile)
+        if self._duplicates is not None:
+            self._duplicates.add(result.batch)
 
-    def in_order(self) -> list[Notice]:
-        """The notices in the catalogue's order, which is that of severity."""
-        return [self.notices[code] for code in CATALOGUE if code in self.notices]
+    @cached_property
+    def duplicates(self) -> Notice | None:
+        """The finding of identity numbers that occur more than once; asked for when no more blocks come."""
+        return self._duplicates.notice() if self._duplicates else None
+
+    def in_order(self, strict: Collection[str] = ()) -> list[Notice]:
+        """All notices, the gravest first; asked for when no more blocks come.
+
+        Args:
+            strict: names of rules that refuse records.
+        """
+        notices = [*self.notices.values(), *filter(None, [self.duplicates])]
+        places = {code: place for place, code in enumerate(CATALOGUE)}
+        return sorted(notices, key=lambda one: (severity_of(one.code, strict) != "reject", places[one.code]))
+
+
+def severity_of(code: str, strict: Collection[str]) -> Severity:
+    """How grave a finding is where these rules are strict: their breach refuses a record, but for duplicates'."""
+    return "reject" if code in strict and code != DUPLICATE else CATALOGUE[code].severity
 
 
 @dataclass(frozen=True)
@@ -78,14 +105,14 @@ class Report:
     """All that is to be said of a run. Nothing in it is a personal value.
 
     Attributes:
-        outcome: ``published``, ``partial``, ``too-many-rejects``, ``empty``, ``guard``; of ``validate``: ``valid``,
-            ``rejects``, ``empty``.
+        outcome: ``published``, ``partial``, ``too-many-rejects``, ``empty``, ``duplicates``, ``guard``; of
+            ``validate``: ``valid``, ``rejects``, ``empty``, ``duplicates``.
         created: when, ISO 8601 in UTC.
         tool_version: of krr-export.
         source: name, size, SHA-256, compression, encoding; whether byte offsets count in UTF-8 instead.
         header: the export's own statements.
         schema: name and SHA-256.
-        limits: what was asked: ``max_rejects``, ``allow_empty``, ``limit``.
+        limits: what was asked: ``max_rejects``, ``allow_empty``, ``limit``, ``strict``.
         counts: ``seen``, ``written``, ``rejected``; for ``validate``, ``written`` is what would be.
         read_by: records by the reader that took them.
         notices: findings by code.
@@ -121,7 +148,7 @@ class Report:
             "limits": self.limits,
             "counts": self.counts,
             "read_by": self.read_by,
-            "findings": [_finding(notice) for notice in self.notices],
+            "findings": [_finding(notice, self._severity(notice)) for notice in self.notices],
             "profile": self.profile,
             "performance": {**asdict(self.performance), **_rates(self.counts["seen"], self.performance)},
             "guard": None if self.guard is None else self.guard.to_dict(),
@@ -147,7 +174,8 @@ class Report:
         )
         for notice in self.notices:
             code = CATALOGUE[notice.code]
-            yield f"{code.severity:9} {notice.code}: {number(notice.count)} in {_records(notice.records)}; {code.text}"
+            severity = self._severity(notice)
+            yield f"{severity:9} {notice.code}: {number(notice.count)} in {_records(notice.records)}; {code.text}"
             if verbose:
                 yield f"          what to do: {code.fix}"
                 yield from (_shown(example) for example in notice.examples[:_SHOWN_EXAMPLES])
@@ -162,9 +190,17 @@ class Report:
 
     def main_reason(self) -> str:
         """The most frequent reason for rejects, and what to do about it."""
-        reasons = [notice for notice in self.notices if CATALOGUE[notice.code].severity == "reject"]
+        reasons = [notice for notice in self.notices if self._severity(notice) == "reject"]
         most = max(reasons, key=lambda notice: notice.records)
         return f"most often {most.code} ({number(most.records)}): {CATALOGUE[most.code].fix}"
+
+    def duplicates(self) -> str:
+        """What ``--strict`` has to say of identity numbers that occur more than once."""
+        [count] = [notice.records for notice in self.notices if notice.code == DUPLICATE]
+        return f"{_records(count)} with an identity number that came before, which --strict {DUPLICATE} does not allow"
+
+    def _severity(self, notice: Notice) -> Severity:
+        return severity_of(notice.code, self.limits["strict"])
 
     def verdict(self) -> str:
         """What ``validate`` found, in one line."""
@@ -175,6 +211,8 @@ class Report:
                 return f"valid: {name} holds {seen} records, {rejected} rejected"
             case "empty":
                 return f"not valid: {name} holds no records; give --allow-empty if that is right"
+            case "duplicates":
+                return f"not valid: {self.duplicates()}; {CATALOGUE[DUPLICATE].fix}"
         return (
             f"not valid: {rejected} of {seen} records in {name} rejected, more than"
             f" --max-rejects {self.limits['max_rejects']} allows; {self.main_reason()}"
@@ -186,11 +224,11 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", " ")
 
 
-def _finding(notice: Notice) -> dict[str, Any]:
+def _finding(notice: Notice, severity: Severity) -> dict[str, Any]:
     code = CATALOGUE[notice.code]
     return {
         "code": notice.code,
-        "severity": code.severity,
+        "severity": severity,
         "text": code.text,
         "fix": code.fix,
         "count": notice.count,

@@ -114,7 +114,7 @@ def test_keys_without_anything_to_say_are_null_or_empty(export: Callable[..., by
     document = report_of(export(*[road.person()] * 500), limit=1)
     VALIDATOR.validate(document)
     assert document["findings"] == []
-    assert document["limits"] == {"max_rejects": "0", "allow_empty": False, "limit": 1}
+    assert document["limits"] == {"max_rejects": "0", "allow_empty": False, "limit": 1, "strict": []}
     assert document["counts"] == {"seen": 1, "written": 1, "rejected": 0}
 
 

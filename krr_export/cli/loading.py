@@ -32,6 +32,14 @@ def reading_options(*, limit: bool = True) -> Callable[[Callable[..., Any]], Cal
             "--max-rejects", default="0", show_default=True, metavar="N|P%",
             help="How many records may be refused: a number, or a share of all.",
         ),
+        click.option(
+            "--rules/--no-rules", default=True, show_default=True,
+            help="Judge by the register's own rules, and profile the records; or by the XSD alone.",
+        ),
+        click.option(
+            "--strict", multiple=True, metavar="CODE[,CODE…]",
+            help="Refuse records that break these rules, of krr-export rules; may be repeated.",
+        ),
         click.option("--allow-empty", is_flag=True, help="An export without records is in order."),
         click.option(
             "--workers", type=click.IntRange(min=0), metavar="N",

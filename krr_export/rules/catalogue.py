@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from krr_export.codes import Code
 
@@ -55,6 +56,18 @@ class Rule:
     def name(self) -> str:
         """The code's."""
         return self.code.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as ``krr-export rules --json`` has it."""
+        code = self.code
+        return {
+            "code": code.name,
+            "severity": code.severity,
+            "text": code.text,
+            "fix": code.fix,
+            "source": self.source,
+            "columns": list(self.columns),
+        }
 
 
 def _warning(name: str, text: str, fix: str, source: str, *columns: str) -> Rule:
