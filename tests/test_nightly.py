@@ -121,6 +121,20 @@ def test_too_old_an_export_trips_the_guard_and_is_not_loaded(
     assert snapshots(tmp_path) == before
 
 
+def test_an_export_unlike_the_one_before_it_trips_the_guard_until_it_is_accepted(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(27))
+    assert night().code == 0
+    put_export(server, hours_ago(3), change_number=1)
+    ran = night("--max-drop", "50%")
+    assert (ran.code, len(snapshots(tmp_path))) == (5, 1), ran.err
+    assert ran.result["converted"][-1]["outcome"] == "guard"
+    assert "change number 1, but 41234567 in the export before it" in ran.last
+    ran = night("--no-guard")
+    assert (ran.code, len(snapshots(tmp_path))) == (0, 2), ran.err
+
+
 def test_where_there_is_no_delivery_at_all_that_is_said(
     night: Callable[..., command.Ran], tmp_path: Path, server: sshd.Server
 ) -> None:
