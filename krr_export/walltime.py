@@ -62,7 +62,7 @@ def months_after(instants: NDArray[np.int64], months: int) -> NDArray[np.int64]:
     """
     walls = to_wall(instants).view("datetime64[us]")
     days = walls.astype("datetime64[D]")
-    month = walls.astype("datetime64[M]")
+    month = days.astype("datetime64[M]")
     later = (month + months).astype("datetime64[D]")
     last = (month + (months + 1)).astype("datetime64[D]") - np.timedelta64(1, "D")
     moved = np.minimum(later + (days - month.astype("datetime64[D]")), last)
