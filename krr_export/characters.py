@@ -33,23 +33,37 @@ class Characters:
     Attributes:
         line_ends: how many line feeds.
         plain: text between two tags is what it seems: no reference, nothing forbidden, no carriage return.
+        before: how many line feeds there are before each window.
     """
 
     line_ends: int
     plain: bool
+    before: tuple[int, ...] = ()
+
+    def line_ends_before(self, place: int, data: bytes) -> int:
+        """How many line feeds stand before a place of the same bytes; only a window of them is looked at again."""
+        window = place // _WINDOW_BYTES
+        if window >= len(self.before):
+            return self.line_ends
+        start = window * _WINDOW_BYTES
+        return self.before[window] + _line_ends(np.frombuffer(data, np.uint8, place - start, start))
 
 
 def characters_of(data: bytes) -> Characters:
     """Look at all characters of ``data``."""
     octets = np.frombuffer(data, np.uint8)
-    line_ends = 0
+    line_ends = [0]
     plain = True
     for start in range(0, len(data), _WINDOW_BYTES):
         end = start + _WINDOW_BYTES
         window = octets[start:end]
-        line_ends += int(np.count_nonzero(window == _LINE_FEED))
+        line_ends.append(line_ends[-1] + _line_ends(window))
         plain = plain and _is_plain(window) and all(data.find(special, start, end) < 0 for special in _SPECIAL)
-    return Characters(line_ends, plain)
+    return Characters(line_ends[-1], plain, tuple(line_ends[:-1]))
+
+
+def _line_ends(octets: NDArray[np.uint8]) -> int:
+    return int(np.count_nonzero(octets == _LINE_FEED))
 
 
 def _is_plain(window: NDArray[np.uint8]) -> bool:

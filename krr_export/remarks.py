@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from krr_export.characters import characters_of
 from krr_export.findings import MAX_EXAMPLES, Example, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from krr_export.blocks import Block
+    from krr_export.characters import Characters
     from krr_export.cutter import Cutter, Span
     from krr_export.readers.base import Reject
     from krr_export.schema import RecordSchema
@@ -34,11 +34,13 @@ class Places:
 
     Attributes:
         block: the block.
+        characters: what a look at it showed.
         span: where a record is, by its index, with what stands before it or without.
         cutter: finds the record in its span.
     """
 
     block: Block
+    characters: Characters
     span: Callable[[int], Span]
     cutter: Cutter
 
@@ -49,12 +51,10 @@ class Places:
             ordinals: of records of the block, in order; one may come several times.
         """
         data = self.block.data
-        line, counted = self.block.line, 0
         for ordinal in ordinals:
             start, end = self.span(ordinal - self.block.first)
             start += self.cutter.scan(data[start:end]).spans[0].start
-            line, counted = line + characters_of(data[counted:start]).line_ends, start
-            yield Place(line, start, end)
+            yield Place(self.block.line + self.characters.line_ends_before(start, data), start, end)
 
 
 @dataclass(frozen=True)

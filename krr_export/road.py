@@ -133,7 +133,7 @@ class Road:
         """
         characters = characters_of(block.data)
         found = self._by_pattern(self._pattern, block, characters) if self._pattern else None
-        return self._looked_at(found or self._by_reference(block))
+        return self._looked_at(found or self._by_reference(block, characters))
 
     def travel_guess(self, guess: Guess, data: bytes) -> BlockResult | None:
         """Read and type a block that was cut by guess, as if it were the document's first.
@@ -154,7 +154,7 @@ class Road:
             if scan.stop is not None or scan.open_at is not None or not scan.spans or scan.spans[-1].end < len(data):
                 return None
             try:
-                found = self._by_reference(block)
+                found = self._by_reference(block, characters)
             except InputError:
                 return None
         return replace(self._looked_at(found), lines=characters.line_ends)
@@ -183,9 +183,9 @@ class Road:
             notices=[*result.notices, *judged.notices],
         )
 
-    def _by_reference(self, block: Block) -> _Found:
+    def _by_reference(self, block: Block, characters: Characters) -> _Found:
         spans = cache(lambda: self._cutter.scan(block.data).spans)
-        places = Places(block, lambda index: spans()[index], self._cutter)
+        places = Places(block, characters, lambda index: spans()[index], self._cutter)
         return _Found(self._typed(self._reference.read(block), places), places)
 
     def _typed(self, lexical: LexicalBlock, places: Places) -> BlockResult:
@@ -217,8 +217,8 @@ class Road:
         odd = sorted({*tiles.odd, *(row for column in sure for row in column.doubtful)})
         if len(sure) < len(columns) or len(odd) > ODD_SHARE * tiles.records:
             return None
-        tiling = Tiling(block, reader)
-        places = Places(block, tiling.span, self._cutter)
+        tiling = Tiling(block, characters, reader)
+        places = Places(block, characters, tiling.span, self._cutter)
         certain_ones = self._certain(tiles, sure, odd, places)
         if not odd:
             return _Found(certain_ones, places)

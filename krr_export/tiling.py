@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from krr_export.characters import Characters
     from krr_export.cutter import Cutter
     from krr_export.readers.base import LexicalBlock, Reader, Reject
     from krr_export.readers.pattern import PatternReader
-
-_LINE_FEED = 0x0A
 
 
 class Tiling:
@@ -28,11 +27,13 @@ class Tiling:
 
     Args:
         block: the block.
+        characters: what a look at it showed.
         reader: who read it.
     """
 
-    def __init__(self, block: Block, reader: PatternReader) -> None:
+    def __init__(self, block: Block, characters: Characters, reader: PatternReader) -> None:
         self._block = block
+        self._characters = characters
         self._reader = reader
 
     @cached_property
@@ -81,15 +82,11 @@ class Tiling:
         )
 
     def _placed(self, rejects: Sequence[Reject], odd: Sequence[int], moved_by: NDArray[np.int64]) -> Iterator[Reject]:
-        octets = np.frombuffer(self._block.data, np.uint8)
-        line, counted = self._block.line, 0
         for reject in rejects:
             start = reject.byte_offset + int(moved_by[reject.ordinal - 1])
-            line += int(np.count_nonzero(octets[counted:start] == _LINE_FEED))
-            counted = start
             yield replace(
                 reject,
                 ordinal=self._block.first + odd[reject.ordinal - 1],
-                line=line,
+                line=self._block.line + self._characters.line_ends_before(start, self._block.data),
                 byte_offset=self._block.byte_offset + start,
             )

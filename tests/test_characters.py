@@ -35,6 +35,16 @@ def test_one_special_character_anywhere_is_seen(special: bytes, at: int) -> None
     assert not characters_of(bytes(data)).plain
 
 
+@given(st.lists(st.integers(0, 2 * WINDOW + 9), max_size=9), st.integers(0, 2 * WINDOW + 10))
+def test_line_ends_before_a_place_are_those_that_a_count_finds(at: list[int], place: int) -> None:
+    data = bytearray(b" " * (2 * WINDOW + 10))
+    for index in at:
+        data[index] = 0x0A
+    seen = characters_of(bytes(data))
+    for looked_at in (place, 0, WINDOW, 2 * WINDOW, len(data)):
+        assert seen.line_ends_before(looked_at, bytes(data)) == data.count(b"\n", 0, looked_at)
+
+
 UPDATED = 'sistOppdatert="2014-02-25T12:08:00+01:00"'
 IN_A_TIME = [
     "2014-02-25T12:08:00<",
