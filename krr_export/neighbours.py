@@ -45,8 +45,8 @@ class Guarded:
     @property
     def reason(self) -> str:
         """What differs most, and how much else does."""
-        against = f" than {self.compared_with} allows" if self.compared_with else ""
-        return f"it differs more{against}: {self._in_short()}"
+        against = f" from {self.compared_with}" if self.compared_with else ""
+        return f"it differs too much{against}: {self._in_short()}"
 
     @property
     def acceptance(self) -> str:

@@ -113,6 +113,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
         "rejects within the limit": validated("faulty.xml", max_rejects="100%"),
         "warnings": validated("naive.xml", max_rejects="100%"),
         "published": converted(store, 500),
+        "duplicates": converted(store, 2, 9, strict="identifier-duplicate"),
         "guard": converted(store, 200, 2),
         "accepted differences": converted(store, 200, 2, guard=False),
         "partial": converted(store, 500, 3, limit=2),
@@ -124,8 +125,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
 
 
 CASES = (
-    "valid", "rejects", "rejects within the limit", "warnings", "published", "guard", "accepted differences", "partial",
-    "empty", "strange", "gzip", "16-02",
+    "valid", "rejects", "rejects within the limit", "warnings", "published", "duplicates", "guard",
+    "accepted differences", "partial", "empty", "strange", "gzip", "16-02",
 )  # fmt: skip
 ACCEPTED = {
     "valid", "rejects within the limit", "warnings", "published", "accepted differences", "partial", "gzip", "16-02",
@@ -203,6 +204,12 @@ def test_what_did_not_fail_is_told_all_the_same(reports: dict[str, Json]) -> Non
     said = suite(reports["rejects within the limit"]).findtext("system-out") or ""
     for finding in reports["rejects within the limit"]["findings"]:
         assert f"{finding['code']}\n{finding['severity']}: {finding['text']}" in said
+
+
+def test_duplicates_that_are_not_allowed_are_the_one_reason(reports: dict[str, Json]) -> None:
+    assert reports["duplicates"]["outcome"] == "duplicates"
+    failed = [case.get("name") for case in suite(reports["duplicates"]).findall("testcase") if len(case)]
+    assert failed == ["accepted", "identifier-duplicate"]
 
 
 # SARIF

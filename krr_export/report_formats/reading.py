@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from krr_export.rules.catalogue import DUPLICATE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,6 +25,8 @@ def is_accepted(report: Mapping[str, Any]) -> bool:
 
 def is_reason(report: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
     """Whether a finding is among the reasons why the export was not accepted."""
+    if report["outcome"] == "duplicates":
+        return bool(finding["code"] == DUPLICATE)
     return report["outcome"] in _REFUSED_FOR_REJECTS and finding["severity"] == "reject"
 
 
@@ -51,7 +55,10 @@ def verdict(report: Mapping[str, Any]) -> str:
     if is_held_back(report):
         most, *others = differences(report)
         more = f", and {len(others)} more" if others else ""
-        return f"refused: it differs more than {report['guard']['compared_with']} allows: {most['text']}{more}"
+        against = report["guard"]["compared_with"]
+        return f"refused: it differs too much{f' from {against}' if against else ''}: {most['text']}{more}"
+    if outcome == "duplicates":
+        return "refused: identity numbers occur more than once"
     return f"refused: {outcome}"
 
 
