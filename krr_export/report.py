@@ -9,8 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from krr_export.findings import CATALOGUE, Example, Notice
-from krr_export.profile.profile import nothing
-from krr_export.profile.telling import lines
 from krr_export.rules.catalogue import DUPLICATE
 
 if TYPE_CHECKING:
@@ -56,8 +54,7 @@ class Tally:
             known = self.notices.get(notice.code)
             self.notices[notice.code] = known + notice if known else notice
         if result.profile is not None:
-            if self.profile is None:
-                self.profile = nothing(result.profile.plan)
+            self.profile = self.profile or result.profile.nothing()
             self.profile.add(result.profile)
         if self._duplicates is not None:
             self._duplicates.add(result.batch)
@@ -180,6 +177,8 @@ class Report:
                 yield f"          what to do: {code.fix}"
                 yield from (_shown(example) for example in notice.examples[:_SHOWN_EXAMPLES])
         if self.profile is not None:
+            from krr_export.profile.telling import lines  # noqa: PLC0415 - Arrow; history reads reports without it
+
             yield from lines(self.profile)
         if self.guard is not None:
             yield from self.guard.summary()

@@ -131,10 +131,14 @@ class Profile:
 
     def __add__(self, later: Profile) -> Profile:
         """Both together, in this order; see `add`, which does not copy."""
-        together = nothing(self.plan)
+        together = self.nothing()
         together.add(self)
         together.add(later)
         return together
+
+    def nothing(self) -> Profile:
+        """The profile of no records of the same schema."""
+        return nothing(self.plan)
 
     def to_dict(self, hidden: Collection[str] = ()) -> dict[str, Any]:
         """The profile as the report has it; no personal value is in it.
