@@ -80,8 +80,18 @@ def test_a_certificate_has_the_fingerprint_and_the_end_that_openssl_reads(certif
     assert found[2]["x509_sertifikat_utloeper"] > datetime.now(UTC) + timedelta(days=2_899_000)
 
 
+VERSION_3 = bytes.fromhex("a003020102")
+
+
 @pytest.mark.parametrize(
-    "mangle", [lambda der: der[:-1], lambda der: der + b"\0", lambda _: b"", lambda _: b"\x30\x00"]
+    "mangle",
+    [
+        lambda der: der[:-1],
+        lambda der: der + b"\0",
+        lambda _: b"",
+        lambda _: b"\x30\x00",
+        lambda der: der.replace(VERSION_3, VERSION_3[:-1] + b"\x55", 1),  # of a version that there is not
+    ],
 )
 def test_what_is_no_certificate_has_a_fingerprint_and_no_end(certificates: list[bytes], mangle: object) -> None:
     assert callable(mangle)

@@ -38,9 +38,9 @@ def _of_each(column: pa.Array, make: Callable[[bytes], object], kind: pa.DataTyp
 
 
 def _not_after(der: bytes) -> int | None:
-    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 - slow to load, and rarely needed
+    from cryptography import x509  # noqa: PLC0415 - slow to load, and rarely needed
 
     try:
-        return (load_der_x509_certificate(der).not_valid_after_utc - EPOCH) // MICROSECOND
-    except ValueError:
+        return (x509.load_der_x509_certificate(der).not_valid_after_utc - EPOCH) // MICROSECOND
+    except (ValueError, x509.InvalidVersion):
         return None
