@@ -17,6 +17,7 @@ from krr_export.errors import GuardError, OutputError, UsageError
 from krr_export.export import Export, open_with
 from krr_export.neighbours import PARTIAL, guarded
 from krr_export.options import ConvertOptions
+from krr_export.page.snapshots import REPORT_HTML, page_of
 from krr_export.privacy import (
     NOTHING_APPLIED,
     read_pseudonym_key,
@@ -119,9 +120,12 @@ def convert(
         tally, files = _write(export, staging, run, progress)
         if _is_known(opened, export, run) and export.source.sha256 == _known_digest(opened, export):
             return _unchanged(opened, export)
+        name = export.header.export_name
         report = _judged(export, run, tally, opened)
-        manifest = manifest_of(export, run, tally, (*files, staging.write_text(REPORT_JSON, report.to_json())))
-        return _settle(staging, report, manifest, export.header.export_name, replace=options.replace)
+        page = page_of(report.to_dict(), opened.path, name, options.lang)
+        told = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
+        manifest = manifest_of(export, run, tally, (*files, *told))
+        return _settle(staging, report, manifest, name, replace=options.replace)
 
 
 def validate(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.delivery.opening import DeliveryOptions
 from krr_export.derive import DeriveOptions
+from krr_export.errors import UsageError
 from krr_export.export import ReadOptions
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
 from krr_export.limits import RejectLimit
+from krr_export.page.language import LANGUAGES, Lang
 from krr_export.privacy import PrivacyOptions, column_names
 from krr_export.sinks import SinkOptions
 
@@ -50,6 +52,7 @@ class ConvertOptions:
     guard: bool = True
     replace: bool = False
     mode: int = 0o600
+    lang: Lang = "en"
     limit: int | None = None
     workers: int | None = None
     reader: str = "auto"
@@ -61,6 +64,8 @@ class ConvertOptions:
         object.__setattr__(self, "partition_by", columns)
         for option in ("columns", "drop", "pseudonymise", "derive", "strict"):
             object.__setattr__(self, option, column_names(f"--{option}", getattr(self, option)))
+        if self.lang not in LANGUAGES:
+            raise UsageError(f"--lang {self.lang}: no such language", f"choose from {', '.join(LANGUAGES)}")
         # Each raises where its part is wrong, before anything is read or written.
         _ = self.sink, self.read, self.reject_limit, self.guard_limits, self.privacy
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,14 @@ import click
 from krr_export.cli.console import Console
 from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.parameters import Directory, FileMode, command
-from krr_export.errors import OutputError, UsageError
+from krr_export.cli.reporting import Destination, lang_option, report_format_option
+from krr_export.errors import UsageError
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT
-from krr_export.report_formats import FORMATS, SUFFIXES, format_of, formatted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from krr_export.page.language import Lang
     from krr_export.report import Report
 
 
@@ -125,6 +125,7 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "--guard/--no-guard", default=True, show_default=True,
                 help="Publish nothing that differs more; or accept it.",
             ),
+            lang_option,
             click.option(
                 "--mode", type=FileMode(), default="600", show_default=True, metavar="OCTAL",
                 help="Permissions of the files; directories follow.",
@@ -172,15 +173,12 @@ def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: A
 @command("validate", "krr-export validate export.xml.gz --report report.json")
 @click.argument("source")
 @click.option("--report", "report_to", metavar="FILE|-", help="Write the report; - is standard output.")
-@click.option(
-    "--report-format",
-    type=click.Choice(FORMATS),
-    help="Its format. By default the file's name says it (.json, .xml for JUnit, .sarif, .md); json for -.",
-)
+@report_format_option
+@lang_option
 @delivery_options
 @reading_options()
 def validate_command(
-    source: str, report_to: str | None, report_format: str | None, **options: Any  # noqa: ANN401 - the options above
+    source: str, report_to: str | None, report_format: str | None, lang: Lang, **options: Any  # noqa: ANN401 - the options above
 ) -> int:  # fmt: skip
     """Make the same checks as convert, and write no data.
 
@@ -189,14 +187,14 @@ def validate_command(
     """
     from krr_export import validate  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
-    form = _report_format(report_to, report_format, as_json=options["as_json"])
+    destination = _destination(report_to, report_format, lang, as_json=options["as_json"])
     console = console_of(options)
     options["delivery"] = taken_delivery(console, options)
     with console.progress(options.pop("progress")) as progress:
         report = validate(source, progress=progress, **options)
     _say_report(console, report)
-    if report_to is not None:
-        _write_report(console, formatted(report.to_dict(), form), report_to)
+    if destination is not None:
+        destination.write(console, report.to_dict())
     code = 0 if report.outcome == "valid" else 1
     return console.finish(report.verdict(), code, {"outcome": report.outcome, "report": report.to_dict()})
 
@@ -211,35 +209,12 @@ def _say_report(console: Console, report: Report) -> None:
         console.say(line)
 
 
-def _report_format(report_to: str | None, asked: str | None, *, as_json: bool) -> str:
-    """The format of the report, checked before there is one."""
+def _destination(report_to: str | None, form: str | None, lang: Lang, *, as_json: bool) -> Destination | None:
+    """Where the report is to go, checked before there is one."""
     if report_to is None:
-        if asked is not None:
-            raise UsageError(f"--report-format {asked} is for a report that is written", "give --report FILE, or -")
-        return "json"
+        if form is not None:
+            raise UsageError(f"--report-format {form} is for a report that is written", "give --report FILE, or -")
+        return None
     if report_to == "-" and as_json:
         raise UsageError("--report - and --json both want standard output", "give one of them")
-    form = asked or ("json" if report_to == "-" else format_of(report_to))
-    if form is None:
-        raise UsageError(
-            f"--report {report_to}: the name does not say which format",
-            f"give a name that ends in {', '.join(SUFFIXES)}, or --report-format",
-        )
-    return form
-
-
-def _write_report(console: Console, report: str, report_to: str) -> None:
-    if report_to == "-":
-        console.give(report.rstrip("\n"))
-        return
-    path = Path(report_to)
-    unfinished = path.with_name(f".{path.name}.unfinished")  # an older report stays whole until this one is
-    try:
-        unfinished.write_text(report, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot write the report {report_to}: {error.strerror}", "give a path in a directory that can be written"
-        ) from None
+    return Destination.chosen(report_to, form, lang)

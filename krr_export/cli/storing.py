@@ -11,12 +11,15 @@ import click
 from krr_export.chronicle import history, table
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import Directory, command
+from krr_export.cli.reporting import lang_option, write_document
+from krr_export.errors import UsageError
 from krr_export.report import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from krr_export.chronicle import HistoryLine
+    from krr_export.page.language import Lang
 
 
 @command("verify", "krr-export verify /data/krr/latest")
@@ -51,16 +54,27 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
 @click.option(
     "--json", "as_json", is_flag=True, help="One line of JSON on standard output: a list, an object a snapshot."
 )
-def history_command(store: Path, limit: int | None, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+@click.option("--html", metavar="FILE|-", help="Write it as an HTML page instead; - is standard output.")
+@lang_option
+def history_command(  # noqa: PLR0913 - click gives each option by itself
+    store: Path, limit: int | None, html: str | None, lang: Lang, *, as_json: bool, quiet: bool, verbose: bool
+) -> int:
     """Show what each snapshot of a store holds, and the trend.
 
     The oldest comes first. Change and % compare the records with the snapshot before; points are percentage points of
     the share of rejects; found is how many records have a reject or a warning. Only manifest.json and report.json
     are read. Exit code 0: all are whole; 1: a line says what is damaged; 3: there is no snapshot.
     """
+    if html is not None and as_json:
+        raise UsageError("--html and --json are two forms of the same", "give one of them")
     console = Console(quiet=quiet, verbose=verbose)
     lines = history(store, limit=limit)
-    console.give(json.dumps([line.to_dict() for line in lines]) if as_json else "\n".join(table(lines)))
+    if html is not None:
+        from krr_export.page.rendering import render_history  # noqa: PLC0415 - only the page needs its templates
+
+        write_document(console, render_history(lines, name=store.resolve().name, lang=lang), html, "page")
+    else:
+        console.give(json.dumps([line.to_dict() for line in lines]) if as_json else "\n".join(table(lines)))
     if console.verbose:
         for line in lines:
             found = ", ".join(f"{found.code} in {number(found.records)}" for found in line.findings or ())

@@ -184,8 +184,8 @@ def _certificates(words: Language, profile: Mapping[str, Any], exported: str, ro
     listed, pooled = profile["certificates"], profile["certificates_pooled"]
     if not listed and not pooled["records"]:
         return None, ""
-    end = datetime.fromisoformat(exported) + _SOON
-    soon = sum(1 for one in listed if datetime.fromisoformat(one["expires"]) <= end)
+    start = datetime.fromisoformat(exported)
+    soon = sum(1 for one in listed if datetime.fromisoformat(one["expires"]) - start <= _SOON)
     rows = [
         (
             Cell(clean(one["subject"], room.characters)),

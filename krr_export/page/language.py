@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
-from zoneinfo import ZoneInfo
 
 from krr_export.errors import UsageError
 
@@ -15,9 +14,10 @@ if TYPE_CHECKING:
 Lang = Literal["en", "nb"]
 """English, or Norwegian bokmål (BCP 47)."""
 
+LANGUAGES: tuple[Lang, ...] = ("en", "nb")
+
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _WIDE = "\N{NO-BREAK SPACE}"
-_OSLO = ZoneInfo("Europe/Oslo")
 _SMALLEST, _LARGEST = 0.05, 99.95
 """Per cent that would be rounded to none and to all, and are neither."""
 _SIZES = ("kB", "MB", "GB", "TB")
@@ -117,7 +117,13 @@ class Language:
 
 
 def _local(moment: str) -> datetime:
-    return datetime.fromisoformat(moment).astimezone(_OSLO)
+    from krr_export.times import NORWAY  # noqa: PLC0415 - the command line's help needs no zone
+
+    instant = datetime.fromisoformat(moment)
+    try:
+        return instant.astimezone(NORWAY)
+    except OverflowError:  # within an offset of the calendar's ends
+        return instant
 
 
 def language(code: Lang) -> Language:

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from krr_export.page.cards import cards, chart
+from krr_export.page.compiled import CompiledTemplates
 from krr_export.page.contents import contents
 from krr_export.page.facts import facts, key_figures
 from krr_export.page.language import Lang, language
@@ -137,6 +138,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,
+        bytecode_cache=CompiledTemplates(_TEMPLATES),
     )
     environment.filters |= {"kept": _kept, "parted": _parted}
     return environment

@@ -1,0 +1,62 @@
+"""The page of a snapshot: its own report, and the older ones that stand in the same store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from krr_export.chronicle import earlier, read_report
+from krr_export.errors import InputError
+from krr_export.page.nights import SHOWN
+from krr_export.publish import FAILED, PARTIAL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from krr_export.chronicle import HistoryLine
+    from krr_export.page.language import Lang
+
+REPORT_HTML = "report.html"
+
+_WHICH = "give a directory eksport=… of a store, or its link latest"
+_ASIDE = {FAILED, PARTIAL}
+
+
+def report_of_snapshot(snapshot: Path) -> dict[str, Any]:
+    """The report of a snapshot, or of what was kept where nothing was published, checked against its manifest.
+
+    Args:
+        snapshot: its directory, or a link to it such as ``latest``.
+
+    Raises:
+        InputError: There is none, or its manifest or report is missing, damaged or of another version.
+    """
+    try:
+        path = snapshot.resolve(strict=True)
+    except (OSError, RuntimeError):
+        raise InputError(f"there is no snapshot at {snapshot}", _WHICH) from None
+    try:
+        return read_report(path)
+    except InputError as error:
+        raise InputError(f"{snapshot}: {error.message}", error.hint or _WHICH) from None
+
+
+def older_than(snapshot: Path) -> tuple[HistoryLine, ...]:
+    """The older snapshots of the same store, as many as the page shows; oldest first."""
+    path = snapshot.resolve()
+    store = path.parent.parent if path.parent.name in _ASIDE else path.parent
+    return earlier(store, path.name, limit=SHOWN)
+
+
+def page_of(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> str:
+    """The page of an export that is to become a snapshot of a store.
+
+    Args:
+        report: as report.json has it.
+        store: the directory of snapshots.
+        name: what the snapshot is to be called.
+        lang: the language of the page.
+    """
+    from krr_export.page.rendering import render  # noqa: PLC0415 - templates are loaded once there is a page to make
+
+    return render(report, earlier(store, name, limit=SHOWN), lang=lang)
