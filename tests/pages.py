@@ -151,7 +151,7 @@ def report(**changes: Any) -> Json:  # noqa: ANN401 - whatever JSON holds
             "seneste_endringsnummer": 41_234_567,
         },
         "schema": {"name": "14-05", "sha256": "b2" * 32},
-        "limits": {"max_rejects": "0.1%", "allow_empty": False, "limit": None},
+        "limits": {"max_rejects": "0.1%", "allow_empty": False, "limit": None, "strict": []},
         "counts": {"seen": SEEN, "written": WRITTEN, "rejected": SEEN - WRITTEN},
         "read_by": {"pattern": SEEN - 400, "iterparse": 400},
         "findings": [

@@ -165,7 +165,7 @@ def ages(words: Language, index: int, age: Mapping[str, Any], room: Room) -> Age
         limit=axis.percent(axis.start + LIMIT_MONTHS),
         ticks=_ticks(words, axis),
         height=top - 22.0,
-        table=_table(words, channel, age),
+        table=_table(words, channel, age, room),
     )
 
 
@@ -204,10 +204,13 @@ def _ticks(words: Language, axis: _Axis) -> tuple[Tick, ...]:
     return (*ticks, *([Tick(100.0, words.say("age.over"), "end")] if axis.width > axis.start + axis.months else []))
 
 
-def _table(words: Language, channel: str, age: Mapping[str, Any]) -> Table:
+def _table(words: Language, channel: str, age: Mapping[str, Any], room: Room) -> Table:
     keys = _in_order(dict.fromkeys((key for series in _SERIES for key in age[series]), 0))
     rows = tuple(
-        (Cell(_label(words, key)), *(number_cell(words, age[series].get(key, 0)) for series in _SERIES)) for key in keys
+        (Cell(_label(words, key)), *(number_cell(words, age[series].get(key, 0)) for series in _SERIES))
+        for key in keys[: room.rows]
     )
+    left_out = len(keys) - len(rows)
     heads = (Cell(words.say("age.age")), *(Cell(words.say(f"age.{series}"), align="number") for series in _SERIES))
-    return Table(words.say("age.table", channel=channel), heads, rows)
+    note = words.say("rows.left", n=left_out) if left_out else ""
+    return Table(words.say("age.table", channel=channel), heads, rows, note)

@@ -36,7 +36,7 @@ class Contents:
         certificates: the distinct ones, as a table; ``None`` where there are none.
         expiring: how many of them expire soon or have done so, as a sentence.
         complete: how much of each column is filled.
-        left_out: enumerated columns for which the page has no room, as a sentence.
+        left_out: figures for which the page has no room, as a sentence.
     """
 
     records: int
@@ -58,10 +58,10 @@ def contents(words: Language, report: Mapping[str, Any], room: Room) -> Contents
     enumerated = [*profile["values"]]
     nulls = {column["name"]: column["nulls"] for column in profile["columns"]}
     certificates, expiring = _certificates(words, profile, report["header"]["eksport_tidspunkt_utc"], room)
-    left_out = len(enumerated) - room.groups // 5
+    left_out = max(len(enumerated) - room.groups // 5, 0) + max(len(profile["contact_age"]) - room.charts, 0)
     return Contents(
         records=profile["records"],
-        ages=tuple(ages(words, at, age, room) for at, age in enumerate(profile["contact_age"][:4])),
+        ages=tuple(ages(words, at, age, room) for at, age in enumerate(profile["contact_age"][: room.charts])),
         reached=_reached(words, profile),
         shares=(
             *(_values(words, profile, name, nulls.get(name, 0), room) for name in enumerated[: room.groups // 5]),
@@ -71,7 +71,7 @@ def contents(words: Language, report: Mapping[str, Any], room: Room) -> Contents
         certificates=certificates,
         expiring=expiring,
         complete=_complete(words, profile, room),
-        left_out=words.say("rows.left", n=left_out) if left_out > 0 else "",
+        left_out=words.say("rows.left", n=left_out) if left_out else "",
     )
 
 

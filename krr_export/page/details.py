@@ -32,6 +32,8 @@ _PHRASES = (
     (re.compile("an element that the XSD does not know"), "et element som XSD-en ikke kjenner"),
     (re.compile("an attribute that the XSD does not have here"), "et attributt som XSD-en ikke har her"),
     (re.compile("text where the XSD has only elements"), "tekst der XSD-en bare har elementer"),
+    (re.compile(r"(\d+) octets"), r"\1 oktetter"),
+    (re.compile("a time"), "et tidspunkt"),
     (re.compile("empty"), "tom"),
 )
 

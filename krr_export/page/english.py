@@ -112,7 +112,6 @@ WORDS: dict[str, str] = {
     "profile.of": "Of 1 accepted record.|Of the {n} accepted records.",
     "profile.none": "The run did not look at the values (--no-rules).",
     "profile.empty": "There are no accepted records to look at.",
-    "numbers": "The numbers",
     "numbers.of": "The numbers: {title}",
     "records": "Records",
     "records.n": "1\N{NO-BREAK SPACE}record|{n}\N{NO-BREAK SPACE}records",

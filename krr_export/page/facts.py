@@ -97,6 +97,8 @@ def _facts(words: Language, report: Mapping[str, Any], room: Room) -> Iterator[F
     yield Fact(words.say("fact.schema"), clean(schema["name"], room.characters))
     asked = [f"--max-rejects {clean(limits['max_rejects'], 20)}"]
     asked += ["--allow-empty"] if limits["allow_empty"] else []
+    strict = limits.get("strict") or ()  # older reports do not have it
+    asked += [f"--strict {clean(','.join(strict), room.characters)}"] if strict else []
     asked += [f"--limit {limits['limit']}"] if limits["limit"] is not None else []
     yield Fact(words.say("fact.limits"), " ".join(asked), code=True)
     if guard := report.get("guard"):

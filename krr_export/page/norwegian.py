@@ -115,7 +115,6 @@ WORDS: dict[str, str] = {
     "profile.of": "Av 1 godtatt post.|Av de {n} godtatte postene.",
     "profile.none": "Kjøringen så ikke på verdiene (--no-rules).",
     "profile.empty": "Det er ingen godtatte poster å se på.",
-    "numbers": "Tallene",
     "numbers.of": "Tallene: {title}",
     "records": "Poster",
     "records.n": "1\N{NO-BREAK SPACE}post|{n}\N{NO-BREAK SPACE}poster",

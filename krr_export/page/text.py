@@ -16,22 +16,25 @@ class Room:
     Attributes:
         examples: of one code.
         rows: of a table or a list, such as the columns, the values of one, or the nights.
-        groups: findings, and enumerated columns.
+        groups: findings, and five times as many as enumerated columns.
+        charts: of age, which take more room than anything else.
         characters: of a string that somebody else chose.
     """
 
     examples: int
     rows: int
     groups: int
+    charts: int
     characters: int
 
 
 ROOMS = (
-    Room(20, 130, 130, 200),
-    Room(8, 130, 130, 120),
-    Room(3, 122, 120, 90),
-    Room(1, 40, 60, 60),
-    Room(0, 20, 20, 30),
+    Room(examples=20, rows=130, groups=130, charts=4, characters=200),
+    Room(examples=10, rows=130, groups=130, charts=4, characters=120),
+    Room(examples=5, rows=130, groups=130, charts=4, characters=120),
+    Room(examples=3, rows=122, groups=120, charts=3, characters=90),
+    Room(examples=1, rows=60, groups=80, charts=2, characters=60),
+    Room(examples=0, rows=20, groups=20, charts=1, characters=30),
 )
 """From the most to the least. An export as it should be fits the first; the last holds whatever comes."""
 

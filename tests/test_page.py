@@ -1,0 +1,372 @@
+"""The page says what the report says, in both languages, in one small file, and nobody else's markup is in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pages
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from lxml import html
+
+from krr_export.findings import CATALOGUE
+from krr_export.page.details import translated
+from krr_export.page.english import ENGLISH
+from krr_export.page.language import LANGUAGES, language
+from krr_export.page.norwegian import NORWEGIAN
+from krr_export.page.rendering import MAX_BYTES, render, render_history
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from krr_export.page.language import Lang
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "krr_export/page"
+SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
+SCRIPT = "<script>alert('x')</script>\"&{{ 7*7 }}{% raw %}"
+
+
+def text_of(page: str) -> str:
+    """What is to be read on a page, without spaces that keep things together."""
+    (body,) = html.fromstring(page).xpath("//body")
+    return " ".join(str(body.text_content()).replace("\u202f", "").replace("\xa0", " ").split())
+
+
+def changed(value: Any, change: Callable[[str], str], kept: frozenset[str]) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """A report with all its strings and names changed, but those that are no free text."""
+    if isinstance(value, dict):
+        return {
+            key if key in kept or not value_is_named(key) else change(key): one
+            if key in kept
+            else changed(one, change, kept)
+            for key, one in value.items()
+        }
+    if isinstance(value, list):
+        return [changed(one, change, kept) for one in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def value_is_named(key: str) -> bool:
+    """Whether a key is somebody's name for something: a field, a column, a value of a list."""
+    return key in NAMED
+
+
+NAMED = {"status", "reservasjon", "JA", "NEI", "AKTIV", "SLETTET", "IKKE_REGISTRERT", "Kontaktinformasjon"}
+KEPT = frozenset(
+    {"outcome", "created", "eksport_tidspunkt_utc", "expires", "newest", "updated", "verified", "severity", "guard"}
+)
+
+
+def test_the_report_that_the_pages_are_tried_with_is_one_by_the_published_schema() -> None:
+    Draft202012Validator(SCHEMA).validate(pages.report())
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_same_report_and_history_give_the_same_bytes(lang: Lang) -> None:
+    assert render(pages.report(), pages.history(), lang=lang) == render(pages.report(), pages.history(), lang=lang)
+
+
+def test_nothing_is_fetched_and_no_script_runs() -> None:
+    page = render(pages.report(), pages.history())
+    document = html.fromstring(page)
+    assert document.xpath("//script | //iframe | //img | //object | //embed | //base | //form | //@onclick") == []
+    links = [str(link) for link in document.xpath("//@href | //@src")]
+    assert [link for link in links if not link.startswith(("#", "data:,"))] == []
+    assert set(re.findall(r"url\(([^)]*)\)", page)) == {"#hatch", "#dots"}
+    (policy,) = document.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def test_every_link_leads_to_a_place_on_the_page() -> None:
+    document = html.fromstring(render(pages.report(), pages.history()))
+    places = [str(place) for place in document.xpath("//@id")]
+    assert len(places) == len(set(places))
+    assert {str(link)[1:] for link in document.xpath("//a/@href")} <= set(places)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts", "findings", "status", "kind"),
+    [
+        ("published", (10, 10, 0), (), "Published", "good"),
+        ("published", (10, 10, 0), ("time-ambiguous",), "Published", "attention"),
+        ("published", (10, 10, 0), ("time-midnight-24",), "Published", "good"),
+        ("published", (10, 9, 1), ("value-type",), "Published with rejects", "attention"),
+        ("published", (0, 0, 0), (), "Published", "good"),
+        ("partial", (10, 10, 0), (), "Partial", "attention"),
+        ("too-many-rejects", (10, 1, 9), ("value-type",), "Not published", "bad"),
+        ("empty", (0, 0, 0), (), "Not published", "bad"),
+        ("guard", (10, 10, 0), (), "Not published", "bad"),
+        ("duplicates", (10, 10, 0), (), "Not published", "bad"),
+        ("valid", (10, 10, 0), (), "Valid", "good"),
+        ("rejects", (10, 1, 9), ("value-type",), "Not valid", "bad"),
+        ("something-new", (10, 10, 0), (), "Not published", "bad"),
+    ],
+)
+def test_the_verdict_comes_first_in_a_sentence_with_its_numbers(
+    outcome: str, counts: tuple[int, int, int], findings: tuple[str, ...], status: str, kind: str
+) -> None:
+    seen, written, rejected = counts
+    report = pages.report(
+        outcome=outcome,
+        counts={"seen": seen, "written": written, "rejected": rejected},
+        findings=[pages.finding(code, 1) for code in findings],
+    )
+    document = html.fromstring(render(report))
+    (shown,) = document.xpath("//*[contains(@class, 'status')]")
+    assert (shown.text_content().strip(), shown.get("class")) == (status, f"status {kind}")
+    (sentence,) = document.xpath("//h1")
+    if "reject" in outcome:
+        assert sentence.text_content().startswith("9 of 10 records (90.0%) were rejected")
+    actions = [str(item.text_content()) for item in document.xpath("//ol[@class='todo']/li")]
+    assert bool(actions) == (kind != "good" and outcome not in {"something-new"})
+
+
+def test_every_outcome_of_the_published_schema_has_its_sentence_in_both_languages() -> None:
+    for words in (ENGLISH, NORWEGIAN):
+        for outcome in SCHEMA["properties"]["outcome"]["enum"]:
+            assert words.known(f"outcome.{outcome}") or words.known(f"outcome.{outcome}.clean"), outcome
+
+
+def test_what_the_guard_found_is_said_in_the_pages_language() -> None:
+    found: dict[str, Any] = {
+        "column": None,
+        "value": None,
+        "limit": "--max-drop 5%",
+        "accept": "",
+        "text": "in English",
+    }
+    differences = [
+        {**found, "what": "records-dropped", "before": 100_000, "now": 60_000},
+        {**found, "what": "value", "column": "status", "value": "AKTIV", "before": 97.04, "now": 51.6,
+         "limit": "--max-shift 5%"},
+        {**found, "what": "change-number", "before": 12, "now": 7, "limit": None},
+        {**found, "what": "of another kind", "before": 1, "now": 2},
+    ]  # fmt: skip
+    report = pages.report(outcome="guard", guard={"compared_with": "x", "differences": differences, "skipped": None})
+    english, norwegian = (text_of(render(report, lang=lang)) for lang in LANGUAGES)
+    assert "60000 records, 100000 before: too few (--max-drop 5%)." in english
+    assert "status is AKTIV on 51.6% of the records, 97.0% before (--max-shift 5%)." in english
+    assert "status er AKTIV på 51,6 % av postene, mot 97,0 % før (--max-shift 5%)." in norwegian
+    assert "Siste endringsnummer er 7; i den andre eksporten er det 12." in norwegian
+    assert "in English" in english
+
+
+def test_what_a_run_without_rules_did_not_look_at_is_said() -> None:
+    assert "The run did not look at the values (--no-rules)." in text_of(render(pages.report(profile=None)))
+    older = pages.report()
+    del older["profile"], older["guard"]
+    assert "(--no-rules)" in text_of(render(older)), "reports from before there was a profile"
+
+
+def test_what_was_left_out_of_the_result_is_not_on_the_page() -> None:
+    report = pages.report()
+    profile = report["profile"]
+    profile["identifier_kinds"], profile["contact_age"], profile["values"] = {}, [], {}
+    for name in ("providers", "email_domains", "certificates"):
+        profile[name] = []
+        profile[f"{name}_pooled"] = {"distinct": None, "records": 9, "exact": False}
+    for column in profile["columns"]:
+        column |= {"empty": None, "length": None}
+    assert "left out of the result: not shown" in text_of(render(report))
+
+
+def test_an_empty_export_has_a_page() -> None:
+    report = pages.report(counts={"seen": 0, "written": 0, "rejected": 0}, findings=[], outcome="empty")
+    profile = report["profile"]
+    profile["records"] = 0
+    for name in ("channels", "identifier_kinds"):
+        profile[name] = dict.fromkeys(profile[name], 0)
+    profile["values"] = {name: dict.fromkeys(values, 0) for name, values in profile["values"].items()}
+    for age in profile["contact_age"]:
+        age |= {"records": 0, "undated": 0, "older_than_18_months": 0, "newest": {}, "updated": {}, "verified": {}}
+    for name in ("providers", "email_domains", "certificates"):
+        profile[name] = []
+        profile[f"{name}_pooled"] = {"distinct": 0, "records": 0, "exact": True}
+    for column in profile["columns"]:
+        column |= {"nulls": 0, "length": None}
+    assert "The export holds no records." in text_of(render(report))
+
+
+# Languages
+
+
+def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
+    assert ENGLISH.words.keys() == NORWEGIAN.words.keys()
+    for key, words in ENGLISH.words.items():
+        gaps = set(re.findall(r"{\w+}", words))
+        assert gaps == set(re.findall(r"{\w+}", NORWEGIAN.words[key])), key
+        assert words.count("¦") == NORWEGIAN.words[key].count("¦"), key
+
+
+def test_no_word_is_without_use() -> None:
+    sources = "".join(path.read_text() for path in PACKAGE.rglob("*") if path.suffix in {".py", ".html"})
+    used = sources.replace((PACKAGE / "english.py").read_text(), "").replace((PACKAGE / "norwegian.py").read_text(), "")
+    made = ("outcome.", "action.", "guard.", "kind.", "value.", "column.", "signature.", "severity.", "channel.",
+            "nights.", "age.", "certificates.", "complete.", "providers.", "domains.", "history.status.")  # fmt: skip
+    assert [key for key in ENGLISH.words if not key.startswith(made) and f'"{key}"' not in used] == []
+
+
+def test_every_code_of_the_catalogue_is_translated() -> None:
+    assert [code for code in CATALOGUE if code not in NORWEGIAN.findings] == []
+    assert [code for code in NORWEGIAN.findings if code not in CATALOGUE] == []
+
+
+def test_a_code_without_translation_is_shown_in_english_and_marked_so() -> None:
+    finding = pages.finding("value-type", 3) | {"code": "of-tomorrow", "text": "what it is", "fix": "what to do then"}
+    document = html.fromstring(render(pages.report(findings=[finding]), lang="nb"))
+    assert document.get("lang") == "nb"
+    assert {str(e.text_content()) for e in document.xpath("//dd[@lang='en']")} == {"what it is", "what to do then"}
+
+
+def test_details_of_real_examples_are_translated_whole_or_left_whole() -> None:
+    known = {
+        "19 characters, mixed": "19 tegn, blandet",
+        "1 character, white space; the XSD asks for at least 8": "1 tegn, blanke tegn; XSD-en krever minst 8",
+        "7 characters, letters; the XSD allows JA, NEI": "7 tegn, bokstaver; XSD-en tillater JA, NEI",
+        "the value is \\N": "verdien er \\N",
+        "1250 octets": "1250 oktetter",
+    }
+    assert {detail: translated(NORWEGIAN, detail) for detail in known} == {k: (v, "") for k, v in known.items()}
+    assert translated(NORWEGIAN, "19 characters, mixed; on a Tuesday") == ("19 characters, mixed; on a Tuesday", "en")
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "english", "norwegian"),
+    [
+        (0, 10, "0.0%", "0,0\xa0%"),
+        (1, 4_600_000, "<0.1%", "<0,1\xa0%"),
+        (1, 3, "33.3%", "33,3\xa0%"),
+        (4_599_999, 4_600_000, ">99.9%", ">99,9\xa0%"),
+        (10, 10, "100.0%", "100,0\xa0%"),
+        (0, 0, "0.0%", "0,0\xa0%"),
+    ],
+)
+def test_none_and_all_are_said_only_where_they_are(part: int, whole: int, english: str, norwegian: str) -> None:
+    assert (ENGLISH.share(part, whole), NORWEGIAN.share(part, whole)) == (english, norwegian)
+
+
+def test_numbers_days_and_changes_are_written_as_the_language_does() -> None:
+    assert ENGLISH.number(4_600_000) == "4\u202f600\u202f000"
+    assert (ENGLISH.points(0.001), ENGLISH.points(-0.001), ENGLISH.points(-1.25)) == ("±0.00", "±0.00", "\u22121.25")
+    summer, last = "2026-06-30T22:30:00Z", "9999-12-31T23:59:59Z"
+    assert (ENGLISH.day(summer), NORWEGIAN.day(summer)) == ("1 July 2026", "1. juli 2026")
+    assert ENGLISH.day(last) == "31 December 9999"
+    assert NORWEGIAN.moment(summer) == "1. juli 2026 kl. 00:30"
+
+
+# Whatever comes
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_markup_in_any_string_of_a_report_is_text(lang: Lang) -> None:
+    report = changed(pages.report(), lambda text: f"{text}{SCRIPT}", KEPT)
+    lines = [replace(line, snapshot=f"eksport=0{SCRIPT}", damage=SCRIPT) for line in pages.history(3)]
+    for page in (render(report, lines, lang=lang), render_history(lines, name=SCRIPT, lang=lang)):
+        assert html.fromstring(page).xpath("//script") == []
+        assert SCRIPT in str(html.fromstring(page).text_content()), "it is there, as text"
+        assert "<script" not in page
+    attributes = re.findall(r'\son\w+="', render(report, lines, lang=lang))
+    assert attributes == []
+
+
+def test_the_worst_report_is_a_small_page_that_says_what_it_left_out() -> None:
+    page = render(worst("'\U0001f600" * 4000), pages.history(28))
+    assert len(page.encode()) <= MAX_BYTES
+    assert "more are in report.json." in text_of(page)
+    assert len(render_history(long_history(2000), name="n" * 5000).encode()) <= MAX_BYTES
+
+
+def test_a_report_with_all_codes_and_all_examples_keeps_some_of_each() -> None:
+    report = pages.report(findings=[pages.finding(code, 5000) for code in CATALOGUE])
+    page = render(report, pages.history(28))
+    assert len(page.encode()) <= MAX_BYTES
+    document = html.fromstring(page)
+    assert len(document.xpath("//article")) == len(CATALOGUE)
+    assert all(article.xpath(".//tbody/tr") for article in document.xpath("//article"))
+
+
+def worst(text: str, many: int = 600) -> pages.Json:
+    """A report in which everything is as long and as many as it can be."""
+    names = [f"{number}{text}" for number in range(many)]
+    example = {"record": 10**9, "line": 10**12, "byte_offset": 10**15, "field": text, "detail": text}
+    finding = pages.finding("value-type", 10**8) | {
+        "text": text, "fix": text, "fields": dict.fromkeys(names, 9), "examples": [example] * 20,
+    }  # fmt: skip
+    report = pages.report(findings=[finding | {"code": name} for name in names])
+    report["source"]["name"] = report["schema"]["name"] = text
+    profile = report["profile"]
+    length = {"min": 1, "max": 10**9, "mean": 10.0**8}
+    profile["columns"] = [{"name": name, "nulls": 5, "empty": 10**6, "length": length} for name in names]
+    profile["values"] = {name: dict.fromkeys(names, 4) for name in names[:60]}
+    full = dict.fromkeys(("future", *map(str, range(120)), "120+"), 10**8)
+    profile["contact_age"] = [profile["contact_age"][0] | dict.fromkeys(("newest", "updated", "verified"), full)] * 9
+    profile["providers"] = [{"organisation_number": name, "name": text, "records": 20} for name in names]
+    profile["email_domains"] = [{"domain": name, "records": 20} for name in names]
+    profile["certificates"] = [profile["certificates"][0] | {"subject": name} for name in names]
+    return report
+
+
+def long_history(nights: int) -> list[Any]:
+    line = pages.history(1)[0]
+    return [replace(line, snapshot=f"eksport={night:08}T000000Z") for night in range(nights)]
+
+
+@settings(max_examples=25)  # each is several pages of the greatest size
+@given(
+    text=st.text(max_size=300),
+    many=st.integers(1, 80),
+    sizes=st.lists(st.integers(0, 10**9), min_size=1, max_size=8),
+    lang=st.sampled_from(LANGUAGES),
+)
+def test_any_text_and_any_numbers_give_a_small_page(text: str, many: int, sizes: list[int], lang: Lang) -> None:
+    report = worst(text, many)
+    for number, finding in enumerate(report["findings"]):
+        finding["records"] = finding["count"] = max(1, sizes[number % len(sizes)])
+    for age in report["profile"]["contact_age"]:
+        age["newest"] = {str(month): size for month, size in enumerate(sizes) if size}
+    page = render(report, pages.history(many % 30), lang=lang)
+    assert len(page.encode()) <= MAX_BYTES
+    assert html.fromstring(page).xpath("//script") == []
+
+
+def test_there_is_no_other_language() -> None:
+    with pytest.raises(Exception, match="does not speak"):
+        language("nn")  # type: ignore[arg-type] # that is the point
+
+
+# Contrast: WCAG 2.2, 1.4.3 and 1.4.11
+
+TEXT = [
+    *((front, back) for front in ("text", "soft", "link") for back in ("paper", "ground")),
+    *((front, f"{front}-ground") for front in ("good", "attention", "bad", "info")),
+    *((front, "paper") for front in ("bad", "attention")),
+]
+GRAPHICS = [
+    *((front, back) for front in ("mark", "pooled") for back in ("paper", "track")),
+    *((front, "paper") for front in ("old", "info", "focus")),
+    ("focus", "ground"),
+]
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_text_and_marks_stand_out_from_their_ground(scheme: int) -> None:
+    style = (PACKAGE / "templates/style.css").read_text()
+    roots = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", roots[scheme]))
+    for pairs, least in ((TEXT, 4.5), (GRAPHICS, 3.0)):
+        for front, back in pairs:
+            light, dark = sorted((luminance(colours[front]), luminance(colours[back])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= least, (front, back)
