@@ -1,7 +1,14 @@
-"""Identity numbers that occur more than once in an export: exact, at eight bytes a record, which alone grow."""
+"""Identity numbers that occur more than once in an export: exact, in memory that does not grow with it.
+
+Two digits of an identity number check the other nine. So of those whose check digits are right, by today's rule or that
+of 2032, a bit for each of the nine digits' values remembers them all; the bits of one day's numbers lie together, and
+memory that is never touched is never taken. Only numbers whose check digits are wrong are remembered one by one, at
+eight bytes each.
+"""
 
 from __future__ import annotations
 
+import mmap
 from array import array
 from typing import TYPE_CHECKING
 
@@ -10,13 +17,16 @@ import numpy as np
 from krr_export.findings import Notice
 from krr_export.rules.catalogue import DUPLICATE, IDENTIFIER
 from krr_export.rules.digits import digits_of
-from krr_export.rules.identifiers import WIDTH
+from krr_export.rules.identifiers import WIDTH, check_remainders, may_be_issued
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from krr_export.schema import RecordSchema
 
+_CHECKED = 9
+"""The digits that the two others check."""
 _COMPARED = 1 << 20
 """Numbers that are compared at once."""
 
@@ -30,9 +40,11 @@ class Duplicates:
 
     def __init__(self, schema: RecordSchema) -> None:
         self._label = next((field.label for field in schema.fields if field.name == IDENTIFIER), IDENTIFIER)
+        self._bits: dict[int, NDArray[np.uint8]] = {}
         # It grows where it is, or by moving its pages; a list of pieces would have to be joined, which takes twice the
         # memory.
-        self._numbers = array("Q")
+        self._others = array("Q")
+        self._repeated = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take note of a block's records; without the column, or where it is no string, of none."""
@@ -40,16 +52,22 @@ class Duplicates:
         if place < 0 or batch.schema.field(place).type != "string":
             return
         digits = digits_of(batch.column(place), WIDTH)
-        numbers = digits.number(0, WIDTH).astype(np.uint64)
-        self._numbers.frombytes(numbers[digits.whole].tobytes())
+        first, second = check_remainders(digits)
+        right = digits.whole & may_be_issued(first, second)
+        checked = digits.number(0, _CHECKED)
+        for remainder in np.unique(first[right]).tolist():
+            self._add_checked(remainder, checked[right & (first == remainder)])
+        if not right.all():
+            numbers = digits.number(0, WIDTH).astype(np.uint64)
+            self._others.frombytes(numbers[digits.whole & ~right].tobytes())
 
     def count(self) -> int:
         """How many records have a number that another record before them has."""
-        if not self._numbers:
-            return 0
-        numbers = np.frombuffer(self._numbers, np.uint64)
+        if not self._others:
+            return self._repeated
+        numbers = np.frombuffer(self._others, np.uint64)
         numbers.sort()  # in place
-        return sum(
+        return self._repeated + sum(
             int(np.count_nonzero(numbers[start + 1 : start + 1 + _COMPARED] == numbers[start:-1][:_COMPARED]))
             for start in range(0, len(numbers) - 1, _COMPARED)
         )
@@ -58,3 +76,21 @@ class Duplicates:
         """The finding, if there are any. It has no examples: where the records are was not remembered."""
         count = self.count()
         return Notice(DUPLICATE, {self._label: count}, count, ()) if count else None
+
+    def _add_checked(self, remainder: int, numbers: NDArray[np.int64]) -> None:
+        """Take note of numbers whose check digits are right, with this remainder; the nine digits before them."""
+        if remainder not in self._bits:
+            self._bits[remainder] = _untouched_bits()
+        bits = self._bits[remainder]
+        distinct = np.unique(numbers)
+        octets, masks = distinct >> 3, np.uint8(1) << (distinct & 7).astype(np.uint8)
+        self._repeated += len(numbers) - len(distinct) + int(np.count_nonzero(bits[octets] & masks))
+        np.bitwise_or.at(bits, octets, masks)
+
+
+def _untouched_bits() -> NDArray[np.uint8]:
+    """A bit for each value of the nine digits; a day's take 125 octets."""
+    memory = mmap.mmap(-1, -(-(10**_CHECKED) // 8), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):  # Linux: else a day would take two megabytes
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.uint8)

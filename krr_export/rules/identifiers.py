@@ -76,6 +76,17 @@ def kinds_of_digits(digits: Digits) -> NDArray[np.int8]:
     return kinds
 
 
+def check_remainders(digits: Digits) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """What the first and the second check digit leave of the sums that they check, of each number: 0 to 10."""
+    return digits.weighted(_WEIGHTS_1) % 11, digits.weighted(_WEIGHTS_2) % 11
+
+
+def may_be_issued(first: NDArray[np.uint16], second: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """Whether check digits with these remainders are right, by today's rule or that of 2032, which is wider."""
+    right: NDArray[np.bool_] = (first <= _REMAINDERS_OF_2032) & (second == 0)
+    return right
+
+
 def judge_identifiers(columns: Columns) -> Iterator[Breach]:
     """The rules of single identity numbers."""
     values = columns.texts(IDENTIFIER)
@@ -84,10 +95,10 @@ def judge_identifiers(columns: Columns) -> Iterator[Breach]:
     digits = digits_of(values, WIDTH)
     if not digits.whole.all():
         yield from breach("identifier-not-digits", IDENTIFIER, ~digits.whole & np.asarray(values.is_valid()))
-    first, second = (digits.weighted(weights) % 11 for weights in (_WEIGHTS_1, _WEIGHTS_2))
+    first, second = check_remainders(digits)
     today = digits.whole & (first == 0) & (second == 0)
     if not today.all():
-        later = digits.whole & ~today & (first <= _REMAINDERS_OF_2032) & (second == 0)
+        later = digits.whole & ~today & may_be_issued(first, second)
         yield from breach("identifier-check-digits", IDENTIFIER, digits.whole & ~today & ~later)
         yield from breach("identifier-check-digits-2032", IDENTIFIER, later)
     kinds = kinds_of_digits(digits)
