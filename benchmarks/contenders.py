@@ -22,6 +22,8 @@ _KRR_EXPORT = str(Path(sysconfig.get_path("scripts")) / "krr-export")
 
 REFERENCE = "krr-export-2"
 """What all others are compared with."""
+DELIVERED = "delivery-2"
+"""The same, of an encrypted delivery."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Contender:
     Attributes:
         name: on the command line and in the results.
         label: for people.
-        command: ``SOURCE`` and ``TARGET``, an empty directory, stand for paths.
+        command: ``SOURCE`` and ``TARGET``, an empty directory, stand for paths; ``KEYS/`` for the source's directory.
         rows: where its Parquet files lie under ``TARGET``; empty: it writes no rows.
         needs: modules and programs that may not be there.
     """
@@ -55,7 +57,7 @@ class Contender:
     def command_for(self, source: Path, target: Path) -> list[str]:
         """The command with its paths."""
         paths = {"SOURCE": str(source), "TARGET": str(target)}
-        return [paths.get(word, word) for word in self.command]
+        return [paths.get(word, word.replace("KEYS", str(source.parent))) for word in self.command]
 
     def rows_in(self, target: Path) -> int:
         """How many rows it wrote."""
@@ -82,6 +84,17 @@ CONTENDERS: Sequence[Contender] = (
     _convert("krr-export-1", "1 worker", "--workers", "1"),
     _convert("iterparse-2", "iterparse, 2 workers", "--workers", "2", "--reader", "iterparse"),
     _convert("iterparse-1", "iterparse, 1 worker", "--workers", "1", "--reader", "iterparse"),
+    _convert("no-rules-2", "without rules and profile", "--workers", "2", "--no-rules"),
+    _convert(
+        DELIVERED,
+        "delivery",
+        "--workers",
+        "2",
+        "--private-key",
+        "KEYS/receiver-private.pem",
+        "--publisher-cert",
+        "KEYS/publisher.pem",
+    ),
     _validate("validate-2", "2 workers", "--workers", "2"),
     _peer("handwritten", "hand-written lxml script", "handwritten.py"),
     _peer("xml2arrow", "xml2arrow → Parquet", "xml2arrow_parquet.py", needs=("xml2arrow",)),

@@ -6,9 +6,12 @@ import io
 import json
 import re
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from krr_export.delivery.opening import no_passphrase
+from krr_export.delivery.sealing import make_keys, seal
 from krr_export.sample import SampleOptions, expected_path, write_sample, write_sample_file
 
 if TYPE_CHECKING:
@@ -19,6 +22,10 @@ _UNITS = {"MB": 10**6, "GB": 10**9}
 _PROBE = 2000
 """Records that tell how long one is on the average."""
 _GZIP_SHARE = 0.15
+_DELIVERY = ".delivery"
+"""Ends the name of an input that is a delivery: a directory of the set and of the keys that open it."""
+_STAMP = datetime(2026, 2, 26, 12, 22, 25)  # noqa: DTZ001 - in the sender's time, as names have it
+_ORGNR = "991825827"
 _OUTPUT_SHARE = 0.3
 """Of the XML, at most."""
 
@@ -42,6 +49,8 @@ class Input:
 
     def path(self, directory: Path) -> Path:
         """Where it lies."""
+        if self.name.endswith(_DELIVERY):
+            return directory / self.name / f"Kontaktregister-{_STAMP:%Y%m%dT%H%M%S}.gz.enc"
         stem, dot, gz = self.name.partition(".gz")
         return directory / f"{stem}.xml{dot}{gz}"
 
@@ -86,12 +95,30 @@ def make(wanted: Input, directory: Path) -> Made:
     facts = _facts_path(wanted, directory)
     if facts.exists() and path.exists():
         return Made(**json.loads(facts.read_text()))
+    if wanted.name.endswith(_DELIVERY):
+        made = _delivered(wanted, directory)
+        facts.write_text(json.dumps(asdict(made)))
+        return made
     records = wanted.records or round(wanted.octets / _octets_per_record(wanted.style))
     summary = write_sample_file(path, SampleOptions(records=records, **wanted.style))
     expected_path(path).unlink()
     made = Made(wanted.what, summary.octets, summary.records, summary.rejected)
     facts.write_text(json.dumps(asdict(made)))  # last: it says that the export is whole
     return made
+
+
+def _delivered(wanted: Input, directory: Path) -> Made:
+    """The gzip of the same size, sealed for keys that are made for it."""
+    packed = Input(f"{wanted.name.removesuffix(_DELIVERY)}.gz", "gzip", wanted.octets)
+    made = make(packed, directory)
+    where = wanted.path(directory).parent
+    shutil.rmtree(where, ignore_errors=True)  # what an interruption left
+    keys = make_keys(where, orgnr=_ORGNR)
+    seal(
+        packed.path(directory), where, recipient=keys.receiver, orgnr=_ORGNR, signing_key=keys.publisher_private,
+        passphrase=no_passphrase, stamp=_STAMP,
+    )  # fmt: skip
+    return replace(made, what=wanted.what)
 
 
 def missing(inputs: Iterable[Input], directory: Path) -> list[Input]:
@@ -102,7 +129,9 @@ def missing(inputs: Iterable[Input], directory: Path) -> list[Input]:
 def lacking_space(inputs: list[Input], directory: Path) -> str | None:
     """What is to be said if the exports and the largest output do not fit on the disk."""
     to_make = missing(inputs, directory)
-    exports = sum(wanted.octets * (_GZIP_SHARE if wanted.name.endswith(".gz") else 1) for wanted in to_make)
+    exports = sum(
+        wanted.octets * (_GZIP_SHARE if wanted.name.endswith((".gz", _DELIVERY)) else 1) for wanted in to_make
+    )
     needed = exports + _OUTPUT_SHARE * max(wanted.octets for wanted in inputs)
     free = shutil.disk_usage(directory).free
     if needed < free:

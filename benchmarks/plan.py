@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.contenders import REFERENCE
+from benchmarks.contenders import DELIVERED, REFERENCE
 from benchmarks.inputs import Input, octets_of, size_name
 
 LARGE = octets_of("4GB")
@@ -13,7 +13,17 @@ LARGE = octets_of("4GB")
 _SMALL = octets_of("50MB")
 """For those that would take minutes on more, or hold it all in memory."""
 
-_PLAIN = (REFERENCE, "krr-export-1", "iterparse-2", "iterparse-1", "validate-2", "handwritten", "xml2arrow", "xmllint")
+_PLAIN = (
+    REFERENCE,
+    "no-rules-2",
+    "krr-export-1",
+    "iterparse-2",
+    "iterparse-1",
+    "validate-2",
+    "handwritten",
+    "xml2arrow",
+    "xmllint",
+)
 _GZIP = (REFERENCE, "krr-export-1", "handwritten", "xml2arrow")
 _LARGE_PLAIN = (REFERENCE, "validate-2", "xml2arrow", "xmllint")
 
@@ -81,6 +91,9 @@ def make_plan(sizes: list[int], *, spark: bool = False) -> Plan:
     plan.add(_plain(base), *(["spark"] if spark else []), role="base")
     plan.add(_plain(main), role="main")
     plan.roles["main, gzip"] = f"{size_name(main)}.gz"
+    # Beside each other, in the same minute: the two differ by little.
+    delivered = Input(f"{size_name(main)}.delivery", "encrypted delivery of the gzip", main)
+    plan.add(delivered, DELIVERED, role="main, delivered")
     if sizes[-1] >= LARGE:
         plan.add(_plain(sizes[-1]), role="large")
     for name, (what, style, contenders) in _CASES.items():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from benchmarks.contenders import REFERENCE
+from benchmarks.contenders import DELIVERED, REFERENCE
 from benchmarks.results import Results, Spread
 
 if TYPE_CHECKING:
@@ -55,6 +55,11 @@ def growth(on: str, than_on: str) -> Figure:
     return lambda results: results.peak_ratio((REFERENCE, on), (REFERENCE, than_on))
 
 
+def delivered_against_gzip(results: Results) -> Spread | None:
+    """krr-export's speed on a delivery as a share of that on the gzip within."""
+    return results.speed_ratio((DELIVERED, "main, delivered"), (REFERENCE, "main, gzip"))
+
+
 def start(contender: str) -> Figure:
     """Seconds of something short."""
     return lambda results: results.seconds(contender, "start")
@@ -85,6 +90,8 @@ TARGETS: Sequence[Target] = (
         faster(REFERENCE, "handwritten", "comments"),
     ),
     Target("gzip against plain", "at least", 0.9, "x", on_other_input("main, gzip", "main")),
+    Target("delivery against gzip", "at least", 0.9, "x", delivered_against_gzip),
+    Target("with rules and profile against without", "at least", 0.9, "x", faster(REFERENCE, "no-rules-2", "main")),
     Target("1 % rejects against none", "at least", 0.7, "x", on_other_input("rejects", "base")),
     Target("validate against convert", "at least", 1, "x", faster("validate-2", REFERENCE, "main")),
     Target("highest peak memory of any run", "at most", 500, " MB", highest_peak),

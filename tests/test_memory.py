@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import command
+import deliveries
 import pyarrow.parquet as pq
 import pytest
+from isal import igzip
 
 from krr_export import load_schema
 from krr_export.sample import SampleOptions, write_sample_file
@@ -58,6 +60,28 @@ def test_nor_does_it_where_the_reference_reads_all_of_it(export: tuple[bytes, by
     eight, report = watched(export, 16, "validate", "-", "--reader", "iterparse")
     assert report["read_by"] == {"iterparse": 16 * ROWS // 10}
     assert eight <= 1.1 * once, (once, eight)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the system does not tell PSS")
+def test_nor_does_it_where_a_delivery_is_verified_and_decrypted(
+    export: tuple[bytes, bytes, bytes], tmp_path: Path
+) -> None:
+    keys = deliveries.keys_of()
+    options = ("--private-key", str(keys.private_key), "--publisher-cert", str(keys.publisher_cert), "--workers", "2")
+    peaks = []
+    for times in (4, 32):
+        packed = gzip_of(export, times)
+        delivery = deliveries.make_set_of(tmp_path / f"{times}", packed)
+        peak, report = watched(export, 0, "validate", str(delivery), *options)
+        assert report["counts"]["seen"] == times * ROWS // 10
+        peaks.append(peak)
+    assert peaks[1] <= 1.1 * peaks[0], peaks
+
+
+def gzip_of(export: tuple[bytes, bytes, bytes], times: int) -> bytes:
+    """The export of so many tenths, quickly compressed; several members in a row are one stream."""
+    begin, records, end = (igzip.compress(part, 1) for part in export)
+    return begin + records * times + end
 
 
 def convert(export: tuple[bytes, bytes, bytes], times: int, store: Path) -> Seen:
