@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from datetime import datetime
 from typing import Any
 
 from krr_export.chronicle import Found, HistoryLine, Trend
@@ -196,3 +197,8 @@ def history(nights: int = 12) -> tuple[HistoryLine, ...]:
             )
         )  # fmt: skip
     return tuple(lines)
+
+
+def moment(text: str) -> datetime:
+    """A time in ISO 8601."""
+    return datetime.fromisoformat(text)

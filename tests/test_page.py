@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pages
 import pytest
+import road
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from lxml import html
 
+import krr_export
+from krr_export.chronicle import earlier
+from krr_export.errors import UsageError
 from krr_export.findings import CATALOGUE
 from krr_export.page.details import translated
 from krr_export.page.english import ENGLISH
@@ -25,7 +33,11 @@ from krr_export.page.rendering import MAX_BYTES, render, render_history
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from command import Ran
+
     from krr_export.page.language import Lang
+
+    Krr = Callable[..., Ran]
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "krr_export/page"
@@ -370,3 +382,102 @@ def test_text_and_marks_stand_out_from_their_ground(scheme: int) -> None:
         for front, back in pairs:
             light, dark = sorted((luminance(colours[front]), luminance(colours[back])), reverse=True)
             assert (light + 0.05) / (dark + 0.05) >= least, (front, back)
+
+
+# Commands
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store of two nights, and one that was not published."""
+    for day, faulty in ((1, 0), (2, 1), (3, 9)):
+        attributes = f'eksportTidspunkt="2026-03-0{day}T04:30:00+01:00" senesteEndringsNummer="{day}"'
+        root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {attributes}'
+        persons = [road.person()] * 9 + [road.person("<status>X</status>")] * faulty
+        krr_export.convert(io.BytesIO(road.export(*persons, root=root)), tmp_path / "store", workers=0, max_rejects=1)
+    return tmp_path / "store"
+
+
+def test_a_snapshot_holds_its_page_and_the_command_gives_the_same_bytes(krr: Krr, store: Path, tmp_path: Path) -> None:
+    for snapshot in ("latest", "eksport=20260301T033000Z", ".failed/eksport=20260303T033000Z"):
+        page = (store / snapshot / "report.html").read_text()
+        listed = json.loads((store / snapshot / "manifest.json").read_text())["files"]
+        assert [one["bytes"] for one in listed if one["path"] == "report.html"] == [len(page.encode())]
+        assert krr("report", store / snapshot, "-o", tmp_path / "again.html").code == 0
+        assert (tmp_path / "again.html").read_text() == page
+        assert krr("report", store / snapshot).out == page
+    assert krr("verify", store / "latest").code == 0
+    nights = html.fromstring((store / ".failed/eksport=20260303T033000Z/report.html").read_text())
+    shown = nights.xpath("//*[@data-series='records']/*[@data-key]")
+    assert [one.get("class") for one in shown] == ["dot", "dot", "dot unpublished"]
+
+
+def test_the_report_command_writes_every_format_and_language(krr: Krr, store: Path, tmp_path: Path) -> None:
+    report = json.loads((store / "latest/report.json").read_text())
+    assert json.loads(krr("report", store / "latest", "--report-format", "json").out) == report
+    beginnings = {"x.json": "{", "x.xml": "<?xml", "x.sarif": "{", "x.md": "#", "x.html": "<!doctype html>"}
+    for name, beginning in beginnings.items():
+        assert krr("report", store / "latest", "-o", tmp_path / name).code == 0
+        assert (tmp_path / name).read_text().lstrip().startswith(beginning)
+    assert '<html lang="nb">' in krr("report", store / "latest", "--lang", "nb").out
+    assert krr("report", store / "latest", "-o", tmp_path / "x.pdf").code == 2
+    assert krr("report", store / "latest", "-o", tmp_path / "no/x.html").code == 4
+
+
+def test_a_report_that_is_missing_or_changed_is_not_shown(krr: Krr, store: Path) -> None:
+    assert krr("report", store).code == 3
+    assert krr("report", store / "nowhere").last.startswith("there is no snapshot at ")
+    path = store / "latest/report.json"
+    path.write_text(path.read_text().replace('"seen": 10', '"seen": 11'))
+    ran = krr("report", store / "latest")
+    assert (ran.code, ran.out) == (3, "")
+    assert "report.json is damaged" in ran.last
+
+
+def test_convert_and_validate_write_the_page_in_the_language_asked_for(krr: Krr, tmp_path: Path) -> None:
+    faulty = ROOT / "samples/faulty.xml"
+    assert krr("validate", faulty, "--report", tmp_path / "r.html", "--lang", "nb").code == 1
+    assert "Ikke gyldig" in text_of((tmp_path / "r.html").read_text())
+    assert krr("convert", faulty, tmp_path / "store", "--lang", "nb", "--max-rejects", "100%").code == 0
+    assert "Publisert med avviste poster" in text_of((tmp_path / "store/latest/report.html").read_text())
+    assert krr("convert", faulty, tmp_path / "store", "--lang", "nn").code == 2
+    with pytest.raises(UsageError, match="no such language"):
+        krr_export.ConvertOptions(lang="nn")  # type: ignore[arg-type] # that is the point
+
+
+def test_the_history_is_written_as_a_page(krr: Krr, store: Path, tmp_path: Path) -> None:
+    assert krr("history", store, "--html", tmp_path / "h.html", "--lang", "nb").code == 0
+    page = text_of((tmp_path / "h.html").read_text())
+    assert "2 øyeblikksbilder; det nyeste inneholder 9 poster, 1 avvist." in page
+    assert krr("history", store, "--html", "-").out.startswith("<!doctype html>")
+    assert krr("history", store, "--html", "-", "--json").code == 2
+    (store / "latest/report.json").write_text("{}")
+    assert krr("history", store, "--html", tmp_path / "h.html").code == 1
+    assert "1 of 2 snapshots is damaged" in text_of((tmp_path / "h.html").read_text())
+
+
+def test_older_snapshots_only_stand_beside_an_export(store: Path) -> None:
+    first = html.fromstring((store / "eksport=20260301T033000Z/report.html").read_text())
+    assert first.xpath("//*[@data-of='history']") == []
+    assert [line.snapshot for line in earlier(store, "eksport=20260302T033000Z", limit=9)] == [
+        "eksport=20260301T033000Z"
+    ]
+    assert earlier(store / "nowhere", "eksport=20260302T033000Z", limit=9) == ()
+
+
+def test_templates_are_compiled_once_and_kept_where_python_keeps_what_it_compiles(tmp_path: Path) -> None:
+    script = "import sys, pages; from krr_export.page.rendering import render; print(len(render(pages.report())))"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    sizes = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
+        sizes.append(done.stdout)
+    kept = [*tmp_path.rglob("*.jinja")]
+    assert len(kept) == 3
+    for path in kept:
+        path.write_bytes(b"not what was kept")
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert {*sizes, done.stdout} == {sizes[0]}
