@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,10 @@ _ALWAYS = np.iinfo(np.int64).max
 _YEAR_1 = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 _DOUBTFUL = 4 * 86_400_000_000
 """Microseconds. Months differ by three days at most, and a clock is moved by hours."""
+
+_SHORTEST_MONTH = 28
+_LEAST_YEAR, _MOST_YEAR = 1900, 9999
+"""Between them, a day more or less is in the calendar, and its offset is of whole hours."""
 
 _STRETCH_BITS = 36
 _STRETCH = 1 << _STRETCH_BITS
@@ -77,6 +81,7 @@ class Calendar:
         edges = np.array([_micros(months_before(exported_at, months)) for months in range(MOST_MONTHS, -1, -1)])
         self._exported = int(edges[-1])
         self._usable_edge = max(int(edges[-1 - USABLE_MONTHS]), _YEAR_1)
+        self._doubtful = 0 if _is_plain(exported_at) else _DOUBTFUL
         self._start = max(int(edges[0]), _YEAR_1)
         starts = self._start + np.arange(self._stretch(edges[-1:])[0] + 1) * _STRETCH
         self._groups = len(edges) - np.searchsorted(edges, starts, side="left")
@@ -101,8 +106,10 @@ class Calendar:
         As the derived columns have it: what counts is whether the instant's own 18 calendar months are over. Around the
         end of a month that is not the same as to lie more than 18 months before the export.
         """
-        expired: NDArray[np.bool_] = instants < self._usable_edge + _DOUBTFUL
-        doubtful = np.flatnonzero(expired & (instants >= self._usable_edge - _DOUBTFUL))
+        expired: NDArray[np.bool_] = instants < self._usable_edge + self._doubtful
+        if not self._doubtful:
+            return expired
+        doubtful = np.flatnonzero(expired & (instants >= self._usable_edge - self._doubtful))
         if doubtful.size:
             expired[doubtful] = months_after(instants[doubtful], USABLE_MONTHS) < self._exported
         return expired
@@ -110,6 +117,18 @@ class Calendar:
     def _stretch(self, instants: NDArray[np.int64]) -> NDArray[np.int64]:
         stretches: NDArray[np.int64] = np.maximum(instants, self._start) - self._start >> _STRETCH_BITS
         return stretches
+
+
+def _is_plain(exported_at: datetime) -> bool:
+    """Whether 18 months back and 18 months on are the same: no month is too short, and no clock is moved that day."""
+    days = (exported_at, months_before(exported_at, USABLE_MONTHS))
+    return all(day is not None and _LEAST_YEAR < day.year < _MOST_YEAR and _is_plain_day(day) for day in days)
+
+
+def _is_plain_day(moment: datetime) -> bool:
+    local = moment.astimezone(NORWAY)
+    offsets = {(moment + timedelta(days=days)).astimezone(NORWAY).utcoffset() for days in (-1, 0, 1)}
+    return local.day < _SHORTEST_MONTH and len(offsets) == 1
 
 
 def micros_of(times: pa.TimestampArray) -> NDArray[np.int64]:
