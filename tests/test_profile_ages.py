@@ -116,7 +116,7 @@ def test_the_group_is_that_of_the_last_edge_that_was_passed(
         ("2025-08-29T12:00:00", "2024-02-29T12:00:00", False),
         ("2025-08-31T12:00:00", "2024-02-29T12:00:01", True),
         ("2024-02-29T12:00:00", "2022-08-31T12:00:00", False),
-        # On days when the clock is moved, by the clock: no 02:30 when confirmed, twice 02:10 when confirmed, or exported.
+        # By the clock on days when it is moved: no 02:30 when confirmed, 02:10 twice when confirmed, or when exported.
         ("2023-09-27T02:30:00", "2022-03-27T03:10:00", False),
         ("2027-04-26T02:30:00", "2025-10-26T02:10:00+01:00", True),
         ("2026-10-25T02:10:00+01:00", "2025-04-25T02:20:00", True),
