@@ -86,7 +86,7 @@ def message_of(path: Path, report: Report) -> str:
 
 def tally_of(export: Export, options: ConvertOptions) -> Tally:
     """A tally for the blocks of this export."""
-    return Tally(Duplicates(export.record_schema) if options.strict else None)
+    return Tally(Duplicates(export.record_schema) if options.rules else None)
 
 
 def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:

@@ -138,7 +138,7 @@ class Export:
             self.header.namespaces,
             document.cutter,
             options.reader,
-            rules=RuleSet(self.header.exported_at, frozenset(options.strict)) if options.strict else None,
+            rules=RuleSet(self.header.exported_at, frozenset(options.strict)) if options.rules else None,
             profiler=self.profiler,
             derivation=self.derivation if self.derivation.columns else None,
         )
@@ -284,7 +284,7 @@ def naming(name: str, source: Source | None = None) -> Iterator[None]:
                 source.blame_transfer()
             raise
     except InputError as error:
-        raise InputError(f"{name}: {error.message}", error.hint) from None
+        raise type(error)(f"{name}: {error.message}", error.hint) from None
 
 
 def _limited(blocks: Iterable[Block], limit: int, document: Document) -> Iterator[Block]:

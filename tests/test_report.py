@@ -17,6 +17,8 @@ from jsonschema import Draft202012Validator
 
 import krr_export
 from krr_export.findings import CATALOGUE, MAX_EXAMPLES
+from krr_export.rules.catalogue import DUPLICATE
+from krr_export.sample.planting import SYNTHETIC
 from krr_export.schema import load_schema
 
 if TYPE_CHECKING:
@@ -111,7 +113,7 @@ def test_the_outcomes_of_validate_fit_too(export: Callable[..., bytes], persons:
 
 
 def test_keys_without_anything_to_say_are_null_or_empty(export: Callable[..., bytes]) -> None:
-    document = report_of(export(*[road.person()] * 500), limit=1)
+    document = report_of(export(*[road.person()] * 500), limit=1, rules=False)
     VALIDATOR.validate(document)
     assert document["findings"] == []
     assert document["limits"] == {"max_rejects": "0", "allow_empty": False, "limit": 1, "strict": []}
@@ -138,10 +140,12 @@ def test_counts_are_those_that_were_planted(name: str) -> None:
 def test_examples_are_the_first_that_were_planted_in_their_order(name: str) -> None:
     expected: dict[str, list[tuple[int, str | None]]] = {}
     for finding in planted(name)["findings"]:
-        expected.setdefault(finding["code"], []).append((finding["record"], finding["field"]))
+        if finding["code"] != DUPLICATE:  # where they are is not remembered
+            expected.setdefault(finding["code"], []).append((finding["record"], finding["field"]))
     found = {
         finding["code"]: [(example["record"], example["field"]) for example in finding["examples"]]
         for finding in sample_report(name)["findings"]
+        if finding["code"] not in {DUPLICATE, SYNTHETIC}  # what is found of every record is not listed of each
     }
     assert found == {code: places[:MAX_EXAMPLES] for code, places in expected.items()}
 
@@ -174,7 +178,7 @@ def test_totals_are_true_beyond_the_examples_shown(export: Callable[..., bytes],
         ),
     }[code]
     each = 2 if code == "time-without-offset" else 1
-    report = report_of(export(*[road.person(), faulty] * 33), max_rejects=33)
+    report = report_of(export(*[road.person(), faulty] * 33), max_rejects=33, rules=False)
     [finding] = report["findings"]
     assert (finding["code"], finding["count"], finding["records"]) == (code, 33 * each, 33)
     assert len(finding["examples"]) == 20
@@ -187,7 +191,7 @@ def test_offsets_count_in_utf8_where_the_document_was_transcoded(export: Callabl
     VALIDATOR.validate(report)
     utf8 = export(*persons, encoding="UTF-16").decode("UTF-16").encode()
     assert report["source"]["offsets_count_in_utf8"] is True
-    [finding] = report["findings"]
+    finding = report["findings"][0]
     assert finding["examples"][0]["byte_offset"] == utf8.index(b"<Person/>")
 
 
@@ -234,11 +238,11 @@ def test_the_summary_says_what_happened_in_a_few_lines() -> None:
     lines = list(krr_export.validate(SAMPLES / "faulty.xml", workers=0).summary())
     assert lines[0].startswith("export    faulty.xml: 0.1 MB, UTF-8, schema 14-05")
     assert lines[1] == "made      2026-02-26T12:22:25.000+01:00, change number 41234567"
-    assert lines[2] == "records   62 seen, 10 accepted, 52 rejected"
+    assert lines[2] == "records   94 seen, 42 accepted, 52 rejected"
     assert lines[3].startswith("reject    old-element-name: 7 in 7 records; ")
-    assert lines[-3].startswith("contact   100.0 % with mobile, 100.0 % with e-mail, 0.0 % with neither; ")
+    assert lines[-3].startswith("contact   90.5 % with mobile, 88.1 % with e-mail, 4.8 % with neither; ")
     assert lines[-2] == (
-        "too old   40.0 % of mobiltelefonnummer, 50.0 % of epostadresse:"
+        "too old   86.8 % of mobiltelefonnummer, 86.5 % of epostadresse:"
         " neither updated nor verified in the last 18 months"
     )
     assert len(lines) == 3 + len(planted("faulty.xml")["totals"]) + 3

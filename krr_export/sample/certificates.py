@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from random import Random
 
+VALID_FOR = timedelta(days=3 * 365)
 _KEY_BITS = 2048
 _ISSUER = x509.Name(
     [
@@ -44,7 +45,7 @@ def make_certificate(rng: Random, organisation: str, name: str, valid_from: date
         .public_key(key)
         .serial_number(_serial_number(rng))
         .not_valid_before(valid_from)
-        .not_valid_after(valid_from + timedelta(days=3 * 365))
+        .not_valid_after(valid_from + VALID_FOR)
     )
     for extension, critical in _extensions(issuer.public_key(), key):
         builder = builder.add_extension(extension, critical=critical)

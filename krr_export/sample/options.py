@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 EXPORTED = datetime(2026, 2, 26, 12, 22, 25, tzinfo=timezone(timedelta(hours=1)))
 """The time of the export, unless another is given: a sample must not depend on the day it was made."""
 
+_FIRST_YEAR = 2015
+"""Faulty records have contact data of 2013 and 2014."""
+
 
 @dataclass(frozen=True)
 class SampleOptions:
@@ -47,3 +50,5 @@ class SampleOptions:
             raise UsageError("the share of faulty records must lie between 0 and 1")
         if self.exported.tzinfo is None:
             raise UsageError("the time of the export needs an offset")
+        if self.exported.year < _FIRST_YEAR:
+            raise UsageError(f"the export cannot be of before {_FIRST_YEAR}", "contact data of some age is in it")

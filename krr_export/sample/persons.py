@@ -49,6 +49,7 @@ D_NUMBER = 0.04
 
 _ACTIVE = 1 - DELETED - UNREGISTERED
 _MOBILE_ONLY, _EMAIL_ONLY, _NEITHER = 0.16, 0.08, 0.03
+_BOTH = 1 - _MOBILE_ONLY - _EMAIL_ONLY - _NEITHER
 _NEVER_VERIFIED = 0.15
 _UNDATED = 0.01
 _RESERVATION_KEPT = 0.3
@@ -59,13 +60,16 @@ _OLDEST = 1500
 _MONTHS_FRESH = 18
 """eForvaltningsforskriften § 32: older contact data may not be used to notify."""
 
+UPDATED, VERIFIED = "_sist_oppdatert", "_sist_verifisert"
+
 _REASONS = ("Selvvalgt", "Død", "Utgått", "UtgåttTest", "NyIdentitet", "Forsvunnet")
 _DOMAINS = ("example.no", "example.com", "example.org", "example.net", "epost.example", "firma.example", "post.test")
 # Synthetic persons in the population register's test data are named in this way: an adjective and a noun.
 _ADJECTIVES = "blid bred dyp fin flott glad grei kjapp klok lun lys mild modig myk rask rolig snill sprek stille varm"
 _NOUNS = "bekk bjelle bro elv fjell fjord gren hage havn hylle kopp lampe nese skog sky snor sti stol strand vott"
 
-_SPARE_TIME = "2014-02-25T13:08:00.000+01:00"
+SPARE_TIMES = {UPDATED: "2013-01-10T13:08:00.000+01:00", VERIFIED: "2014-12-10T13:08:00.000+01:00"}
+"""By a column's ending. Whatever time a fault puts in the place of one lies between them, so that it breaks no rule."""
 
 _OSLO = ZoneInfo("Europe/Oslo")
 
@@ -100,7 +104,9 @@ class Persons:
         self._days, self._fresh = _days(exported, naive=naive_times)
         self._clock = _clock(rng, "" if naive_times else ".000")
         self._mailboxes = _mailboxes(rng, exported, certificates)
-        self._spare = _spare(self._mailboxes[0], _SPARE_TIME[:19] if naive_times else _SPARE_TIME)
+        self._spare = _spare(self._mailboxes[0])
+        times = {ending: time[:19] if naive_times else time for ending, time in SPARE_TIMES.items()}
+        self._times = {name: time for name in DRAWN for ending, time in times.items() if name.endswith(ending)}
         self._names = [f"{first}.{last}" for first in _ADJECTIVES.split() for last in _NOUNS.split()]
 
     def draw(self) -> Person:
@@ -117,7 +123,7 @@ class Persons:
         fresh = False
         if channels < 1 - _EMAIL_ONLY - _NEITHER:
             fresh = self._add_channel(person, "mobiltelefonnummer", self._mobile())
-        if channels < 1 - _MOBILE_ONLY - _NEITHER or channels >= 1 - _MOBILE_ONLY:
+        if channels < _BOTH or 1 - _EMAIL_ONLY - _NEITHER <= channels < 1 - _NEITHER:
             fresh |= self._add_channel(person, "epostadresse", self._email())
         can_be_notified = fresh and person["reservasjon"] == "NEI"
         person["varslingsstatus"] = "KAN_VARSLES" if can_be_notified else "KAN_IKKE_VARSLES"
@@ -126,8 +132,8 @@ class Persons:
         return person
 
     def complete(self, person: Person) -> Person:
-        """The person as an active one with every column, the missing ones always of the same values."""
-        return self._spare | person | {"status": "AKTIV"}
+        """The person as an active one with every column, the missing ones and the times always of the same values."""
+        return self._spare | person | self._times | {"status": "AKTIV"}
 
     def _add_inactive(self, person: Person, *, deleted: bool) -> None:
         if self._random() < _RESERVATION_KEPT:
@@ -205,23 +211,28 @@ def _mailboxes(rng: Random, exported: datetime, certificates: int) -> list[tuple
     mailboxes: list[tuple[Provider, Iterator[str]]] = []
     for number in range(certificates or len(PROVIDERS)):
         provider = PROVIDERS[number % len(PROVIDERS)]
-        der = make_certificate(rng, provider.organisation, provider.name, exported - timedelta(days=400 + number))
+        der = make_certificate(rng, provider.organisation, provider.name, exported - timedelta(days=_age(number)))
         same = repeat(base64.b64encode(der).decode())
         mailboxes.append((provider, same if certificates else distinct_certificates(rng, der)))
     return mailboxes
 
 
-def _spare(mailbox: tuple[Provider, Iterator[str]], time: str) -> Person:
-    """Every column, for a person who lacks some."""
+def _age(number: int) -> int:
+    """Of the certificate of this number, in days: none is about to expire, however many there are."""
+    return 400 + number % 200
+
+
+def _spare(mailbox: tuple[Provider, Iterator[str]]) -> Person:
+    """Every column but the times, for a person who lacks some."""
     provider, certificate = mailbox
-    return dict.fromkeys(DRAWN, time) | {
+    return {
         "reservasjon": "NEI",
         "status": "AKTIV",
         "beskrivelse": "Syntetisk",
         "varslingsstatus": "KAN_IKKE_VARSLES",
         "mobiltelefonnummer": "42000000",
         "epostadresse": "syntetisk@example.no",
-        "postkasseadresse": "0000000001",
+        "postkasseadresse": "syntetisk.person#0001",
         "postkasseleverandoer_adresse": provider.organisation,
         "x509_sertifikat": next(certificate),
     }

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from krr_export.sample.persons import DRAWN, Persons
-from krr_export.sample.planting import Ledger, Planted, Planter
+from krr_export.sample.planting import Ledger, Natural, Planted, Planter
 from krr_export.sample.tree import Builder
 from krr_export.sample.values import Make, Makers
 
@@ -63,7 +63,7 @@ def write_sample(
         numbers = range(first, min(first + _BLOCK, options.records + 1))
         octets += out.write("".join([sample.record(number) for number in numbers]).encode())
     octets += out.write(sample.tail())
-    totals = {code: Total(count, ledger.records[code]) for code, count in ledger.findings.items()}
+    totals = {code: Total(count, ledger.records[code]) for code, count in (+ledger.findings).items()}
     return SampleSummary(options.records, octets, ledger.rejected, totals)
 
 
@@ -89,6 +89,7 @@ class _Sample:
         self._added = [name for name in self._makers.names if name not in DRAWN]
         self._shapes: dict[tuple[str, ...], _Shape] = {}
         plain = not (options.fault_share or options.old_spellings or options.naive_times)
+        self._ledger, self._natural = ledger, Natural(options.schema)
         self._planter = None if plain else Planter(options, self._builder, self._persons, ledger)
 
     def head(self) -> bytes:
@@ -107,7 +108,11 @@ class _Sample:
         shape = self._shapes.get(columns) or self._new_shape(columns)
         for name, make in shape.makers:
             person[name] = make()
-        edited = self._planter.edited(number, person, columns) if self._planter else None
+        edited = None
+        if self._planter is not None:
+            edited = self._planter.edited(number, person, columns)
+        else:
+            self._ledger.add(self._natural.of(number, person), synthetic=self._natural.synthetic)
         return shape.template % person if edited is None else edited
 
     def _new_shape(self, columns: tuple[str, ...]) -> _Shape:
