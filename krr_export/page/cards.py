@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from krr_export.page.language import Language
     from krr_export.page.text import Room
 
-_MARKS = 24
+_MARKS = 20
 _SEVERITIES = ("reject", "warning", "info")
 
 
@@ -114,15 +114,19 @@ def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars,
         )
         for mark, one in zip(marks, findings, strict=True)
     )  # fmt: skip
-    left_out = len(marks) - _MARKS
+    most = sorted(marks, key=lambda mark: -mark.value)[:_MARKS]
+    scaled = words.say("findings.scale")
+    if len(most) < len(marks):
+        scaled = f"{words.say('findings.first', n=len(most))} {scaled}"
+    left_out = len(report["findings"]) - len(marks)
     bars = Bars(
         "by-code",
         words.say("findings.chart"),
-        words.say("findings.description", n=len(marks), most=described(words, marks)),
-        marks[:_MARKS],
+        words.say("findings.description", n=len(marks), most=described(words, most)),
+        tuple(mark for mark in marks if mark in most),
         Table(words.say("findings.table"), heads, rows, words.say("rows.left", n=left_out) if left_out > 0 else ""),
         "findings",
-        words.say("findings.scale"),
+        scaled,
     )
     step = 1 if powers <= 4 else 2  # noqa: PLR2004 - as many labels as there is room for on a telephone
     scale = (
@@ -161,7 +165,7 @@ def _card(words: Language, finding: Mapping[str, Any], seen: int, room: Room) ->
         fields=tuple(shown),
         more_fields=words.say("rows.left", n=len(fields) - len(shown)) if len(fields) > len(shown) else "",
         examples=tuple(_example(words, one, room) for one in examples),
-        summary=words.say(key, n=len(examples), all=finding["count"]) if examples else "",
+        summary=words.say(key, n=len(examples), all=finding["count"]) if examples else words.say("where"),
     )
 
 

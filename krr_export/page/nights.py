@@ -19,6 +19,7 @@ SHOWN = 30
 """Nights in a chart: more would be no wider than a line on a telephone."""
 
 _HIGH, _LOW = 104.0, 54.0
+_WIDEST = 9.0
 _TOP, _BETWEEN = 46.0, 46.0
 _PUBLISHED = {"published", "valid"}
 
@@ -135,7 +136,7 @@ def nights(
         ),
         records=records,
         rejects=rejects,
-        width=round(70 / len(shown), 3),
+        width=round(min(70 / len(shown), _WIDEST), 3),
         records_ground=_TOP + _HIGH,
         rejects_ground=_TOP + _HIGH + _BETWEEN + _LOW,
         records_range=words.say("nights.records", fewest=fewest.shown, most=most.shown),
