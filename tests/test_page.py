@@ -170,6 +170,18 @@ def test_what_the_guard_found_is_said_in_the_pages_language() -> None:
     assert "in English" in english
 
 
+def test_who_sent_it_and_what_was_passed_over_is_said_where_something_is_to_be_done() -> None:
+    report = pages.report()
+    assert "passed over" not in text_of(render(report))
+    report["source"]["delivery"] |= {
+        "signature": "not verified",
+        "passed_over": [{"set": "20260227T0300", "missing": ["a.sig"]}],
+    }
+    page = text_of(render(report))
+    assert "The delivery's signature was not verified" in page
+    assert "A newer delivery, 20260227T0300, is incomplete and was passed over: fetch it again." in page
+
+
 def test_what_a_run_without_rules_did_not_look_at_is_said() -> None:
     assert "The run did not look at the values (--no-rules)." in text_of(render(pages.report(profile=None)))
     older = pages.report()
@@ -214,6 +226,7 @@ def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
     for key, words in ENGLISH.words.items():
         gaps = set(re.findall(r"{\w+}", words))
         assert gaps == set(re.findall(r"{\w+}", NORWEGIAN.words[key])), key
+        assert words.count("|") == NORWEGIAN.words[key].count("|") or key == "age.undated", key
         assert words.count("¦") == NORWEGIAN.words[key].count("¦"), key
 
 

@@ -45,6 +45,8 @@ WORDS: dict[str, str] = {
     "action.guard": "Ask the sender whether the differences below are right. If they are, accept them with --no-guard.",
     "action.duplicates": "Ask the sender which of the records are right.",
     "action.unverified": "The delivery's signature was not verified: nobody knows who sent it. Give --publisher-cert.",
+    "action.passed-over": "A newer delivery, {newest}, is incomplete and was passed over: fetch it again."
+    "|{n} newer deliveries are incomplete and were passed over, the newest {newest}: fetch them again.",
     "differs": "What differs too much",
     "guard.change-number": "The last change number is {now}; in the other export it is {before}. It must not go back.",
     "guard.records-dropped": "{now} records, {before} before: too few ({limit}).",

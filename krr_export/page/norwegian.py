@@ -48,6 +48,8 @@ WORDS: dict[str, str] = {
     "action.duplicates": "Spør avsenderen hvilke av postene som er riktige.",
     "action.unverified": "Signaturen på leveransen er ikke kontrollert: ingen vet hvem som har sendt den. Angi"
     " --publisher-cert.",
+    "action.passed-over": "En nyere leveranse, {newest}, er ufullstendig og ble forbigått: hent den på nytt."
+    "|{n} nyere leveranser er ufullstendige og ble forbigått, den nyeste {newest}: hent dem på nytt.",
     "differs": "Hva som er for ulikt",
     "guard.change-number": "Siste endringsnummer er {now}; i den andre eksporten er det {before}. Det skal aldri gå"
     " tilbake.",

@@ -134,6 +134,10 @@ def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
     delivery = report["source"].get("delivery")
     if delivery is not None and delivery["signature"] == UNVERIFIED:
         actions.append(Action(words.say("action.unverified")))
+    passed_over = (delivery or {}).get("passed_over") or ()  # older reports do not have it
+    if passed_over:
+        newest = clean(passed_over[0]["set"], 40)
+        actions.append(Action(words.say("action.passed-over", n=len(passed_over), newest=newest)))
     return actions
 
 
