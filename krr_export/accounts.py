@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from krr_export import __version__
-from krr_export.delivery.opening import UNVERIFIED, is_unverified
+from krr_export.delivery import provenance
 from krr_export.export import default_workers
 from krr_export.findings import CATALOGUE
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
@@ -62,13 +62,13 @@ def message_of(path: Path, report: Report) -> str:
         records += f", {number(counts['rejected'])} rejected"
     latest = path.parent / LATEST
     older = f"; latest stays at the newer {latest.resolve().name}" if latest.resolve() != path.resolve() else ""
-    unsigned = f"; {UNVERIFIED}" if is_unverified(report.source["delivery"]) else ""
-    remark = report.guard.remark if report.guard else ""
+    delivered = provenance.remark(report.source["delivery"])
+    compared = report.guard.remark if report.guard else ""
     match report.outcome:
         case "published":
-            return f"published {records} as {path}{older}{unsigned}{remark}"
+            return f"published {records} as {path}{older}{delivered}{compared}"
         case "partial":
-            return f"kept a partial result of {records} as {path}; it is not published{unsigned}"
+            return f"kept a partial result of {records} as {path}; it is not published{delivered}"
         case "empty":
             why, then = "the export holds no records", "or give --allow-empty if that is right"
         case "duplicates":
@@ -81,7 +81,7 @@ def message_of(path: Path, report: Report) -> str:
                 f" --max-rejects {limits['max_rejects']} allows"
             )
             then = report.main_reason()
-    return f"not published: {why}; see report.json and rejects/ in {path}; {then}"
+    return f"not published: {why}; see report.json and rejects/ in {path}; {then}{delivered}"
 
 
 def tally_of(export: Export, options: ConvertOptions) -> Tally:

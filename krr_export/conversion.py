@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
-from krr_export.delivery.opening import is_unverified
+from krr_export.delivery.provenance import is_unverified, remark
 from krr_export.derive import NOTHING_DERIVED, DeriveOptions
 from krr_export.errors import GuardError, OutputError, UsageError
 from krr_export.export import Export, open_with
@@ -257,7 +257,8 @@ def _unchanged(store: Store, export: Export) -> ConvertResult:
     manifest = store.find(export.header.export_name)
     counts = manifest.counts if manifest else Counts(0, 0, 0)
     held = f"{number(counts.written)} records, {number(counts.rejected)} rejected"
-    return ConvertResult("unchanged", path, None, f"nothing to do: {path} already holds this export, the same: {held}")
+    same = f"{path} already holds this export, the same: {held}{remark(export.source.provenance)}"
+    return ConvertResult("unchanged", path, None, f"nothing to do: {same}")
 
 
 @contextmanager

@@ -38,6 +38,13 @@ class InputError(KrrExportError):
     exit_code = 3
 
 
+class DeliveryError(InputError):
+    """The files of a delivery are unusable as they lie there: damaged, mixed up, or not for us (exit 3).
+
+    Another copy of them may do, so whoever fetches sets aside what raises this.
+    """
+
+
 class OutputError(KrrExportError):
     """The output or the machine failed: disk, permissions, memory, a worker, the store's lock (exit 4)."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 
 from krr_export.blocks import Document
+from krr_export.delivery import provenance
 from krr_export.errors import InputError
 from krr_export.export import first_records, naming
 from krr_export.findings import mask
@@ -63,6 +65,8 @@ class Inspection:
         source: the export's name.
         compression: ``gzip`` or ``none``.
         encoding: the encoding it was delivered in.
+        delivery: of an encrypted delivery: for whom, and how it is known from whom; see
+            `krr_export.delivery.provenance`. ``None`` of any other source.
         eksport_tidspunkt: when it was made, as written.
         seneste_endringsnummer: the register's last change number in it.
         schema: the name of the schema that was asked for.
@@ -74,6 +78,7 @@ class Inspection:
     source: str
     compression: str
     encoding: str
+    delivery: dict[str, Any] | None
     eksport_tidspunkt: str
     seneste_endringsnummer: int
     schema: str
@@ -85,10 +90,16 @@ class Inspection:
         """The same as JSON has it; keys are always there."""
         return asdict(self)
 
+    def verdict(self) -> str:
+        """The same in one line."""
+        accepted = f"{self.accepted_by[self.schema]} of the first {self.judged} records are valid by {self.schema}"
+        return f"{accepted}; convert or validate reads them all{provenance.remark(self.delivery)}"
+
     def lines(self) -> Iterator[str]:
         """The same for people."""
         packed = ", gzip" if self.compression == "gzip" else ""
         yield f"export    {self.source}: {self.encoding}{packed}"
+        yield from provenance.lines(self.delivery, datetime.now(UTC))
         yield f"made      {self.eksport_tidspunkt}, change number {self.seneste_endringsnummer}"
         for name, accepted in self.accepted_by.items():
             better = f": try --schema {name}" if accepted > self.accepted_by[self.schema] else ""
@@ -123,6 +134,7 @@ def inspect(
             source=stream.name,
             compression=stream.compression,
             encoding=document.header.encoding,
+            delivery=stream.provenance,
             eksport_tidspunkt=document.header.eksport_tidspunkt,
             seneste_endringsnummer=document.header.seneste_endringsnummer,
             schema=asked.name,

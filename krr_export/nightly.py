@@ -5,26 +5,30 @@ Every step may be done again without harm, so a night that was cut short is fini
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from krr_export.conversion import ConvertResult, convert
-from krr_export.errors import GuardError, InputError, OutputError
+from krr_export.delivery.opening import with_keys
+from krr_export.errors import DeliveryError, GuardError, InputError, OutputError
 from krr_export.export import open_with
 from krr_export.fetching import Fetched, Login, fetch
+from krr_export.fetching.inbox import open_inbox
 from krr_export.options import ConvertOptions
 from krr_export.store import open_store
 from krr_export.verification import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from datetime import timedelta
     from pathlib import Path
 
     from krr_export.progress import Progress
+
+_AHEAD = timedelta(days=1)
+"""How far in the future an export may say that it was made: a time zone's mistake, not a year's."""
 
 
 @dataclass(frozen=True)
@@ -111,19 +115,24 @@ def run_night(
 
     Raises:
         NetworkError: the server.
-        InputError: a delivery is unusable.
+        InputError: a key or a delivery is unusable; of a delivery, nothing else is at hand until the server may be
+            asked again, or its files were just set aside, so that the next run fetches it anew.
         OutputError: the inbox, the store or the machine; or a snapshot that was just published is not proven.
-        GuardError: the newest export is older than it may be; it is then not loaded.
+        GuardError: the newest export is older than it may be, or was made in the future; it is then not loaded.
         UsageError: an option is wrong.
     """
     progress = progress or NightProgress()
-    orgnr = options.convert.delivery.orgnr
+    delivery = with_keys(options.convert.delivery)  # before anybody is asked for anything
+    options = replace(options, convert=replace(options.convert, delivery=delivery))
     with progress.fetching() as moved:
-        fetched = fetch(uri, inbox, login=options.login, orgnr=orgnr, force=options.force, progress=moved)
+        fetched = fetch(uri, inbox, login=options.login, orgnr=delivery.orgnr, force=options.force, progress=moved)
     if fetched.newest is None:  # then the server was not asked: it would have been said that it has none
         raise InputError(f"{fetched.message}; the inbox holds no export", "run again later, or with --force")
+    if fetched.unusable is not None:  # whatever else there is, is older
+        raise InputError(fetched.message, "run again later, or with --force")
     if options.max_age is not None:
-        _check_age(fetched.newest, options)
+        with _setting_aside(fetched.newest):
+            _check_age(fetched.newest, options)
     # The newest one is converted though it was fetched another night, which may have ended before it was.
     exports = fetched.sets if fetched.newest in fetched.sets else (*fetched.sets, fetched.newest)
     with progress.loading() as loaded:
@@ -138,10 +147,28 @@ def run_night(
 
 
 def _converted(export: Path, store: Path, options: NightOptions, progress: Progress | None) -> ConvertResult:
-    result = convert(export, store, options.convert, progress=progress)
+    with _setting_aside(export):
+        result = convert(export, store, options.convert, progress=progress)
     if result.published and not (found := verify(result.path)).proven:
         raise OutputError(f"{result.path} differs from its manifest: {found.differences[0]}", "is the disk failing?")
     return result
+
+
+@contextmanager
+def _setting_aside(export: Path) -> Iterator[None]:
+    """Where a set of the inbox is unusable, get it out of the way of the next fetch, which would not fetch it again."""
+    try:
+        yield
+    except DeliveryError as error:
+        try:
+            with open_inbox(export.parent) as inbox:
+                inbox.set_aside(export.name)
+        except OutputError as failed:
+            raise DeliveryError(f"{error.message}; {failed.message}", "delete the set's files, and run again") from None
+        raise DeliveryError(
+            f"{error.message}; the set's files are set aside, as .{export.name}.bad",
+            "the next run that asks the server fetches them anew; if that is no help, check the keys, ask the sender",
+        ) from None
 
 
 def _said(result: ConvertResult) -> str:
@@ -154,6 +181,11 @@ def _check_age(export: Path, options: NightOptions) -> None:
         opened.source.prove()
         made = opened.header.exported_at
     age = datetime.now(UTC) - made
+    if age < -_AHEAD:
+        raise GuardError(
+            f"the newest export says that it was made {made:%Y-%m-%d %H:%M} UTC, which is in the future",
+            "is a clock wrong? Ask the sender; without --max-age it is loaded",
+        )
     if options.max_age is not None and age > options.max_age:
         hours = round(age.total_seconds() / 3600)
         limit = round(options.max_age.total_seconds() / 3600)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from krr_export.delivery import provenance
 from krr_export.findings import CATALOGUE, Example, Notice
 from krr_export.rules.catalogue import DUPLICATE
 
@@ -162,8 +164,7 @@ class Report:
             f"export    {self.source['name']}: {_megabytes(self.performance.bytes_read)}, {self.source['encoding']}"
             f"{', gzip' if self.source['compression'] == 'gzip' else ''}, schema {self.schema['name']}"
         )
-        if (delivery := self.source["delivery"]) is not None:
-            yield f"delivered encrypted for {delivery['orgnr']}, signature: {delivery['signature']}"
+        yield from provenance.lines(self.source["delivery"], datetime.fromisoformat(self.created))
         yield (f"made      {self.header['eksport_tidspunkt']}, change number {self.header['seneste_endringsnummer']}")
         yield (
             f"records   {number(self.counts['seen'])} seen, {number(self.counts['written'])} accepted,"
@@ -203,6 +204,9 @@ class Report:
 
     def verdict(self) -> str:
         """What ``validate`` found, in one line."""
+        return f"{self._judgement()}{provenance.remark(self.source['delivery'])}"
+
+    def _judgement(self) -> str:
         seen, rejected = number(self.counts["seen"]), number(self.counts["rejected"])
         name = self.source["name"]
         match self.outcome:

@@ -12,13 +12,14 @@ import stat
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
-from krr_export.delivery.opening import DeliveryOptions, is_delivery, open_delivery
-from krr_export.errors import InputError, UsageError
+from krr_export.delivery.finding import is_delivery
+from krr_export.delivery.opening import DeliveryOptions, open_delivery
+from krr_export.errors import DeliveryError, InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,8 +50,10 @@ class Source:
         at_end: whether everything has been read.
     """
 
-    provenance: dict[str, object] | None = None
+    provenance: dict[str, Any] | None = None
     verified_sha256: str | None = None
+    _fault: type[InputError] = InputError
+    """What a gzip that is none amounts to."""
 
     def __init__(
         self,
@@ -202,7 +205,7 @@ class Source:
                 yield from self._inflate(member, pending)
                 pending = b"" if member.eof else next(delivered, b"")
                 if not pending and not member.eof:
-                    raise InputError(
+                    raise self._fault(
                         f"a truncated gzip: it ends after {self.bytes_read} bytes, within its data",
                         "transfer it again",
                     )
@@ -215,7 +218,7 @@ class Source:
             try:
                 piece = member.decompress(delivered, _INFLATED_BYTES)
             except IsalError:  # type: ignore[misc]  # its stub takes the class for an instance
-                raise InputError(
+                raise self._fault(
                     f"a corrupt gzip: its data or checksum is wrong before byte {self.bytes_read}",
                     "transfer it again",
                 ) from None
@@ -228,7 +231,7 @@ class Source:
         while len(unused) < len(_GZIP_MAGIC) and (more := next(delivered, b"")):
             unused += more
         if unused and not unused.startswith(_GZIP_MAGIC):
-            raise InputError("bytes that are not gzip follow its gzip data", "transfer it again")
+            raise self._fault("bytes that are not gzip follow its gzip data", "transfer it again")
         return unused
 
 
@@ -239,6 +242,8 @@ class DecryptedSource(Source):
         opened: the delivery.
         on_read: as for `Source`.
     """
+
+    _fault = DeliveryError
 
     def __init__(self, opened: OpenedDelivery, on_read: Callable[[int], object] | None) -> None:
         self._opened = opened
@@ -276,7 +281,7 @@ class DecryptedSource(Source):
 
     def _check(self) -> None:
         if self.at_end and self.sha256 != self.verified_sha256:
-            raise InputError("the file was changed after it was verified", "fetch the set again")
+            raise InputError("the file was changed after it was verified", "run again when nobody writes to it")
 
 
 @contextlib.contextmanager

@@ -144,6 +144,7 @@ def report(**changes: Any) -> Json:  # noqa: ANN401 - whatever JSON holds
             "delivery": {
                 "orgnr": "991825827", "signature": "exact", "publisher_sha256": "ab" * 32,
                 "publisher_valid_from": "2024-01-01T00:00:00Z", "publisher_valid_until": "2028-01-01T00:00:00Z",
+                "passed_over": [],
             },
         },
         "header": {

@@ -22,8 +22,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from deliveries import ORGNR, PASSPHRASE, keys_in, keys_of, make_set, make_set_of, openssl
 
 from krr_export.delivery.cipher import decryptor, encryptor
+from krr_export.delivery.finding import is_delivery
 from krr_export.delivery.keys import load_private_key, load_publisher, load_recipient, unwrap_key, wrap_key
-from krr_export.delivery.opening import DeliveryOptions, OpenedDelivery, is_delivery, is_unverified, open_delivery
+from krr_export.delivery.opening import DeliveryOptions, OpenedDelivery, open_delivery
+from krr_export.delivery.provenance import is_unverified
 from krr_export.delivery.sealing import make_keys, seal
 from krr_export.delivery.signing import Form, sign, verify
 from krr_export.errors import InputError, OutputError, UsageError
@@ -124,6 +126,7 @@ def test_the_manifest_learns_who_signed(tmp_path: Path) -> None:
         "publisher_sha256": hashlib.sha256(openssl("pkey", "-pubin", "-outform", "DER", stdin=public)).hexdigest(),
         "publisher_valid_from": f"{dates[0].removeprefix('notBefore=')}T{dates[1]}",
         "publisher_valid_until": f"{dates[2].removeprefix('notAfter=')}T{dates[3]}",
+        "passed_over": [],
     }
 
 
@@ -283,9 +286,9 @@ def test_an_unusable_place_for_a_set_is_an_output_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orgnr", ["", "99182582", "9918258277", "a91825827", "../../etc", "VirksomhetsID-991825827"])
 def test_what_is_no_organisation_number_makes_no_file_name(tmp_path: Path, orgnr: str) -> None:
-    with pytest.raises(UsageError, match="no organisation number"):
+    with pytest.raises(UsageError, match="nine digits"):
         sealed(tmp_path, orgnr=orgnr)
-    with pytest.raises(UsageError, match="no organisation number"):
+    with pytest.raises(UsageError, match="nine digits"):
         make_keys(tmp_path / "out", orgnr=orgnr)
     assert not (tmp_path / "out").exists()
 

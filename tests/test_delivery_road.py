@@ -112,6 +112,106 @@ def test_without_a_signature_checked_everybody_is_told(inbox: Path, keys: Keys, 
     assert manifest["source"]["delivery"]["signature"] == "not verified"
 
 
+UNVERIFIED = "its signature was not verified"
+
+
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+def test_every_last_line_says_that_no_signature_was_checked(
+    quiet: tuple[str, ...], inbox: Path, keys: Keys, xml: bytes, tmp_path: Path
+) -> None:
+    given: list[str | Path] = ["--private-key", keys.private_key, "--signature", "none", *quiet]
+    deliveries.make_set(tmp_path / "refused", re.sub(rb"<personidentifikator>.", b"<personidentifikator>", xml))
+    commands: list[tuple[tuple[str | Path, ...], int, str]] = [
+        (("convert", inbox, tmp_path / "store"), 0, "published"),
+        (("convert", inbox, tmp_path / "store"), 0, "nothing to do"),
+        (("convert", inbox, tmp_path / "other", "--limit", "1"), 0, "kept a partial result"),
+        (("convert", tmp_path / "refused", tmp_path / "other"), 1, "not published"),
+        (("validate", inbox), 0, "valid"),
+        (("validate", tmp_path / "refused"), 1, "not valid"),
+        (("inspect", inbox), 0, "5 of the first"),
+    ]
+    for arguments, code, begins in commands:
+        ran = command.run(*arguments, *given)
+        assert ran.code == code, ran.err
+        assert UNVERIFIED in ran.last, begins
+        assert len(ran.lines) == 1 if quiet else "WARNING" in ran.err
+    assert UNVERIFIED not in command.run("validate", inbox, *options(keys)).last
+
+
+def test_until_when_the_publishers_certificate_is_valid_is_said_and_warned_of_in_time(
+    inbox: Path, keys: Keys, tmp_path: Path
+) -> None:
+    soon = deliveries.make_certificate(tmp_path / "soon.pem", keys.signing_key, days=20)
+    late = deliveries.make_certificate(tmp_path / "late.pem", keys.signing_key, days=400)
+    for certificate, warned in ((soon, True), (late, False)):
+        shown = deliveries.openssl("x509", "-in", certificate, "-noout", "-enddate", "-dateopt", "iso_8601").decode()
+        until = shown.removeprefix("notAfter=")[:10]
+        said = f"delivered encrypted for {ORGNR}, signature: exact, publisher's certificate valid until {until}"
+        for name in ("inspect", "validate"):
+            ran = command.run(name, inbox, *options(keys, publisher_cert=certificate))
+            output = ran.out + ran.err
+            assert said in output.splitlines(), ran.err
+            assert ("the publisher's certificate expires in 19 days" in output) == warned
+    ran = command.run("inspect", inbox, *options(keys, publisher_cert=late), "--json")
+    delivery = ran.result["delivery"]
+    assert (delivery["orgnr"], delivery["signature"]) == (ORGNR, "exact")
+    assert delivery["publisher_valid_until"].startswith(until)
+    assert command.run("inspect", "samples/valid.xml", "--json").result["delivery"] is None
+
+
+def test_a_newer_set_that_is_incomplete_is_not_passed_over_in_silence(inbox: Path, keys: Keys, tmp_path: Path) -> None:
+    for name in ("20130101T0100.gz.enc", "20140227T0100.sig", "20140228T0100.gz.enc"):
+        (inbox / f"Kontaktregister-{name}").touch()
+    lacks = [f"Kontaktregister-20140228T0100.{end}" for end in ("sig", "key.*")]
+    said = f"passed over as incomplete: {' and '.join(lacks)} missing, Kontaktregister-20140227T0100.gz.enc and "
+    for arguments in (("convert", inbox, tmp_path / "store"), ("validate", inbox), ("inspect", inbox)):
+        for _ in range(2):
+            ran = command.run(*arguments, *options(keys))
+            assert ran.code == 0, ran.err
+            assert said in ran.last
+            assert "20130101" not in ran.err, "what is older is nobody's matter"
+            lines = [line for line in (ran.out + ran.err).splitlines() if line.startswith("warning   ")]
+            assert "nothing to do" in ran.last or any(said in line for line in lines)
+    delivery = read_manifest(tmp_path / "store/latest").source.delivery
+    assert delivery is not None
+    assert [newer["set"] for newer in delivery["passed_over"]] == ["20140228T0100", "20140227T0100"]
+    assert delivery["passed_over"][0]["missing"] == lacks
+    ran = command.run("validate", next(inbox.glob("Kontaktregister-20140226*.sig")), *options(keys))
+    assert "passed over" not in ran.err, "the set was named, not chosen here"
+
+
+@pytest.mark.parametrize("what", ["a bit of the data", "a bit of the key", "data cut short"])
+def test_a_bad_set_in_a_directory_is_named(what: str, inbox: Path, keys: Keys) -> None:
+    name = next(inbox.glob("*.gz.enc")).name
+    WRONG[what](inbox)
+    message = command.run("validate", inbox, *options(keys)).last
+    assert message.startswith(f"inbox: {name}: ")
+    assert "delete the set's files, and fetch or transfer it again" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "orgnr"),
+    [
+        *(("convert", orgnr) for orgnr in ("", "99182582", "9918258277", "x91825827", "\u0669" * 9, "*")),
+        *((name, "99182582") for name in ("validate", "inspect", "fetch", "run", "seal", "keys")),
+    ],
+)
+def test_an_organisations_number_has_nine_digits(
+    name: str, orgnr: str, inbox: Path, keys: Keys, tmp_path: Path
+) -> None:
+    sealing: list[str | Path] = ["--recipient", keys.receiver_cert, "--signing-key", keys.signing_key]
+    arguments: dict[str, list[str | Path]] = {
+        "convert": [inbox, tmp_path / "store", *options(keys)],
+        "fetch": ["sftp://me@127.0.0.1/d", tmp_path / "store"],
+        "run": ["sftp://me@127.0.0.1/d", tmp_path / "store", tmp_path / "store", *options(keys)],
+        "seal": [inbox, tmp_path / "store", *sealing],
+        "keys": [tmp_path / "store"],
+    }
+    ran = command.run(name, *arguments.get(name, [inbox, *options(keys)]), "--orgnr", orgnr)
+    assert (ran.code, "nine digits" in ran.last) == (2, True), ran.err
+    assert not (tmp_path / "store").exists()
+
+
 def _flip(path: Path, at: int) -> None:
     data = bytearray(path.read_bytes())
     data[at] ^= 1

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from krr_export.delivery.cipher import encryptor
 from krr_export.delivery.keys import load_private_key, load_publisher, load_recipient, unwrap_key
-from krr_export.delivery.opening import DeliveryOptions, is_unverified, open_delivery
+from krr_export.delivery.opening import DeliveryOptions, open_delivery
+from krr_export.delivery.provenance import is_unverified
 from krr_export.delivery.sealing import seal
 from krr_export.delivery.signing import Form, Mode, verify
 from krr_export.errors import InputError

@@ -147,6 +147,32 @@ def test_an_incomplete_set_is_passed_over_and_what_is_missing_is_named(server: S
     assert f"{missing} missing" in fetched.message
 
 
+@pytest.mark.parametrize("end", ["sig", f"key.{ORGNR}"])
+def test_what_is_too_large_to_be_a_signature_or_a_key_is_not_fetched(server: Server, inbox: Path, end: str) -> None:
+    put(server.directory, "20260102T0100")
+    put(server.directory, "20260103T0100")
+    large = server.directory / f"Kontaktregister-20260103T0100.{end}"
+    os.truncate(large, 1 << 16)
+    fetched = take(server, inbox)
+    assert visible(inbox) == names("20260103T0100"), "so much may be read"
+    shutil.rmtree(inbox)
+    with large.open("ab") as file:
+        file.truncate((1 << 16) + 1)
+    with sshd.between(server) as proxy:
+        fetched = through(proxy, server, inbox)
+        assert proxy.sent < 1 << 16
+    assert visible(inbox) == names("20260102T0100")
+    assert f"passed over as incomplete: {large.name} too large" in fetched.message
+    assert f"{large.name} missing" not in fetched.message
+
+
+def test_another_organisations_key_that_is_too_large_is_left_there(server: Server, inbox: Path) -> None:
+    put(server.directory, "20260102T0100", orgnrs=(ORGNR, OTHER))
+    os.truncate(server.directory / f"Kontaktregister-20260102T0100.key.{OTHER}", 1 << 20)
+    take(server, inbox)
+    assert visible(inbox) == names("20260102T0100")
+
+
 def test_where_there_is_nothing_complete_this_is_an_error(server: Server, inbox: Path) -> None:
     fails(InputError, "there is no delivery", server=server, inbox=inbox)
     put(server.directory, "20260102T0100", parts="dk")

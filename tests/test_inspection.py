@@ -122,6 +122,7 @@ def test_it_can_be_written_as_json_with_all_keys() -> None:
         "source",
         "compression",
         "encoding",
+        "delivery",
         "eksport_tidspunkt",
         "seneste_endringsnummer",
         "schema",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import signal
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -15,6 +17,9 @@ import discretion
 import pytest
 import sshd
 
+from krr_export.delivery.opening import DeliveryOptions
+from krr_export.nightly import NightOptions, run_night
+from krr_export.options import ConvertOptions
 from krr_export.sample import SampleOptions, write_sample
 
 if TYPE_CHECKING:
@@ -40,14 +45,15 @@ def server(served: sshd.Server) -> sshd.Server:
 
 @pytest.fixture
 def night(server: sshd.Server, tmp_path: Path) -> Callable[..., command.Ran]:
-    """Run a night, with --force: tests have not twenty minutes."""
+    """Run a night, with --force but where told otherwise: tests have not twenty minutes."""
     keys = deliveries.keys_in(tmp_path / "keys")
 
-    def run(*more: str) -> command.Ran:
+    def run(*more: str, force: bool = True) -> command.Ran:
         return command.run(
             "run", server.uri(), tmp_path / "inbox", tmp_path / "store",
             "--identity", str(server.login.identity), "--known-hosts", str(server.login.known_hosts),
-            "--private-key", keys.private_key, "--publisher-cert", keys.publisher_cert, "--force", "--json", *more,
+            "--private-key", keys.private_key, "--publisher-cert", keys.publisher_cert, "--json", *more,
+            *(["--force"] if force else []),
         )  # fmt: skip
 
     return run
@@ -89,8 +95,10 @@ def test_a_night_that_ended_after_the_fetch_is_made_good_by_the_next(
     server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
 ) -> None:
     put_export(server, hours_ago(3))
-    ran = night("--private-key", str(tmp_path / "not there.pem"))
-    assert (ran.code, snapshots(tmp_path)) == (3, []), ran.err
+    (tmp_path / "store").touch()
+    ran = night()
+    assert (ran.code, len([*(tmp_path / "inbox").glob("*.gz.enc")])) == (4, 1), ran.err
+    (tmp_path / "store").unlink()
     ran = night()
     assert (ran.code, len(snapshots(tmp_path))) == (0, 1), ran.err
     assert ran.result["fetched"]["sets"] == [], "it was fetched the night before"
@@ -177,7 +185,118 @@ def test_a_bad_set_that_the_server_withdrew_is_in_nobodys_way(
     put_export(server, hours_ago(30))
     ran = night("--max-age", "48h")
     assert (ran.code, len(snapshots(tmp_path))) == (0, 1), ran.err
-    assert (tmp_path / "inbox" / data.name).is_file(), "nothing that was fetched is deleted"
+    assert (tmp_path / "inbox" / f".{data.name}.bad").is_file(), "nothing that was fetched is deleted"
+
+
+def test_what_is_wrong_with_the_keys_is_said_before_the_server_is_asked(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(3))
+    expired = deliveries.make_certificate(tmp_path / "expired.pem", deliveries.keys_of().signing_key, days=-1)
+    for option, file in (("--private-key", tmp_path / "not there.pem"), ("--publisher-cert", expired)):
+        ran = night(option, str(file))
+        assert (ran.code, file.name in ran.last) == (3, True), ran.err
+    login = ("--identity", server.login.identity, "--known-hosts", server.login.known_hosts)
+    ran = command.run("run", server.uri(), tmp_path / "inbox", tmp_path / "store", *map(str, login))
+    assert (ran.code, "--private-key" in ran.last) == (2, True), ran.err
+    assert not (tmp_path / "inbox").exists(), "nothing was fetched"
+
+
+def test_a_passphrase_is_asked_for_once(server: sshd.Server, tmp_path: Path) -> None:
+    put_export(server, hours_ago(3))
+    asked: list[bytes] = []
+
+    def passphrase() -> bytes:
+        asked.append(deliveries.PASSPHRASE)
+        return deliveries.PASSPHRASE
+
+    keys, locked = deliveries.keys_of(), tmp_path / "locked.pem"
+    secret = f"pass:{deliveries.PASSPHRASE.decode()}"
+    deliveries.openssl("pkcs8", "-topk8", "-in", keys.private_key, "-out", locked, "-passout", secret)
+    delivery = DeliveryOptions(locked, passphrase, keys.publisher_cert)
+    options = NightOptions(server.login, ConvertOptions(delivery=delivery, workers=0), max_age=timedelta(days=2))
+    assert run_night(server.uri(), tmp_path / "inbox", tmp_path / "store", options).exit_code == 0
+    assert len(asked) == 1
+
+
+def damage(path: Path) -> None:
+    """Change a byte of a file as a bad disk does: neither its size nor its time tell."""
+    status, data = path.stat(), path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("end", ["gz.enc", "sig", f"key.{sshd.ORGNR}"])
+@pytest.mark.parametrize("more", [(), ("--max-age", "48h")])
+def test_a_set_that_was_damaged_in_the_inbox_is_fetched_anew_by_the_next_night(
+    end: str, more: tuple[str, ...], server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(3))
+    assert night().code == 0
+    shutil.rmtree(tmp_path / "store")
+    damaged = next((tmp_path / "inbox").glob(f"*.{end}"))
+    damage(damaged)
+    ran = night(*more)
+    assert (ran.code, snapshots(tmp_path)) == (3, []), ran.err
+    assert "the set's files are set aside" in ran.last
+    assert "delete" not in ran.last, "there is nothing for anybody to do"
+    assert (tmp_path / "inbox" / f".{damaged.name}.bad").is_file()
+    ran = night(*more)
+    assert (ran.code, len(snapshots(tmp_path)), len(ran.result["fetched"]["sets"])) == (0, 1, 1), ran.err
+
+
+def test_a_bad_set_on_the_server_is_fetched_each_night_for_it_may_have_been_mended(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(3))
+    data = next(server.directory.glob("*.gz.enc"))
+    damage(data)
+    for _ in range(2):
+        assert night().code == 3
+    damage(data)  # as it was
+    ran = night()
+    assert (ran.code, len(snapshots(tmp_path))) == (0, 1), ran.err
+
+
+def test_a_night_that_may_not_ask_again_yet_does_not_pass_an_older_set_off_as_the_newest(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(30))
+    assert night().code == 0
+    put_export(server, hours_ago(3))
+    data = next(path for path in server.directory.glob("*.gz.enc") if not (tmp_path / "inbox" / path.name).exists())
+    damage(data)
+    assert night().code == 3
+    for _ in range(2):
+        ran = night(force=False)
+        assert (ran.code, f"{data.name} was set aside as unusable" in ran.last) == (3, True), ran.err
+    for file in server.directory.glob(f"{data.name.removesuffix('gz.enc')}*"):
+        file.unlink()
+    assert night().code == 0, "it was withdrawn"
+    assert night(force=False).code == 0
+
+
+def test_a_set_that_cannot_be_set_aside_is_named_as_what_it_is(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(3))
+    data = next(server.directory.glob("*.gz.enc"))
+    damage(data)
+    (tmp_path / "inbox" / f".{data.name}.bad").mkdir(parents=True)
+    ran = night()
+    assert ran.code == 3, ran.err
+    assert "signature" in ran.last
+    assert f"cannot set aside {data.name}: Is a directory" in ran.last
+
+
+@pytest.mark.parametrize(("hours", "code"), [(20, 0), (28, 5), (24 * 366, 5)])
+def test_an_export_from_the_future_trips_the_guard(
+    hours: int, code: int, server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(-hours))
+    ran = night("--max-age", "48h")
+    assert (ran.code, len(snapshots(tmp_path))) == (code, 0 if code else 1), ran.err
+    assert ("is a clock wrong?" in ran.last) == bool(code)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -206,8 +325,11 @@ def test_who_stops_a_night_while_it_fetches_loses_nothing_that_had_arrived(
 
 
 def test_a_server_that_is_not_there_is_exit_6(tmp_path: Path, server: sshd.Server) -> None:
-    uri = server.uri(sshd.free_port())
-    ran = command.run("run", uri, tmp_path / "inbox", tmp_path / "store", "--identity", str(server.login.identity))
+    uri, keys = server.uri(sshd.free_port()), deliveries.keys_of()
+    ran = command.run(
+        "run", uri, tmp_path / "inbox", tmp_path / "store", "--identity", str(server.login.identity),
+        "--private-key", keys.private_key, "--publisher-cert", keys.publisher_cert,
+    )  # fmt: skip
     assert ran.code == 6, ran.err
     assert json.dumps(snapshots(tmp_path)) == "[]"
 

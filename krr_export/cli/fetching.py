@@ -139,5 +139,6 @@ def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any)
         "newest": str(fetched.newest) if fetched.newest is not None else None,
         "newest_stamp": fetched.newest_stamp,
         "skipped": fetched.skipped,
+        "unusable": fetched.unusable,
     }
     return console.finish(fetched.message, 0, result)

@@ -44,8 +44,7 @@ def inspect_command(
     found = inspect(source, schema, taken_delivery(console, options))
     if not as_json:
         console.give("\n".join(found.lines()))
-    accepted = f"{found.accepted_by[found.schema]} of the first {found.judged} records are valid"
-    return console.finish(f"{accepted} by {found.schema}; convert or validate reads them all", 0, found.to_dict())
+    return console.finish(found.verdict(), 0, found.to_dict())
 
 
 @command("schema", "krr-export schema --format sql-postgres > person.sql")

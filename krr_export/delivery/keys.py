@@ -30,8 +30,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from krr_export.delivery.cipher import KEY_BYTES
-from krr_export.delivery.regular import file_name, read_small
-from krr_export.errors import InputError
+from krr_export.delivery.regular import AGAIN, file_name, read_small
+from krr_export.errors import DeliveryError, InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,18 +139,18 @@ def unwrap_key(private_key: rsa.RSAPrivateKey, wrapped: bytes) -> bytes:
         32 bytes.
 
     Raises:
-        InputError: it is not for this private key, is damaged, or is no key for AES-256.
+        DeliveryError: it is not for this private key, is damaged, or is no key for AES-256.
     """
     check_wrapped_size(private_key, wrapped)
     try:
         key = private_key.decrypt(wrapped, _OAEP)
     except ValueError:
-        raise InputError(
+        raise DeliveryError(
             "the key file is not for this private key: it is for another organisation's key, or damaged",
-            "give the private key that belongs to the certificate the publisher has, or transfer the key file again",
+            f"give the private key that belongs to the certificate the publisher has; or {AGAIN}",
         ) from None
     if len(key) != KEY_BYTES:
-        raise InputError(
+        raise DeliveryError(
             f"the key file holds a key of {len(key)} bytes, and AES-256 takes {KEY_BYTES}", "ask the publisher"
         )
     return key
@@ -160,13 +160,13 @@ def check_wrapped_size(private_key: rsa.RSAPrivateKey, wrapped: bytes) -> None:
     """See whether a wrapped key can be for this private key, before a large file is read for it.
 
     Raises:
-        InputError: it has another size than the private key gives.
+        DeliveryError: it has another size than the private key gives.
     """
     size = (private_key.key_size + 7) // 8
     if len(wrapped) != size:
-        raise InputError(
+        raise DeliveryError(
             f"the key file has {len(wrapped)} bytes, and one for this private key has {size}",
-            "transfer the key file again, or is it for another organisation's key?",
+            f"{AGAIN}; or is it for another organisation's key?",
         )
 
 

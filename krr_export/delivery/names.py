@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from krr_export.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 LATEST = "LATEST"
 """Stands for the time in the names of links to the newest set."""
 
 Kind: TypeAlias = Literal["data", "signature", "key"]
 
+_NAMED = 3
+"""So many incomplete sets are named in a message; the others are counted."""
 _PART = re.compile(
     r"(?:VirksomhetsID-)?Kontaktregister-(?P<stamp>[0-9]{8}T[0-9]{4}(?:[0-9]{2})?|LATEST)"
     r"\.(?:(?P<data>gz\.enc)|(?P<signature>sig)|(?P<key>key)\.(?:VirksomhetsID-)?(?P<orgnr>[0-9]{9}))"
@@ -58,6 +62,10 @@ class SetNames:
     signature: str | None = None
     keys: dict[str, str] = field(default_factory=dict)
 
+    def all(self) -> list[str]:
+        """The names of all files of it that are there, the data first."""
+        return [name for name in (self.data, self.signature, *self.keys.values()) if name is not None]
+
     def missing(self, orgnr: str | None) -> list[str]:
         """What is missing for this organisation, or for any where it is ``None``; as it would be named."""
         missing = []
@@ -68,6 +76,28 @@ class SetNames:
         if not self.keys or (orgnr is not None and orgnr not in self.keys):
             missing.append(f"Kontaktregister-{self.stamp}.key.{orgnr or '*'}")
         return missing
+
+
+def check_orgnr(orgnr: str | None) -> None:
+    """See whether this can stand in the name of a key; ``None`` stands for whichever organisation.
+
+    Raises:
+        UsageError: it has not nine digits.
+    """
+    if orgnr is not None and not re.fullmatch("[0-9]{9}", orgnr):
+        raise UsageError("the organisation's number has nine digits", "check --orgnr")
+
+
+def passed_over(lacks: Sequence[str]) -> str:
+    """The end of a message that says which sets are incomplete.
+
+    Args:
+        lacks: what each of them lacks, the newest first.
+    """
+    if not lacks:
+        return ""
+    more = f" and {len(lacks) - _NAMED} more" if len(lacks) > _NAMED else ""
+    return f"; passed over as incomplete: {', '.join(lacks[:_NAMED])}{more}"
 
 
 def parse_part(name: str) -> PartName | None:

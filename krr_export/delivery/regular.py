@@ -7,12 +7,15 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from krr_export.errors import InputError
+from krr_export.errors import DeliveryError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
     from pathlib import Path
+
+AGAIN = "delete the set's files, and fetch or transfer it again"
+"""What to do about a set that is unusable. Where its files are, a fetch takes them for what it has already."""
 
 SMALL_BYTES = 1 << 16
 """No key, certificate or signature comes near to this; what does is something else, and is not read into memory."""
@@ -47,27 +50,31 @@ def read_small(path: Path) -> bytes:
     """
     name = file_name(path)
     with readable(name), path.open("rb") as file:
-        return _small(file, name)
+        data = file.read(SMALL_BYTES + 1)
+    if fault := _size_fault(data):
+        raise InputError(f"{name} {fault}", "export it again; or is it another file?")
+    return data
 
 
 def read_small_regular(path: Path) -> bytes:
     """Read a small file of a set whole.
 
     Raises:
-        InputError: it cannot be read, is no regular file, is empty, or has more than 64 KiB.
+        DeliveryError: it is empty, or has more than 64 KiB.
+        InputError: it cannot be read, or is no regular file.
     """
     name = file_name(path)
     with open_regular(path) as file, readable(name):
-        return _small(file, name)
-
-
-def _small(file: BufferedReader, name: str) -> bytes:
-    data = file.read(SMALL_BYTES + 1)
-    if not data:
-        raise InputError(f"{name} is empty", "transfer or export it again")
-    if len(data) > SMALL_BYTES:
-        raise InputError(f"{name} is too large: it has more than {SMALL_BYTES} bytes", "is it the right file?")
+        data = file.read(SMALL_BYTES + 1)
+    if fault := _size_fault(data):
+        raise DeliveryError(f"{name} {fault}", AGAIN)
     return data
+
+
+def _size_fault(data: bytes) -> str | None:
+    if len(data) > SMALL_BYTES:
+        return f"is too large: it has more than {SMALL_BYTES} bytes"
+    return None if data else "is empty"
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from isal import isal_zlib
 
 from krr_export.delivery import cipher
 from krr_export.delivery.keys import MINIMUM_BITS, load_private_key, load_recipient, wrap_key
-from krr_export.delivery.names import parse_part
+from krr_export.delivery.names import check_orgnr
 from krr_export.delivery.regular import file_name, readable
 from krr_export.delivery.signing import Form, sign
 from krr_export.errors import InputError, OutputError, UsageError
@@ -119,7 +119,7 @@ def make_keys(directory: Path, *, orgnr: str, bits: int = 3072) -> DemoKeys:
         OutputError: one of the files is already there, or cannot be written.
         UsageError: this is no organisation number, or the keys would be too weak.
     """
-    _check_orgnr(orgnr)
+    check_orgnr(orgnr)
     if bits < MINIMUM_BITS:
         raise UsageError(f"keys of {bits} bits are too weak", f"at least {MINIMUM_BITS}")
     names = ("receiver-private.pem", "receiver.pem", "publisher-private.pem", "publisher.pem")
@@ -138,18 +138,12 @@ def make_keys(directory: Path, *, orgnr: str, bits: int = 3072) -> DemoKeys:
 
 
 def _set_in(directory: Path, orgnr: str, stamp: datetime | None) -> SealedSet:
-    _check_orgnr(orgnr)
+    check_orgnr(orgnr)
     oslo = ZoneInfo("Europe/Oslo")
     time = stamp or datetime.now(oslo)
     time = time.astimezone(oslo) if time.tzinfo else time
     base = f"Kontaktregister-{time:%Y%m%dT%H%M%S}"
     return SealedSet(directory / f"{base}.gz.enc", directory / f"{base}.sig", directory / f"{base}.key.{orgnr}")
-
-
-def _check_orgnr(orgnr: str) -> None:
-    part = parse_part(f"Kontaktregister-LATEST.key.{orgnr}")
-    if part is None or part.orgnr != orgnr:
-        raise UsageError("this is no organisation number", "give nine digits")
 
 
 @contextlib.contextmanager

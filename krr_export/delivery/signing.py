@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA512
 
-from krr_export.delivery.regular import readable
-from krr_export.errors import InputError, UsageError
+from krr_export.delivery.regular import AGAIN, readable
+from krr_export.errors import DeliveryError, InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,8 @@ def verify(
         on_read: called with the number of bytes just read; for progress.
 
     Raises:
-        InputError: the file cannot be read, or the signature is not the publisher's over these bytes.
+        DeliveryError: the signature is not the publisher's over these bytes.
+        InputError: the file cannot be read, or the signature is of a form that is not accepted.
         UsageError: there is nobody whose signature it could be.
     """
     if mode == "none":
@@ -99,9 +100,9 @@ def verify(
     if found == "exact" and digests.size % _BUFFER == 0 and mode == "legacy-buffer":
         found = mode
     if found is None:
-        raise InputError(
+        raise DeliveryError(
             "the signature is not the publisher's over this file: one of them was changed, or is another's",
-            "transfer the set again; if that does not help, ask the publisher for its certificate",
+            f"{AGAIN}; if that does not help, ask the publisher for its certificate",
         )
     if mode not in ("auto", found):
         raise InputError(
@@ -115,13 +116,13 @@ def check_size(signature: bytes, publisher: rsa.RSAPublicKey) -> None:
     """See whether a signature can be this publisher's, before a large file is read for it.
 
     Raises:
-        InputError: it has another size than the publisher's key gives.
+        DeliveryError: it has another size than the publisher's key gives.
     """
     size = (publisher.key_size + 7) // 8
     if len(signature) != size:
-        raise InputError(
+        raise DeliveryError(
             f"the signature has {len(signature)} bytes, and the publisher's key makes {size}",
-            "transfer the signature again, or is the certificate another publisher's?",
+            f"{AGAIN}; or is the certificate another publisher's?",
         )
 
 

@@ -1,6 +1,7 @@
 """The inbox: the local directory that sets are fetched into, one fetch at a time, each file whole under its name.
 
 What is on its way lies beside, as ``.NAME.part``, with a note of which file on which server it is the beginning of.
+What turned out to be unusable lies there as ``.NAME.bad``.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _LOCK = ".fetch.lock"
 _STATE = ".fetch.json"
 _PART = ".part"
 _NOTE = ".part.json"
+_BAD = ".bad"
 _HINTS = {
     errno.ENOSPC: "free some space and run again: it goes on where it stopped",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",
@@ -149,6 +151,27 @@ class Inbox:
                 self._note(file.name).unlink(missing_ok=True)
             sync_directory(self.path)
 
+    def set_aside(self, data: str) -> None:
+        """Rename the files of an unusable set, so that the next fetch takes it anew: by size and time it is the same.
+
+        Args:
+            data: the name of its data file.
+
+        Raises:
+            OutputError: The file system refuses.
+        """
+        with _inbox_errors(f"set aside {data}"):
+            names = [entry.name for entry in self.path.iterdir()]
+            for name in next((found.all() for found in sets_in(names) if found.data == data), []):
+                (self.path / name).replace(self.path / f".{name}{_BAD}")
+            _write_json(self.path / _STATE, {**_read_json(self.path / _STATE), "unusable": data})
+            sync_directory(self.path)
+
+    def unusable(self) -> str | None:
+        """The data file of a set that was set aside since a server was asked; ``None`` where there is none."""
+        name = _read_json(self.path / _STATE).get("unusable")
+        return name if isinstance(name, str) and parse_part(name) is not None else None
+
     def drop_stale(self, source: str, names: set[str]) -> None:
         """Remove the beginnings of files that this server no longer has."""
         for note in self.path.glob(f".*{_NOTE}"):
@@ -176,7 +199,7 @@ class Inbox:
         return passed if passed >= 0 else None  # a clock that was put back must not lock anyone out
 
     def remember(self, source: str, when: float) -> None:
-        """Note that this server was asked, and gave everything.
+        """Note that this server was asked, and gave everything; also a new copy of what was set aside, if it has one.
 
         Raises:
             OutputError: It cannot be written.

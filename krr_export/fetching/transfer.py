@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from krr_export.delivery.names import LATEST, PartName, SetNames, parse_part, sets_in
-from krr_export.errors import InputError, UsageError
+from krr_export.delivery.names import LATEST, PartName, SetNames, check_orgnr, parse_part, passed_over, sets_in
+from krr_export.delivery.regular import SMALL_BYTES
+from krr_export.errors import InputError
 from krr_export.fetching.address import Address, read_address
 from krr_export.fetching.inbox import INTERVAL, Inbox, open_inbox
 from krr_export.fetching.remote import Login, Remote, RemoteFile, connect
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date
     from pathlib import Path
-
-_NAMED = 3
-"""So many incomplete sets are named in a message; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,8 @@ class Fetched:
             have been wrong.
         newest_stamp: its time from its name, ``YYYYMMDDThhmm[ss]``; ``LATEST`` where its name says no more.
         skipped: why nothing was asked of the server; ``None`` where it was asked.
+        unusable: where it was not asked, the name of the data file that was set aside as unusable since it last was:
+            then ``newest`` may be an older set than the server has.
         message: what happened, in one line for people.
     """
 
@@ -41,6 +40,7 @@ class Fetched:
     newest: Path | None
     newest_stamp: str | None
     skipped: str | None
+    unusable: str | None
     message: str
 
 
@@ -77,8 +77,7 @@ def fetch(  # noqa: PLR0913 - each is a choice of the user's
         OutputError: The inbox cannot be written, or another fetch is at work there.
     """
     address = read_address(uri)
-    if orgnr is not None and not re.fullmatch("[0-9]{9}", orgnr):
-        raise UsageError("the organisation's number has nine digits", "check --orgnr")
+    check_orgnr(orgnr)
     source = f"sftp://{address.shown}"
     with open_inbox(inbox) as opened:
         passed = opened.seconds_since(source)
@@ -99,19 +98,45 @@ def fetch(  # noqa: PLR0913 - each is a choice of the user's
 
 @dataclass(frozen=True)
 class _SortedOut:
-    """What the server has, each the oldest first."""
+    """What the server has.
+
+    Attributes:
+        complete: sets that can be fetched, the oldest first.
+        lacks: why each of the others cannot, the newest first.
+    """
 
     complete: list[SetNames]
-    incomplete: list[SetNames]
+    lacks: list[str]
 
 
 def _sort_out(files: dict[str, RemoteFile], orgnr: str | None) -> _SortedOut:
     """Tell the complete sets from the others; LATEST counts only where nothing else is complete."""
-    sets = sets_in(files)
-    complete = [names for names in sets if not names.missing(orgnr)]
+    sets = [(names, _without_large(names, files)) for names in sets_in(files)]
+    complete = [usable for _, usable in sets if not usable.missing(orgnr)]
     timed = [names for names in complete if names.stamp != LATEST]
-    incomplete = [names for names in sets if names.missing(orgnr) and (names.stamp != LATEST or not timed)]
-    return _SortedOut(timed or complete, incomplete)
+    lacks = [
+        _lack(names, usable, orgnr)
+        for names, usable in reversed(sets)
+        if usable.missing(orgnr) and (names.stamp != LATEST or not timed)
+    ]
+    return _SortedOut(timed or complete, lacks)
+
+
+def _without_large(names: SetNames, files: dict[str, RemoteFile]) -> SetNames:
+    """The set without signatures and keys that are none: whoever opens it would refuse files of their size."""
+
+    def fits(name: str) -> bool:
+        return files[name].size <= SMALL_BYTES
+
+    signature = names.signature if names.signature is not None and fits(names.signature) else None
+    return replace(names, signature=signature, keys={orgnr: key for orgnr, key in names.keys.items() if fits(key)})
+
+
+def _lack(names: SetNames, usable: SetNames, orgnr: str | None) -> str:
+    """Why a set is of no use."""
+    large = [name for name in names.all() if name not in usable.all()]
+    lacks = [f"{name} missing" for name in names.missing(orgnr)] + [f"{name} too large" for name in large]
+    return " and ".join(lacks)
 
 
 def _wanted(
@@ -179,13 +204,15 @@ def _skipped(inbox: Inbox, address: Address, orgnr: str | None, passed: float) -
     minutes = int(passed // 60)
     ago = {0: "less than a minute", 1: "1 minute"}.get(minutes, f"{minutes} minutes")
     reason = f"asked {ago} ago"
-    newest = inbox.newest(orgnr)
+    newest, unusable = inbox.newest(orgnr), inbox.unusable()
+    waits = f"; {unusable} was set aside as unusable" if unusable else ""
     return Fetched(
         sets=(),
         newest=inbox.path / newest.name if newest else None,
         newest_stamp=newest.stamp if newest else None,
         skipped=reason,
-        message=f"{address.shown} was {reason}, and may be again after 20 minutes; --force asks now",
+        unusable=unusable,
+        message=f"{address.shown} was {reason}, and may be again after 20 minutes; --force asks now{waits}",
     )
 
 
@@ -193,18 +220,19 @@ def _result(
     inbox: Inbox, address: Address, orgnr: str | None, fetched: list[RemoteFile], sorted_out: _SortedOut
 ) -> Fetched:
     newest = _newest(inbox, sorted_out, orgnr)
-    passed_over = _passed_over(sorted_out.incomplete, orgnr)
+    rest = passed_over(sorted_out.lacks)
     if newest is None and not sorted_out.complete:
-        what = "no complete set" if passed_over else "no delivery"
+        what = "no complete set" if rest else "no delivery"
         raise InputError(
-            f"there is {what} on {address.shown}{passed_over}", "check the directory and --orgnr, or run again later"
+            f"there is {what} on {address.shown}{rest}", "check the directory and --orgnr, or run again later"
         )
     return Fetched(
         sets=tuple(inbox.path / file.name for file in fetched),
         newest=inbox.path / newest.name if newest else None,
         newest_stamp=newest.stamp if newest else None,
         skipped=None,
-        message=_said(address, fetched, newest.name if newest else None, inbox) + passed_over,
+        unusable=None,
+        message=_said(address, fetched, newest.name if newest else None, inbox) + rest,
     )
 
 
@@ -222,12 +250,3 @@ def _said(address: Address, fetched: list[RemoteFile], newest: str | None, inbox
     size = sum(file.size for file in fetched) / 1e6
     sets = "1 set" if len(fetched) == 1 else f"{len(fetched)} sets"
     return f"fetched {sets}, {size:.1f} MB, up to {fetched[-1].name} from {address.shown} into {inbox.path}"
-
-
-def _passed_over(incomplete: list[SetNames], orgnr: str | None) -> str:
-    """What is missing of the incomplete sets, the newest first, to end a message."""
-    if not incomplete:
-        return ""
-    lacks = [f"{' and '.join(names.missing(orgnr))} missing" for names in reversed(incomplete)]
-    more = f" and {len(lacks) - _NAMED} more" if len(lacks) > _NAMED else ""
-    return f"; passed over as incomplete: {', '.join(lacks[:_NAMED])}{more}"
