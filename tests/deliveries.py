@@ -122,6 +122,32 @@ def make_set_of(  # noqa: PLR0913 - by keyword, each with a default
     return data
 
 
+def keystore(directory: Path, *keys: Path) -> Path:
+    """A PKCS#12 file with all of these private keys, as keytool makes them; openssl reads such, and makes none."""
+    protected = ("-nocerts", "-nomac", "-passout", f"pass:{PASSPHRASE.decode()}")
+    stores = [openssl("pkcs12", "-export", "-inkey", key, *protected) for key in keys]
+    # PFX ::= SEQUENCE { version, SEQUENCE { data, [0] OCTET STRING { SEQUENCE of contents } } } (RFC 7292)
+    data, contents = bytes.fromhex("06092a864886f70d010701"), b""
+    for store in stores:
+        _, _, authenticated = store.partition(data)
+        contents += _inside(_inside(_inside(authenticated)))
+    safe = _der(0x30, data + _der(0xA0, _der(0x04, _der(0x30, contents))))
+    path = directory / "keystore.p12"
+    path.write_bytes(_der(0x30, bytes.fromhex("020103") + safe))
+    return path
+
+
+def _der(tag: int, value: bytes) -> bytes:
+    return bytes([tag, 0x82]) + len(value).to_bytes(2, "big") + value
+
+
+def _inside(der: bytes) -> bytes:
+    """The value of the first element."""
+    short = der[1] < 0x80  # X.690, 8.1.3: else so many octets hold the length
+    start = 2 if short else 2 + der[1] - 0x80
+    return der[start : start + (der[1] if short else int.from_bytes(der[2:start], "big"))]
+
+
 def wrap(key: bytes, receiver_cert: Path) -> bytes:
     """A key encrypted to a certificate."""
     return openssl("pkeyutl", "-encrypt", "-certin", "-inkey", receiver_cert, *OAEP, stdin=key)

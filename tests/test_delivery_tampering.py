@@ -326,7 +326,14 @@ def wrong_private_keys(directory: Path) -> dict[str, tuple[bytes, str]]:
     weak = deliveries.make_key(directory / "weak", bits=1024)
     pem, der = keys.private_key.read_bytes(), openssl("pkey", "-in", keys.private_key, "-outform", "DER")
     unkeyed = openssl("pkcs12", "-export", "-nokeys", "-in", keys.receiver_cert, *secret)
+    two = deliveries.keystore(directory, keys.private_key, keys.signing_key)
+    listed = openssl("pkcs12", "-in", two, "-nocerts", "-nodes", "-passin", f"pass:{PASSPHRASE.decode()}")
+    assert listed.count(b"-----BEGIN PRIVATE KEY-----") == 2
+    said = "holds 2 private keys, and nothing says which of them is meant"
+    keytool = "take out the one that the deliveries are made for: keytool -importkeystore -srckeystore two.p12"
     return {
+        "two.p12": (two.read_bytes(), f"two.p12 {said}; {keytool} -srcalias ALIAS"),
+        "two.pem": (pem + keys.signing_key.read_bytes(), f"two.pem {said}; keep the one"),
         "words.pem": (b"this is no key\n", "words.pem is no private key, or is damaged"),
         "noise.der": (b"\x30\x82" + bytes(500), "noise.der is no private key, or is damaged"),
         "empty.pem": (b"", "empty.pem is empty"),

@@ -49,6 +49,9 @@ _PRIVATE = re.compile(rb"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----.*?-----END \1
 _PUBLIC = re.compile(rb"-----BEGIN ((?:RSA )?PUBLIC KEY|(?:X509 )?CERTIFICATE)-----.*?-----END \1-----", re.DOTALL)
 # PFX ::= SEQUENCE { version INTEGER {v3(3)}, ... (RFC 7292); the length may be written in any of DER's and BER's ways.
 _PKCS12 = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...|\x84....)\x02\x01\x03", re.DOTALL)
+# keyBag and pkcs8ShroudedKeyBag, the object identifiers before each private key (RFC 7292, appendix D). They stand in
+# the clear: a shrouded key is encrypted by itself.
+_KEY_BAG = re.compile(rb"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x0a\x01[\x01\x02]")
 _JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
 """How a keystore begins that only Java reads: JKS and JCEKS."""
 _WHAT_IS_A_KEY = "a private key is PEM, DER or PKCS#12"
@@ -174,14 +177,16 @@ def _private_key(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTy
     if data.startswith(_JAVA):
         raise InputError(
             f"{name} is a Java keystore of an old form",
-            f"keytool -importkeystore -srckeystore {shlex.quote(name)} -destkeystore key.p12 -deststoretype PKCS12",
+            _keytool(name),
         )
     if _PKCS12.match(data):
         return _from_pkcs12(data, name, passphrase)
-    pem = _PRIVATE.search(data)
-    if pem is None and b"-----BEGIN" in data:
+    found = [match[0] for match in _PRIVATE.finditer(data)]
+    if not found and b"-----BEGIN" in data:
         raise InputError(f"{name} holds no private key", _WHAT_IS_A_KEY)
-    load, data = (load_der_private_key, data) if pem is None else (load_pem_private_key, pem[0])
+    if len(found) > 1:
+        raise _several(len(found), name, "keep the one that the deliveries are made for, alone in a file")
+    load, data = (load_pem_private_key, found[0]) if found else (load_der_private_key, data)
     try:
         return load(data, None)
     except ValueError:
@@ -194,7 +199,22 @@ def _private_key(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTy
         raise _wrong_passphrase(name) from None
 
 
+def _keytool(name: str) -> str:
+    """How to get one private key out of a keystore."""
+    source = f"-srckeystore {shlex.quote(name)} -srcalias ALIAS"
+    return (
+        f"keytool -importkeystore {source} -destkeystore key.p12 -deststoretype PKCS12 (keytool -list shows the ALIAS)"
+    )
+
+
+def _several(count: int, name: str, hint: str) -> InputError:
+    return InputError(f"{name} holds {count} private keys, and nothing says which of them is meant", hint)
+
+
 def _from_pkcs12(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTypes:
+    # The library gives the first key and keeps silent of the others.
+    if (count := len(_KEY_BAG.findall(data))) > 1:
+        raise _several(count, name, f"take out the one that the deliveries are made for: {_keytool(name)}")
     loaded = _pkcs12_with(data, None) or _pkcs12_with(data, b"") or _pkcs12_with(data, _asked(passphrase, name))
     if loaded is None:
         raise _wrong_passphrase(name)
