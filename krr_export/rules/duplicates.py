@@ -17,7 +17,7 @@ import numpy as np
 from krr_export.findings import Notice
 from krr_export.rules.catalogue import DUPLICATE, IDENTIFIER
 from krr_export.rules.digits import digits_of
-from krr_export.rules.identifiers import WIDTH, check_remainders, may_be_issued
+from krr_export.rules.identifiers import REMAINDERS, WIDTH, check_remainders, may_be_issued
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CHECKED = 9
 """The digits that the two others check."""
+_BIT = np.uint8(1) << np.arange(8, dtype=np.uint8)
 _COMPARED = 1 << 20
 """Numbers that are compared at once."""
 
@@ -55,8 +56,10 @@ class Duplicates:
         first, second = check_remainders(digits)
         right = digits.whole & may_be_issued(first, second)
         checked = digits.number(0, _CHECKED)
-        for remainder in np.unique(first[right]).tolist():
-            self._add_checked(remainder, checked[right & (first == remainder)])
+        for remainder in REMAINDERS:
+            chosen = right & (first == remainder)
+            if chosen.any():
+                self._add_checked(remainder, checked[chosen])
         if not right.all():
             numbers = digits.number(0, WIDTH).astype(np.uint64)
             self._others.frombytes(numbers[digits.whole & ~right].tobytes())
@@ -82,9 +85,13 @@ class Duplicates:
         if remainder not in self._bits:
             self._bits[remainder] = _untouched_bits()
         bits = self._bits[remainder]
-        distinct = np.unique(numbers)
-        octets, masks = distinct >> 3, np.uint8(1) << (distinct & 7).astype(np.uint8)
-        self._repeated += len(numbers) - len(distinct) + int(np.count_nonzero(bits[octets] & masks))
+        distinct = np.sort(numbers)  # in their order, those of a day are met together
+        again = distinct[1:] == distinct[:-1]
+        if again.any():
+            self._repeated += int(np.count_nonzero(again))
+            distinct = distinct[np.append(True, ~again)]
+        octets, masks = distinct >> 3, _BIT[distinct & 7]
+        self._repeated += int(np.count_nonzero(bits[octets] & masks))
         np.bitwise_or.at(bits, octets, masks)
 
 

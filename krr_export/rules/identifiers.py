@@ -47,8 +47,8 @@ _REAL = (_ORDINARY, KINDS.index("d-nummer"), UNKNOWN)
 
 _WEIGHTS_1 = (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)
 _WEIGHTS_2 = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)
-_REMAINDERS_OF_2032 = 3
-"""The first check digit's remainder is 0 today, and at most this in numbers issued from 2032."""
+REMAINDERS = range(4)
+"""Of the first check digit: 0 today, any of these in numbers issued from 2032."""
 
 _D_NUMBER_DAY = 40
 _MONTHS = (0, 80, 65, 40)
@@ -83,7 +83,7 @@ def check_remainders(digits: Digits) -> tuple[NDArray[np.uint16], NDArray[np.uin
 
 def may_be_issued(first: NDArray[np.uint16], second: NDArray[np.uint16]) -> NDArray[np.bool_]:
     """Whether check digits with these remainders are right, by today's rule or that of 2032, which is wider."""
-    right: NDArray[np.bool_] = (first <= _REMAINDERS_OF_2032) & (second == 0)
+    right: NDArray[np.bool_] = (first < len(REMAINDERS)) & (second == 0)
     return right
 
 
