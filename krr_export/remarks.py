@@ -6,10 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from krr_export.findings import MAX_EXAMPLES, Example, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from krr_export.blocks import Block
     from krr_export.characters import Characters
@@ -67,7 +71,7 @@ class Remarks:
         detail: what is to be said of a row's value in a column, masked.
     """
 
-    rows: Mapping[str, Mapping[int, list[int]]]
+    rows: Mapping[str, Mapping[int, Sequence[int] | NDArray[np.int64]]]
     ordinal: Callable[[int], int]
     detail: Callable[[int, int], str]
 
@@ -80,15 +84,15 @@ class Remarks:
             shown: by code, how many examples earlier blocks gave: they come first in the report as well.
         """
         for code, by_column in self.rows.items():
-            found = {column: rows for column, rows in by_column.items() if rows}
+            found = {column: rows for column, rows in by_column.items() if len(rows)}
             if not found:
                 continue
             examples: tuple[Example, ...] = ()
             if shown.get(code, 0) < MAX_EXAMPLES:
-                first = sorted((row, column) for column, rows in found.items() for row in rows[:MAX_EXAMPLES])
+                first = sorted((int(row), column) for column, rows in found.items() for row in rows[:MAX_EXAMPLES])
                 examples = tuple(self._examples(schema, places, first[:MAX_EXAMPLES]))
             fields = {schema.fields[column].label: len(rows) for column, rows in found.items()}
-            records = max(fields.values()) if len(fields) == 1 else len(set().union(*found.values()))
+            records = len(np.unique(np.concatenate([*found.values()]))) if len(fields) > 1 else sum(fields.values())
             yield Notice(code, fields, records, examples)
 
     def _examples(self, schema: RecordSchema, places: Places, first: list[tuple[int, int]]) -> Iterator[Example]:

@@ -14,6 +14,7 @@ from krr_export.export import ReadOptions, open_with
 from krr_export.readers.base import Reject
 from krr_export.report import Tally
 from krr_export.road import Road, RoadMap
+from krr_export.rules.stage import RuleSet
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 WHOLE = 1 << 30
 """A size that no document of the tests reaches: it is one block."""
+
+STRICT = frozenset({"mobile-first-digit"})
+"""A rule that refuses records, so that these rejects are compared too."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,13 @@ def outcome(pieces: bytes | Iterable[bytes], schema: RecordSchema, reader: str, 
 
 def delivered(source: Path | bytes, schema: RecordSchema, reader: str, workers: int = 0) -> Outcome:
     """What a reader makes of a document on the road that a conversion takes."""
-    return _outcome(_delivered(source, schema, ReadOptions(workers, reader)), schema)
+    return _outcome(_delivered(source, schema, ReadOptions(workers, reader, rules=True, strict=tuple(STRICT))), schema)
 
 
 def _results(pieces: Iterable[bytes], schema: RecordSchema, reader: str, size: int) -> Iterator[BlockResult]:
     document = Document(pieces, schema)
-    road = Road(RoadMap(schema, document.envelope, document.header.namespaces, document.cutter, reader))
+    rules = RuleSet(document.header.exported_at, STRICT)
+    road = Road(RoadMap(schema, document.envelope, document.header.namespaces, document.cutter, reader, rules))
     for block in document.blocks(size):
         result = road.travel(block)
         assert result.records == block.records

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from krr_export import load_schema
 from krr_export.findings import CATALOGUE, KNOWN_OLD_NAMES
+from krr_export.rules.catalogue import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,6 +43,15 @@ def findings() -> Iterator[str]:
         yield f"| `{code.name}` | {code.severity} | {code.text} | {code.fix} |"
 
 
+def rules() -> Iterator[str]:
+    """The register's own rules."""
+    yield from ("| rule | severity | it means | what to do | source | reads |", "|---|---|---|---|---|---|")
+    for rule in RULES:
+        code = rule.code
+        reads = ", ".join(f"`{column}`" for column in rule.columns)
+        yield f"| `{code.name}` | {code.severity} | {code.text} | {code.fix} | {rule.source} | {reads} |"
+
+
 def old_names() -> Iterator[str]:
     """The known old spellings."""
     yield from ("| until 2014 | since |", "|---|---|")
@@ -70,10 +80,11 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "columns": columns,
     "findings": findings,
     "old names": old_names,
+    "rules": rules,
     "rooms": rooms,
     "tests": tests,
 }
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs/findings.md", ROOT / "docs/CONTRIBUTING.md")
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs/findings.md", ROOT / "docs/rules.md", ROOT / "docs/CONTRIBUTING.md")
 _PART = re.compile(r"(<!-- made by `make docs`: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

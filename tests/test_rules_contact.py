@@ -98,7 +98,7 @@ BAD_EMAILS = [
     "joe;@apache.org", "joe:@apache.org", "joe<@apache.org", "joe\x01@apache.org", "joe@apache..org",
     "joe@.apache.org", "joe@-apache.org", "joe@apache-.org", "joe@apache.o_g", "joe@apache.123", "joe@a_b.org",
     "joe@apache.org.", "joe@apache.org\n", "a@b.c1", '"joe@apache.org', 'jo"e@apache.org', "joe@[1.2.3.4]",
-    "ola@blåbær.n", "ola@blå bær.no", "ola@-ærlig.no", "joe@" + "a" * 64 + ".no",
+    "ola@blåbær.n", "ola@blå bær.no", "ola@-ærlig.no",
 ]  # fmt: skip
 
 

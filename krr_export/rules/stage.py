@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
     from krr_export.findings import Notice
     from krr_export.remarks import Places
     from krr_export.rules.breaches import Breach
@@ -77,9 +79,9 @@ class RuleStage:
         breaches = self._judge.judge(batch)
         if not breaches:
             return Judged(batch, [], [])
-        rows: dict[str, dict[int, list[int]]] = {}
+        rows: dict[str, dict[int, NDArray[np.int64]]] = {}
         for breach in breaches:
-            rows.setdefault(breach.code, {})[self._columns[breach.column]] = breach.rows.tolist()
+            rows.setdefault(breach.code, {})[self._columns[breach.column]] = breach.rows
         details = _Details(batch)
         ordinals = batch.column(0)
         remarks = Remarks(rows, ordinal=lambda row: int(ordinals[row].as_py()), detail=details.of)
