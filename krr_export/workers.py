@@ -28,7 +28,7 @@ from krr_export.road import BlockResult, Road, RoadMap
 from krr_export.shelf import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Task: TypeAlias = Block | Guess
 Outcome: TypeAlias = BlockResult | None
@@ -234,6 +234,11 @@ def _places(error: BaseException) -> list[str]:
     return places
 
 
+def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without this program's own variables: one may be a passphrase, and no worker needs any."""
+    return {name: value for name, value in environment.items() if not name.startswith("KRR_EXPORT_")}
+
+
 class _Worker:
     """One worker process, seen from here."""
 
@@ -245,6 +250,7 @@ class _Worker:
             stdin=their_messages.fileno(),
             stdout=their_results.fileno(),
             pass_fds=() if file is None else (file,),
+            env=_harmless(os.environ),
         )
         their_messages.close()
         their_results.close()

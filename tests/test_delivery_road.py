@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
+import time
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import command
 import deliveries
+import discretion
 import pyarrow.parquet as pq
 import pytest
 
@@ -392,68 +393,59 @@ def test_no_message_shows_the_user_of_a_uri(tmp_path: Path) -> None:
         assert [word for word in ("secretive", "pw123") if word in ran.out + ran.err] == []
 
 
-def test_no_process_shows_a_secret_in_its_title_or_a_key_in_its_environment(
-    inbox: Path, keys: Keys, tmp_path: Path
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o444, True)])
+def test_a_secret_that_every_user_may_read_is_warned_of(
+    mode: int,
+    warned: bool,  # noqa: FBT001 - a case
+    inbox: Path,
+    keys: Keys,
+    tmp_path: Path,
 ) -> None:
     locked, passphrase = tmp_path / "locked.pem", tmp_path / "passphrase"
     passphrase.write_bytes(deliveries.PASSPHRASE + b"\n")
     deliveries.openssl("pkcs8", "-topk8", "-in", keys.private_key, "-out", locked, "-passout", f"file:{passphrase}")
-    arguments = [*options(keys, private_key=locked), "--passphrase-file", str(passphrase), "--workers", "2"]
-    seen: set[str] = set()
-    with command.started("validate", inbox, *arguments) as process:
-        while process.poll() is None:
-            for pid in _tree(process.pid):
-                seen |= {_read_bytes(f"/proc/{pid}/{name}") for name in ("cmdline", "environ", "comm")}
-    assert process.returncode == 0
-    assert any("validate" in text for text in seen)
-    assert [text for text in seen if deliveries.PASSPHRASE.decode() in text] == []
+    locked.chmod(mode)
+    passphrase.chmod(mode)
+    secrets = ("--passphrase-file", str(passphrase))
+    ran = command.run("validate", inbox, *options(keys, private_key=locked), *secrets, "--json")
+    assert ran.code == 0, "a container's secrets may be so"
+    assert ran.result["exit_code"] == 0
+    warnings = [line for line in ran.lines if line.startswith("WARNING")]
+    said = [f"WARNING   {option} {file.name} can be read by every user of this machine: chmod o-r"
+            for option, file in (("--private-key", locked), ("--passphrase-file", passphrase))]  # fmt: skip
+    assert warnings == (said if warned else [])
+    assert len(command.run("validate", inbox, *options(keys, private_key=locked), *secrets, "-q").lines) == 1
+    sealing = ("--recipient", keys.receiver_cert, "--orgnr", ORGNR, "--signing-key", locked, *secrets)
+    ran = command.run("seal", "samples/valid.xml", tmp_path / "sealed", *sealing)
+    assert ("--signing-key locked.pem can be read" in ran.err) == warned
+    uri = "sftp://me@127.0.0.1:1/d"
+    login = ("--identity", locked, "--identity-passphrase-file", passphrase)
+    ran = command.run("fetch", uri, tmp_path / "fetched", *login)
+    said = [f"{option} {file.name} can be read" for option, file in zip(login[::2], login[1::2], strict=True)]
+    assert [line in ran.err for line in said] == [warned, warned]
 
 
-def _tree(pid: int) -> list[int]:
-    children = [_read_bytes(str(task)) for task in Path(f"/proc/{pid}/task").glob("*/children")]
-    return [pid, *(below for child in " ".join(children).split() for below in _tree(int(child)))]
-
-
-def _read_bytes(path: str) -> str:
-    try:
-        return Path(path).read_bytes().decode(errors="replace")
-    except OSError:  # the process is gone
-        return ""
-
-
-def test_a_crash_leaves_no_image_of_memory() -> None:
-    code = "import resource; from krr_export.lean import leave_no_core; leave_no_core();"
-    shown = "print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
-    assert subprocess.run([sys.executable, "-c", code + shown], capture_output=True, check=True).stdout == b"0\n"
-
-
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_nothing_decrypted_is_ever_written_to_a_file(inbox: Path, keys: Keys, tmp_path: Path) -> None:
-    (tmp_path / "tmp").mkdir()
-    log, store = tmp_path / "strace", tmp_path / "store"
-    traced = [
-        "strace",
-        "-f",
-        "-qq",
-        "-y",
-        "-s",
-        "64",
-        "-e",
-        "trace=write,pwrite64,writev,pwritev,pwritev2",
-        "-o",
-        str(log),
-    ]
-    arguments = ["validate", inbox, *options(keys), "--workers", "2"]
-    done = subprocess.run(
-        [*traced, *command.PROGRAM, *map(str, arguments)],
-        env=command.environment(TMPDIR=str(tmp_path / "tmp")), capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    written = {match[1] for match in re.finditer(r"<(/[^>]*)>", log.read_text())}
-    in_files = {path for path in written if not path.startswith(("/memfd:", "/dev/"))}
-    assert in_files == set(), "validate writes no file at all"
-    assert not [*(tmp_path / "tmp").iterdir()]
-    assert not store.exists()
+def test_a_terminal_that_goes_away_at_the_prompt_is_said_so(inbox: Path, keys: Keys, tmp_path: Path) -> None:
+    locked = tmp_path / "locked.pem"
+    secret = ("-passout", f"pass:{deliveries.PASSPHRASE.decode()}")
+    deliveries.openssl("pkcs8", "-topk8", "-in", keys.private_key, "-out", locked, *secret)
+    arguments = [str(argument) for argument in ("validate", inbox, *options(keys, private_key=locked))]
+    ours, theirs = os.openpty()
+    # As under nohup: else SIGHUP would come first, and end the program in its own way.
+    deaf = ["setsid", "--ctty", "--wait", "sh", "-c", 'trap "" HUP; exec "$0" "$@"']
+    program = [*deaf, *command.PROGRAM, *arguments]
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
+        process = subprocess.Popen(program, stdin=theirs, stdout=out, stderr=err, env=command.environment())
+    os.close(theirs)
+    shown = b""
+    while b"Passphrase of the private key" not in shown + (tmp_path / "err").read_bytes():
+        shown += os.read(ours, 100)
+    time.sleep(0.1)  # until it waits for an answer
+    os.close(ours)
+    assert process.wait(30) == 3
+    said = (tmp_path / "err").read_text()
+    discretion.hear(said)
+    assert "the terminal went away while the passphrase was asked for; give --passphrase-file" in said.splitlines()[-1]
 
 
 def _opened_by(keys: Keys) -> DeliveryOptions:

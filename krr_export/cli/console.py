@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import sys
 import time
 from contextlib import closing, contextmanager, suppress
@@ -17,6 +18,7 @@ from krr_export.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from krr_export.export import Export
 
@@ -50,6 +52,15 @@ class Console:
         line = f"WARNING   {_printable(text)}"
         if not self.quiet:
             _print_error(click.style(line, fg="red", bold=True) if _colored() else line)
+
+    def warn_of_readers(self, option: str, file: Path | None) -> None:
+        """Warn where every user of the machine may read a secret's file. No error: in containers they often may."""
+        if file is None:
+            return
+        with suppress(OSError):  # whoever reads it will say what is wrong with it
+            status = file.stat()
+            if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IROTH:
+                self.warn(f"{option} {file.name} can be read by every user of this machine: chmod o-r")
 
     def give(self, data: str) -> None:
         """What was asked for, on standard output.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import termios
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,13 +56,16 @@ def delivery_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def taken_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions:
     """The delivery's options among a command's; takes them out."""
+    passphrase_file: Path | None = options.pop("passphrase_file")
     chosen = DeliveryOptions(
         private_key=options.pop("private_key"),
-        passphrase=passphrase_from(options.pop("passphrase_file")),
+        passphrase=passphrase_from(passphrase_file),
         publisher_cert=options.pop("publisher_cert"),
         signature=options.pop("signature"),
         orgnr=options.pop("orgnr"),
     )
+    console.warn_of_readers("--private-key", chosen.private_key)
+    console.warn_of_readers("--passphrase-file", passphrase_file)
     if chosen.signature == "none":
         console.warn(
             "--signature none: whoever wrote a delivery is believed to be its publisher. Use it for tests alone"
@@ -87,6 +91,10 @@ def _typed() -> bytes:
         return str(
             click.prompt("Passphrase of the private key", hide_input=True, err=True, default="", show_default=False)
         ).encode()
+    except (OSError, termios.error):
+        raise InputError(
+            "the terminal went away while the passphrase was asked for", "give --passphrase-file"
+        ) from None
     except UnicodeError:
         raise InputError("the passphrase is not text in the terminal's encoding", "give --passphrase-file") from None
 
@@ -113,6 +121,8 @@ def seal_command(source: Path, directory: Path, **options: Any) -> int:  # noqa:
     from krr_export.delivery.sealing import seal  # noqa: PLC0415 - cryptography is slow to load
 
     console = Console(quiet=options["quiet"], verbose=options["verbose"], as_json=options["as_json"])
+    console.warn_of_readers("--signing-key", options["signing_key"])
+    console.warn_of_readers("--passphrase-file", options["passphrase_file"])
     made = seal(
         source,
         directory,

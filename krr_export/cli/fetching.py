@@ -48,13 +48,16 @@ def login_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def taken_login(options: dict[str, Any]) -> Login:
+def taken_login(console: Console, options: dict[str, Any]) -> Login:
     """How to log in, by the `login_options`; takes them out of a command's options, and leaves ``force``."""
     from krr_export.fetching import Login  # noqa: PLC0415 - paramiko is loaded once there is work for it
 
+    identity: Path | None = options.pop("identity")
     file: Path | None = options.pop("identity_passphrase_file")
+    console.warn_of_readers("--identity", identity)
+    console.warn_of_readers("--identity-passphrase-file", file)
     return Login(
-        identity=options.pop("identity"),
+        identity=identity,
         passphrase=lambda: first_line(file, "--identity-passphrase-file") if file is not None else None,
         known_hosts=options.pop("known_hosts"),
     )
@@ -125,7 +128,7 @@ def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any)
             fetched = fetch(
                 uri,
                 inbox,
-                login=taken_login(options),
+                login=taken_login(console, options),
                 since=since.date() if since is not None else None,
                 progress=progress,
                 **options,

@@ -85,7 +85,7 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
     delivery = taken_delivery(console, options)
     shown = options.pop("progress")
     night = NightOptions(
-        login=taken_login(options),
+        login=taken_login(console, options),
         keep=options.pop("keep"),
         max_age=options.pop("max_age"),
         force=options.pop("force"),
