@@ -304,6 +304,36 @@ def test_strict_names_rules_that_there_are(options: Json, said: str) -> None:
         report_of(FAULTY, **options)
 
 
+def test_columns_of_other_types_than_the_register_s_are_no_fault(tmp_path: Path) -> None:
+    leaf = '<xs:element name="{}" type="xs:{}" minOccurs="0"/>'
+    names = (
+        "Status",
+        "Mobiltelefonnummer",
+        "Epostadresse",
+        "Postkasseadresse",
+        "PostkasseleverandoerAdresse",
+        "X509Sertifikat",
+    )
+    types = ("string", "int", "date", "boolean", "double", "string")
+    elements = "".join(leaf.format(*pair) for pair in zip(names, types, strict=True))
+    path = tmp_path / "own.xsd"
+    path.write_text(
+        f"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="{road.PERSONS}"
+        elementFormDefault="qualified"><xs:element name="Person"><xs:complexType><xs:sequence>
+        <xs:element name="Personidentifikator" type="xs:long"/>{elements}
+        </xs:sequence></xs:complexType></xs:element></xs:schema>"""
+    )
+    values = ("SLETTET", "42000000", "2020-01-01", "true", "1.5", "tekst")
+    inner = "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, values, strict=True))
+    person = f"<Person><Personidentifikator>3851598730</Personidentifikator>{inner}</Person>"
+    export = road.export(person, person, person.replace("42000000", "42000001"))
+    for reader in ("auto", "iterparse"):
+        found = by_code(report_of(export, schema=path, reader=reader, strict="inactive-with-mailbox"))
+        assert set(found) == {"inactive-with-contact", "inactive-with-mailbox", "inactive-with-certificate"}
+        assert {one["records"] for one in found.values()} == {3}
+        assert {example["detail"] for example in found["inactive-with-contact"]["examples"]} == {"a value"}
+
+
 # --- krr-export rules
 
 

@@ -124,5 +124,9 @@ class _Details:
         array = self.batch.column(column + 1)  # behind radnummer
         if pa.types.is_timestamp(array.type):
             return "a time"
-        value = array[row].as_py()
-        return mask(value) if isinstance(value, str) else f"{len(value)} octets"
+        match array[row].as_py():
+            case str(text):
+                return mask(text)
+            case bytes(octets):
+                return f"{len(octets)} octets"
+        return "a value"  # of a type that no rule reads: that it is there, or is not, broke the rule
