@@ -25,9 +25,9 @@ import discretion
 import paramiko
 import pytest
 import sshd
+from command import call
 from sshd import ORGNR, OTHER, PASSPHRASE, Server, put
 
-from krr_export.cli.fetching import fetch_command
 from krr_export.errors import InputError, KrrExportError, NetworkError, OutputError, UsageError
 from krr_export.fetching import Fetched, Login, fetch
 from krr_export.fetching.address import read_address
@@ -785,10 +785,8 @@ def options(server: Server) -> list[str]:
 
 
 def command(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    capfd.readouterr()
-    code: int = fetch_command.main([str(argument) for argument in arguments], standalone_mode=False)
-    out, err = capfd.readouterr()
-    return code, out, err
+    ran = call(capfd, "fetch", *arguments)
+    return ran.code, ran.out, ran.err
 
 
 def test_the_command_says_what_it_fetched(capfd: pytest.CaptureFixture[str], server: Server, inbox: Path) -> None:
