@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 from krr_export import __version__
 from krr_export.delivery import provenance
 from krr_export.export import default_workers
-from krr_export.findings import CATALOGUE
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.memory import PeakMemory
 from krr_export.publish import LATEST
-from krr_export.report import Performance, Report, Tally, number
-from krr_export.rules.catalogue import DUPLICATE
+from krr_export.report import FIND_DUPLICATES, Performance, Report, Tally, number
 from krr_export.rules.duplicates import Duplicates
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ def message_of(path: Path, report: Report) -> str:
         case "empty":
             why, then = "the export holds no records", "or give --allow-empty if that is right"
         case "duplicates":
-            why, then = report.duplicates(), CATALOGUE[DUPLICATE].fix
+            why, then = report.duplicates(), FIND_DUPLICATES
         case "guard" if report.guard:
             why, then = report.guard.reason, f"if that is right, accept it with {report.guard.acceptance}"
         case _:

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
+from krr_export.chronicle import read_report
 from krr_export.delivery.provenance import is_unverified, remark
-from krr_export.derive import NOTHING_DERIVED, DeriveOptions
-from krr_export.errors import GuardError, OutputError, UsageError
+from krr_export.derive import DeriveOptions
+from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.export import Export, open_with
 from krr_export.neighbours import PARTIAL, guarded
-from krr_export.options import ConvertOptions
+from krr_export.options import UNSAID, ConvertOptions
 from krr_export.page.snapshots import REPORT_HTML, page_of
 from krr_export.privacy import (
-    NOTHING_APPLIED,
     read_pseudonym_key,
     treatment_of,
 )
@@ -103,7 +103,7 @@ def convert(
         export = stack.enter_context(open_with(source, options.schema, options.read, progress.read, at_once=at_once))
         _check_partitions(options.partition_by, export)
         run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
-        export.derivation.check(run.treatment, options.read.derive, options.columns)
+        export.derivation.check(run.treatment, options.read.derive, options.columns, options.drop)
         progress.opened(export)
         stack.enter_context(_naming_store(Path(store)))
         opened = stack.enter_context(open_store(Path(store), file_mode=options.mode))
@@ -231,10 +231,19 @@ def _is_known(store: Store, export: Export, run: Run) -> bool:
         and options.limit is None
         and (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
         and manifest.schema.sha256 == export.record_schema.sha256
-        and options.shaping(run.treatment).items() <= {**NOTHING_APPLIED, **NOTHING_DERIVED, **manifest.options}.items()
+        and options.shaping(run.treatment).items() <= {**UNSAID, **manifest.options}.items()
         # Whoever asks to replace it may know that it is damaged in a way that its sizes do not show.
         and store.is_intact(name, prove=options.replace)
+        and not (options.replace and options.rules and _lacks_profile(store.path / name))
     )
+
+
+def _lacks_profile(snapshot: Path) -> bool:
+    """Whether nobody asked what the export holds when it was published; whoever replaces it asks now."""
+    try:
+        return read_report(snapshot).get("profile") is None
+    except InputError:
+        return True
 
 
 def _known_digest(store: Store, export: Export) -> str | None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krr_export.delivery.opening import DeliveryOptions
-from krr_export.derive import DeriveOptions
+from krr_export.derive import NOTHING_DERIVED, DeriveOptions
 from krr_export.errors import UsageError
 from krr_export.export import ReadOptions
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
 from krr_export.limits import RejectLimit
 from krr_export.page.language import LANGUAGES, Lang
-from krr_export.privacy import PrivacyOptions, column_names
+from krr_export.privacy import NOTHING_APPLIED, PrivacyOptions, column_names
 from krr_export.sinks import SinkOptions
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from krr_export.privacy import Treatment
     from krr_export.sinks.options import Compression, Format
+
+
+UNSAID: dict[str, Any] = {**NOTHING_APPLIED, **NOTHING_DERIVED, "strict": []}
+"""What a manifest means that does not say it: those of the first snapshots are older than these options."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,12 @@ VERSION = 1
 
 REPORT_JSON = "report.json"
 
+FIND_DUPLICATES = (
+    "to see which, convert without --strict into another store:"
+    " GROUP BY personidentifikator HAVING count(*) > 1; ask the sender"
+)
+"""What to do where they refuse the export: what is not published cannot be asked."""
+
 _SHOWN_EXAMPLES = 3
 
 
@@ -215,7 +221,7 @@ class Report:
             case "empty":
                 return f"not valid: {name} holds no records; give --allow-empty if that is right"
             case "duplicates":
-                return f"not valid: {self.duplicates()}; {CATALOGUE[DUPLICATE].fix}"
+                return f"not valid: {self.duplicates()}; {FIND_DUPLICATES}"
         return (
             f"not valid: {rejected} of {seen} records in {name} rejected, more than"
             f" --max-rejects {self.limits['max_rejects']} allows; {self.main_reason()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from conversions import SAMPLES, cut_into
 import krr_export
 from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.manifest import Manifest, read_manifest
+from krr_export.options import UNSAID
 from krr_export.snapshot import Staging, verify
 
 if TYPE_CHECKING:
@@ -81,6 +83,31 @@ def test_how_it_is_read_does_not_make_another_result(export: Callable[..., bytes
     convert(data, tmp_path)
     for options in ({"workers": 2}, {"reader": "iterparse"}, {"max_rejects": 5}, {"allow_empty": True}):
         assert convert(data, tmp_path, **options).outcome == "unchanged"
+
+
+def test_a_rerun_on_a_snapshot_of_an_older_version_is_nothing_to_do(
+    export: Callable[..., bytes], tmp_path: Path
+) -> None:
+    source = tmp_path / "export.xml"
+    source.write_bytes(export(road.person()))
+    path = convert(source, tmp_path / "store").path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for option in UNSAID:  # the first version knew none of these
+        del manifest["options"][option]
+    path.write_text(json.dumps(manifest))
+    assert convert(source, tmp_path / "store").outcome == "unchanged"
+
+
+def test_replace_gives_a_profile_to_a_snapshot_that_has_none(export: Callable[..., bytes], tmp_path: Path) -> None:
+    source = tmp_path / "export.xml"
+    source.write_bytes(export(road.person()))
+    store = tmp_path / "store"
+    assert convert(source, store, rules=False).outcome == "published"
+    assert convert(source, store).outcome == "unchanged"
+    again = convert(source, store, replace=True)
+    assert again.outcome == "published"
+    assert json.loads((again.path / "report.json").read_text())["profile"]["records"] == 1
+    assert convert(source, store, replace=True).outcome == "unchanged"
 
 
 @pytest.mark.parametrize("options", [{"compression": "gzip"}, {"rows_per_file": 1}])

@@ -228,12 +228,32 @@ def test_they_are_left_out_kept_and_pseudonymised_by_name(key: Path, tmp_path: P
         "personidentifikator",
         "status",
         "mobiltelefonnummer",
+        "mobiltelefonnummer_e164",
         "epostadresse",
         "x509_sertifikat",
         "identifikatortype",
     ]
     table = persons(convert(VALID, tmp_path / "drop", derive="all", drop=dropped).path)
     assert table.equals(everything.drop_columns(dropped))
+
+
+@pytest.mark.parametrize(
+    ("source", "derived"),
+    [
+        ("mobiltelefonnummer", "mobiltelefonnummer_e164"),
+        ("postkasseleverandoer_adresse", "postkasseleverandoer_navn"),
+    ],
+)
+def test_all_shows_nothing_that_was_dropped_and_a_name_does(source: str, derived: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"{source} is dropped, but --derive all would show it as {derived}"):
+        convert(VALID, tmp_path, derive="all", drop=source)
+    assert not [*tmp_path.glob("*/")]
+    assert derived in persons(convert(VALID, tmp_path / "named", derive=derived, drop=source).path).column_names
+
+
+def test_what_is_derived_and_dropped_was_derived_for_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="varslingsstatus is derived and left out"):
+        convert(VALID, tmp_path, derive="varslingsstatus", drop="varslingsstatus")
 
 
 @pytest.mark.parametrize(

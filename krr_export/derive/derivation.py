@@ -111,23 +111,38 @@ class Derivation:
         """The names of the columns that ``--partition-by`` accepts."""
         return [field.name for field in self.fields if field.partitionable]
 
-    def check(self, treatment: Treatment, options: DeriveOptions, columns: Collection[str] = ()) -> None:
+    def check(
+        self,
+        treatment: Treatment,
+        options: DeriveOptions,
+        columns: Collection[str] = (),
+        dropped: Collection[str] = (),
+    ) -> None:
         """Refuse what would show what was to be hidden, and what would be derived for nothing.
 
         Args:
             treatment: what is done to the rows after this.
             options: what was asked for.
             columns: those that were asked to be kept; empty for all.
+            dropped: those that were asked to be left out.
 
         Raises:
             UsageError: the options contradict each other.
         """
         for name, column in self.columns:
-            if columns and column not in columns and name in options.names:
-                raise UsageError(
-                    f"{column} is derived and left out", f"name it in --columns too, or do not derive {name}"
-                )
+            if name in options.names and column not in treatment.schema.names:
+                keep = "name it in --columns too" if columns else "do not --drop it"
+                raise UsageError(f"{column} is derived and left out", f"{keep}, or do not derive {name}")
             source = CATALOGUE[name].repeats
+            if (
+                source in dropped
+                and column in treatment.schema.names
+                and name not in options.names  # nobody asked for just this one
+            ):
+                raise UsageError(
+                    f"{source} is dropped, but --derive {ALL} would show it as {column}",
+                    f"--drop {column} too, or name in --derive what you want",
+                )
             if (
                 source in treatment.pseudonymised
                 and column in treatment.schema.names
