@@ -84,7 +84,8 @@ CONTENDERS: Sequence[Contender] = (
     _convert("krr-export-1", "1 worker", "--workers", "1"),
     _convert("iterparse-2", "iterparse, 2 workers", "--workers", "2", "--reader", "iterparse"),
     _convert("iterparse-1", "iterparse, 1 worker", "--workers", "1", "--reader", "iterparse"),
-    _convert("no-rules-2", "without rules and profile", "--workers", "2", "--no-rules"),
+    _convert("no-rules-2", "without the rules", "--workers", "2", "--no-rules"),
+    _convert("xsd-only-2", "without rules and profile", "--workers", "2", "--no-rules", "--no-profile"),
     _convert(
         DELIVERED,
         "delivery",

@@ -16,6 +16,7 @@ _SMALL = octets_of("50MB")
 _PLAIN = (
     REFERENCE,
     "no-rules-2",
+    "xsd-only-2",
     "krr-export-1",
     "iterparse-2",
     "iterparse-1",

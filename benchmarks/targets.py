@@ -91,7 +91,7 @@ TARGETS: Sequence[Target] = (
     ),
     Target("gzip against plain", "at least", 0.9, "x", on_other_input("main, gzip", "main")),
     Target("delivery against gzip", "at least", 0.9, "x", delivered_against_gzip),
-    Target("with rules and profile against without", "at least", 0.9, "x", faster(REFERENCE, "no-rules-2", "main")),
+    Target("with the rules against without", "at least", 0.9, "x", faster(REFERENCE, "no-rules-2", "main")),
     Target("1 % rejects against none", "at least", 0.7, "x", on_other_input("rejects", "base")),
     Target("validate against convert", "at least", 1, "x", faster("validate-2", REFERENCE, "main")),
     Target("highest peak memory of any run", "at most", 500, " MB", highest_peak),

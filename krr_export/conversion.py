@@ -234,7 +234,7 @@ def _is_known(store: Store, export: Export, run: Run) -> bool:
         and options.shaping(run.treatment).items() <= {**UNSAID, **manifest.options}.items()
         # Whoever asks to replace it may know that it is damaged in a way that its sizes do not show.
         and store.is_intact(name, prove=options.replace)
-        and not (options.replace and options.rules and _lacks_profile(store.path / name))
+        and not (options.replace and options.profile and _lacks_profile(store.path / name))
     )
 
 

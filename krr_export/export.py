@@ -53,7 +53,8 @@ class ReadOptions:
         limit: read no more than this many records; ``None`` for all.
         delivery: how a delivery is verified and decrypted.
         derive: the columns that are derived of the accepted records.
-        rules: whether the accepted records are judged by the register's own rules, and profiled.
+        rules: whether the accepted records are judged by the register's own rules.
+        profile: whether they are profiled.
         strict: names of rules whose breach makes a record a reject.
 
     Raises:
@@ -66,6 +67,7 @@ class ReadOptions:
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
     derive: DeriveOptions = field(default_factory=DeriveOptions)
     rules: bool = False
+    profile: bool = False
     strict: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -102,7 +104,7 @@ class Export:
         self._document = Document(source, record_schema)
         self.header: Header = self._document.header
         self.transcoded: bool = self._document.transcoded
-        self.profiler = Profiler(record_schema, self.header.exported_at) if options.rules else None
+        self.profiler = Profiler(record_schema, self.header.exported_at) if options.profile else None
         self.derivation = derivation_of(record_schema, self.header.exported_at, options.derive)
         described = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
         self.schema: pa.Schema = self.derivation.extended(described)

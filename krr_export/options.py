@@ -46,6 +46,7 @@ class ConvertOptions:
     derive: tuple[str, ...] = ()
     as_of: datetime | str | None = None
     rules: bool = True
+    profile: bool = True
     strict: tuple[str, ...] = ()
     rows_per_file: int = SinkOptions.rows_per_file
     max_rejects: int | str = 0
@@ -82,7 +83,9 @@ class ConvertOptions:
     def read(self) -> ReadOptions:
         """Those that reading asks for."""
         derive = DeriveOptions(self.derive, self.as_of)
-        return ReadOptions(self.workers, self.reader, self.limit, self.delivery, derive, self.rules, self.strict)
+        return ReadOptions(
+            self.workers, self.reader, self.limit, self.delivery, derive, self.rules, self.profile, self.strict
+        )
 
     @property
     def reject_limit(self) -> RejectLimit:

@@ -64,7 +64,8 @@ def outcome(pieces: bytes | Iterable[bytes], schema: RecordSchema, reader: str, 
 
 def delivered(source: Path | bytes, schema: RecordSchema, reader: str, workers: int = 0) -> Outcome:
     """What a reader makes of a document on the road that a conversion takes."""
-    return _outcome(_delivered(source, schema, ReadOptions(workers, reader, rules=True, strict=tuple(STRICT))), schema)
+    options = ReadOptions(workers, reader, rules=True, profile=True, strict=tuple(STRICT))
+    return _outcome(_delivered(source, schema, options), schema)
 
 
 def _results(pieces: Iterable[bytes], schema: RecordSchema, reader: str, size: int) -> Iterator[BlockResult]:

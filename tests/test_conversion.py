@@ -102,7 +102,7 @@ def test_replace_gives_a_profile_to_a_snapshot_that_has_none(export: Callable[..
     source = tmp_path / "export.xml"
     source.write_bytes(export(road.person()))
     store = tmp_path / "store"
-    assert convert(source, store, rules=False).outcome == "published"
+    assert convert(source, store, profile=False).outcome == "published"
     assert convert(source, store).outcome == "unchanged"
     again = convert(source, store, replace=True)
     assert again.outcome == "published"

@@ -494,9 +494,9 @@ def test_shares_are_those_of_the_profile(deleted: int, with_email: int, text: st
 
 
 @pytest.mark.parametrize("nights", [(True, False), (False, True)])
-def test_without_the_rules_there_are_no_shares_and_that_is_said(nights: tuple[bool, bool], tmp_path: Path) -> None:
-    krr_export.convert(shared(1, 0, 1600), tmp_path, workers=0, rules=nights[0])
-    result = krr_export.convert(shared(2, 1000, 0), tmp_path, workers=0, rules=nights[1])
+def test_without_profiles_there_are_no_shares_and_that_is_said(nights: tuple[bool, bool], tmp_path: Path) -> None:
+    krr_export.convert(shared(1, 0, 1600), tmp_path, workers=0, profile=nights[0])
+    result = krr_export.convert(shared(2, 1000, 0), tmp_path, workers=0, profile=nights[1])
     assert result.outcome == "published"
     assert "without a profile on both sides" in guard_of(result)["skipped"]
 

@@ -183,10 +183,10 @@ def test_who_sent_it_and_what_was_passed_over_is_said_where_something_is_to_be_d
 
 
 def test_what_a_run_without_rules_did_not_look_at_is_said() -> None:
-    assert "The run did not look at the values (--no-rules)." in text_of(render(pages.report(profile=None)))
+    assert "The run did not look at the values (--no-profile)." in text_of(render(pages.report(profile=None)))
     older = pages.report()
     del older["profile"], older["guard"]
-    assert "(--no-rules)" in text_of(render(older)), "reports from before there was a profile"
+    assert "(--no-profile)" in text_of(render(older)), "reports from before there was a profile"
 
 
 def test_what_was_left_out_of_the_result_is_not_on_the_page() -> None:

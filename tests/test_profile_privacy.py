@@ -152,8 +152,9 @@ def test_what_is_left_out_or_pseudonymised_does_not_show(tmp_path: Path, privacy
     assert hidden["epostadresse"]["nulls"] == 500 - profile["channels"]["email"]
 
 
-def test_without_rules_there_is_no_profile_and_of_no_records_an_empty_one(export: Callable[..., bytes]) -> None:
-    assert validate(io.BytesIO(export(road.person())), workers=0, rules=False).profile is None
+def test_a_profile_needs_no_rules_may_be_left_out_and_is_empty_of_no_records(export: Callable[..., bytes]) -> None:
+    assert validate(io.BytesIO(export(road.person())), workers=0, rules=False).profile is not None
+    assert validate(io.BytesIO(export(road.person())), workers=0, profile=False).profile is None
     report = validate(io.BytesIO(export()), workers=0, allow_empty=True)
     assert report.profile is not None
     assert report.profile["records"] == 0

@@ -116,10 +116,10 @@ def test_without_faults_nothing_is_found_but_what_is_true() -> None:
         assert found["identifier-synthetic"]["records"] == 4000
 
 
-def test_without_rules_nothing_is_judged_and_nothing_profiled() -> None:
+def test_without_rules_nothing_is_judged_and_the_profile_stays() -> None:
     report = report_of(FAULTY, rules=False)
     assert not set(by_code(report)) & set(RULE_NAMES)
-    assert report["profile"] is None
+    assert report["profile"]["records"] == 42
 
 
 def test_an_export_that_is_only_read_is_not_judged_unless_asked() -> None:

@@ -34,7 +34,11 @@ def reading_options(*, limit: bool = True) -> Callable[[Callable[..., Any]], Cal
         ),
         click.option(
             "--rules/--no-rules", default=True, show_default=True,
-            help="Judge by the register's own rules, and profile the records; or by the XSD alone.",
+            help="Judge by the register's own rules too, or by the XSD alone.",
+        ),
+        click.option(
+            "--profile/--no-profile", default=True, show_default=True,
+            help="Count what the records hold, for the report and the guard.",
         ),
         click.option(
             "--strict", multiple=True, metavar="CODE[,CODE…]",

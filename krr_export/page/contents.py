@@ -51,7 +51,7 @@ class Contents:
 
 
 def contents(words: Language, report: Mapping[str, Any], room: Room) -> Contents | None:
-    """The figures of a report's profile; none where the run did not look (``--no-rules``)."""
+    """The figures of a report's profile; none where the run did not look (``--no-profile``)."""
     profile = report.get("profile")
     if profile is None:
         return None

@@ -112,7 +112,7 @@ WORDS: dict[str, str] = {
     # What is in the export
     "profile": "What is in the export",
     "profile.of": "Of 1 accepted record.|Of the {n} accepted records.",
-    "profile.none": "The run did not look at the values (--no-rules).",
+    "profile.none": "The run did not look at the values (--no-profile).",
     "profile.empty": "There are no accepted records to look at.",
     "numbers.of": "The numbers: {title}",
     "records": "Records",

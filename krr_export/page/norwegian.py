@@ -115,7 +115,7 @@ WORDS: dict[str, str] = {
     # What is in the export
     "profile": "Hva eksporten inneholder",
     "profile.of": "Av 1 godtatt post.|Av de {n} godtatte postene.",
-    "profile.none": "Kjøringen så ikke på verdiene (--no-rules).",
+    "profile.none": "Kjøringen så ikke på verdiene (--no-profile).",
     "profile.empty": "Det er ingen godtatte poster å se på.",
     "numbers.of": "Tallene: {title}",
     "records": "Poster",
