@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.delivery.opening import no_passphrase
 from krr_export.delivery.sealing import make_keys, seal
 from krr_export.sample import SampleOptions, expected_path, write_sample, write_sample_file
+from krr_export.times import NORWAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ _PROBE = 2000
 _GZIP_SHARE = 0.15
 _DELIVERY = ".delivery"
 """Ends the name of an input that is a delivery: a directory of the set and of the keys that open it."""
-_STAMP = datetime(2026, 2, 26, 12, 22, 25)  # noqa: DTZ001 - in the sender's time, as names have it
+_STAMP = datetime(2026, 2, 26, 12, 22, 25, tzinfo=NORWAY)
 _ORGNR = "991825827"
 _OUTPUT_SHARE = 0.3
 """Of the XML, at most."""
