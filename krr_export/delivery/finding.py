@@ -47,7 +47,7 @@ def is_delivery(path: Path) -> bool:
     if parse_part(path.name) is not None:
         return True
     try:
-        return path.is_dir() and any(parse_part(name) is not None for name in os.listdir(path))  # noqa: PTH208 - names only
+        return path.is_dir() and any(parse_part(file.name) is not None for file in path.iterdir())
     except OSError:
         return False
 
@@ -82,7 +82,7 @@ def data_name(data: Path) -> str:
 
 def _sets(directory: Path) -> list[SetNames]:
     with readable(file_name(directory)):
-        return sets_in(os.listdir(directory))  # noqa: PTH208 - names are what is wanted
+        return sets_in([file.name for file in directory.iterdir()])
 
 
 def _newest(sets: list[SetNames], wanted: _Wanted) -> SetNames:
