@@ -6,13 +6,23 @@ Paramiko's own `prefetch` asks from a thread of its own, which prints a tracebac
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import paramiko
 from paramiko.sftp import CMD_DATA, CMD_READ, SFTPError, int64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    class _Machinery(paramiko.SFTPClient):
+        """Paramiko's client, with the requests and answers that its stubs leave out."""
+
+        def _async_request(self, answers: object, kind: int, /, *arguments: object) -> int: ...
+        def _read_response(self) -> tuple[int | None, paramiko.Message | None]: ...
+        def _convert_status(self, message: paramiko.Message, /) -> None: ...
+        def _request(self, kind: int, /, *arguments: object) -> tuple[int, paramiko.Message]: ...
+else:
+    _Machinery = paramiko.SFTPClient
 
 _PIECE = 1 << 15
 """Bytes asked for at a time: what every server gives (draft-ietf-secsh-filexfer-02, 3)."""
@@ -49,7 +59,7 @@ class _Answers:
         self.arrived[number] = message.get_string()
 
 
-class Client(paramiko.SFTPClient):
+class Client(_Machinery):
     """An SFTP client with reads in flight, on paramiko's own machinery for requests and answers."""
 
     def pieces(self, file: paramiko.SFTPFile, start: int, end: int) -> Iterator[bytes]:
@@ -77,13 +87,11 @@ class Client(paramiko.SFTPClient):
                 asked.appendleft((self._ask(file, answers, offset, length), offset, length))
 
     def _ask(self, file: paramiko.SFTPFile, answers: _Answers, offset: int, length: int) -> int:
-        request: Any = self._async_request  # type: ignore[attr-defined]  # not in paramiko's stubs
-        number: int = request(answers, CMD_READ, file.handle, int64(offset), length)
-        return number
+        return self._async_request(answers, CMD_READ, file.handle, int64(offset), length)
 
     def _wait_for(self, answers: _Answers, number: int, length: int) -> bytes:
         while number not in answers.arrived:
-            self._read_response()  # type: ignore[attr-defined]  # not in paramiko's stubs
+            self._read_response()
         piece = answers.arrived.pop(number)
         if not 0 < len(piece) <= length:
             raise SFTPError("a piece of a length that was not asked for")
@@ -106,12 +114,12 @@ class Client(paramiko.SFTPClient):
     def _convert_status(self, message: paramiko.Message) -> None:
         """Raise what a status means; paramiko calls this for every answer that is one."""
         try:
-            super()._convert_status(_Text(message.get_remainder()))  # type: ignore[misc]  # not in paramiko's stubs
+            super()._convert_status(_Text(message.get_remainder()))
         except (FileNotFoundError, PermissionError):
             raise
         except OSError:
             raise RefusedError from None
 
     def _request(self, kind: int, *arguments: object) -> tuple[int, paramiko.Message]:
-        answer: tuple[int, paramiko.Message] = super()._request(kind, *arguments)  # type: ignore[misc]  # not in the stubs
-        return answer[0], _Text(answer[1].get_remainder())
+        answer, message = super()._request(kind, *arguments)
+        return answer, _Text(message.get_remainder())
