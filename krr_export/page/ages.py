@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from krr_export.page.figures import Cell, Table, number_cell
+from krr_export.page.figures import Cell, Table, Tick, number_cell
 from krr_export.page.text import clean
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ LIMIT_MONTHS = 18
 _LAST, _FUTURE, _OVER = 119, "future", "120+"
 _YEAR = 12
 _LEAST_MONTHS = 36
+_LABELS = 6
+"""So many years can be named on a telephone; of more, every second one is."""
 _ASIDE, _GAP = 3, 1.5
 """How wide the columns for later than the export and for ten years and more stand, and how far apart, in months."""
 _BAR = 0.84
@@ -61,15 +63,6 @@ class Strip:
     height: float
     columns: tuple[Column, ...]
     greatest: str
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A place on the axis."""
-
-    x: float
-    label: str
-    anchor: str = "middle"
 
 
 @dataclass(frozen=True)
@@ -195,7 +188,7 @@ def _label(words: Language, key: str) -> str:
 
 def _ticks(words: Language, axis: _Axis) -> tuple[Tick, ...]:
     years = axis.months // _YEAR
-    step = 1 if years <= 6 else 2  # noqa: PLR2004 - as many as there is room for on a telephone
+    step = 1 if years <= _LABELS else 2
     ticks = [
         Tick(axis.percent(axis.start + year * _YEAR), words.say("age.years", n=year), "middle" if year else "start")
         for year in range(0, years, step)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krr_export.page.details import translated
-from krr_export.page.figures import Bars, Cell, Mark, Table, described, number_cell
+from krr_export.page.figures import Bars, Cell, Mark, Table, Tick, described, number_cell
 from krr_export.page.text import clean
 from krr_export.page.verdict import finding_text
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from krr_export.page.text import Room
 
 _MARKS = 20
+_LABELS = 4
+"""So many powers of ten can be named on a telephone; of more, every second one is."""
 _SEVERITIES = ("reject", "warning", "info")
 
 
@@ -68,15 +70,6 @@ class Card:
     summary: str
 
 
-@dataclass(frozen=True)
-class Scale:
-    """The lines behind the chart: each is ten times the one before it. Across in per cent of the width."""
-
-    x: float
-    label: str
-    anchor: str
-
-
 def cards(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Card, ...]:
     """A card for each code, the gravest first."""
     return tuple(_card(words, one, report["counts"]["seen"], room) for one in in_order(report)[: room.groups])
@@ -87,7 +80,7 @@ def in_order(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return sorted(report["findings"], key=lambda one: (_SEVERITIES.index(_severity(one)), -one["records"]))
 
 
-def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars, tuple[Scale, ...]] | None:
+def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars, tuple[Tick, ...]] | None:
     """How many records each code concerns, on a scale where each line is ten times the one before; none: no chart."""
     findings: Sequence[Mapping[str, Any]] = in_order(report)[: room.groups]
     if not findings:
@@ -128,9 +121,9 @@ def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars,
         "findings",
         scaled,
     )
-    step = 1 if powers <= 4 else 2  # noqa: PLR2004 - as many labels as there is room for on a telephone
+    step = 1 if powers <= _LABELS else 2
     scale = (
-        Scale(
+        Tick(
             round(_LEFT + _WIDE * power / powers, 3),
             words.number(10**power) if power % step == 0 else "",
             "end" if power == powers else "middle",

@@ -116,6 +116,21 @@ class Counted:
     kind: str = "plain"
 
 
+@dataclass(frozen=True)
+class Tick:
+    """A place on an axis.
+
+    Attributes:
+        x: where it stands, in per cent of the width.
+        label: what is written there; empty where nothing is.
+        anchor: which end of the label stands there, as SVG names it.
+    """
+
+    x: float
+    label: str
+    anchor: Literal["start", "middle", "end"] = "middle"
+
+
 def number_cell(words: Language, value: int | None) -> Cell:
     """A cell with a whole number, or with a dash."""
     return Cell(NOTHING if value is None else words.number(value), value, "number")
