@@ -50,6 +50,14 @@ _WEIGHTS_2 = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)
 REMAINDERS = range(4)
 """Of the first check digit: 0 today, any of these in numbers issued from 2032."""
 
+_CENTURIES = (
+    (500, 749, 1854, 1899),
+    (0, 499, 1900, 1999),
+    (900, 999, 1940, 1999),
+    (500, 999, 2000, 2039),
+)
+"""Individual numbers from and to, and the years of birth, from and to, that they are given to."""
+
 _D_NUMBER_DAY = 40
 _MONTHS = (0, 80, 65, 40)
 """What is added to the month, in the order of ``KINDS``."""
@@ -129,12 +137,9 @@ def _lack_century(digits: Digits, ordinary: NDArray[np.bool_]) -> NDArray[np.boo
     """Which of the ``ordinary`` have an individual number that no century gives to their year."""
     if not ordinary.any():
         return ordinary
-    individual, year = digits.number(6, 9), digits.number(4, 6)
-    known = individual < 500  # noqa: PLR2004 - the 1900s
-    known |= (individual < 750) & (year >= 54)  # noqa: PLR2004 - the 1800s
-    known |= (individual >= 900) & (year >= 40)  # noqa: PLR2004 - the 1900s again
-    known |= year <= 39  # noqa: PLR2004 - the 2000s
-    return ordinary & ~known
+    lacking = ordinary.copy()
+    lacking[ordinary] = ~_HAS_CENTURY[digits.number(4, 9)[ordinary]]
+    return lacking
 
 
 def _kind_of() -> NDArray[np.int8]:
@@ -148,6 +153,15 @@ def _kind_of() -> NDArray[np.int8]:
     return table
 
 
+def _has_century() -> NDArray[np.bool_]:
+    """By year and individual number as one number of five digits, whether some century has them."""
+    table = np.zeros((100, 1000), np.bool_)
+    for first, last, since, until in _CENTURIES:
+        table[since % 100 : until % 100 + 1, first : last + 1] = True
+    return table.reshape(-1)
+
+
+_HAS_CENTURY = _has_century()
 _KIND_OF = _kind_of()
 _IS_SYNTHETIC = np.array([kind not in _REAL for kind in range(len(KINDS))])
 
