@@ -39,6 +39,19 @@ SERIES = (
 )
 CELLS = """[...document.querySelectorAll('[data-of="%s"] tbody tr')].map(
     row => [...row.cells].map(cell => [cell.textContent, cell.dataset.value ?? null]))"""
+OVERLAPPING = """[...document.querySelectorAll('svg.chart')].flatMap(svg => {
+    const boxes = [...svg.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
+    return boxes.flatMap(([a, p], i) => boxes.slice(i + 1).filter(([b, q]) =>
+        p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 3 && q.top < p.bottom - 3
+    ).map(([b]) => [a, b]));
+})"""
+STICKING_OUT = """[...document.querySelectorAll('.panel, .card, .figures > div')].flatMap(box => {
+    const right = box.getBoundingClientRect().right - parseFloat(getComputedStyle(box).paddingRight);
+    return [...box.querySelectorAll('svg.chart, svg.chart text, table, dd, p')]
+        .filter(e => e.getBoundingClientRect().right > right + 1).map(e => e.textContent);
+})"""
+A4 = round((210 - 2 * 14) / 25.4 * 96)
+"""How wide a sheet is between its margins, in CSS pixels."""
 
 
 @pytest.fixture(scope="module")
@@ -281,13 +294,7 @@ def test_nothing_sticks_out_and_no_two_labels_overlap(
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") == width, "tables scroll by themselves"
         if width >= min(WIDTHS):
-            overlapping = page.evaluate("""[...document.querySelectorAll('svg.chart')].flatMap(svg => {
-                const boxes = [...svg.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
-                return boxes.flatMap(([a, p], i) => boxes.slice(i + 1).filter(([b, q]) =>
-                    p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 3 && q.top < p.bottom - 3
-                ).map(([b]) => [a, b]));
-            })""")
-            assert overlapping == []
+            assert page.evaluate(OVERLAPPING) == []
 
 
 def test_all_of_it_can_be_reached_and_opened_by_keyboard(browser: Browser, usual: Path) -> None:
@@ -319,6 +326,26 @@ def test_it_is_printed_on_white_without_what_cannot_be_clicked_on_paper(browser:
         assert not page.locator("nav").is_visible()
         assert page.locator("h1").is_visible()
         assert page.locator("summary").first.is_hidden()
+
+
+@pytest.mark.parametrize("opens", [False, True], ids=["closed", "open"])
+@pytest.mark.parametrize("name", ["en", "nb", "history"])
+def test_on_a_sheet_nothing_is_cut_and_no_two_labels_overlap(
+    browser: Browser, written: Callable[[str, str], Path], name: str, *, opens: bool
+) -> None:
+    lang: Lang = "nb" if name == "nb" else "en"
+    text = render_history(pages.history(), name="krr") if name == "history" else render(
+        pages.report(), pages.history(), lang=lang
+    )  # fmt: skip
+    with opened(browser, written(f"sheet-{name}", text), width=A4) as page:
+        page.emulate_media(media="print")
+        if opens:
+            page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert page.locator("svg.chart").first.is_visible()
+        assert page.locator("details:not([open]) summary:visible").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") == A4
+        assert page.evaluate(STICKING_OUT) == []
+        assert page.evaluate(OVERLAPPING) == []
 
 
 def test_markup_from_the_sender_does_nothing_in_a_browser(
