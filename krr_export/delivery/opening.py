@@ -10,40 +10,24 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from krr_export.delivery.finding import FoundSet, data_name, find_set
+from krr_export.delivery.finding import data_name, find_set
 from krr_export.delivery.names import check_orgnr
 from krr_export.delivery.provenance import provenance_of
-from krr_export.delivery.regular import AGAIN, file_name, open_regular, read_small_regular, readable
-from krr_export.errors import DeliveryError, InputError, UsageError
+from krr_export.delivery.regular import file_name, open_regular
+from krr_export.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from io import BufferedReader
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-    from krr_export.delivery.keys import Passphrase, Publisher
-    from krr_export.delivery.signing import Mode, Verified
-
-_GZIP_MAGIC = b"\x1f\x8b\x08"  # RFC 1952: the magic, and the only method there is
+    from krr_export.delivery.keys import Passphrase
+    from krr_export.delivery.signing import Mode
+    from krr_export.delivery.unlocking import LoadedKeys
 
 
 def no_passphrase() -> None:
     """There is no passphrase."""
-
-
-@dataclass(frozen=True)
-class LoadedKeys:
-    """The keys that open deliveries.
-
-    Attributes:
-        private_key: the receiver's.
-        publisher: whose signature is accepted; ``None`` where none is verified.
-    """
-
-    private_key: RSAPrivateKey
-    publisher: Publisher | None
 
 
 @dataclass(frozen=True)
@@ -128,13 +112,12 @@ def open_delivery(
     name = file_name(found.data)
     keys = options.keys or _loaded(options, name)
     with _naming(name) if path.is_dir() else nullcontext():
-        small = _small_files(found, keys)
+        small = keys.small_files(found)
         file = open_regular(found.data)
         try:
             if on_size is not None:
                 on_size(os.fstat(file.fileno()).st_size)
-            verified, key = _verified(file, small, keys, options.signature, on_read)
-            decrypt = _decryptor(file, key)
+            verified, decrypt = keys.unlock(file, small, options.signature, on_read)
         except BaseException:
             file.close()
             raise
@@ -162,69 +145,12 @@ def _loaded(options: DeliveryOptions, name: str) -> LoadedKeys:
     """The keys; ``name`` is what they are needed for."""
     if options.private_key is None:
         raise UsageError(f"{name} is encrypted", "give --private-key FILE")
-    publisher = _publisher(options)
-    # The library behind this is large: only those who open deliveries wait for it.
-    from krr_export.delivery.keys import load_private_key  # noqa: PLC0415 - see the line above
-
-    return LoadedKeys(load_private_key(options.private_key, options.passphrase), publisher)
-
-
-def _publisher(options: DeliveryOptions) -> Publisher | None:
-    if options.signature == "none":
-        return None
-    if options.publisher_cert is None:
+    verifies = options.signature != "none"
+    if verifies and options.publisher_cert is None:
         raise UsageError(
             "a delivery's signature is verified, and there is no certificate to do so",
             "--publisher-cert FILE, or --signature none if you must",
         )
-    from krr_export.delivery.keys import load_publisher  # noqa: PLC0415 - a large library: see _loaded
+    from krr_export.delivery.unlocking import LoadedKeys  # noqa: PLC0415 - a large library, for a delivery alone
 
-    return load_publisher(options.publisher_cert)
-
-
-@dataclass(frozen=True)
-class _Small:
-    """What is read before the large file."""
-
-    signature: bytes
-    wrapped: bytes
-
-
-def _small_files(found: FoundSet, loaded: LoadedKeys) -> _Small:
-    from krr_export.delivery import keys, signing  # noqa: PLC0415 - a large library: see _loaded
-
-    small = _Small(
-        signature=read_small_regular(found.signature) if found.signature else b"",
-        wrapped=read_small_regular(found.key),
-    )
-    if loaded.publisher is not None:
-        signing.check_size(small.signature, loaded.publisher.public_key)
-    keys.check_wrapped_size(loaded.private_key, small.wrapped)
-    return small
-
-
-def _verified(
-    file: BufferedReader, small: _Small, loaded: LoadedKeys, mode: Mode, on_read: Callable[[int], object] | None
-) -> tuple[Verified, bytes]:
-    """Verify the ciphertext, and only then unwrap its key; the file is at its beginning again."""
-    from krr_export.delivery import keys, signing  # noqa: PLC0415 - a large library: see _loaded
-
-    if not os.fstat(file.fileno()).st_size:
-        raise DeliveryError("the encrypted file is empty", AGAIN)
-    publisher = loaded.publisher.public_key if loaded.publisher else None
-    verified = signing.verify(file, small.signature, publisher, mode, on_read)
-    key = keys.unwrap_key(loaded.private_key, small.wrapped)
-    file.seek(0)
-    return verified, key
-
-
-def _decryptor(file: BufferedReader, key: bytes) -> Callable[[bytes], bytes]:
-    """The decryption of a file, after a look whether it is with the right key: the key file is not signed."""
-    from krr_export.delivery.cipher import decryptor  # noqa: PLC0415 - a large library: see _loaded
-
-    with readable("the encrypted file"):
-        start = file.read(len(_GZIP_MAGIC))
-    if decryptor(key)(start) != _GZIP_MAGIC:
-        raise DeliveryError("what it decrypts to is no gzip: the key file is of another set", AGAIN)
-    file.seek(0)
-    return decryptor(key)
+    return LoadedKeys.load(options.private_key, options.passphrase, options.publisher_cert if verifies else None)

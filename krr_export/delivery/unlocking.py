@@ -1,0 +1,115 @@
+"""The keys at work: a delivery's signature is verified, its key unwrapped, its decryption begun.
+
+Whatever needs the large library behind this is reached from here; `krr_export.delivery.opening` loads it at a delivery.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from krr_export.delivery import cipher, keys, signing
+from krr_export.delivery.regular import AGAIN, read_small_regular, readable
+from krr_export.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from io import BufferedReader
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from krr_export.delivery.finding import FoundSet
+    from krr_export.delivery.keys import Passphrase, Publisher
+    from krr_export.delivery.signing import Mode, Verified
+
+_GZIP_MAGIC = b"\x1f\x8b\x08"  # RFC 1952: the magic, and the only method there is
+
+
+@dataclass(frozen=True)
+class SmallFiles:
+    """What is read before the large file.
+
+    Attributes:
+        signature: over it; empty where none is verified.
+        wrapped: its key, encrypted for us.
+    """
+
+    signature: bytes
+    wrapped: bytes
+
+
+@dataclass(frozen=True)
+class LoadedKeys:
+    """The keys that open deliveries.
+
+    Attributes:
+        private_key: the receiver's.
+        publisher: whose signature is accepted; ``None`` where none is verified.
+    """
+
+    private_key: RSAPrivateKey
+    publisher: Publisher | None
+
+    @classmethod
+    def load(cls, private_key: Path, passphrase: Passphrase, publisher_cert: Path | None) -> LoadedKeys:
+        """Read the keys; the publisher's first, so that no passphrase is asked for in vain.
+
+        Raises:
+            InputError: a key is unusable.
+        """
+        publisher = keys.load_publisher(publisher_cert) if publisher_cert is not None else None
+        return cls(keys.load_private_key(private_key, passphrase), publisher)
+
+    def small_files(self, found: FoundSet) -> SmallFiles:
+        """Read a set's small files, and see whether they can be for these keys.
+
+        Raises:
+            DeliveryError: one of them makes no sense.
+            InputError: one of them cannot be read, or is no regular file.
+        """
+        small = SmallFiles(
+            signature=read_small_regular(found.signature) if found.signature else b"",
+            wrapped=read_small_regular(found.key),
+        )
+        if self.publisher is not None:
+            signing.check_size(small.signature, self.publisher.public_key)
+        keys.check_wrapped_size(self.private_key, small.wrapped)
+        return small
+
+    def unlock(
+        self, file: BufferedReader, small: SmallFiles, mode: Mode, on_read: Callable[[int], object] | None
+    ) -> tuple[Verified, Callable[[bytes], bytes]]:
+        """Verify the ciphertext, and only then unwrap its key.
+
+        Args:
+            file: the ciphertext; it is at its beginning again afterwards.
+            small: of the same set.
+            mode: which form of signature is accepted.
+            on_read: called with the number of bytes just read while verifying.
+
+        Returns:
+            What was verified, and what decrypts the ciphertext's pieces in their order.
+
+        Raises:
+            DeliveryError: the signature is not the publisher's, or the set's key is not for the private key.
+            InputError: the ciphertext cannot be read.
+        """
+        if not os.fstat(file.fileno()).st_size:
+            raise DeliveryError("the encrypted file is empty", AGAIN)
+        publisher = self.publisher.public_key if self.publisher else None
+        verified = signing.verify(file, small.signature, publisher, mode, on_read)
+        key = keys.unwrap_key(self.private_key, small.wrapped)
+        file.seek(0)
+        return verified, _decryptor(file, key)
+
+
+def _decryptor(file: BufferedReader, key: bytes) -> Callable[[bytes], bytes]:
+    """The decryption of a file, after a look whether it is with the right key: the key file is not signed."""
+    with readable("the encrypted file"):
+        start = file.read(len(_GZIP_MAGIC))
+    if cipher.decryptor(key)(start) != _GZIP_MAGIC:
+        raise DeliveryError("what it decrypts to is no gzip: the key file is of another set", AGAIN)
+    file.seek(0)
+    return cipher.decryptor(key)
