@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import documents
 import pyarrow.parquet as pq
 import pytest
 import road
@@ -76,6 +77,34 @@ def test_every_rule_has_its_place_in_the_catalogue_the_documentation_and_the_sam
         assert set(rule.columns) <= columns
         assert rule.source
     assert len(set(RULE_NAMES)) == len(RULES)
+
+
+def test_the_documentation_has_of_each_rule_what_the_program_judges_by() -> None:
+    rows = [line.strip("| ").split(" | ") for line in DOCUMENTATION.splitlines() if line.startswith("| `")]
+    documented = {row[0].strip("`"): row[1:] for row in rows}
+    assert list(documented) == list(RULE_NAMES)
+    for rule in RULES:
+        severity, means, fix, source, reads = documented[rule.name]
+        assert (severity, means, fix, source) == (rule.code.severity, rule.code.text, rule.code.fix, rule.source)
+        assert re.findall("`([a-z0-9_]+)`", reads) == list(rule.columns)
+
+
+@pytest.mark.parametrize("stale", ["| warning |", "identifier-date", "`mobiltelefonnummer`", "RFC 5280"])
+def test_documentation_that_no_longer_says_what_the_rules_are_is_seen(stale: str) -> None:
+    assert documents.remade(DOCUMENTATION) == DOCUMENTATION, "run: make docs"
+    changed = DOCUMENTATION.replace(stale, "| something else |", 1)
+    assert changed != DOCUMENTATION
+    assert documents.remade(changed) == DOCUMENTATION
+
+
+@pytest.mark.parametrize("version", BUILT_IN)
+def test_a_sample_with_faults_that_anyone_makes_breaks_every_rule(version: str, tmp_path: Path) -> None:
+    made = tmp_path / "export.xml"
+    assert main(["sample", str(made), "--records", "300", "--faults", "40%", "--schema", version, "-q"]) == 0
+    expected = json.loads((tmp_path / "export.xml.expected.json").read_text())
+    assert {name for name in RULE_NAMES if expected["totals"].get(name, {"records": 0})["records"] < 1} == set()
+    faults = {entry["code"] for entry in expected["findings"]}
+    assert set(RULE_NAMES) - faults == {SYNTHETIC}, "of every person, so it is counted and not listed"
 
 
 def test_the_catalogue_begins_with_the_gravest() -> None:
@@ -348,4 +377,8 @@ def test_the_rules_are_shown_as_a_table_and_as_json(capsys: pytest.CaptureFixtur
     assert main(["rules", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [entry["code"] for entry in listed] == list(RULE_NAMES)
-    assert {tuple(entry) for entry in listed} == {("code", "severity", "text", "fix", "source", "columns")}
+    assert {tuple(entry) for entry in listed} == {
+        ("code", "severity", "text", "fix", "source", "columns", "strict_refuses")
+    }
+    assert [entry["code"] for entry in listed if entry["strict_refuses"] == "export"] == [DUPLICATE]
+    assert "strict: refuses the whole export" in words.partition(f" {DUPLICATE} ")[2].partition(" info ")[0]

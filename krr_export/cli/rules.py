@@ -20,7 +20,8 @@ def rules_command(*, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Show the register's own rules beyond the XSD.
 
     Each with its code, its severity, what it means, what to do, the grounds for it and the columns that it reads. What
-    breaks a rule is counted and shown in the report; --strict CODE of convert and validate refuses it.
+    breaks a rule is counted and shown in the report; --strict CODE of convert and validate refuses the record, or, of
+    identifier-duplicate, the whole export.
     """
     console = Console(quiet=quiet, verbose=verbose)
     console.give(json.dumps([rule.to_dict() for rule in RULES]) if as_json else "\n".join(map(_shown, RULES)))
@@ -34,6 +35,8 @@ def _shown(rule: Rule) -> str:
         "source": rule.source,
         "reads": ", ".join(rule.columns),
     }
+    if rule.refuses == "export":
+        rows["strict"] = "refuses the whole export: which of the records is wrong is not known"
     lines = [f"{rule.code.severity:9} {rule.name}", *wrap(rule.code.text, _WIDTH, initial_indent=" " * 10)]
     for name, text in rows.items():
         lines += wrap(f"{name + ':':8}{text}", _WIDTH, initial_indent=" " * 10, subsequent_indent=" " * 18)

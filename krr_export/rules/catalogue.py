@@ -57,6 +57,14 @@ class Rule:
         """The code's."""
         return self.code.name
 
+    @property
+    def refuses(self) -> str:
+        """What ``--strict`` refuses where it is broken: the ``record``, or the whole ``export``.
+
+        Of records with the same identity number none is known to be the wrong one.
+        """
+        return "export" if self.name == DUPLICATE else "record"
+
     def to_dict(self) -> dict[str, Any]:
         """The rule as ``krr-export rules --json`` has it."""
         code = self.code
@@ -67,6 +75,7 @@ class Rule:
             "fix": code.fix,
             "source": self.source,
             "columns": list(self.columns),
+            "strict_refuses": self.refuses,
         }
 
 
