@@ -497,7 +497,7 @@ def test_help_and_version_answer_without_loading_what_is_heavy() -> None:
     for argument in ("--version", "--help"):
         script = (
             "import sys; from krr_export.cli import main; code = main([sys.argv[1]]);"
-            "sys.exit(code or len({'pyarrow', 'lxml', 'xmlschema', 'pandas', 'tqdm'} & set(sys.modules)))"
+            "sys.exit(code or len({'pyarrow', 'lxml', 'xmlschema', 'pandas', 'tqdm', 'jinja2'} & set(sys.modules)))"
         )
         done = subprocess.run([sys.executable, "-c", script, argument], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")

@@ -86,7 +86,7 @@ class Destination:
             OutputError: It cannot be written there.
         """
         if self.form == "html":
-            from krr_export.page.rendering import render  # noqa: PLC0415 - only the page needs its templates
+            from krr_export.page.rendering import render  # noqa: PLC0415 - help and other forms do without the page
 
             text = render(report, history, lang=self.lang)
         else:
@@ -129,18 +129,16 @@ def write_document(console: Console, text: str, to: str, what: str) -> None:
 )
 @report_format_option
 @lang_option
-def report_command(  # noqa: PLR0913 - click gives each option by itself
-    snapshot: Path, output: str, report_format: str | None, lang: Lang, *, quiet: bool, verbose: bool
-) -> int:
+def report_command(snapshot: Path, output: str, report_format: str | None, lang: Lang, **talk: bool) -> int:
     """Show a snapshot's report as a page, or for pipelines.
 
     SNAPSHOT is a directory eksport=…, the link latest, or what .failed or .partial keep. Its report.json is read, and
     checked against the manifest; the page also shows the older snapshots of the store. Exit code 0: written; 3: there
     is no snapshot, or its report is damaged.
     """
-    from krr_export.page.snapshots import older_than, report_of_snapshot  # noqa: PLC0415 - only who needs it pays
+    from krr_export.page.snapshots import older_than, report_of_snapshot  # noqa: PLC0415 - the command's own room, once it is called
 
-    console = Console(quiet=quiet, verbose=verbose)
+    console = Console(**talk)
     destination = Destination.chosen(output, report_format, lang, stdout="html", option="-o")
     report = report_of_snapshot(snapshot)
     destination.write(console, report, older_than(snapshot) if destination.form == "html" else ())

@@ -13,6 +13,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.parameters import Directory, command
 from krr_export.cli.reporting import lang_option, write_document
 from krr_export.errors import UsageError
+from krr_export.page.rendering import render_history
 from krr_export.report import number
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
 )
 @click.option("--html", metavar="FILE|-", help="Write it as an HTML page instead; - is standard output.")
 @lang_option
-def history_command(  # noqa: PLR0913 - click gives each option by itself
-    store: Path, limit: int | None, html: str | None, lang: Lang, *, as_json: bool, quiet: bool, verbose: bool
+def history_command(
+    store: Path, limit: int | None, html: str | None, lang: Lang, *, as_json: bool, **talk: bool
 ) -> int:
     """Show what each snapshot of a store holds, and the trend.
 
@@ -67,11 +68,9 @@ def history_command(  # noqa: PLR0913 - click gives each option by itself
     """
     if html is not None and as_json:
         raise UsageError("--html and --json are two forms of the same", "give one of them")
-    console = Console(quiet=quiet, verbose=verbose)
+    console = Console(**talk)
     lines = history(store, limit=limit)
     if html is not None:
-        from krr_export.page.rendering import render_history  # noqa: PLC0415 - only the page needs its templates
-
         write_document(console, render_history(lines, name=store.resolve().name, lang=lang), html, "page")
     else:
         console.give(json.dumps([line.to_dict() for line in lines]) if as_json else "\n".join(table(lines)))

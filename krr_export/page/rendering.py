@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from krr_export.page.cards import cards, chart
-from krr_export.page.compiled import CompiledTemplates
 from krr_export.page.contents import contents
 from krr_export.page.facts import facts, key_figures
 from krr_export.page.language import Lang, language
@@ -23,16 +16,12 @@ from krr_export.page.verdict import verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from jinja2 import Template
-
     from krr_export.chronicle import HistoryLine
     from krr_export.page.language import Language
 
 MAX_BYTES = 300_000
 """Of a page, whatever the export."""
 
-_OPTION = re.compile(r"(--[a-z]+(?:-[a-z]+)*)")
-_TEMPLATES = Path(__file__).parent / "templates"
 _Size = TypeVar("_Size")
 _ROWS_OF_HISTORY = (400, 100)
 
@@ -87,10 +76,10 @@ def _report_page(words: Language, report: Mapping[str, Any], history: Sequence[H
     tonight = replace(tonight, trend=trend(tonight, older))
     exported = report["header"]["eksport_tidspunkt_utc"]
     by_code = chart(words, report, room)
-    return _template("report.html").render(
+    return _filled(
+        "report.html",
         words=words,
         say=words.say,
-        style=_style(),
         title=words.say("title.report", day=words.day(exported)),
         exported=words.moment(exported),
         source=clean(report["source"]["name"], room.characters),
@@ -112,10 +101,10 @@ def _history_page(words: Language, history: Sequence[HistoryLine], name: str, ro
     damaged = sum(1 for line in history if line.damage is not None)
     count = len(history)
     records, rejects = (words.number(value or 0) for value in (newest.records, newest.rejects))
-    return _template("history.html").render(
+    return _filled(
+        "history.html",
         words=words,
         say=words.say,
-        style=_style(),
         title=words.say("title.history", name=name),
         name=name,
         kind="bad" if damaged else "good",
@@ -129,39 +118,8 @@ def _history_page(words: Language, history: Sequence[HistoryLine], name: str, ro
     )
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,
-        bytecode_cache=CompiledTemplates(_TEMPLATES),
-    )
-    environment.filters |= {"kept": _kept, "parted": _parted}
-    return environment
+def _filled(name: str, /, **values: object) -> str:
+    """A template with its values."""
+    from krr_export.page.templating import template  # noqa: PLC0415 - Jinja is loaded once there is a page to make
 
-
-def _kept(text: str) -> Markup:
-    """A text whose options are not parted at their hyphens."""
-    return Markup("").join(
-        Markup('<span class="keep">{}</span>').format(part) if part.startswith("--") else part
-        for part in _OPTION.split(text)
-    )
-
-
-@cache
-def _style() -> Markup:
-    return Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-
-
-def _template(name: str) -> Template:
-    return _environment().get_template(name)
-
-
-def _parted(path: str) -> Markup:
-    """A path that may be parted after each of its steps."""
-    return Markup("/<wbr>").join(path.split("/"))
+    return template(name).render(values)

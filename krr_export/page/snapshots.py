@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.chronicle import earlier, read_report
 from krr_export.errors import InputError
 from krr_export.page.nights import SHOWN
+from krr_export.page.rendering import render
 from krr_export.publish import FAILED, PARTIAL
 
 if TYPE_CHECKING:
@@ -57,6 +58,4 @@ def page_of(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> st
         name: what the snapshot is to be called.
         lang: the language of the page.
     """
-    from krr_export.page.rendering import render  # noqa: PLC0415 - templates are loaded once there is a page to make
-
     return render(report, earlier(store, name, limit=SHOWN), lang=lang)
