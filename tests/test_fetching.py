@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -72,6 +73,15 @@ def take(server: Server, inbox: Path, **options: Any) -> Fetched:  # noqa: ANN40
 
 def through(proxy: sshd.Proxy, server: Server, inbox: Path, **options: Any) -> Fetched:  # noqa: ANN401 - those of fetch
     return fetch(server.uri(proxy.port), inbox, **{"login": server.known(proxy.port), "force": True, **options})
+
+
+def begin(proxy: sshd.Proxy, server: Server, inbox: Path, cut_after: int, **options: bool) -> str:
+    """A fetch whose line is cut after so many bytes, and what it says; the next is not cut."""
+    proxy.cut_after = cut_after
+    with pytest.raises(NetworkError) as caught:
+        through(proxy, server, inbox, **options)
+    proxy.cut_after = None
+    return str(caught.value)
 
 
 def visible(inbox: Path) -> list[str]:
@@ -274,14 +284,12 @@ def test_latest_that_is_no_link_is_fetched_under_that_name_whenever_it_is_a_new_
 def test_after_a_cut_only_the_rest_is_transferred(server: Server, inbox: Path) -> None:
     data = put(server.directory, "20260102T0100", size=8 * MIB)
     with sshd.between(server) as proxy:
-        proxy.cut_after = 5 * MIB
-        with pytest.raises(NetworkError, match=r"was lost.*goes on where it stopped"):
-            through(proxy, server, inbox)
+        assert re.search(r"was lost.*goes on where it stopped", begin(proxy, server, inbox, 5 * MIB))
         assert visible(inbox) == []
         there = (inbox / f".{data.name}.part").stat()
         assert there.st_size > 2 * MIB  # what was in flight is lost
         assert stat.S_IMODE(there.st_mode) == 0o600
-        proxy.cut_after, proxy.sent = None, 0
+        proxy.sent = 0
         told: list[tuple[int, int | None]] = []
         through(proxy, server, inbox, progress=lambda done, total: told.append((done, total)))
     assert proxy.sent < 8 * MIB - there.st_size + 50_000
@@ -304,20 +312,14 @@ def test_a_line_cut_while_asking_is_not_taken_for_the_end_of_a_file(
 def test_a_cut_does_not_make_anyone_wait_twenty_minutes(server: Server, inbox: Path) -> None:
     put(server.directory, "20260102T0100", size=MIB)
     with sshd.between(server) as proxy:
-        proxy.cut_after = MIB // 2
-        with pytest.raises(NetworkError):
-            through(proxy, server, inbox, force=False)
-        proxy.cut_after = None
+        begin(proxy, server, inbox, MIB // 2, force=False)
         assert len(through(proxy, server, inbox, force=False).sets) == 1
 
 
 def test_what_another_file_began_is_not_continued(server: Server, inbox: Path) -> None:
     data = put(server.directory, "20260102T0100", size=4 * MIB)
     with sshd.between(server) as proxy:
-        proxy.cut_after = 3 * MIB
-        with pytest.raises(NetworkError):
-            through(proxy, server, inbox)
-        proxy.cut_after = None
+        begin(proxy, server, inbox, 3 * MIB)
         data.write_bytes(b"z" * 4 * MIB)
         os.utime(data, (1_700_000_000, 1_700_000_000))
         through(proxy, server, inbox)
@@ -327,11 +329,8 @@ def test_what_another_file_began_is_not_continued(server: Server, inbox: Path) -
 def test_beginnings_of_what_the_server_has_no_more_are_removed(server: Server, inbox: Path) -> None:
     data = put(server.directory, "20260102T0100", size=2 * MIB)
     with sshd.between(server) as proxy:
-        proxy.cut_after = MIB
-        with pytest.raises(NetworkError):
-            through(proxy, server, inbox)
+        begin(proxy, server, inbox, MIB)
         assert (inbox / f".{data.name}.part").exists()
-        proxy.cut_after = None
         shutil.rmtree(server.directory)
         server.directory.mkdir()
         put(server.directory, "20260103T0100")
@@ -741,10 +740,7 @@ def test_no_beginning_is_continued_through_a_link(
 ) -> None:
     data = put(server.directory, "20260102T0100", size=4 * MIB)
     with sshd.between(server) as proxy:
-        proxy.cut_after = 3 * MIB
-        with pytest.raises(NetworkError):
-            through(proxy, server, inbox)
-        proxy.cut_after = None
+        begin(proxy, server, inbox, 3 * MIB)
         precious, part = tmp_path / "precious", inbox / f".{data.name}.part"
         precious.write_bytes(part.read_bytes()[:1000])
         part.unlink()

@@ -65,6 +65,14 @@ def put_export(server: sshd.Server, made: datetime, **changes: float) -> None:
     deliveries.make_set(server.directory, out.getvalue(), stamp=f"{made:%Y%m%dT%H%M%S}")
 
 
+def tamper(server: sshd.Server) -> str:
+    """Change the last byte of the delivery that is there; gives the name of its data."""
+    data = next(server.directory.glob("*.gz.enc"))
+    octets = data.read_bytes()
+    data.write_bytes(octets[:-1] + bytes([octets[-1] ^ 1]))
+    return data.name
+
+
 def hours_ago(hours: int) -> datetime:
     return datetime.now(UTC).replace(microsecond=0) - timedelta(hours=hours)
 
@@ -166,8 +174,7 @@ def test_a_tampered_delivery_ends_a_night_with_nothing_loaded(
     server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
 ) -> None:
     put_export(server, hours_ago(3))
-    data = next(server.directory.glob("*.gz.enc"))
-    data.write_bytes(data.read_bytes()[:-1] + b"\0")
+    tamper(server)
     ran = night()
     assert (ran.code, snapshots(tmp_path)) == (3, []), ran.err
     assert "signature" in ran.last
@@ -177,15 +184,14 @@ def test_a_bad_set_that_the_server_withdrew_is_in_nobodys_way(
     server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
 ) -> None:
     put_export(server, hours_ago(3))
-    data = next(server.directory.glob("*.gz.enc"))
-    data.write_bytes(data.read_bytes()[:-1] + b"\0")
+    name = tamper(server)
     assert night().code == 3
     for file in server.directory.iterdir():
         file.unlink()
     put_export(server, hours_ago(30))
     ran = night("--max-age", "48h")
     assert (ran.code, len(snapshots(tmp_path))) == (0, 1), ran.err
-    assert (tmp_path / "inbox" / f".{data.name}.bad").is_file(), "nothing that was fetched is deleted"
+    assert (tmp_path / "inbox" / f".{name}.bad").is_file(), "nothing that was fetched is deleted"
 
 
 def test_what_is_wrong_with_the_keys_is_said_before_the_server_is_asked(
