@@ -79,7 +79,8 @@ def message_of(path: Path, report: Report) -> str:
                 f" --max-rejects {limits['max_rejects']} allows"
             )
             then = report.main_reason()
-    return f"not published: {why}; see report.json and rejects/ in {path}; {then}{delivered}"
+    more = "report.json and rejects/" if counts["rejected"] else "report.json"
+    return f"not published: {why}; see {more} in {path}; {then}{delivered}"
 
 
 def tally_of(export: Export, options: ConvertOptions) -> Tally:

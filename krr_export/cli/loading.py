@@ -42,7 +42,8 @@ def reading_options(*, limit: bool = True) -> Callable[[Callable[..., Any]], Cal
         ),
         click.option(
             "--strict", multiple=True, metavar="CODE[,CODE…]",
-            help="Refuse records that break these rules, of krr-export rules; may be repeated.",
+            help="Refuse records that break these rules (identifier-duplicate: the export), of krr-export rules; may be"
+            " repeated.",
         ),
         click.option("--allow-empty", is_flag=True, help="An export without records is in order."),
         click.option(
