@@ -45,12 +45,12 @@ def judge_mailboxes(columns: Columns) -> Iterator[Breach]:
 def _judge_addresses(addresses: pa.StringArray, providers: pa.DictionaryArray) -> Iterator[Breach]:
     wrong = []
     names = [PROVIDERS.get(number) for number in providers.dictionary.to_pylist()]
+    indices = np.asarray(providers.indices.fill_null(len(names)))
     for name, form in ADDRESS_FORMS.items():
-        chosen = [index for index, other in enumerate(names) if other == name]
-        if chosen:
-            rows = pc.indices_nonzero(pc.is_in(providers.indices, pa.array(chosen, pa.int32())))
-            fits = pc.match_substring_regex(addresses.take(rows), form)
+        if name in names:
+            rows = np.flatnonzero(np.array([other == name for other in names] + [False])[indices])
+            fits = pc.match_substring_regex(addresses.take(pa.array(rows)), form)
             if fits.false_count:
-                wrong.append(np.asarray(rows.filter(pc.invert(fits))).astype(np.int64))
+                wrong.append(rows[np.asarray(pc.invert(fits).fill_null(False))])  # noqa: FBT003 - a value
     if wrong:
         yield Breach("mailbox-address-form", MAILBOX, np.sort(np.concatenate(wrong)))
