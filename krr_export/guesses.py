@@ -96,8 +96,8 @@ class GuessesInStream:
         return guess.data or b""
 
     def _fill(self) -> bool:
-        """Hold as much more as a guess takes; also say whether the document goes on."""
-        length = 0
+        """Hold as much as a guess takes; also say whether the document goes on."""
+        length = sum(map(len, self._held))
         while length < self._size and (piece := next(self._pieces, None)) is not None:
             self._held.append(piece)
             length += len(piece)

@@ -36,9 +36,12 @@ Outcome: TypeAlias = BlockResult | None
 
 _BOOTSTRAP = (
     "import sys; sys.path[:] = sys.argv[1:];"
-    " from krr_export.lean import keep_arrow_lean, leave_no_core; leave_no_core(); keep_arrow_lean();"
+    " from krr_export.lean import keep_arrow_lean, keep_heap_warm, leave_no_core;"
+    " leave_no_core(); keep_arrow_lean(); keep_heap_warm();"
     " from krr_export.workers import serve; serve()"
 )
+_BEGINNING = 8
+"""Blocks after which a worker has met all that it loads when it is first asked for."""
 _IN_FLIGHT = 8
 """Blocks beyond one a worker that are under way: while a row group is written, which takes longer than some blocks,
 workers go on."""
@@ -193,13 +196,16 @@ def serve() -> None:
     with suppress(EOFError, OSError):  # whoever gives the work is gone, perhaps amid a message
         road_map, file = pickle.loads(messages.recv_bytes())  # noqa: S301 - from the process that started this one
         road = Road(road_map)
-        gc.freeze()
+        beginning = _BEGINNING
         while True:
             task: Task = pickle.loads(messages.recv_bytes())  # noqa: S301 - as above
             if task.data is not None:
                 task = replace(task, data=messages.recv_bytes())
             results.send_bytes(pickle.dumps(_outcome(lambda: _travel(road, task, file)), protocol=5))  # noqa: B023 - called at once
-            gc.collect()  # lxml's parsers are held by cycles; what was there before the first block is not walked
+            gc.collect()  # lxml's parsers are held by cycles
+            if beginning:
+                gc.freeze()  # what was loaded for the first blocks stays, and is not walked again
+                beginning -= 1
 
 
 def _travel(road: Road, task: Task, file: int | None) -> Outcome:
