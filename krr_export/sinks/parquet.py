@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SAMPLE_ROWS = 16_384
 """Rows of a file's first row group that decide which columns are dictionary-encoded."""
+_EXPANDED_ROWS = 16_384
+"""Rows of a dictionary that are expanded at a time: a multiple of the writer's batches, so that pages stay the same."""
 _REPEATS = 4
 """A dictionary pays where a value occurs this often on average."""
 _LEVELS = {"zstd": 1, "gzip": 6}  # stated, so that a new Arrow's default does not change the bytes
@@ -50,7 +52,8 @@ class ParquetPart:
             OutputError: The disk is full or failing.
         """
         layout, writer = self._start(group)
-        writer.write_table(layout.table(group), row_group_size=group.num_rows)
+        group = layout.table(group)  # what it was made of is not kept meanwhile
+        writer.write_table(group, row_group_size=group.num_rows)
         self._rows += group.num_rows
 
     def close(self) -> PartFile:
@@ -123,9 +126,17 @@ class _Layout:
         return cls(pa.schema(fields), paths)
 
     def table(self, group: pa.Table) -> pa.Table:
-        """The columns of ``group``, one chunk each, in the types that are written."""
-        arrays = [canonical(column, field.type) for column, field in zip(group.columns, self.schema, strict=True)]
+        """The columns of ``group`` in the types that are written, cut at the same rows however they arrived."""
+        arrays = [_recut(column, field.type) for column, field in zip(group.columns, self.schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=self.schema)
+
+
+def _recut(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    """The same values as ``kind``: one chunk; of a dictionary that does not pay, which is large, many small ones."""
+    if not is_encoded_binary(column.type) or is_encoded_binary(kind):
+        return canonical(column, kind)
+    starts = range(0, len(column), _EXPANDED_ROWS)
+    return pa.chunked_array([canonical(column.slice(start, _EXPANDED_ROWS), kind) for start in starts], kind)
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:
