@@ -9,8 +9,19 @@ import pyarrow as pa
 
 from krr_export.columns import INSTANT
 from krr_export.derive import certificates, lookups, notification, numbers
-from krr_export.derive.notification import EMAIL, MOBILE, expiry_of, times_of
+from krr_export.derive.notification import expiry_of, times_of
 from krr_export.rules.identifiers import KINDS
+from krr_export.terms import (
+    CERTIFICATE,
+    EMAIL,
+    IDENTIFIER,
+    MOBILE,
+    NOTIFICATION_STATES,
+    PROVIDER,
+    RESERVATION,
+    STATUS,
+    USABLE_MONTHS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +74,7 @@ def _expiry(channel: str, make: Callable[[Inputs], pa.Array], what: str) -> Deri
         _channel_needs(channel),
         INSTANT,
         make,
-        f"Until when the {what} may be used to notify, that moment included: {notification.MONTHS} calendar months in"
+        f"Until when the {what} may be used to notify, that moment included: {USABLE_MONTHS} calendar months in"
         " Norwegian time after it was last updated or confirmed. Null where there is none, or it has no time at all and"
         " counts as expired.",
     )
@@ -74,19 +85,19 @@ CATALOGUE: dict[str, Derived] = {
     for derived in (
         Derived(
             STATE,
-            {"status": "word", "reservasjon": "word", **_channel_needs(MOBILE), **_channel_needs(EMAIL)},
+            {STATUS: "word", RESERVATION: "word", **_channel_needs(MOBILE), **_channel_needs(EMAIL)},
             _WORDS,
             notification.state,
             "Whether the person may be notified at the moment of the export, or at the one that --as-of gives: active,"
             " not opted out, and some channel not expired.",
-            notification.STATES,
+            NOTIFICATION_STATES,
             nullable=False,
         ),
         _expiry(MOBILE, notification.mobile_expiry, "mobile number"),
         _expiry(EMAIL, notification.email_expiry, "e-mail address"),
         Derived(
             "identifikatortype",
-            {"personidentifikator": "text"},
+            {IDENTIFIER: "text"},
             _WORDS,
             lookups.identifier_kind,
             "The kind of the identity number, by its day and month; its check digits are not looked at.",
@@ -103,23 +114,23 @@ CATALOGUE: dict[str, Derived] = {
         ),
         Derived(
             "postkasseleverandoer_navn",
-            {"postkasseleverandoer_adresse": "text"},
+            {PROVIDER: "text"},
             _WORDS,
             lookups.provider_name,
             "The name of the mailbox's provider; null where there is no mailbox or its provider is not known.",
             lookups.PROVIDER_NAMES,
-            repeats="postkasseleverandoer_adresse",
+            repeats=PROVIDER,
         ),
         Derived(
             "x509_sertifikat_sha256",
-            {"x509_sertifikat": "bytes"},
+            {CERTIFICATE: "bytes"},
             pa.string(),
             certificates.fingerprint,
             "SHA-256 of the certificate's DER, 64 lower-case hexadecimal digits: its fingerprint.",
         ),
         Derived(
             "x509_sertifikat_utloeper",
-            {"x509_sertifikat": "bytes"},
+            {CERTIFICATE: "bytes"},
             INSTANT,
             certificates.expiry,
             "When the certificate expires (notAfter); null where it is no X.509 certificate.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from krr_export.columns import INSTANT
+from krr_export.terms import CERTIFICATE
 from krr_export.times import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
@@ -16,19 +17,17 @@ if TYPE_CHECKING:
 
     from krr_export.derive.inputs import Inputs
 
-_COLUMN = "x509_sertifikat"
-
 
 def fingerprint(inputs: Inputs) -> pa.StringArray:
     """SHA-256 of each certificate's DER, 64 lower-case hexadecimal digits; null where there is none."""
-    return _of_each(inputs[_COLUMN], lambda der: hashlib.sha256(der).hexdigest(), pa.string())
+    return _of_each(inputs[CERTIFICATE], lambda der: hashlib.sha256(der).hexdigest(), pa.string())
 
 
 def expiry(inputs: Inputs) -> pa.TimestampArray:
     """When each certificate expires (RFC 5280, notAfter); null where there is none, or it is no certificate."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what standards it breaks: that is for the rules to say
-        return _of_each(inputs[_COLUMN], _not_after, pa.int64()).view(INSTANT)
+        return _of_each(inputs[CERTIFICATE], _not_after, pa.int64()).view(INSTANT)
 
 
 def _of_each(column: pa.Array, make: Callable[[bytes], object], kind: pa.DataType) -> pa.Array:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from krr_export.rules.identifiers import KINDS, kinds_of
 from krr_export.rules.providers import PROVIDERS
+from krr_export.terms import IDENTIFIER, PROVIDER
 
 if TYPE_CHECKING:
     from krr_export.derive.inputs import Inputs
@@ -19,12 +20,12 @@ PROVIDER_NAMES = tuple(dict.fromkeys(PROVIDERS.values()))
 
 def identifier_kind(inputs: Inputs) -> pa.DictionaryArray:
     """The kind of each identity number."""
-    kinds = kinds_of(inputs["personidentifikator"])
+    kinds = kinds_of(inputs[IDENTIFIER])
     return pa.DictionaryArray.from_arrays(pa.array(kinds, pa.int8(), mask=kinds < 0), pa.array(KINDS))
 
 
 def provider_name(inputs: Inputs) -> pa.DictionaryArray:
     """The name of each mailbox's provider; null where there is no mailbox, or no provider of that number is known."""
-    known = pc.index_in(inputs["postkasseleverandoer_adresse"], pa.array(PROVIDERS))
+    known = pc.index_in(inputs[PROVIDER], pa.array(PROVIDERS))
     names = pa.array([PROVIDER_NAMES.index(name) for name in PROVIDERS.values()], pa.int8()).take(known)
     return pa.DictionaryArray.from_arrays(names, pa.array(PROVIDER_NAMES))

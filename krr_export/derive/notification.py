@@ -13,25 +13,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.columns import INSTANT
+from krr_export.terms import (
+    ACTIVE,
+    CHANNELS,
+    EMAIL,
+    MOBILE,
+    NOTIFICATION_STATES,
+    RESERVATION,
+    RESERVED,
+    STATUS,
+    UPDATED,
+    USABLE_MONTHS,
+    VERIFIED,
+)
 from krr_export.walltime import months_after
 
 if TYPE_CHECKING:
     from krr_export.derive.inputs import Inputs
 
-MONTHS = 18
-"""Calendar months for which contact data may be used."""
-
-MOBILE, EMAIL = "mobiltelefonnummer", "epostadresse"
-CHANNELS = (MOBILE, EMAIL)
-"""The columns of what one can be notified at."""
-
-STATES = ("KAN_VARSLES", "KAN_IKKE_VARSLES")
-"""The register's own words, in the order of the XSD of 16-02."""
-
 
 def times_of(channel: str) -> tuple[str, str]:
     """The columns that say when a channel was last updated and last confirmed."""
-    return f"{channel}_sist_oppdatert", f"{channel}_sist_verifisert"
+    return UPDATED[channel], VERIFIED[channel]
 
 
 def expiry_of(channel: str) -> str:
@@ -54,7 +57,7 @@ def _expiry(inputs: Inputs, channel: str) -> pa.TimestampArray:
     has_value = np.asarray(pc.fill_null(pc.greater(pc.binary_length(inputs[channel]), 0), fill_value=False))
     rows = has_value & np.asarray(newest.is_valid())
     ends = np.zeros(len(rows), np.int64)
-    ends[rows] = months_after(newest.fill_null(0).to_numpy()[rows], MONTHS)
+    ends[rows] = months_after(newest.fill_null(0).to_numpy()[rows], USABLE_MONTHS)
     return pa.array(ends, pa.int64(), mask=~rows).view(INSTANT)
 
 
@@ -62,6 +65,6 @@ def state(inputs: Inputs) -> pa.DictionaryArray:
     """KAN_VARSLES where a person is active, has not opted out, and some channel may be used at the reference time."""
     ends = (inputs.derived(expiry_of(channel)).view(pa.int64()) for channel in CHANNELS)
     usable = (pc.fill_null(pc.greater_equal(end, inputs.reference), fill_value=False) for end in ends)
-    may = pc.and_(inputs.equals("status", "AKTIV"), pc.or_(*usable))
-    may = pc.and_not(may, inputs.equals("reservasjon", "JA"))
-    return pa.DictionaryArray.from_arrays(pc.invert(may).cast(pa.int8()), pa.array(STATES))
+    may = pc.and_(inputs.equals(STATUS, ACTIVE), pc.or_(*usable))
+    may = pc.and_not(may, inputs.equals(RESERVATION, RESERVED))
+    return pa.DictionaryArray.from_arrays(pc.invert(may).cast(pa.int8()), pa.array(NOTIFICATION_STATES))

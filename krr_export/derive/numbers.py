@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from krr_export.terms import MOBILE
+
 if TYPE_CHECKING:
     from krr_export.derive.inputs import Inputs
 
@@ -27,7 +29,7 @@ _REMEMBERED = 65_536
 
 def e164(inputs: Inputs) -> pa.StringArray:
     """The mobile numbers as E.164, such as ``+4799999999``; null where there is none or it is not possible."""
-    return normalised(inputs["mobiltelefonnummer"])
+    return normalised(inputs[MOBILE])
 
 
 def normalised(texts: pa.StringArray) -> pa.StringArray:

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.page.figures import Cell, Table, Tick, number_cell
 from krr_export.page.text import clean
+from krr_export.terms import USABLE_MONTHS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from krr_export.page.language import Language
     from krr_export.page.text import Room
-
-LIMIT_MONTHS = 18
-"""eForvaltningsforskriften § 32."""
 
 _LAST, _FUTURE, _OVER = 119, "future", "120+"
 _YEAR = 12
@@ -155,7 +153,7 @@ def ages(words: Language, index: int, age: Mapping[str, Any], room: Room) -> Age
         old=words.say("age.old", n=old, share=old_share),
         undated=words.say("age.undated", n=undated) if undated else "",
         strips=tuple(strips),
-        limit=axis.percent(axis.start + LIMIT_MONTHS),
+        limit=axis.percent(axis.start + USABLE_MONTHS),
         ticks=_ticks(words, axis),
         height=top - 22.0,
         table=_table(words, channel, age, room),
@@ -170,7 +168,7 @@ def _columns(
     for key in _in_order(counts):
         x, width = axis.place(key)
         tall = max(round(height * counts[key] / greatest, 1), 1.0)
-        old = key == _OVER or (key.isdecimal() and int(key) >= LIMIT_MONTHS)
+        old = key == _OVER or (key.isdecimal() and int(key) >= USABLE_MONTHS)
         shown, label = words.number(counts[key]), _label(words, key)
         columns.append(Column(key, label, counts[key], shown, x, width, round(ground - tall, 1), tall, old))
     return tuple(columns)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.page.ages import Ages, ages
 from krr_export.page.figures import NOTHING, Bars, Cell, Counted, Table, described, marks_of, number_cell, shares_table
 from krr_export.page.text import clean
+from krr_export.terms import EXPIRES_SOON_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from krr_export.page.text import Room
 
 _MOST_BARS = 10
-_SOON = timedelta(days=60)
+_SOON = timedelta(days=EXPIRES_SOON_DAYS)
 _KINDS = "kind."
 _POOLED = {"providers": ("providers", "mailbox"), "domains": ("email_domains", "email")}
 """Where the numbers of a figure stand in the profile, and of which records they are a part."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from krr_export.terms import USABLE_MONTHS
 from krr_export.times import EPOCH, MICROSECOND, NORWAY
 from krr_export.walltime import months_after
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 MOST_MONTHS = 120
 """What is older is counted together."""
-
-USABLE_MONTHS = 18
-"""Contact data neither updated nor verified for longer may not be used to notify (eForvaltningsforskriften § 32)."""
 
 GROUPS = ("future", *(str(months) for months in range(MOST_MONTHS)), f"{MOST_MONTHS}+")
 """The groups of age, youngest first: after the export, then so many whole months before it."""

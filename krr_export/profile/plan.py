@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from krr_export.terms import CERTIFICATE, CHANNELS, EMAIL, IDENTIFIER, PROVIDER, UPDATED, VERIFIED
+
 if TYPE_CHECKING:
     from krr_export.schema import Field, RecordSchema
-
-IDENTIFIER = "personidentifikator"
-MOBILE = "mobiltelefonnummer"
-EMAIL = "epostadresse"
-MAILBOX = "postkasseadresse"
-PROVIDER = "postkasseleverandoer_adresse"
-CERTIFICATE = "x509_sertifikat"
-UPDATED = "_sist_oppdatert"
-VERIFIED = "_sist_verifisert"
-"""What follows a channel's name in the names of its times."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ def plan_of(schema: RecordSchema) -> Plan:
             if pa.types.is_dictionary(field.arrow_type)
         ),
         channels=tuple(
-            Channel(name, timed(name + UPDATED), timed(name + VERIFIED)) for name in (MOBILE, EMAIL) if name in fields
+            Channel(name, timed(UPDATED[name]), timed(VERIFIED[name])) for name in CHANNELS if name in fields
         ),
         identifier=named(IDENTIFIER, pa.string()),
         provider=named(PROVIDER, pa.string()),

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from krr_export.profile.ages import GROUPS, NEVER, Calendar, micros_of
 from krr_export.profile.certificates import certificates_of
 from krr_export.profile.distinct import Distinct
-from krr_export.profile.plan import CERTIFICATE, EMAIL, MAILBOX, MOBILE, plan_of
+from krr_export.profile.plan import plan_of
 from krr_export.profile.profile import CONTACT, Profile, nothing
 from krr_export.rules.digits import string_buffers
 from krr_export.rules.identifiers import KINDS, kinds_of
+from krr_export.terms import CERTIFICATE, EMAIL, MAILBOX, MOBILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

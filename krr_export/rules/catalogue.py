@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from krr_export.codes import Code
-
-IDENTIFIER = "personidentifikator"
-STATUS = "status"
-MOBILE = "mobiltelefonnummer"
-EMAIL = "epostadresse"
-MAILBOX = "postkasseadresse"
-PROVIDER = "postkasseleverandoer_adresse"
-CERTIFICATE = "x509_sertifikat"
-UPDATED = {MOBILE: "mobiltelefonnummer_sist_oppdatert", EMAIL: "epostadresse_sist_oppdatert"}
-VERIFIED = {MOBILE: "mobiltelefonnummer_sist_verifisert", EMAIL: "epostadresse_sist_verifisert"}
-"""Of each channel, the columns of its times."""
+from krr_export.terms import (
+    CERTIFICATE,
+    EMAIL,
+    EXPIRES_SOON_DAYS,
+    IDENTIFIER,
+    MAILBOX,
+    MOBILE,
+    PROVIDER,
+    STATUS,
+    UPDATED,
+    VERIFIED,
+)
 
 TIMES = (UPDATED[MOBILE], VERIFIED[MOBILE], UPDATED[EMAIL], VERIFIED[EMAIL])
 DUPLICATE = "identifier-duplicate"
-EXPIRES_WITHIN_DAYS = 60
 
 _NUMBERS = "Skatteetaten on fødselsnummer and D-nummer; the numbers to be issued from 2032"
 _SYNTHETIC = "Skatteetaten (Tenor), Norsk helsenett and NAV on synthetic test persons"
@@ -284,7 +284,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _info(
         "certificate-expires-soon",
-        f"a certificate expires within {EXPIRES_WITHIN_DAYS} days of the export",
+        f"a certificate expires within {EXPIRES_SOON_DAYS} days of the export",
         "nothing, if the next exports bring its successor",
         _X509,
         CERTIFICATE,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.rules.breaches import breach
-from krr_export.rules.catalogue import CERTIFICATE, EXPIRES_WITHIN_DAYS, PROVIDER
+from krr_export.terms import CERTIFICATE, EXPIRES_SOON_DAYS, PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ class CertificateJudge:
 
     def __init__(self, exported_at: datetime) -> None:
         self._exported = exported_at
-        self._soon = exported_at + timedelta(days=EXPIRES_WITHIN_DAYS)
+        self._soon = exported_at + timedelta(days=EXPIRES_SOON_DAYS)
         self._facts: dict[bytes, CertificateFacts | None] = {}
 
     def judge(self, columns: Columns) -> Iterator[Breach]:

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from krr_export.rules.breaches import breach
-from krr_export.rules.catalogue import CERTIFICATE, EMAIL, MAILBOX, MOBILE, STATUS
+from krr_export.terms import ACTIVE, CERTIFICATE, EMAIL, INACTIVE, MAILBOX, MOBILE, STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from krr_export.rules.breaches import Breach, Columns
-
-ACTIVE = "AKTIV"
-INACTIVE = ("SLETTET", "IKKE_REGISTRERT")
 
 _NOT_FOR_INACTIVE = {
     MOBILE: "inactive-with-contact",

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from krr_export.columns import INSTANT
 from krr_export.rules.breaches import breach
-from krr_export.rules.catalogue import EMAIL, MOBILE, TIMES, UPDATED, VERIFIED
+from krr_export.rules.catalogue import TIMES
+from krr_export.terms import CHANNELS, EMAIL, MOBILE, UPDATED, VERIFIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ def judge_times(columns: Columns, exported_at: datetime) -> Iterator[Breach]:
         if (times := columns.instants(name)) is not None:
             yield from breach("time-after-export", name, pc.greater(times, exported))
             yield from breach("time-before-2000", name, pc.less(times, _YEAR_2000))
-    for channel in UPDATED:
+    for channel in CHANNELS:
         updated, verified = columns.instants(UPDATED[channel]), columns.instants(VERIFIED[channel])
         if updated is not None and verified is not None:
             yield from breach("verified-before-updated", VERIFIED[channel], pc.less(verified, updated))

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from krr_export.findings import Notice
-from krr_export.rules.catalogue import DUPLICATE, IDENTIFIER
+from krr_export.rules.catalogue import DUPLICATE
 from krr_export.rules.digits import digits_of
 from krr_export.rules.identifiers import REMAINDERS, WIDTH, check_remainders, may_be_issued
+from krr_export.terms import IDENTIFIER
 
 if TYPE_CHECKING:
     import pyarrow as pa

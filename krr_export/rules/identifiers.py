@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from krr_export.rules.breaches import breach
-from krr_export.rules.catalogue import IDENTIFIER
 from krr_export.rules.digits import digits_of
+from krr_export.terms import IDENTIFIER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

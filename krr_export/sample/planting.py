@@ -9,11 +9,11 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from krr_export.findings import CATALOGUE
-from krr_export.rules.catalogue import EMAIL, IDENTIFIER, MOBILE, STATUS
 from krr_export.sample.breaches import MAILBOX_COLUMNS, RuleFault, rule_faults
 from krr_export.sample.faults import Fault, database_nulls, faults_for, old_names
 from krr_export.sample.persons import DRAWN, Person, Persons
 from krr_export.sample.values import Makers
+from krr_export.terms import ACTIVE, CERTIFICATE, EMAIL, IDENTIFIER, MOBILE, STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from krr_export.sample.tree import Builder, Node
     from krr_export.schema import RecordSchema
 
-_BULKY = "x509_sertifikat"
+_BULKY = CERTIFICATE
 """Left out of faulty records unless the fault concerns it: samples of every fault stay small."""
 
 _NULL_EVERY = 8
@@ -88,7 +88,7 @@ class Natural:
 
     def of(self, number: int, person: Person) -> list[Planted]:
         """What is to be found in the record of this number, but for its identity number."""
-        if self._status is None or MOBILE in person or EMAIL in person or person[STATUS] != "AKTIV":
+        if self._status is None or MOBILE in person or EMAIL in person or person[STATUS] != ACTIVE:
             return []
         return [Planted(number, "active-without-channel", self._status, "no-channel")]
 

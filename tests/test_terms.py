@@ -1,0 +1,44 @@
+"""The columns and words that the program knows by name are the XSD's, and each is written in one place."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import krr_export
+from krr_export import load_schema, terms
+
+_COLUMNS = {
+    terms.IDENTIFIER,
+    terms.RESERVATION,
+    terms.STATUS,
+    *terms.CHANNELS,
+    *terms.UPDATED.values(),
+    *terms.VERIFIED.values(),
+    terms.MAILBOX,
+    terms.PROVIDER,
+    terms.CERTIFICATE,
+}
+
+
+def test_what_is_known_by_name_is_in_the_schema() -> None:
+    """A column that is not there is passed over without a word: a slip in its name would switch rules off."""
+    fields = {field.name: field for field in load_schema("14-05").fields}
+    assert fields.keys() >= _COLUMNS
+    assert {terms.ACTIVE, *terms.INACTIVE} == {*fields[terms.STATUS].facets.enumeration}
+    assert terms.RESERVED in fields[terms.RESERVATION].facets.enumeration
+    newer = {field.name: field for field in load_schema("16-02").fields}
+    assert newer["varslingsstatus"].facets.enumeration == terms.NOTIFICATION_STATES
+
+
+def test_each_is_written_in_one_place() -> None:
+    """The samples write records as others would, in their own words."""
+    package = Path(krr_export.__file__).parent
+    own = package / "terms.py"
+    # The mailbox's address is also the name of an element, which had another spelling once (`findings`).
+    words = _COLUMNS - {terms.MAILBOX} | {terms.ACTIVE, *terms.INACTIVE, *terms.NOTIFICATION_STATES}
+    for module in package.rglob("*.py"):
+        if module == own or package / "sample" in module.parents:
+            continue
+        constants = {node.value for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Constant)}
+        assert not words & constants, module.name
