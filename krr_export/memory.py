@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-_SECONDS_BETWEEN = 0.25
+_SECONDS_BETWEEN = 0.5
+"""Looking costs milliseconds, for the system walks every page: a hundredth of a run at this interval."""
 
 
 class PeakMemory:

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from krr_export.sinks.dictionaries import is_encoded_binary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 ROW_GROUP_BYTES = 192 << 20
@@ -41,13 +43,16 @@ class Gathering:
     def take(self, batch: pa.RecordBatch, most: int) -> int:
         """Keep the first rows of ``batch``, ``most`` at most, as many as there is room for; return their number."""
         head = batch.slice(0, min(most, self._limit - self.rows))
-        total = self.bytes + np.cumsum(_row_bytes(head))
-        # The row that reaches the limit is the last one taken.
-        taken: int = min(head.num_rows, int(np.searchsorted(total, ROW_GROUP_BYTES)) + 1)
+        total = self.bytes + sum(pc.sum(lengths).as_py() or 0 for lengths in _lengths(head))
+        taken: int = head.num_rows
+        if total >= ROW_GROUP_BYTES:  # the row that reaches the limit is the last one taken
+            totals = self.bytes + np.cumsum(_row_bytes(head))
+            taken = min(taken, int(np.searchsorted(totals, ROW_GROUP_BYTES)) + 1)
+            total = int(totals[taken - 1]) if taken else self.bytes
         if taken:
             self._batches.append(head.slice(0, taken))
             self.rows += taken
-            self.bytes = int(total[taken - 1])
+            self.bytes = total
         return taken
 
     def drain(self) -> pa.Table:
@@ -68,16 +73,17 @@ def _column(chunks: list[pa.Array], field: pa.Field) -> pa.ChunkedArray:
 
 
 def _row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    """Bytes of text and binary in each row. Lists are left out: the messages of a reject are short."""
+    """Bytes of text and binary in each row."""
     total = np.zeros(batch.num_rows, np.int64)
-    for column in batch.columns:
-        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
-            total += _lengths(column)
-        elif is_encoded_binary(column.type):
-            total += pc.fill_null(pc.binary_length(column.dictionary).take(column.indices), 0).to_numpy()
+    for lengths in _lengths(batch):
+        total += pc.fill_null(lengths, 0).to_numpy()
     return total
 
 
-def _lengths(column: pa.Array) -> NDArray[np.int64]:
-    lengths: NDArray[np.int64] = pc.fill_null(pc.binary_length(column), 0).to_numpy()
-    return lengths
+def _lengths(batch: pa.RecordBatch) -> Iterator[pa.Int32Array]:
+    """Of each column of text or binary the bytes in each row. Lists are left out: the messages of a reject are short."""
+    for column in batch.columns:
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            yield pc.binary_length(column)
+        elif is_encoded_binary(column.type):
+            yield pc.binary_length(column.dictionary).take(column.indices)
