@@ -81,7 +81,7 @@ def _row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
 
 
 def _lengths(batch: pa.RecordBatch) -> Iterator[pa.Int32Array]:
-    """Of each column of text or binary the bytes in each row. Lists are left out: the messages of a reject are short."""
+    """Bytes in each row of each column of text or binary. Lists are left out: the messages of a reject are short."""
     for column in batch.columns:
         if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
             yield pc.binary_length(column)
