@@ -72,7 +72,7 @@ bench-full: $(VENV)/.bench ## The same, and memory on large exports: takes its t
 	$(RUN)/python -m benchmarks.run --full
 
 clean: ## Remove what these commands made, the virtual environment too
-	rm -rf $(VENV) $(DEMO) dist build benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) demo-delivery dist build benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml

@@ -126,6 +126,26 @@ def by_a_scheduler(line: str, home: Path, server: sshd.Server) -> None:
     assert (home / "store/latest/_SUCCESS").is_file()
 
 
+@pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda document: document.stem)
+def test_commands_of_other_documents_run_as_they_stand(
+    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a reader who has a valid export and a store of it. Commands that use what is not ours are passed over."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(ENVIRONMENT, "GITHUB_STEP_SUMMARY", "summary.md")
+    fences = re.findall(r"^```(sh|sql)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
+    ours = [(language, text) for language, text in fences if language == "sql" or text.startswith("krr-export")]
+    if not ours:
+        return
+    run(shlex.split("krr-export sample export.xml.gz --records 2000 --seed 1"), tmp_path)
+    run(shlex.split("krr-export convert export.xml.gz store"), tmp_path)
+    for language, text in ours:
+        if language == "sql":
+            duckdb.connect().execute(text).fetchall()
+        elif "| jq" not in text:
+            run(["bash", "-eu", "-c", text], tmp_path)
+
+
 def test_no_block_is_left_out() -> None:
     assert {fence.language for fence in FENCES} == {"sh", "bash", "sql", "python", "toml", "crontab", "ini", "text"}
     assert README.count("```") == 2 * len(FENCES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from krr_export.delivery.provenance import is_unverified
 from krr_export.page.text import clean
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 _GOOD = {"published", "valid"}
 _MOST_ACTIONS, _MOST_REASONS = 5, 5
-UNVERIFIED = "not verified"
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
     if text := words.known(f"action.{report['outcome']}"):
         actions.append(Action(text))
     delivery = report["source"].get("delivery")
-    if delivery is not None and delivery["signature"] == UNVERIFIED:
+    if is_unverified(delivery):
         actions.append(Action(words.say("action.unverified")))
     passed_over = (delivery or {}).get("passed_over") or ()  # older reports do not have it
     if passed_over:
