@@ -375,7 +375,7 @@ def test_the_documented_query_finds_those_who_may_be_notified_now(tmp_path: Path
     (query,) = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
     now = datetime.now(UTC)
     written = convert(VALID, tmp_path / "store", derive="all", as_of=now)
-    ((found,),) = duck(query.replace("store/latest", str(tmp_path / "store/latest"))).to_pydict().values()
+    ((found,),) = duck(query.replace("derived-all/latest", str(written.path))).to_pydict().values()
     assert found == persons(written.path)["varslingsstatus"].to_pylist().count("KAN_VARSLES") > 0
 
 
