@@ -12,8 +12,9 @@ from krr_export.delivery import provenance
 from krr_export.export import default_workers
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.memory import PeakMemory
+from krr_export.notation import instant, number, records
 from krr_export.publish import LATEST
-from krr_export.report import FIND_DUPLICATES, Performance, Report, Tally, number
+from krr_export.report import FIND_DUPLICATES, Performance, Report, Tally
 from krr_export.rules.duplicates import Duplicates
 
 if TYPE_CHECKING:
@@ -55,18 +56,18 @@ class Run:
 def message_of(path: Path, report: Report) -> str:
     """What became of the export, in one line."""
     counts, limits = report.counts, report.limits
-    records = f"{number(counts['written'])} records"
+    held = records(counts["written"])
     if counts["rejected"]:
-        records += f", {number(counts['rejected'])} rejected"
+        held += f", {number(counts['rejected'])} rejected"
     latest = path.parent / LATEST
     older = f"; latest stays at the newer {latest.resolve().name}" if latest.resolve() != path.resolve() else ""
     delivered = provenance.remark(report.source["delivery"])
     compared = report.guard.remark if report.guard else ""
     match report.outcome:
         case "published":
-            return f"published {records} as {path}{older}{delivered}{compared}"
+            return f"published {held} as {path}{older}{delivered}{compared}"
         case "partial":
-            return f"kept a partial result of {records} as {path}; it is not published{delivered}"
+            return f"kept a partial result of {held} as {path}; it is not published{delivered}"
         case "empty":
             why, then = "the export holds no records", "or give --allow-empty if that is right"
         case "duplicates":
@@ -153,7 +154,7 @@ def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, .
 def _header(export: Export) -> dict[str, Any]:
     return {
         "eksport_tidspunkt": export.header.eksport_tidspunkt,
-        "eksport_tidspunkt_utc": _instant(export.header.exported_at, "microseconds"),
+        "eksport_tidspunkt_utc": instant(export.header.exported_at, "microseconds"),
         "seneste_endringsnummer": export.header.seneste_endringsnummer,
     }
 
@@ -162,9 +163,5 @@ def _counts(tally: Tally) -> Counts:
     return Counts(tally.seen, tally.written, tally.rejected)
 
 
-def _instant(moment: datetime, precision: str) -> str:
-    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
-
-
 def _now() -> str:
-    return _instant(datetime.now(UTC), "seconds")
+    return instant(datetime.now(UTC), "seconds")

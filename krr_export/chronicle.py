@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from krr_export.errors import InputError, UsageError
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.notation import number
 from krr_export.publish import complete_snapshots
-from krr_export.report import REPORT_JSON, VERSION, number
+from krr_export.report import REPORT_JSON, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

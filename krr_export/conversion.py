@@ -17,6 +17,7 @@ from krr_export.derive import DeriveOptions
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.export import Export, open_with
 from krr_export.neighbours import PARTIAL, guarded
+from krr_export.notation import number, records
 from krr_export.options import UNSAID, ConvertOptions
 from krr_export.page.snapshots import REPORT_HTML, page_of
 from krr_export.privacy import (
@@ -25,7 +26,7 @@ from krr_export.privacy import (
 )
 from krr_export.progress import Progress
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
-from krr_export.report import REPORT_JSON, Report, number
+from krr_export.report import REPORT_JSON, Report
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.sinks import PartFile, SinkOptions, TableSink
 from krr_export.snapshot import Counts, Staging
@@ -265,7 +266,7 @@ def _unchanged(store: Store, export: Export) -> ConvertResult:
     path = store.path / export.header.export_name
     manifest = store.find(export.header.export_name)
     counts = manifest.counts if manifest else Counts(0, 0, 0)
-    held = f"{number(counts.written)} records, {number(counts.rejected)} rejected"
+    held = f"{records(counts.written)}, {number(counts.rejected)} rejected"
     same = f"{path} already holds this export, the same: {held}{remark(export.source.provenance)}"
     return ConvertResult("unchanged", path, None, f"nothing to do: {same}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from krr_export.errors import UsageError
 from krr_export.limits import Limit
+from krr_export.notation import number, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -132,10 +133,10 @@ def _record_change(
     if limit.allows(change, known) or (limit.percent and min(change, known) <= FEW_RECORDS):
         return
     share = Fraction(_ALL * change, known) if limit.percent else Fraction(change)
-    by, accept = (f"{_shown(share)}%", f"{_enough(share)}%") if limit.percent else (_number(change), str(change))
+    by, accept = (f"{_shown(share)}%", f"{_enough(share)}%") if limit.percent else (number(change), str(change))
     asked = f"{option} {limit}"
     fewer = "fewer" if seen < known else "more"
-    text = f"{_number(seen)} records, before {_number(known)}: {by} {fewer} ({asked})"
+    text = f"{records(seen)}, before {number(known)}: {by} {fewer} ({asked})"
     excess = float(share / limit.number) if limit.number else inf
     yield Difference(what, known, seen, asked, f"{option} {accept}", text, excess)
 
@@ -204,10 +205,6 @@ def _shift(kind: _Kind, now: _Share, before: _Share, limit: Limit) -> Iterator[D
     excess = float(shift / limit.number) if limit.number else inf
     accept = f"--max-shift {_enough(shift)}%"
     yield Difference(kind.what, was, is_now, asked, accept, text, excess, kind.column, kind.value)
-
-
-def _number(value: int) -> str:
-    return f"{value:,}".replace(",", " ")
 
 
 def _shown(percent: Fraction) -> str:

@@ -14,8 +14,8 @@ from krr_export.delivery import provenance
 from krr_export.errors import InputError
 from krr_export.export import first_records, naming
 from krr_export.findings import mask
+from krr_export.notation import number
 from krr_export.readers.iterparse import IterparseReader
-from krr_export.report import number
 from krr_export.schema import BUILT_IN, load_schema
 from krr_export.source import open_source, source_name
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.delivery import provenance
 from krr_export.findings import CATALOGUE, Example, Notice
+from krr_export.notation import number, records
 from krr_export.rules.catalogue import DUPLICATE
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class Report:
         for notice in self.notices:
             code = CATALOGUE[notice.code]
             severity = self._severity(notice)
-            yield f"{severity:9} {notice.code}: {number(notice.count)} in {_records(notice.records)}; {code.text}"
+            yield f"{severity:9} {notice.code}: {number(notice.count)} in {records(notice.records)}; {code.text}"
             if verbose:
                 yield f"          what to do: {code.fix}"
                 yield from (_shown(example) for example in notice.examples[:_SHOWN_EXAMPLES])
@@ -203,7 +204,7 @@ class Report:
     def duplicates(self) -> str:
         """What ``--strict`` has to say of identity numbers that occur more than once."""
         [count] = [notice.records for notice in self.notices if notice.code == DUPLICATE]
-        return f"{_records(count)} with an identity number that came before, which --strict {DUPLICATE} does not allow"
+        return f"{records(count)} with an identity number that came before, which --strict {DUPLICATE} does not allow"
 
     def _severity(self, notice: Notice) -> Severity:
         return severity_of(notice.code, self.limits["strict"])
@@ -217,7 +218,7 @@ class Report:
         name = self.source["name"]
         match self.outcome:
             case "valid":
-                return f"valid: {name} holds {seen} records, {rejected} rejected"
+                return f"valid: {name} holds {records(self.counts['seen'])}, {rejected} rejected"
             case "empty":
                 return f"not valid: {name} holds no records; give --allow-empty if that is right"
             case "duplicates":
@@ -226,11 +227,6 @@ class Report:
             f"not valid: {rejected} of {seen} records in {name} rejected, more than"
             f" --max-rejects {self.limits['max_rejects']} allows; {self.main_reason()}"
         )
-
-
-def number(value: int) -> str:
-    """A number with its thousands apart, as Norwegian and SI have it: ``4 600 000``."""
-    return f"{value:,}".replace(",", " ")
 
 
 def _finding(notice: Notice, severity: Severity) -> dict[str, Any]:
@@ -262,7 +258,3 @@ def _shown(example: Example) -> str:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
-
-
-def _records(count: int) -> str:
-    return "1 record" if count == 1 else f"{number(count)} records"

@@ -200,6 +200,14 @@ def test_a_reason_for_refusing_fails_with_its_places_and_what_to_do(reports: dic
             assert lines == [str(example["line"]) for example in finding["examples"]]
 
 
+def test_one_record_is_one_record_in_words(tmp_path: Path) -> None:
+    report = converted(tmp_path, 1)
+    for name in ("junit", "sarif", "markdown"):
+        text = formatted(report, name)
+        assert "1 record" in text, name
+        assert "1 records" not in text, name
+
+
 def test_what_did_not_fail_is_told_all_the_same(reports: dict[str, Json]) -> None:
     said = suite(reports["rejects within the limit"]).findtext("system-out") or ""
     for finding in reports["rejects within the limit"]["findings"]:

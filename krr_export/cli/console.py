@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.errors import OutputError
+from krr_export.notation import number
 from krr_export.progress import Progress
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class LogLines(Progress):
             self._next = now + _SECONDS_BETWEEN_LOG_LINES
             share = f" of {self._size / 1e6:.0f} MB ({self._bytes / self._size:.0%})" if self._size else " MB"
             rate = self._bytes / 1e6 / (now - self._started)
-            passed = f"{self._records:,}".replace(",", " ")
+            passed = number(self._records)
             self._say(f"progress  {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
 
 

@@ -12,7 +12,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.parameters import command
 from krr_export.errors import OutputError, UsageError
-from krr_export.report import number
+from krr_export.notation import number, records
 
 _SCHEMA = click.option(
     "--schema", default="14-05", show_default=True, metavar="14-05|16-02|FILE.xsd",
@@ -110,7 +110,7 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
         summary = write_sample_file(out, SampleOptions(**chosen))
     except OSError as error:
         raise OutputError(f"cannot write {out}: {error.strerror}") from None
-    message = f"wrote {number(summary.records)} records, {summary.octets / 1e6:.1f} MB of XML, to {out}"
+    message = f"wrote {records(summary.records)}, {summary.octets / 1e6:.1f} MB of XML, to {out}"
     return console.finish(f"{message}; {number(summary.rejected)} invalid, listed in {expected_path(out).name}", 0, {})
 
 

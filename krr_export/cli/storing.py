@@ -13,8 +13,8 @@ from krr_export.cli.console import Console
 from krr_export.cli.parameters import Directory, command
 from krr_export.cli.reporting import lang_option, write_document
 from krr_export.errors import UsageError
+from krr_export.notation import number, records
 from krr_export.page.rendering import render_history
-from krr_export.report import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,8 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
     result = {"snapshot": str(found.snapshot), "proven": found.proven, "differences": list(found.differences)}
     if found.proven and found.manifest is not None:
         counts, files = found.manifest.counts, len(found.manifest.files)
-        records, rejects = number(counts.written), number(counts.rejected)
-        message = f"proven: {found.snapshot}, {records} records and {rejects} rejects in {files} files"
+        held = f"{records(counts.written)} and {number(counts.rejected)} rejects in {files} files"
+        message = f"proven: {found.snapshot}, {held}"
         return console.finish(message, 0, result)
     points = "1 point" if len(found.differences) == 1 else f"{len(found.differences)} points"
     message = f"not proven: {found.snapshot} differs from its manifest in {points}; convert again with --replace"
@@ -89,7 +89,7 @@ def _ending(store: Path, lines: Sequence[HistoryLine]) -> tuple[str, int]:
         first = f"{store}/{damaged[0].snapshot}: {damaged[0].damage}"
         return f"damaged: {len(damaged)} of {shown}; {first}; convert that export again with --replace", 1
     newest = lines[-1]
-    held = f"{number(newest.records or 0)} records, {number(newest.rejects or 0)} rejected"
+    held = f"{records(newest.records or 0)}, {number(newest.rejects or 0)} rejected"
     return f"{shown} in {store}, the newest {newest.time}: {held}", 0
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from krr_export.derive.catalogue import CATALOGUE, NAMES, STATE
 from krr_export.derive.inputs import Inputs
 from krr_export.errors import UsageError
+from krr_export.notation import instant
 from krr_export.privacy import column_names
 from krr_export.schema import Facets, Field
 from krr_export.times import EPOCH, MICROSECOND, NORWAY
@@ -71,7 +72,7 @@ class DeriveOptions:
     @property
     def applied(self) -> dict[str, Any]:
         """What the manifest says of it; see `NOTHING_DERIVED`."""
-        return {"derive": list(self.wanted), "as_of": _shown(self.moment) if self.moment else None}
+        return {"derive": list(self.wanted), "as_of": instant(self.moment, "microseconds") if self.moment else None}
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Derivation:
         """The schema of a batch with the derived columns; its metadata tell the moment, where it matters."""
         metadata = dict(schema.metadata or {})
         if any(name == STATE for name, _ in self.columns):  # a part file explains itself
-            metadata[b"derived_as_of"] = _shown(EPOCH + self.reference * MICROSECOND).encode()
+            metadata[b"derived_as_of"] = instant(EPOCH + self.reference * MICROSECOND, "microseconds").encode()
         fields = [pa.field(f.name, f.arrow_type, nullable=not f.required) for f in self.fields]
         return pa.schema([*schema, *fields], metadata or None)
 
@@ -254,7 +255,3 @@ def _check_clear(wall: datetime) -> None:
     first, second = (wall.replace(tzinfo=NORWAY, fold=fold).utcoffset() for fold in (0, 1))
     if first != second:
         raise UsageError(f"--as-of {wall.isoformat()} occurs twice or never in Norway", "give it with an offset")
-
-
-def _shown(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from krr_export.notation import instant
 from krr_export.profile.distinct import Distinct
 from krr_export.rules.organisations import are_valid
 
@@ -92,7 +93,7 @@ def subject_of(der: bytes) -> Subject | None:
             warnings.simplefilter("ignore")  # of certificates that are odd, which is what we are here to see
             certificate = x509.load_der_x509_certificate(der)
             subject = certificate.subject
-            expires = certificate.not_valid_after_utc.isoformat().replace("+00:00", "Z")
+            expires = instant(certificate.not_valid_after_utc)
     except (ValueError, x509.InvalidVersion):
         return None
     return _organisation(subject, expires)

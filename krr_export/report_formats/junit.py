@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
+from krr_export.notation import number, records
 from krr_export.report_formats import reading
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ def junit(report: Mapping[str, Any]) -> str:
     properties = etree.SubElement(suite, "properties")
     for name, value in _properties(report).items():
         etree.SubElement(properties, "property", name=name, value=_clean(value))
-    for number, case in enumerate(cases):
+    for place, case in enumerate(cases):
         # The first is the export's own: what all of it took.
-        _write(suite, case, "0" if number else seconds)
+        _write(suite, case, "0" if place else seconds)
     passed = "\n".join(f"{case.name}\n{case.text}\n" for case in cases if case.failure is None)
     etree.SubElement(suite, "system-out").text = _clean(passed)
     etree.SubElement(suite, "system-err").text = ""
@@ -91,8 +92,7 @@ def _outcome(report: Mapping[str, Any]) -> _Case:
 
 def _findings(report: Mapping[str, Any]) -> Iterator[_Case]:
     for finding in report["findings"]:
-        records = reading.number(finding["records"])
-        found = f"{finding['severity']}: {finding['text']}: {reading.number(finding['count'])} in {records} records"
+        found = f"{finding['severity']}: {finding['text']}: {number(finding['count'])} in {records(finding['records'])}"
         places = (f"{reading.place(report, at)}: {reading.detail(at)}" for at in finding["examples"])
         text = "\n".join((found, f"what to do: {finding['fix']}", *places))
         yield _Case("findings", finding["code"], text, found if reading.is_reason(report, finding) else None)

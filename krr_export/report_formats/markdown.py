@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from krr_export.notation import number
 from krr_export.report_formats import reading
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _numbers(report: Mapping[str, Any]) -> str:
         "export made": header["eksport_tidspunkt"],
         "change number": header["seneste_endringsnummer"],
         "schema": report["schema"]["name"],
-        **{f"records {name}": reading.number(counts[name]) for name in ("seen", "written", "rejected")},
+        **{f"records {name}": number(counts[name]) for name in ("seen", "written", "rejected")},
         **_channels(report),
         "made by": f"{report['tool']['name']} {report['tool']['version']}, {report['created']}",
     }
@@ -46,7 +47,7 @@ def _channels(report: Mapping[str, Any]) -> dict[str, str]:
         return {}
     whole = profile["records"]
     return {
-        f"with {name}": f"{reading.number(count)} ({100 * count / whole:.1f}%)" if whole else reading.number(count)
+        f"with {name}": f"{number(count)} ({100 * count / whole:.1f}%)" if whole else number(count)
         for name, count in profile["channels"].items()
         if name in {"mobile", "email", "mailbox"}
     }
@@ -72,8 +73,8 @@ def _findings(report: Mapping[str, Any]) -> Iterator[str]:
         (
             finding["severity"],
             finding["code"],
-            reading.number(finding["records"]),
-            reading.number(finding["count"]),
+            number(finding["records"]),
+            number(finding["count"]),
             finding["text"],
             finding["fix"],
         )

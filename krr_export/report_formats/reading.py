@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from krr_export.notation import number, records
 from krr_export.rules.catalogue import DUPLICATE
 
 if TYPE_CHECKING:
@@ -11,11 +12,6 @@ if TYPE_CHECKING:
 
 _ACCEPTED = {"published": "published", "partial": "a partial result, not published", "valid": "valid"}
 _REFUSED_FOR_REJECTS = {"rejects", "too-many-rejects"}
-
-
-def number(value: int) -> str:
-    """A number with its thousands apart: ``4 600 000``."""
-    return f"{value:,}".replace(",", " ")
 
 
 def is_accepted(report: Mapping[str, Any]) -> bool:
@@ -46,7 +42,7 @@ def verdict(report: Mapping[str, Any]) -> str:
     counts, outcome = report["counts"], report["outcome"]
     seen, rejected = number(counts["seen"]), number(counts["rejected"])
     if is_accepted(report):
-        return f"{_ACCEPTED[outcome]}: {number(counts['written'])} records, {rejected} rejected"
+        return f"{_ACCEPTED[outcome]}: {records(counts['written'])}, {rejected} rejected"
     if outcome in _REFUSED_FOR_REJECTS:
         limit = report["limits"]["max_rejects"]
         return f"refused: {rejected} of {seen} records rejected, more than --max-rejects {limit} allows"

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from krr_export.notation import number, records
 from krr_export.report_formats import reading
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def _results(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             where = {"line": example["line"], "record": example["record"], "byte_offset": example["byte_offset"]}
             yield _result(report, finding["code"], level, message, **where)
         if (more := finding["count"] - len(examples)) > 0:
-            records = reading.number(finding["records"])
-            message = f"{reading.number(more)} more; in all in {records} records: {finding['text']}"
+            message = f"{number(more)} more; in all in {records(finding['records'])}: {finding['text']}"
             yield {**_result(report, finding["code"], level, message), "occurrenceCount": more}
     for difference in reading.differences(report):
         message = f"{difference['text']}; to accept it: {difference['accept']}"
