@@ -74,6 +74,8 @@ def by_openssl(der: bytes) -> tuple[datetime, datetime, str]:
         ([(NameOID.SERIAL_NUMBER, DIGIPOST), (NameOID.ORGANIZATION_IDENTIFIER, f"NTRNO-{EBOKS}")], EBOKS),
         ([(NameOID.ORGANIZATION_IDENTIFIER, f"NTRNO-{EBOKS}")], EBOKS),
         ([(NameOID.SERIAL_NUMBER, DIGIPOST)], DIGIPOST),
+        ([(NameOID.ORGANIZATION_IDENTIFIER, EBOKS)], EBOKS),
+        ([(NameOID.SERIAL_NUMBER, f"NTRNO-{DIGIPOST}")], DIGIPOST),
         ([(NameOID.COMMON_NAME, "Kari Nordmann"), (NameOID.SERIAL_NUMBER, "UN:NO-9578-4050-1")], None),
         ([(NameOID.ORGANIZATION_IDENTIFIER, "NTRSE-996460320")], None),
         ([(NameOID.COMMON_NAME, f"NTRNO-{EBOKS}")], None),

@@ -23,9 +23,11 @@ _REMEMBERED = 1024
 """Certificates that are remembered: an export holds few distinct ones, or else one for each person, and then none comes
 again."""
 
-# Attributes of a subject in DER: organizationIdentifier as NTRNO- and nine digits, or serialNumber of nine digits.
-_ORGANISATION_IDENTIFIER = re.compile(rb"\x06\x03\x55\x04\x61[\x0c\x13]\x0fNTRNO-([0-9]{9})")
-_SERIAL_NUMBER = re.compile(rb"\x06\x03\x55\x04\x05[\x0c\x13]\x09([0-9]{9})")
+# Attributes of a subject in DER, organizationIdentifier and serialNumber: nine digits, with NTRNO- (ETSI EN 319 412-1)
+# or bare, as the profile takes them too.
+_NUMBER = rb"[\x0c\x13](?:\x0fNTRNO-|\x09)([0-9]{9})"
+_ORGANISATION_IDENTIFIER = re.compile(rb"\x06\x03\x55\x04\x61" + _NUMBER)
+_SERIAL_NUMBER = re.compile(rb"\x06\x03\x55\x04\x05" + _NUMBER)
 
 
 @dataclass(frozen=True)
