@@ -11,22 +11,15 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from krr_export.errors import InputError, UsageError
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
-from krr_export.notation import number
 from krr_export.publish import complete_snapshots
 from krr_export.report import REPORT_JSON, VERSION
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
 _CONCERNING = {"reject", "warning"}
 _SEVERITIES = {*_CONCERNING, "info"}
-_MEGABYTE = 1e6
-_FEW = 9.95
-"""Below it, a number of megabytes or seconds has a decimal."""
 
 _Value = TypeVar("_Value", str, int, dict[str, Any], list[Any])
 
@@ -322,79 +315,3 @@ def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
 def _rounded(percent: float | None) -> float | None:
     # Of ten million records, one is a hundred-thousandth of a per cent.
     return None if percent is None else round(percent, 6)
-
-
-_COLUMNS = (
-    ("export (UTC)", 0),
-    ("number", 1),
-    ("total", 2),
-    ("change", 1),
-    ("%", 1),
-    ("total", 2),
-    ("points", 1),
-    ("found", 2),
-    ("MB", 2),
-    ("s", 2),
-)
-"""The columns of the table, and the space before each. Signed numbers stand apart by their sign."""
-
-_GROUPS = (("", 1), ("change", 1), ("records", 3), ("rejects", 2), ("", 3))
-"""What stands above them, and above how many."""
-
-
-def table(lines: Sequence[HistoryLine]) -> Iterator[str]:
-    """The history for people: two lines of headings, then a line a snapshot, with no line end."""
-    rows = [_cells(line) for line in lines]
-    heads = [head for head, _ in _COLUMNS]
-    widths = [
-        space + max(len(row[at]) for row in (heads, *rows) if at < len(row)) for at, (_, space) in enumerate(_COLUMNS)
-    ]
-    yield _grouped(widths)
-    yield _aligned(heads, widths)
-    for line, row in zip(lines, rows, strict=True):
-        damage = f"  {line.damage}" if line.damage else ""
-        yield f"{_aligned(row, widths)}{damage}"
-
-
-def _grouped(widths: list[int]) -> str:
-    text, at = "", 0
-    for name, columns in _GROUPS:
-        text += name.rjust(sum(widths[at : at + columns]))
-        at += columns
-    return text.rstrip()
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    # A damaged line has fewer cells than there are columns.
-    numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=False))
-    return "".join((cells[0].ljust(widths[0]), *numbers)).rstrip()
-
-
-def _cells(line: HistoryLine) -> list[str]:
-    """A line's cells, as many as its damage leaves."""
-    # Whoever can write to the store can name a directory as they like.
-    cells = ["".join(character if character.isprintable() else "?" for character in line.time)]
-    if line.records is None or line.rejects is None:
-        return cells
-    trend = line.trend
-    cells += [
-        str(line.change_number),
-        number(line.records),
-        "" if trend is None else _signed(trend.records),
-        "" if trend is None or trend.percent is None else f"{trend.percent:+.1f}",
-        number(line.rejects),
-        "" if trend is None else f"{trend.reject_percent:+.2f}",
-    ]
-    if line.concerned is None or line.size is None or line.seconds is None:
-        return cells
-    least, most = line.concerned
-    found = number(least) if least == most else f"{number(least)}-{number(most)}"
-    return [*cells, found, _brief(line.size / _MEGABYTE), _brief(line.seconds)]
-
-
-def _signed(change: int) -> str:
-    return f"{'-' if change < 0 else '+'}{number(abs(change))}"
-
-
-def _brief(value: float) -> str:
-    return f"{value:.1f}" if value < _FEW else number(round(value))

@@ -20,8 +20,9 @@ import road
 
 import krr_export
 from krr_export import chronicle, publish
-from krr_export.chronicle import Found, HistoryLine, Trend, history, table
+from krr_export.chronicle import Found, HistoryLine, Trend, history
 from krr_export.errors import InputError, UsageError
+from krr_export.history_table import table
 from krr_export.sample import SampleOptions, expected_path, write_sample_file
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from krr_export.chronicle import history, table
+from krr_export.chronicle import history
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import Directory, command
 from krr_export.cli.reporting import lang_option, write_document
 from krr_export.errors import UsageError
+from krr_export.history_table import table
 from krr_export.notation import number, records
 from krr_export.page.rendering import render_history
 
