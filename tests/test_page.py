@@ -146,6 +146,33 @@ def test_every_outcome_of_the_published_schema_has_its_sentence_in_both_language
             assert words.known(f"outcome.{outcome}") or words.known(f"outcome.{outcome}.clean"), outcome
 
 
+@pytest.mark.parametrize("outcome", ["empty", "duplicates"])
+def test_what_was_only_validated_is_not_said_to_be_unpublished(outcome: str) -> None:
+    validated = pages.report(outcome=outcome, guard=None)  # validate has no store, and no guard
+    for lang, status in (("en", "Not valid"), ("nb", "Ikke gyldig")):
+        document = html.fromstring(render(validated, lang=lang))
+        assert [shown.text_content() for shown in document.xpath("//*[contains(@class, 'status')]")] == [status]
+        assert status in str(document.xpath("string(//title)"))
+
+
+def test_what_to_do_says_how_many_codes_it_has_no_room_for() -> None:
+    codes = [code for code, known in CATALOGUE.items() if known.severity == "reject"]
+    for lang, more in (("en", r"(\d+) more codes? (?:is|are) below"), ("nb", r"(\d+) koder? til står nedenfor")):
+        document = html.fromstring(render(pages.report(findings=[pages.finding(code, 1) for code in codes]), lang=lang))
+        named = document.xpath("//ol[@class='todo']/li//a/@href")
+        (left,) = re.findall(more, str(document.xpath("string(//section[@id='todo'])")))
+        assert len(named) + int(left) == len(codes)
+    assert "below." not in text_of(render(pages.report(findings=[pages.finding(codes[0], 1)])))
+
+
+@pytest.mark.parametrize(("limit", "norwegian"), [("0.5%", "0,5\N{NO-BREAK SPACE}%"), ("12", "12")])
+def test_the_limit_of_the_verdict_is_written_as_the_language_writes_numbers(limit: str, norwegian: str) -> None:
+    report = pages.report(outcome="rejects", counts={"seen": 10, "written": 1, "rejected": 9})
+    report["limits"] = {**report["limits"], "max_rejects": limit}
+    assert f"limit of {limit} allows" in str(html.fromstring(render(report)).xpath("string(//h1)"))
+    assert f"grensen på {norwegian} tillater" in str(html.fromstring(render(report, lang="nb")).xpath("string(//h1)"))
+
+
 def test_what_the_guard_found_is_said_in_the_pages_language() -> None:
     found: dict[str, Any] = {
         "column": None,

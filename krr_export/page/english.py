@@ -34,8 +34,10 @@ WORDS: dict[str, str] = {
     "outcome.guard": "Not published¦The export differs too much from the one before it.",
     "outcome.duplicates": "Not published¦The same identity number is on more than one record.",
     "outcome.other": "Not published¦The run ended with the outcome “{outcome}”.",
+    "status.invalid": "Not valid",
     "todo": "What to do",
     "todo.nothing": "Nothing. The export is in order.",
+    "todo.left": "1 more code is below.|{n} more codes are below.",
     "action.partial": "Convert without --limit to publish the whole export.",
     "action.too-many-rejects": "Read the reasons below and ask the sender for a better export, or accept them with a"
     " higher --max-rejects.",

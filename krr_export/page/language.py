@@ -79,6 +79,10 @@ class Language:
             return f">{self.fraction(99.9)}{self.percent}"
         return f"{self.fraction(value)}{self.percent}"
 
+    def limit(self, asked: str) -> str:
+        """A limit as the option gave it, ``12`` or ``0.5%``, as it stands in a sentence."""
+        return asked.replace(".", self.decimal).replace("%", self.percent)
+
     def percents(self, value: float) -> str:
         """A change in per cent."""
         return f"{self.points(value)}{self.percent}"

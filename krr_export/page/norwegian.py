@@ -36,8 +36,10 @@ WORDS: dict[str, str] = {
     "outcome.guard": "Ikke publisert¦Eksporten er for ulik den forrige.",
     "outcome.duplicates": "Ikke publisert¦Samme personidentifikator finnes på mer enn én post.",
     "outcome.other": "Ikke publisert¦Kjøringen endte med utfallet «{outcome}».",
+    "status.invalid": "Ikke gyldig",
     "todo": "Hva som bør gjøres",
     "todo.nothing": "Ingenting. Eksporten er i orden.",
+    "todo.left": "1 kode til står nedenfor.|{n} koder til står nedenfor.",
     "action.partial": "Konverter uten --limit for å publisere hele eksporten.",
     "action.too-many-rejects": "Les årsakene nedenfor og be avsenderen om en bedre eksport, eller godta dem med en"
     " høyere --max-rejects.",
@@ -83,7 +85,7 @@ WORDS: dict[str, str] = {
     "nights.accepted": "Poster",
     "nights.change": "Endring",
     "nights.rejected": "Avvist",
-    "nights.points": "Poeng",
+    "nights.points": "%-poeng",
     "nights.found": "Med funn",
     "nights.size": "Størrelse",
     "nights.seconds": "Tid",
@@ -108,7 +110,7 @@ WORDS: dict[str, str] = {
     "example.offset": "Byte",
     "example.field": "Felt",
     "example.detail": "Verdi, maskert",
-    "severity": "Alvorlighet",
+    "severity": "Alvorlighetsgrad",
     "severity.reject": "Avvist",
     "severity.warning": "Advarsel",
     "severity.info": "Merknad",
@@ -224,12 +226,12 @@ WORDS: dict[str, str] = {
     "fact.exported": "Eksporten er laget",
     "fact.number": "Siste endringsnummer",
     "fact.schema": "Skjema",
-    "fact.limits": "Bedt om",
-    "fact.guard": "Vakt",
+    "fact.limits": "Valg",
+    "fact.guard": "Kontroll",
     "fact.guarded": "sammenlignet med {name}: {n} forskjell over grensene"
     "|sammenlignet med {name}: {n} forskjeller over grensene",
     "fact.alone": "ingenting å sammenligne med",
-    "fact.took": "Tok",
+    "fact.took": "Tidsbruk",
     "fact.cost": "{time}, {rate}, {memory} minne",
     "fact.rate": "{rate} poster i sekundet",
     "fact.unknown": "ukjent: den ble ikke lest til slutten",
@@ -243,8 +245,8 @@ WORDS: dict[str, str] = {
     "history.newest": "Nyeste eksport: {moment} (norsk tid)",
     "history.eyebrow": "Kontakt- og reservasjonsregisteret · lager",
     "history.table": "Alle øyeblikksbilder",
-    "history.help": "Endring og poeng sammenligner med øyeblikksbildet før: poster, og prosentpoeng av andelen avviste."
-    " Med funn: poster som er avvist eller har en advarsel.",
+    "history.help": "Endring og %-poeng sammenligner med øyeblikksbildet før: poster, og prosentpoeng av andelen"
+    " avviste. Med funn: poster som er avvist eller har en advarsel.",
 }
 
 NORWEGIAN = Language(

@@ -159,6 +159,6 @@ FINDINGS: dict[str, tuple[str, str]] = {
     ),
     "certificate-expires-soon": (
         "et sertifikat utløper innen 60 dager etter eksporten",
-        "ingenting, hvis de neste eksportene har det som følger etter",
+        "ingenting, hvis det nye sertifikatet kommer med de neste eksportene",
     ),
 }

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from krr_export.page.text import Room
 
 _GOOD = {"published", "valid"}
+_OF_BOTH = {"empty", "duplicates"}
+"""Outcomes that `validate` and `convert` call the same."""
+
 _MOST_ACTIONS, _MOST_REASONS = 5, 5
 
 
@@ -55,6 +58,7 @@ class Verdict:
         status: in a word or three.
         sentence: the whole of it.
         actions: what to do; empty where there is nothing.
+        left: how many codes there is no room for among the actions.
         differences: in what it differs too much from the export before.
     """
 
@@ -62,6 +66,7 @@ class Verdict:
     status: str
     sentence: str
     actions: tuple[Action, ...]
+    left: int
     differences: tuple[str, ...]
 
 
@@ -69,15 +74,20 @@ def verdict(words: Language, report: Mapping[str, Any], room: Room) -> Verdict:
     """The verdict on a report."""
     outcome = report["outcome"]
     differences = tuple(_difference(words, one, room) for one in _differences(report)[: room.rows])
-    actions = (*_of_outcome(words, report), *_of_findings(words, report, room))
+    of_findings, left = _of_findings(words, report, room)
+    actions = (*_of_outcome(words, report), *of_findings)
     if outcome not in _GOOD:
         status, sentence = (words.known(f"outcome.{outcome}") or words.words["outcome.other"]).split("¦")
         kind: Literal["attention", "bad"] = "attention" if outcome == "partial" else "bad"
-        return Verdict(kind, status, _filled(words, sentence, report), actions, differences)
+        if outcome in _OF_BOTH and report.get("guard") is None:  # only what has a store has a guard
+            status = words.say("status.invalid")
+        return Verdict(kind, status, _filled(words, sentence, report), actions, left, differences)
     state = _state(report)
     status, sentence = words.words[f"outcome.{outcome}.{state}"].split("¦")
     quiet = state in {"clean", "empty"} and not differences
-    return Verdict("good" if quiet else "attention", status, _filled(words, sentence, report), actions, differences)
+    return Verdict(
+        "good" if quiet else "attention", status, _filled(words, sentence, report), actions, left, differences
+    )
 
 
 def finding_text(words: Language, finding: Mapping[str, Any], room: Room) -> tuple[str, str, str]:
@@ -105,7 +115,7 @@ def _filled(words: Language, sentence: str, report: Mapping[str, Any]) -> str:
         written=words.number(counts["written"]),
         rejected=words.number(counts["rejected"]),
         share=words.share(counts["rejected"], counts["seen"]),
-        limit=clean(report["limits"]["max_rejects"], 20),
+        limit=words.limit(clean(report["limits"]["max_rejects"], 20)),
     )
 
 
@@ -141,7 +151,8 @@ def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
     return actions
 
 
-def _of_findings(words: Language, report: Mapping[str, Any], room: Room) -> list[Action]:
+def _of_findings(words: Language, report: Mapping[str, Any], room: Room) -> tuple[list[Action], int]:
+    """What is to be done about the findings, and how many codes are not among the reasons."""
     concerning = [one for one in report["findings"] if one["severity"] != "info"]
     # What keeps records out goes before what is doubtful; of each, the most frequent first.
     concerning.sort(key=lambda one: (one["severity"] != "reject", -one["records"]))
@@ -150,10 +161,11 @@ def _of_findings(words: Language, report: Mapping[str, Any], room: Room) -> list
         _, fix, lang = finding_text(words, finding, room)
         reason = Reason(clean(finding["code"], room.characters), words.say("records.n", n=finding["records"]))
         reasons.setdefault((fix, lang), []).append(reason)
-    return [
+    actions = [
         Action(capital(fix), lang, tuple(because[:_MOST_REASONS]))
         for (fix, lang), because in [*reasons.items()][:_MOST_ACTIONS]
     ]
+    return actions, len(concerning) - sum(len(action.reasons) for action in actions)
 
 
 def capital(text: str) -> str:
