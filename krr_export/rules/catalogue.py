@@ -261,13 +261,7 @@ RULES: tuple[Rule, ...] = (
         VERIFIED[EMAIL],
         UPDATED[EMAIL],
     ),
-    _warning(
-        "certificate-unreadable",
-        "a certificate is not X.509",
-        _ASK,
-        _X509,
-        CERTIFICATE,
-    ),
+    _warning("certificate-unreadable", "a certificate is not X.509", _ASK, _X509, CERTIFICATE),
     _warning(
         "certificate-not-yet-valid",
         "a certificate was not valid yet when the export was made",
