@@ -72,9 +72,9 @@ def _cells(line: HistoryLine) -> list[str]:
         str(line.change_number),
         number(line.records),
         "" if trend is None else _signed(trend.records),
-        "" if trend is None or trend.percent is None else f"{trend.percent:+.1f}",
+        "" if trend is None or trend.percent is None else _change(trend.percent, 1),
         number(line.rejects),
-        "" if trend is None else f"{trend.reject_percent:+.2f}",
+        "" if trend is None else _change(trend.reject_percent, 2),
     ]
     if line.concerned is None or line.size is None or line.seconds is None:
         return cells
@@ -85,6 +85,11 @@ def _cells(line: HistoryLine) -> list[str]:
 
 def _signed(change: int) -> str:
     return f"{'-' if change < 0 else '+'}{number(abs(change))}"
+
+
+def _change(percent: float, digits: int) -> str:
+    # The sum makes a zero of a negative zero: the sign is that of what is shown.
+    return f"{round(percent, digits) + 0.0:+.{digits}f}"
 
 
 def _brief(value: float) -> str:

@@ -446,6 +446,11 @@ def test_small_sizes_and_times_have_a_decimal(size: int, seconds: float, shown: 
     assert row.replace(" 235", "235").split()[-2:] == shown.split()
 
 
+def test_what_is_shown_as_no_change_has_no_minus() -> None:
+    *_, row = table([HistoryLine(FIRST, "", 7, 1, 0, (), 0, 0.0, Trend(-1, -0.00002, -0.0007))])
+    assert "+0.0 " in row and "+0.00" in row and "-0.0" not in row
+
+
 def test_numbers_beyond_the_usual_only_make_the_table_wider() -> None:
     huge = HistoryLine(FIRST, "", 10**9, 10**8, 10**7, (), 10**13, 10**5, Trend(-(10**8), -99.9, 100.0))
     lines = list(table([*USUAL, huge]))

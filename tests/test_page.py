@@ -146,6 +146,16 @@ def test_every_outcome_of_the_published_schema_has_its_sentence_in_both_language
             assert words.known(f"outcome.{outcome}") or words.known(f"outcome.{outcome}.clean"), outcome
 
 
+@pytest.mark.parametrize(("nights", "centred"), [(2, True), (8, True), (9, False), (12, False)])
+def test_the_last_nights_numbers_stand_above_its_marks_where_these_are_far_from_the_edge(
+    nights: int, centred: bool
+) -> None:
+    document = html.fromstring(render_history(pages.history()[-nights:], name="store"))
+    (last,) = document.xpath("//circle[contains(@class, 'last')]/@cx")
+    labels = document.xpath("//*[@id='nights']//text[contains(@class, 'strong')]/@x")
+    assert labels == [last if centred else "100%"] * 2
+
+
 @pytest.mark.parametrize("outcome", ["empty", "duplicates"])
 def test_what_was_only_validated_is_not_said_to_be_unpublished(outcome: str) -> None:
     validated = pages.report(outcome=outcome, guard=None)  # validate has no store, and no guard
