@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from krr_export.certificates import load_certificate
 from krr_export.columns import INSTANT
 from krr_export.terms import CERTIFICATE
 from krr_export.times import EPOCH, MICROSECOND
@@ -25,9 +25,7 @@ def fingerprint(inputs: Inputs) -> pa.StringArray:
 
 def expiry(inputs: Inputs) -> pa.TimestampArray:
     """When each certificate expires (RFC 5280, notAfter); null where there is none, or it is no certificate."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what standards it breaks: that is for the rules to say
-        return _of_each(inputs[CERTIFICATE], _not_after, pa.int64()).view(INSTANT)
+    return _of_each(inputs[CERTIFICATE], _not_after, pa.int64()).view(INSTANT)
 
 
 def _of_each(column: pa.Array, make: Callable[[bytes], object], kind: pa.DataType) -> pa.Array:
@@ -37,9 +35,5 @@ def _of_each(column: pa.Array, make: Callable[[bytes], object], kind: pa.DataTyp
 
 
 def _not_after(der: bytes) -> int | None:
-    from cryptography import x509  # noqa: PLC0415 - slow to load, and rarely needed
-
-    try:
-        return (x509.load_der_x509_certificate(der).not_valid_after_utc - EPOCH) // MICROSECOND
-    except (ValueError, x509.InvalidVersion):
-        return None
+    certificate = load_certificate(der)
+    return (certificate.not_valid_after_utc - EPOCH) // MICROSECOND if certificate else None

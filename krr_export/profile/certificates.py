@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from krr_export.certificates import load_certificate
 from krr_export.notation import instant
 from krr_export.profile.distinct import Distinct
 from krr_export.rules.organisations import are_valid
@@ -86,17 +87,16 @@ def subject_of(der: bytes) -> Subject | None:
     e-mail address, a title, or a serial number that is no organisation number (SEID, ETSI EN 319 412). Of the subject
     nothing but the organisation's name and number is ever told: a common name may be a person's.
     """
-    from cryptography import x509  # noqa: PLC0415 - slow to load, and needed at the end of a run at most
-
+    certificate = load_certificate(der)
+    if certificate is None:
+        return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of certificates that are odd, which is what we are here to see
-            certificate = x509.load_der_x509_certificate(der)
+            warnings.simplefilter("ignore")  # of a subject that is odd
             subject = certificate.subject
-            expires = instant(certificate.not_valid_after_utc)
-    except (ValueError, x509.InvalidVersion):
+    except ValueError:
         return None
-    return _organisation(subject, expires)
+    return _organisation(subject, instant(certificate.not_valid_after_utc))
 
 
 _NUMBER = re.compile(r"(?:NTRNO-)?(\d{9})", re.ASCII)

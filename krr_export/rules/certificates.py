@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from krr_export.certificates import load_certificate
 from krr_export.rules.breaches import breach
 from krr_export.terms import CERTIFICATE, EXPIRES_SOON_DAYS, PROVIDER
 
@@ -47,16 +47,12 @@ class CertificateFacts:
 
 def facts_of(der: bytes) -> CertificateFacts | None:
     """Parse a certificate; ``None`` where it is not X.509 (RFC 5280) in DER."""
-    from cryptography import x509  # noqa: PLC0415 - only who meets a certificate pays for the import
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on what is odd, and read all the same
-            certificate = x509.load_der_x509_certificate(der)
-            valid_from, expires = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except (ValueError, x509.InvalidVersion):
+    certificate = load_certificate(der)
+    if certificate is None:
         return None
-    return CertificateFacts(valid_from, expires, _organisation(_subject(der)))
+    return CertificateFacts(
+        certificate.not_valid_before_utc, certificate.not_valid_after_utc, _organisation(_subject(der))
+    )
 
 
 class CertificateJudge:
