@@ -14,12 +14,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from isal import isal_zlib
-from isal.igzip_lib import IsalError
-
 from krr_export.delivery.finding import is_delivery
 from krr_export.delivery.opening import DeliveryOptions, open_delivery
 from krr_export.errors import DeliveryError, InputError, UsageError
+from krr_export.gzipped import MAGIC, inflated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,10 +27,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _DELIVERED_BYTES = 1 << 18
-_INFLATED_BYTES = 1 << 16
-"""What one read gives at the most: a gzip of zeros inflates a thousandfold, and must not do so in memory."""
 
 
 class Source:
@@ -73,8 +68,10 @@ class Source:
         self._is_ours = is_ours
         self._digest = hashlib.sha256()
         self._first = self._read_first()
-        self.compression = "gzip" if self._first.startswith(_GZIP_MAGIC) else "none"
-        self._pieces = self._inflated() if self.compression == "gzip" else self._delivered()
+        self.compression = "gzip" if self._first.startswith(MAGIC) else "none"
+        self._pieces = self._delivered()
+        if self.compression == "gzip":
+            self._pieces = inflated(self._pieces, lambda: self.bytes_read, self._fault)
 
     def __enter__(self) -> Self:
         return self
@@ -170,7 +167,7 @@ class Source:
     def _read_first(self) -> bytes:
         piece = b""
         # A pipe may give a single byte at first; the magic has two.
-        while len(piece) < len(_GZIP_MAGIC) and (more := self._read()):
+        while len(piece) < len(MAGIC) and (more := self._read()):
             piece += more
         return piece
 
@@ -194,45 +191,6 @@ class Source:
         while piece:
             yield piece
             piece = self._read()
-
-    def _inflated(self) -> Iterator[bytes]:
-        """Inflate one or several gzip members in a row."""
-        delivered = self._delivered()
-        pending = b""
-        while pending := pending or next(delivered, b""):
-            member = isal_zlib.decompressobj(wbits=16 + isal_zlib.MAX_WBITS)
-            while not member.eof:
-                yield from self._inflate(member, pending)
-                pending = b"" if member.eof else next(delivered, b"")
-                if not pending and not member.eof:
-                    raise self._fault(
-                        f"a truncated gzip: it ends after {self.bytes_read} bytes, within its data",
-                        "transfer it again",
-                    )
-            pending = self._next_member(member.unused_data, delivered)
-
-    def _inflate(self, member: isal_zlib.Decompress, delivered: bytes) -> Iterator[bytes]:
-        piece = b""
-        # A full piece may leave output behind in the decompressor, even where all input is consumed.
-        while not member.eof and (delivered or len(piece) == _INFLATED_BYTES):
-            try:
-                piece = member.decompress(delivered, _INFLATED_BYTES)
-            except IsalError:  # type: ignore[misc]  # its stub takes the class for an instance
-                raise self._fault(
-                    f"a corrupt gzip: its data or checksum is wrong before byte {self.bytes_read}",
-                    "transfer it again",
-                ) from None
-            delivered = member.unconsumed_tail
-            if piece:
-                yield piece
-
-    def _next_member(self, unused: bytes, delivered: Iterator[bytes]) -> bytes:
-        """What follows a member: the beginning of another one, or nothing."""
-        while len(unused) < len(_GZIP_MAGIC) and (more := next(delivered, b"")):
-            unused += more
-        if unused and not unused.startswith(_GZIP_MAGIC):
-            raise self._fault("bytes that are not gzip follow its gzip data", "transfer it again")
-        return unused
 
 
 class DecryptedSource(Source):

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from lxml import etree
 
-from krr_export import blocks, source
+from krr_export import blocks, gzipped, source
 
 if TYPE_CHECKING:
     import pytest
@@ -43,7 +43,7 @@ def cut_into(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
     # A block is no smaller than what one read gives.
     monkeypatch.setattr(source, "_DELIVERED_BYTES", size)
-    monkeypatch.setattr(source, "_INFLATED_BYTES", size)
+    monkeypatch.setattr(gzipped, "_INFLATED_BYTES", size)
 
 
 @dataclass(frozen=True)

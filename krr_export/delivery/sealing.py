@@ -27,6 +27,7 @@ from krr_export.delivery.regular import file_name, readable
 from krr_export.delivery.signing import Form, sign
 from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.files import HashedFile, output_errors, sync_directory
+from krr_export.gzipped import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from krr_export.delivery.keys import Passphrase
 
 _PIECE = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WBITS = 31
 """zlib's way to ask for a gzip header: one without a name and without a time."""
 _MODE = 0o600
@@ -159,7 +159,7 @@ def _gzipped(export: BufferedReader, name: str) -> Iterator[bytes]:
     piece = _read(export, name)
     if not piece:
         raise InputError(f"{name} is empty", "give an export")
-    compressor = None if piece.startswith(_GZIP_MAGIC) else isal_zlib.compressobj(wbits=_GZIP_WBITS)
+    compressor = None if piece.startswith(MAGIC) else isal_zlib.compressobj(wbits=_GZIP_WBITS)
     while piece:
         yield compressor.compress(piece) if compressor else piece
         piece = _read(export, name)

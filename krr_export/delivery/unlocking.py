@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from krr_export.delivery import cipher, keys, signing
 from krr_export.delivery.regular import AGAIN, read_small_regular, readable
 from krr_export.errors import DeliveryError
+from krr_export.gzipped import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from krr_export.delivery.keys import Passphrase, Publisher
     from krr_export.delivery.signing import Mode, Verified
 
-_GZIP_MAGIC = b"\x1f\x8b\x08"  # RFC 1952: the magic, and the only method there is
+_GZIP_START = MAGIC + b"\x08"  # and the only method there is
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ class LoadedKeys:
 def _decryptor(file: BufferedReader, key: bytes) -> Callable[[bytes], bytes]:
     """The decryption of a file, after a look whether it is with the right key: the key file is not signed."""
     with readable("the encrypted file"):
-        start = file.read(len(_GZIP_MAGIC))
-    if cipher.decryptor(key)(start) != _GZIP_MAGIC:
+        start = file.read(len(_GZIP_START))
+    if cipher.decryptor(key)(start) != _GZIP_START:
         raise DeliveryError("what it decrypts to is no gzip: the key file is of another set", AGAIN)
     file.seek(0)
     return cipher.decryptor(key)
