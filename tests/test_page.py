@@ -159,7 +159,8 @@ def test_the_last_nights_numbers_stand_above_its_marks_where_these_are_far_from_
 @pytest.mark.parametrize("outcome", ["empty", "duplicates"])
 def test_what_was_only_validated_is_not_said_to_be_unpublished(outcome: str) -> None:
     validated = pages.report(outcome=outcome, guard=None)  # validate has no store, and no guard
-    for lang, status in (("en", "Not valid"), ("nb", "Ikke gyldig")):
+    statuses: dict[Lang, str] = {"en": "Not valid", "nb": "Ikke gyldig"}
+    for lang, status in statuses.items():
         document = html.fromstring(render(validated, lang=lang))
         assert [shown.text_content() for shown in document.xpath("//*[contains(@class, 'status')]")] == [status]
         assert status in str(document.xpath("string(//title)"))
@@ -167,7 +168,8 @@ def test_what_was_only_validated_is_not_said_to_be_unpublished(outcome: str) -> 
 
 def test_what_to_do_says_how_many_codes_it_has_no_room_for() -> None:
     codes = [code for code, known in CATALOGUE.items() if known.severity == "reject"]
-    for lang, more in (("en", r"(\d+) more codes? (?:is|are) below"), ("nb", r"(\d+) koder? til står nedenfor")):
+    patterns: dict[Lang, str] = {"en": r"(\d+) more codes? (?:is|are) below", "nb": r"(\d+) koder? til står nedenfor"}
+    for lang, more in patterns.items():
         document = html.fromstring(render(pages.report(findings=[pages.finding(code, 1) for code in codes]), lang=lang))
         named = document.xpath("//ol[@class='todo']/li//a/@href")
         (left,) = re.findall(more, str(document.xpath("string(//section[@id='todo'])")))
