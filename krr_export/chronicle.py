@@ -6,22 +6,22 @@ No data file is opened. Reading takes no lock: a run may publish or prune meanwh
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from krr_export.errors import InputError, UsageError
+from krr_export.kept import count, of, parsed, read_kept
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
 from krr_export.publish import complete_snapshots
 from krr_export.report import REPORT_JSON, VERSION
 
 _CONCERNING = {"reject", "warning"}
 _SEVERITIES = {*_CONCERNING, "info"}
-
-_Value = TypeVar("_Value", str, int, dict[str, Any], list[Any])
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True)
@@ -233,9 +233,10 @@ def _manifest(snapshot: Path) -> Manifest:
 def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
     """The line with what the manifest says."""
     try:
-        exported_at = _of(str, manifest.header["eksport_tidspunkt_utc"])
-        change_number = _of(int, manifest.header["seneste_endringsnummer"])
-    except (KeyError, TypeError):
+        exported_at = of(str, manifest.header["eksport_tidspunkt_utc"])
+        change_number = of(int, manifest.header["seneste_endringsnummer"])
+        datetime.strptime(exported_at, _TIME)  # noqa: DTZ007 - whether it is one is all that is asked
+    except (KeyError, TypeError, ValueError):
         raise InputError(f"{MANIFEST} is damaged or not of this tool") from None
     # Under another name its numbers would be taken for those of another night.
     if line.snapshot != f"eksport={re.sub(r'[-:]', '', exported_at)[:15]}Z":
@@ -256,7 +257,7 @@ def _report(snapshot: Path, manifest: Manifest) -> bytes:
     if not path.is_file():
         raise InputError(f"{REPORT_JSON} is missing")
     try:
-        content = path.read_bytes()
+        content = read_kept(path)
     except OSError:
         raise InputError(f"{REPORT_JSON} cannot be read") from None
     listed = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
@@ -266,9 +267,12 @@ def _report(snapshot: Path, manifest: Manifest) -> bytes:
 
 
 def _document(report: bytes) -> dict[str, Any]:
-    document = _of(dict, json.loads(report))
+    document = of(dict, parsed(report))
     if document["report_version"] != VERSION:
         raise InputError(f"{REPORT_JSON} is of another version", "use the version of krr-export that wrote it")
+    for key in ("seen", "written", "rejected"):
+        count(document["counts"][key])
+    of(int, document["header"]["seneste_endringsnummer"])
     return document
 
 
@@ -276,7 +280,7 @@ def _reported(line: HistoryLine, report: bytes) -> HistoryLine:
     """The line with what the report says."""
     try:
         document = _document(report)
-        findings = tuple(_found(finding) for finding in _of(list, document["findings"]))
+        findings = tuple(_found(finding) for finding in of(list, document["findings"]))
         seconds = _number(document["performance"]["seconds"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
@@ -284,21 +288,14 @@ def _reported(line: HistoryLine, report: bytes) -> HistoryLine:
 
 
 def _found(finding: dict[str, Any]) -> Found:
-    severity = _of(str, finding["severity"])
+    severity = of(str, finding["severity"])
     if severity not in _SEVERITIES:
         raise ValueError("a severity that there is not")
-    return Found(_of(str, finding["code"]), severity, _of(int, finding["records"]))
-
-
-def _of(kind: type[_Value], value: object) -> _Value:
-    # Exactly this type: for isinstance, true and false are numbers.
-    if type(value) is not kind:
-        raise TypeError(f"not of type {kind.__name__}")
-    return value
+    return Found(of(str, finding["code"]), severity, count(finding["records"]))
 
 
 def _number(value: object) -> float:
-    return value if isinstance(value, float) else float(_of(int, value))
+    return value if isinstance(value, float) else float(of(int, value))
 
 
 def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:

@@ -6,10 +6,11 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import InputError
 from krr_export.files import PartFile
+from krr_export.kept import count, of, parsed, read_kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +19,6 @@ MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
 """The file that is there once a snapshot is proven. It holds the manifest's SHA-256 as ``sha256sum -c`` reads it."""
 VERSION = 1
-
-_Value = TypeVar("_Value", str, int, bool, dict[str, Any], list[Any])
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class Manifest:
             InputError: It is anything else, or it lists a file outside the snapshot.
         """
         try:
-            return _manifest(json.loads(text))
+            return _manifest(parsed(text))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{MANIFEST} is damaged or not of this tool") from error
 
@@ -97,7 +96,7 @@ def read_manifest(snapshot: Path) -> Manifest:
         InputError: There is no snapshot, or its manifest cannot be read.
     """
     try:
-        return Manifest.from_json((snapshot / MANIFEST).read_bytes())
+        return Manifest.from_json(read_kept(snapshot / MANIFEST))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"there is no snapshot at {snapshot}", "give a directory that holds manifest.json") from error
     except OSError as error:
@@ -110,40 +109,33 @@ def _manifest(document: dict[str, Any]) -> Manifest:
     schema, counts = document["schema"], document["counts"]
     return Manifest(
         source=_source(document["source"]),
-        header=_of(dict, document["header"]),
-        schema=SchemaVersion(_of(str, schema["name"]), _sha256(schema["sha256"])),
-        tool_version=_of(str, document["tool_version"]),
-        options=_of(dict, document["options"]),
-        counts=Counts(*(_of(int, counts[key]) for key in ("seen", "written", "rejected"))),
-        files=tuple(_part_file(part) for part in _of(list, document["files"])),
-        created=_of(str, document["created"]),
-        partial=_of(bool, document["partial"]),
+        header=of(dict, document["header"]),
+        schema=SchemaVersion(of(str, schema["name"]), _sha256(schema["sha256"])),
+        tool_version=of(str, document["tool_version"]),
+        options=of(dict, document["options"]),
+        counts=Counts(*(count(counts[key]) for key in ("seen", "written", "rejected"))),
+        files=tuple(_part_file(part) for part in of(list, document["files"])),
+        created=of(str, document["created"]),
+        partial=of(bool, document["partial"]),
     )
 
 
 def _source(source: dict[str, Any]) -> SourceFile:
     sha256 = None if source["sha256"] is None else _sha256(source["sha256"])
     delivery = source.get("delivery")  # the first snapshots do not have it
-    known = None if delivery is None else _of(dict, delivery)
-    return SourceFile(_of(str, source["name"]), _of(int, source["size"]), sha256, known)
+    known = None if delivery is None else of(dict, delivery)
+    return SourceFile(of(str, source["name"]), of(int, source["size"]), sha256, known)
 
 
 def _part_file(part: dict[str, Any]) -> PartFile:
-    path = PurePosixPath(_of(str, part["path"]))
+    path = PurePosixPath(of(str, part["path"]))
     if path.is_absolute() or not path.parts or ".." in path.parts or str(path) != part["path"]:
         raise ValueError("a path that leads out of the snapshot")
-    return PartFile(str(path), _of(int, part["rows"]), _of(int, part["bytes"]), _sha256(part["sha256"]))
-
-
-def _of(kind: type[_Value], value: object) -> _Value:
-    # Exactly this type: for isinstance, true and false are numbers.
-    if type(value) is not kind:
-        raise TypeError(f"not of type {kind.__name__}")
-    return value
+    return PartFile(str(path), count(part["rows"]), count(part["bytes"]), _sha256(part["sha256"]))
 
 
 def _sha256(value: object) -> str:
-    text = _of(str, value)
+    text = of(str, value)
     if not re.fullmatch("[0-9a-f]{64}", text):
         raise ValueError("not a SHA-256")
     return text

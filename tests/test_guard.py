@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -431,6 +433,42 @@ def test_a_damaged_report_is_passed_over_for_the_one_before_it(harm: Callable[[P
     result = load(tmp_path, 3, 600)
     assert (result.outcome, guard_of(result)["compared_with"]) == ("guard", name(1))
     assert f"{name(2)} cannot be read" in guard_of(result)["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("counts", {"seen": "1000", "written": 1000, "rejected": 0}),
+        ("counts", {"seen": float("nan"), "written": 1000, "rejected": 0}),
+        ("counts", {"seen": 1000, "written": 1000, "rejected": -(10**400)}),
+        ("header", {"seneste_endringsnummer": float("inf")}),
+        ("header", {"seneste_endringsnummer": "7"}),
+        ("performance", {"seconds": 10**400}),
+    ],
+)
+def test_a_report_that_was_forged_with_its_digest_is_passed_over_too(key: str, value: Json, tmp_path: Path) -> None:
+    load(tmp_path, 1, 1000)
+    forged = load(tmp_path, 2, 1000).path
+    report_path, manifest_path = forged / "report.json", forged / "manifest.json"
+    digest = hashlib.sha256(report_path.read_bytes()).hexdigest()
+    document = json.loads(report_path.read_text())
+    report_path.write_text(json.dumps({**document, key: {**document[key], **value}}))
+    after = hashlib.sha256(report_path.read_bytes()).hexdigest()
+    manifest_path.write_text(manifest_path.read_text().replace(digest, after))
+    result = load(tmp_path, 3, 600)
+    assert (result.outcome, guard_of(result)["compared_with"]) == ("guard", name(1))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_a_pipe_or_a_device_for_an_older_manifest_holds_nothing_up(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    load(tmp_path, 1, 1000)
+    manifest = load(tmp_path, 2, 1000).path / "manifest.json"
+    manifest.unlink()
+    make(manifest)
+    result = load(tmp_path, 3, 600)
+    assert (result.outcome, guard_of(result)["compared_with"]) == ("guard", name(1))
 
 
 def test_a_limit_is_compared_with_nothing(tmp_path: Path) -> None:

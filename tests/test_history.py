@@ -207,11 +207,16 @@ def pipe_for_report(snapshot: Path) -> None:
     os.mkfifo(snapshot / "report.json")
 
 
+def swell_report(snapshot: Path) -> None:
+    os.truncate(snapshot / "report.json", 1 << 40)
+
+
 REPORTS: dict[Callable[[Path], None], str] = {
     damage_report: "report.json is damaged",
     cut_report: "report.json is damaged",
     lose_report: "report.json is missing",
     pipe_for_report: "report.json is missing",
+    swell_report: "report.json cannot be read",
 }
 
 
@@ -258,6 +263,14 @@ HEADER = {"eksport_tidspunkt_utc": "2026-03-02T03:30:00.000000Z", "seneste_endri
             partial(rewritten_manifest, header=HEADER | {"eksport_tidspunkt_utc": "2026-03-09T03:30:00.000000Z"}),
             "manifest.json is that of another export",
         ),
+        (
+            partial(rewritten_manifest, header=HEADER | {"eksport_tidspunkt_utc": "2026-03-02T03:30:00<script>"}),
+            NOT_OURS,
+        ),
+        (partial(rewritten_manifest, header=HEADER | {"seneste_endringsnummer": 2**63}), NOT_OURS),
+        (partial(rewritten_manifest, counts={"seen": 9, "written": -1, "rejected": 10}), NOT_OURS),
+        (partial(rewritten_manifest, counts={"seen": 9, "written": 10**400, "rejected": 0}), NOT_OURS),
+        (lambda snapshot: os.truncate(snapshot / "manifest.json", 1 << 40), "manifest.json cannot be read"),
     ],
 )
 def test_without_its_manifest_a_line_says_so_and_nothing_is_compared_with_it(
@@ -288,6 +301,11 @@ def test_without_its_manifest_a_line_says_so_and_nothing_is_compared_with_it(
         ({"performance": {"seconds": None}}, "report.json is damaged or not of this tool"),
         ({"performance": {"seconds": True}}, "report.json is damaged or not of this tool"),
         ({"performance": []}, "report.json is damaged or not of this tool"),
+        ({"performance": {"seconds": 10**400}}, "report.json is damaged or not of this tool"),
+        ({"performance": {"seconds": float("nan")}}, "report.json is damaged or not of this tool"),
+        ({"counts": {"seen": "9", "written": 9, "rejected": 0}}, "report.json is damaged or not of this tool"),
+        ({"counts": {"seen": -1, "written": 9, "rejected": 0}}, "report.json is damaged or not of this tool"),
+        ({"header": {"seneste_endringsnummer": "20"}}, "report.json is damaged or not of this tool"),
     ],
 )
 def test_a_report_that_is_listed_and_yet_no_report_of_ours_is_not_believed(
