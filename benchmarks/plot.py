@@ -62,10 +62,10 @@ def _draw_memory(axes: Axes, results: Results) -> None:
             ours = contender["ours"]
             axes.plot(*zip(*points, strict=True), marker="o", linewidth=2.5 if ours else 1.2, label=contender["label"])
     if axes.lines:
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper right")
     axes.set_xlim(left=0)
     axes.margins(y=0.1)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.4)  # room for the legend
     axes.set_title(f"peak memory, MB ({results.memory} of the process tree), by GB of XML", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
 
