@@ -299,6 +299,14 @@ def test_duplicates_are_counted_across_blocks_and_refuse_the_export_where_asked(
     assert krr_export.convert(io.BytesIO(unique), tmp_path, workers=0, strict=[DUPLICATE]).published
 
 
+def test_what_a_strict_rule_refuses_is_no_duplicate() -> None:
+    document = road.export(road.person(road.contact("x@y")), road.person(), road.person(road.contact("x@y")))
+    assert by_code(report_of(document))[DUPLICATE]["records"] == 2
+    found = by_code(report_of(document, strict=("email-syntax", DUPLICATE)))
+    assert found["email-syntax"]["records"] == 2
+    assert DUPLICATE not in found
+
+
 def test_strict_is_part_of_what_makes_the_result(tmp_path: Path) -> None:
     def outcome(**options: Any) -> str:  # noqa: ANN401 - ConvertOptions checks them
         return krr_export.convert(SAMPLES / "valid.xml", tmp_path, workers=0, **options).outcome

@@ -58,10 +58,14 @@ NUMBERS = [
 ]  # fmt: skip
 
 
-@given(st.lists(st.lists(st.sampled_from(NUMBERS), max_size=40), max_size=6))
-def test_the_count_is_what_a_dictionary_counts(blocks: list[list[str | None]]) -> None:
+@pytest.mark.parametrize("few", [1, 2, 7, 1 << 16])
+@given(blocks=st.lists(st.lists(st.sampled_from(NUMBERS), max_size=40), max_size=6))
+def test_the_count_is_what_a_dictionary_counts(few: int, blocks: list[list[str | None]]) -> None:
     counts = Counter(number for block in blocks for number in block)
-    assert collected(*blocks).count() == sum(counts.values()) - len(counts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "_FEW", few)
+        found = collected(*blocks)
+    assert [found.count(), found.count()] == [sum(counts.values()) - len(counts)] * 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
@@ -98,3 +102,34 @@ print(found.count(), *grown)
     assert count == 2 * 100 * 3200
     assert first < 8e6, "372 days of 100 years, 125 bytes each, and what a few arrays take"
     assert max(more) < 1e6
+
+
+def test_numbers_that_begin_with_no_date_take_eight_bytes_each_though_their_check_digits_are_right() -> None:
+    script = """
+from itertools import islice
+from random import Random
+import pyarrow as pa
+from krr_export.rules.duplicates import Duplicates
+from krr_export.sample.identifiers import check_digits
+from krr_export.schema import load_schema
+def now(): return int(open("/proc/self/statm").read().split()[1]) * 4096
+def right(random):
+    while True:
+        digits = f"{random.randrange(72, 100)}{random.randrange(10**7):07}"
+        if closing := check_digits(digits):
+            yield digits + closing
+numbers = right(Random(1))
+columns = [pa.array(list(islice(numbers, 3200))) for _ in range(20)]
+batches = [pa.RecordBatch.from_arrays([column], names=["personidentifikator"]) for column in columns]
+known = {number for batch in batches for number in batch.column(0).to_pylist()}
+found = Duplicates(load_schema())
+found.add(batches[0])
+before = now()
+for batch in batches[1:]:
+    found.add(batch)
+print(now() - before, found.count(), 20 * 3200 - len(known))
+"""
+    out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    grown, count, expected = (int(word) for word in out.split())
+    assert count == expected
+    assert grown < 2e6, "half a megabyte, and what a few arrays take"

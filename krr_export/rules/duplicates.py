@@ -2,8 +2,9 @@
 
 Two digits of an identity number check the other nine. So of those whose check digits are right, by today's rule or that
 of 2032, a bit for each of the nine digits' values remembers them all; the bits of one day's numbers lie together, and
-memory that is never touched is never taken. Only numbers whose check digits are wrong are remembered one by one, at
-eight bytes each.
+memory that is never touched is never taken. Numbers whose check digits are wrong are remembered one by one, at eight
+bytes each; so are those of a kind of which there are few, or which is none: their bits would lie scattered, each in a
+page of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ import numpy as np
 from krr_export.findings import Notice
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.rules.digits import digits_of
-from krr_export.rules.identifiers import REMAINDERS, WIDTH, check_remainders, may_be_issued
+from krr_export.rules.identifiers import (
+    REMAINDERS,
+    UNKNOWN,
+    WIDTH,
+    check_remainders,
+    kinds_of_digits,
+    may_be_issued,
+)
 from krr_export.terms import IDENTIFIER
 
 if TYPE_CHECKING:
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
 _CHECKED = 9
 """The digits that the two others check."""
 _BIT = np.uint8(1) << np.arange(8, dtype=np.uint8)
+_FEW = 1 << 16
+"""So many numbers of a kind and a remainder have bits: at most five megabytes, whatever more of them come."""
 _COMPARED = 1 << 20
 """Numbers that are compared at once."""
 
@@ -43,9 +53,11 @@ class Duplicates:
     def __init__(self, schema: RecordSchema) -> None:
         self._label = next((field.label for field in schema.fields if field.name == IDENTIFIER), IDENTIFIER)
         self._bits: dict[int, NDArray[np.uint8]] = {}
-        # It grows where it is, or by moving its pages; a list of pieces would have to be joined, which takes twice the
-        # memory.
+        # They grow where they are, or by moving their pages; a list of pieces would have to be joined, which takes
+        # twice the memory.
         self._others = array("Q")
+        self._few: dict[int, array[int]] = {}
+        self._have_bits: set[int] = set()
         self._repeated = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -55,34 +67,38 @@ class Duplicates:
             return
         digits = digits_of(batch.column(place), WIDTH)
         first, second = check_remainders(digits)
-        right = digits.whole & may_be_issued(first, second)
+        kinds = kinds_of_digits(digits)
+        right = may_be_issued(first, second) & (kinds != UNKNOWN)
         checked = digits.number(0, _CHECKED)
-        for remainder in REMAINDERS:
-            chosen = right & (first == remainder)
-            if chosen.any():
-                self._add_checked(remainder, checked[chosen])
+        groups = kinds * np.int8(len(REMAINDERS)) + first.astype(np.int8)
+        for group in np.bincount(groups[right]).nonzero()[0].tolist():
+            self._add_right(group, checked[right & (groups == group)])
         if not right.all():
             numbers = digits.number(0, WIDTH).astype(np.uint64)
             self._others.frombytes(numbers[digits.whole & ~right].tobytes())
 
     def count(self) -> int:
         """How many records have a number that another record before them has."""
-        if not self._others:
-            return self._repeated
-        numbers = np.frombuffer(self._others, np.uint64)
-        numbers.sort()  # in place
-        return self._repeated + sum(
-            int(np.count_nonzero(numbers[start + 1 : start + 1 + _COMPARED] == numbers[start:-1][:_COMPARED]))
-            for start in range(0, len(numbers) - 1, _COMPARED)
-        )
+        return self._repeated + sum(map(_repeated, (self._others, *self._few.values())))
 
     def notice(self) -> Notice | None:
         """The finding, if there are any. It has no examples: where the records are was not remembered."""
         count = self.count()
         return Notice(DUPLICATE, {self._label: count}, count, ()) if count else None
 
+    def _add_right(self, group: int, numbers: NDArray[np.int64]) -> None:
+        """Take note of numbers of a kind and with a remainder: one by one, or if they are many, by their bits."""
+        if group not in self._have_bits:
+            few = self._few.setdefault(group, array("Q"))
+            few.frombytes(numbers.astype(np.uint64).tobytes())
+            if len(few) < _FEW:
+                return
+            self._have_bits.add(group)
+            numbers = np.frombuffer(self._few.pop(group), np.int64)
+        self._add_checked(group % len(REMAINDERS), numbers)
+
     def _add_checked(self, remainder: int, numbers: NDArray[np.int64]) -> None:
-        """Take note of numbers whose check digits are right, with this remainder; the nine digits before them."""
+        """Take note, by bits, of numbers with this remainder; the nine digits before the check digits."""
         if remainder not in self._bits:
             self._bits[remainder] = _untouched_bits()
         bits = self._bits[remainder]
@@ -94,6 +110,16 @@ class Duplicates:
         octets, masks = distinct >> 3, _BIT[distinct & 7]
         self._repeated += int(np.count_nonzero(bits[octets] & masks))
         np.bitwise_or.at(bits, octets, masks)
+
+
+def _repeated(remembered: array[int]) -> int:
+    """How many of these came before; puts them in order."""
+    numbers = np.frombuffer(remembered, np.uint64)
+    numbers.sort()  # in place
+    return sum(
+        int(np.count_nonzero(numbers[start + 1 : start + 1 + _COMPARED] == numbers[start:-1][:_COMPARED]))
+        for start in range(0, len(numbers) - 1, _COMPARED)
+    )
 
 
 def _untouched_bits() -> NDArray[np.uint8]:
