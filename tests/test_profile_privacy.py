@@ -50,6 +50,8 @@ def test_a_certificate_is_shown_only_if_it_is_an_organisations_and_many_have_it(
         "a person's number": certificates.made(O="Posten AS", CN="Ola", serialNumber="9578-4050-103851598"),
         "an e-mail address": certificates.made(O="Posten AS", CN="Ola", emailAddress="ola@example.no"),
         "no organisation": certificates.made(CN="Ola Nordmann"),
+        "a person's number for a name": certificates.made(O="Firma 038515 98730"),
+        "an e-mail address for a name": certificates.made(O="ola@example.no"),
         "two organisations": certificates.made(
             O="Posten AS", serialNumber="984661185", organizationIdentifier="NTRNO-996460320"
         ),
@@ -60,9 +62,16 @@ def test_a_certificate_is_shown_only_if_it_is_an_organisations_and_many_have_it(
     report = told(rows(len(ders), x509_sertifikat=ders))
     [shown] = report["certificates"]
     assert (shown["subject"], shown["organisation_number"], shown["records"]) == ("Posten AS", "984661185", 20)
-    assert report["certificates_pooled"] == {"distinct": 7, "records": 25 * 6 + 19, "exact": True}
+    assert report["certificates_pooled"] == {"distinct": 9, "records": 25 * 8 + 19, "exact": True}
     written = json.dumps(report)
-    assert [word for word in ("Ola", "Nordmann", "Kari", "9578", "ola@", "OLA") if word in written] == []
+    assert [word for word in ("Ola", "Nordmann", "Kari", "9578", "ola@", "OLA", "98730") if word in written] == []
+
+
+def test_a_domain_that_holds_a_number_as_long_as_a_persons_is_pooled() -> None:
+    domains = ["03851598730.no", "tel-99.99.99.99.no", "n038_515987_30.example.no", "1234567.no"]
+    report = told(rows(80, epostadresse=[f"ola@{domain}" for domain in domains for _ in range(20)]))
+    assert report["email_domains"] == [{"domain": "1234567.no", "records": 20}]
+    assert report["email_domains_pooled"] == {"distinct": 3, "records": 60, "exact": True}
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,17 @@ def subject_of(der: bytes) -> Subject | None:
     return _organisation(subject, instant(certificate.not_valid_after_utc))
 
 
+_LONG_NUMBER = re.compile(r"\d(?:[\W_]?\d){7}")
+
+
+def may_be_personal(text: str) -> bool:
+    """Whether a name holds what no organisation's or domain's does: eight digits in a row, or an e-mail address.
+
+    Digits may be set apart, as in telephone numbers.
+    """
+    return "@" in text or _LONG_NUMBER.search(text) is not None
+
+
 _NUMBER = re.compile(r"(?:NTRNO-)?(\d{9})", re.ASCII)
 """An organisation number in a subject: bare, or as ETSI EN 319 412-1 writes the identifier of a legal person."""
 
@@ -112,7 +123,7 @@ def _organisation(subject: x509.Name, expires: str) -> Subject | None:
         return None
     numbers = [*values.get(_SERIAL_NUMBER, []), *values.get(_IDENTIFIER, [])]
     found = [match[1] if (match := _NUMBER.fullmatch(number)) else None for number in numbers]
-    if None in found or len(set(found)) > 1 or not names[0].isprintable():
+    if None in found or len(set(found)) > 1 or not names[0].isprintable() or may_be_personal(names[0]):
         return None
     valid = bool(found) and are_valid(pa.array(found[:1], pa.string()))[0].as_py()
     return Subject(names[0], found[0] if valid else None, expires)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export.profile.ages import GROUPS
-from krr_export.profile.certificates import subject_of
+from krr_export.profile.certificates import may_be_personal, subject_of
 from krr_export.profile.profile import CONTACT, TIMES
 from krr_export.rules.identifiers import KINDS
 from krr_export.rules.organisations import are_valid
@@ -119,9 +119,11 @@ def _providers(profile: Profile) -> list[dict[str, Any]]:
 
 def _domains(profile: Profile) -> list[dict[str, Any]]:
     common = _most(profile.domains)
-    return [{"domain": domain, "records": records} for domain, records in common if _DOMAIN.fullmatch(domain)][
-        :MOST_DOMAINS
-    ]
+    return [
+        {"domain": domain, "records": records}
+        for domain, records in common
+        if _DOMAIN.fullmatch(domain) and not may_be_personal(domain)
+    ][:MOST_DOMAINS]
 
 
 def _certificates(profile: Profile) -> list[dict[str, Any]]:
