@@ -22,7 +22,7 @@ MAX_DROP, MAX_GROWTH, MAX_SHIFT = "5%", "20%", "5%"
 """What is allowed where nothing else is asked. The register changes by some thousandths from night to night."""
 
 _ALL = 100
-_MOST_GROWTH = 999_999
+_MOST_GROWTH = 10**15
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,10 @@ class Limit:
         text = str(value).strip()
         if re.fullmatch(r"\d{1,15}", text, flags=re.ASCII):
             return cls(Fraction(text))
-        if re.fullmatch(r"\d{1,6}(\.\d{1,9})?%", text, flags=re.ASCII) and (share := Fraction(text[:-1])) <= most:
+        if re.fullmatch(r"\d{1,15}(\.\d{1,9})?%", text, flags=re.ASCII):
+            share = Fraction(text[:-1])
+            if share > most:
+                raise UsageError(f"{option} {text} is more than there can be", f"at most {most}%")
             return cls(share, percent=True)
         raise UsageError(f"{option} {text} is neither a number nor a percentage", "such as 10, or 0.5%")
 

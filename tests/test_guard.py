@@ -237,6 +237,13 @@ def test_the_options_that_are_named_do_accept_it(now: Json, before: Json, drop: 
         assert compare(now, before, GuardLimits.of(**limits)) == ()
 
 
+def test_after_a_first_try_with_few_records_the_growth_that_is_named_may_be_given() -> None:
+    now, before = report(4_600_000), report(101)
+    [difference] = compare(now, before, GuardLimits.of())
+    assert difference.accept == "--max-growth 4554356%"
+    assert compare(now, before, GuardLimits.of(max_growth="4554356%")) == ()
+
+
 # Options
 
 
@@ -244,9 +251,9 @@ def test_the_options_that_are_named_do_accept_it(now: Json, before: Json, drop: 
     ("options", "said"),
     [
         ({"max_drop": "-1"}, "--max-drop -1 is neither"),
-        ({"max_drop": "101%"}, "--max-drop 101% is neither"),
+        ({"max_drop": "101%"}, "--max-drop 101% is more than there can be; at most 100%"),
         ({"max_growth": "much"}, "--max-growth much is neither"),
-        ({"max_shift": "101%"}, "--max-shift 101% is neither"),
+        ({"max_shift": "101%"}, "--max-shift 101% is more than there can be"),
         ({"max_shift": 5}, "--max-shift 5 is no percentage"),
     ],
 )
