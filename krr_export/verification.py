@@ -125,7 +125,8 @@ def count_rows(path: Path) -> int:
     if not path.is_file():  # a pipe would be waited for
         raise FileNotFoundError
     if path.suffix == ".parquet":
-        return int(pq.read_metadata(path).num_rows)
+        with path.open("rb") as footer:  # Arrow opens no path that is not UTF-8
+            return int(pq.read_metadata(footer).num_rows)
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         return _csv_records(_chunks(file)) - 1  # the header
 
