@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _CHECKED = 9
 """The digits that the two others check."""
 _BIT = np.uint8(1) << np.arange(8, dtype=np.uint8)
-_FEW = 1 << 16
+_FEW = 1 << 13
 """So many numbers of a kind and a remainder have bits: at most five megabytes, whatever more of them come."""
 _COMPARED = 1 << 20
 """Numbers that are compared at once."""
