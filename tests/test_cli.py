@@ -23,6 +23,7 @@ from command import Ran
 
 from krr_export import load_schema
 from krr_export.cli.console import LogLines
+from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.main import krr_export as group
 from krr_export.sample import SampleOptions, write_sample_file
 
@@ -305,6 +306,17 @@ def test_names_of_files_may_be_any_bytes(tmp_path: Path) -> None:
 def test_the_source_may_be_a_pipe(tmp_path: Path) -> None:
     ran = command.run("convert", "-", tmp_path / "store", "--json", stdin=VALID.with_suffix(".xml.gz").read_bytes())
     assert (ran.code, ran.result["report"]["source"]["name"]) == (0, "standard input")
+
+
+@pytest.mark.parametrize(("ending", "code"), [(TerminatedError(15), 143), (KeyboardInterrupt(), 130)])
+def test_a_signal_while_a_class_is_made_is_no_fault_of_the_program(ending: BaseException, code: int) -> None:
+    class Interrupting:
+        def __set_name__(self, _owner: type, _name: str) -> None:
+            raise ending
+
+    with pytest.raises((RuntimeError, type(ending))) as raised:
+        type("Made", (), {"attribute": Interrupting()})
+    assert explain(raised.value)[1] == code
 
 
 def test_closed_standard_streams_are_no_fault(tmp_path: Path) -> None:

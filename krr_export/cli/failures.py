@@ -30,6 +30,8 @@ class TerminatedError(BaseException):
 
 def explain(error: BaseException) -> tuple[str, int]:
     """The last line and the exit code for whatever ended the program."""
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt | TerminatedError):
+        error = error.__cause__  # until Python 3.12, what a signal raises while a class is made is wrapped
     match error:
         case KrrExportError():
             return str(error), error.exit_code
