@@ -481,6 +481,21 @@ def test_the_report_command_writes_every_format_and_language(krr: Krr, store: Pa
     assert krr("report", store / "latest", "-o", tmp_path / "no/x.html").code == 4
 
 
+def test_a_report_takes_no_devices_place_and_follows_no_link_to_its_unfinished_self(
+    krr: Krr, store: Path, tmp_path: Path
+) -> None:
+    device = tmp_path / "device.html"
+    device.symlink_to("/dev/null")
+    assert krr("report", store / "latest", "-o", device).code == 0
+    assert device.is_symlink()
+    others = tmp_path / "others"
+    others.write_text("theirs")
+    (tmp_path / ".report.html.unfinished").symlink_to(others)
+    assert krr("report", store / "latest", "-o", tmp_path / "report.html").code == 0
+    assert others.read_text() == "theirs"
+    assert not (tmp_path / "report.html").is_symlink()
+
+
 def test_a_report_that_is_missing_or_changed_is_not_shown(krr: Krr, store: Path) -> None:
     assert krr("report", store).code == 3
     assert krr("report", store / "nowhere").last.startswith("there is no snapshot at ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,16 +111,28 @@ def write_document(console: Console, text: str, to: str, what: str) -> None:
         console.give(text.rstrip("\n"))
         return
     path = Path(to)
-    unfinished = path.with_name(f".{path.name}.unfinished")  # an older one stays whole until this one is
     try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        if path.exists() and not path.is_file():  # a device or a pipe: nothing may take its place
+            path.write_text(text, encoding="utf-8")
+        else:
+            _write_whole(path, text)
     except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        hint = "free some space and run again" if full else "give a path in a directory that can be written"
+        raise OutputError(f"cannot write the {what} {to}: {error.strerror}", hint) from None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file, so that an older one stays whole until this one is."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.unlink(missing_ok=True)
+        with unfinished.open("x", encoding="utf-8") as file:  # where others may write, never through a link of theirs
+            file.write(text)
+        unfinished.replace(path)
+    finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot write the {what} {to}: {error.strerror}", "give a path in a directory that can be written"
-        ) from None
 
 
 @command("report", "krr-export report /data/krr/latest -o report.html --lang nb")
