@@ -130,7 +130,7 @@ class TableSink:
             if len(self._partitions) == MAX_PARTITIONS:
                 names = ", ".join(self._options.partition_by)
                 raise OutputError(
-                    f"cannot partition by {names}: more than {MAX_PARTITIONS} different values",
+                    f"cannot partition by {names}: more than {MAX_PARTITIONS} values, or combinations of values",
                     "partition by a column with few values",
                 )
             stem = "/".join(filter(None, (self._table, path)))
