@@ -12,7 +12,7 @@ from krr_export.limits import Limit
 from krr_export.notation import number, records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 FEW_RECORDS = 100
 """Limits in per cent hold where more records than these are concerned, and were there before. In a small export shares
@@ -20,6 +20,9 @@ jump about; a shift of 5 points that concerns more than these is beyond three st
 
 MAX_DROP, MAX_GROWTH, MAX_SHIFT = "5%", "20%", "5%"
 """What is allowed where nothing else is asked. The register changes by some thousandths from night to night."""
+
+NO_GUARD = "--no-guard"
+"""What accepts any difference."""
 
 _ALL = 100
 _MOST_GROWTH = 10**15
@@ -115,7 +118,7 @@ def _order(later: Mapping[str, Any], earlier: Mapping[str, Any], where: str) -> 
         return
     this, other = (number, least) if where == "before it" else (least, number)
     text = f"change number {this}, but {other} in the export {where}: it must not go backwards"
-    yield Difference("change-number", other, this, None, "--no-guard", text, inf)
+    yield Difference("change-number", other, this, None, NO_GUARD, text, inf)
 
 
 def _records(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
@@ -219,3 +222,25 @@ def _enough(percent: Fraction) -> str:
 
 def _rounded_up(percent: Fraction, digits: int) -> str:
     return f"{ceil(percent * 10**digits) / 10**digits:.{digits}f}"
+
+
+def acceptance(accepts: Iterable[str]) -> str:
+    """The options that accept several differences at once, of each option the largest limit; or `NO_GUARD`.
+
+    Args:
+        accepts: what would accept each of them, as `Difference.accept` has it.
+
+    Raises:
+        ValueError: a limit is no number.
+    """
+    wanted: dict[str, str] = {}
+    for accept in accepts:
+        option, _, limit = accept.partition(" ")
+        wanted[option] = max(wanted.get(option, limit), limit, key=_size)
+    if NO_GUARD in wanted:
+        return NO_GUARD
+    return " ".join(f"{option} {limit}" for option, limit in wanted.items())
+
+
+def _size(limit: str) -> float:
+    return float(limit.rstrip("%") or inf)

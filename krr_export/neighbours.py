@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.chronicle import read_report
 from krr_export.errors import InputError
-from krr_export.guard import Difference, GuardLimits, compare, compare_order
+from krr_export.guard import NO_GUARD, Difference, GuardLimits, acceptance, compare, compare_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -51,13 +51,8 @@ class Guarded:
     @property
     def acceptance(self) -> str:
         """The options that would accept all of it."""
-        wanted: dict[str, str] = {}
-        for difference in self.differences:
-            option, _, value = difference.accept.partition(" ")
-            wanted[option] = max(wanted.get(option, value), value, key=_size)
-        if "--no-guard" in wanted:
-            return "--no-guard"
-        return f"{' '.join(f'{option} {value}' for option, value in wanted.items())}, or --no-guard"
+        options = acceptance(difference.accept for difference in self.differences)
+        return options if options == NO_GUARD else f"{options}, or {NO_GUARD}"
 
     @property
     def remark(self) -> str:
@@ -69,7 +64,8 @@ class Guarded:
     def summary(self) -> Iterator[str]:
         """The same in a few lines."""
         if self.compared_with:
-            found = f"{len(self.differences)} more than allowed" if self.differences else "all differences are allowed"
+            many = len(self.differences)
+            found = f"{many} difference{'s' * (many > 1)} beyond the limits" if many else "all differences are allowed"
             yield f"guard     compared with {self.compared_with}: {found}"
         if self.skipped:
             yield f"guard     {self.skipped}"
@@ -157,7 +153,3 @@ def _comparable(snapshot: Path) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError):
         raise InputError("its report is of another form") from None
     return report
-
-
-def _size(accepted: str) -> float:
-    return float(accepted.rstrip("%") or "inf")

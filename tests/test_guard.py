@@ -567,7 +567,7 @@ def test_the_command_says_what_differs_where_the_report_is_and_how_to_accept_it(
         f"not published: it differs too much from {name(1)}: 600 records, before 1 000: 40.0% fewer (--max-drop 5%);"
         f" see report.json in {failed}; if that is right, accept it with --max-drop 40%, or --no-guard"
     )
-    assert f"guard     compared with {name(1)}: 1 more than allowed" in ran.lines
+    assert f"guard     compared with {name(1)}: 1 difference beyond the limits" in ran.lines
     assert ran.result["report"]["guard"]["differences"][0]["accept"] == "--max-drop 40%"
     assert krr("convert", path, store, "--max-drop", "40%", "--workers", "0").code == 0
 

@@ -209,6 +209,22 @@ def test_what_the_guard_found_is_said_in_the_pages_language() -> None:
     assert "in English" in english
 
 
+@pytest.mark.parametrize(
+    ("accepts", "options"),
+    [
+        (["--max-drop 11%", "--max-shift 9%", "--max-shift 10%"], "--max-drop 11% --max-shift 10%"),
+        (["--max-drop 11%", "--no-guard"], "--no-guard"),
+        (["--max-drop much"], "--no-guard"),  # not one of our reports
+    ],
+)
+def test_the_page_names_the_options_that_accept_what_differs(accepts: list[str], options: str) -> None:
+    found = {"what": "other", "limit": "", "text": "", "before": 1, "now": 2}
+    differences = [{**found, "accept": accept} for accept in accepts]
+    report = pages.report(outcome="guard", guard={"compared_with": "x", "differences": differences, "skipped": None})
+    assert f"If they are, accept them with {options}." in text_of(render(report, lang="en"))
+    assert f"Er de det, godta dem med {options}." in text_of(render(report, lang="nb"))
+
+
 def test_who_sent_it_and_what_was_passed_over_is_said_where_something_is_to_be_done() -> None:
     report = pages.report()
     assert "passed over" not in text_of(render(report))

@@ -44,7 +44,7 @@ WORDS: dict[str, str] = {
     "action.rejects": "Read the reasons below and ask the sender for a better export, or accept them with a higher"
     " --max-rejects.",
     "action.empty": "Ask the sender why it is empty. If that is right, accept it with --allow-empty.",
-    "action.guard": "Ask the sender whether the differences below are right. If they are, accept them with --no-guard.",
+    "action.guard": "Ask the sender whether the differences below are right. If they are, accept them with {accept}.",
     "action.duplicates": "Ask the sender which of the records are right.",
     "action.unverified": "The delivery's signature was not verified: nobody knows who sent it. Give --publisher-cert.",
     "action.passed-over": "A newer delivery, {newest}, is incomplete and was passed over: fetch it again."

@@ -46,7 +46,7 @@ WORDS: dict[str, str] = {
     "action.rejects": "Les årsakene nedenfor og be avsenderen om en bedre eksport, eller godta dem med en høyere"
     " --max-rejects.",
     "action.empty": "Spør avsenderen hvorfor den er tom. Er det riktig, godta det med --allow-empty.",
-    "action.guard": "Spør avsenderen om forskjellene nedenfor er riktige. Er de det, godta dem med --no-guard.",
+    "action.guard": "Spør avsenderen om forskjellene nedenfor er riktige. Er de det, godta dem med {accept}.",
     "action.duplicates": "Spør avsenderen hvilke av postene som er riktige.",
     "action.unverified": "Signaturen på leveransen er ikke kontrollert: ingen vet hvem som har sendt den. Angi"
     " --publisher-cert.",

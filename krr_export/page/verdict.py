@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from krr_export.delivery.provenance import is_unverified
+from krr_export.guard import NO_GUARD, acceptance
 from krr_export.page.text import clean
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ _OF_BOTH = {"empty", "duplicates"}
 """Outcomes that `validate` and `convert` call the same."""
 
 _MOST_ACTIONS, _MOST_REASONS = 5, 5
+_MOST_OPTIONS = 200
+"""Characters: three options and their limits are a third of it."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def _difference(words: Language, one: Mapping[str, Any], room: Room) -> str:
 def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
     actions = []
     if text := words.known(f"action.{report['outcome']}"):
-        actions.append(Action(text))
+        actions.append(Action(text.format(accept=_acceptance(report))))
     delivery = report["source"].get("delivery")
     if is_unverified(delivery):
         actions.append(Action(words.say("action.unverified")))
@@ -149,6 +152,14 @@ def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
         newest = clean(passed_over[0]["set"], 40)
         actions.append(Action(words.say("action.passed-over", n=len(passed_over), newest=newest)))
     return actions
+
+
+def _acceptance(report: Mapping[str, Any]) -> str:
+    """The options that would accept all differences."""
+    try:
+        return clean(acceptance(one["accept"] for one in _differences(report)), _MOST_OPTIONS) or NO_GUARD
+    except ValueError:  # not one of our reports
+        return NO_GUARD
 
 
 def _of_findings(words: Language, report: Mapping[str, Any], room: Room) -> tuple[list[Action], int]:
