@@ -129,6 +129,19 @@ def started(*arguments: str | Path, **options: Any) -> Iterator[subprocess.Popen
                 process.kill()
 
 
+@contextmanager
+def heeding(number: signal.Signals) -> Iterator[None]:
+    """Have programs that are started now heed a signal, though whoever started the tests ignores it, as nohup does."""
+    ignored = signal.getsignal(number) == signal.SIG_IGN
+    if ignored:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def contents(directory: Path) -> dict[str, str]:
     """All that lies in a directory but its lock: each path with its mode and a digest of its bytes or its target."""
     return {

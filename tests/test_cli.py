@@ -557,7 +557,10 @@ def test_a_signal_ends_a_run_without_a_trace(
 ) -> None:
     store = tmp_path / "store"
     source, feed = os.pipe()
-    with command.started("convert", "-", store, "--workers", "2", stdin=source) as process:
+    with (
+        command.heeding(number),
+        command.started("convert", "-", store, "--workers", "2", stdin=source) as process,
+    ):
         os.close(source)
         with os.fdopen(feed, "wb") as pipe:  # never ends: the run waits for more
             pipe.write(large.read_bytes()[:-100])
