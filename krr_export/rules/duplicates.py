@@ -3,8 +3,8 @@
 Two digits of an identity number check the other nine. So of those whose check digits are right, by today's rule or that
 of 2032, a bit for each of the nine digits' values remembers them all; the bits of one day's numbers lie together, and
 memory that is never touched is never taken. Numbers whose check digits are wrong are remembered one by one, at eight
-bytes each; so are those of a kind of which there are few, or which is none: their bits would lie scattered, each in a
-page of its own.
+bytes each; so are those of a kind of which there are few, or which is none: their bits, scattered over pages, would
+take more. So it is never more than eight bytes a record.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 _CHECKED = 9
 """The digits that the two others check."""
 _BIT = np.uint8(1) << np.arange(8, dtype=np.uint8)
-_FEW = 1 << 13
-"""So many numbers of a kind and a remainder have bits: at most five megabytes, whatever more of them come."""
-_COMPARED = 1 << 20
-"""Numbers that are compared at once."""
+_FEW = 600_000
+"""So many numbers of a kind and a remainder get bits, which take five megabytes at the most: no more than they did."""
+_ADDED, _COMPARED = 1 << 16, 1 << 20
+"""Numbers that get their bits, and that are compared, at once."""
 
 
 class Duplicates:
@@ -95,7 +95,8 @@ class Duplicates:
                 return
             self._have_bits.add(group)
             numbers = np.frombuffer(self._few.pop(group), np.int64)
-        self._add_checked(group % len(REMAINDERS), numbers)
+        for start in range(0, len(numbers), _ADDED):
+            self._add_checked(group % len(REMAINDERS), numbers[start : start + _ADDED])
 
     def _add_checked(self, remainder: int, numbers: NDArray[np.int64]) -> None:
         """Take note, by bits, of numbers with this remainder; the nine digits before the check digits."""
