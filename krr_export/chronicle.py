@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from krr_export.errors import InputError, UsageError
 from krr_export.kept import count, of, parsed, read_kept
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.notation import export_name, moment
 from krr_export.publish import complete_snapshots
 from krr_export.report import REPORT_JSON, VERSION
 
 _CONCERNING = {"reject", "warning"}
 _SEVERITIES = {*_CONCERNING, "info"}
-_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True)
@@ -234,12 +232,12 @@ def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
     """The line with what the manifest says."""
     try:
         exported_at = of(str, manifest.header["eksport_tidspunkt_utc"])
+        name = export_name(moment(exported_at))
         change_number = of(int, manifest.header["seneste_endringsnummer"])
-        datetime.strptime(exported_at, _TIME)  # noqa: DTZ007 - whether it is one is all that is asked
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{MANIFEST} is damaged or not of this tool") from None
     # Under another name its numbers would be taken for those of another night.
-    if line.snapshot != f"eksport={re.sub(r'[-:]', '', exported_at)[:15]}Z":
+    if line.snapshot != name:
         raise InputError(f"{MANIFEST} is that of another export")
     return replace(
         line,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from krr_export.errors import InputError
+from krr_export.notation import export_name
 from krr_export.schema import ROOT_ATTRIBUTES, local_name, namespace
 from krr_export.times import to_instant
 
@@ -56,8 +57,7 @@ class Header:
     @property
     def export_name(self) -> str:
         """The name of the export's directory in a store: ``eksport=20140226T112225Z``."""
-        # strftime does not pad a year before 1000 everywhere.
-        return f"eksport={self.exported_at.year:04}{self.exported_at:%m%dT%H%M%SZ}"
+        return export_name(self.exported_at)
 
 
 @dataclass(frozen=True)

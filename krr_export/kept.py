@@ -38,14 +38,15 @@ def read_kept(path: Path) -> bytes:
         return file.read()
 
 
-def parsed(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON
+def parsed(text: str | bytes) -> object:
     """What a JSON text says.
 
     Raises:
         ValueError: it is no JSON (RFC 8259 has neither ``NaN`` nor ``Infinity``), or a number in it is beyond 64 bits.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+    document: object = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+    return document
 
 
 def of(kind: type[_Value], value: object) -> _Value:

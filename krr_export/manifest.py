@@ -84,7 +84,7 @@ class Manifest:
             InputError: It is anything else, or it lists a file outside the snapshot.
         """
         try:
-            return _manifest(parsed(text))
+            return _manifest(of(dict, parsed(text)))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{MANIFEST} is damaged or not of this tool") from error
 

@@ -1,11 +1,8 @@
-"""How numbers and moments are written: for people with their thousands apart, and as JSON has them."""
+"""How numbers and moments are written: for people with their thousands apart, as JSON has them, and as names."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import datetime
 
 
 def number(value: int) -> str:
@@ -26,3 +23,25 @@ def instant(moment: datetime, precision: str = "auto") -> str:
         precision: as `datetime.isoformat` takes it, such as ``seconds`` or ``microseconds``.
     """
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def moment(text: str) -> datetime:
+    """The moment that `instant` wrote, to the microsecond.
+
+    Raises:
+        ValueError: it is written in any other way.
+    """
+    written = datetime.fromisoformat(text)
+    if written.tzinfo is None or instant(written, "microseconds") != text:
+        raise ValueError("not a moment as it is written here")
+    return written
+
+
+def export_name(exported_at: datetime) -> str:
+    """The name of an export's directory in a store: ``eksport=20140226T112225Z``.
+
+    Args:
+        exported_at: when it was made, in UTC.
+    """
+    # strftime does not pad a year before 1000 everywhere.
+    return f"eksport={exported_at.year:04}{exported_at:%m%dT%H%M%SZ}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import re
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from krr_export.errors import InputError, OutputError
+from krr_export.kept import of
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.notation import export_name, moment
 from krr_export.publish import FAILED
 
 if TYPE_CHECKING:
@@ -162,10 +163,11 @@ def success_text(manifest: bytes) -> str:
 
 def _name_differences(root: Path, manifest: Manifest) -> Iterator[str]:
     """The directory's name is the export's time: a snapshot under another name would be taken for another night's."""
-    exported = manifest.header.get("eksport_tidspunkt_utc")
-    if not isinstance(exported, str):
+    try:
+        expected = export_name(moment(of(str, manifest.header.get("eksport_tidspunkt_utc"))))
+    except (TypeError, ValueError):
+        yield f"{MANIFEST}: it does not say when the export was made"
         return
-    expected = f"eksport={re.sub(r'[-:]', '', exported)[:15]}Z"
     if root.name != expected:
         yield f"the directory is named {root.name}, but the export is {expected}"
 

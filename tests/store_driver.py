@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from krr_export.errors import KrrExportError
+from krr_export.notation import instant
 from krr_export.sinks import SinkOptions, TableSink
 from krr_export.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
 from krr_export.store import open_store
@@ -21,20 +23,21 @@ FIRST, SECOND, THIRD = (f"eksport=2014022{day}T112225Z" for day in (5, 6, 7))
 OPTIONS: dict[str, Any] = {"format": "csv", "partition_by": []}
 
 
-def fill(staging: Staging, rows: int, options: SinkOptions | None = None) -> Manifest:
-    """Write a table of ``rows`` rows and a report; the manifest is not yet written."""
+def fill(staging: Staging, name: str, rows: int, options: SinkOptions | None = None) -> Manifest:
+    """Write a table of ``rows`` rows and a report for the export of that name; the manifest is not yet written."""
     options = options or SinkOptions(format="csv")
     with TableSink(staging.path, "person", SCHEMA, options) as sink:
         sink.write(pa.record_batch([range(rows), ["AKTIV"] * rows], schema=SCHEMA))
         parts = sink.close()
     report = staging.write_text("report.json", "{}\n")
-    return manifest((*parts, report), rows)
+    return manifest(name, (*parts, report), rows)
 
 
-def manifest(files: tuple[Any, ...], rows: int) -> Manifest:
+def manifest(name: str, files: tuple[Any, ...], rows: int) -> Manifest:
+    exported_at = datetime.strptime(f"{name}+0000", "eksport=%Y%m%dT%H%M%SZ%z")
     return Manifest(
         source=SourceFile("export.xml.gz", 123, "0" * 64),
-        header={"eksportTidspunkt": "2014-02-26T12:22:25+01:00", "senesteEndringsNummer": 7},
+        header={"eksport_tidspunkt_utc": instant(exported_at, "microseconds"), "seneste_endringsnummer": 7},
         schema=SchemaVersion("14-05", "1" * 64),
         tool_version="0.1.0",
         options=OPTIONS,
@@ -47,7 +50,7 @@ def manifest(files: tuple[Any, ...], rows: int) -> Manifest:
 def publish(store: Path, name: str, rows: int = 1, *, replace: bool = False) -> Path:
     """One whole run on the store."""
     with open_store(store) as held, held.staging() as staging:
-        return staging.publish(fill(staging, rows), name, replace=replace)
+        return staging.publish(fill(staging, name, rows), name, replace=replace)
 
 
 def names(directory: Path) -> list[str]:

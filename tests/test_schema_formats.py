@@ -37,7 +37,10 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def field(name: str, kind: pa.DataType, documentation: str = "", *values: str) -> Field:
-    return Field(name, (name,), "string", kind, False, Facets(enumeration=values), documentation, False)  # noqa: FBT003 - in order
+    facets = Facets(enumeration=values)
+    return Field(
+        name, (name,), "string", kind, required=False, facets=facets, documentation=documentation, partitionable=False
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -34,7 +34,7 @@ def options(request: pytest.FixtureRequest) -> SinkOptions:
 
 def stage_and_publish(store: Path, options: SinkOptions, rows: int = 5) -> Path:
     with Staging(store) as staging:
-        return staging.publish(fill(staging, rows, options), NAME, replace=False)
+        return staging.publish(fill(staging, NAME, rows, options), NAME, replace=False)
 
 
 def test_a_published_snapshot_is_proven_also_through_a_link(tmp_path: Path, options: SinkOptions) -> None:
@@ -125,7 +125,7 @@ def test_a_manifest_that_is_not_one_is_refused(tmp_path: Path, old: str, new: st
 
 def test_a_manifest_comes_back_as_it_was_written() -> None:
     parts = (PartFile("person/status=Å%2F/part-00000.csv", 3, 10, "a" * 64),)
-    assert Manifest.from_json(manifest(parts, 3).to_json()) == manifest(parts, 3)
+    assert Manifest.from_json(manifest(NAME, parts, 3).to_json()) == manifest(NAME, parts, 3)
 
 
 @pytest.mark.parametrize("counts", [Counts(6, 5, 0), Counts(6, 6, 0), Counts(6, 5, 1), Counts(4, 4, 0)])
@@ -133,7 +133,7 @@ def test_counts_that_the_files_do_not_bear_out_are_not_published(
     tmp_path: Path, counts: Counts, options: SinkOptions
 ) -> None:
     with Staging(tmp_path) as staging, pytest.raises(OutputError, match="do not hold what was counted"):
-        staging.publish(replace(fill(staging, 5, options), counts=counts), NAME, replace=False)
+        staging.publish(replace(fill(staging, NAME, 5, options), counts=counts), NAME, replace=False)
     assert names(tmp_path) == []
 
 
@@ -184,7 +184,7 @@ def test_an_exchange_reports_what_the_system_refuses(tmp_path: Path) -> None:
 def test_leaving_early_leaves_nothing(tmp_path: Path) -> None:
     def interrupted() -> None:
         with Staging(tmp_path) as staging:
-            fill(staging, 3)
+            fill(staging, NAME, 3)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -195,7 +195,7 @@ def test_leaving_early_leaves_nothing(tmp_path: Path) -> None:
 def test_a_failed_run_leaves_its_report_but_no_persons(tmp_path: Path) -> None:
     for rows in (1, 2):
         with Staging(tmp_path) as staging:
-            kept = staging.keep_failed(fill(staging, rows), NAME)
+            kept = staging.keep_failed(fill(staging, NAME, rows), NAME)
     assert kept == tmp_path / ".failed" / NAME
     assert names(kept) == ["manifest.json", "report.json"]
     manifest = read_manifest(kept)
@@ -209,7 +209,7 @@ def test_a_failed_run_leaves_its_report_but_no_persons(tmp_path: Path) -> None:
 def test_a_partial_result_is_proven_and_never_latest(tmp_path: Path) -> None:
     for rows in (3, 4):
         with Staging(tmp_path) as staging:
-            kept = staging.keep_partial(fill(staging, rows), NAME)
+            kept = staging.keep_partial(fill(staging, NAME, rows), NAME)
     found = verify(kept)
     assert found.proven
     assert found.manifest is not None
@@ -224,7 +224,7 @@ def test_permissions_are_as_asked_whatever_the_umask(tmp_path: Path, file_mode: 
     before = os.umask(0o077 if file_mode != 0o600 else 0)
     try:
         with Staging(tmp_path, file_mode) as staging:
-            written = fill(staging, 1, SinkOptions(format="csv", file_mode=file_mode))
+            written = fill(staging, NAME, 1, SinkOptions(format="csv", file_mode=file_mode))
             snapshot = staging.publish(written, NAME, replace=False)
     finally:
         os.umask(before)

@@ -249,9 +249,9 @@ def test_a_store_keeps_one_kind(
 
 def keep_beside(store: Store, name: str) -> None:
     with store.staging() as staging:
-        staging.keep_failed(fill(staging, 1), name)
+        staging.keep_failed(fill(staging, name, 1), name)
     with store.staging() as staging:
-        staging.keep_partial(fill(staging, 1), name)
+        staging.keep_partial(fill(staging, name, 1), name)
 
 
 def test_prune_takes_the_oldest_and_what_failed_then(tmp_path: Path) -> None:

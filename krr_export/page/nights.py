@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krr_export.chronicle import Found, HistoryLine, Trend
+from krr_export.notation import export_name, moment
 from krr_export.page.figures import NOTHING, Cell, Table, number_cell
 from krr_export.page.text import clean
 
@@ -81,7 +81,7 @@ def this_night(report: Mapping[str, Any]) -> HistoryLine:
     header, counts = report["header"], report["counts"]
     exported = header["eksport_tidspunkt_utc"]
     return HistoryLine(
-        snapshot=f"eksport={re.sub(r'[-:]', '', exported)[:15]}Z",
+        snapshot=export_name(moment(exported)),
         exported_at=exported,
         change_number=header["seneste_endringsnummer"],
         records=counts["written"],

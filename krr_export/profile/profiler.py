@@ -59,13 +59,7 @@ class Profiler:
         profile.nulls[:] = [batch.column(name).null_count for name in plan.columns]
         if not batch.num_rows:
             return profile
-        names = batch.schema.names
-
-        @cache
-        def has_value(name: str) -> NDArray[np.bool_]:
-            there = batch.column(name).is_valid() if name in names else pa.repeat(False, batch.num_rows)  # noqa: FBT003 - a value
-            return np.asarray(there)
-
+        has_value = _presence(batch)
         for row, name in enumerate(plan.measured):
             _measure(profile.lengths, row, batch.column(name), has_value(name))
         for counts, (name, _) in zip(profile.values, plan.enumerated, strict=True):
@@ -106,6 +100,18 @@ class Profiler:
         ages.groups[row, -1, calendar.oldest] -= undated
         ages.undated[row] = undated
         ages.expired[row] = np.count_nonzero(calendar.expired(newest))
+
+
+def _presence(batch: pa.RecordBatch) -> Callable[[str], NDArray[np.bool_]]:
+    """Which rows have a value in a column, by its name; none where the batch has no such column."""
+
+    @cache
+    def has_value(name: str) -> NDArray[np.bool_]:
+        if name not in batch.schema.names:
+            return np.zeros(batch.num_rows, dtype=bool)
+        return np.asarray(batch.column(name).is_valid())
+
+    return has_value
 
 
 def _counted(indices: NDArray[np.integer], size: int) -> NDArray[np.intp]:

@@ -51,6 +51,6 @@ def _judge_addresses(addresses: pa.StringArray, providers: pa.DictionaryArray) -
             rows = np.flatnonzero(np.array([other == name for other in names] + [False])[indices])
             fits = pc.match_substring_regex(addresses.take(pa.array(rows)), form)
             if fits.false_count:
-                wrong.append(rows[np.asarray(pc.invert(fits).fill_null(False))])  # noqa: FBT003 - a value
+                wrong.append(rows[~np.asarray(pc.fill_null(fits, fill_value=True))])
     if wrong:
         yield Breach("mailbox-address-form", MAILBOX, np.sort(np.concatenate(wrong)))
