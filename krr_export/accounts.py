@@ -13,7 +13,7 @@ from krr_export.export import default_workers
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.memory import PeakMemory
 from krr_export.notation import instant, number, records
-from krr_export.publish import LATEST
+from krr_export.publish import latest_remark
 from krr_export.report import FIND_DUPLICATES, Performance, Report, Tally
 from krr_export.rules.duplicates import Duplicates
 
@@ -59,13 +59,11 @@ def message_of(path: Path, report: Report) -> str:
     held = records(counts["written"])
     if counts["rejected"]:
         held += f", {number(counts['rejected'])} rejected"
-    latest = path.parent / LATEST
-    older = f"; latest stays at the newer {latest.resolve().name}" if latest.resolve() != path.resolve() else ""
     delivered = provenance.remark(report.source["delivery"])
     compared = report.guard.remark if report.guard else ""
     match report.outcome:
         case "published":
-            return f"published {held} as {path}{older}{delivered}{compared}"
+            return f"published {held} as {path}{latest_remark(path)}{delivered}{compared}"
         case "partial":
             return f"kept a partial result of {held} as {path}; it is not published{delivered}"
         case "empty":

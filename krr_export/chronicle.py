@@ -8,15 +8,20 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import InputError, UsageError
 from krr_export.kept import count, of, parsed, read_kept
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
-from krr_export.notation import export_name, moment
-from krr_export.publish import complete_snapshots
 from krr_export.report import REPORT_JSON, VERSION
+from krr_export.store_contents import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from krr_export.store_contents import Entry
 
 _CONCERNING = {"reject", "warning"}
 _SEVERITIES = {*_CONCERNING, "info"}
@@ -146,7 +151,7 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
     path = Path(store)
     try:
         # One more than is shown: the oldest that is shown has a trend too.
-        chosen = _snapshots(path)[0 if limit is None else -limit - 1 :]
+        chosen = _newest(_published(path), None if limit is None else limit + 1)
         lines = [line for snapshot in chosen if (line := _as_it_stands(snapshot)) is not None]
     except OSError as error:
         raise InputError(f"the store {path} cannot be read: {os.strerror(error.errno or 0)}") from None
@@ -165,7 +170,7 @@ def earlier(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...
         limit: only so many of the newest.
     """
     try:
-        chosen = [path for path in complete_snapshots(store) if path.name < snapshot][-limit - 1 :]
+        chosen = _newest(entries(store, lambda name: name < snapshot), limit + 1)
         lines = [line for path in chosen if (line := _as_it_stands(path)) is not None]
     except OSError:
         return ()
@@ -186,13 +191,18 @@ def read_report(snapshot: Path) -> dict[str, Any]:
         raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
 
 
-def _snapshots(store: Path) -> list[Path]:
+def _published(store: Path) -> Iterator[Entry]:
     if (store / MANIFEST).exists() or (store / SUCCESS).exists():
         raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
     if not store.is_dir():
         raise InputError(f"there is no store at {store}", "check the path")
     os.scandir(store).close()  # fails where it may not be listed: a glob would find nothing there
-    return complete_snapshots(store)
+    return entries(store)
+
+
+def _newest(lying_there: Iterator[Entry], limit: int | None) -> list[Path]:
+    """The newest that were published, damaged or not, oldest first."""
+    return [entry.path for entry in islice((entry for entry in lying_there if entry.published), limit)][::-1]
 
 
 def _as_it_stands(snapshot: Path) -> HistoryLine | None:
@@ -232,12 +242,13 @@ def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
     """The line with what the manifest says."""
     try:
         exported_at = of(str, manifest.header["eksport_tidspunkt_utc"])
-        name = export_name(moment(exported_at))
         change_number = of(int, manifest.header["seneste_endringsnummer"])
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{MANIFEST} is damaged or not of this tool") from None
     # Under another name its numbers would be taken for those of another night.
-    if line.snapshot != name:
+    if manifest.export_name is None:
+        raise InputError(f"{MANIFEST} is damaged or not of this tool")
+    if line.snapshot != manifest.export_name:
         raise InputError(f"{MANIFEST} is that of another export")
     return replace(
         line,

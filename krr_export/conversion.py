@@ -115,6 +115,8 @@ def convert(
             derive=options.read.derive.wanted,
             privacy=run.treatment.applied,
         )
+        if options.limit is None:
+            opened.check_place(export.header.export_name)
         if _is_known(opened, export, run) and _digest_before_reading(source, export) == _known_digest(opened, export):
             return _unchanged(opened, export)
         staging = stack.enter_context(opened.staging())
@@ -192,7 +194,7 @@ def _judged(export: Export, run: Run, tally: Tally, store: Store) -> Report:
     if options.limit is not None:
         return replace(report, outcome=_failure(options, tally) or "partial", guard=PARTIAL)
     guard = guarded(
-        store.snapshots(),
+        store.path,
         export.header.export_name,
         report.to_dict(),
         options.guard_limits,

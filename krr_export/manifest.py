@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.errors import InputError
 from krr_export.files import PartFile
 from krr_export.kept import count, of, parsed, read_kept
+from krr_export.notation import export_name, moment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +70,14 @@ class Manifest:
     """ISO 8601 in UTC."""
     partial: bool = False
     """Whether only a part of the export was asked for (``--limit``)."""
+
+    @property
+    def export_name(self) -> str | None:
+        """The name of the directory that it belongs in, ``eksport=…``; ``None`` where it does not say which."""
+        try:
+            return export_name(moment(of(str, self.header.get("eksport_tidspunkt_utc"))))
+        except (TypeError, ValueError):
+            return None
 
     def to_json(self) -> str:
         """The manifest as indented JSON, files sorted by path, ended by a line feed."""

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from krr_export.chronicle import read_report
 from krr_export.errors import InputError
 from krr_export.guard import NO_GUARD, Difference, GuardLimits, acceptance, compare, compare_order
+from krr_export.store_contents import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from krr_export.store_contents import Entry
 
 _FIRST = "there is no older snapshot to compare with"
 _UNREADABLE = "there is no older snapshot that can be read and compared with"
@@ -89,9 +92,7 @@ PARTIAL = Guarded(skipped="--limit reads a part of the export only: it is compar
 """What the guard says of the result of ``--limit``."""
 
 
-def guarded(
-    snapshots: Iterable[Path], name: str, report: Mapping[str, Any], limits: GuardLimits, *, accepted: bool
-) -> Guarded:
+def guarded(store: Path, name: str, report: Mapping[str, Any], limits: GuardLimits, *, accepted: bool) -> Guarded:
     """What the guard says of an export that is to become a snapshot of a store.
 
     It is compared with the newest older snapshot whose report can be read. The change number is also compared with
@@ -99,15 +100,14 @@ def guarded(
     not looked at.
 
     Args:
-        snapshots: the published ones, oldest first.
+        store: the directory that holds the snapshots.
         name: what the export's is to be called, ``eksport=20140226T112225Z``.
         report: the export's, as ``report.json`` has it.
         limits: what is allowed.
         accepted: whether differences are accepted, by ``--no-guard``.
     """
-    paths = [*snapshots]
-    older = _Nearest.among(path for path in reversed(paths) if path.name < name)
-    newer = _Nearest.among(path for path in paths if path.name > name)
+    older = _Nearest.among(entries(store, lambda other: other < name))
+    newer = _Nearest.among(reversed([*entries(store, lambda other: other > name)]))
     differences = (
         *(compare(report, older.report, limits) if older.report else ()),
         *(compare_order(report, newer.report) if newer.report else ()),
@@ -131,9 +131,9 @@ class _Nearest:
     damaged: tuple[str, ...] = ()
 
     @classmethod
-    def among(cls, snapshots: Iterable[Path]) -> _Nearest:
+    def among(cls, lying_there: Iterable[Entry]) -> _Nearest:
         found = cls()
-        for snapshot in snapshots:
+        for snapshot in (entry.path for entry in lying_there if entry.published):
             try:
                 return replace(found, name=snapshot.name, report=_comparable(snapshot))
             except InputError:

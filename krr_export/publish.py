@@ -12,7 +12,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from krr_export.files import remove, sync_directory
-from krr_export.manifest import SUCCESS
+from krr_export.store_contents import Standing, entries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,16 +29,13 @@ _REPLACED = ".replaced-"
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # linux/fcntl.h
 _CANNOT_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+"""What symlink(2) says where the file system knows no symbolic links: vfat and SMB, CIFS, FUSE."""
 
 
 def staging_path(store: Path) -> Path:
     """A name in ``store`` that nothing has yet, and that the next run sweeps."""
     return store / f"{STAGING}{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def complete_snapshots(store: Path) -> list[Path]:
-    """The published snapshots, oldest first: the names are times of one length."""
-    return sorted(path for path in store.glob("eksport=*") if (path / SUCCESS).is_file())
 
 
 def put_in_place(new: Path, target: Path) -> None:
@@ -102,9 +99,11 @@ def retire(path: Path, store: Path) -> None:
 
 
 def mend_latest(store: Path) -> None:
-    """Let ``latest`` point to the newest published snapshot; without any there is no ``latest``.
+    """Let ``latest`` point to the newest snapshot; without any there is no ``latest``.
 
-    As the newest only ever becomes newer, so does ``latest``.
+    As the newest only ever becomes newer, so does ``latest``. A newer one whose manifest was damaged later keeps it:
+    readers must not go back to older data unawares. Where the file system makes no symbolic links there is no
+    ``latest``, rather than one that stays behind.
 
     Raises:
         OSError: The file system refuses, or ``latest`` is something else than a symbolic link.
@@ -112,11 +111,38 @@ def mend_latest(store: Path) -> None:
     link = store / LATEST
     if os.path.lexists(link) and not link.is_symlink():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    snapshots = complete_snapshots(store)
-    if not snapshots:
+    there = os.readlink(link) if link.is_symlink() else None  # noqa: PTH115 - compared as text
+    newest = _newest(store, there)
+    if newest is None:
         link.unlink(missing_ok=True)
-    elif not link.is_symlink() or os.readlink(link) != snapshots[-1].name:  # noqa: PTH115 - compared as text
-        fresh = staging_path(store)
-        fresh.symlink_to(snapshots[-1].name)
-        fresh.replace(link)
+    elif newest != there:
+        _point(link, newest)
         sync_directory(store)
+
+
+def _newest(store: Path, there: str | None) -> str | None:
+    for entry in entries(store):
+        if entry.standing is Standing.SNAPSHOT or (entry.published and entry.path.name == there):
+            return entry.path.name
+    return None
+
+
+def _point(link: Path, name: str) -> None:
+    fresh = staging_path(link.parent)
+    try:
+        fresh.symlink_to(name)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        link.unlink(missing_ok=True)
+    else:
+        fresh.replace(link)
+
+
+def latest_remark(snapshot: Path) -> str:
+    """What the last line of a run must say of ``latest``; nothing where it points to the snapshot just published."""
+    link = snapshot.parent / LATEST
+    if not os.path.lexists(link):
+        return f"; without {LATEST}: the file system makes no symbolic links, so take the greatest name eksport=…"
+    newest = link.resolve()
+    return "" if newest == snapshot.resolve() else f"; {LATEST} stays at the newer {newest.name}"

@@ -19,6 +19,7 @@ from krr_export.files import (
 )
 from krr_export.manifest import MANIFEST, SUCCESS, Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.publish import FAILED, PARTIAL, mend_latest, put_in_place, retire, staging_path
+from krr_export.store_contents import check_replaceable
 from krr_export.verification import Verification, prove, success_text, verify
 
 if TYPE_CHECKING:
@@ -81,8 +82,10 @@ class Staging:
 
         Raises:
             OutputError: The counts disagree with the files, the name is taken, or the disk is full or failing.
+            UsageError: Something that is no snapshot has the name.
         """
         target = self._store / name
+        check_replaceable(target)
         if os.path.lexists(target) and not replace:
             raise OutputError(f"{name} is already there, with another result", "use --replace to exchange it")
         self._seal(manifest)

@@ -8,21 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.errors import InputError, OutputError, UsageError
+from krr_export.errors import OutputError, UsageError
 from krr_export.files import make_directories, output_errors, remove, sync_directory
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.notation import is_export_name
 from krr_export.privacy import NOTHING_APPLIED
 from krr_export.publish import (
     FAILED,
     LATEST,
     PARTIAL,
     STAGING,
-    complete_snapshots,
     finish_replacements,
     mend_latest,
     retire,
 )
 from krr_export.snapshot import Staging
+from krr_export.store_contents import Standing, check_replaceable, entries, judge, snapshots
 from krr_export.verification import verify
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Store:
 
     def snapshots(self) -> list[Path]:
         """The published snapshots, oldest first."""
-        return complete_snapshots(self.path)
+        return snapshots(self.path)
 
     def staging(self) -> Staging:
         """A place to write the next snapshot, on the same file system; a context manager."""
@@ -107,12 +108,17 @@ class Store:
 
     def find(self, name: str) -> Manifest | None:
         """The manifest of the published snapshot of that name, if there is one that can be read."""
-        if not (self.path / name / SUCCESS).is_file():
-            return None
-        try:
-            return read_manifest(self.path / name)
-        except InputError:
+        if judge(self.path / name).standing is not Standing.SNAPSHOT:
             return None  # damaged: as good as not there, but publishing over it still takes --replace
+        return read_manifest(self.path / name)
+
+    def check_place(self, name: str) -> None:
+        """Refuse what could not be published in the end, before anything is read.
+
+        Raises:
+            UsageError: Something that is no snapshot has this name.
+        """
+        check_replaceable(self.path / name)
 
     def is_intact(self, name: str, *, prove: bool = False) -> bool:
         """Whether the snapshot is published and whole.
@@ -148,9 +154,8 @@ class Store:
             OutputError: The snapshots here are of another format, partitioning or schema, or hold other columns, or
                 other pseudonyms.
         """
-        for snapshot in reversed(self.snapshots()):
-            manifest = self.find(snapshot.name)
-            if manifest:
+        for entry in entries(self.path):
+            if manifest := self.find(entry.path.name) if entry.standing is Standing.SNAPSHOT else None:
                 there = (
                     manifest.options.get("format"),
                     tuple(manifest.options.get("partition_by") or ()),
@@ -164,6 +169,8 @@ class Store:
     def prune(self, keep: int) -> list[Path]:
         """Delete all but the newest snapshots, oldest first; never the one that ``latest`` points to.
 
+        What is not recognised as a snapshot, or is damaged, is neither counted nor deleted.
+
         What ``.failed`` and ``.partial`` hold goes too where it is older than the oldest snapshot left, or not among
         the ``keep`` newest there. Each vanishes from its place at once.
 
@@ -176,15 +183,13 @@ class Store:
         """
         if keep < 1:
             raise UsageError("--keep must be at least 1")
-        snapshots = self.snapshots()
+        recognised = self.snapshots()
         latest = (self.path / LATEST).resolve()
-        doomed = [path for path in snapshots[:-keep] if path.resolve() != latest]
-        oldest = next((path.name for path in snapshots if path not in doomed), "")
+        doomed = [path for path in recognised[:-keep] if path.resolve() != latest]
+        oldest = next((path.name for path in recognised if path not in doomed), "")
         for place in (FAILED, PARTIAL):
-            # Never through a link: what it leads to is not the store's.
-            entries = [] if (self.path / place).is_symlink() else sorted((self.path / place).glob("eksport=*"))
-            recent = entries[-keep:]
-            doomed += [path for path in entries if path not in recent or path.name < oldest]
+            aside = _kept_aside(self.path / place)
+            doomed += [path for path in aside if path not in aside[-keep:] or path.name < oldest]
         with output_errors("delete old snapshots"):
             for path in doomed:
                 retire(path, self.path)
@@ -195,8 +200,21 @@ def _check_is_store(path: Path, *, create: bool) -> None:
     """Refuse a mistyped path: a snapshot, or, where a store must be there already, anything else."""
     if (path / MANIFEST).exists() or (path / SUCCESS).exists():
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
-    if not create and path.is_dir() and not (path / LOCK).exists() and not complete_snapshots(path):
+    if (
+        not create
+        and path.is_dir()
+        and not (path / LOCK).exists()
+        and not any(entry.published for entry in entries(path))
+    ):
         raise OutputError(f"{path} is not a store", "give the directory that holds the snapshots")
+
+
+def _kept_aside(place: Path) -> list[Path]:
+    """What ``.failed`` or ``.partial`` keeps, oldest first; nothing else, and nothing that a link leads to."""
+    if place.is_symlink():
+        return []
+    aside = (path for path in place.glob("eksport=*") if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in aside if is_export_name(path.name))
 
 
 def _make(path: Path, file_mode: int) -> None:

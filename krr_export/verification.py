@@ -13,9 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from krr_export.errors import InputError, OutputError
-from krr_export.kept import of
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
-from krr_export.notation import export_name, moment
 from krr_export.publish import FAILED
 
 if TYPE_CHECKING:
@@ -163,13 +161,10 @@ def success_text(manifest: bytes) -> str:
 
 def _name_differences(root: Path, manifest: Manifest) -> Iterator[str]:
     """The directory's name is the export's time: a snapshot under another name would be taken for another night's."""
-    try:
-        expected = export_name(moment(of(str, manifest.header.get("eksport_tidspunkt_utc"))))
-    except (TypeError, ValueError):
+    if manifest.export_name is None:
         yield f"{MANIFEST}: it does not say when the export was made"
-        return
-    if root.name != expected:
-        yield f"the directory is named {root.name}, but the export is {expected}"
+    elif root.name != manifest.export_name:
+        yield f"the directory is named {root.name}, but the export is {manifest.export_name}"
 
 
 def _listing_differences(root: Path, manifest: Manifest) -> Iterator[str]:

@@ -38,3 +38,12 @@ def run_case(name: str, *arguments: str, timeout: float = 120) -> str:
             text=True, timeout=timeout, check=False,
         )  # fmt: skip
     return ran.stdout
+
+
+def test_prune_and_latest_heed_snapshots_only_and_leave_an_operators_copy_alone() -> None:
+    printed = run_case("store-backup-copy.sh")
+    assert "latest -> eksport=20260224T120000Z " in printed
+    after_two, after_one = (line for line in printed.splitlines() if line.startswith("after prune"))
+    assert "eksport=20260223T120000Z eksport=20260224T120000Z eksport=20260224T120000Z.bak" in after_two
+    assert ": eksport=20260224T120000Z eksport=20260224T120000Z.bak" in after_one
+    assert printed.endswith("history rc=0\n")

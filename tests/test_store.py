@@ -20,8 +20,9 @@ from store_driver import FIRST, SECOND, THIRD, fill, latest, names, publish
 from krr_export import publish as moves
 from krr_export.errors import OutputError, UsageError
 from krr_export.files import output_errors
-from krr_export.snapshot import verify
+from krr_export.snapshot import Staging, verify
 from krr_export.store import Store, open_store
+from krr_export.store_contents import warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -297,8 +298,8 @@ def test_prune_does_not_follow_links_out_of_the_store(tmp_path: Path) -> None:
     publish(elsewhere, FIRST)
     (store_path / FIRST).symlink_to(elsewhere / FIRST)
     with open_store(store_path) as store:
-        assert [path.name for path in store.prune(1)] == [FIRST]
-    assert names(store_path) == [".lock", SECOND, "latest"]
+        assert store.prune(1) == []
+    assert names(store_path) == [".lock", FIRST, SECOND, "latest"]
     assert verify(elsewhere / FIRST).proven
 
 
@@ -339,6 +340,127 @@ def test_prune_deletes_nothing_behind_a_link_and_nothing_that_is_not_the_store_s
         assert store.prune(1) == []
     assert (elsewhere / FIRST).is_dir()
     assert (store_path / ".partial" / "notes").is_dir()
+
+
+# What only looks like a snapshot
+
+
+def copied(store: Path, name: str, source: str = SECOND) -> None:
+    shutil.copytree(store / source, store / name)
+
+
+def failed(store: Path, name: str) -> None:
+    with Staging(store) as staging:
+        staging.keep_failed(fill(staging, name, 1), name).rename(store / name)
+
+
+def partial_result(store: Path, name: str) -> None:
+    with Staging(store) as staging:
+        staging.keep_partial(fill(staging, name, 1), name).rename(store / name)
+
+
+def linked(store: Path, name: str) -> None:
+    (store / name).symlink_to(SECOND)
+
+
+def a_file(store: Path, name: str) -> None:
+    (store / name).write_text("")
+
+
+OTHERS = {
+    f"{SECOND}-kopi": copied,
+    f"{SECOND} (1)": copied,
+    f"{SECOND}.zip": a_file,
+    "eksport=": copied,
+    "eksport=20990230T112225Z": copied,
+    "eksport=20990101T112225Z": copied,
+    "eksport=20990102T112225Z": linked,
+    "eksport=20990103T112225Z": a_file,
+    "eksport=20990104T112225Z": partial_result,
+    "eksport=20990105T112225Z": failed,
+}
+
+
+@pytest.fixture
+def littered(tmp_path: Path) -> Path:
+    publish(tmp_path, FIRST)
+    publish(tmp_path, SECOND)
+    for name, make in OTHERS.items():
+        make(tmp_path, name)
+    shutil.rmtree(tmp_path / ".failed")
+    shutil.rmtree(tmp_path / ".partial")
+    return tmp_path
+
+
+def test_what_is_no_snapshot_is_never_counted_followed_or_deleted(littered: Path) -> None:
+    with open_store(littered) as store:
+        assert [path.name for path in store.snapshots()] == [FIRST, SECOND]
+        assert latest(littered) == SECOND
+        assert store.prune(2) == []
+        store.check_same_kind(format="csv", partition_by=(), schema_name="14-05")
+        assert [path.name for path in store.prune(1)] == [FIRST]
+    assert names(littered) == sorted([".lock", "latest", SECOND, *OTHERS])
+
+
+def test_all_that_is_no_snapshot_is_named_in_one_line_with_what_to_do(littered: Path) -> None:
+    (said,) = warnings(littered)
+    assert said.count("eksport=2") == 3
+    assert f"and {len(OTHERS) - 3} more" in said
+    assert said.endswith("move it out of the store")
+
+
+@pytest.mark.parametrize("name", [f"eksport=2099010{day}T112225Z" for day in (1, 2, 3, 4)])
+def test_nothing_but_a_snapshot_is_replaced(littered: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} lies in the store and is no snapshot.*"):
+        publish(littered, name, replace=True)
+    assert os.path.lexists(littered / name)
+
+
+def test_what_lies_aside_under_another_name_is_not_pruned(tmp_path: Path) -> None:
+    publish(tmp_path, SECOND)
+    for place in (".failed", ".partial"):
+        (tmp_path / place / f"{FIRST}.bak").mkdir(parents=True)
+        (tmp_path / place / f"{FIRST}-link").symlink_to(tmp_path / SECOND)
+        (tmp_path / place / FIRST).symlink_to(tmp_path / SECOND)
+    with open_store(tmp_path) as store:
+        assert store.prune(1) == []
+
+
+# Damaged
+
+
+def test_a_damaged_newest_snapshot_keeps_latest_and_is_neither_counted_nor_pruned(tmp_path: Path) -> None:
+    for name in (FIRST, SECOND, THIRD):
+        publish(tmp_path, name)
+    (tmp_path / THIRD / "manifest.json").write_text("{")
+    with open_store(tmp_path) as store:
+        assert latest(tmp_path) == THIRD, "readers do not go back to older data unawares"
+        assert store.prune(2) == []
+        assert [path.name for path in store.prune(1)] == [FIRST]
+    assert [line.startswith(f"damaged: {THIRD} (manifest.json is damaged") for line in warnings(tmp_path)] == [True]
+    newer = "eksport=20140301T000000Z"
+    publish(tmp_path, newer)
+    assert latest(tmp_path) == newer
+    publish(tmp_path, THIRD, replace=True)
+    assert list(warnings(tmp_path)) == []
+
+
+def test_latest_never_moves_to_a_snapshot_that_is_damaged(tmp_path: Path) -> None:
+    publish(tmp_path, FIRST)
+    (publish(tmp_path, SECOND) / "manifest.json").unlink()
+    (tmp_path / "latest").unlink()
+    with open_store(tmp_path):
+        assert latest(tmp_path) == FIRST
+
+
+def test_without_its_success_a_snapshot_is_named_left_alone_and_may_be_replaced(tmp_path: Path) -> None:
+    publish(tmp_path, FIRST)
+    (publish(tmp_path, SECOND) / "_SUCCESS").unlink()
+    assert [f"{SECOND} (it has no _SUCCESS)" in line for line in warnings(tmp_path)] == [True]
+    with open_store(tmp_path) as store:
+        assert store.prune(1) == []
+    publish(tmp_path, SECOND, replace=True)
+    assert latest(tmp_path) == SECOND
 
 
 def test_only_a_store_is_pruned_and_no_other_directory_gets_a_lock(tmp_path: Path) -> None:

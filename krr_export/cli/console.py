@@ -16,6 +16,7 @@ import click
 from krr_export.errors import OutputError
 from krr_export.notation import number
 from krr_export.progress import Progress
+from krr_export.store_contents import warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +63,13 @@ class Console:
             status = file.stat()
             if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IROTH:
                 self.warn(f"{option} {file.name} can be read by every user of this machine: chmod o-r")
+
+    def warn_of_others(self, store: Path, *, damaged: bool = True) -> None:
+        """Name what lies in a store like a snapshot and is none; and what is damaged, unless the command shows it."""
+        if not self.quiet:
+            with suppress(OSError):  # whoever works with the store will say what is wrong with it
+                for line in warnings(store, damaged=damaged):
+                    self.warn(line)
 
     def give(self, data: str) -> None:
         """What was asked for, on standard output.

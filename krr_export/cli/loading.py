@@ -166,6 +166,7 @@ def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: A
 
     console = console_of(options)
     options["delivery"] = taken_delivery(console, options)
+    console.warn_of_others(store)
     with console.progress(options.pop("progress")) as progress:
         result = convert(source, store, progress=progress, **options)
     if result.report is not None:

@@ -83,6 +83,7 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
 
     console = console_of(options)
     delivery = taken_delivery(console, options)
+    console.warn_of_others(store)
     shown = options.pop("progress")
     night = NightOptions(
         login=taken_login(console, options),

@@ -70,6 +70,7 @@ def history_command(
     if html is not None and as_json:
         raise UsageError("--html and --json are two forms of the same", "give one of them")
     console = Console(**talk)
+    console.warn_of_others(store, damaged=False)
     lines = history(store, limit=limit)
     if html is not None:
         write_document(console, render_history(lines, name=store.resolve().name, lang=lang), html, "page")
@@ -107,6 +108,7 @@ def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose
     from krr_export.store import open_store  # noqa: PLC0415 - only who needs it pays for it
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    console.warn_of_others(store)
     with open_store(store, create=False) as opened:
         deleted = [str(path) for path in opened.prune(keep)]
         kept = [str(path) for path in opened.snapshots()]

@@ -1,0 +1,134 @@
+"""What lies in a store as ``eksport=…``: its snapshots, and what only looks like one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from krr_export.errors import InputError, UsageError
+from krr_export.manifest import MANIFEST, SUCCESS, read_manifest
+from krr_export.notation import is_export_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_NAMED_AT_MOST = 3
+
+
+class Standing(Enum):
+    """What an entry of a store is to the store."""
+
+    SNAPSHOT = auto()
+    """A directory named like an export, with ``_SUCCESS`` and a manifest that names that very export."""
+    DAMAGED = auto()
+    """It was published under this name, but its manifest cannot be read. It is neither counted nor deleted."""
+    INCOMPLETE = auto()
+    """The manifest names this export, but ``_SUCCESS`` is missing: a copy on its way, or a damaged one."""
+    OTHER = auto()
+    """Anything else: a copy under another name, a link, a result of ``--limit``. It is left alone."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a store, judged."""
+
+    path: Path
+    standing: Standing
+    why: str = ""
+    """Why it is no snapshot, in a few words."""
+
+    @property
+    def published(self) -> bool:
+        """Whether it was published by the store, damaged or not."""
+        return self.standing in {Standing.SNAPSHOT, Standing.DAMAGED}
+
+
+def judge(path: Path) -> Entry:
+    """Say what an entry of a store is: the one place that decides what a snapshot is.
+
+    Raises:
+        OSError: It may not be looked at.
+    """
+    if not is_export_name(path.name):
+        return Entry(path, Standing.OTHER, "it is not named like an export")
+    if path.is_symlink() or not path.is_dir():
+        return Entry(path, Standing.OTHER, "it is no directory, or a link to one")
+    return Entry(path, *_by_manifest(path))
+
+
+def _by_manifest(path: Path) -> tuple[Standing, str]:
+    """What a directory that is named like an export is, and why it is no snapshot."""
+    complete = (path / SUCCESS).is_file()
+    try:
+        manifest = read_manifest(path)
+    except InputError as error:
+        return (Standing.DAMAGED, error.message) if complete else (Standing.OTHER, f"it has no {SUCCESS}")
+    if manifest.export_name is None and complete:
+        return Standing.DAMAGED, f"{MANIFEST} does not say which export it is of"
+    if manifest.export_name != path.name:
+        return Standing.OTHER, f"{MANIFEST} is that of another export"
+    if manifest.partial:
+        return Standing.OTHER, "a partial result, of --limit"
+    return (Standing.SNAPSHOT, "") if complete else (Standing.INCOMPLETE, f"it has no {SUCCESS}")
+
+
+def entries(store: Path, wanted: Callable[[str], bool] = bool) -> Iterator[Entry]:
+    """What lies in a store as ``eksport=…``, newest first; each is judged when its turn comes.
+
+    Args:
+        store: The directory that holds the snapshots.
+        wanted: Says of a name whether it is to be looked at.
+
+    Raises:
+        OSError: An entry may not be looked at.
+    """
+    for path in sorted(store.glob("eksport=*"), reverse=True):
+        if wanted(path.name):
+            yield judge(path)
+
+
+def snapshots(store: Path) -> list[Path]:
+    """The snapshots of a store, oldest first: their names are times of one length."""
+    return [entry.path for entry in entries(store) if entry.standing is Standing.SNAPSHOT][::-1]
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to put a snapshot in the place of something that the store has not published.
+
+    Raises:
+        UsageError: Something else lies there.
+    """
+    entry = judge(path)
+    if os.path.lexists(path) and entry.standing is Standing.OTHER:
+        raise UsageError(f"{path.name} lies in the store and is no snapshot: {entry.why}", "move it out of the store")
+
+
+def warnings(store: Path, *, damaged: bool = True) -> Iterator[str]:
+    """What is to be said of a store's entries that are no snapshots, in a line for each kind.
+
+    Args:
+        store: The directory that holds the snapshots.
+        damaged: Whether to speak of damaged ones too.
+
+    Raises:
+        OSError: An entry may not be looked at.
+    """
+    judged = list(entries(store))
+    others = [entry for entry in judged if not entry.published]
+    if others:
+        yield (
+            f"in the store, but no snapshot: {_named(others)}; left alone, but a query over eksport=*/person/** would"
+            " read it: move it out of the store"
+        )
+    harmed = [entry for entry in judged if entry.standing is Standing.DAMAGED]
+    if damaged and harmed:
+        yield f"damaged: {_named(harmed)}; neither counted nor pruned: convert that export again with --replace"
+
+
+def _named(some: list[Entry]) -> str:
+    more = len(some) - _NAMED_AT_MOST
+    named = ", ".join(f"{entry.path.name} ({entry.why})" for entry in some[:_NAMED_AT_MOST])
+    return f"{named} and {more} more" if more > 0 else named
