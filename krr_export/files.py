@@ -30,6 +30,7 @@ _HINTS = {
     errno.EIO: "the disk or its connection failed: see the system's log",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.EEXIST: "move what lies there out of the way",
+    errno.ELOOP: "a symbolic link lies where a directory is needed: remove it",
     errno.ENOTDIR: "a file lies where a directory is needed: move it away",
 }
 
@@ -150,6 +151,14 @@ def make_directories(path: Path, root: Path, file_mode: int) -> None:
     for directory in reversed(missing):
         directory.mkdir(directory_mode(file_mode))
         directory.chmod(directory_mode(file_mode))  # what the umask took away
+
+
+def make_parents(path: Path) -> None:
+    """Make the missing directories above ``path``, and force each one's entry to the disk."""
+    missing = [parent for parent in path.parents if not parent.is_dir()]
+    for directory in reversed(missing):
+        directory.mkdir(exist_ok=True)
+        sync_directory(directory.parent)
 
 
 def sync_directory(path: Path) -> None:

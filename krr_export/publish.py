@@ -39,25 +39,20 @@ def staging_path(store: Path) -> Path:
 
 
 def put_in_place(new: Path, target: Path) -> None:
-    """Rename ``new`` to ``target`` in the same directory; what lay there is exchanged for it, and removed.
+    """Rename ``new`` to ``target`` in the same directory. What lay there stays, for `remove_replaced`.
 
     Raises:
         OSError: The file system refuses.
     """
-    store = target.parent
     if not os.path.lexists(target):
         new.rename(target)
-        sync_directory(store)
-    elif exchange(new, target):
-        sync_directory(store)
-        remove(new)
-    else:
-        new.rename(store / f"{_REPLACING}{target.name}")
-        finish_replacements(store)
+    elif not exchange(new, target):
+        new.rename(target.parent / f"{_REPLACING}{target.name}")
+        finish_replacements(target.parent)
 
 
 def finish_replacements(store: Path) -> None:
-    """Do what is left of a replacement by two renames, wherever it was interrupted."""
+    """Do the renames that are left of a replacement by two of them, wherever it was interrupted."""
     for waiting in store.glob(f"{_REPLACING}*"):
         name = waiting.name.removeprefix(_REPLACING)
         old = store / f"{_REPLACED}{name}"
@@ -65,8 +60,11 @@ def finish_replacements(store: Path) -> None:
             remove(old)
             (store / name).rename(old)
         waiting.rename(store / name)
-        sync_directory(store)
-    for old in store.glob(f"{_REPLACED}*"):
+
+
+def remove_replaced(store: Path, exchanged: Path | None = None) -> None:
+    """Remove what was replaced: by two renames, or by being exchanged. The caller has forced ``store`` to the disk."""
+    for old in (*store.glob(f"{_REPLACED}*"), *filter(None, [exchanged])):
         remove(old)
 
 

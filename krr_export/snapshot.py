@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from dataclasses import replace as with_changes
@@ -18,7 +19,7 @@ from krr_export.files import (
     sync_tree,
 )
 from krr_export.manifest import MANIFEST, SUCCESS, Counts, Manifest, SchemaVersion, SourceFile
-from krr_export.publish import FAILED, PARTIAL, mend_latest, put_in_place, retire, staging_path
+from krr_export.publish import FAILED, PARTIAL, mend_latest, put_in_place, remove_replaced, retire, staging_path
 from krr_export.store_contents import check_replaceable
 from krr_export.verification import Verification, prove, success_text, verify
 
@@ -42,6 +43,7 @@ class Staging:
         """Where the files are to be written."""
         self._store = store
         self._file_mode = file_mode
+        self._is_visible = False
 
     def __enter__(self) -> Self:
         with output_errors("write to the store"):
@@ -51,10 +53,12 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # After publishing, nothing lies here any more. Should this fail, the next run sweeps: an error from here would
-        # only hide the one that led here.
-        with suppress(OSError):
-            remove(self.path)
+        # After publishing, nothing lies here any more, or what was replaced: that is deleted by whoever has forced what
+        # replaced it to the disk. Should this fail, the next run sweeps: an error from here would only hide the one
+        # that led here.
+        if not self._is_visible:
+            with suppress(OSError):
+                remove(self.path)
 
     def write_text(self, name: str, text: str) -> PartFile:
         """Write a file beside the tables, such as ``report.json``, in UTF-8.
@@ -89,14 +93,17 @@ class Staging:
         if os.path.lexists(target) and not replace:
             raise OutputError(f"{name} is already there, with another result", "use --replace to exchange it")
         self._seal(manifest)
-        with output_errors(f"publish {name}"):
-            put_in_place(self.path, target)
-        with output_errors(f"let latest follow to {name}, which is published"):
+        self._put_in_place(target)
+        with output_errors(f"force {name} to the disk, though it is published"):
+            sync_directory(self._store)
+        with output_errors(f"let latest follow to {name}, though it is published"):
             mend_latest(self._store)
+        with output_errors(f"delete what {name} replaced, though it is published"):
+            remove_replaced(self._store, self.path)
         refused = self._store / FAILED / name
-        if os.path.lexists(refused):
+        if os.path.lexists(refused) and not refused.parent.is_symlink():
             # Its rejects are raw records of the export that is published now: personal data without a purpose.
-            with output_errors(f"delete {FAILED}/{name}, while {name} is published"):
+            with output_errors(f"delete {FAILED}/{name}, though {name} is published"):
                 retire(refused, self._store)
         return target
 
@@ -126,22 +133,38 @@ class Staging:
         return self._keep(PARTIAL, name)
 
     def _seal(self, manifest: Manifest) -> None:
-        """Prove what was written, say so in ``_SUCCESS``, and force all of it to the disk."""
+        """Prove what was written, and say so in ``_SUCCESS``."""
         text = manifest.to_json()
         self.write_text(MANIFEST, text)
         prove(self.path, manifest)
         self.write_text(SUCCESS, success_text(text.encode()))
-        with output_errors("write to the store"):
-            sync_tree(self.path)
+
+    def _put_in_place(self, target: Path) -> None:
+        try:
+            with output_errors(f"publish {target.name}"):
+                sync_tree(self.path)
+                put_in_place(self.path, target)
+        except OutputError as error:
+            if os.path.lexists(self.path):
+                raise
+            # The first of two renames was done: what is left of them is certain to be done.
+            raise OutputError(
+                f"{error.message}; the next run on the store completes it", error.hint
+            ) from error.__cause__
+        self._is_visible = True
 
     def _keep(self, place: str, name: str) -> Path:
-        """Move everything to ``STORE/place/name``."""
-        target = self._store / place / name
+        """Move everything to ``STORE/place/name``; what lay there is deleted once this is sure to last."""
+        target, old = self._store / place / name, staging_path(self._store)
         with output_errors(f"keep {place}/{name}"):
+            if target.parent.is_symlink():  # what it leads to is not the store's
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             make_directories(target.parent, self._store, self._file_mode)
+            sync_tree(self.path)
             if os.path.lexists(target):
-                retire(target, self._store)
+                target.rename(old)
             self.path.rename(target)
             sync_directory(target.parent)
             sync_directory(self._store)
+            remove(old)
         return target

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.errors import OutputError, UsageError
-from krr_export.files import make_directories, output_errors, remove, sync_directory
+from krr_export.files import make_directories, make_parents, output_errors, remove, sync_directory
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
 from krr_export.notation import is_export_name
 from krr_export.privacy import NOTHING_APPLIED
@@ -20,6 +20,7 @@ from krr_export.publish import (
     STAGING,
     finish_replacements,
     mend_latest,
+    remove_replaced,
     retire,
 )
 from krr_export.snapshot import Staging
@@ -219,7 +220,7 @@ def _kept_aside(place: Path) -> list[Path]:
 
 def _make(path: Path, file_mode: int) -> None:
     if not path.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_parents(path)
         make_directories(path, path.parent, file_mode)
         sync_directory(path.parent)
 
@@ -236,6 +237,8 @@ def _lock(fd: int, path: Path) -> None:
 
 def _tidy(path: Path) -> None:
     finish_replacements(path)
+    sync_directory(path)  # what a dead run made visible is to last, before what it replaced is deleted
+    remove_replaced(path)
     for dead in path.glob(f"{STAGING}*"):
         remove(dead)
     mend_latest(path)

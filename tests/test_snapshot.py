@@ -247,3 +247,51 @@ def test_csv_records_are_counted_with_regard_to_quotes(tmp_path: Path, text: str
     path = tmp_path / "part-00000.csv"
     path.write_text(text)
     assert count_rows(path) == records
+
+
+@pytest.mark.parametrize("place", [".failed", ".partial"])
+def test_nothing_is_kept_or_deleted_behind_a_link(tmp_path: Path, place: str) -> None:
+    store, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    (elsewhere / NAME).mkdir(parents=True)
+    store.mkdir()
+    (store / place).symlink_to(elsewhere)
+    with Staging(store) as staging, pytest.raises(OutputError, match=f"cannot keep {place}/.*link.*remove it"):
+        (staging.keep_failed if place == ".failed" else staging.keep_partial)(fill(staging, NAME, 1), NAME)
+    publish(store, NAME)
+    assert names(elsewhere) == [NAME]
+    assert names(elsewhere / NAME) == []
+    assert names(store) == sorted([place, ".lock", NAME, "latest"])
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("sync_directory", "cannot force .* to the disk, though it is published: Input/output error"),
+        ("mend_latest", "cannot let latest follow to .*, though it is published: Input/output error"),
+        ("remove_replaced", "cannot delete what .* replaced, though it is published: Input/output error"),
+    ],
+)
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_disk_that_fails_once_the_snapshot_is_visible_is_said_to_have_failed_then(
+    tmp_path: Path,
+    call: str,
+    said: str,
+    replaces: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if replaces:
+        publish(tmp_path, NAME, 1)
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "stopped here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"krr_export.snapshot.{call}", fail)
+        with pytest.raises(OutputError, match=said):
+            publish(tmp_path, NAME, 2, replace=True)
+    assert read_manifest(tmp_path / NAME).counts.seen == 2
+    if replaces:
+        [old] = tmp_path.glob(".staging-*")
+        assert read_manifest(old).counts.seen == 1, "nothing is deleted that might still be wanted"
+    publish(tmp_path, "eksport=20140101T000000Z")
+    assert names(tmp_path) == [".lock", "eksport=20140101T000000Z", NAME, "latest"]

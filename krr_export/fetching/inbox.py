@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.delivery.names import LATEST, PartName, parse_part, sets_in
 from krr_export.errors import NetworkError, OutputError
-from krr_export.files import sync_directory
+from krr_export.files import make_parents, sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +60,9 @@ def open_inbox(path: Path) -> Iterator[Inbox]:
     """
     with _inbox_errors(f"open the inbox {path}"):
         if not path.is_dir():
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_parents(path)
+            path.mkdir(mode=0o700, exist_ok=True)
+            sync_directory(path.parent)
         fd = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with _inbox_errors(f"lock the inbox {path}"):
@@ -144,9 +146,10 @@ class Inbox:
         with _inbox_errors(f"rename {files[-1].name}"):
             for file in files:
                 part = self._part(file.name)
-                os.utime(
-                    part, (file.mtime, file.mtime), follow_symlinks=False
-                )  # how a later LATEST is known from this one
+                # How a later LATEST is known from this one.
+                os.utime(part, (file.mtime, file.mtime), follow_symlinks=False)
+                if file is files[-1]:  # the data: once it is here, the rest is
+                    sync_directory(self.path)
                 part.replace(self.path / file.name)
                 self._note(file.name).unlink(missing_ok=True)
             sync_directory(self.path)
@@ -265,6 +268,8 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     fresh.unlink(missing_ok=True)
     with os.fdopen(_create(fresh), "wb") as file:
         file.write(json.dumps(value).encode())
+        file.flush()
+        os.fsync(file.fileno())
     fresh.replace(path)
 
 
