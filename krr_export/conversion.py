@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -34,6 +32,7 @@ from krr_export.store import Store, open_store
 from krr_export.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
     from krr_export.manifest import Manifest
@@ -117,7 +116,7 @@ def convert(
         )
         if options.limit is None:
             opened.check_place(export.header.export_name)
-        if _is_known(opened, export, run) and _digest_before_reading(source, export) == _known_digest(opened, export):
+        if _is_known(opened, export, run) and export.source.digest_ahead() == _known_digest(opened, export):
             return _unchanged(opened, export)
         staging = stack.enter_context(opened.staging())
         tally, files = _write(export, staging, run, progress)
@@ -252,16 +251,6 @@ def _lacks_profile(snapshot: Path) -> bool:
 def _known_digest(store: Store, export: Export) -> str | None:
     manifest = store.find(export.header.export_name)
     return manifest.source.sha256 if manifest else None
-
-
-def _digest_before_reading(source: str | os.PathLike[str] | BinaryIO, export: Export) -> str:
-    """SHA-256 of a file that can be read again; empty for any other source."""
-    if export.source.verified_sha256 is not None:
-        return export.source.verified_sha256
-    if not isinstance(source, (str, os.PathLike)) or not Path(source).is_file():
-        return ""
-    with Path(source).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unchanged(store: Store, export: Export) -> ConvertResult:

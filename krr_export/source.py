@@ -18,6 +18,7 @@ from krr_export.delivery.finding import is_delivery
 from krr_export.delivery.opening import DeliveryOptions, open_delivery
 from krr_export.errors import DeliveryError, InputError, UsageError
 from krr_export.gzipped import MAGIC, inflated
+from krr_export.unchanged import Watched, changed, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,6 +68,7 @@ class Source:
         self._on_read = on_read
         self._is_ours = is_ours
         self._digest = hashlib.sha256()
+        self._watched = Watched(stream.fileno()) if size is not None else None
         self._first = self._read_first()
         self.compression = "gzip" if self._first.startswith(MAGIC) else "none"
         self._pieces = self._delivered()
@@ -90,11 +92,13 @@ class Source:
         """
 
     def blame_transfer(self) -> None:
-        """Where the bytes make no sense and came as gzip, see whether they arrived as they were sent.
+        """Where the bytes make no sense, see whether they are what was sent.
 
         Raises:
-            InputError: they did not: the gzip is corrupt or truncated further on.
+            InputError: they are not: the file was changed meanwhile, or the gzip is corrupt or truncated further on.
         """
+        if self._watched:
+            self._watched.check(self._digest.hexdigest(), self.bytes_read)
         if self.compression == "gzip":
             for _ in self._pieces:
                 pass
@@ -103,6 +107,14 @@ class Source:
     def sha256(self) -> str | None:
         """SHA-256 of the bytes as delivered, in hexadecimal; ``None`` until all of them were read."""
         return self._digest.hexdigest() if self.at_end else None
+
+    def digest_ahead(self) -> str | None:
+        """SHA-256 of the whole of a regular file, as `sha256` will be, without going on in it; ``None`` for a stream.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        return self._watched.digest() if self._watched else None
 
     @property
     def plain_file(self) -> int | None:
@@ -118,7 +130,6 @@ class Source:
         Raises:
             InputError: at the end, where the file cannot be read or was changed meanwhile.
         """
-        before = os.fstat(self._stream.fileno())
         self._on_report, self._on_read = self._on_read, None
         self._reported = self.bytes_read
         stop = threading.Event()
@@ -132,11 +143,9 @@ class Source:
             raise
         finally:
             thread.join()
-        after = os.fstat(self._stream.fileno())
         if errors:
             raise errors[0]
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise InputError("the file was changed while it was read", "run again when nobody writes to it")
+        self._check_end()
         self.report(self.bytes_read)
 
     def report(self, position: int) -> None:
@@ -156,7 +165,7 @@ class Source:
 
     def _read_into(self, buffer: memoryview) -> int:
         file: BufferedReader = self._stream  # type: ignore[assignment]  # a plain file was opened as one
-        with _readable():
+        with readable():
             return file.readinto1(buffer)
 
     def close(self) -> None:
@@ -174,10 +183,17 @@ class Source:
     def _read(self) -> bytes:
         # read1 gives what a pipe holds now, rather than waiting until it holds the whole piece.
         read = getattr(self._stream, "read1", self._stream.read)
-        with _readable():
+        with readable():
             piece: bytes = read(_DELIVERED_BYTES)
         self._account(piece)
+        if self.at_end:
+            self._check_end()
         return piece
+
+    def _check_end(self) -> None:
+        """What was read to its end is to be one state of the file."""
+        if self._watched:
+            self._watched.check(self._digest.hexdigest(), self.bytes_read)
 
     def _account(self, piece: bytes | memoryview) -> None:
         self._digest.update(piece)
@@ -215,40 +231,25 @@ class DecryptedSource(Source):
         return
 
     def prove(self) -> None:
-        """See whether the bytes are those that were verified, up to their end.
-
-        Raises:
-            InputError: they are not.
-        """
+        """See whether the bytes are those that were verified, up to their end."""
         while not self.at_end:
             self._read()
-        self._check()
+        self._check_end()
 
     def blame_transfer(self) -> None:
-        """What makes no sense was sent so, unless it was changed after it was verified.
-
-        Raises:
-            InputError: it was.
-        """
+        """What makes no sense was sent so, unless it was changed after it was verified."""
         self.prove()
 
+    def digest_ahead(self) -> str | None:
+        """The digest of what was verified."""
+        return self.verified_sha256
+
     def _read(self) -> bytes:
-        piece = super()._read()
-        self._check()
-        return self._opened.decrypt(piece)
+        return self._opened.decrypt(super()._read())
 
-    def _check(self) -> None:
-        if self.at_end and self.sha256 != self.verified_sha256:
-            raise InputError("the file was changed after it was verified", "run again when nobody writes to it")
-
-
-@contextlib.contextmanager
-def _readable() -> Iterator[None]:
-    """Say that the source cannot be read where the system says so."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"it cannot be read: {os.strerror(error.errno or 0)}") from None
+    def _check_end(self) -> None:
+        if self.sha256 != self.verified_sha256:
+            raise changed("after it was verified")
 
 
 def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:

@@ -520,3 +520,54 @@ def test_a_uri_and_an_empty_path_are_told_apart_from_a_file_that_is_missing(tmp_
     with pytest.raises(UsageError, match="empty"):
         convert("", tmp_path / "store")
     assert not (tmp_path / "store").exists()
+
+
+# A source that changes
+
+
+class WhenOpened(krr_export.Progress):
+    """Does something once the header was read."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._do = do
+
+    def opened(self, export: krr_export.Export) -> None:
+        assert export
+        self._do()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("keeps_time", [False, True])
+@pytest.mark.parametrize("byte", [b"\n", b"<"], ids=["well-formed", "malformed"])
+def test_an_export_overwritten_at_the_same_size_is_not_published_nor_called_malformed(
+    export: Callable[..., bytes],
+    tmp_path: Path,
+    workers: int,
+    keeps_time: bool,  # noqa: FBT001 - a parameter of the test
+    byte: bytes,
+) -> None:
+    path, store = tmp_path / "export.xml", tmp_path / "store"
+    path.write_bytes(export(*[road.person()] * 50, between="\n" + " " * 200_000))
+
+    def overwrite() -> None:
+        before = path.stat()
+        with path.open("r+b") as file:
+            for at, written in ((1000, b"\n"), (before.st_size - 100_000, byte)):  # both between two tags
+                file.seek(at)
+                file.write(written)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + (0 if keeps_time else 10**9)))
+
+    with pytest.raises(InputError, match="changed while it was read"):
+        convert(path, store, workers=workers, progress=WhenOpened(overwrite))
+    assert not list(store.glob("eksport=*"))
+
+
+def test_a_file_that_takes_the_path_once_the_export_was_opened_is_not_taken_for_it(
+    export: Callable[..., bytes], tmp_path: Path
+) -> None:
+    path, other, store = tmp_path / "export.xml", tmp_path / "other.xml", tmp_path / "store"
+    other.write_bytes(export(road.person()))
+    convert(other, store)
+    path.write_bytes(export(road.person(), road.person()))
+    with pytest.raises(OutputError, match="already there, with another result"):
+        convert(path, store, progress=WhenOpened(lambda: other.rename(path)))

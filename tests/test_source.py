@@ -240,3 +240,55 @@ def test_a_disk_that_fails_while_reading_is_an_input_error() -> None:
     source = Source(Broken(), "test")  # type: ignore[arg-type]  # the part of BinaryIO that a source needs
     with pytest.raises(InputError, match="Input/output error"):
         list(source)
+
+
+# Files that change
+
+
+def overwrite(path: Path, at: int, *, keeps_time: bool) -> None:
+    """Put another byte there, without a new size; with a new time, however coarse the clock, or the old one."""
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"!")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + (0 if keeps_time else 10**9)))
+
+
+@pytest.mark.parametrize("keeps_time", [False, True])
+@pytest.mark.parametrize("compress", [bytes, stored], ids=["plain", "gzip"])
+def test_a_file_overwritten_at_the_same_size_while_it_is_read_is_refused(
+    tmp_path: Path,
+    compress: Callable[[bytes], bytes],
+    keeps_time: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    path = tmp_path / "export.xml"
+    path.write_bytes(compress(bytes(3 << 20)))
+    with open_source(path) as source:
+        next(iter(source))
+        overwrite(path, 100, keeps_time=keeps_time)
+        with pytest.raises(InputError, match="changed while it was read"):
+            list(source)
+
+
+def test_a_file_that_gets_another_name_and_mode_while_it_is_read_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "export.xml"
+    path.write_bytes(CONTENT * 1000)
+    with open_source(path) as source:
+        next(iter(source))
+        path.chmod(0o400)
+        path.rename(tmp_path / "moved.xml")
+        path.write_bytes(b"the next one")
+        list(source)
+        assert source.sha256 == hashlib.sha256(CONTENT * 1000).hexdigest()
+
+
+def test_the_digest_is_known_ahead_of_the_file_that_was_opened_and_of_no_stream(tmp_path: Path) -> None:
+    path = tmp_path / "export.xml"
+    path.write_bytes(CONTENT * 1000)
+    with open_source(path) as source:
+        path.rename(tmp_path / "moved.xml")
+        path.write_bytes(b"another")
+        assert source.digest_ahead() == hashlib.sha256(CONTENT * 1000).hexdigest()
+        assert b"".join(source) == CONTENT * 1000, "it is still read from its beginning"
+    with open_source(io.BytesIO(CONTENT)) as source:
+        assert source.digest_ahead() is None
