@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from krr_export.chronicle import HistoryLine, history
     from krr_export.conversion import ConvertResult, convert, validate
-    from krr_export.errors import InputError, KrrExportError, OutputError, UsageError
+    from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
     from krr_export.export import Export, open_export
     from krr_export.options import ConvertOptions
     from krr_export.progress import Progress
@@ -28,6 +28,7 @@ __all__ = [
     "ConvertOptions",
     "ConvertResult",
     "Export",
+    "GuardError",
     "HistoryLine",
     "InputError",
     "KrrExportError",
@@ -47,7 +48,7 @@ __all__ = [
 _HOME = {
     "chronicle": ("HistoryLine", "history"),
     "conversion": ("ConvertResult", "convert", "validate"),
-    "errors": ("InputError", "KrrExportError", "OutputError", "UsageError"),
+    "errors": ("GuardError", "InputError", "KrrExportError", "OutputError", "UsageError"),
     "export": ("Export", "open_export"),
     "options": ("ConvertOptions",),
     "progress": ("Progress",),

@@ -1,5 +1,34 @@
-"""``python -m krr_export`` is ``krr-export``."""
+"""`krr-export`, and `python -m krr_export`: whatever happens from the first import on, the exit code is one of ours."""
 
-from krr_export.cli import run
+from __future__ import annotations
 
-run()
+import sys
+import warnings
+from typing import NoReturn
+
+from krr_export.cli.ending import leave, own_exit_code, tell
+
+
+def run() -> NoReturn:
+    """Be the program."""
+    own_exit_code()
+    try:
+        # Here, where what is missing or broken is told: these need the packages that were installed with this one.
+        from krr_export.cli.main import main  # noqa: PLC0415
+        from krr_export.lean import keep_arrow_lean, keep_heap_flat, leave_no_core  # noqa: PLC0415
+
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")  # what a library has to say to its users is not for ours
+        leave_no_core()
+        keep_arrow_lean()
+        keep_heap_flat()
+        code = main()
+    except SystemExit as asked:  # click's answer to the shell's question for completions
+        code = 0 if asked.code in {None, 0} else tell(asked)
+    except BaseException as error:
+        code = tell(error)
+    leave(code)
+
+
+if __name__ == "__main__":
+    run()

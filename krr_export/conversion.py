@@ -90,8 +90,9 @@ def convert(
         changes: options by name, such as ``format="csv"``; they go before ``options``.
 
     Raises:
-        UsageError: an option or the schema is wrong.
+        UsageError: an option or the schema is wrong, or the store is of another kind.
         InputError: the export is unusable.
+        GuardError: the export is published already, with another result.
         OutputError: the store or the machine failed; nothing was published.
     """
     options = replace(options or ConvertOptions(), **changes)
@@ -267,7 +268,7 @@ def _naming_store(store: Path) -> Iterator[None]:
     """Say in an error which store it is about."""
     try:
         yield
-    except OutputError as error:
+    except (GuardError, OutputError, UsageError) as error:
         if str(store) in error.message:
             raise
-        raise OutputError(f"{store}: {error.message}", error.hint) from error.__cause__
+        raise type(error)(f"{store}: {error.message}", error.hint) from error.__cause__

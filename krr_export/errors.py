@@ -6,13 +6,17 @@ data: only positions, field names, codes and lengths.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
+
+FAULT = 70
+INTERRUPTED = 130
 
 
 class KrrExportError(Exception):
     """The root of all errors that this package raises on purpose."""
 
-    exit_code: ClassVar[int] = 70
+    exit_code: ClassVar[int] = FAULT
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -52,7 +56,7 @@ class OutputError(KrrExportError):
 
 
 class GuardError(KrrExportError):
-    """A guard tripped: what came differs too much from what was expected (exit 5)."""
+    """A guard tripped: what came differs from what was expected, or from what is published (exit 5)."""
 
     exit_code = 5
 
@@ -61,3 +65,74 @@ class NetworkError(KrrExportError):
     """The network failed: host, authentication, transfer (exit 6)."""
 
     exit_code = 6
+
+
+@dataclass(frozen=True)
+class ExitCode:
+    """What an exit code says, for `--help` and the README; nothing else tells transient from permanent."""
+
+    number: int
+    word: str
+    means: str
+    todo: str
+    transient: bool = False
+    """Whether it may pass by itself, so that a scheduler may run the same command again."""
+    published: str = "no"
+
+
+_AGAIN = "run again"
+
+EXIT_CODES = (
+    ExitCode(0, "done", "done", "nothing", published="yes"),
+    ExitCode(
+        1,
+        "rejects",
+        "more rejects than allowed, strict duplicates, or an empty export; of `verify`, `history`: a damaged snapshot",
+        "read `report.json` in the directory that the last line names; then ask the sender, or raise `--max-rejects`",
+    ),
+    ExitCode(
+        UsageError.exit_code,
+        "usage",
+        "wrong usage; the store is of another kind than what was asked for, or no store",
+        "mend the command or the configuration, or choose another store",
+    ),
+    ExitCode(
+        InputError.exit_code,
+        "input",
+        "the input is unusable: missing, truncated, not well-formed, no export; a wrong signature; a key, certificate"
+        " or passphrase that does not fit",
+        "transfer it again, or mend what the last line names; then ask the sender",
+    ),
+    ExitCode(
+        OutputError.exit_code,
+        "output or machine",
+        "the output or the machine failed: disk, permissions, memory, another run",
+        "mend what the last line names, and run again",
+        transient=True,
+        published="no; or the last line says that it is, and what else failed",
+    ),
+    ExitCode(
+        GuardError.exit_code,
+        "guard",
+        "a guard tripped: the newest export is older than `--max-age`, or from the future; an export differs too much"
+        " from the snapshot before it; or the export is published already, with another result",
+        "read in the last line what differs; ask the sender, or accept it with the option that is named",
+    ),
+    ExitCode(
+        NetworkError.exit_code,
+        "network",
+        "the network failed: no answer, a cut line; the server or the login was refused",
+        "run again later; where the last line names a host key or the login, look first",
+        transient=True,
+    ),
+    ExitCode(
+        FAULT,
+        "fault",
+        "a fault of this program, or of how it is installed",
+        "report it with the file that the last line names, which holds no data; or install it anew, where it says so",
+    ),
+    ExitCode(129, "hung up", "hung up (SIGHUP): the terminal or the connection went away", _AGAIN, transient=True),
+    ExitCode(INTERRUPTED, "interrupted", "interrupted (SIGINT)", _AGAIN, transient=True),
+    ExitCode(143, "terminated", "terminated (SIGTERM)", _AGAIN, transient=True),
+)
+"""All exit codes there are."""

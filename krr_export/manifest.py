@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
 """The file that is there once a snapshot is proven. It holds the manifest's SHA-256 as ``sha256sum -c`` reads it."""
 VERSION = 1
+_LIBRARIES = ("lxml", "pyarrow")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Manifest:
     """ISO 8601 in UTC."""
     partial: bool = False
     """Whether only a part of the export was asked for (``--limit``)."""
+    libraries: dict[str, str] = field(default_factory=lambda: {name: version(name) for name in _LIBRARIES})
+    """The versions of those that the data files' bytes, and the verdicts, depend on besides the tool itself."""
 
     @property
     def export_name(self) -> str | None:
@@ -126,6 +130,8 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         files=tuple(_part_file(part) for part in of(list, document["files"])),
         created=of(str, document["created"]),
         partial=of(bool, document["partial"]),
+        # The first snapshots do not have them.
+        libraries={of(str, name): of(str, value) for name, value in of(dict, document.get("libraries", {})).items()},
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace as with_changes
 from typing import TYPE_CHECKING, Self
 
-from krr_export.errors import OutputError
+from krr_export.errors import GuardError, OutputError
 from krr_export.files import (
     HashedFile,
     PartFile,
@@ -85,13 +85,14 @@ class Staging:
             The snapshot's path.
 
         Raises:
-            OutputError: The counts disagree with the files, the name is taken, or the disk is full or failing.
+            GuardError: The name is taken.
+            OutputError: The counts disagree with the files, or the disk is full or failing.
             UsageError: Something that is no snapshot has the name.
         """
         target = self._store / name
         check_replaceable(target)
         if os.path.lexists(target) and not replace:
-            raise OutputError(f"{name} is already there, with another result", "use --replace to exchange it")
+            raise GuardError(f"{name} is already there, with another result", "use --replace to exchange it")
         self._seal(manifest)
         self._put_in_place(target)
         with output_errors(f"force {name} to the disk, though it is published"):

@@ -73,8 +73,8 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
         create: Whether a missing store is made.
 
     Raises:
-        OutputError: Another run holds the store, it is not a directory or no store, or it cannot be written.
-        UsageError: It is a snapshot.
+        OutputError: Another run holds the store, it is not a directory, or it cannot be written.
+        UsageError: It is a snapshot, or no store.
     """
     _check_is_store(path, create=create)
     with output_errors(f"open the store {path}"):
@@ -152,7 +152,7 @@ class Store:
             privacy: What was left out or replaced, as the manifest says it.
 
         Raises:
-            OutputError: The snapshots here are of another format, partitioning or schema, or hold other columns, or
+            UsageError: The snapshots here are of another format, partitioning or schema, or hold other columns, or
                 other pseudonyms.
         """
         for entry in entries(self.path):
@@ -207,7 +207,7 @@ def _check_is_store(path: Path, *, create: bool) -> None:
         and not (path / LOCK).exists()
         and not any(entry.published for entry in entries(path))
     ):
-        raise OutputError(f"{path} is not a store", "give the directory that holds the snapshots")
+        raise UsageError(f"{path} is not a store", "give the directory that holds the snapshots")
 
 
 def _kept_aside(place: Path) -> list[Path]:
@@ -252,7 +252,7 @@ def _has_size(snapshot: Path, part: PartFile) -> bool:
 def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> None:
     for what, old, new in zip(_KIND, there, asked, strict=True):
         if old != new:
-            raise OutputError(
+            raise UsageError(
                 f"the snapshots in this store have the {what} {_shown(old)}, not {_shown(new)}",
                 "a store keeps one kind: choose another store",
             )

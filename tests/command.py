@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import discretion
 
-from krr_export import cli
+from krr_export.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,7 +79,7 @@ def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Ran:
     capfd.readouterr()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        code = cli.main([str(argument) for argument in arguments])
+        code = main([str(argument) for argument in arguments])
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

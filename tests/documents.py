@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krr_export import load_schema
+from krr_export.errors import EXIT_CODES
 from krr_export.findings import CATALOGUE, KNOWN_OLD_NAMES
 from krr_export.rules.catalogue import RULES
 
@@ -34,6 +35,24 @@ def columns() -> Iterator[str]:
 
 def _type(arrow: pa.DataType) -> str:
     return str(arrow).replace("tz=", "")
+
+
+def exit_codes() -> Iterator[str]:
+    """The exit codes, and which of them a scheduler may act on by itself."""
+    yield from ("| exit | means | published | what to do | may be retried |", "|---|---|---|---|---|")
+    for code in EXIT_CODES:
+        retried = "yes" if code.transient else "no"
+        yield f"| {code.number} | {code.means} | {code.published} | {code.todo} | {retried} |"
+    transient = [code.number for code in EXIT_CODES if code.transient]
+    permanent = [code.number for code in EXIT_CODES if not code.transient and code.number]
+    yield ""
+    yield f"A scheduler may run the same command again by itself after {_listed(transient)}: what led to them may pass."
+    yield f"{_listed(permanent)} will only come again, unless somebody does what the table says."
+
+
+def _listed(numbers: list[int]) -> str:
+    *most, last = map(str, numbers)
+    return f"{', '.join(most)} and {last}"
 
 
 def findings() -> Iterator[str]:
@@ -78,6 +97,7 @@ def _sentences(directory: Path) -> Iterator[str]:
 
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "columns": columns,
+    "exit codes": exit_codes,
     "findings": findings,
     "old names": old_names,
     "rules": rules,

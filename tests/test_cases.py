@@ -40,6 +40,13 @@ def run_case(name: str, *arguments: str, timeout: float = 120) -> str:
     return ran.stdout
 
 
+def test_openblas_exits_with_1() -> None:
+    ends = [line.split(": exit ")[1] for line in run_case("openblas-exits-with-1.sh").splitlines() if ": exit " in line]
+    assert len(ends) == 9
+    assert [end for end in ends if not end.startswith(("4 krr-export: out of memory", "0 krr-export: published"))] == []
+    assert ends[-1].startswith("0 ")
+
+
 def test_prune_and_latest_heed_snapshots_only_and_leave_an_operators_copy_alone() -> None:
     printed = run_case("store-backup-copy.sh")
     assert "latest -> eksport=20260224T120000Z " in printed

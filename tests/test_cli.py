@@ -75,7 +75,7 @@ def test_convert_again_has_nothing_to_do(krr: Krr, tmp_path: Path) -> None:
 def test_convert_with_another_result_wants_replace(krr: Krr, tmp_path: Path) -> None:
     krr("convert", VALID, tmp_path / "store")
     other = ("convert", VALID, tmp_path / "store", "--rows-per-file", "30")
-    assert krr(*other).code == 4
+    assert krr(*other).code == 5
     assert krr(*other).last.endswith("use --replace to exchange it")
     assert krr(*other, "--replace").code == 0
     assert len(list((tmp_path / "store/latest/person").iterdir())) == 2
@@ -508,7 +508,7 @@ def test_the_list_of_commands_says_what_their_own_help_says(krr: Krr, name: str)
 def test_help_and_version_answer_without_loading_what_is_heavy() -> None:
     for argument in ("--version", "--help"):
         script = (
-            "import sys; from krr_export.cli import main; code = main([sys.argv[1]]);"
+            "import sys; from krr_export.cli.main import main; code = main([sys.argv[1]]);"
             "sys.exit(code or len({'pyarrow', 'lxml', 'xmlschema', 'pandas', 'tqdm', 'jinja2'} & set(sys.modules)))"
         )
         done = subprocess.run([sys.executable, "-c", script, argument], capture_output=True, text=True, check=False)
@@ -533,7 +533,7 @@ def test_an_unforeseen_error_is_one_line_and_a_traceback_without_messages(tmp_pa
         "import sys, krr_export.conversion as c\n"
         "def fail(*_, **__): raise ValueError('03851598730')\n"
         "c._settle = fail\n"
-        "from krr_export.cli import main; sys.exit(main(sys.argv[1:]))"
+        "from krr_export.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     arguments = ["convert", str(VALID), str(tmp_path / "store"), "-q", "--json"]
     done = subprocess.run(

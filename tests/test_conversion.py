@@ -17,7 +17,7 @@ import road
 from conversions import SAMPLES, cut_into
 
 import krr_export
-from krr_export.errors import InputError, OutputError, UsageError
+from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.manifest import Manifest, read_manifest
 from krr_export.options import UNSAID
 from krr_export.snapshot import Staging, verify
@@ -115,7 +115,7 @@ def test_another_result_needs_replace(export: Callable[..., bytes], tmp_path: Pa
     data = export(road.person(), road.person())
     convert(data, tmp_path)
     before = tree(tmp_path)
-    with pytest.raises(OutputError, match="already there, with another result; use --replace"):
+    with pytest.raises(GuardError, match="already there, with another result; use --replace"):
         convert(data, tmp_path, **options)
     assert tree(tmp_path) == before
     assert convert(data, tmp_path, replace=True, **options).outcome == "published"
@@ -126,7 +126,7 @@ def test_another_result_needs_replace(export: Callable[..., bytes], tmp_path: Pa
 def test_another_source_of_the_same_moment_needs_replace(export: Callable[..., bytes], tmp_path: Path) -> None:
     convert(export(road.person()), tmp_path)
     other = export(road.person(), road.person())
-    with pytest.raises(OutputError, match="already there"):
+    with pytest.raises(GuardError, match="already there"):
         convert(other, tmp_path)
     convert(other, tmp_path, replace=True)
     assert read_manifest(tmp_path / "latest").counts.written == 2
@@ -136,7 +136,7 @@ def test_a_damaged_snapshot_is_not_taken_for_the_same(export: Callable[..., byte
     data = export(road.person())
     result = convert(data, tmp_path)
     (result.path / "person" / "part-00000.parquet").unlink()
-    with pytest.raises(OutputError, match="already there"):
+    with pytest.raises(GuardError, match="already there"):
         convert(data, tmp_path)
     assert convert(data, tmp_path, replace=True).outcome == "published"
     assert krr_export.verify(result.path).proven
@@ -224,7 +224,7 @@ def test_a_store_keeps_one_kind(
     export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any], what: str
 ) -> None:
     convert(export(road.person()), tmp_path)
-    with pytest.raises(OutputError, match=f"the snapshots in this store have the {what}"):
+    with pytest.raises(UsageError, match=f"the snapshots in this store have the {what}"):
         convert(export(road.person()).replace(b"2014-02", b"2015-02"), tmp_path, **options)
 
 
@@ -410,7 +410,7 @@ def test_a_directory_is_never_named_after_a_person(tmp_path: Path) -> None:
         "<postkasseleverandoerAdresse>03851598730</postkasseleverandoerAdresse>"
         "</SikkerDigitalPostAdresse>"
     )
-    with pytest.raises(OutputError, match="looks like a person's") as caught:
+    with pytest.raises(UsageError, match="looks like a person's") as caught:
         convert(road.export(person), tmp_path, partition_by=("postkasseleverandoer_adresse",))
     assert "03851598730" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]

@@ -246,7 +246,7 @@ def test_what_exists_is_never_overwritten(tmp_path: Path) -> None:
             if other != kept:
                 other.unlink(missing_ok=True)
         kept.write_bytes(b"kept")
-        with pytest.raises(OutputError, match=f"{kept.name} is already there"):
+        with pytest.raises(UsageError, match=f"{kept.name} is already there"):
             sealed(tmp_path, stamp=stamp)
         assert [path.read_bytes() for path in data.parent.iterdir()] == [b"kept"]
         kept.unlink()
@@ -319,7 +319,7 @@ def test_throw_away_keys_seal_and_open_and_openssl_knows_them(tmp_path: Path) ->
 
 def test_throw_away_keys_replace_no_other_keys_and_are_not_weak(tmp_path: Path) -> None:
     (tmp_path / "publisher.pem").write_bytes(b"kept")
-    with pytest.raises(OutputError, match=r"publisher\.pem is already there"):
+    with pytest.raises(UsageError, match=r"publisher\.pem is already there"):
         make_keys(tmp_path, orgnr=ORGNR, bits=2048)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"kept"]
     with pytest.raises(UsageError, match="2047 bits are too weak; at least 2048"):

@@ -22,7 +22,7 @@ from sink_rows import duck
 import krr_export
 from krr_export.derive import NAMES, DeriveOptions, derivation_of, derived_fields
 from krr_export.derive.catalogue import CATALOGUE
-from krr_export.errors import OutputError, UsageError
+from krr_export.errors import GuardError, UsageError
 from krr_export.manifest import read_manifest
 from krr_export.sample import SampleOptions, write_sample
 from krr_export.schema import load_schema
@@ -186,7 +186,7 @@ def test_the_manifest_and_each_file_say_what_was_derived_and_when_it_was_judged(
 def test_the_same_again_is_nothing_to_do_and_another_moment_is_another_result(tmp_path: Path) -> None:
     convert(VALID, tmp_path, derive="all")
     assert convert(VALID, tmp_path, derive=[*reversed(NAMES)]).outcome == "unchanged"
-    with pytest.raises(OutputError, match="--replace"):
+    with pytest.raises(GuardError, match="--replace"):
         convert(VALID, tmp_path, derive="all", as_of="2030-01-01T00:00:00Z")
     assert convert(VALID, tmp_path, derive="all", as_of="2030-01-01T00:00:00Z", replace=True).outcome == "published"
 
@@ -198,7 +198,7 @@ def test_a_snapshot_from_before_there_were_derived_columns_has_none(tmp_path: Pa
     assert (manifest["options"].pop("derive"), manifest["options"].pop("as_of")) == ([], None)
     path.write_text(json.dumps(manifest))
     assert convert(VALID, tmp_path).outcome == "unchanged"
-    with pytest.raises(OutputError, match="derived columns none, not identifikatortype"):
+    with pytest.raises(UsageError, match="derived columns none, not identifikatortype"):
         convert(VALID, tmp_path, derive="identifikatortype")
 
 
@@ -206,9 +206,9 @@ def test_a_store_keeps_one_choice_of_derived_columns(tmp_path: Path) -> None:
     convert(VALID, tmp_path, derive="varslingsstatus")
     later = road.export(road.person()).replace(b"2014-02-26", b"2027-02-26")
     for other in ({}, {"derive": "all"}):
-        with pytest.raises(OutputError, match="derived columns varslingsstatus, not") as caught:
+        with pytest.raises(UsageError, match="derived columns varslingsstatus, not") as caught:
             convert(later, tmp_path, **other)
-        assert caught.value.exit_code == 4
+        assert caught.value.exit_code == 2
     assert convert(later, tmp_path, derive="varslingsstatus", as_of="2027-03-01T12:00:00Z").published
 
 

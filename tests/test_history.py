@@ -577,7 +577,7 @@ def test_no_data_file_is_needed_and_nothing_is_written(store: Path) -> None:
 
 def test_neither_arrow_nor_lxml_nor_jinja_is_loaded(store: Path) -> None:
     script = (
-        "import sys; from krr_export.cli import main; code = main(['history', sys.argv[1]]);"
+        "import sys; from krr_export.cli.main import main; code = main(['history', sys.argv[1]]);"
         "sys.exit(code or len({'pyarrow', 'lxml', 'xmlschema', 'pandas', 'jinja2'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script, str(store)], capture_output=True, text=True, check=False)

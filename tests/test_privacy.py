@@ -26,7 +26,7 @@ from sink_rows import duck
 import krr_export
 from krr_export.cli.loading import convert_command, validate_command
 from krr_export.cli.nightly import run_command
-from krr_export.errors import InputError, OutputError, UsageError
+from krr_export.errors import InputError, UsageError
 from krr_export.manifest import read_manifest
 from krr_export.privacy import PseudonymKey
 from krr_export.rejects import REJECTS_SCHEMA
@@ -366,9 +366,9 @@ def test_a_store_keeps_one_choice(
     convert(road.export(road.person()), store, **options)
     before = command.contents(store)
     for replace in (False, True):
-        with pytest.raises(OutputError, match=f"in this store have the {what}.*; a store keeps one kind") as error:
+        with pytest.raises(UsageError, match=f"in this store have the {what}.*; a store keeps one kind") as error:
             convert(road.export(road.person()), store, **{**options, **changes}, replace=replace)
-        assert error.value.exit_code == 4
+        assert error.value.exit_code == 2
     assert command.contents(store) == before
 
 
@@ -380,7 +380,7 @@ def test_a_snapshot_that_does_not_say_it_yet_has_all_columns(tmp_path: Path) -> 
         del manifest["options"][name]
     path.write_text(json.dumps(manifest))
     assert convert(export, tmp_path).outcome == "unchanged"
-    with pytest.raises(OutputError, match="choice of columns none, not radnummer, status"):
+    with pytest.raises(UsageError, match="choice of columns none, not radnummer, status"):
         convert(export, tmp_path, columns="status")
 
 
@@ -490,7 +490,7 @@ def test_nothing_of_the_key_is_written_or_said(capfd: pytest.CaptureFixture[str]
         said += [ran.out, ran.err]
     make_key(path, secret[::-1])  # another one
     ran = command.call(capfd, "convert", SAMPLES / "faulty.xml", *rest)
-    assert ran.code == 4
+    assert ran.code == 2
     options = krr_export.ConvertOptions(pseudonymise=("epostadresse",), pseudonym_key=path)
     everything = b"\n".join([all_that_lies_in(store), *(text.encode() for text in (*said, ran.out, ran.err))])
     assert PseudonymKey(secret).fingerprint.encode() in everything

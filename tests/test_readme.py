@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -20,6 +21,8 @@ import documents
 import duckdb
 import pytest
 import sshd
+
+from krr_export import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,9 +215,21 @@ def test_messages_in_troubleshooting_are_the_programs() -> None:
 
 
 def test_exit_codes_are_the_documented_ones() -> None:
-    codes = [code for row in table("| exit | means | published | what to do |") for code in row[0].split(", ")]
-    assert codes == ["0", "1", "2", "3", "4", "5", "6", "70", "130", "143"]
-    assert {row[2] for row in table("| exit | means | published | what to do |")[1:]} == {"no"}
+    rows = table("| exit | means | published | what to do | may be retried |")
+    assert [row[0] for row in rows] == ["0", "1", "2", "3", "4", "5", "6", "70", "129", "130", "143"]
+    assert [row[0] for row in rows if row[2] == "yes"] == ["0"]
+    retried = [row[0] for row in rows if row[4] == "yes"]
+    assert retried == ["4", "6", "129", "130", "143"]
+    assert f"  {' | '.join(retried)}) echo" in README, "the script that tells them apart"
+
+
+def test_every_error_has_an_exit_code_of_the_table() -> None:
+    kinds = [errors.KrrExportError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    known = {code.number for code in errors.EXIT_CODES}
+    assert {kind.exit_code for kind in kinds} <= known
+    assert {128 + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)} <= known
 
 
 def test_links_lead_somewhere() -> None:

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import krr_export
-from krr_export.cli import main
+from krr_export.cli.main import main
 from krr_export.errors import UsageError
 from krr_export.findings import CATALOGUE, MAX_EXAMPLES
 from krr_export.readers import READERS
@@ -312,7 +312,7 @@ def test_strict_is_part_of_what_makes_the_result(tmp_path: Path) -> None:
         return krr_export.convert(SAMPLES / "valid.xml", tmp_path, workers=0, **options).outcome
 
     assert [outcome(), outcome(), outcome(rules=False)] == ["published", "unchanged", "unchanged"]
-    with pytest.raises(krr_export.OutputError, match="already"):
+    with pytest.raises(krr_export.GuardError, match="already"):
         outcome(strict="email-syntax")
     assert outcome(strict="email-syntax", replace=True) == "published"
     assert outcome(strict=["email-syntax"]) == "unchanged"

@@ -19,7 +19,7 @@ import road
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krr_export import cli
+from krr_export.cli.main import main
 from krr_export.page.rendering import render
 from krr_export.report_formats import FORMATS, formatted
 from krr_export.rules import stage
@@ -156,7 +156,7 @@ def everything_said(planted: Planted, strict: tuple[str, ...], directory: Path) 
     asked = ["convert", str(source), str(store), "--workers", "0", "--max-rejects", "100%", "--verbose", "--json"]
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = cli.main([*asked, *(part for name in strict for part in ("--strict", name))])
+        code = main([*asked, *(part for name in strict for part in ("--strict", name))])
     assert code in {0, 1}, err.getvalue()
     [path] = (found.parent for found in store.rglob("manifest.json"))
     said = {"stdout": out.getvalue(), "stderr": err.getvalue()}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from lxml import etree
 from store_driver import fill, manifest, names, publish
 
 from krr_export import publish as moves
-from krr_export.errors import InputError, OutputError
+from krr_export.errors import GuardError, InputError, OutputError
 from krr_export.files import PartFile, directory_mode
 from krr_export.manifest import Manifest, read_manifest
 from krr_export.sinks import SinkOptions
@@ -139,7 +142,7 @@ def test_counts_that_the_files_do_not_bear_out_are_not_published(
 
 def test_a_name_that_is_taken_needs_replace(tmp_path: Path) -> None:
     publish(tmp_path, NAME, 1)
-    with pytest.raises(OutputError, match=r"already there.*--replace"):
+    with pytest.raises(GuardError, match=r"already there.*--replace"):
         publish(tmp_path, NAME, 2)
     assert read_manifest(tmp_path / NAME).counts.seen == 1
     publish(tmp_path, NAME, 2, replace=True)
@@ -190,6 +193,15 @@ def test_leaving_early_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert names(tmp_path) == []
+
+
+def test_the_manifest_names_the_libraries_and_does_without_in_older_ones() -> None:
+    written = manifest(NAME, (), 0)
+    assert written.libraries == {"lxml": etree.__version__, "pyarrow": pa.__version__}
+    assert Manifest.from_json(written.to_json()).libraries == written.libraries
+    older = json.loads(written.to_json())
+    del older["libraries"]
+    assert Manifest.from_json(json.dumps(older)).libraries == {}
 
 
 def test_a_failed_run_leaves_its_report_but_no_persons(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_a_store_keeps_one_kind(
     publish(tmp_path, FIRST)
     with open_store(tmp_path) as store:
         store.check_same_kind(format="csv", partition_by=(), schema_name="14-05")
-        with pytest.raises(OutputError, match=line):
+        with pytest.raises(UsageError, match=line):
             store.check_same_kind(format=format_, partition_by=partition_by, schema_name=schema)
 
 
@@ -464,7 +464,7 @@ def test_without_its_success_a_snapshot_is_named_left_alone_and_may_be_replaced(
 
 
 def test_only_a_store_is_pruned_and_no_other_directory_gets_a_lock(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="is not a store"), open_store(tmp_path, create=False):
+    with pytest.raises(UsageError, match="is not a store"), open_store(tmp_path, create=False):
         pass
     assert names(tmp_path) == []
 

@@ -13,6 +13,7 @@ import click
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.parameters import Directory, command, first_line
+from krr_export.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from krr_export.fetching import Login
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
-INTERRUPTED = 130
 KEPT = "what has arrived is kept, and the next run goes on from there"
 
 

@@ -6,9 +6,8 @@ import os
 import signal
 import sys
 import threading
-import warnings
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +15,7 @@ from krr_export import __version__
 from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import CONFIG, commands_of, read_config
-from krr_export.lean import keep_arrow_lean, keep_heap_flat, leave_no_core
+from krr_export.errors import EXIT_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,8 +77,7 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=(
-        "Exit codes: 0 done, 1 rejects, 2 usage, 3 input, 4 output or machine, 5 guard, 6 network, 70 fault,"
-        " 130 interrupted, 143 terminated."
+        f"Exit codes: {', '.join(f'{code.number} {code.word}' for code in EXIT_CODES)}."
         "\n\n\b\nExample:\n  krr-export convert export.xml.gz /data/krr"
     ),
 )
@@ -91,16 +89,6 @@ def krr_export(ctx: click.Context, config: str | None) -> None:
     name = ctx.invoked_subcommand
     if config is not None and name in _COMMANDS:
         ctx.default_map = {name: read_config(config, name, commands_of(ctx))}
-
-
-def run() -> NoReturn:
-    """Be the program ``krr-export``."""
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # what a library has to say to its users is not for ours
-    leave_no_core()
-    keep_arrow_lean()
-    keep_heap_flat()
-    sys.exit(main())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

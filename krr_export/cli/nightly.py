@@ -11,9 +11,10 @@ import click
 
 from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.failures import TerminatedError
-from krr_export.cli.fetching import INTERRUPTED, KEPT, login_options, taken_login, transfer_progress
+from krr_export.cli.fetching import KEPT, login_options, taken_login, transfer_progress
 from krr_export.cli.loading import console_of, reading_options, writing_options
 from krr_export.cli.parameters import Directory, command
+from krr_export.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

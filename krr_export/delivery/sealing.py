@@ -25,7 +25,7 @@ from krr_export.delivery.keys import MINIMUM_BITS, load_private_key, load_recipi
 from krr_export.delivery.names import check_orgnr
 from krr_export.delivery.regular import file_name, readable
 from krr_export.delivery.signing import Form, sign
-from krr_export.errors import InputError, OutputError, UsageError
+from krr_export.errors import InputError, UsageError
 from krr_export.files import HashedFile, output_errors, sync_directory
 from krr_export.gzipped import MAGIC
 
@@ -92,7 +92,8 @@ def seal(  # noqa: PLR0913 - the files and names that make a set, given by name
 
     Raises:
         InputError: the source or a key cannot be read or is unusable.
-        OutputError: a file of the set is already there, or cannot be written.
+        UsageError: a file of the set is already there.
+        OutputError: it cannot be written.
         UsageError: this is no organisation number.
     """
     public_key, private_key = load_recipient(recipient), load_private_key(signing_key, passphrase)
@@ -116,7 +117,8 @@ def make_keys(directory: Path, *, orgnr: str, bits: int = 3072) -> DemoKeys:
         bits: of the RSA keys.
 
     Raises:
-        OutputError: one of the files is already there, or cannot be written.
+        UsageError: one of the files is already there.
+        OutputError: one cannot be written.
         UsageError: this is no organisation number, or the keys would be too weak.
     """
     check_orgnr(orgnr)
@@ -177,7 +179,8 @@ def _new_files(directory: Path, paths: tuple[Path, ...]) -> Iterator[dict[Path, 
     """Temporary names for new files, which get their own in this order once all are written, or vanish.
 
     Raises:
-        OutputError: one of the files is already there, or the directory cannot be written.
+        UsageError: one of the files is already there.
+        OutputError: the directory cannot be written.
     """
     with output_errors(f"write to {directory.name or 'the directory'}"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -206,7 +209,7 @@ def _new_files(directory: Path, paths: tuple[Path, ...]) -> Iterator[dict[Path, 
 def _refuse_existing(paths: tuple[Path, ...]) -> None:
     for path in paths:
         if os.path.lexists(path):
-            raise OutputError(f"{path.name} is already there", "move it away, or choose another directory")
+            raise UsageError(f"{path.name} is already there", "move it away, or choose another directory")
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> None:

@@ -6,7 +6,6 @@ import io
 import struct
 import threading
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import paramiko
@@ -21,9 +20,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from krr_export.errors import UsageError
+from krr_export.fetching.known_hosts import usual_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _USUAL = ("id_ed25519", "id_ecdsa", "id_rsa")
 _HINT = "give a private key (OpenSSH or PEM; Ed25519, ECDSA or RSA) with --identity"
@@ -84,9 +85,12 @@ def _agent(patience: float) -> paramiko.Agent | None:
 
 def _usual(agent: paramiko.Agent | None, passphrase: Callable[[], bytes | None]) -> Iterator[paramiko.PKey]:
     yield from agent.get_keys() if agent is not None else ()
+    directory = usual_directory()
+    if directory is None:
+        return
     for name in _USUAL:
         with suppress(UsageError):  # not there, or for other purposes: nobody asked for this one
-            yield _load(Path.home() / ".ssh" / name, passphrase)
+            yield _load(directory / name, passphrase)
 
 
 def _load(file: Path, passphrase: Callable[[], bytes | None]) -> paramiko.PKey:

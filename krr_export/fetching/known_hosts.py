@@ -64,8 +64,17 @@ class _Entry:
     key: bytes
 
 
+def usual_directory() -> Path | None:
+    """``~/.ssh``; ``None`` for a user without a home, as in a container that is run as any number."""
+    try:
+        return Path.home() / ".ssh"
+    except RuntimeError:
+        return None
+
+
 def _usual_lines() -> Iterator[str]:
-    for path in (Path.home() / ".ssh" / "known_hosts", _SYSTEM):
+    own = usual_directory()
+    for path in (_SYSTEM,) if own is None else (own / "known_hosts", _SYSTEM):
         try:
             yield from path.read_text(errors="replace").splitlines()
         except OSError:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import pyarrow as pa
 
-from krr_export.errors import OutputError
+from krr_export.errors import UsageError
 from krr_export.files import HashedFile
 from krr_export.sinks.csv import CsvPart
 from krr_export.sinks.dictionaries import canonical
@@ -84,7 +84,8 @@ class TableSink:
         A column may come dictionary-encoded where the schema says binary.
 
         Raises:
-            OutputError: The disk is full or failing, or a partition column has too many values.
+            UsageError: A partition column has too many values, or a person's.
+            OutputError: The disk is full or failing.
         """
         if not self._options.partition_by:
             self._partition("").add(batch)
@@ -129,7 +130,7 @@ class TableSink:
         if path not in self._partitions:
             if len(self._partitions) == MAX_PARTITIONS:
                 names = ", ".join(self._options.partition_by)
-                raise OutputError(
+                raise UsageError(
                     f"cannot partition by {names}: more than {MAX_PARTITIONS} values, or combinations of values",
                     "partition by a column with few values",
                 )
@@ -201,7 +202,7 @@ def _split(table: pa.Table, columns: tuple[str, ...]) -> Iterator[tuple[str, pa.
     rows = table.drop_columns(list(columns))
     for name, values in zip(columns, distinct, strict=True):
         if any(value is not None and _PERSONAL.fullmatch(value) for value in values):
-            raise OutputError(f"cannot partition by {name}: a value looks like a person's", "choose another column")
+            raise UsageError(f"cannot partition by {name}: a value looks like a person's", "choose another column")
     for key in pa.array(keys).unique().to_numpy():
         codes = np.unravel_index(key, [len(values) for values in distinct])
         path = _hive_path({name: values[i] for name, values, i in zip(columns, distinct, codes, strict=True)})
