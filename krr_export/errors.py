@@ -133,6 +133,21 @@ EXIT_CODES = (
     ),
     ExitCode(129, "hung up", "hung up (SIGHUP): the terminal or the connection went away", _AGAIN, transient=True),
     ExitCode(INTERRUPTED, "interrupted", "interrupted (SIGINT)", _AGAIN, transient=True),
+    ExitCode(
+        134,
+        "aborted",
+        "aborted (SIGABRT): a library in C++ got no memory",
+        "use fewer `--workers`, or a larger machine",
+        transient=True,
+    ),
+    ExitCode(
+        137,
+        "killed",
+        "killed (SIGKILL), as by a system or a container without memory",
+        "use fewer `--workers`, or a larger machine",
+        transient=True,
+        published="no, or all of it",
+    ),
     ExitCode(143, "terminated", "terminated (SIGTERM)", _AGAIN, transient=True),
 )
 """All exit codes there are."""

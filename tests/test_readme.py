@@ -216,10 +216,10 @@ def test_messages_in_troubleshooting_are_the_programs() -> None:
 
 def test_exit_codes_are_the_documented_ones() -> None:
     rows = table("| exit | means | published | what to do | may be retried |")
-    assert [row[0] for row in rows] == ["0", "1", "2", "3", "4", "5", "6", "70", "129", "130", "143"]
+    assert [row[0] for row in rows] == ["0", "1", "2", "3", "4", "5", "6", "70", "129", "130", "134", "137", "143"]
     assert [row[0] for row in rows if row[2] == "yes"] == ["0"]
     retried = [row[0] for row in rows if row[4] == "yes"]
-    assert retried == ["4", "6", "129", "130", "143"]
+    assert retried == ["4", "6", "129", "130", "134", "137", "143"]
     assert f"  {' | '.join(retried)}) echo" in README, "the script that tells them apart"
 
 
