@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export import __version__
 from krr_export.delivery import provenance
-from krr_export.export import default_workers
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.memory import PeakMemory
 from krr_export.notation import instant, number, records
+from krr_export.processors import default_workers
 from krr_export.publish import latest_remark
 from krr_export.report import FIND_DUPLICATES, Performance, Report, Tally
 from krr_export.rules.duplicates import Duplicates

@@ -6,6 +6,8 @@ data: only positions, field names, codes and lengths.
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -65,6 +67,17 @@ class NetworkError(KrrExportError):
     """The network failed: host, authentication, transfer (exit 6)."""
 
     exit_code = 6
+
+
+def no_more_threads(error: BaseException) -> OutputError | None:
+    """The error to raise instead, where Python says that the system gives this user or container no more threads."""
+    # Python has no kind of error of its own for it; Arrow passes on what the system says.
+    if isinstance(error, RuntimeError) and str(error) in ("can't start new thread", os.strerror(errno.EAGAIN)):
+        return OutputError(
+            "no more threads or processes may be started",
+            "use fewer --workers, or raise the limit (ulimit -u, a container's pids, TasksMax)",
+        )
+    return None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -17,6 +16,7 @@ from krr_export.encoding import UTF_8
 from krr_export.errors import InputError, UsageError
 from krr_export.journey import travel_blocks, travel_document
 from krr_export.privacy import column_names
+from krr_export.processors import default_workers
 from krr_export.profile import Profiler
 from krr_export.readers import READERS
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
@@ -28,6 +28,7 @@ from krr_export.source import Source, open_source, source_name
 from krr_export.workers import Staff
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
@@ -38,17 +39,12 @@ if TYPE_CHECKING:
     from krr_export.road import BlockResult
 
 
-def default_workers() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclass(frozen=True)
 class ReadOptions:
     """How an export is read; but for ``derive``, nothing here changes what is found.
 
     Attributes:
-        workers: processes that read blocks; 0 for none, ``None`` for as many as there are processors.
+        workers: processes that read blocks; 0 for none, ``None`` for `default_workers`.
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records; ``None`` for all.
         delivery: how a delivery is verified and decrypted.
@@ -211,7 +207,8 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
         schema: ``14-05``, ``16-02``, or the path of an XSD.
-        workers: processes that read; 0 for none, by default one a processor. Small exports take none.
+        workers: processes that read; 0 for none, by default one a processor that may be used, a container's quota
+            included, 8 at the most. Small exports take none.
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records.
         delivery: how a delivery is verified and decrypted; ``source`` is then one file of its set, or a directory.
@@ -257,8 +254,7 @@ def open_with(
             # So large that workers will surely be needed; compressed, it is several times as much.
             few = BLOCK_BYTES if plain_file is None else 2 * BLOCK_BYTES
             if at_once and size is not None and size > few:
-                shelf = staff.shelf if plain_file is None else None
-                staff.get_ready(shelf.file if shelf else plain_file)
+                staff.get_ready(plain_file)
 
         # For a delivery, workers get ready while it is verified; until it is, they are given nothing of it.
         stream = open_source(source, delivery=options.delivery, on_read=on_read, on_size=get_ready)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from krr_export.descriptors import clear_of_standard_streams
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,7 +35,7 @@ class Shelf:
     """
 
     def __init__(self, places: int) -> None:
-        self.file = os.memfd_create("krr-export")
+        self.file = clear_of_standard_streams(os.memfd_create("krr-export"))
         self._places = places
         self._next = 0
 

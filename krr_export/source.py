@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from krr_export.delivery.finding import is_delivery
 from krr_export.delivery.opening import DeliveryOptions, open_delivery
+from krr_export.descriptors import clear_of_standard_streams
 from krr_export.errors import DeliveryError, InputError, UsageError
 from krr_export.gzipped import MAGIC, inflated
 from krr_export.unchanged import Watched, changed, readable
@@ -307,7 +308,7 @@ def _delivery_at(path: Path) -> Path | None:
     """The path of a delivery; where a link of another name leads to one, that."""
     if is_delivery(path):
         return path
-    target = path.resolve() if path.is_symlink() else path
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path  # a loop of links raises in Path.resolve
     return target if is_delivery(target) else None
 
 
@@ -325,7 +326,7 @@ def _check_is_delivery(spec: str | os.PathLike[str] | BinaryIO) -> None:
 def _open_file(path: Path, spec: str) -> tuple[BinaryIO, int | None]:
     """A file, and its size where it is a regular one."""
     try:
-        stream = path.open("rb")
+        stream = os.fdopen(clear_of_standard_streams(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), "rb")
         status = os.fstat(stream.fileno())
     except FileNotFoundError:
         if "://" in spec:

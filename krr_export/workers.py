@@ -18,27 +18,28 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from krr_export.blocks import Block
-from krr_export.errors import KrrExportError, OutputError
+from krr_export.descriptors import clear_of_standard_streams
+from krr_export.errors import KrrExportError, OutputError, no_more_threads
 from krr_export.guesses import Guess
 from krr_export.road import BlockResult, Road, RoadMap
 from krr_export.shelf import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 Task: TypeAlias = Block | Guess
 Outcome: TypeAlias = BlockResult | None
 """``None`` is the answer to a guess that was wrong."""
 
 _BOOTSTRAP = (
-    "import sys; sys.path[:] = sys.argv[1:];"
+    "import sys; messages, results, *sys.path[:] = sys.argv[1:];"
     " from krr_export.lean import keep_arrow_lean, keep_heap_warm, leave_no_core;"
     " leave_no_core(); keep_arrow_lean(); keep_heap_warm();"
-    " from krr_export.workers import serve; serve()"
+    " from krr_export.workers import serve; serve(int(messages), int(results))"
 )
 _BEGINNING = 8
 """Blocks after which a worker has met all that it loads when it is first asked for."""
@@ -112,23 +113,27 @@ class Staff:
         except (AttributeError, OSError):  # not on Linux; forbidden
             return None
 
-    def get_ready(self, file: int | None) -> None:
+    def get_ready(self, plain_file: int | None) -> None:
         """Start the processes now: they take as long as it takes to load a schema.
 
         Args:
-            file: descriptor of the file where the document's blocks will be.
+            plain_file: descriptor of the document's file, if it is a plain one. Its encoding is not known yet: whether
+                blocks will be read from there or from the shelf, the workers have both.
         """
-        self._ready = [_Worker(file) for _ in range(self.count)]
+        shelf = self.shelf.file if self.shelf else None
+        files = [file for file in (plain_file, shelf) if file is not None]
+        self._ready = [_Worker(files) for _ in range(self.count)]
 
     def team(self, road_map: RoadMap, file: int | None) -> Workers:
         """Form a team: of those who are ready the first time, else of new ones.
 
         Args:
             road_map: the document's.
-            file: as for `get_ready`.
+            file: descriptor of the file, plain or the shelf's, where guesses leave their bytes.
         """
         ready, self._ready = self._ready, []
-        return Workers(road_map, file, ready or [_Worker(file) for _ in range(self.count)])
+        files = () if file is None else (file,)
+        return Workers(road_map, file, ready or [_Worker(files) for _ in range(self.count)])
 
     def dismiss(self) -> None:
         """End those who were not asked to do anything, and give the shelf back."""
@@ -184,15 +189,21 @@ class Workers:
             self._idle.put(worker)
 
 
-def serve() -> None:
-    """Be a worker: take a road map, then blocks, from standard input; give results on standard output."""
+def serve(messages_from: int, results_to: int) -> None:
+    """Be a worker: take a road map, then blocks, from one descriptor; give results on another.
+
+    They are not standard input and output: what runs at every start of an interpreter may print there, or read.
+
+    Args:
+        messages_from: the descriptor of the pipe that work comes from.
+        results_to: that of the pipe that results go to.
+    """
     # An interrupt reaches the whole group of processes: the main one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A block makes a hundred thousand tuples: the collector would walk them all again and again.
     gc.disable()
-    messages = Connection(os.dup(sys.stdin.fileno()), writable=False)
-    results = Connection(os.dup(sys.stdout.fileno()), readable=False)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else prints, results stay clean
+    messages = Connection(messages_from, writable=False)
+    results = Connection(results_to, readable=False)
     with suppress(EOFError, OSError):  # whoever gives the work is gone, perhaps amid a message
         road_map, file = pickle.loads(messages.recv_bytes())  # noqa: S301 - from the process that started this one
         road = Road(road_map)
@@ -226,7 +237,7 @@ def _outcome(travel: Callable[[], Outcome]) -> Outcome | Exception:
     except MemoryError:
         return OutputError("a worker ran out of memory", "use fewer --workers, or a larger machine")
     except Exception as error:  # whatever it is, the main process reports it as a fault
-        return WorkerFaultError(*_places(error))
+        return no_more_threads(error) or WorkerFaultError(*_places(error))
 
 
 def _places(error: BaseException) -> list[str]:
@@ -245,21 +256,42 @@ def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith("KRR_EXPORT_")}
 
 
-class _Worker:
-    """One worker process, seen from here."""
+def _pipe() -> tuple[int, int]:
+    """The end to read from, and the end to write to."""
+    reader, writer = os.pipe()
+    return clear_of_standard_streams(reader), clear_of_standard_streams(writer)
 
-    def __init__(self, file: int | None) -> None:
-        their_messages, self._messages = Pipe(duplex=False)
-        self._results, their_results = Pipe(duplex=False)
-        self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, isolated from the working directory
-            [sys.executable, "-I", "-c", _BOOTSTRAP, *sys.path],
-            stdin=their_messages.fileno(),
-            stdout=their_results.fileno(),
-            pass_fds=() if file is None else (file,),
-            env=_harmless(os.environ),
-        )
-        their_messages.close()
-        their_results.close()
+
+class _Worker:
+    """One worker process, seen from here.
+
+    Args:
+        files: descriptors of the files that it may be told to read.
+    """
+
+    def __init__(self, files: Sequence[int]) -> None:
+        their_messages, messages = _pipe()
+        results, their_results = _pipe()
+        self._messages = Connection(messages, readable=False)
+        self._results = Connection(results, writable=False)
+        theirs = (their_messages, their_results)
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, isolated from the working directory
+                [sys.executable, "-I", "-c", _BOOTSTRAP, *map(str, theirs), *sys.path],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL if sys.stderr is None else None,
+                pass_fds=(*theirs, *files),
+                env=_harmless(os.environ),
+            )
+        except OSError as error:
+            raise OutputError(
+                f"a worker process cannot be started: {os.strerror(error.errno or 0)}",
+                "use fewer --workers, or raise the limits on processes and memory",
+            ) from None
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
 
     def send(self, message: bytes) -> None:
         """Send it a message; the first one is the road map, all others are tasks and their bytes."""

@@ -323,16 +323,30 @@ def test_closed_standard_streams_are_no_fault(tmp_path: Path) -> None:
     run = f"{' '.join(command.PROGRAM)}"
     outcomes = {
         f"convert - {tmp_path}/one <&-": 3,
-        f"convert {VALID} {tmp_path}/two --json >&-": 0,
+        f"convert {VALID} {tmp_path}/two >&-": 0,
         f"convert {VALID} {tmp_path}/three 2>&-": 0,
-        f"convert {VALID} {tmp_path}/four --json --workers 2 <&- >&- 2>&-": 0,
+        f"convert {VALID} {tmp_path}/four --workers 2 <&- >&- 2>&-": 0,
         f"convert {VALID} {tmp_path}/five --json >/dev/full": 4,
+        f"convert {VALID} {tmp_path}/six --json >&-": 4,
         "schema >/dev/full": 4,
+        "schema >&-": 4,
+        "schema >&- 2>&-": 4,
+        "rules >&-": 4,
+        f"inspect {VALID} >&-": 4,
+        f"report {tmp_path}/two/latest >&-": 4,
+        f"history {tmp_path}/two >&-": 4,
+        f"verify {tmp_path}/two/latest --json >&-": 4,
+        f"validate {VALID} --report - >&-": 4,
+        f"validate {VALID} 2>&-": 0,
+        "--help >&-": 4,
+        "--version >&-": 4,
+        "nosuch --json >&-": 2,
+        "nosuch 2>&-": 2,
     }
     for line, code in outcomes.items():
         done = subprocess.run(["sh", "-c", f"{run} {line}"], capture_output=True, text=True, check=False)
         assert (done.returncode, "Traceback" in done.stderr, "fault" in done.stderr) == (code, False, False), line
-    for store in ("two", "three", "four"):
+    for store in ("two", "three", "four", "six"):
         assert command.run("verify", tmp_path / store / "latest").code == 0
 
 
@@ -347,8 +361,9 @@ def test_a_reader_that_goes_away_changes_nothing_of_what_was_done(tmp_path: Path
 
     code, err = into_a_closed_pipe("convert", VALID, tmp_path / "store", "--json")
     assert (code, err.splitlines()[-1][:21]) == (0, "krr-export: published")
-    code, err = into_a_closed_pipe("schema")
-    assert (code, err) == (4, "krr-export: cannot write to standard output: Broken pipe\n")
+    for argument in ("schema", "--help"):
+        code, err = into_a_closed_pipe(argument)
+        assert (code, err) == (4, "krr-export: cannot write to standard output: Broken pipe\n")
 
 
 def test_progress_is_a_bar_on_a_terminal_only(large: Path, tmp_path: Path) -> None:

@@ -184,6 +184,16 @@ def result_line(message: str, code: int, result: dict[str, Any]) -> tuple[str, i
     return message, code
 
 
+def unwritten_output() -> OutputError | None:
+    """The error that keeps from standard output what was meant for it, if there is one; it is then given up."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _forget_output()
+        return OutputError(f"cannot write to standard output: {error.strerror}")
+    return None
+
+
 def _print_error(line: str) -> None:
     with suppress(OSError):  # nobody listens: that is no reason to fail
         click.echo(line, err=True)

@@ -9,7 +9,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from krr_export import __version__
-from krr_export.errors import FAULT, INTERRUPTED, KrrExportError, OutputError
+from krr_export.errors import FAULT, INTERRUPTED, KrrExportError, OutputError, no_more_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         error = error.__cause__  # until Python 3.12, what a signal raises while a class is made is wrapped
     if _is_abort(error):
         error = KeyboardInterrupt()
+    error = no_more_threads(error) or error
     match error:
         case KrrExportError():
             return str(error), error.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 from krr_export import __version__
-from krr_export.cli.console import last_line, result_line
+from krr_export.cli.console import last_line, result_line, unwritten_output
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import CONFIG, commands_of, read_config
-from krr_export.errors import EXIT_CODES
+from krr_export.errors import EXIT_CODES, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,19 +99,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup has it ignored
             signal.signal(signal.SIGHUP, _terminate)
     _occupy_standard_streams()
+    output = sys.stdout
     try:
         code: object = krr_export.main(arguments, prog_name="krr-export", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
         return _refuse(error, sys.argv[1:] if arguments is None else arguments)
-    except SystemExit:  # click's answer to the shell's question for completions
-        raise
+    except SystemExit:
+        if sys.stdout is output:  # click's answer to the shell's question for completions
+            raise
+        # Nobody reads what was asked for: click puts a stream that says nothing in its place, and would end with 1.
+        code = _fail(OutputError(f"cannot write to standard output: {os.strerror(errno.EPIPE)}"))
     except BaseException as error:
         # A command explains its own failures; this one happened before or after it.
-        message, code = explain(error)
-        last_line(message, "red")
+        code = _fail(unwritten_output() or error)
     return code if isinstance(code, int) else 0
+
+
+def _fail(error: BaseException) -> int:
+    """One last line for what no command has explained."""
+    message, code = explain(error)
+    last_line(message, "red")
+    return code
 
 
 def _refuse(error: click.ClickException, arguments: Sequence[str]) -> int:
@@ -130,12 +141,20 @@ def _refuse(error: click.ClickException, arguments: Sequence[str]) -> int:
 
 
 def _occupy_standard_streams() -> None:
-    """Open what is closed of the standard streams: else a file of the store would get their numbers."""
+    """Open what is closed of the standard streams: else a file of the store would get their numbers.
+
+    Standard output stays as unusable as it was, and says so: Python and click take a stream that is not there for one
+    that nobody wants, and what was asked for would be lost without a word. What goes to standard error may be lost.
+    """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_WRONLY)  # gets the lowest free number
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the program
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as above
 
 
 def _terminate(number: int, _frame: object) -> None:
