@@ -14,6 +14,8 @@ from krr_export.delivery.provenance import is_unverified, remark
 from krr_export.derive import DeriveOptions
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.export import Export, open_with
+from krr_export.files import mode_remark
+from krr_export.manifest import MANIFEST
 from krr_export.neighbours import PARTIAL, guarded
 from krr_export.notation import number, records
 from krr_export.options import UNSAID, ConvertOptions
@@ -128,7 +130,7 @@ def convert(
         page = page_of(report.to_dict(), opened.path, name, options.lang)
         told = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
         manifest = manifest_of(export, run, tally, (*files, *told))
-        return _settle(staging, report, manifest, name, replace=options.replace)
+        return _settle(staging, report, manifest, name, options)
 
 
 def validate(
@@ -203,16 +205,17 @@ def _judged(export: Export, run: Run, tally: Tally, store: Store) -> Report:
     return replace(report, outcome=_failure(options, tally) or ("guard" if guard.tripped else "published"), guard=guard)
 
 
-def _settle(staging: Staging, report: Report, manifest: Manifest, name: str, *, replace: bool) -> ConvertResult:
+def _settle(staging: Staging, report: Report, manifest: Manifest, name: str, options: ConvertOptions) -> ConvertResult:
     """Publish what was written, or keep what explains why not."""
     if report.outcome == "partial":
         path = staging.keep_partial(manifest, name)
     elif report.outcome == "published":
         with uninterrupted():
-            path = staging.publish(manifest, name, replace=replace)
+            path = staging.publish(manifest, name, replace=options.replace)
     else:
         path = staging.keep_failed(manifest, name)
-    return ConvertResult(report.outcome, path, report, message_of(path, report))
+    message = message_of(path, report) + mode_remark(path / MANIFEST, options.mode)
+    return ConvertResult(report.outcome, path, report, message)
 
 
 def _failure(options: ConvertOptions, tally: Tally) -> str | None:

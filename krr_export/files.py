@@ -10,29 +10,48 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krr_export.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+_OTHER_FILE_SYSTEM = "its file system does not do this, or the directory is immutable: choose a store on another"
+_LOST_MOUNT = "the server of its file system is out of reach: mount it again, and run again"
 _HINTS = {
     errno.ENOSPC: "free some space and run again",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",
     errno.EFBIG: "the file system allows no larger files: lower --rows-per-file",
     errno.EACCES: "give the user that runs this write access to the store",
-    errno.EPERM: "give the user that runs this write access to the store",
+    errno.EPERM: _OTHER_FILE_SYSTEM,
+    errno.ENOTSUP: _OTHER_FILE_SYSTEM,
+    errno.ENOSYS: _OTHER_FILE_SYSTEM,
     errno.EROFS: "choose a store on a file system that can be written",
+    errno.ENOENT: "check the path; is its file system mounted?",
+    errno.ESTALE: _LOST_MOUNT,
+    errno.ENOTCONN: _LOST_MOUNT,
+    errno.EHOSTDOWN: _LOST_MOUNT,
+    errno.EHOSTUNREACH: _LOST_MOUNT,
+    errno.ETIMEDOUT: _LOST_MOUNT,
+    errno.ENAMETOOLONG: "choose a store with a shorter path, on a file system that takes names of 255 bytes",
+    errno.ENFILE: "the whole system has too many files open: end what holds them, or raise fs.file-max",
     errno.EIO: "the disk or its connection failed: see the system's log",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.EEXIST: "move what lies there out of the way",
     errno.ELOOP: "a symbolic link lies where a directory is needed: remove it",
     errno.ENOTDIR: "a file lies where a directory is needed: move it away",
 }
+
+_FIXED_MODES = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+"""What chmod(2) says where the mount decides who may read, or the server: SMB, vfat, FUSE."""
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
+"""What fsync(2) says of directories where it means files only."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +105,7 @@ class HashedFile:
         with output_errors(f"create {path}"):
             make_directories(target.parent, root, mode)
             self._fd: int | None = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            os.fchmod(self._fd, mode)
+            _set_mode(os.fstat(self._fd), mode, partial(os.fchmod, self._fd))
 
     @property
     def closed(self) -> bool:
@@ -150,7 +169,39 @@ def make_directories(path: Path, root: Path, file_mode: int) -> None:
         path = path.parent
     for directory in reversed(missing):
         directory.mkdir(directory_mode(file_mode))
-        directory.chmod(directory_mode(file_mode))  # what the umask took away
+        _set_mode(directory.stat(), directory_mode(file_mode), directory.chmod)
+
+
+def _set_mode(made: os.stat_result, mode: int, change: Callable[[int], object]) -> None:
+    """Give what was just made the bits that the umask took away, where its file system lets permissions be changed.
+
+    The set-group-ID bit, which a directory has from the one above it, stays: by it all that is made below belongs to
+    the store's group.
+    """
+    wanted = mode | made.st_mode & stat.S_ISGID
+    if stat.S_IMODE(made.st_mode) == wanted:
+        return  # a change without need could lose that bit, where the user is not of the group
+    try:
+        change(wanted)
+    except OSError as error:
+        if error.errno not in _FIXED_MODES:
+            raise
+
+
+def mode_remark(path: Path, mode: int) -> str:
+    """What the last line of a run must say where a file did not get its permissions; mostly nothing.
+
+    Args:
+        path: A file that was just written.
+        mode: The permission bits that were asked for.
+    """
+    try:
+        got = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return ""  # what was done is done; who reads it next will say what is wrong
+    if got == mode:
+        return ""
+    return f"; its files have mode {got:03o}, not {mode:03o}: the file system ignores it, the mount's options decide"
 
 
 def make_parents(path: Path) -> None:
@@ -167,7 +218,7 @@ def sync_directory(path: Path) -> None:
     try:
         os.fsync(fd)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems cannot, and say so
+        if error.errno not in _CANNOT_SYNC:  # some network file systems cannot, and say so
             raise
     finally:
         os.close(fd)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -49,6 +51,15 @@ def test_openblas_exits_with_1() -> None:
     assert ends[-1].startswith("0 ")
 
 
+def test_all_of_a_snapshot_belongs_to_the_store_s_group() -> None:
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("running as other users takes root, and setpriv")
+    printed = run_case("setgid-store.sh")
+    assert "PAR1 analyst: exit 0" in printed
+    made = [line.split() for line in printed.splitlines() if " 5001:" in line]
+    assert {(mode, owner) for mode, owner, _ in made} == {("2750", "5001:6001"), ("640", "5001:6001")}
+
+
 def test_prune_and_latest_heed_snapshots_only_and_leave_an_operators_copy_alone() -> None:
     printed = run_case("store-backup-copy.sh")
     assert "latest -> eksport=20260224T120000Z " in printed
@@ -56,3 +67,16 @@ def test_prune_and_latest_heed_snapshots_only_and_leave_an_operators_copy_alone(
     assert "eksport=20260223T120000Z eksport=20260224T120000Z eksport=20260224T120000Z.bak" in after_two
     assert ": eksport=20260224T120000Z eksport=20260224T120000Z.bak" in after_one
     assert printed.endswith("history rc=0\n")
+
+
+def test_a_store_without_symbolic_links_or_permissions_is_filled_and_pruned() -> None:
+    if shutil.which("gcc") is None:
+        pytest.skip("the file system is played by a library that gcc makes")
+    printed = run_case("store-on-smb.sh")
+    for error in (95, 1):
+        for day in (1, 2):
+            snapshots = "".join(f"eksport=2026022{before}T110000Z " for before in range(1, day + 1))
+            assert f"symlink errno {error}, day {day}: exit 0; {snapshots}\n" in printed
+    assert printed.count("prune: exit 0\n") == 2
+    assert "chmod refused: exit 0\n" in printed
+    assert printed.count("; without latest: the file system makes no symbolic links") == 4

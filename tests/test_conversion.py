@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -52,6 +53,37 @@ def test_an_export_is_published_proven_and_latest(export: Callable[..., bytes], 
     assert (tmp_path / "latest").resolve() == result.path
     assert krr_export.verify(tmp_path / "latest").proven
     assert result.message == f"published 2 records as {result.path}"
+
+
+def test_what_the_file_system_would_not_do_is_said_in_the_last_line(
+    export: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "refused")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    monkeypatch.setattr(os, "fchmod", refuse)
+    before = os.umask(0o077)
+    try:
+        result = convert(export(road.person()), tmp_path, mode=0o640)
+        refused = convert(export(BAD), tmp_path / "other", mode=0o640)
+    finally:
+        os.umask(before)
+    assert (result.exit_code, refused.exit_code) == (0, 1)
+    assert f" as {result.path}; without latest: " in result.message
+    for message in (result.message, refused.message):
+        assert "; its files have mode 600, not 640: " in message
+
+
+def test_a_place_that_something_else_has_is_refused_before_anything_is_read(
+    export: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / NAME / "mine").mkdir(parents=True)
+    for replace in (False, True):
+        with pytest.raises(UsageError, match=f"{NAME} lies in the store and is no snapshot: .*; move it out"):
+            convert(export(road.person()), tmp_path, replace=replace)
+    assert (tmp_path / NAME / "mine").is_dir()
+    assert convert(export(road.person()), tmp_path, limit=1).outcome == "partial", "that has another place"
 
 
 @pytest.mark.parametrize("options", [{}, {"format": "csv"}, {"partition_by": ["status"]}, {"rows_per_file": 1}])

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -367,6 +368,17 @@ def test_a_later_snapshot_is_not_what_an_older_export_is_compared_with(tmp_path:
     load(tmp_path, 9, 1000)
     result = load(tmp_path, 5, 10)
     assert (result.outcome, guard_of(result)["compared_with"]) == ("published", None)
+
+
+@pytest.mark.parametrize("copy", [f"{name(2)}-kopi", name(3)])
+def test_a_copy_beside_the_snapshots_is_neither_compared_with_nor_called_damaged(copy: str, tmp_path: Path) -> None:
+    load(tmp_path, 1, 1000)
+    shutil.copytree(load(tmp_path, 2, 990, change_number=9).path, tmp_path / copy)
+    shutil.rmtree(tmp_path / name(2))
+    result = load(tmp_path, 4, 1000)
+    guard = guard_of(result)
+    assert (result.outcome, guard["compared_with"], guard["skipped"]) == ("published", name(1), None)
+    assert "passed over" not in result.message
 
 
 def test_exports_that_are_loaded_late_are_compared_with_the_one_before_them(tmp_path: Path) -> None:

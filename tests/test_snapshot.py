@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -242,6 +243,28 @@ def test_permissions_are_as_asked_whatever_the_umask(tmp_path: Path, file_mode: 
         os.umask(before)
     for path in (snapshot, *snapshot.rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) == (expected if path.is_dir() else file_mode), path.name
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_all_below_a_store_with_the_set_group_id_bit_belongs_to_its_group(tmp_path: Path, umask: int) -> None:
+    if os.geteuid() == 0:
+        os.chown(tmp_path, -1, 6001)  # others have no second group to be sure of: there the bit alone is seen
+    tmp_path.chmod(0o2750)
+    options = SinkOptions(format="csv", file_mode=0o640, partition_by=("status",))
+    before = os.umask(umask)
+    try:
+        for keep in (Staging.keep_failed, Staging.keep_partial, partial(Staging.publish, replace=False)):
+            with Staging(tmp_path, 0o640) as staging:
+                keep(staging, fill(staging, NAME, 1, options), NAME)
+        with Staging(tmp_path, 0o640) as staging:
+            staging.keep_failed(fill(staging, NAME, 1, options), NAME)
+    finally:
+        os.umask(before)
+    made = list(tmp_path.rglob("*"))
+    assert {path.name for path in made} >= {".failed", ".partial", "status=AKTIV", "manifest.json"}
+    for path in made:
+        assert path.stat().st_gid == tmp_path.stat().st_gid, path
+        assert stat.S_IMODE(path.stat().st_mode) == (0o2750 if path.is_dir() else 0o640), path
 
 
 @pytest.mark.parametrize(

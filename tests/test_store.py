@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,14 +20,15 @@ from store_driver import FIRST, SECOND, THIRD, fill, latest, names, publish
 
 from krr_export import publish as moves
 from krr_export.errors import OutputError, UsageError
-from krr_export.files import output_errors
+from krr_export.files import mode_remark, output_errors
+from krr_export.publish import latest_remark
+from krr_export.sinks import SinkOptions
 from krr_export.snapshot import Staging, verify
 from krr_export.store import Store, open_store
 from krr_export.store_contents import warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextmanager
@@ -202,6 +204,96 @@ def test_latest_only_moves_to_a_newer_export(tmp_path: Path) -> None:
     assert latest(tmp_path) == SECOND
     publish(tmp_path, THIRD)
     assert latest(tmp_path) == THIRD
+
+
+# File systems that cannot do all
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EPERM, errno.ENOSYS])
+def test_without_symbolic_links_a_store_works_without_latest(
+    tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, FIRST)
+    assert latest(tmp_path) == FIRST, "made while the file system was mounted in another way"
+
+    def refuse(_link: Path, _target: str) -> None:
+        raise OSError(code, "refused")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    for name in (SECOND, THIRD):
+        assert "without latest" in latest_remark(publish(tmp_path, name))
+    publish(tmp_path, SECOND, replace=True)
+    assert names(tmp_path) == [".lock", FIRST, SECOND, THIRD], "none that stays behind, either"
+    with open_store(tmp_path) as store:
+        assert [path.name for path in store.prune(1)] == [FIRST, SECOND]
+    monkeypatch.undo()
+    publish(tmp_path, SECOND)
+    assert latest(tmp_path) == THIRD
+
+
+def test_a_link_that_fails_for_another_reason_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_link: Path, _target: str) -> None:
+        raise OSError(errno.ENOSPC, "refused")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    with pytest.raises(OutputError, match=r"let latest follow .*No space left on device; free some space"):
+        publish(tmp_path, FIRST)
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EPERM, errno.ENOSYS])
+def test_where_the_file_system_keeps_its_own_permissions_that_is_said(
+    tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: object, _mode: int) -> None:
+        raise OSError(code, "refused")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    before = os.umask(0o077)
+    try:
+        with open_store(tmp_path, file_mode=0o640) as store, store.staging() as staging:
+            options = SinkOptions(format="csv", file_mode=0o640)
+            path = staging.publish(fill(staging, FIRST, 1, options), FIRST, replace=False) / "manifest.json"
+    finally:
+        os.umask(before)
+    assert verify(tmp_path / FIRST).proven
+    assert mode_remark(path, 0o640).startswith("; its files have mode 600, not 640: ")
+    assert mode_remark(path, 0o600) == ""
+
+
+def test_permissions_that_cannot_be_changed_for_another_reason_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: object, _mode: int) -> None:
+        raise OSError(errno.EIO, "refused")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    before = os.umask(0o277)
+    try:
+        with pytest.raises(OutputError, match=r"cannot open the store .*: Input/output error"):
+            publish(tmp_path / "new", FIRST)
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.EACCES, "write access"),
+        (errno.EPERM, "file system"),
+        (errno.EOPNOTSUPP, "file system"),
+        (errno.ENOSYS, "file system"),
+        (errno.ESTALE, "mount it again"),
+        (errno.ENOTCONN, "mount it again"),
+        (errno.EHOSTDOWN, "mount it again"),
+        (errno.ENOENT, "is its file system mounted"),
+        (errno.ENAMETOOLONG, "shorter path"),
+    ],
+)
+def test_the_advice_fits_what_the_system_said(code: int, advice: str) -> None:
+    with pytest.raises(OutputError) as caught, output_errors("write it"):
+        raise OSError(code, os.strerror(code))
+    assert advice in (caught.value.hint or "")
 
 
 # Finding
