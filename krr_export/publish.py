@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import os
 import secrets
-from typing import TYPE_CHECKING
+import uuid
+from functools import cache
+from pathlib import Path
 
 from krr_export.files import remove, sync_directory
 from krr_export.store_contents import Standing, entries
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LATEST = "latest"
 FAILED = ".failed"
@@ -23,7 +23,11 @@ FAILED = ".failed"
 PARTIAL = ".partial"
 """Directory in a store for the results of ``--limit``."""
 STAGING = ".staging-"
-"""Beginning of the names of unfinished and of doomed entries; whoever holds the lock may delete them."""
+"""Beginning of the names of unfinished and of doomed entries; then comes which kernel's they are, see `is_dead`."""
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_DASHES = 2
+_SILENT = 12 * 3600
+"""Seconds without a change after which an entry of another machine's is held to be a dead run's."""
 _REPLACING = ".replacing-"
 _REPLACED = ".replaced-"
 _RENAME_EXCHANGE = 2  # linux/fs.h
@@ -35,7 +39,36 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 
 def staging_path(store: Path) -> Path:
     """A name in ``store`` that nothing has yet, and that the next run sweeps."""
-    return store / f"{STAGING}{os.getpid()}-{secrets.token_hex(4)}"
+    return store / f"{STAGING}{_kernel()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def is_dead(staging: Path, now: float) -> bool:
+    """Whether the run that made it has ended, for whoever holds the store's lock.
+
+    On one machine the lock is proof. Another machine may not know of it (NFS with ``local_lock`` or ``nolock``): what
+    was made there, or before this machine was started, has to be silent for hours as well.
+
+    Args:
+        staging: Its path.
+        now: The time by the clock of the file system.
+    """
+    name = staging.name.removeprefix(STAGING)
+    if name.count("-") != _DASHES or name.startswith(f"{_kernel()}-"):
+        return True
+    inside = (Path(place, name) for place, *names in os.walk(staging) for name in (*names[0], *names[1]))
+    try:
+        return all(now - path.lstat().st_mtime > _SILENT for path in (staging, *inside))
+    except FileNotFoundError:
+        return False  # somebody is at work there
+
+
+@cache
+def _kernel() -> str:
+    try:
+        started = _BOOT.read_text()
+    except OSError:  # not Linux
+        started = str(uuid.getnode())
+    return hashlib.sha256(started.encode()).hexdigest()[:8]
 
 
 def put_in_place(new: Path, target: Path) -> None:

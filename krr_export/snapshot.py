@@ -19,7 +19,16 @@ from krr_export.files import (
     sync_tree,
 )
 from krr_export.manifest import MANIFEST, SUCCESS, Counts, Manifest, SchemaVersion, SourceFile
-from krr_export.publish import FAILED, PARTIAL, mend_latest, put_in_place, remove_replaced, retire, staging_path
+from krr_export.publish import (
+    FAILED,
+    PARTIAL,
+    exchange,
+    mend_latest,
+    put_in_place,
+    remove_replaced,
+    retire,
+    staging_path,
+)
 from krr_export.store_contents import check_replaceable
 from krr_export.verification import Verification, prove, success_text, verify
 
@@ -97,6 +106,7 @@ class Staging:
         self._put_in_place(target)
         with output_errors(f"force {name} to the disk, though it is published"):
             sync_directory(self._store)
+        self._look_again(target, manifest)
         with output_errors(f"let latest follow to {name}, though it is published"):
             mend_latest(self._store)
         with output_errors(f"delete what {name} replaced, though it is published"):
@@ -154,6 +164,20 @@ class Staging:
             ) from error.__cause__
         self._is_visible = True
 
+    def _look_again(self, target: Path, manifest: Manifest) -> None:
+        """See that what is published is what was written: where locks do not reach, another run may be at work here."""
+        listed = all(_size(target / part.path) == part.bytes for part in manifest.files)
+        if listed and (target / SUCCESS).is_file():
+            return
+        with output_errors(f"withdraw {target.name}, of which another run deleted files"):
+            if not (os.path.lexists(self.path) and exchange(self.path, target)):
+                target.rename(staging_path(self._store))
+            sync_directory(self._store)
+        raise OutputError(
+            f"{target.name} was withdrawn: another run deleted or changed files of it while it was published",
+            "only one run may write to a store at a time; run again when no other does",
+        )
+
     def _keep(self, place: str, name: str) -> Path:
         """Move everything to ``STORE/place/name``; what lay there is deleted once this is sure to last."""
         target, old = self._store / place / name, staging_path(self._store)
@@ -169,3 +193,7 @@ class Staging:
             sync_directory(self._store)
             remove(old)
         return target
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() and not path.is_symlink() else None

@@ -19,6 +19,7 @@ from krr_export.publish import (
     PARTIAL,
     STAGING,
     finish_replacements,
+    is_dead,
     mend_latest,
     remove_replaced,
     retire,
@@ -64,8 +65,9 @@ os.register_at_fork(after_in_child=_forget_locks)
 def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> Iterator[Store]:
     """Hold the store at ``path`` for one run; tidied, so that nothing of a dead run is left.
 
-    Staging directories are swept without asking whose they were: the kernel drops the lock with its process, so
-    whoever holds it is alone. An interrupted replacement is completed and ``latest`` mended.
+    Staging directories of this machine are swept without asking whose they were: the kernel drops the lock with its
+    process, so whoever holds it is alone. Those of others are swept once they are silent. An interrupted replacement is
+    completed and ``latest`` mended.
 
     Args:
         path: The directory; with ``create`` it is made if it is missing, parents included.
@@ -74,7 +76,7 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
 
     Raises:
         OutputError: Another run holds the store, it is not a directory, or it cannot be written.
-        UsageError: It is a snapshot, or no store.
+        UsageError: It is a snapshot, or no store, or its file system does not lock.
     """
     _check_is_store(path, create=create)
     with output_errors(f"open the store {path}"):
@@ -233,14 +235,34 @@ def _lock(fd: int, path: Path) -> None:
         if isinstance(error.__cause__, BlockingIOError):
             raise OutputError(f"another run holds the store {path}", "wait until it has ended") from error
         raise
+    if not _keeps_out_others(path):
+        raise UsageError(
+            f"the file system of the store {path} does not lock: nothing keeps two runs apart there",
+            "choose a store on one that does, or mount it with locks",
+        )
+
+
+def _keeps_out_others(path: Path) -> bool:
+    """Whether the lock that is held is one: asked for again, it must be refused."""
+    fd = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def _tidy(path: Path) -> None:
     finish_replacements(path)
     sync_directory(path)  # what a dead run made visible is to last, before what it replaced is deleted
     remove_replaced(path)
-    for dead in path.glob(f"{STAGING}*"):
-        remove(dead)
+    os.utime(path / LOCK)
+    now = (path / LOCK).stat().st_mtime
+    for left in path.glob(f"{STAGING}*"):
+        if is_dead(left, now):
+            remove(left)
     mend_latest(path)
 
 

@@ -275,8 +275,9 @@ def test_all_below_a_store_with_the_set_group_id_bit_belongs_to_its_group(tmp_pa
         ('a,b\n"line\nfeed",2\n', 1),
         ('a,b\n"say ""hi""\n""",2\n,""\n', 2),
         ('a,b\n"' + "x\n" * 700_000 + '",""\n1,"""\n"""\n', 2),
+        ('a,b\n"' + "x\n" * 1_700_000 + '",""\n1,"\n"\n', 2),
     ],
-    ids=["header only", "plain", "line feed", "doubled quotes", "over several chunks"],
+    ids=["header only", "plain", "line feed", "doubled quotes", "over several chunks", "a chunk within quotes"],
 )
 def test_csv_records_are_counted_with_regard_to_quotes(tmp_path: Path, text: str, records: int) -> None:
     path = tmp_path / "part-00000.csv"

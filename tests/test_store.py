@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -566,3 +567,64 @@ def test_the_lock_is_not_looked_for_behind_a_link(tmp_path: Path) -> None:
     with pytest.raises(OutputError), open_store(tmp_path):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+# Where locks do not work
+
+
+def test_a_store_whose_file_system_grants_the_lock_to_everybody_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda _fd, _how: None)
+    with pytest.raises(UsageError, match="does not lock"), open_store(tmp_path / "store"):
+        pass
+    assert names(tmp_path / "store") == [".lock"]
+
+
+@pytest.mark.parametrize("hours", [1, 13])
+def test_what_another_machine_writes_is_swept_only_once_it_is_silent(tmp_path: Path, hours: int) -> None:
+    other = tmp_path / ".staging-0123abcd-77-aa"
+    (other / "person").mkdir(parents=True)
+    (other / "person" / "part-00000.csv").write_text("")
+    (tmp_path / ".staging-77-aa").mkdir()
+    then = time.time() - hours * 3600
+    os.utime(other, (0, 0))
+    os.utime(other / "person", (0, 0))
+    os.utime(other / "person" / "part-00000.csv", (then, then))
+    with open_store(tmp_path):
+        assert other.is_dir() == (hours == 1)
+        assert not (tmp_path / ".staging-77-aa").exists()
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_snapshot_that_another_run_gutted_is_not_called_published(
+    tmp_path: Path,
+    replaces: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if replaces:
+        publish(tmp_path, FIRST, 1)
+    place = moves.put_in_place
+
+    def gutted(new: Path, target: Path) -> None:
+        place(new, target)
+        shutil.rmtree(target / "person")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("krr_export.snapshot.put_in_place", gutted)
+        with pytest.raises(OutputError, match="was withdrawn: another run"):
+            publish(tmp_path, FIRST, 2, replace=True)
+    with open_store(tmp_path):
+        assert names(tmp_path) == sorted([".lock", *([FIRST, "latest"] if replaces else [])])
+    if replaces:
+        assert verify(tmp_path / FIRST).proven, "the old one has its place again"
+
+
+def test_prune_keeps_what_failed_of_the_oldest_snapshot_that_stays(tmp_path: Path) -> None:
+    for name in (FIRST, SECOND, THIRD):
+        publish(tmp_path, name)
+    with open_store(tmp_path) as store:
+        for name in (FIRST, SECOND):
+            keep_beside(store, name)
+        store.prune(2)
+    assert names(tmp_path / ".failed") == names(tmp_path / ".partial") == [SECOND]
