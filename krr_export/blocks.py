@@ -19,10 +19,11 @@ from lxml import etree
 
 from krr_export.cutter import Cutter, Scan
 from krr_export.encoding import as_utf8
-from krr_export.errors import InputError
+from krr_export.errors import TRANSFER_AGAIN, InputError
 from krr_export.frame import (
     MAX_PROLOG_BYTES,
     Header,
+    another_document,
     find_frame,
     not_well_formed,
     parse_frame,
@@ -195,7 +196,7 @@ class Document:
             raise InputError(f"the root does not begin within the first {MAX_PROLOG_BYTES} bytes", "is it an export?")
         if not head.strip():
             raise InputError("the input is empty", "is it the right file, and was it transferred?")
-        raise InputError("the document is truncated or not XML: it ends before its root begins", "transfer it again")
+        raise InputError("the document is truncated or not XML: it ends before its root begins", TRANSFER_AGAIN)
 
     def _fill(self, data: bytes, size: int) -> tuple[bytes, bool]:
         """Add pieces until there are ``size`` bytes more; also say whether the document goes on."""
@@ -259,6 +260,8 @@ class Document:
             pieces.append(piece)
             length += len(piece)
             if length > MAX_PROLOG_BYTES:
+                if another_document(b"".join(pieces)):
+                    break
                 raise InputError(f"more than {MAX_PROLOG_BYTES} bytes stand after the root's end", "is it hostile?")
         if self._broken:
             raise self._broken
@@ -280,5 +283,5 @@ class Document:
         line = self._line + data.count(b"\n")
         return InputError(
             f"the document is truncated: it ends on line {line}, after {self._records} whole records",
-            "transfer it again",
+            TRANSFER_AGAIN,
         )

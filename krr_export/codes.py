@@ -125,13 +125,13 @@ CODES: tuple[Code, ...] = (
     Code(
         "time-ambiguous",
         "warning",
-        "a timestamp without offset lies in October's repeated hour: taken as the first pass",
+        "a timestamp without offset lies in the hour that is repeated when summer time ends: taken as the first pass",
         "ask the sender for timestamps with an offset",
     ),
     Code(
         "time-skipped",
         "warning",
-        "a timestamp without offset lies in March's skipped hour: taken with the offset before the change",
+        "a timestamp without offset lies in the hour that summer time skips: taken with the offset before the change",
         "ask the sender for timestamps with an offset",
     ),
     Code(

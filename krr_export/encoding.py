@@ -7,7 +7,6 @@ looks like another one to whoever does not decode it.
 from __future__ import annotations
 
 import codecs
-import contextlib
 import itertools
 import re
 from dataclasses import dataclass
@@ -134,10 +133,13 @@ def _transcoded(pieces: Iterable[bytes], codec: str, name: str) -> Iterator[byte
     decoder = codecs.getincrementaldecoder(codec)()
     read = 0
     for piece in itertools.chain(pieces, (b"",)):
-        text = None
-        with contextlib.suppress(UnicodeError):
+        text, breaks = "", None
+        waiting = len(decoder.getstate()[0])  # bytes of a character that the piece before began
+        try:
             text = decoder.decode(piece, final=not piece)
-        if text is None:  # out here, for the codec's own error holds the bytes
-            raise InputError(f"the document is not valid {name} after byte {read}", "ask the sender for UTF-8")
+        except UnicodeDecodeError as error:
+            breaks = read - waiting + error.start
+        if breaks is not None:  # out here, for the codec's own error holds the bytes
+            raise InputError(f"the document is not valid {name}: byte {breaks} is not", "ask the sender for UTF-8")
         yield text.encode()
         read += len(piece)

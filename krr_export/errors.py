@@ -14,6 +14,9 @@ from typing import ClassVar
 FAULT = 70
 INTERRUPTED = 130
 
+TRANSFER_AGAIN = "transfer it again"
+"""The hint where bytes were lost or changed on their way; where they were not, whoever knows better replaces it."""
+
 
 class KrrExportError(Exception):
     """The root of all errors that this package raises on purpose."""

@@ -13,7 +13,7 @@ from krr_export.blocks import BLOCK_BYTES, Block, Document
 from krr_export.delivery.opening import DeliveryOptions
 from krr_export.derive import DeriveOptions, derivation_of
 from krr_export.encoding import UTF_8
-from krr_export.errors import InputError, UsageError
+from krr_export.errors import TRANSFER_AGAIN, InputError, UsageError
 from krr_export.journey import travel_blocks, travel_document
 from krr_export.privacy import column_names
 from krr_export.processors import default_workers
@@ -141,7 +141,7 @@ class Export:
             derivation=self.derivation if self.derivation.columns else None,
         )
         staff = self._staff
-        with naming(self.source.name, self.source):
+        with naming(self.source.name), blaming(self.source):
             if options.limit is not None:
                 blocks = _limited(document.blocks(), options.limit, document)
                 yield from travel_blocks(road_map, blocks, staff)
@@ -262,27 +262,43 @@ def open_with(
         if stream.provenance is None:
             get_ready(stream.size, stream.plain_file)
         record_schema = schema if isinstance(schema, RecordSchema) else load_schema(schema)
-        export = Export(stream, record_schema, options, staff)
+        with blaming(stream, whole=False):
+            export = Export(stream, record_schema, options, staff)
         on_error.pop_all()
         return export
 
 
 @contextmanager
-def naming(name: str, source: Source | None = None) -> Iterator[None]:
-    """Say in an error which export it is about.
+def naming(name: str) -> Iterator[None]:
+    """Say in an error which export it is about."""
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(f"{name}: {error.message}", error.hint) from None
 
-    What a corrupt transfer made of the export looks as if the sender had sent it so: the ``source``, which has a
-    checksum, says which of the two it is.
+
+@contextmanager
+def blaming(source: Source, *, whole: bool = True) -> Iterator[None]:
+    """Say in an error who is to blame: the transfer or the sender.
+
+    What a corrupt transfer made of the export looks as if the sender had sent it so, and the other way round: the
+    source, which has a checksum or a signature, says which of the two it is.
+
+    Args:
+        source: what is read.
+        whole: read it to its end to know; else only what is known by now is said.
     """
     try:
         try:
             yield
         except InputError:
-            if source is not None:
+            if whole:
                 source.blame_transfer()
             raise
     except InputError as error:
-        raise type(error)(f"{name}: {error.message}", error.hint) from None
+        if error.hint == TRANSFER_AGAIN and source.sent_so:
+            raise type(error)(error.message, source.sent_so) from None
+        raise
 
 
 def _limited(blocks: Iterable[Block], limit: int, document: Document) -> Iterator[Block]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
+from krr_export.archives import foreign_form
 from krr_export.errors import InputError
 from krr_export.notation import export_name
 from krr_export.schema import ROOT_ATTRIBUTES, local_name, namespace
@@ -33,6 +34,8 @@ _EXPORTED_AT, _CHANGE_NUMBER = ROOT_ATTRIBUTES
 
 # The pieces of a prolog. They only find where the root's start tag ends: the parser judges what they hold.
 _BESIDE_ELEMENTS = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_LATE_DECLARATION = re.compile(rb"\s++<\?xml\s")
+_ANOTHER_DOCUMENT = re.compile(rb"(?:\s++|<\?(?!xml\s).*?\?>|<!--.*?-->)*+(?:<\?xml\s|<[^\s<>/!?])", re.DOTALL)
 _ROOT_TAG = re.compile(rb"""<([^\s<>/!?"'=]++)(?:[^<>"']|"[^"]*"|'[^']*')*+>""")
 
 
@@ -99,6 +102,14 @@ def find_frame(head: bytes) -> Frame | None:
     Raises:
         InputError: the document has a DOCTYPE, or is not XML.
     """
+    if foreign := foreign_form(head):
+        what, hint = foreign
+        raise InputError(f"the input is not XML: it is {what}", hint)
+    if _LATE_DECLARATION.match(head):
+        raise InputError(
+            "the document is not well-formed XML: white space stands before its XML declaration",
+            "ask the sender to begin it with the declaration; or remove what stands before",
+        )
     at = skip_misc(head)
     rest = head[at : at + 9]
     if rest.upper() == b"<!DOCTYPE":
@@ -109,6 +120,11 @@ def find_frame(head: bytes) -> Frame | None:
     if tag is None:
         return None
     return Frame(head[:at], tag[0], tag[1], empty=tag[0].endswith(b"/>"))
+
+
+def another_document(tail: bytes) -> bool:
+    """Whether what follows a root's end begins another document: two exports in a row, say."""
+    return _ANOTHER_DOCUMENT.match(tail) is not None
 
 
 def parser_options() -> dict[str, Any]:
@@ -144,6 +160,12 @@ def parse_frame(frame: Frame, tail: bytes = b"", *, line_offset: int = 0) -> etr
         root: etree._Element = etree.fromstring(frame.start + frame.end_tag + tail, etree.XMLParser(**parser_options()))
     except etree.XMLSyntaxError as error:
         refusal = not_well_formed(error, line_offset)
+        if another_document(tail):
+            line = (error.lineno or 1) + line_offset
+            refusal = InputError(
+                f"the document is not well-formed XML: line {line}: something stands after the root's end",
+                "it begins another document: are they two exports in a row? Give each by itself",
+            )
     if refusal is not None:
         raise refusal  # from out here: the parser's own error, which quotes the document, is not to hang on to it
     return root
@@ -165,11 +187,10 @@ def not_well_formed(error: etree.XMLSyntaxError, line_offset: int, log: Iterable
         code, line = next(((entry.type, entry.line) for entry in log), (etree.ErrorTypes.ERR_NO_MEMORY, 0))
     if code == etree.ErrorTypes.ERR_NO_MEMORY:
         raise MemoryError
-    reason = _REASONS.get(code) or _symbol(code)
+    is_reference = code in _MAYBE_REFERENCES and "EntityRef" in (error.msg or "")
+    reason = _BARE_AMPERSAND if is_reference else _REASONS.get(code, "its markup is broken")
     line += line_offset
-    return InputError(
-        f"the document is not well-formed XML: line {line}: {reason}", "ask the sender for a whole export"
-    )
+    return InputError(f"the document is not well-formed XML: line {line}: {reason}", "ask the sender for one that is")
 
 
 def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
@@ -236,11 +257,17 @@ def _shown(uri: str) -> str:
     return re.sub(r"(?<![\d-])\d\d-\d\d(?![\d-])|(\d)", lambda digit: "#" if digit[1] else digit[0], masked)[:100]
 
 
-def _symbol(code: int) -> str:
-    return _SYMBOLS.get(code, "unknown").removeprefix("ERR_").replace("_", " ").lower()
+_MAYBE_REFERENCES = {etree.ErrorTypes.ERR_NAME_REQUIRED, etree.ErrorTypes.ERR_ENTITYREF_SEMICOL_MISSING}
+"""Complaints that libxml2 makes of a bare ``&``, and of other things as well."""
 
-
-_SYMBOLS = {code: name for name, code in vars(etree.ErrorTypes).items() if isinstance(code, int)}
+_BARE_AMPERSAND = "an & begins no entity; itself it is written &amp;"
+_ATTRIBUTE = "an attribute is not written as name, = and a quoted value"
+_PROCESSING = "a processing instruction (<? ?>) is not written as XML asks"
+_DECLARED = "the XML declaration is not written as XML asks"
+_REFERENCE = "a reference to a character (&#…;) is wrong"
+_NAMESPACE = "a namespace is declared that may not be, or a reserved prefix"
+_COLON = "a name has a colon where none may be"
+_TWICE = "an element has the same attribute twice"
 
 _REASONS: dict[int, str] = {
     etree.ErrorTypes.ERR_TAG_NAME_MISMATCH: "an end tag does not match its start tag",
@@ -254,4 +281,34 @@ _REASONS: dict[int, str] = {
     etree.ErrorTypes.ERR_RESOURCE_LIMIT: "elements are nested too deep, or a text is too long",
     etree.ErrorTypes.WAR_NS_URI: "a namespace is not a URI",
     etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE: "a namespace prefix is not declared",
+    etree.ErrorTypes.ERR_ENTITYREF_SEMICOL_MISSING: _BARE_AMPERSAND,
+    etree.ErrorTypes.ERR_NAME_REQUIRED: "a < begins no tag, or a tag breaks off (a < in a text is written &lt;)",
+    etree.ErrorTypes.ERR_GT_REQUIRED: "a tag does not end with >",
+    etree.ErrorTypes.ERR_LT_IN_ATTRIBUTE: "a < stands in an attribute's value (there it is written &lt;)",
+    etree.ErrorTypes.ERR_ATTRIBUTE_NOT_STARTED: _ATTRIBUTE,
+    etree.ErrorTypes.ERR_ATTRIBUTE_NOT_FINISHED: _ATTRIBUTE,
+    etree.ErrorTypes.ERR_ATTRIBUTE_WITHOUT_VALUE: _ATTRIBUTE,
+    etree.ErrorTypes.ERR_SPACE_REQUIRED: "white space is missing, between attributes say",
+    etree.ErrorTypes.ERR_ATTRIBUTE_REDEFINED: _TWICE,
+    etree.ErrorTypes.NS_ERR_ATTRIBUTE_REDEFINED: _TWICE,
+    etree.ErrorTypes.ERR_HYPHEN_IN_COMMENT: "a comment holds --",
+    etree.ErrorTypes.ERR_COMMENT_NOT_FINISHED: "a comment does not end",
+    etree.ErrorTypes.ERR_PI_NOT_STARTED: _PROCESSING,
+    etree.ErrorTypes.ERR_PI_NOT_FINISHED: _PROCESSING,
+    etree.ErrorTypes.NS_ERR_COLON: _COLON,
+    etree.ErrorTypes.NS_ERR_QNAME: _COLON,
+    etree.ErrorTypes.NS_ERR_XML_NAMESPACE: _NAMESPACE,
+    etree.ErrorTypes.NS_ERR_EMPTY: _NAMESPACE,
+    etree.ErrorTypes.ERR_MISPLACED_CDATA_END: "]]> stands in a text (there it is written ]]&gt;)",
+    etree.ErrorTypes.ERR_CDATA_NOT_FINISHED: "a CDATA section does not end",
+    etree.ErrorTypes.ERR_RESERVED_XML_NAME: "an XML declaration stands elsewhere than at the very beginning",
+    etree.ErrorTypes.ERR_INVALID_HEX_CHARREF: _REFERENCE,
+    etree.ErrorTypes.ERR_INVALID_DEC_CHARREF: _REFERENCE,
+    etree.ErrorTypes.ERR_INVALID_CHARREF: _REFERENCE,
+    etree.ErrorTypes.ERR_XMLDECL_NOT_STARTED: _DECLARED,
+    etree.ErrorTypes.ERR_XMLDECL_NOT_FINISHED: _DECLARED,
+    etree.ErrorTypes.ERR_VERSION_MISSING: _DECLARED,
+    etree.ErrorTypes.ERR_UNKNOWN_VERSION: _DECLARED,
+    etree.ErrorTypes.ERR_STANDALONE_VALUE: _DECLARED,
+    etree.ErrorTypes.ERR_ENCODING_NAME: _DECLARED,
 }

@@ -1,4 +1,7 @@
-"""gzip (RFC 1952): recognised by its magic, inflated a piece at a time, whatever members it has."""
+"""gzip (RFC 1952): recognised by its magic, inflated a piece at a time, whatever members it has.
+
+Zeros may follow a member: tapes, mainframes and copies by the block pad with them (gzip manual, "Tapes").
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
-from krr_export.errors import InputError
+from krr_export.errors import TRANSFER_AGAIN, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +32,7 @@ def inflated(
         fault: what a gzip that is none amounts to.
 
     Raises:
-        InputError: of the kind of ``fault``: it is truncated or corrupt, or something else follows it.
+        InputError: of the kind of ``fault``: it is truncated or corrupt, or something else than zeros follows it.
     """
     pending = b""
     while pending := pending or next(delivered, b""):
@@ -39,14 +42,14 @@ def inflated(
                 yield from _inflate(member, pending)
             except IsalError:  # type: ignore[misc]  # its stub takes the class for an instance
                 raise fault(
-                    f"a corrupt gzip: its data or checksum is wrong before byte {position()}", "transfer it again"
+                    f"a corrupt gzip: its data or checksum is wrong before byte {position()}", TRANSFER_AGAIN
                 ) from None
             pending = b"" if member.eof else next(delivered, b"")
             if not pending and not member.eof:
-                raise fault(f"a truncated gzip: it ends after {position()} bytes, within its data", "transfer it again")
+                raise fault(f"a truncated gzip: it ends after {position()} bytes, within its data", TRANSFER_AGAIN)
         pending = _after_member(member.unused_data, delivered)
         if pending and not pending.startswith(MAGIC):
-            raise fault("bytes that are not gzip follow its gzip data", "transfer it again")
+            raise fault("bytes that are not gzip follow its gzip data", TRANSFER_AGAIN)
 
 
 def _inflate(member: isal_zlib.Decompress, delivered: bytes) -> Iterator[bytes]:
@@ -61,7 +64,8 @@ def _inflate(member: isal_zlib.Decompress, delivered: bytes) -> Iterator[bytes]:
 
 
 def _after_member(unused: bytes, delivered: Iterator[bytes]) -> bytes:
-    """What follows a member, as much as shows whether it is another one; nothing at the end."""
+    """What follows a member and its padding, as much as shows whether it is another member; nothing at the end."""
+    unused = unused.lstrip(b"\0")
     while len(unused) < len(MAGIC) and (more := next(delivered, b"")):
-        unused += more
+        unused = (unused + more).lstrip(b"\0")
     return unused

@@ -12,7 +12,7 @@ import pyarrow as pa
 from krr_export.blocks import Document
 from krr_export.delivery import provenance
 from krr_export.errors import InputError
-from krr_export.export import first_records, naming
+from krr_export.export import blaming, first_records, naming
 from krr_export.findings import mask
 from krr_export.notation import number
 from krr_export.readers.iterparse import IterparseReader
@@ -123,7 +123,7 @@ def inspect(
         InputError: there is no export, or its beginning is not an export's.
     """
     asked = load_schema(schema)
-    with naming(source_name(source)), open_source(source, delivery=delivery) as stream:
+    with naming(source_name(source)), open_source(source, delivery=delivery) as stream, blaming(stream, whole=False):
         document = Document(stream, asked)
         blocks = _beginning(document)
         lexical = [_read(block, asked, document) for block in blocks]

@@ -167,8 +167,14 @@ def _setting_aside(export: Path) -> Iterator[None]:
             raise DeliveryError(f"{error.message}; {failed.message}", "delete the set's files, and run again") from None
         raise DeliveryError(
             f"{error.message}; the set's files are set aside, as .{export.name}.bad",
-            "the next run that asks the server fetches them anew; if that is no help, check the keys, ask the sender",
+            f"the next run that asks the server fetches them anew; {_if_no_help(error)}",
         ) from None
+
+
+def _if_no_help(error: DeliveryError) -> str:
+    """What to do where the next transfer brings the same again."""
+    signed = error.hint is not None and "signature is right" in error.hint
+    return str(error.hint) if signed else "if that is no help, check the keys, ask the sender"
 
 
 def _said(result: ConvertResult) -> str:

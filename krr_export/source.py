@@ -14,8 +14,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from krr_export.delivery.finding import is_delivery
+from krr_export.delivery.finding import check_is_delivery, delivery_at
 from krr_export.delivery.opening import DeliveryOptions, open_delivery
+from krr_export.delivery.provenance import is_unverified
 from krr_export.descriptors import clear_of_standard_streams
 from krr_export.errors import DeliveryError, InputError, UsageError
 from krr_export.gzipped import MAGIC, inflated
@@ -70,11 +71,12 @@ class Source:
         self._is_ours = is_ours
         self._digest = hashlib.sha256()
         self._watched = Watched(stream.fileno()) if size is not None else None
+        self._arrived = False
         self._first = self._read_first()
         self.compression = "gzip" if self._first.startswith(MAGIC) else "none"
         self._pieces = self._delivered()
         if self.compression == "gzip":
-            self._pieces = inflated(self._pieces, lambda: self.bytes_read, self._fault)
+            self._pieces = self._checked(inflated(self._pieces, lambda: self.bytes_read, self._fault))
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +105,11 @@ class Source:
         if self.compression == "gzip":
             for _ in self._pieces:
                 pass
+
+    @property
+    def sent_so(self) -> str | None:
+        """What to do about damage that is not the transfer's, where that is known: the gzip's checksum was right."""
+        return "it arrived as it was sent: ask the sender for a whole export" if self._arrived else None
 
     @property
     def sha256(self) -> str | None:
@@ -186,6 +193,8 @@ class Source:
         read = getattr(self._stream, "read1", self._stream.read)
         with readable():
             piece: bytes = read(_DELIVERED_BYTES)
+        if isinstance(piece, str):  # of a caller who is not type-checked
+            raise UsageError("the source is a stream of text", "open it in binary mode: open(path, 'rb')")
         self._account(piece)
         if self.at_end:
             self._check_end()
@@ -202,6 +211,10 @@ class Source:
         self.at_end = not piece
         if self._on_read is not None and piece:
             self._on_read(len(piece))
+
+    def _checked(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        yield from pieces
+        self._arrived = True
 
     def _delivered(self) -> Iterator[bytes]:
         piece, self._first = self._first, b""
@@ -225,6 +238,12 @@ class DecryptedSource(Source):
         self.provenance = opened.provenance
         self.verified_sha256 = opened.sha256
         super().__init__(opened.file, opened.name, size=opened.size, on_read=on_read, is_ours=True)
+
+    @property
+    def sent_so(self) -> str | None:
+        """Behind a verified signature, all damage is the sender's."""
+        signed_so = "its signature is right, so it was sent so: ask the sender for a whole export"
+        return super().sent_so if is_unverified(self.provenance) else signed_so
 
     @property
     def plain_file(self) -> None:
@@ -287,8 +306,10 @@ def open_source(
         UsageError: what a delivery needs was not given.
     """
     if delivery is not None and (delivery.private_key or delivery.publisher_cert):
-        _check_is_delivery(spec)
+        check_is_delivery(None if spec == STDIN or not isinstance(spec, (str, os.PathLike)) else Path(spec))
     if not isinstance(spec, (str, os.PathLike)):
+        if not hasattr(spec, "read"):
+            raise UsageError("the source is neither a path nor a stream", "for bytes in memory: io.BytesIO(data)")
         return Source(spec, source_name(spec), on_read=on_read)
     if spec == STDIN:
         if sys.stdin is None:
@@ -296,31 +317,12 @@ def open_source(
         return Source(sys.stdin.buffer, source_name(spec), on_read=on_read)
     if not str(spec):
         raise UsageError("the path of the source is empty", "is a variable not set?")
-    path = _delivery_at(Path(spec))
+    path = delivery_at(Path(spec))
     if path is not None:
         opened = open_delivery(path, delivery or DeliveryOptions(), on_size=on_size)
         return _closed_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
     file, size = _open_file(Path(spec), str(spec))
     return _closed_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, is_ours=True))
-
-
-def _delivery_at(path: Path) -> Path | None:
-    """The path of a delivery; where a link of another name leads to one, that."""
-    if is_delivery(path):
-        return path
-    target = Path(os.path.realpath(path)) if path.is_symlink() else path  # a loop of links raises in Path.resolve
-    return target if is_delivery(target) else None
-
-
-def _check_is_delivery(spec: str | os.PathLike[str] | BinaryIO) -> None:
-    """Refuse what is not a delivery, since it is not signed: whoever gives keys relies on that."""
-    if not isinstance(spec, (str, os.PathLike)) or spec == STDIN:
-        raise InputError("a delivery is read twice, and a stream cannot be", "give the path of a file of the set")
-    if Path(spec).exists() and _delivery_at(Path(spec)) is None:
-        raise InputError(
-            "it is not named as a file of a delivery, so its signature cannot be verified",
-            "give the set under its own names; or, for an export that is not signed, leave the keys out",
-        )
 
 
 def _open_file(path: Path, spec: str) -> tuple[BinaryIO, int | None]:

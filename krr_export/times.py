@@ -16,6 +16,9 @@ NORWAY = ZoneInfo("Europe/Oslo")
 _LONGEST_REMEMBERED = 64
 """Characters. A fraction may have millions of digits, and must not be kept."""
 
+_FIRST_SUMMER_TIME = 1916
+"""Before, clocks changed once, on New Year's Day of 1895: 17 minutes from local mean time, not worth a code."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -93,7 +96,7 @@ def _norwegian_codes(wall: datetime) -> tuple[str, ...]:
     first = wall.replace(tzinfo=NORWAY, fold=0).utcoffset() or timedelta()
     second = wall.replace(tzinfo=NORWAY, fold=1).utcoffset() or timedelta()
     # fold=0 is what the design asks in both cases: the first pass, and the offset before the change.
-    if first == second:
+    if first == second or wall.year < _FIRST_SUMMER_TIME:
         return ()
     return ("time-ambiguous",) if first > second else ("time-skipped",)
 

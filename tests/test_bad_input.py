@@ -125,9 +125,9 @@ BAD = {
     "truncated within the root's end tag": Bad(GOOD[:-1], "the document is truncated"),
     "truncated gzip": Bad(PACKED[: len(PACKED) // 2], "a truncated gzip"),
     "gzip without its last byte": Bad(PACKED[:-1], "a truncated gzip"),
-    "gzip of a truncated document": Bad(gzip.compress(GOOD[:-20]), "the document is truncated"),
+    "gzip of a truncated document": Bad(gzip.compress(GOOD[:-20]), "2 whole records; it arrived as it was sent: ask"),
     "gzip with a broken CRC": Bad(PACKED[:-8] + b"\0\0\0\0" + PACKED[-4:], "a corrupt gzip"),
-    "gzip with something behind it": Bad(PACKED + b"\0" * 512, "bytes that are not gzip follow"),
+    "gzip with something behind it": Bad(PACKED + b"\0" * 512 + b"x", "bytes that are not gzip follow"),
     "gzip, the second member of it truncated": Bad(
         gzip.compress(GOOD[:300]) + gzip.compress(GOOD[300:])[:-9], "a truncated gzip"
     ),

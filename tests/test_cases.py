@@ -12,6 +12,7 @@ from pathlib import Path
 
 import command
 import pytest
+from command import Ran
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 
@@ -60,6 +61,59 @@ def test_all_of_a_snapshot_belongs_to_the_store_s_group() -> None:
     assert {(mode, owner) for mode, owner, _ in made} == {("2750", "5001:6001"), ("640", "5001:6001")}
 
 
+def validated(name: str) -> Ran:
+    """What is said of a case that is an export."""
+    if not CASES.is_dir():
+        pytest.skip("shared/cases is not at hand: it lies beside a developer's checkout")
+    return command.run("validate", CASES / name)
+
+
+def test_ascii_byte_0() -> None:
+    ran = validated("ascii-byte-0.xml")
+    assert ran.code == 3
+    assert "not valid US-ASCII: byte 303 is not" in ran.last
+
+
+def test_cdata_white_space() -> None:
+    ran = validated("cdata-white-space.xml")
+    assert ran.code == 0
+    assert "1 record, 0 rejected" in ran.last
+
+
+def test_config_toml_with_bom() -> None:
+    printed = run_case("config-toml-with-bom.sh")
+    assert printed.count("exit 0") == 2
+    assert "published 5 records" in printed
+
+
+def test_eboks_eight_digits() -> None:
+    ran = validated("eboks-eight-digits.xml")
+    assert ran.code == 0
+    assert "mailbox-without-certificate" in ran.err
+    assert "mailbox-address-form" not in ran.err
+
+
+def test_gzip_zero_padding() -> None:
+    printed = run_case("gzip-zero-padding.sh")
+    assert "gzip -t: exit 0" in printed
+    assert printed.endswith("exit 0\n")
+    assert "valid: x.xml.gz holds 50 records, 0 rejected" in printed
+
+
+def test_messages() -> None:
+    printed = run_case("messages.sh")
+    lines = {line.split(": ")[1]: line for line in printed.splitlines() if line.startswith("krr-export: ")}
+    assert "white space stands before its XML declaration" in lines["blank.xml"]
+    assert "something stands after the root's end" in lines["two.xml"]
+    assert "an & begins no entity; itself it is written &amp;" in lines["amp.xml"]
+    for name, said in (("x.zip", "a ZIP archive"), ("x.bz2", "bzip2"), ("x.xz", "xz")):
+        assert said in lines[name]
+        assert "unpack it first" in lines[name]
+    assert "attribute-unexpected" in printed
+    assert "xsi:nil" in printed
+    assert "open it in binary mode" in printed.splitlines()[-1]
+
+
 def test_prune_and_latest_heed_snapshots_only_and_leave_an_operators_copy_alone() -> None:
     printed = run_case("store-backup-copy.sh")
     assert "latest -> eksport=20260224T120000Z " in printed
@@ -80,3 +134,10 @@ def test_a_store_without_symbolic_links_or_permissions_is_filled_and_pruned() ->
     assert printed.count("prune: exit 0\n") == 2
     assert "chmod refused: exit 0\n" in printed
     assert printed.count("; without latest: the file system makes no symbolic links") == 4
+
+
+def test_time_1895() -> None:
+    ran = validated("time-1895.xml")
+    assert ran.code == 0
+    assert "time-before-2000" in ran.err
+    assert "time-skipped" not in ran.err

@@ -460,6 +460,15 @@ def test_the_file_takes_every_kind_of_option(krr: Krr, tmp_path: Path) -> None:
         assert (ran.code, ran.result["outcome"], len(ran.lines)) == (0, "published", 1)
         part = tmp_path / store / "latest/person/status=AKTIV/part-00000.csv"
         assert part.stat().st_mode & 0o777 == 0o640
+    for written in ("0o640", "640", "'0o640'"):
+        file.write_text(
+            f"\N{BYTE ORDER MARK}partition-by = 'status'\r\n[convert]\r\nmode = {written}\r\n", encoding="utf-8"
+        )
+        assert krr("convert", VALID, tmp_path / written, "--config", file).code == 0
+        part = tmp_path / written / "latest/person/status=AKTIV/part-00000.parquet"
+        assert part.stat().st_mode & 0o777 == 0o640
+    file.write_text("quiet = true", encoding="utf-16")
+    assert "is not UTF-8" in krr("validate", VALID, "--config", file).last
     file.write_text('partition-by = "status"\n')
     assert krr("convert", VALID, tmp_path / "three", "--config", file).code == 0
     assert (tmp_path / "three/latest/person/status=AKTIV").is_dir()

@@ -13,14 +13,19 @@ BASE = "Kontaktregister-20140226T120409"
 WHOLE = [f"{BASE}.gz.enc", f"{BASE}.sig", f"{BASE}.key.{ORGNR}"]
 
 
-@pytest.mark.parametrize("prefix", ["", "VirksomhetsID-"])
+@pytest.mark.parametrize("prefix", ["", "VirksomhetsID-", f"{ORGNR}-"])
 @pytest.mark.parametrize("stamp", ["20140226T120409", "20140226T1204", LATEST])
 def test_each_file_is_told_by_its_name(prefix: str, stamp: str) -> None:
     base = f"Kontaktregister-{stamp}"
     assert parse_part(f"{base}.gz.enc") == PartName(f"{base}.gz.enc", stamp, "data")
     assert parse_part(f"{base}.sig") == PartName(f"{base}.sig", stamp, "signature")
-    for name in (f"{prefix}{base}.key.{ORGNR}", f"{base}.key.{prefix}{ORGNR}"):
-        assert parse_part(name) == PartName(name, stamp, "key", ORGNR)
+    name = f"{prefix}{base}.key.{ORGNR}"
+    assert parse_part(name) == PartName(name, stamp, "key", ORGNR)
+
+
+def test_a_key_may_be_named_after_the_word_for_the_receiver() -> None:
+    name = f"{BASE}.key.VirksomhetsID-{ORGNR}"
+    assert parse_part(name) == PartName(name, "20140226T120409", "key", ORGNR)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,9 @@ def test_each_file_is_told_by_its_name(prefix: str, stamp: str) -> None:
         f"{BASE}.key.9918258277",
         f"{BASE}.key.\N{ARABIC-INDIC DIGIT NINE}91825827",
         f"{BASE}.sig.{ORGNR}",
+        f"123456785-{BASE}.key.{ORGNR}",
+        f"99182582-{BASE}.key.{ORGNR}",
+        f"{ORGNR}{BASE}.key.{ORGNR}",
         f"{BASE}.GZ.ENC",
         "kontaktregister-20140226T120409.sig",
         "Kontaktregister-20140226T12040.sig",

@@ -181,6 +181,44 @@ def test_a_newer_set_that_is_incomplete_is_not_passed_over_in_silence(inbox: Pat
     assert "passed over" not in ran.err, "the set was named, not chosen here"
 
 
+SENT_SO = {
+    "a gzip cut short": lambda xml: gzip.compress(xml)[:-100],
+    "a gzip whose checksum is wrong": lambda xml: gzip.compress(xml)[:-8] + b"sums" + gzip.compress(xml)[-4:],
+    "a gzip with something behind it": lambda xml: gzip.compress(xml) + b"\0x",
+    "a document cut short": lambda xml: gzip.compress(xml[:-100]),
+    "a document cut within its root": lambda xml: gzip.compress(xml[:100]),
+}
+"""What a sender may have signed, as it is packed."""
+
+
+@pytest.mark.parametrize("form", ["exact", "legacy-buffer"])
+@pytest.mark.parametrize("what", SENT_SO)
+def test_damage_behind_a_right_signature_is_the_senders(
+    what: str, form: str, keys: Keys, xml: bytes, tmp_path: Path
+) -> None:
+    data = deliveries.make_set_of(tmp_path / "inbox", SENT_SO[what](xml), form=form)
+    for name in ("validate", "inspect") if "root" in what else ("validate",):
+        ran = command.run(name, data, *options(keys))
+        assert ran.code == 3, ran.err
+        assert "its signature is right, so it was sent so: ask the sender" in ran.last
+        assert "transfer it" not in ran.err
+    unsigned = command.run("validate", data, "--private-key", keys.private_key, "--signature", "none")
+    assert "its signature is right" not in unsigned.err
+    assert ("it arrived as it was sent" in unsigned.last) == ("document" in what), "a checksum may know as well"
+
+
+@pytest.mark.parametrize("form", ["exact", "legacy-buffer"])
+def test_a_gzip_padded_with_zeros_is_a_delivery_like_others(form: str, keys: Keys, xml: bytes, tmp_path: Path) -> None:
+    packed = gzip.compress(xml)
+    data = deliveries.make_set_of(tmp_path / "inbox", packed + b"\0" * (-len(packed) % 512 + 512), form=form)
+    key = next(data.parent.glob("*.key.*"))
+    key.rename(key.with_name(f"{ORGNR}-{key.name}"))
+    for path in (data, data.parent, next(data.parent.glob("*.key.*"))):
+        ran = command.run("validate", path, *options(keys))
+        assert ran.code == 0, ran.err
+        assert f"{RECORDS} records, 0 rejected" in ran.last
+
+
 @pytest.mark.parametrize("what", ["a bit of the data", "a bit of the key", "data cut short"])
 def test_a_bad_set_in_a_directory_is_named(what: str, inbox: Path, keys: Keys) -> None:
     name = next(inbox.glob("*.gz.enc")).name

@@ -293,6 +293,8 @@ def test_a_file_with_the_stale_end_appended_is_refused_by_whoever_reads_it(
     data.write_bytes(deliveries.whole_buffers(whole)[: appended and len(whole) + appended])
     # The signature holds: what was signed is what it now is, with what is left of the stale end.
     assert opens(data, signature="auto" if appended else "exact")
+    if not opens(data, signature="auto" if appended else "exact")[len(whole) :].strip(b"\0"):
+        return  # one in 256 times that is what a byte decrypts to: padding, which changes nothing
     with pytest.raises(InputError, match="gzip"):
         read_as_source(data)
 

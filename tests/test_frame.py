@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import io
+import lzma
+import tarfile
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -31,6 +35,15 @@ def refused(data: bytes | Iterable[bytes], schema: RecordSchema, *said: str) -> 
     assert PLANTED not in message
     assert "\n" not in message
     return message
+
+
+def tarred(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        member = tarfile.TarInfo("hemmelig.xml")
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+    return out.getvalue()
 
 
 def bytewise(data: bytes) -> Iterable[bytes]:
@@ -282,6 +295,46 @@ def test_an_end_tag_over_several_lines_does_not_move_the_lines_behind(schema: Re
     refused(data, schema, f"line {line}: something stands after")
 
 
+@pytest.mark.parametrize("records", [1, 40_000])
+def test_another_document_behind_the_root_s_end_is_told_of_whatever_its_size(
+    schema: RecordSchema, records: int
+) -> None:
+    one, other = export(person()), export(*[person()] * records, declaration="")
+    for second in (export(*[person()] * records), other, b"<!-- a -->\n" + other):
+        message = refused(one + second, schema, "something stands after the root's end", "two exports in a row?")
+        assert "hostile" not in message
+
+
+MALFORMED = {
+    "& ": "an & begins no entity; itself it is written &amp;",
+    "a&b@c.no": "an & begins no entity; itself it is written &amp;",
+    "&;": "an & begins no entity; itself it is written &amp;",
+    "a < b": "a < in a text is written &lt;",
+    "]]>": "]]> stands in a text",
+    "<a b=c/>": "an attribute is not written as",
+    "<a b/>": "an attribute is not written as",
+    "<a b='1'c='2'/>": "white space is missing",
+    "<a b='1' b='2'/>": "the same attribute twice",
+    "<a b='<'/>": "a < stands in an attribute's value",
+    "<a hemmelig:b='1'/>": "a namespace prefix is not declared",
+    "<a xsi:nil='true'/>": "a namespace prefix is not declared",
+    "<a:b:c xmlns:a='u'/>": "a name has a colon where none may be",
+    "<a xmlns:xml='u'/>": "a namespace is declared that may not be",
+    "<!-- -- -->": "a comment holds --",
+    "<? a?>": "a processing instruction",
+    "<?xml version='1.0'?>": "an XML declaration stands elsewhere than at the very beginning",
+    "&#0;": "a character is not allowed in XML",
+    "<a></a x>": "a tag does not end with >",
+}
+
+
+@pytest.mark.parametrize("markup", MALFORMED)
+def test_what_is_malformed_is_said_in_our_words(schema: RecordSchema, markup: str) -> None:
+    written = export(person(f"<beskrivelse>{markup}</beskrivelse>"))
+    message = refused(written, schema, "not well-formed XML: line ", MALFORMED[markup])
+    assert not [word for word in ("entityref", "semicol", "required", "misplaced", "reserved xml") if word in message]
+
+
 @pytest.mark.parametrize("where", ["before", "after"])
 @pytest.mark.parametrize("filler", [b" ", b"<!---->\n", b"<?a?>"])
 def test_what_surrounds_the_root_is_bounded(schema: RecordSchema, where: str, filler: bytes) -> None:
@@ -304,7 +357,18 @@ def test_what_surrounds_the_root_is_bounded(schema: RecordSchema, where: str, fi
         (b"\xef\xbb\xbf", "the input is empty"),
         (b"hemmelig", "the input is not XML"),
         (b'{"hemmelig": 1}', "the input is not XML"),
-        (b"PK\x03\x04", "the input is not XML"),
+        (b"PK\x03\x04 hemmelig", "it is a ZIP archive; unpack it first"),
+        (bz2.compress(b"hemmelig"), "compressed with bzip2; unpack it first"),
+        (lzma.compress(b"hemmelig"), "compressed with xz; unpack it first"),
+        (b"\x28\xb5\x2f\xfd hemmelig", "compressed with zstd; unpack it first"),
+        (b"7z\xbc\xaf\x27\x1c hemmelig", "a 7z archive; unpack it first"),
+        (tarred(b"<hemmelig/>"), "a tar archive; unpack it first"),
+        (b"-----BEGIN PGP MESSAGE-----\n\nhemmelig", "PGP; decrypt it first"),
+        (b"\x85\x02\x0c\x03hemmelig", "PGP; decrypt it first"),
+        (b"\x8c\x0d\x04\x09hemmelig", "PGP; decrypt it first"),
+        (b"\n" + export(person()), "white space stands before its XML declaration"),
+        (b"\xef\xbb\xbf \n" + export(person()), "white space stands before its XML declaration"),
+        (b"<!-- hemmelig -->" + export(person()), "XML declaration stands elsewhere than at the very beginning"),
         (bytes(5000), "the input is not XML"),
         (b"\0" * 4 + b"<", "the input is not XML"),
         (b"<", "ends before its root begins"),

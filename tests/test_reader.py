@@ -362,6 +362,19 @@ FAULTS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
             ("old-element-name", "SikkerDigitalPostAdresse/postkasseleverandoerAdresse"),
         ],
     ),
+    r"\N under old spellings": (
+        person(
+            r'<Kontaktinformasjon><EpostAdresse sistOppdatert="\N" plantet="\N">\N</EpostAdresse></Kontaktinformasjon>'
+            r"<Sertifikat><X509Data>\N</X509Data></Sertifikat>"
+        ),
+        [
+            ("old-element-name", "Kontaktinformasjon/Epostadresse"),
+            ("old-element-name", "X509Sertifikat"),
+            ("database-null", "X509Sertifikat"),
+            ("database-null", "Kontaktinformasjon/Epostadresse"),
+            ("database-null", "Kontaktinformasjon/Epostadresse/@sistOppdatert"),
+        ],
+    ),
     "the certificate's second name": (
         person("<X509Certificate>AAAA</X509Certificate>"),
         [("old-element-name", "X509Sertifikat")],
@@ -405,6 +418,20 @@ def test_an_old_spelling_is_named_with_the_one_that_replaced_it(schema: RecordSc
         assert (finding.code, finding.field) == ("old-element-name", "/".join((*above, new)))
         assert finding.message == f"{finding.field}: written as {old}, as until 2014"
     assert places
+
+
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+
+
+@pytest.mark.parametrize("value", ["true", "false", "plantet"])
+@pytest.mark.parametrize("name", ["nil", "type", "plantet"])
+@pytest.mark.parametrize("field", ["beskrivelse", "status"])
+def test_attributes_of_schema_instances_are_named(schema: RecordSchema, field: str, name: str, value: str) -> None:
+    inner = f'<{field} {XSI} xsi:{name}="{value}">AKTIV</{field}>'
+    (finding,) = travel(export(person(inner)), schema).rejects[0].findings
+    assert (finding.code, finding.field) == ("attribute-unexpected", field)
+    said = f"xsi:{name}, " if name != "plantet" else ""
+    assert finding.message == f"{field}: {said}an attribute that the XSD does not have here"
 
 
 def test_a_message_says_length_and_kind_and_what_is_asked(schema: RecordSchema) -> None:

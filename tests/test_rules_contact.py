@@ -131,6 +131,8 @@ def test_mailbox_addresses_have_the_form_of_their_providers() -> None:
         mailbox("kåre.østby-å#0000", DIGIPOST),
         mailbox("0000000123", EBOKS),
         mailbox("9999999999", EBOKS_NEW),
+        mailbox("00412345", EBOKS),
+        mailbox("00412345", EBOKS_TEST),
         mailbox("0000000123", EBOKS_TEST),
         mailbox("whatever!", OTHER),
         mailbox("whatever!", PLACEHOLDERS[0]),

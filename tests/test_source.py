@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.errors import InputError
+from krr_export.errors import InputError, UsageError
 from krr_export.source import Source, open_source
 
 if TYPE_CHECKING:
@@ -151,7 +151,17 @@ def test_a_gzip_with_any_bit_changed_gives_the_right_bytes_or_none() -> None:
     assert harmless < 8
 
 
-@pytest.mark.parametrize("tail", [b"\0", b"\x1f", b"a", b"\x1f\x8a", b"\0" * 512, b"<a/>"])
+@pytest.mark.parametrize("zeros", [1, 2, 511, 300_000])
+def test_zeros_that_pad_a_gzip_are_no_part_of_it(zeros: int) -> None:
+    for data in (gzip.compress(CONTENT), gzip.compress(CONTENT[:99]) + b"\0" * 3 + gzip.compress(CONTENT[99:])):
+        padded = data + b"\0" * zeros
+        pieces = [padded[at : at + 65_536] for at in range(0, len(padded), 65_536)]
+        for source in (delivered(*pieces), delivered(*one_at_a_time(padded))):
+            assert b"".join(source) == CONTENT
+            assert source.sha256 == hashlib.sha256(padded).hexdigest(), "they were delivered"
+
+
+@pytest.mark.parametrize("tail", [b"\x1f", b"a", b"\x1f\x8a", b"\0" * 512 + b"a", b"\0\x1f", b"<a/>"])
 def test_what_follows_a_gzip_and_is_none_is_refused(tail: bytes) -> None:
     for data in (gzip.compress(CONTENT), gzip.compress(b"") * 2):
         fails(data + tail, "not gzip")
@@ -211,6 +221,16 @@ def test_standard_input_is_a_source_and_stays_open(monkeypatch: pytest.MonkeyPat
 def test_a_binary_stream_is_a_source() -> None:
     with open_source(io.BytesIO(gzip.compress(CONTENT))) as source:
         assert b"".join(source) == CONTENT
+
+
+def test_a_stream_of_text_or_no_stream_at_all_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "x.xml").write_text("<a/>")
+    with (tmp_path / "x.xml").open() as text:
+        for given in (text, io.StringIO("<a/>")):
+            with pytest.raises(UsageError, match="open it in binary mode"):
+                open_source(given)  # type: ignore[arg-type]  # what the test is about
+    with pytest.raises(UsageError, match="neither a path nor a stream"):
+        open_source(b"<a/>")  # type: ignore[arg-type]  # likewise
 
 
 def test_a_missing_file_and_a_directory_are_said_to_be_so(tmp_path: Path) -> None:

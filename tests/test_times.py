@@ -39,6 +39,11 @@ VECTORS = {
     "2014-03-30T02:00:00": ("2014-03-30T01:00:00+00:00", WITHOUT, "time-skipped"),
     "2014-03-30T02:30:00": ("2014-03-30T01:30:00+00:00", WITHOUT, "time-skipped"),
     "2014-03-30T03:00:00": ("2014-03-30T01:00:00+00:00", WITHOUT),
+    # local mean time was given up by 17 minutes that no clock showed: they are no summer time's hour
+    "1895-01-01T00:00:00": ("1894-12-31T23:17:00+00:00", WITHOUT),
+    "1895-01-01T00:16:59": ("1894-12-31T23:33:59+00:00", WITHOUT),
+    "1850-06-01T00:00:00": ("1850-05-31T23:17:00+00:00", WITHOUT),
+    "1916-05-22T01:30:00": ("1916-05-22T00:30:00+00:00", WITHOUT, "time-skipped"),
     # midnight as the end of a day
     "2014-02-25T24:00:00Z": ("2014-02-26T00:00:00+00:00", "time-midnight-24"),
     "2014-12-31T24:00:00.000+01:00": ("2014-12-31T23:00:00+00:00", "time-midnight-24"),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CONFIG = "KRR_EXPORT_CONFIG"
 _OWNER = 0o600
+_MODES_OF_TOML = range(0o600, 0o1000)
+"""What TOML makes of ``mode = 0o640``, a number below 512. ``mode = 640`` is none of them: it is meant as for chmod."""
 _MAX_PASSPHRASE_BYTES = 4096
 
 
@@ -82,11 +84,13 @@ def read_config(path: str, name: str, commands: Mapping[str, click.Command]) -> 
         click.UsageError: the file cannot be read, or names a command or an option that there is not.
     """
     try:
-        with Path(path).open("rb") as file:
-            document = tomllib.load(file)
+        # Editors of Windows begin UTF-8 with a byte order mark, and may write UTF-16, which TOML is not.
+        document = tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise click.UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise click.UsageError(f"the configuration {path} is not TOML: it is not UTF-8; save it as such") from None
+    except tomllib.TOMLDecodeError as error:
         raise click.UsageError(f"the configuration {path} is not TOML: {error}") from None
     tables = {key: value for key, value in document.items() if isinstance(value, dict)}
     general = {key: value for key, value in document.items() if not isinstance(value, dict)}
@@ -157,6 +161,8 @@ def _as_typed(value: object, option: click.Option) -> object:
     """As it would stand on the command line; click makes of it what the option asks."""
     if option.multiple:
         return [str(item) for item in (value if isinstance(value, list) else [value])]
+    if isinstance(option.type, FileMode) and isinstance(value, int) and value in _MODES_OF_TOML:
+        return oct(value)
     return value if isinstance(value, bool) else str(value)
 
 

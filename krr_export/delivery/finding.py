@@ -52,6 +52,32 @@ def is_delivery(path: Path) -> bool:
         return False
 
 
+def delivery_at(path: Path) -> Path | None:
+    """The path of a delivery; where a link of another name leads to one, that; ``None`` where there is none."""
+    if is_delivery(path):
+        return path
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path  # a loop of links raises in Path.resolve
+    return target if is_delivery(target) else None
+
+
+def check_is_delivery(path: Path | None) -> None:
+    """Refuse what is not a delivery, since it is not signed: whoever gives keys relies on that.
+
+    Args:
+        path: ``None`` for a stream.
+
+    Raises:
+        InputError: it is none.
+    """
+    if path is None:
+        raise InputError("a delivery is read twice, and a stream cannot be", "give the path of a file of the set")
+    if path.exists() and delivery_at(path) is None:
+        raise InputError(
+            "it is not named as a file of a delivery, so its signature cannot be verified",
+            "give the set under its own names; or, for an export that is not signed, leave the keys out",
+        )
+
+
 def find_set(path: Path, orgnr: str | None, *, signed: bool) -> FoundSet:
     """The set that is meant: of a file, its own; of a directory, the newest that is complete.
 

@@ -1,7 +1,7 @@
 """How the files of a delivery are named, and which of them belong together.
 
 A delivery is a set of three files. The register's names vary: the time with or without seconds, a key's name with or
-without a prefix, and links named LATEST beside the newest set.
+without a prefix (the receiver's number, or the word for it), and links named LATEST beside the newest set.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ Kind: TypeAlias = Literal["data", "signature", "key"]
 _NAMED = 3
 """So many incomplete sets are named in a message; the others are counted."""
 _PART = re.compile(
-    r"(?:VirksomhetsID-)?Kontaktregister-(?P<stamp>[0-9]{8}T[0-9]{4}(?:[0-9]{2})?|LATEST)"
+    r"(?:(?:VirksomhetsID|(?P<receiver>[0-9]{9}))-)?Kontaktregister-(?P<stamp>[0-9]{8}T[0-9]{4}(?:[0-9]{2})?|LATEST)"
     r"\.(?:(?P<data>gz\.enc)|(?P<signature>sig)|(?P<key>key)\.(?:VirksomhetsID-)?(?P<orgnr>[0-9]{9}))"
 )
+"""Any file may have the prefix; a number there must be the one that the key is for."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def passed_over(lacks: Sequence[str]) -> str:
 def parse_part(name: str) -> PartName | None:
     """Read the name of a file; ``None`` where it is none of a delivery's."""
     match = _PART.fullmatch(name)
-    if match is None:
+    if match is None or (match["key"] and match["receiver"] not in (None, match["orgnr"])):
         return None
     kind: Kind = "data" if match["data"] else "signature" if match["signature"] else "key"
     return PartName(name, match["stamp"], kind, match["orgnr"])

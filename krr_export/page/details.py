@@ -30,7 +30,10 @@ _PHRASES = (
     (re.compile("the element is in another namespace"), "elementet er i et annet navnerom"),
     (re.compile("the element is repeated, or not in its place"), "elementet er gjentatt, eller ikke på sin plass"),
     (re.compile("an element that the XSD does not know"), "et element som XSD-en ikke kjenner"),
-    (re.compile("an attribute that the XSD does not have here"), "et attributt som XSD-en ikke har her"),
+    (
+        re.compile("(xsi:(?:nil|type), )?an attribute that the XSD does not have here"),
+        r"\1et attributt som XSD-en ikke har her",
+    ),
     (re.compile("text where the XSD has only elements"), "tekst der XSD-en bare har elementer"),
     (re.compile(r"(\d+) octets"), r"\1 oktetter"),
     (re.compile("a time"), "et tidspunkt"),

@@ -59,11 +59,11 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "ingenting, hvis avsenderen skriver norsk tid",
     ),
     "time-ambiguous": (
-        "et tidspunkt uten tidssone ligger i timen som gjentas i oktober: regnet som første gang",
+        "et tidspunkt uten tidssone ligger i timen som gjentas når sommertiden slutter: regnet som første gang",
         _OFFSET,
     ),
     "time-skipped": (
-        "et tidspunkt uten tidssone ligger i timen som hoppes over i mars: regnet med tidssonen før omstillingen",
+        "et tidspunkt uten tidssone ligger i timen som sommertiden hopper over: regnet med tidssonen før omstillingen",
         _OFFSET,
     ),
     "time-midnight-24": ("et tidspunkt er skrevet som 24:00:00: regnet som midnatt neste dag", "ingenting"),

@@ -47,6 +47,11 @@ _OTHER_CODES = {
 }
 _ATTRIBUTE_MISSING = "SCHEMAV_CVC_COMPLEX_TYPE_4"
 _CONTENT = "SCHEMAV_ELEMENT_CONTENT"
+_NOT_NILLABLE = "SCHEMAV_CVC_ELT_3_1"
+_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+"""The namespace of ``xsi:nil`` and ``xsi:type``, with which Java's and .NET's serialisers adorn elements."""
+
+_IS_DATABASE_NULL = rf"the value is {DATABASE_NULL}"
 
 _ATTRIBUTE_NAME = re.compile(r"^Element '[^']*', attribute '([^']*)'")
 _MISSING_ATTRIBUTE = re.compile(r"attribute '([^']*)' is required but missing\.$")
@@ -92,6 +97,10 @@ class Diagnosis:
             return Finding("record-invalid", None, "refused by the XSD")
         kind = entry.type_name
         path = self._path(record, element)
+        if kind == _NOT_NILLABLE or (attribute or "").startswith(_XSI):
+            name = "nil" if kind == _NOT_NILLABLE else local_name(str(attribute))
+            known = f"xsi:{name}, " if name in {"nil", "type"} else ""
+            return Finding("attribute-unexpected", _label(path), f"{known}an attribute that the XSD does not have here")
         if kind == _CONTENT:
             return self._content(element, path, entry.message)
         if kind in _FACET_CODES:
@@ -105,7 +114,18 @@ class Diagnosis:
         for parent in record.iter(*self._known):
             for child in parent:
                 if self._is_old(child):
-                    yield self._old_name(child, self._path(record, parent))
+                    above = self._path(record, parent)
+                    yield self._old_name(child, above)
+                    yield from self._nulls(child, (*above, KNOWN_OLD_NAMES[local_name(str(child.tag))]))
+
+    def _nulls(self, element: etree._Element, path: tuple[str, ...]) -> Iterator[Finding]:
+        """Where an element of an old name, or an attribute of it, holds a database's NULL; by the name it has now."""
+        if "".join(map(str, element.itertext())).strip() == DATABASE_NULL:
+            yield Finding("database-null", _label(path), _IS_DATABASE_NULL)
+        for name, value in element.attrib.items():
+            attribute = (*path, f"@{local_name(str(name))}")
+            if value == DATABASE_NULL and attribute in self._fields:
+                yield Finding("database-null", _label(attribute), _IS_DATABASE_NULL)
 
     def _is_old(self, element: etree._Element) -> bool:
         return element.tag not in self._known and local_name(str(element.tag)) in KNOWN_OLD_NAMES
@@ -152,7 +172,7 @@ class Diagnosis:
 
     def _value(self, code: str, field: Field, value: str) -> Finding:
         if value == DATABASE_NULL:
-            return Finding("database-null", field.label, rf"the value is {DATABASE_NULL}")
+            return Finding("database-null", field.label, _IS_DATABASE_NULL)
         return Finding(code, field.label, f"{mask(value)}; {_asked(code, field)}")
 
 

@@ -21,7 +21,7 @@ PROVIDERS: Mapping[str, str] = MappingProxyType(
 PLACEHOLDERS = ("012345678", "123456789", "998877665")
 """Numbers that stand for a provider in examples of the register's documentation; their check digits are wrong."""
 
-_NUMBER = r"^[0-9]{10}$"
+_NUMBER = r"^(?:[0-9]{8}|[0-9]{10})$"
 ADDRESS_FORMS: Mapping[str, str] = MappingProxyType(
     {
         "Digipost": r"^[^\s#@]+#[0-9A-Za-z]{4}$",
@@ -30,4 +30,4 @@ ADDRESS_FORMS: Mapping[str, str] = MappingProxyType(
     }
 )
 """From a provider's name to the form of its mailbox addresses, as a regular expression (RE2): a name and four signs
-after ``#``, or ten digits. Inferred from published examples."""
+after ``#``, or eight or ten digits. Inferred from published examples."""
