@@ -23,7 +23,7 @@ endef
 export DEMO_QUERY
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-delivery test fuzz lint docs samples bench bench-full clean
+.PHONY: help demo demo-delivery test test-lowest constraints fuzz lint docs samples bench bench-full clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -51,6 +51,20 @@ demo-delivery: $(VENV)/.dev ## Make keys and an encrypted delivery, convert it a
 test: $(VENV)/.dev ## Run all tests
 	$(RUN)/python -m pytest -n auto $(ARGS)
 
+# Each library at work, in less than two minutes.
+LOWEST_TESTS = tests/test_derive_numbers.py tests/test_exits.py tests/test_schema.py tests/test_sink_csv.py \
+	tests/test_sink_parquet.py tests/test_snapshot.py
+
+test-lowest: $(VENV)/.dev ## Run the most telling tests with the lowest versions that pyproject.toml allows, in .venv-lowest
+	$(RUN)/uv venv --quiet --clear --python $(RUN)/python .venv-lowest
+	$(RUN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable .
+	$(RUN)/uv pip install --quiet --python .venv-lowest pytest pytest-xdist duckdb hypothesis jsonschema polars
+	.venv-lowest/bin/python -m pytest -n auto --quiet $(LOWEST_TESTS) $(ARGS)
+
+constraints: $(VENV)/.dev ## Renew constraints.txt: the newest set of libraries, each with its hashes
+	$(RUN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		pyproject.toml --output-file constraints.txt
+
 fuzz: $(VENV)/.dev ## Compare the readers on randomly broken exports, for two minutes (ARGS='--seconds 600 --seed 7')
 	$(RUN)/python tests/fuzz.py $(ARGS)
 
@@ -72,14 +86,15 @@ bench-full: $(VENV)/.bench ## The same, and memory on large exports: takes its t
 	$(RUN)/python -m benchmarks.run --full
 
 clean: ## Remove what these commands made, the virtual environment too
-	rm -rf $(VENV) $(DEMO) demo-delivery dist build benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest $(DEMO) demo-delivery dist build benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml
+$(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo 'krr-export needs Python 3.11 or newer as $(PYTHON); name another: make PYTHON=python3.12 …' >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { \
 		echo '$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
 	@echo 'installing into $(VENV) …'
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement constraints.txt
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
