@@ -890,3 +890,19 @@ def test_who_stops_a_fetch_finds_what_had_arrived(server: Server, inbox: Path, n
     assert part.stat().st_size > MIB
     take(server, inbox)
     assert same(inbox, server, *names("20260102T0100"))
+
+
+def test_a_file_overwritten_on_the_server_at_the_same_size_while_it_is_read_is_not_taken(
+    server: Server, inbox: Path
+) -> None:
+    put(server.directory, "20260102T030405", size=MIB)
+    data = server.directory / "Kontaktregister-20260102T030405.gz.enc"
+
+    def overwrite(done: int, total: int | None) -> None:
+        if done == total:
+            later = data.stat().st_mtime + 5
+            data.write_bytes(bytes(MIB))
+            os.utime(data, (later, later))
+
+    fails(NetworkError, "changed while it was fetched", server=server, inbox=inbox, progress=overwrite)
+    assert visible(inbox) == []
