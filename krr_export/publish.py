@@ -174,6 +174,6 @@ def latest_remark(snapshot: Path) -> str:
     """What the last line of a run must say of ``latest``; nothing where it points to the snapshot just published."""
     link = snapshot.parent / LATEST
     if not os.path.lexists(link):
-        return f"; without {LATEST}: the file system makes no symbolic links, so take the greatest name eksport=…"
+        return "; without latest: the file system makes no symbolic links, so take the greatest name eksport=…"
     newest = link.resolve()
     return "" if newest == snapshot.resolve() else f"; {LATEST} stays at the newer {newest.name}"
