@@ -9,17 +9,18 @@ import hashlib
 import os
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import InputError, UsageError
 from krr_export.kept import count, of, parsed, read_kept
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.paths import local_path
 from krr_export.report import REPORT_JSON, VERSION
 from krr_export.store_contents import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from krr_export.store_contents import Entry
 
@@ -144,11 +145,11 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
     Raises:
         InputError: there is no store, or no published snapshot in it, or it cannot be read. A snapshot whose manifest
             or report is damaged has a line all the same, which says so.
-        UsageError: ``store`` is a snapshot, or ``limit`` is less than 1.
+        UsageError: ``store`` is a snapshot or no local path, or ``limit`` is less than 1.
     """
     if limit is not None and limit < 1:
         raise UsageError("--limit must be at least 1")
-    path = Path(store)
+    path = local_path(store)
     try:
         # One more than is shown: the oldest that is shown has a trend too.
         chosen = _newest(_published(path), None if limit is None else limit + 1)

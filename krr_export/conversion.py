@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
@@ -20,6 +19,7 @@ from krr_export.neighbours import PARTIAL, guarded
 from krr_export.notation import number, records
 from krr_export.options import UNSAID, ConvertOptions
 from krr_export.page.snapshots import REPORT_HTML, page_of
+from krr_export.paths import local_path
 from krr_export.privacy import (
     read_pseudonym_key,
     treatment_of,
@@ -36,6 +36,7 @@ from krr_export.uninterrupted import uninterrupted
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from krr_export.manifest import Manifest
     from krr_export.report import Tally
@@ -99,6 +100,7 @@ def convert(
     """
     options = replace(options or ConvertOptions(), **changes)
     progress = progress or Progress()
+    directory = local_path(store)
     run = Run(time.monotonic(), options)
     key = read_pseudonym_key(options.privacy.pseudonym_key) if options.privacy.pseudonym_key else None
     with ExitStack() as stack:
@@ -108,8 +110,8 @@ def convert(
         run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
         export.derivation.check(run.treatment, options.read.derive, options.columns, options.drop)
         progress.opened(export)
-        stack.enter_context(_naming_store(Path(store)))
-        opened = stack.enter_context(open_store(Path(store), file_mode=options.mode))
+        stack.enter_context(_naming_store(directory))
+        opened = stack.enter_context(open_store(directory, file_mode=options.mode))
         opened.check_same_kind(
             format=options.format,
             partition_by=options.partition_by,

@@ -18,6 +18,7 @@ from krr_export.files import remove, sync_directory
 from krr_export.store_contents import Standing, entries
 
 LATEST = "latest"
+LOCK = ".lock"
 FAILED = ".failed"
 """Directory in a store for the reports and rejects of exports that were not published."""
 PARTIAL = ".partial"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from krr_export.errors import UsageError
+from krr_export.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +171,7 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
     if str(spec) in BUILT_IN:
         path = _xsd_directory() / f"kontaktregister-export-{spec}.xsd"
         return flatten(str(spec), path)
-    path = Path(spec)
+    path = local_path(spec)
     if not path.is_file():
         raise UsageError(f"no schema {str(spec)!r}", f"give {' or '.join(BUILT_IN)}, or the path of an XSD file")
     return flatten(path.stem, path)

@@ -20,6 +20,7 @@ from krr_export.delivery.provenance import is_unverified
 from krr_export.descriptors import clear_of_standard_streams
 from krr_export.errors import DeliveryError, InputError, UsageError
 from krr_export.gzipped import MAGIC, inflated
+from krr_export.paths import local_path
 from krr_export.unchanged import Watched, changed, readable
 
 if TYPE_CHECKING:
@@ -278,8 +279,6 @@ def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:
         return Path(str(getattr(spec, "name", "stream"))).name
     if spec == STDIN:
         return "standard input"
-    if "://" in str(spec):
-        return "a URI"  # it may name a user, with a password
     # A file's name may be any bytes; what is written down must be text.
     return os.fsencode(Path(spec).name or spec).decode(errors="replace")
 
@@ -303,7 +302,7 @@ def open_source(
     Raises:
         InputError: there is no such file, it is a directory without a delivery, or it cannot be read; a delivery is not
             what its sender signed, or not for the private key. (The message does not name it.)
-        UsageError: what a delivery needs was not given.
+        UsageError: what a delivery needs was not given, or the source is no local path.
     """
     if delivery is not None and (delivery.private_key or delivery.publisher_cert):
         check_is_delivery(None if spec == STDIN or not isinstance(spec, (str, os.PathLike)) else Path(spec))
@@ -315,24 +314,21 @@ def open_source(
         if sys.stdin is None:
             raise InputError("it is closed", "connect it to a pipe or a file")
         return Source(sys.stdin.buffer, source_name(spec), on_read=on_read)
-    if not str(spec):
-        raise UsageError("the path of the source is empty", "is a variable not set?")
-    path = delivery_at(Path(spec))
+    given = local_path(spec)
+    path = delivery_at(given)
     if path is not None:
         opened = open_delivery(path, delivery or DeliveryOptions(), on_size=on_size)
         return _closed_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
-    file, size = _open_file(Path(spec), str(spec))
+    file, size = _open_file(given)
     return _closed_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, is_ours=True))
 
 
-def _open_file(path: Path, spec: str) -> tuple[BinaryIO, int | None]:
+def _open_file(path: Path) -> tuple[BinaryIO, int | None]:
     """A file, and its size where it is a regular one."""
     try:
         stream = os.fdopen(clear_of_standard_streams(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), "rb")
         status = os.fstat(stream.fileno())
     except FileNotFoundError:
-        if "://" in spec:
-            raise InputError("a URI is not a source", "fetch the file first, or pipe it in and give -") from None
         raise InputError("no such file", "check the path") from None
     except IsADirectoryError:
         raise InputError("it is a directory", "give the export file itself") from None

@@ -12,10 +12,13 @@ from krr_export.errors import OutputError, UsageError
 from krr_export.files import make_directories, make_parents, output_errors, remove, sync_directory
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
 from krr_export.notation import is_export_name
+from krr_export.outputs import refuse_snapshot
+from krr_export.paths import local_path
 from krr_export.privacy import NOTHING_APPLIED
 from krr_export.publish import (
     FAILED,
     LATEST,
+    LOCK,
     PARTIAL,
     STAGING,
     finish_replacements,
@@ -34,8 +37,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from krr_export.files import PartFile
-
-LOCK = ".lock"
 
 _KIND = (
     "format",
@@ -76,8 +77,9 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
 
     Raises:
         OutputError: Another run holds the store, it is not a directory, or it cannot be written.
-        UsageError: It is a snapshot, or no store, or its file system does not lock.
+        UsageError: It is a snapshot, lies in one, is no store or no local path, or its file system does not lock.
     """
+    path = local_path(path)
     _check_is_store(path, create=create)
     with output_errors(f"open the store {path}"):
         if create:
@@ -203,6 +205,7 @@ def _check_is_store(path: Path, *, create: bool) -> None:
     """Refuse a mistyped path: a snapshot, or, where a store must be there already, anything else."""
     if (path / MANIFEST).exists() or (path / SUCCESS).exists():
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
+    refuse_snapshot(path)
     if (
         not create
         and path.is_dir()

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from krr_export.errors import InputError, OutputError
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.paths import local_path
 from krr_export.publish import FAILED
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ def verify(snapshot: Path) -> Verification:
 
     Raises:
         InputError: There is no snapshot there.
+        UsageError: It is no local path.
     """
     try:
-        root = snapshot.resolve(strict=True)
+        root = local_path(snapshot).resolve(strict=True)
     except (OSError, RuntimeError) as error:
         raise InputError(f"there is no snapshot at {snapshot}", _WHERE) from error
     if root.parent.name == FAILED:

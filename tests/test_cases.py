@@ -43,6 +43,14 @@ def run_case(name: str, *arguments: str, timeout: float = 120) -> str:
     return ran.stdout
 
 
+def test_a_store_that_is_an_address_is_refused_and_makes_no_directory_of_that_name() -> None:
+    printed = run_case("store-as-uri.sh")
+    assert printed.count("exit 2") == 4
+    assert "exit 0" not in printed
+    listed = [line for line in printed.splitlines() if not line.startswith(("exit", "krr-export"))]
+    assert listed == ["x.xml", "x.xml.expected.json"]
+
+
 def test_openblas_exits_with_1() -> None:
     ends = [line.split(": exit ")[1] for line in run_case("openblas-exits-with-1.sh").splitlines() if ": exit " in line]
     assert len(ends) == 9

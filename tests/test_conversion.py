@@ -547,7 +547,7 @@ def test_every_flipped_byte_of_a_footer_is_a_difference_and_no_fault(tmp_path: P
 
 
 def test_a_uri_and_an_empty_path_are_told_apart_from_a_file_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a URI is not a source"):
+    with pytest.raises(UsageError, match="no local path"):
         convert("https://example.no/export.xml", tmp_path / "store")
     with pytest.raises(UsageError, match="empty"):
         convert("", tmp_path / "store")

@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 import sys
 import termios
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from krr_export.cli.console import Console
-from krr_export.cli.parameters import Directory, command, first_line
+from krr_export.cli.parameters import LocalPath, Role, command, first_line
 from krr_export.delivery.opening import DeliveryOptions
 from krr_export.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 _VARIABLE = "KRR_EXPORT_PASSPHRASE"
 
 _PASSPHRASE_FILE = click.option(
-    "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE",
+    "--passphrase-file", type=LocalPath(), metavar="FILE",
     help=f"The private key's passphrase, on the file's first line. Else {_VARIABLE}, or a prompt.",
 )  # fmt: skip
 _ORGNR = click.option(
@@ -35,12 +35,12 @@ def delivery_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         [
             click.option(
-                "--private-key", type=click.Path(path_type=Path), metavar="FILE",
+                "--private-key", type=LocalPath(), metavar="FILE",
                 help="Opens an encrypted delivery: PEM or PKCS#12.",
             ),
             _PASSPHRASE_FILE,
             click.option(
-                "--publisher-cert", type=click.Path(path_type=Path), metavar="FILE",
+                "--publisher-cert", type=LocalPath(), metavar="FILE",
                 help="Who must have signed a delivery: a certificate or a public key, PEM or DER.",
             ),
             click.option(
@@ -102,12 +102,12 @@ def _typed() -> bytes:
 @command(
     "seal", "krr-export seal export.xml inbox --recipient receiver.pem --orgnr 991825827 --signing-key publisher.key"
 )
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("directory", type=Directory())
-@click.option("--recipient", type=click.Path(path_type=Path), required=True, metavar="CERT",
+@click.argument("source", type=LocalPath())
+@click.argument("directory", type=LocalPath(Role.DIRECTORY))
+@click.option("--recipient", type=LocalPath(), required=True, metavar="CERT",
               help="For whom: a certificate or public key.")  # fmt: skip
 @click.option("--orgnr", required=True, metavar="N", help="The recipient's organisation number.")
-@click.option("--signing-key", type=click.Path(path_type=Path), required=True, metavar="KEY",
+@click.option("--signing-key", type=LocalPath(), required=True, metavar="KEY",
               help="Who signs: a private key, PEM or PKCS#12.")  # fmt: skip
 @_PASSPHRASE_FILE
 @click.option("--signature", type=click.Choice(["exact", "legacy-buffer"]), default="exact", show_default=True,
@@ -139,7 +139,7 @@ def seal_command(source: Path, directory: Path, **options: Any) -> int:  # noqa:
 
 
 @command("keys", "krr-export keys demo/keys")
-@click.argument("directory", type=Directory())
+@click.argument("directory", type=LocalPath(Role.DIRECTORY))
 @click.option("--orgnr", default="991825827", show_default=True, metavar="N", help="Whose keys they are to be.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
 def keys_command(directory: Path, orgnr: str, *, as_json: bool, quiet: bool, verbose: bool) -> int:

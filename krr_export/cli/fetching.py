@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
-from krr_export.cli.parameters import Directory, command, first_line
+from krr_export.cli.parameters import LocalPath, Role, command, first_line
 from krr_export.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from krr_export.fetching import Login
 
@@ -30,15 +30,15 @@ def login_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         [
             click.option(
-                "--identity", type=click.Path(path_type=Path), metavar="FILE",
+                "--identity", type=LocalPath(), metavar="FILE",
                 help="Private key to log in with. Default: the SSH agent's keys and ~/.ssh/id_*.",
             ),
             click.option(
-                "--identity-passphrase-file", type=click.Path(path_type=Path), metavar="FILE",
+                "--identity-passphrase-file", type=LocalPath(), metavar="FILE",
                 help="File whose first line is the passphrase of that key.",
             ),
             click.option(
-                "--known-hosts", type=click.Path(path_type=Path), metavar="FILE",
+                "--known-hosts", type=LocalPath(), metavar="FILE",
                 help="The servers' keys. Default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.",
             ),
             click.option("--force", is_flag=True, help="Ask the server even if it was asked in the last 20 minutes."),
@@ -103,7 +103,7 @@ def _log_lines(say: Callable[[str], None]) -> Callable[[int, int | None], None]:
 
 @command("fetch", "krr-export fetch sftp://krr@sftp.example.no/ut /data/inbox --orgnr 991825827")
 @click.argument("uri")
-@click.argument("inbox", type=Directory())
+@click.argument("inbox", type=LocalPath(Role.DIRECTORY))
 @click.option("--orgnr", metavar="N", help="Fetch this organisation's key file only. Default: every key file of a set.")
 @click.option("--all", "everything", is_flag=True, help="Fetch all complete sets, not only the newest.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD",

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from krr_export.cli.console import Console
 from krr_export.cli.delivering import delivery_options, taken_delivery
-from krr_export.cli.parameters import Directory, FileMode, command
+from krr_export.cli.parameters import FileMode, LocalName, LocalPath, Role, command
 from krr_export.cli.reporting import Destination, lang_option, report_format_option
 from krr_export.errors import UsageError
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from krr_export.page.language import Lang
     from krr_export.report import Report
@@ -25,7 +25,7 @@ def reading_options(*, limit: bool = True) -> Callable[[Callable[..., Any]], Cal
     """The options of all commands that read a whole export; ``limit`` where a part of it may do."""
     options = [
         click.option(
-            "--schema", default="14-05", show_default=True, metavar="14-05|16-02|FILE.xsd",
+            "--schema", type=LocalName(), default="14-05", show_default=True, metavar="14-05|16-02|FILE.xsd",
             help="The format's version, or an XSD of the export or of its Person.",
         ),
         click.option(
@@ -111,7 +111,7 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 help="Replace the values of these columns by pseudonyms; may be repeated.",
             ),
             click.option(
-                "--pseudonym-key", type=click.Path(path_type=Path), metavar="FILE",
+                "--pseudonym-key", type=LocalPath(), metavar="FILE",
                 help="The secret that pseudonyms are made with: 32 to 4096 bytes, for your eyes only.",
             ),
             click.option(
@@ -148,8 +148,8 @@ def _with_options(
 
 
 @command("convert", "krr-export convert export.xml.gz /data/krr --max-rejects 0.1%")
-@click.argument("source")
-@click.argument("store", type=Directory())
+@click.argument("source", type=LocalName())
+@click.argument("store", type=LocalPath(Role.DIRECTORY))
 @writing_options
 @click.option("--replace", is_flag=True, help="Exchange a snapshot of this export that is there with another result.")
 @delivery_options
@@ -177,8 +177,14 @@ def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: A
 
 
 @command("validate", "krr-export validate export.xml.gz --report report.json")
-@click.argument("source")
-@click.option("--report", "report_to", metavar="FILE|-", help="Write the report; - is standard output.")
+@click.argument("source", type=LocalName())
+@click.option(
+    "--report",
+    "report_to",
+    type=LocalName(Role.OUTPUT),
+    metavar="FILE|-",
+    help="Write the report; - is standard output.",
+)
 @report_format_option
 @lang_option
 @delivery_options

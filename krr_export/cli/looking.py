@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from krr_export.cli.console import Console
 from krr_export.cli.delivering import delivery_options, taken_delivery
-from krr_export.cli.parameters import command
+from krr_export.cli.parameters import LocalName, LocalPath, Role, command
 from krr_export.errors import OutputError, UsageError
 from krr_export.notation import number, records
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _SCHEMA = click.option(
-    "--schema", default="14-05", show_default=True, metavar="14-05|16-02|FILE.xsd",
+    "--schema", type=LocalName(), default="14-05", show_default=True, metavar="14-05|16-02|FILE.xsd",
     help="The format's version, or an XSD of the export or of its Person.",
 )  # fmt: skip
 
 
 @command("inspect", "krr-export inspect export.xml.gz")
-@click.argument("source")
+@click.argument("source", type=LocalName())
 @_SCHEMA
 @delivery_options
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
@@ -73,7 +75,7 @@ def schema_command(schema: str, format_: str, derive: tuple[str, ...], *, quiet:
 
 
 @command("sample", "krr-export sample export.xml.gz --records 200000 --seed 1 --faults 0.1%")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=LocalPath(Role.OUTPUT, beside=[".expected.json"]))
 @click.option("--records", type=click.IntRange(min=0), required=True, metavar="N", help="How many persons.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same bytes.")
 @click.option(

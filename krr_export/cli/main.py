@@ -15,11 +15,12 @@ import click
 from krr_export import __version__
 from krr_export.cli.console import last_line, result_line, unwritten_output
 from krr_export.cli.failures import TerminatedError, explain
-from krr_export.cli.parameters import CONFIG, commands_of, read_config
+from krr_export.cli.parameters import CONFIG, LocalPath, commands_of, read_config
 from krr_export.errors import EXIT_CODES, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _COMMANDS = {
     "convert": "loading",
@@ -83,13 +84,15 @@ class _Commands(click.Group):
     ),
 )
 @click.version_option(__version__, prog_name="krr-export", message="%(prog)s %(version)s")
-@click.option("--config", envvar=CONFIG, metavar="FILE.toml", help="Options of all commands, from a TOML file.")
+@click.option(
+    "--config", envvar=CONFIG, type=LocalPath(), metavar="FILE.toml", help="Options of all commands, from a TOML file."
+)
 @click.pass_context
-def krr_export(ctx: click.Context, config: str | None) -> None:
+def krr_export(ctx: click.Context, config: Path | None) -> None:
     """Turn the contact and reservation register's export into Parquet or CSV that a warehouse can trust."""
     name = ctx.invoked_subcommand
     if config is not None and name in _COMMANDS:
-        ctx.default_map = {name: read_config(config, name, commands_of(ctx))}
+        ctx.default_map = {name: read_config(ctx, config, name, commands_of(ctx))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

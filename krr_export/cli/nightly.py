@@ -13,7 +13,7 @@ from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.fetching import KEPT, login_options, taken_login, transfer_progress
 from krr_export.cli.loading import console_of, reading_options, writing_options
-from krr_export.cli.parameters import Directory, command
+from krr_export.cli.parameters import LocalPath, Role, command
 from krr_export.errors import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def _fetching(console: Console, *, shown: bool | None) -> Iterator[Callable[[int
     "      --private-key receiver.p12 --publisher-cert publisher.pem --keep 30 --max-age 48h",
 )
 @click.argument("uri")
-@click.argument("inbox", type=Directory())
-@click.argument("store", type=Directory())
+@click.argument("inbox", type=LocalPath(Role.DIRECTORY))
+@click.argument("store", type=LocalPath(Role.DIRECTORY))
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="How many of the newest snapshots stay.")
 @click.option("--max-age", type=Age(), metavar="48h", help="Exit with 5 where the newest export is older.")
 @login_options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ import click
 from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import explain
 from krr_export.errors import UsageError
+from krr_export.paths import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 CONFIG = "KRR_EXPORT_CONFIG"
 _OWNER = 0o600
@@ -33,6 +35,7 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> int:
         """Run the command; whatever happens becomes one last line and an exit code."""
         try:
+            check_paths(ctx)
             code: int = super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
             raise
@@ -48,6 +51,25 @@ class Command(click.Command):
         for key, option in _options(self).items():
             name = key.upper()
             option.envvar = [f"KRR_EXPORT_{str(self.name).upper()}_{name}", f"KRR_EXPORT_{name}"]
+
+
+def check_paths(ctx: click.Context) -> None:
+    """Refuse a command's outputs where they lie over its inputs, or in a snapshot.
+
+    Raises:
+        UsageError: so they do.
+    """
+    from krr_export.outputs import check_outputs  # noqa: PLC0415 - help does without
+
+    given = [*_paths(ctx)]
+    inputs = {option: path for option, kind, path in given if kind.role is Role.INPUT}
+    outputs = {
+        option: [path, *(f"{path}{end}" for end in kind.beside)]
+        for option, kind, path in given
+        if kind.role is not Role.INPUT
+    }
+    configurations = {f"--config {path}": path for path in ctx.meta.get(CONFIG, ())}
+    check_outputs(outputs, {**inputs, **configurations})
 
 
 def command(name: str, example: str) -> Callable[[Callable[..., Any]], Command]:
@@ -70,12 +92,13 @@ def commands_of(group: click.Context) -> dict[str, click.Command]:
     return {name: command for name, command in commands if command is not None}
 
 
-def read_config(path: str, name: str, commands: Mapping[str, click.Command]) -> dict[str, Any]:
+def read_config(ctx: click.Context, path: Path, name: str, commands: Mapping[str, click.Command]) -> dict[str, Any]:
     """The options that a configuration file has for a command, by the names of its parameters.
 
     A key at the top is for all commands that have such an option; a table is named after its command and goes before.
 
     Args:
+        ctx: is told that the file was read: no output may take its place.
         path: the file.
         name: the command's name.
         commands: all commands by their names.
@@ -83,9 +106,10 @@ def read_config(path: str, name: str, commands: Mapping[str, click.Command]) -> 
     Raises:
         click.UsageError: the file cannot be read, or names a command or an option that there is not.
     """
+    ctx.meta.setdefault(CONFIG, []).append(str(path))
     try:
         # Editors of Windows begin UTF-8 with a byte order mark, and may write UTF-16, which TOML is not.
-        document = tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
+        document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise click.UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -103,21 +127,50 @@ def read_config(path: str, name: str, commands: Mapping[str, click.Command]) -> 
     return {str(option.name): _as_typed(chosen[key], option) for key, option in options[name].items() if key in chosen}
 
 
-def _refuse_unknown(path: str, what: str, keys: Iterable[str], known: Container[str]) -> None:
+def _refuse_unknown(path: Path, what: str, keys: Iterable[str], known: Container[str]) -> None:
     if unknown := sorted(key for key in keys if _key(key) not in known):
         raise click.UsageError(f"the configuration {path} has {what}: {', '.join(unknown)}")
 
 
-class Directory(click.ParamType[Path]):
-    """The path of a directory. An empty one is a variable that was not set, and must not mean the current directory."""
+class Role(Enum):
+    """What is done with a path."""
 
-    name = "directory"
+    INPUT = "read"
+    OUTPUT = "written"
+    DIRECTORY = "a directory that is written into"
+
+
+class LocalPath(click.ParamType[Path]):
+    """A path, of every argument and option that is one. What is not local is refused; see `krr_export.paths`.
+
+    Before the command runs, its outputs are held against its inputs; see `krr_export.outputs`.
+
+    Args:
+        role: what is done with it.
+        beside: ends of the names of the files that are written beside an output.
+    """
+
+    name = "path"
+
+    def __init__(self, role: Role = Role.INPUT, *, beside: Sequence[str] = ()) -> None:
+        self.role = role
+        self.beside = tuple(beside)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401 - click's
         """The path."""
-        if not str(value):
-            self.fail("the path is empty; is a variable not set?", param, ctx)
-        return Path(value)
+        try:
+            return local_path(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class LocalName(LocalPath):
+    """The same as text: of what may also be ``-``, or the name of something that is built in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's; a str
+        """The path as it was given."""
+        super().convert(value, param, ctx)
+        return str(value)
 
 
 class FileMode(click.ParamType[int]):
@@ -146,6 +199,18 @@ def first_line(file: Path, option: str) -> bytes:
         raise UsageError(f"{file.name} cannot be read: {error.strerror}", f"check {option}") from None
 
 
+def _paths(ctx: click.Context) -> Iterator[tuple[str, LocalPath, str]]:
+    """The paths that a command was given: how its user calls each, of what kind it is, and the path."""
+    for parameter in ctx.command.params:
+        kind, value = parameter.type, ctx.params.get(str(parameter.name))
+        if isinstance(kind, LocalPath) and value is not None:
+            yield _spelling(parameter), kind, str(value)
+
+
+def _spelling(parameter: click.Parameter) -> str:
+    return max(parameter.opts, key=len) if isinstance(parameter, click.Option) else str(parameter.name).upper()
+
+
 def _options(command: click.Command) -> dict[str, click.Option]:
     """The options that may stand in the environment and in a configuration file, by their names there."""
     options = (parameter for parameter in command.params if isinstance(parameter, click.Option))
@@ -166,17 +231,17 @@ def _as_typed(value: object, option: click.Option) -> object:
     return value if isinstance(value, bool) else str(value)
 
 
-def _use_config(ctx: click.Context, _parameter: click.Parameter, path: str | None) -> str | None:
+def _use_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
     if path is not None and ctx.parent is not None:
-        own = read_config(path, str(ctx.info_name), commands_of(ctx.parent))
+        own = read_config(ctx, path, str(ctx.info_name), commands_of(ctx.parent))
         ctx.default_map = {**(ctx.default_map or {}), **own}
     return path
 
 
 _COMMON = (
     click.option(
-        "--config", envvar=CONFIG, metavar="FILE.toml", is_eager=True, expose_value=False, callback=_use_config,
-        help="Read options from a TOML file.",
+        "--config", envvar=CONFIG, type=LocalPath(), metavar="FILE.toml", is_eager=True, expose_value=False,
+        callback=_use_config, help="Read options from a TOML file.",
     ),
     click.option("-v", "--verbose", is_flag=True, help="Say more: what each finding means, and what to do."),
     click.option("-q", "--quiet", is_flag=True, help="Print only the last line on standard error."),

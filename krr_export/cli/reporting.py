@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.cli.console import Console
-from krr_export.cli.parameters import command
+from krr_export.cli.parameters import LocalName, LocalPath, Role, command
 from krr_export.errors import OutputError, UsageError
+from krr_export.outputs import written_whole
 from krr_export.page.language import LANGUAGES
 from krr_export.report_formats import FORMATS, SUFFIXES, format_of, formatted
 
@@ -106,39 +106,31 @@ def write_document(console: Console, text: str, to: str, what: str) -> None:
 
     Raises:
         OutputError: It cannot be written there.
+        UsageError: It would lie in a snapshot.
     """
     if to == "-":
         console.give(text.rstrip("\n"))
         return
     path = Path(to)
     try:
-        if path.exists() and not path.is_file():  # a device or a pipe: nothing may take its place
-            path.write_text(text, encoding="utf-8")
-        else:
-            _write_whole(path, text)
+        with written_whole(path) as file:
+            file.write(text.encode())
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         hint = "free some space and run again" if full else "give a path in a directory that can be written"
         raise OutputError(f"cannot write the {what} {to}: {error.strerror}", hint) from None
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file, so that an older one stays whole until this one is."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.unlink(missing_ok=True)
-        with unfinished.open("x", encoding="utf-8") as file:  # where others may write, never through a link of theirs
-            file.write(text)
-        unfinished.replace(path)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-
-
 @command("report", "krr-export report /data/krr/latest -o report.html --lang nb")
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=LocalPath())
 @click.option(
-    "-o", "--output", default="-", show_default=True, metavar="FILE|-", help="Where to; - is standard output."
+    "-o",
+    "--output",
+    type=LocalName(Role.OUTPUT),
+    default="-",
+    show_default=True,
+    metavar="FILE|-",
+    help="Where to; - is standard output.",
 )
 @report_format_option
 @lang_option

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from krr_export.chronicle import history
 from krr_export.cli.console import Console
-from krr_export.cli.parameters import Directory, command
+from krr_export.cli.parameters import LocalName, LocalPath, Role, command
 from krr_export.cli.reporting import lang_option, write_document
 from krr_export.errors import UsageError
 from krr_export.history_table import table
@@ -19,13 +18,14 @@ from krr_export.page.rendering import render_history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from krr_export.chronicle import HistoryLine
     from krr_export.page.language import Lang
 
 
 @command("verify", "krr-export verify /data/krr/latest")
-@click.argument("snapshot", type=click.Path(path_type=Path))
+@click.argument("snapshot", type=LocalPath())
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
 def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Prove a published snapshot anew against its manifest.
@@ -51,12 +51,17 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
 
 
 @command("history", "krr-export history /data/krr --limit 30")
-@click.argument("store", type=Directory())
+@click.argument("store", type=LocalPath())
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N newest.")
 @click.option(
     "--json", "as_json", is_flag=True, help="One line of JSON on standard output: a list, an object a snapshot."
 )
-@click.option("--html", metavar="FILE|-", help="Write it as an HTML page instead; - is standard output.")
+@click.option(
+    "--html",
+    type=LocalName(Role.OUTPUT),
+    metavar="FILE|-",
+    help="Write it as an HTML page instead; - is standard output.",
+)
 @lang_option
 def history_command(
     store: Path, limit: int | None, html: str | None, lang: Lang, *, as_json: bool, **talk: bool
@@ -96,7 +101,7 @@ def _ending(store: Path, lines: Sequence[HistoryLine]) -> tuple[str, int]:
 
 
 @command("prune", "krr-export prune /data/krr --keep 30")
-@click.argument("store", type=Directory())
+@click.argument("store", type=LocalPath(Role.DIRECTORY))
 @click.option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="How many of the newest stay.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
 def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose: bool) -> int:

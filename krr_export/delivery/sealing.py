@@ -28,6 +28,8 @@ from krr_export.delivery.signing import Form, sign
 from krr_export.errors import InputError, UsageError
 from krr_export.files import HashedFile, output_errors, sync_directory
 from krr_export.gzipped import MAGIC
+from krr_export.outputs import refuse_snapshot
+from krr_export.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,9 +181,10 @@ def _new_files(directory: Path, paths: tuple[Path, ...]) -> Iterator[dict[Path, 
     """Temporary names for new files, which get their own in this order once all are written, or vanish.
 
     Raises:
-        UsageError: one of the files is already there.
+        UsageError: one of the files is already there; or the directory lies in a snapshot, or is no local path.
         OutputError: the directory cannot be written.
     """
+    refuse_snapshot(local_path(directory))
     with output_errors(f"write to {directory.name or 'the directory'}"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_existing(paths)

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from krr_export.delivery.names import LATEST, PartName, parse_part, sets_in
 from krr_export.errors import NetworkError, OutputError
 from krr_export.files import make_parents, sync_directory
+from krr_export.outputs import refuse_snapshot
+from krr_export.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +59,10 @@ def open_inbox(path: Path) -> Iterator[Inbox]:
 
     Raises:
         OutputError: Another fetch is at work there, or it cannot be written.
+        UsageError: It lies in a snapshot, or is no local path.
     """
+    path = local_path(path)
+    refuse_snapshot(path)
     with _inbox_errors(f"open the inbox {path}"):
         if not path.is_dir():
             make_parents(path)

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from isal import igzip_threaded
 
+from krr_export.outputs import written_whole
 from krr_export.sample.writer import SampleSummary, write_sample
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from krr_export.sample.options import SampleOptions
     from krr_export.sample.planting import Planted
 
 
-def open_sample_file(path: Path) -> BinaryIO:
-    """Open a file to write a sample to, compressed where its name ends in ``.gz``, with no time in the gzip header."""
-    if path.suffix == ".gz":
-        return cast("BinaryIO", igzip_threaded.open(path, "wb", threads=1))  # type: ignore[no-untyped-call]  # isal: untyped
-    return path.open("wb")
+@contextmanager
+def open_sample_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write a sample to, compressed where its name ends in ``.gz``, with no time in the gzip header."""
+    with written_whole(path) as file:
+        if path.suffix != ".gz":
+            yield file
+            return
+        with igzip_threaded.open(file, "wb", threads=1) as compressed:  # type: ignore[no-untyped-call]  # isal: untyped
+            yield cast("BinaryIO", compressed)
 
 
 def expected_path(path: Path) -> Path:
@@ -38,10 +46,14 @@ def write_sample_file(path: Path, options: SampleOptions) -> SampleSummary:
     some, as validators pass over what follows an element that they do not know; the records of a code are exact.
 
     Raises:
-        UsageError: the schema requires a value that cannot be made.
+        UsageError: the schema requires a value that cannot be made, or the files would lie in a snapshot.
         OSError: the files cannot be written.
     """
-    with open_sample_file(path) as out, expected_path(path).open("w", encoding="utf-8", newline="\n") as text:
+    with (
+        open_sample_file(path) as out,
+        written_whole(expected_path(path)) as beside,
+        io.TextIOWrapper(beside, encoding="utf-8", newline="\n") as text,
+    ):
         expected = _ExpectedFile(text)
         summary = write_sample(out, options, expected.note)
         expected.close(summary)

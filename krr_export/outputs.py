@@ -1,0 +1,135 @@
+"""Files that a user names to be written: never over an input, never into a snapshot, whole or not at all.
+
+Whoever writes such a file does it by `written_whole`, or, into a directory, after `refuse_snapshot`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from krr_export.delivery.finding import is_delivery
+from krr_export.delivery.names import parse_part
+from krr_export.errors import UsageError
+from krr_export.manifest import MANIFEST, SUCCESS
+from krr_export.publish import FAILED, LATEST, LOCK, PARTIAL, STAGING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+STDIO = "-"
+_STDIN, _STDOUT = 0, 1
+_SNAPSHOT = "eksport="
+_STORES_OWN = {LOCK, LATEST, FAILED, PARTIAL}
+_STORES_OWN_BEGIN = (_SNAPSHOT, STAGING, ".replacing-", ".replaced-")
+
+
+def check_outputs(outputs: Mapping[str, Iterable[str]], inputs: Mapping[str, str]) -> None:
+    """Refuse to write where a file is that is read, by whatever name, or into a snapshot; before anything is written.
+
+    Standard output is looked at as well, where it leads to a file.
+
+    Args:
+        outputs: paths to write, by the options that name them; ``-`` is standard output.
+        inputs: paths to read, likewise; ``-`` is standard input.
+
+    Raises:
+        UsageError: so it would be.
+    """
+    read = [(option, status) for option, path in inputs.items() for status in _read_with(path)]
+    named = [(option, path) for option, paths in outputs.items() for path in paths if path != STDIO]
+    written = [(option, _status(path)) for option, path in named]
+    for option, status in (*written, ("standard output", _status(_STDOUT))):
+        for source, other in read:
+            if status is not None and stat.S_ISREG(status.st_mode) and os.path.samestat(status, other):
+                raise UsageError(f"{option} is the same file as {source}, which is read", "give another file")
+    for _, path in named:
+        refuse_snapshot(Path(path))
+
+
+def refuse_snapshot(path: Path) -> None:
+    """Refuse to write what lies in a snapshot, or is a store's own; links are followed.
+
+    Raises:
+        UsageError: it does, or is.
+    """
+    real = Path(os.path.realpath(path))
+    for place in (real, *real.parents):
+        if is_snapshot(place) or _is_stores_own(place):
+            raise UsageError(
+                f"{path} lies in a snapshot, or is the store's own: only publishing writes there", "give another path"
+            )
+
+
+def is_snapshot(directory: Path) -> bool:
+    """Whether a directory is a snapshot, or what is kept of one that was not published; or a copy of it."""
+    named = directory.name.startswith(_SNAPSHOT) or _status(directory / SUCCESS) is not None
+    return named and _status(directory / MANIFEST) is not None
+
+
+def _is_stores_own(path: Path) -> bool:
+    own = path.name in _STORES_OWN or path.name.startswith(_STORES_OWN_BEGIN)
+    return own and _status(path.parent / LOCK) is not None
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which gets its name when all is written: what had that name stays whole until then.
+
+    A device, a pipe or a descriptor such as ``/dev/stdout`` is written to as it is: nothing may take its place.
+
+    Raises:
+        UsageError: it lies in a snapshot.
+        OSError: it cannot be written.
+    """
+    refuse_snapshot(path)
+    if _is_device(path):
+        with path.open("ab") as file:  # a descriptor may lead to a file that others write to as well
+            yield file
+        return
+    # Of a name that nobody knows beforehand: nothing is there that could be lost, or lead elsewhere.
+    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+        unfinished.replace(path)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    directory = os.path.realpath(path.parent)
+    return path.exists() and (not path.is_file() or directory == "/dev" or directory.startswith("/proc/"))
+
+
+def _read_with(path: str) -> Iterator[os.stat_result]:
+    """The files that are read where an input is named: of a delivery, all of its directory."""
+    status = _status(_STDIN if path == STDIO else path)
+    if status is None:
+        return
+    yield status
+    real = Path(os.path.realpath(path))
+    if path != STDIO and (is_delivery(Path(path)) or is_delivery(real)):
+        for directory in {Path(path).parent, real.parent} if not real.is_dir() else {real}:
+            parts = (entry.path for entry in _entries(directory) if parse_part(entry.name) is not None)
+            yield from (status for part in parts if (status := _status(part)) is not None)
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _status(path: str | Path | int) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116 - also of a descriptor
+    except (OSError, ValueError):
+        return None  # whoever reads or writes it says what is wrong

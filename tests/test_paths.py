@@ -1,0 +1,269 @@
+"""Paths: what is not local is refused everywhere; no output is written over an input, and none into a snapshot."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import command
+import pytest
+
+import krr_export
+from krr_export import UsageError
+from krr_export.cli.main import krr_export as krr_export_group
+from krr_export.cli.parameters import LocalPath, Role, check_paths, commands_of
+from krr_export.outputs import refuse_snapshot, written_whole
+
+ELSEWHERE = [
+    "s3://bucket/krr",
+    "S3A://bucket/krr",
+    "abfss://c@a.dfs.core.windows.net/krr",
+    "gs://bucket",
+    "file:///tmp/x",
+    "file:/tmp/x",
+    "dbfs:/mnt/x",
+    "sftp://krr:geheim@host/x",
+    "krr@host:/data",
+    r"\\server\share\krr",
+    r"C:\krr",
+    "C:/krr",
+]
+SAMPLES = Path(__file__).parents[1] / "samples"
+COMMANDS = commands_of(click.Context(krr_export_group))
+PATHS = [
+    (name, parameter)
+    for name, one in COMMANDS.items()
+    for parameter in one.params
+    if isinstance(parameter.type, LocalPath)
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    krr_export.convert(SAMPLES / "valid.xml", tmp_path / "store", workers=0)
+    return tmp_path / "store"
+
+
+def arguments(name: str, **values: str) -> list[str]:
+    """Arguments of a command: each that it must have, and these."""
+    found, one = [name], COMMANDS[name]
+    for parameter in one.params:
+        value = values.get(str(parameter.name), "1" if parameter.required else None)
+        if value is not None:
+            found += [value] if isinstance(parameter, click.Argument) else [max(parameter.opts, key=len), value]
+    return found
+
+
+@pytest.mark.parametrize(("name", "parameter"), PATHS, ids=lambda one: getattr(one, "name", one))
+def test_an_address_is_refused_for_every_path_of_every_command(
+    name: str, parameter: click.Parameter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for elsewhere in ELSEWHERE:
+        ran = command.call(capfd, *arguments(name, **{str(parameter.name): elsewhere}))
+        assert ran.code == 2
+        assert re.search("no local path", ran.last)
+        assert "geheim" not in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_path_of_every_command_is_of_that_type() -> None:
+    assert {name for name, _ in PATHS} == set(COMMANDS)
+    for one in COMMANDS.values():
+        for parameter in one.params:
+            assert not isinstance(parameter.type, click.Path | click.File)
+            named = isinstance(parameter, click.Option) and "FILE" in (parameter.metavar or "")
+            if (named or isinstance(parameter, click.Argument)) and parameter.name != "uri":
+                assert isinstance(parameter.type, LocalPath), parameter.name
+
+
+@pytest.mark.parametrize("elsewhere", [*ELSEWHERE, Path("s3://bucket/krr"), ""])
+def test_an_address_is_refused_in_python_too(
+    elsewhere: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = SAMPLES.resolve() / "valid.xml"
+    monkeypatch.chdir(tmp_path)
+    for call in (
+        lambda: krr_export.convert(source, elsewhere),
+        lambda: krr_export.convert(elsewhere, tmp_path / "store"),
+        lambda: krr_export.validate(elsewhere),
+        lambda: krr_export.open_export(elsewhere),
+        lambda: krr_export.open_export(source, schema=elsewhere),
+        lambda: krr_export.history(elsewhere),
+        lambda: krr_export.verify(elsewhere),  # type: ignore[arg-type]  # text is as good
+    ):
+        with pytest.raises(UsageError, match=r"no local path|is empty"):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a:b", "12:30", "eksport=1", "~x"])
+def test_a_colon_in_a_name_is_no_address(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = SAMPLES.resolve() / "valid.xml"
+    monkeypatch.chdir(tmp_path)
+    assert krr_export.convert(source, name, workers=0).published
+    assert krr_export.convert(source, tmp_path / "s3:/bucket", workers=0).published
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["export.xml", "./x/../export.xml", "hard.xml", "soft.xml", "link/export.xml", "/proc/self/cwd/export.xml",
+     "/dev/stdin", "/proc/self/fd/0"],
+)  # fmt: skip
+def test_a_report_takes_the_place_of_its_source_by_no_name(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "export.xml"
+    shutil.copy(SAMPLES / "valid.xml", source)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "hard.xml").hardlink_to(source)
+    (tmp_path / "soft.xml").symlink_to("hard.xml")
+    (tmp_path / "link").symlink_to(tmp_path)
+    before = command.contents(tmp_path)
+    for given in ("export.xml", "-"):
+        with source.open("rb") as stdin:
+            ran = command.run("validate", given, "--report", name, "--report-format", "json", stdin=stdin, cwd=tmp_path)
+        assert (ran.code, ran.out) == (2, "")
+        assert "--report is the same file as SOURCE, which is read" in ran.last
+    assert command.contents(tmp_path) == before
+
+
+def roles(name: str, *, read: bool) -> list[tuple[str, LocalPath]]:
+    """The paths that a command reads, or those that it writes to; without --config, which has a test of its own."""
+    return [
+        (str(parameter.name), parameter.type)
+        for other, parameter in PATHS
+        if other == name and parameter.expose_value and isinstance(parameter.type, LocalPath)
+        if (parameter.type.role is Role.INPUT) == read
+    ]
+
+
+def test_no_output_of_any_command_takes_the_place_of_an_input(tmp_path: Path) -> None:
+    pairs = [
+        (name, output, end, source)
+        for name in COMMANDS
+        for output, kind in roles(name, read=False)
+        for end in ("", *kind.beside)
+        for source, _ in roles(name, read=True)
+    ]
+    assert len(pairs) > 30
+    for name, output, end, source in pairs:
+        (tmp_path / f"file{end}").write_text("theirs")
+        context = click.Context(COMMANDS[name])
+        context.params = {output: tmp_path / "file", source: f"{tmp_path}/./file{end}"}
+        with pytest.raises(UsageError, match="the same file as"):
+            check_paths(context)
+
+
+def test_no_report_takes_the_place_of_a_configuration_or_of_a_file_of_a_delivery(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config, inbox = tmp_path / "krr.toml", tmp_path / "inbox"
+    config.write_text('lang = "nb"')
+    inbox.mkdir()
+    for end in ("gz.enc", "sig", "key.991825827"):
+        (inbox / f"Kontaktregister-20260226T122225.{end}").write_bytes(b"x")
+    more = ("--report-format", "markdown")
+    for arguments in (
+        ("validate", SAMPLES / "valid.xml", "--config", config, "--report", config, *more),
+        ("--config", config, "validate", SAMPLES / "valid.xml", "--report", config, *more),
+        ("validate", inbox, "--report", inbox / "Kontaktregister-20260226T122225.key.991825827", *more),
+        ("validate", inbox / "Kontaktregister-20260226T122225.gz.enc", "--report",
+         inbox / "Kontaktregister-20260226T122225.sig", *more),
+    ):  # fmt: skip
+        ran = command.call(capfd, *arguments)
+        assert (ran.code, "the same file as" in ran.last) == (2, True), ran.last
+    assert config.read_text() == 'lang = "nb"'
+
+
+def test_standard_output_is_not_appended_to_the_source(tmp_path: Path) -> None:
+    source = tmp_path / "export.xml"
+    shutil.copy(SAMPLES / "valid.xml", source)
+    with source.open("ab") as stdout:
+        ran = subprocess.run(
+            [*command.PROGRAM, "validate", source, "--report", "-"],
+            stdout=stdout, stderr=subprocess.PIPE, env=command.environment(), check=False, timeout=60,
+        )  # fmt: skip
+    assert (ran.returncode, b"standard output is the same file as SOURCE" in ran.stderr) == (2, True)
+    assert source.read_bytes() == (SAMPLES / "valid.xml").read_bytes()
+
+
+def test_nothing_but_publishing_writes_into_a_snapshot(
+    store: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    [snapshot] = store.glob("eksport=*")
+    krr_export.convert(SAMPLES / "valid.xml", store, limit=1, workers=0)
+    [partial] = store.glob(".partial/eksport=*")
+    shutil.copytree(snapshot, tmp_path / "copy")
+    (tmp_path / "link.html").symlink_to(snapshot / "report.html")
+    (tmp_path / "away").symlink_to(snapshot / "person")
+    before = command.contents(tmp_path)
+    inside = [
+        snapshot / "report.html", store / "latest/new.html", snapshot / "person/new.html", partial / "x.html",
+        tmp_path / "copy/report.html", tmp_path / "link.html", tmp_path / "away/x.html", store / ".lock",
+        store / "latest", store / ".failed/x.html", store / "eksport=20990101T000000Z", store / ".staging-1/x.html",
+    ]  # fmt: skip
+    for path in inside:
+        for arguments in (
+            ("report", store / "latest", "--report-format", "html", "-o", path),
+            ("history", store, "--html", path),
+            ("validate", SAMPLES / "valid.xml", "--report-format", "html", "--report", path),
+            ("sample", path, "--records", "1"),
+            ("keys", path),
+            ("convert", SAMPLES / "valid.xml", path / "store"),
+        ):
+            assert command.call(capfd, *arguments).code == 2, arguments
+        with pytest.raises(UsageError, match="only publishing writes there"), written_whole(path):
+            pass
+    assert command.contents(tmp_path) == before
+    assert command.call(capfd, "history", store, "--html", store / "history.html").code == 0
+    assert krr_export.verify(snapshot).proven
+
+
+def test_a_directory_with_a_manifest_of_another_kind_is_no_snapshot(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    refuse_snapshot(tmp_path / "report.html")
+
+
+def test_a_file_keeps_its_old_content_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path, other = tmp_path / "sample.xml", tmp_path / "hard"
+    path.write_text("old")
+    other.hardlink_to(path)
+    with pytest.raises(RuntimeError), written_whole(path) as file:  # noqa: PT012 - it is written, then fails
+        file.write(b"new")
+        assert path.read_text() == "old"
+        raise RuntimeError
+    assert sorted(tmp_path.iterdir()) == [other, path]
+    with written_whole(path) as file:
+        file.write(b"new")
+    assert (path.read_text(), other.read_text()) == ("new", "old")
+
+
+def test_a_descriptor_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    with log.open("ab") as file, written_whole(Path(f"/proc/self/fd/{file.fileno()}")) as written:
+        written.write(b"after\n")
+    assert log.read_text() == "before\nafter\n"
+
+
+def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
+    # Whoever opens a file to write has a word here on why no user names it, or goes by `written_whole`.
+    allowed = {
+        "outputs.py", "files.py", "store.py", "fetching/inbox.py", "page/compiled.py", "cli/console.py",
+        "cli/failures.py", "cli/main.py",
+    }  # fmt: skip
+    package = Path(krr_export.__file__).parent
+    writing = re.compile(
+        r"""open\([^)]*["'][wxa]b?\+?["']|write_bytes\(|\bPath[^\n]*write_text\(|O_WRONLY|O_RDWR|mkstemp|NamedTemp"""
+    )
+    found = {str(path.relative_to(package)) for path in package.rglob("*.py") if writing.search(path.read_text())}
+    assert found - {"sample/files.py"} <= allowed  # which opens what `written_whole` gave it
+
+
+def test_empty_paths_are_refused_wherever_one_is_given(capfd: pytest.CaptureFixture[str]) -> None:
+    for name, parameter in PATHS:
+        ran = command.call(capfd, *arguments(name, **{str(parameter.name): ""}))
+        assert (ran.code, "the path is empty; is a variable not set?" in ran.last) == (2, True), (name, parameter.name)
