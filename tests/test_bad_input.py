@@ -382,3 +382,22 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_loop_of_links_is_no_export(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").symlink_to("b.xml")
+    (tmp_path / "b.xml").symlink_to("a.xml")
+    ran = command.run("convert", tmp_path / "a.xml", tmp_path / "store")
+    assert (ran.code, ran.last) == (3, "a.xml: it cannot be read: Too many levels of symbolic links")
+
+
+def test_no_more_threads_is_the_machines_failure(
+    krr: Callable[..., command.Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def none(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    (tmp_path / "export.xml").write_bytes(road.export(*[road.person()] * 9))
+    monkeypatch.setattr("threading.Thread.start", none)
+    ran = krr("validate", tmp_path / "export.xml", "-q")
+    assert (ran.code, ran.last.partition(";")[0]) == (4, "no more threads or processes may be started")

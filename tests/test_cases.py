@@ -122,6 +122,12 @@ def test_messages() -> None:
     assert "open it in binary mode" in printed.splitlines()[-1]
 
 
+def test_plain_latin1_over_8mb() -> None:
+    printed = run_case("plain-latin1-over-8MB.sh")
+    assert printed.count(": exit 0") == 16
+    assert printed.count("holds 100 000 records, 0 rejected") == 12
+
+
 def test_prune_and_latest_heed_snapshots_only_and_leave_an_operators_copy_alone() -> None:
     printed = run_case("store-backup-copy.sh")
     assert "latest -> eksport=20260224T120000Z " in printed
@@ -149,3 +155,22 @@ def test_time_1895() -> None:
     assert ran.code == 0
     assert "time-before-2000" in ran.err
     assert "time-skipped" not in ran.err
+
+
+def test_startup_print_hangs_workers() -> None:
+    assert run_case("startup-print-hangs-workers.sh", timeout=300).count(": exit 0 ") == 3
+
+
+def test_stderr_closed() -> None:
+    printed = run_case("stderr-closed.sh")
+    assert printed.count(": exit 0") == 3
+    assert '{"exit_code": 0, ' in printed
+
+
+def test_thread_limit_is_a_fault() -> None:
+    printed = run_case("thread-limit-is-a-fault.sh", timeout=300)
+    if "exit 126" in printed or "exit 127" in printed:
+        pytest.skip("another user cannot run this interpreter: it lies in a home directory")
+    ends = [line.split(": exit ")[1][:2] for line in printed.splitlines() if line.startswith("ulimit")]
+    assert len(ends) == 7
+    assert set(ends) <= {"0 ", "4 "}
