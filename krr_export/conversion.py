@@ -132,7 +132,9 @@ def convert(
         page = page_of(report.to_dict(), opened.path, name, options.lang)
         told = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
         manifest = manifest_of(export, run, tally, (*files, *told))
-        return _settle(staging, report, manifest, name, options)
+        first = opened.remark()
+        result = _settle(staging, report, manifest, name, options)
+        return replace(result, message=result.message + first) if result.outcome == "published" else result
 
 
 def validate(

@@ -43,6 +43,7 @@ _HINTS = {
     errno.ENFILE: "the whole system has too many files open: end what holds them, or raise fs.file-max",
     errno.EIO: "the disk or its connection failed: see the system's log",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENOLCK: "its server gives no locks: mount it with them (NFS: without nolock), or choose a store on another",
     errno.EEXIST: "move what lies there out of the way",
     errno.ELOOP: "a symbolic link lies where a directory is needed: remove it",
     errno.ENOTDIR: "a file lies where a directory is needed: move it away",

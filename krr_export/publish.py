@@ -14,6 +14,7 @@ import uuid
 from functools import cache
 from pathlib import Path
 
+from krr_export.errors import OutputError
 from krr_export.files import remove, sync_directory
 from krr_export.store_contents import Standing, entries
 
@@ -138,11 +139,16 @@ def mend_latest(store: Path) -> None:
     ``latest``, rather than one that stays behind.
 
     Raises:
-        OSError: The file system refuses, or ``latest`` is something else than a symbolic link.
+        OSError: The file system refuses.
+        OutputError: ``latest`` is something else than a symbolic link.
     """
     link = store / LATEST
     if os.path.lexists(link) and not link.is_symlink():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        what = "a directory" if link.is_dir() else "a file"
+        raise OutputError(
+            f"{link} is {what}, not a symbolic link: a copy of a store that follows links leaves it so",
+            "delete it, for it is a second copy of a snapshot, and run again; copy with cp -a, or rsync without -L",
+        )
     there = os.readlink(link) if link.is_symlink() else None  # noqa: PTH115 - compared as text
     newest = _newest(store, there)
     if newest is None:

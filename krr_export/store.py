@@ -81,6 +81,7 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
     """
     path = local_path(path)
     _check_is_store(path, create=create)
+    is_new = not os.path.lexists(path / LOCK)
     with output_errors(f"open the store {path}"):
         if create:
             _make(path, file_mode)
@@ -90,7 +91,7 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
         _lock(fd, path)
         with output_errors(f"tidy the store {path}"):
             _tidy(path)
-        yield Store(path, file_mode)
+        yield Store(path, file_mode, is_new)
     finally:
         _locks.discard(fd)
         os.close(fd)
@@ -98,10 +99,23 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
 
 @dataclass(frozen=True)
 class Store:
-    """A store whose lock is held; made by ``open_store``."""
+    """A store whose lock is held; made by ``open_store``.
+
+    Attributes:
+        path: The directory.
+        file_mode: Permission bits of all files written.
+        is_new: Whether no run was here before: perhaps the path is mistyped.
+    """
 
     path: Path
     file_mode: int = 0o600
+    is_new: bool = False
+
+    def remark(self) -> str:
+        """What the last line of a run must say that publishes into this store, as it is before."""
+        if self.snapshots():
+            return ""
+        return "; the first snapshot of a new store" if self.is_new else "; the store's first snapshot"
 
     def snapshots(self) -> list[Path]:
         """The published snapshots, oldest first."""

@@ -117,6 +117,7 @@ def test_messages() -> None:
     for name, said in (("x.zip", "a ZIP archive"), ("x.bz2", "bzip2"), ("x.xz", "xz")):
         assert said in lines[name]
         assert "unpack it first" in lines[name]
+    assert "latest is a directory, not a symbolic link" in printed
     assert "attribute-unexpected" in printed
     assert "xsi:nil" in printed
     assert "open it in binary mode" in printed.splitlines()[-1]

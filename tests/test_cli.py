@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,9 @@ def options(of: click.Command) -> list[click.Option]:
 def test_convert_publishes_and_says_where(krr: Krr, tmp_path: Path) -> None:
     ran = krr("convert", VALID, tmp_path / "store", "--workers", "0")
     assert (ran.code, ran.out) == (0, "")
-    assert ran.last == f"published 40 records as {tmp_path}/store/eksport=20260226T112225Z"
+    assert ran.last == (
+        f"published 40 records as {tmp_path}/store/eksport=20260226T112225Z; the first snapshot of a new store"
+    )
     assert any("40 seen, 40 accepted, 0 rejected" in line for line in ran.lines)
 
 
@@ -410,7 +413,9 @@ def test_without_a_terminal_there_is_a_line_every_half_minute(monkeypatch: pytes
         now += 1
         lines.read(1_000_000)
         lines.passed(500)
-    assert said == [
+    times = [datetime.fromisoformat(line.split()[1]) for line in said]
+    assert all(time.tzinfo is not None and time <= datetime.now(UTC) for time in times)
+    assert [re.sub(r"  \S+ ", "  ", line, count=1) for line in said] == [
         "progress  30 MB, 1 MB/s, 15 000 records",
         "progress  60 MB, 1 MB/s, 30 000 records",
         "progress  90 MB, 1 MB/s, 45 000 records",

@@ -52,7 +52,7 @@ def test_an_export_is_published_proven_and_latest(export: Callable[..., bytes], 
     assert result.path == tmp_path / NAME
     assert (tmp_path / "latest").resolve() == result.path
     assert krr_export.verify(tmp_path / "latest").proven
-    assert result.message == f"published 2 records as {result.path}"
+    assert result.message == f"published 2 records as {result.path}; the first snapshot of a new store"
 
 
 def test_what_the_file_system_would_not_do_is_said_in_the_last_line(

@@ -39,6 +39,9 @@ class Fence(NamedTuple):
     line: int
 
 
+AFTER_DEMO = 'export PATH="$PWD/.venv/bin:$PATH"\ncd demo\n'
+"""What brings a reader from `make demo` to where the commands behind it find program and export."""
+
 FENCES = [
     Fence(match[1], match[2], README.count("\n", 0, match.start()) + 1)
     for match in re.finditer(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
@@ -85,7 +88,7 @@ def test_every_block_runs_in_the_order_of_reading(
     for fence in FENCES:
         where = f"README.md line {fence.line}"
         match fence.language:
-            case "sh" | "bash" if "make demo" not in fence.text:
+            case "sh" | "bash" if "make demo" not in fence.text and fence.text != AFTER_DEMO:
                 run(["bash", "-euo", "pipefail", "-c", fence.text], reader_has)
             case "sql":
                 assert duckdb.connect().execute(fence.text).fetchall(), where
@@ -104,6 +107,16 @@ def test_every_block_runs_in_the_order_of_reading(
                     continue
                 line = "cd {workingdirectory} && {execstart}".format(**service["Service"])
                 by_a_scheduler(line, reader_has / "unit", server)
+
+
+def test_the_commands_behind_make_demo_find_what_it_made() -> None:
+    commands = [fence.text for fence in FENCES if fence.language == "sh"]
+    assert commands[0].startswith("make demo\n")
+    assert commands[1] == AFTER_DEMO
+    assert commands[2].startswith("krr-export inspect export.xml.gz\n")
+    made = (ROOT / "Makefile").read_text()
+    assert "krr-export sample $(DEMO)/export.xml.gz " in made
+    assert "\nDEMO ?= demo\n" in made
 
 
 def by_a_scheduler(line: str, home: Path, server: sshd.Server) -> None:

@@ -148,11 +148,27 @@ def test_a_lock_that_the_file_system_refuses_is_one_clear_line(tmp_path: Path, m
         raise OSError(errno.ENOLCK, "no locks")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(OutputError, match=r"cannot lock the store.*No locks available"), open_store(tmp_path):
+    with (
+        pytest.raises(OutputError, match=r"cannot lock the store.*No locks available; .*mount it with"),
+        open_store(tmp_path),
+    ):
         pass
 
 
 # Tidying
+
+
+def test_a_latest_that_a_copy_made_a_directory_of_is_told_so_and_left_alone(tmp_path: Path) -> None:
+    for make, what in ((Path.mkdir, "a directory"), (Path.touch, "a file")):
+        latest = tmp_path / f"store-{what[-4:]}" / "latest"
+        latest.parent.mkdir()
+        make(latest)
+        with (
+            pytest.raises(OutputError, match=f"latest is {what}, not a symbolic link.*delete it"),
+            open_store(latest.parent),
+        ):
+            pass
+        assert latest.exists()
 
 
 def test_what_dead_runs_left_is_swept_and_nothing_that_links_lead_to(tmp_path: Path) -> None:

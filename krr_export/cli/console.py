@@ -9,6 +9,7 @@ import stat
 import sys
 import time
 from contextlib import closing, contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -131,7 +132,7 @@ class Bar(Progress):
 
 
 class LogLines(Progress):
-    """A line every half minute, for logs; ``say`` prints it."""
+    """A line every half minute, for logs, with the time (ISO 8601); ``say`` prints it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -158,7 +159,8 @@ class LogLines(Progress):
             share = f" of {self._size / 1e6:.0f} MB ({self._bytes / self._size:.0%})" if self._size else " MB"
             rate = self._bytes / 1e6 / (now - self._started)
             passed = number(self._records)
-            self._say(f"progress  {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
+            time_of_day = datetime.now().astimezone().isoformat(timespec="seconds")
+            self._say(f"progress  {time_of_day} {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
 
 
 def last_line(message: str, color: str) -> None:
