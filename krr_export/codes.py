@@ -25,6 +25,9 @@ class Code:
     """What to do."""
 
 
+PARTITION_OTHER = "partition-other"
+"""The one code that the writer of files finds, not a reader of records."""
+
 CODES: tuple[Code, ...] = (
     Code(
         "old-element-name",
@@ -157,5 +160,12 @@ CODES: tuple[Code, ...] = (
         "warning",
         "a date has an offset, which the table's type cannot hold: the date alone is kept",
         "nothing, if the date alone is meant",
+    ),
+    Code(
+        PARTITION_OTHER,
+        "info",
+        "a value to partition by is neither listed in the XSD nor nine digits, or is one too many: its row is in the"
+        " files named other",
+        "nothing is lost; ask the sender whether the value is right",
     ),
 )

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
 from krr_export.chronicle import read_report
+from krr_export.codes import PARTITION_OTHER
 from krr_export.delivery.provenance import is_unverified, remark
 from krr_export.derive import DeriveOptions
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.export import Export, open_with
 from krr_export.files import mode_remark
+from krr_export.findings import Notice
 from krr_export.manifest import MANIFEST
 from krr_export.neighbours import PARTIAL, guarded
 from krr_export.notation import number, records
@@ -190,6 +192,10 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
                 rejects.write(to_batch(result.rejects, keep_records=run.treatment.keeps_records))
             run.account(result, tally, progress)
         files = (*persons.close(), *rejects.close())
+    if persons.others:
+        labels = {field.name: field.label for field in export.record_schema.fields}
+        fields = {labels.get(column, column): rows for column, rows in persons.others.items()}
+        tally.note(Notice(PARTITION_OTHER, fields, persons.rows_in_others, ()))
     return tally, files
 
 

@@ -189,7 +189,7 @@ def treatment_of(
         schema: the columns of its table.
         options: what was chosen.
         key: as read from the file that they name.
-        partition_by: columns that become directories, and so must stay as they are.
+        partition_by: columns that name files, and so must stay as they are.
 
     Raises:
         UsageError: a column is not there, is partitioned by, or cannot be pseudonymised.

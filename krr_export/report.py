@@ -60,13 +60,17 @@ class Tally:
         self.rejected += len(result.rejects)
         self.read_by.update(result.read_by)
         for notice in result.notices:
-            known = self.notices.get(notice.code)
-            self.notices[notice.code] = known + notice if known else notice
+            self.note(notice)
         if result.profile is not None:
             self.profile = self.profile or result.profile.nothing()
             self.profile.add(result.profile)
         if self._duplicates is not None:
             self._duplicates.add(result.batch)
+
+    def note(self, notice: Notice) -> None:
+        """Add findings that no block's result holds, or one block's."""
+        known = self.notices.get(notice.code)
+        self.notices[notice.code] = known + notice if known else notice
 
     @cached_property
     def duplicates(self) -> Notice | None:

@@ -58,7 +58,7 @@ class Field:
     facets: Facets
     documentation: str
     partitionable: bool
-    """Whether the value is of few kinds and says nothing of one person, so that it may name a directory."""
+    """Whether the value is of few kinds and says nothing of one person, so that it may name a file."""
 
     @property
     def label(self) -> str:

@@ -164,7 +164,7 @@ class Store:
 
         Args:
             format: ``parquet`` or ``csv``.
-            partition_by: Columns that are directories.
+            partition_by: Columns whose values tell which part files a row belongs to.
             schema_name: Of the record schema.
             derive: Columns that are derived.
             privacy: What was left out or replaced, as the manifest says it.
@@ -177,7 +177,7 @@ class Store:
             if manifest := self.find(entry.path.name) if entry.standing is Standing.SNAPSHOT else None:
                 there = (
                     manifest.options.get("format"),
-                    tuple(manifest.options.get("partition_by") or ()),
+                    _partitioning(manifest),
                     manifest.schema.name,
                     tuple(manifest.options.get("derive") or ()),
                     *_applied(manifest.options),
@@ -300,6 +300,13 @@ def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> 
 def _applied(options: Mapping[str, Any]) -> Iterator[object]:
     """What was left out or replaced, as `_KIND` ends."""
     return (options.get(key, default) for key, default in NOTHING_APPLIED.items())
+
+
+def _partitioning(manifest: Manifest) -> tuple[str, ...]:
+    """The columns partitioned by; where they were directories (``status=AKTIV/``), as they were once, it says so."""
+    columns = tuple(manifest.options.get("partition_by") or ())
+    is_old = any("=" in part.path for part in manifest.files)
+    return tuple(f"{column}=…" for column in columns) if is_old else columns
 
 
 def _shown(value: object) -> str:

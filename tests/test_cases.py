@@ -101,6 +101,13 @@ def test_eboks_eight_digits() -> None:
     assert "mailbox-address-form" not in ran.err
 
 
+def test_fastparquet_by_status() -> None:
+    said = run_case("fastparquet-by-status.sh")
+    by = {line.split()[0]: line.partition(" ")[2] for line in said.splitlines() if " rows; with mobile " in line}
+    assert by["pyarrow"] == by["fastparquet"]
+    assert "mobile 0 " not in by["fastparquet"]
+
+
 def test_gzip_zero_padding() -> None:
     printed = run_case("gzip-zero-padding.sh")
     assert "gzip -t: exit 0" in printed
@@ -127,6 +134,24 @@ def test_plain_latin1_over_8mb() -> None:
     printed = run_case("plain-latin1-over-8MB.sh")
     assert printed.count(": exit 0") == 16
     assert printed.count("holds 100 000 records, 0 rejected") == 12
+
+
+def test_partition_with_nulls_pandas_polars() -> None:
+    said = run_case("partition-with-nulls-pandas-polars.sh")
+    found = {tuple(line.split()[:2]): line.split(maxsplit=2)[2] for line in said.splitlines() if len(line.split()) > 2}
+    for column, kinds in {"reservasjon": ("Categorical", "Enum"), "postkasseleverandoer_adresse": ("String",)}.items():
+        assert found["pandas", column] in {"category", "object", "str"}
+        assert found["duckdb", column] == "[('VARCHAR',)]"
+        assert found["polars", column].startswith(kinds)
+
+
+def test_spark_all_snapshots_partitioned() -> None:
+    pytest.importorskip("pyspark", reason="pip install 'krr-export[spark]' to try Spark: 300 MB")
+    said = run_case("spark-all-snapshots-partitioned.sh", timeout=600)
+    exports = "eksport='20260221T110000Z', count=200", "eksport='20260222T110000Z', count=200"
+    for store in ("flat ", "parts "):
+        [line] = [line for line in said.splitlines() if line.startswith(store)]
+        assert all(export in line for export in exports)
 
 
 def test_prune_and_latest_heed_snapshots_only_and_leave_an_operators_copy_alone() -> None:

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 import road
 from conversions import SAMPLES, cut_into
@@ -436,16 +437,40 @@ def test_what_ends_the_program_waits_until_the_snapshot_is_published(
         signal.raise_signal(signal.SIGINT)
 
 
-def test_a_directory_is_never_named_after_a_person(tmp_path: Path) -> None:
-    person = road.person(
+PERSONAL = ("03851598730", "90012345", "ola@example.no", "Ola Nordmann")
+
+
+def test_a_file_is_never_named_after_a_person(tmp_path: Path) -> None:
+    mailbox = (
         "<SikkerDigitalPostAdresse><postkasseadresse>0000485509</postkasseadresse>"
-        "<postkasseleverandoerAdresse>03851598730</postkasseleverandoerAdresse>"
-        "</SikkerDigitalPostAdresse>"
+        "<postkasseleverandoerAdresse>{}</postkasseleverandoerAdresse></SikkerDigitalPostAdresse>"
     )
-    with pytest.raises(UsageError, match="looks like a person's") as caught:
-        convert(road.export(person), tmp_path, partition_by=("postkasseleverandoer_adresse",))
-    assert "03851598730" not in str(caught.value)
-    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    persons = [road.person(mailbox.format(value)) for value in (*PERSONAL, "984661185")]
+    snapshot = convert(road.export(*persons), tmp_path, partition_by=("postkasseleverandoer_adresse",)).path
+    assert sorted(path.name for path in (snapshot / "person").iterdir()) == [
+        "part-postkasseleverandoer_adresse.984661185-00000.parquet",
+        "part-postkasseleverandoer_adresse.other-00000.parquet",
+    ]
+    told = "".join((snapshot / name).read_text() for name in ("manifest.json", "report.json", "report.html"))
+    assert not [value for value in PERSONAL if value in told]
+    [finding] = [
+        one
+        for one in json.loads((snapshot / "report.json").read_text())["findings"]
+        if one["code"] == "partition-other"
+    ]
+    assert (finding["count"], finding["records"], finding["severity"]) == (4, 4, "info")
+    assert finding["fields"] == {"SikkerDigitalPostAdresse/postkasseleverandoerAdresse": 4}
+    held = pq.read_table(snapshot / "person")["postkasseleverandoer_adresse"].to_pylist()
+    assert sorted(held) == sorted((*PERSONAL, "984661185"))
+
+
+def test_a_store_partitioned_by_directories_is_not_gone_on_with(tmp_path: Path) -> None:
+    export = road.export(road.person("<status>AKTIV</status>"))
+    snapshot = convert(export, tmp_path, partition_by="status").path
+    manifest = (snapshot / "manifest.json").read_text()
+    (snapshot / "manifest.json").write_text(manifest.replace("person/part-status.AKTIV-", "person/status=AKTIV/part-"))
+    with pytest.raises(UsageError, match=r"have the partitioning status=…, not status"):
+        convert(export, tmp_path, partition_by="status")
 
 
 def test_nothing_that_quotes_the_export_hangs_on_to_an_error(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import duckdb
 import pandas as pd
@@ -66,23 +65,17 @@ def from_text(rows: Iterable[Mapping[str, Any]], schema: RecordSchema) -> Rows:
     ]
 
 
-def hive_values(path: Path, snapshot: Path) -> dict[str, str | None]:
-    """The columns that a part file's directories name."""
-    pairs = [part.split("=", 1) for part in path.parent.relative_to(snapshot / "person").parts]
-    return {name: None if value == "__HIVE_DEFAULT_PARTITION__" else unquote(value) for name, value in pairs}
-
-
 def parquet_by_pyarrow(snapshot: Path, schema: RecordSchema) -> Rows:
     rows: Rows = []
     for path in sorted((snapshot / "person").rglob("*.parquet")):
-        rows += [row | hive_values(path, snapshot) for row in pq.read_table(path, partitioning=None).to_pylist()]
+        rows += pq.read_table(path, partitioning=None).to_pylist()
     return plain(rows, schema)
 
 
 def parquet_by_duckdb(snapshot: Path, schema: RecordSchema) -> Rows:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        files = f"'{snapshot}/person/**/*.parquet', hive_partitioning = true, hive_types_autocast = false"
+        files = f"'{snapshot}/person/**/*.parquet'"
         table = connection.sql(f"SELECT * FROM read_parquet({files})").to_arrow_table()  # noqa: S608 - our own path
     return plain(table.to_pylist(), schema)
 
@@ -95,7 +88,7 @@ def records(frame: pd.DataFrame) -> Rows:
 def parquet_by_pandas(snapshot: Path, schema: RecordSchema) -> Rows:
     rows: Rows = []
     for path in sorted((snapshot / "person").rglob("*.parquet")):
-        rows += [row | hive_values(path, snapshot) for row in records(pd.read_parquet(path, partitioning=None))]
+        rows += records(pd.read_parquet(path, partitioning=None))
     return plain(rows, schema)
 
 
@@ -111,13 +104,13 @@ def csv_by_pyarrow(snapshot: Path, schema: RecordSchema) -> Rows:
         table = pyarrow.csv.read_csv(
             path, convert_options=options, parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True)
         )
-        rows += [row | hive_values(path, snapshot) for row in table.to_pylist()]
+        rows += table.to_pylist()
     return from_text(rows, schema)
 
 
 def csv_by_duckdb(snapshot: Path, schema: RecordSchema) -> Rows:
-    options = "all_varchar = true, header = true, allow_quoted_nulls = false, hive_types_autocast = false"
-    files = f"'{snapshot}/person/**/*.csv*', hive_partitioning = true, {options}"
+    options = "all_varchar = true, header = true, allow_quoted_nulls = false"
+    files = f"'{snapshot}/person/**/*.csv*', {options}"
     with duckdb.connect() as connection:
         table = connection.sql(f"SELECT * FROM read_csv({files})").to_arrow_table()  # noqa: S608 - our own path
     return from_text(table.to_pylist(), schema)
@@ -128,7 +121,7 @@ def csv_by_pandas(snapshot: Path, schema: RecordSchema) -> Rows:
     rows: Rows = []
     for path in sorted((snapshot / "person").rglob("*.csv*")):
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-        rows += [row | hive_values(path, snapshot) for row in records(frame)]
+        rows += records(frame)
     return from_text(rows, schema)
 
 
@@ -168,11 +161,11 @@ def test_rejects_hold_the_others(name: str, tmp_path: Path) -> None:
     assert all(data[row["byte_offset"] :].startswith(row["record"]) for row in table.to_pylist())
 
 
-def test_partitions_of_absent_values_have_hives_name_for_null(tmp_path: Path) -> None:
+def test_absent_values_have_part_files_of_their_own(tmp_path: Path) -> None:
     snapshot = convert(SAMPLES / "valid.xml", tmp_path, partition_by=["postkasseleverandoer_adresse"])
-    nulls = snapshot / "person" / "postkasseleverandoer_adresse=__HIVE_DEFAULT_PARTITION__"
+    nulls = (snapshot / "person").glob("part-postkasseleverandoer_adresse.null-*.parquet")
     without = sum(row["postkasseleverandoer_adresse"] is None for row in expected("valid.xml"))
-    assert sum(pq.read_metadata(path).num_rows for path in nulls.iterdir()) == without > 0
+    assert sum(pq.read_metadata(path).num_rows for path in nulls) == without > 0
 
 
 def test_every_part_file_says_where_its_rows_come_from(tmp_path: Path) -> None:

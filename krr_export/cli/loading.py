@@ -85,7 +85,7 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--partition-by", multiple=True, metavar="COLUMN",
-                help="A Hive directory for each value of a column with few; may be repeated.",
+                help="Files of their own for each value of a column with few; may be repeated.",
             ),
             click.option(
                 "--rows-per-file", type=click.IntRange(min=1), metavar="N", default=1_228_800, show_default=True,

@@ -133,6 +133,10 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "et sertifikat er utstedt til en annen organisasjon enn postkasseleverandøren",
         _WHICH,
     ),
+    "partition-other": (
+        "en verdi å dele etter er verken listet i XSD-en eller ni sifre, eller er én for mye: raden er i filene other",
+        "ingenting er tapt; spør avsenderen om verdien er riktig",
+    ),
     "identifier-check-digits-2032": (
         "kontrollsifrene i en personidentifikator er riktige bare etter regelen fra 2032",
         "før 2032: spør avsenderen; senere: ingenting",

@@ -1,4 +1,4 @@
-"""Record batches → part files: Parquet or CSV, rolled by rows, in Hive partitions if asked."""
+"""Record batches → part files: Parquet or CSV, rolled by rows, one series of files for each partition if asked."""
 
 from krr_export.files import PartFile
 from krr_export.sinks.options import SinkOptions

@@ -36,7 +36,7 @@ class SinkOptions:
     """``None``: zstd for Parquet, none for CSV. CSV takes only gzip or none."""
     rows_per_file: int = 10 * ROW_GROUP_ROWS
     partition_by: tuple[str, ...] = ()
-    """Columns that become directories, the outermost first; whether a column may is the caller's to judge."""
+    """Columns whose values part the rows into files; whether a column may is the caller's to judge."""
     file_mode: int = 0o600
     """Permission bits of every file; directories follow from it."""
 

@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 from krr_export.sinks.dictionaries import ENCODED_BINARY, canonical, is_encoded_binary
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from krr_export.files import HashedFile, PartFile
 
 _SAMPLE_ROWS = 16_384
-"""Rows of a file's first row group that decide which columns are dictionary-encoded."""
+"""Rows of a table's beginning that decide which columns are dictionary-encoded."""
 _EXPANDED_ROWS = 16_384
 """Rows of a dictionary that are expanded at a time: a multiple of the writer's batches, so that pages stay the same."""
 _REPEATS = 4
@@ -29,20 +31,55 @@ _REPEATS = 4
 _LEVELS = {"zstd": 1, "gzip": 6}  # stated, so that a new Arrow's default does not change the bytes
 
 
+@dataclass(frozen=True)
+class ParquetLayout:
+    """How the columns of a table are written, in all of its files alike.
+
+    One decision for all: readers may take the first file's encodings for all files' (fastparquet then reads others as
+    null, without an error).
+    """
+
+    schema: pa.Schema
+    """The columns as readers shall see them; its metadata is kept in each file."""
+    written: pa.Schema
+    """As written: binary columns with few distinct values are dictionaries."""
+    dictionaries: list[str]
+    """Parquet paths of the columns that are dictionary-encoded."""
+
+    @classmethod
+    def of(cls, rows: pa.Table, schema: pa.Schema) -> ParquetLayout:
+        """The layout that suits a table that begins with ``rows``; a binary column may come dictionary-encoded."""
+        fields, paths = [], []
+        for column, field in zip(rows.columns, schema, strict=True):
+            repeats = _repeats(column)
+            if repeats:
+                paths.append(f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name)
+            is_encoded = repeats and pa.types.is_binary(field.type)
+            fields.append(field.with_type(ENCODED_BINARY) if is_encoded else field)
+        return cls(schema, pa.schema(fields), paths)
+
+    def table(self, group: pa.Table) -> pa.Table:
+        """The columns of ``group`` in the types that are written, cut at the same rows however they arrived."""
+        arrays = [_recut(column, field.type) for column, field in zip(group.columns, self.written, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=self.written)
+
+
 class ParquetPart:
     """One Parquet file being written.
 
     Args:
         file: Where the bytes go.
-        schema: The file's columns as readers shall see them; its metadata is kept in the file.
+        layout: How the columns of all files of the table are written.
         compression: ``zstd``, ``snappy``, ``gzip`` or ``none``.
+        told: columns of text whose values the footer may tell: the file's name tells them too.
     """
 
-    def __init__(self, file: HashedFile, schema: pa.Schema, compression: str) -> None:
+    def __init__(self, file: HashedFile, layout: ParquetLayout, compression: str, told: Collection[str] = ()) -> None:
         self._file = file
-        self._schema = schema
+        self._layout = layout
         self._compression = compression
-        self._started: tuple[_Layout, pq.ParquetWriter] | None = None
+        self._told = told
+        self._writer: pq.ParquetWriter | None = None
         self._rows = 0
 
     def write(self, group: pa.Table) -> None:
@@ -51,9 +88,8 @@ class ParquetPart:
         Raises:
             OutputError: The disk is full or failing.
         """
-        layout, writer = self._start(group)
-        group = layout.table(group)  # what it was made of is not kept meanwhile
-        writer.write_table(group, row_group_size=group.num_rows)
+        group = self._layout.table(group)  # what it was made of is not kept meanwhile
+        self._start().write_table(group, row_group_size=group.num_rows)
         self._rows += group.num_rows
 
     def close(self) -> PartFile:
@@ -62,7 +98,7 @@ class ParquetPart:
         Raises:
             OutputError: The disk is full or failing.
         """
-        _, writer = self._start(self._schema.empty_table())
+        writer = self._start()
         writer.add_key_value_metadata(self._metadata())
         writer.close()
         return self._file.finish(self._rows)
@@ -70,29 +106,26 @@ class ParquetPart:
     def abandon(self) -> None:
         """Close without a promise; never raises."""
         self._file.abandon()
-        if self._started:
+        if self._writer:
             # It writes a footer even now (into nothing); left to the garbage collector, it would do so later.
             with suppress(Exception):
-                self._started[1].close()
+                self._writer.close()
 
-    def _start(self, group: pa.Table) -> tuple[_Layout, pq.ParquetWriter]:
-        """The layout and the writer; the first row group decides on them."""
-        if self._started is None:
-            layout = _Layout.of(group, self._schema)
-            self._started = layout, self._open(layout)
-        return self._started
-
-    def _open(self, layout: _Layout) -> pq.ParquetWriter:
-        return pq.ParquetWriter(
-            pa.PythonFile(self._file, mode="w"),
-            layout.schema,
-            compression=self._compression,
-            compression_level=_LEVELS.get(self._compression),
-            use_dictionary=layout.dictionaries,
-            write_statistics=[field.name for field in self._schema if _may_have_statistics(field.type)],
-            write_page_index=True,
-            store_schema=False,  # see _metadata
-        )
+    def _start(self) -> pq.ParquetWriter:
+        if self._writer is None:
+            fields = self._layout.schema
+            counted = [field.name for field in fields if _may_have_statistics(field.type) or field.name in self._told]
+            self._writer = pq.ParquetWriter(
+                pa.PythonFile(self._file, mode="w"),
+                self._layout.written,
+                compression=self._compression,
+                compression_level=_LEVELS.get(self._compression),
+                use_dictionary=self._layout.dictionaries,
+                write_statistics=counted,
+                write_page_index=True,
+                store_schema=False,  # see _metadata
+            )
+        return self._writer
 
     def _metadata(self) -> dict[str | bytes, bytes]:
         """The schema's own metadata, and the schema itself where Arrow's readers look for it.
@@ -100,35 +133,9 @@ class ParquetPart:
         Not left to the writer: it would store the types that are written, and readers would be handed dictionaries
         where the schema says binary. (``ARROW:schema``: Arrow's C++ docs, "Parquet", "Roundtripping Arrow types".)
         """
-        serialized = base64.b64encode(self._schema.serialize().to_pybytes())
-        return {**(self._schema.metadata or {}), "ARROW:schema": serialized}
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """How the columns of one file are written; its first row group decides."""
-
-    schema: pa.Schema
-    """As written: the logical schema, but binary columns with few distinct values are dictionaries."""
-    dictionaries: list[str]
-    """Parquet paths of the columns that are dictionary-encoded."""
-
-    @classmethod
-    def of(cls, group: pa.Table, schema: pa.Schema) -> _Layout:
-        """The layout that suits the rows of ``group``."""
-        fields, paths = [], []
-        for column, field in zip(group.columns, schema, strict=True):
-            repeats = _repeats(column)
-            if repeats:
-                paths.append(f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name)
-            is_encoded = repeats and pa.types.is_binary(field.type)
-            fields.append(field.with_type(ENCODED_BINARY) if is_encoded else field)
-        return cls(pa.schema(fields), paths)
-
-    def table(self, group: pa.Table) -> pa.Table:
-        """The columns of ``group`` in the types that are written, cut at the same rows however they arrived."""
-        arrays = [_recut(column, field.type) for column, field in zip(group.columns, self.schema, strict=True)]
-        return pa.Table.from_arrays(arrays, schema=self.schema)
+        schema = self._layout.schema
+        serialized = base64.b64encode(schema.serialize().to_pybytes())
+        return {**(schema.metadata or {}), "ARROW:schema": serialized}
 
 
 def _recut(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:

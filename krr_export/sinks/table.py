@@ -1,43 +1,43 @@
-"""A table as files: numbered parts, rolled by rows, in Hive partitions if asked."""
+"""A table as files: numbered parts, rolled by rows, a series of them for each partition if asked."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Protocol, Self
-from urllib.parse import quote
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
-import numpy as np
-import pyarrow as pa
-
-from krr_export.errors import UsageError
 from krr_export.files import HashedFile
 from krr_export.sinks.csv import CsvPart
-from krr_export.sinks.dictionaries import canonical
 from krr_export.sinks.gathering import ROW_GROUP_BYTES, Gathering
-from krr_export.sinks.parquet import ParquetPart
+from krr_export.sinks.parquet import ParquetLayout, ParquetPart
+from krr_export.sinks.partitions import OTHER, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
+    import pyarrow as pa
+
     from krr_export.files import PartFile
     from krr_export.sinks.options import SinkOptions
+    from krr_export.sinks.partitions import Share
 
 MAX_PARTITIONS = 32
+"""As many files are open at a time, and one more for all further values."""
 _WINDOW_ROWS = 16_384
 """Rows that are spread over the partitions at a time."""
 _MAX_WAITING = 4
 """Row groups' worth of rows that may wait in all partitions together; of bytes, one row group's worth."""
-_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
-_PERSONAL = re.compile(r"\d{11}|.*@.*", re.DOTALL)
-"""An identity number or an e-mail address, which a faulty export may have anywhere: no name for a directory."""
 
 
 class _Part(Protocol):
     def write(self, group: pa.Table) -> None: ...
     def close(self) -> PartFile: ...
     def abandon(self) -> None: ...
+
+
+_Open: TypeAlias = "Callable[[str, pa.Table], _Part]"
 
 
 class TableSink:
@@ -52,6 +52,11 @@ class TableSink:
         table: Name of the table, and of its directory.
         schema: All columns; the metadata goes into each Parquet file.
         options: Format, compression, rolling, partitions.
+
+    Attributes:
+        others: Rows in the files named ``other``, by the column whose value must not name one, or ``""`` where there
+            were too many partitions already.
+        rows_in_others: The number of these rows.
     """
 
     def __init__(self, directory: Path, table: str, schema: pa.Schema, options: SinkOptions) -> None:
@@ -59,11 +64,12 @@ class TableSink:
         self._table = table
         self._options = options
         self._schema = schema
-        kept = [field for field in schema if field.name not in options.partition_by]
-        self._part_schema = pa.schema(kept, schema.metadata)
+        self._layout: ParquetLayout | None = None
         self._window = Gathering(schema, _WINDOW_ROWS)
         self._partitions: dict[str, _Partition] = {}
         self._finished: tuple[PartFile, ...] | None = None
+        self.others: Counter[str] = Counter()
+        self.rows_in_others = 0
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +90,6 @@ class TableSink:
         A column may come dictionary-encoded where the schema says binary.
 
         Raises:
-            UsageError: A partition column has too many values, or a person's.
             OutputError: The disk is full or failing.
         """
         if not self._options.partition_by:
@@ -107,17 +112,27 @@ class TableSink:
             if self._window.rows:
                 self._spread()
             if not self._partitions:
-                self._partition(_hive_path(dict.fromkeys(self._options.partition_by)))
+                self._partition("")
             parts = [part for partition in self._partitions.values() for part in partition.close()]
             self._finished = tuple(sorted(parts, key=lambda part: part.path))
         return self._finished
 
     def _spread(self) -> None:
         """Move the rows of the window into their partitions."""
-        for path, batch in _split(self._window.drain(), self._options.partition_by):
-            self._partition(path).add(batch)
+        window = self._window.drain()
+        self._layout_of(window)
+        for share in split(window, self._options.partition_by):
+            self._put(share)
         while self._waits_too_much():
             max(self._partitions.values(), key=lambda partition: partition.waiting.fullness).write_row_group()
+
+    def _put(self, share: Share) -> None:
+        if len(self._partitions) >= MAX_PARTITIONS and share.stem.casefold() not in self._partitions:
+            share = share._replace(stem=OTHER, others=share.others or ("",), named=())
+        if share.others:
+            self.others.update(dict.fromkeys(share.others, share.rows.num_rows))
+            self.rows_in_others += share.rows.num_rows
+        self._partition(share.stem, share.named).add(share.rows)
 
     def _waits_too_much(self) -> bool:
         waiting = [partition.waiting for partition in self._partitions.values()]
@@ -126,27 +141,35 @@ class TableSink:
             or sum(rows.bytes for rows in waiting) > ROW_GROUP_BYTES
         )
 
-    def _partition(self, path: str) -> _Partition:
-        if path not in self._partitions:
-            if len(self._partitions) == MAX_PARTITIONS:
-                names = ", ".join(self._options.partition_by)
-                raise UsageError(
-                    f"cannot partition by {names}: more than {MAX_PARTITIONS} values, or combinations of values",
-                    "partition by a column with few values",
-                )
-            stem = "/".join(filter(None, (self._table, path)))
-            self._partitions[path] = _Partition(self._directory, stem, self._part_schema, self._options)
-        return self._partitions[path]
+    def _partition(self, stem: str, named: tuple[str, ...] = ()) -> _Partition:
+        key = stem.casefold()  # names that differ in case alone are one file on some file systems
+        if key not in self._partitions:
+            prefix = f"{self._table}/part-{stem}-" if stem else f"{self._table}/part-"
+            self._partitions[key] = _Partition(self._options, self._schema, prefix, partial(self._open, named=named))
+        return self._partitions[key]
+
+    def _open(self, path: str, rows: pa.Table, *, named: tuple[str, ...]) -> _Part:
+        """A new part file that begins with these rows."""
+        file = HashedFile(self._directory, path, self._options.file_mode)
+        compression = self._options.effective_compression
+        if self._options.format == "csv":
+            return CsvPart(file, self._schema, compression)
+        return ParquetPart(file, self._layout_of(rows), compression, named)
+
+    def _layout_of(self, rows: pa.Table) -> ParquetLayout:
+        """How all files are written: the table's first rows decide."""
+        self._layout = self._layout or ParquetLayout.of(rows, self._schema)
+        return self._layout
 
 
 class _Partition:
-    """The numbered part files of one directory, and the rows that wait to be written there."""
+    """A series of numbered part files, and the rows that wait to be written there."""
 
-    def __init__(self, root: Path, stem: str, schema: pa.Schema, options: SinkOptions) -> None:
-        self._root = root
-        self._stem = stem
-        self._schema = schema
+    def __init__(self, options: SinkOptions, schema: pa.Schema, prefix: str, open_part: _Open) -> None:
         self._options = options
+        self._prefix = prefix
+        self._open = open_part
+        self._empty = schema.empty_table()
         self.waiting = Gathering(schema, options.group_rows)
         self._room = options.rows_per_file
         self._part: _Part | None = None
@@ -160,59 +183,30 @@ class _Partition:
 
     def write_row_group(self) -> None:
         self._room -= self.waiting.rows
-        self._current().write(self.waiting.drain())
+        rows = self.waiting.drain()
+        part = self._current(rows)
+        part.write(rows)
         if self._room == 0:
-            self._finish()
+            self._finish(part)
 
     def close(self) -> list[PartFile]:
         if self.waiting.rows:
             self.write_row_group()
         if self._part or not self._finished:
-            self._current()
-            self._finish()
+            self._finish(self._current(self._empty))
         return self._finished
 
     def abandon(self) -> None:
         if self._part:
             self._part.abandon()
 
-    def _current(self) -> _Part:
+    def _current(self, rows: pa.Table) -> _Part:
         if self._part is None:
-            path = f"{self._stem}/part-{len(self._finished):05}.{self._options.extension}"
-            file = HashedFile(self._root, path, self._options.file_mode)
-            kind = ParquetPart if self._options.format == "parquet" else CsvPart
-            self._part = kind(file, self._schema, self._options.effective_compression)
+            path = f"{self._prefix}{len(self._finished):05}.{self._options.extension}"
+            self._part = self._open(path, rows)
         return self._part
 
-    def _finish(self) -> None:
-        self._finished.append(self._current().close())
+    def _finish(self, part: _Part) -> None:
+        self._finished.append(part.close())
         self._part = None
         self._room = self._options.rows_per_file
-
-
-def _split(table: pa.Table, columns: tuple[str, ...]) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """The rows of each partition, without its columns, under its Hive path; in order of first appearance."""
-    # One number a row for the combination of all columns' values.
-    keys = np.zeros(table.num_rows, np.int64)
-    distinct = []
-    for name in columns:
-        codes = table[name].combine_chunks().cast(pa.string()).dictionary_encode("encode")
-        distinct.append(codes.dictionary.to_pylist())
-        keys = keys * len(distinct[-1]) + codes.indices.to_numpy()
-    rows = table.drop_columns(list(columns))
-    for name, values in zip(columns, distinct, strict=True):
-        if any(value is not None and _PERSONAL.fullmatch(value) for value in values):
-            raise UsageError(f"cannot partition by {name}: a value looks like a person's", "choose another column")
-    for key in pa.array(keys).unique().to_numpy():
-        codes = np.unravel_index(key, [len(values) for values in distinct])
-        path = _hive_path({name: values[i] for name, values, i in zip(columns, distinct, codes, strict=True)})
-        chosen = rows.filter(pa.array(keys == key))
-        # Not slices: the rows of a small partition wait long, and would keep the dictionaries of all others alive.
-        arrays = [canonical(column, column.type) for column in chosen.columns]
-        yield path, pa.RecordBatch.from_arrays(arrays, names=chosen.column_names)
-
-
-def _hive_path(values: dict[str, str | None]) -> str:
-    """``status=AKTIV/reservasjon=NEI``, as Hive and all its heirs read it."""
-    quoted = {name: _HIVE_NULL if value is None else quote(value, safe="") for name, value in values.items()}
-    return "/".join(f"{quote(name, safe='')}={value}" for name, value in quoted.items())
