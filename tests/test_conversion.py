@@ -143,6 +143,15 @@ def test_replace_gives_a_profile_to_a_snapshot_that_has_none(export: Callable[..
     assert convert(source, store, replace=True).outcome == "unchanged"
 
 
+def test_a_store_of_csv_takes_none_for_excel_and_the_other_way_round(tmp_path: Path) -> None:
+    for kind, other in (("csv", "csv-excel"), ("csv-excel", "csv")):
+        made = convert(SAMPLES / "valid.xml", tmp_path / kind, format=kind, workers=0)
+        assert verify(made.path).proven
+        assert convert(SAMPLES / "valid.xml", tmp_path / kind, format=kind, workers=0).outcome == "unchanged"
+        with pytest.raises(UsageError, match=f"have the format {kind}, not {other}"):
+            convert(SAMPLES / "valid.xml", tmp_path / kind, format=other, workers=0)
+
+
 @pytest.mark.parametrize("options", [{"compression": "gzip"}, {"rows_per_file": 1}])
 def test_another_result_needs_replace(export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any]) -> None:
     data = export(road.person(), road.person())

@@ -13,10 +13,10 @@ import pyarrow.csv as pa_csv
 import pytest
 from sink_rows import CSV, CSV_GZ, NAMES, SCHEMA, duck, label, rows_of, table, write
 
+from krr_export.sinks import SinkOptions
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from krr_export.sinks import SinkOptions
 
 
 def test_csv_is_written_as_rfc_4180_with_null_told_from_empty(tmp_path: Path) -> None:
@@ -38,6 +38,52 @@ def test_csv_is_written_as_rfc_4180_with_null_told_from_empty(tmp_path: Path) ->
         "false,0.875,2014-01-08\n"
         "8, luft ,,,,8,false,1,2014-01-09\n"
     )
+
+
+def test_csv_for_excel_has_a_mark_semicolons_and_no_formulas(tmp_path: Path) -> None:
+    texts = [
+        "=1+1@example.no",
+        "+4799999999",
+        "-1",
+        "@a",
+        "\t=1",
+        "\r=1",
+        "\uff1d1",
+        "a;b",
+        'a"b',
+        "a,b",
+        "a=1",
+        "",
+        None,
+        "'",
+    ]
+    fields = [
+        "'=1+1@example.no",
+        "'+4799999999",
+        "'-1",
+        "'@a",
+        '"\'\t=1"',
+        '"\'\r=1"',
+        "'\uff1d1",
+        '"a;b"',
+        '"a""b"',
+        "a,b",
+    ]
+    fields += ["a=1", '""', "", "'"]
+    schema = pa.schema([("text", pa.string()), ("kind", pa.dictionary(pa.int8(), pa.string())), ("number", pa.int64())])
+    rows = pa.table(
+        [texts, pa.array(texts).dictionary_encode().cast(schema.field("kind").type), [-1] * len(texts)], schema
+    )
+    [part] = write(tmp_path, rows, SinkOptions(format="csv-excel"), schema)
+    assert part.path == "person/part-00000.csv"
+    expected = "\ufefftext;kind;number\n" + "".join(f"{field};{field};-1\n" for field in fields)
+    assert (tmp_path / part.path).read_bytes().decode() == expected
+
+
+def test_base64_is_no_formula_for_excel_either(tmp_path: Path) -> None:
+    schema = pa.schema([("octets", pa.binary())])
+    [part] = write(tmp_path, pa.table([[b"\xf8\x00\x00", b"\x00"]], schema), SinkOptions(format="csv-excel"), schema)
+    assert (tmp_path / part.path).read_bytes().decode() == "\ufeffoctets\n'+AAA\nAA==\n"
 
 
 @pytest.mark.parametrize("year", [1, 999, 1969, 9999])

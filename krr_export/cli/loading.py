@@ -76,8 +76,8 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
         function,
         [
             click.option(
-                "--format", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True,
-                help="Of the table person; rejects are always Parquet.",
+                "--format", type=click.Choice(["parquet", "csv", "csv-excel"]), default="parquet", show_default=True,
+                help="Of the table person; rejects are always Parquet. csv-excel: for people who open it in Excel.",
             ),
             click.option(
                 "--compression", type=click.Choice(["zstd", "snappy", "gzip", "none"]),

@@ -13,12 +13,13 @@ ROW_GROUP_ROWS = 122_880
 CSV_GROUP_ROWS = 8_192
 """Rows made into CSV at a time: certificates are expanded there, which for a row group would take 90 MB."""
 
-Format = Literal["parquet", "csv"]
+Format = Literal["parquet", "csv", "csv-excel"]
 Compression = Literal["zstd", "snappy", "gzip", "none"]
 
 _ALLOWED: dict[Format, tuple[Compression, ...]] = {
     "parquet": ("zstd", "snappy", "gzip", "none"),
     "csv": ("none", "gzip"),
+    "csv-excel": ("none", "gzip"),
 }
 
 
@@ -33,7 +34,7 @@ class SinkOptions:
 
     format: Format = "parquet"
     compression: Compression | None = None
-    """``None``: zstd for Parquet, none for CSV. CSV takes only gzip or none."""
+    """``None``: zstd for Parquet, none for either CSV, which takes only gzip or none."""
     rows_per_file: int = 10 * ROW_GROUP_ROWS
     partition_by: tuple[str, ...] = ()
     """Columns whose values part the rows into files; whether a column may is the caller's to judge."""
@@ -64,4 +65,6 @@ class SinkOptions:
     @property
     def extension(self) -> str:
         """``parquet``, ``csv`` or ``csv.gz``."""
-        return "csv.gz" if self.format == "csv" and self.compression == "gzip" else self.format
+        if self.format == "parquet":
+            return "parquet"
+        return "csv.gz" if self.compression == "gzip" else "csv"

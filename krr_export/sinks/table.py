@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from krr_export.files import HashedFile
-from krr_export.sinks.csv import CsvPart
+from krr_export.sinks.csv import EXCEL, RFC_4180, CsvPart
 from krr_export.sinks.gathering import ROW_GROUP_BYTES, Gathering
 from krr_export.sinks.parquet import ParquetLayout, ParquetPart
 from krr_export.sinks.partitions import OTHER, split
@@ -152,9 +152,9 @@ class TableSink:
         """A new part file that begins with these rows."""
         file = HashedFile(self._directory, path, self._options.file_mode)
         compression = self._options.effective_compression
-        if self._options.format == "csv":
-            return CsvPart(file, self._schema, compression)
-        return ParquetPart(file, self._layout_of(rows), compression, named)
+        if self._options.format == "parquet":
+            return ParquetPart(file, self._layout_of(rows), compression, named)
+        return CsvPart(file, self._schema, compression, EXCEL if self._options.format == "csv-excel" else RFC_4180)
 
     def _layout_of(self, rows: pa.Table) -> ParquetLayout:
         """How all files are written: the table's first rows decide."""
