@@ -58,9 +58,11 @@ def test_too_little_memory_is_the_machines_failure(tmp_path: Path, megabytes: in
         ["sh", "-c", limited, PROGRAM, VALID, tmp_path / "store"],
         env=command.environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
-    if done.returncode != -signal.SIGABRT:  # what C++ does, unasked, where a thread of its own gets no memory
-        assert done.returncode == 4, done.stderr
-        assert "krr-export: out of memory" in done.stderr.splitlines()[-1]
+    assert megabytes >= 180 or done.returncode == 4, "the libraries that are loaded first do not fit"
+    if done.returncode != -signal.SIGABRT:  # what C++ does, unasked, where it gets no memory
+        enough = (tmp_path / "store/latest/_SUCCESS").is_file()  # how much that is, the libraries' versions decide
+        assert done.returncode == (0 if enough else 4), done.stderr
+        assert ("published" if enough else "out of memory") in done.stderr.splitlines()[-1]
 
 
 def test_the_code_and_the_output_are_what_the_command_gave_though_its_end_is_taken_over() -> None:
