@@ -22,6 +22,9 @@ GROUP BY ALL ORDER BY persons DESC
 endef
 export DEMO_QUERY
 
+# Tests start the program hundreds of times: without bytecode, each start would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-delivery test test-lowest constraints fuzz lint docs samples bench bench-full clean
 
