@@ -24,10 +24,9 @@ from krr_export.frame import (
     MAX_PROLOG_BYTES,
     Header,
     another_document,
+    fault_in,
     find_frame,
-    not_well_formed,
     parse_frame,
-    parser_options,
     read_header,
 )
 from krr_export.guesses import GuessesInFile, GuessesInStream
@@ -47,8 +46,8 @@ BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 8 << 20
 """A longer record is refused, and so is as much between two records: the bound on memory. Real ones: some kB."""
 
-_FED_BYTES = 1 << 20
-"""libxml2 takes more than 10 MB at once for an attack."""
+_LONG_BYTES = 1 << 19
+"""From so much on, what does not end yet is no longer looked at again with every read."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,8 @@ class Document:
             data = data[end:]
             if not more:
                 raise self._unfinished(data)
-            data, more = self._fill(data, size)
+            # What does not end yet is looked at again from its beginning: not for every small piece, once it is long.
+            data, more = self._fill(data, size if len(data) < _LONG_BYTES else max(size, len(data) // 4))
 
     def _read_frame(self) -> tuple[Frame, bytes]:
         head = b""
@@ -270,14 +270,10 @@ class Document:
 
     def _unfinished(self, data: bytes) -> InputError:
         """The document ends before its root does: because it was cut, or because something in it is malformed."""
-        parser = etree.XMLPullParser(events=(), **parser_options())
         envelope = self.envelope[0]
-        try:
-            parser.feed(envelope)
-            for at in range(0, len(data), _FED_BYTES):
-                parser.feed(data[at : at + _FED_BYTES])
-        except etree.XMLSyntaxError as error:
-            return not_well_formed(error, line_offset=self._line - 1 - envelope.count(b"\n"))
+        fault = fault_in(envelope, data, line_offset=self._line - 1 - envelope.count(b"\n"))
+        if fault is not None:
+            return fault
         if self._broken:
             return self._broken
         line = self._line + data.count(b"\n")

@@ -27,7 +27,7 @@ from krr_export.privacy import (
     treatment_of,
 )
 from krr_export.progress import Progress
-from krr_export.rejects import REJECTS_SCHEMA, to_batch
+from krr_export.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.report import REPORT_JSON, Report
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.sinks import PartFile, SinkOptions, TableSink
@@ -180,7 +180,8 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
     """Write both tables into the staging directory."""
     tally = tally_of(export, run.options)
     sink = run.options.sink
-    plain = SinkOptions(file_mode=sink.file_mode)  # rejects are always Parquet, in one directory
+    # Rejects are always Parquet, in one directory.
+    plain = SinkOptions(file_mode=sink.file_mode, group_bytes=REJECTS_GROUP_BYTES)
     with (
         TableSink(staging.path, PERSON, run.treatment.schema, sink) as persons,
         TableSink(staging.path, REJECTS, REJECTS_SCHEMA, plain) as rejects,

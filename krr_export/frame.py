@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from krr_export.archives import foreign_form
+from krr_export.bounds import HOSTILE, excess
 from krr_export.errors import InputError
 from krr_export.notation import export_name
 from krr_export.schema import ROOT_ATTRIBUTES, local_name, namespace
@@ -29,6 +30,9 @@ _MAX_NAMESPACES = 64
 
 MAX_PROLOG_BYTES = 1 << 20
 """How much may stand before the root's start tag ends. Real exports: some hundred bytes."""
+
+_FED_BYTES = 1 << 20
+"""libxml2 takes more than 10 MB at once for an attack."""
 
 _EXPORTED_AT, _CHANGE_NUMBER = ROOT_ATTRIBUTES
 
@@ -171,6 +175,34 @@ def parse_frame(frame: Frame, tail: bytes = b"", *, line_offset: int = 0) -> etr
     return root
 
 
+def fault_in(*pieces: bytes, line_offset: int) -> InputError | None:
+    """What is not well-formed in a document, which may be large and hostile: no tree is built of it.
+
+    Args:
+        pieces: the document.
+        line_offset: what to add to the parser's lines.
+
+    Returns:
+        the first fault; ``None`` also where the document only ends too soon.
+    """
+    nobody: Any = _Nobody()
+    parser = etree.XMLParser(target=nobody, **parser_options())
+    try:
+        for piece in pieces:
+            for at in range(0, len(piece), _FED_BYTES):
+                parser.feed(piece[at : at + _FED_BYTES])
+    except etree.XMLSyntaxError as error:
+        return not_well_formed(error, line_offset, parser.feed_error_log)
+    return None
+
+
+class _Nobody:
+    """Whom a parser tells nothing: so it builds nothing either."""
+
+    def close(self) -> None:
+        """Nothing is to be given back."""
+
+
 def not_well_formed(error: etree.XMLSyntaxError, line_offset: int, log: Iterable[etree._LogEntry] = ()) -> InputError:
     """The parser's complaint without the names and values that it quotes.
 
@@ -199,6 +231,8 @@ def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
     Raises:
         InputError: another root or namespace, attributes missing or invalid, not well-formed.
     """
+    if (too_much := excess(frame.root_tag)) is not None:
+        raise InputError(f"the root's start tag has {too_much}", HOSTILE)
     root = parse_frame(frame)
     if len(root.nsmap) > _MAX_NAMESPACES:
         raise InputError(f"the root declares more than {_MAX_NAMESPACES} namespaces", "is it hostile?")

@@ -25,6 +25,10 @@ REJECTS_SCHEMA = pa.schema(
 )
 """One row a rejected record; ``codes`` and ``messages`` go together. ``record`` is null where it must not be kept."""
 
+REJECTS_GROUP_BYTES = 16 << 20
+"""So many bytes of records are written at a time. They are no shorter than their rows of the table ``person`` would be,
+with nothing to share: as large row groups as there, of a table that few read, would take most of a run's memory."""
+
 
 def to_batch(rejects: Sequence[Reject], *, keep_records: bool = True) -> pa.RecordBatch:
     """Rejects as rows of ``REJECTS_SCHEMA``.

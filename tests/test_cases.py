@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,16 @@ def test_gzip_zero_padding() -> None:
     assert "gzip -t: exit 0" in printed
     assert printed.endswith("exit 0\n")
     assert "valid: x.xml.gz holds 50 records, 0 rejected" in printed
+
+
+@pytest.mark.parametrize("attributes", [10_000, 40_000, 700_000])
+@pytest.mark.parametrize("what", ["validate", "inspect"])
+def test_a_small_file_of_many_attributes_does_not_take_all_memory(what: str, attributes: int) -> None:
+    printed = run_case("many-attributes-long-namespace.py", str(attributes), what, timeout=600)
+    found = re.search(r"rc (\d+), .*peak (\d+) MB; (.*)", printed)
+    assert found, printed
+    assert found[1] == "3", printed
+    assert int(found[2]) < 500, printed
 
 
 def test_messages() -> None:

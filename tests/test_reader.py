@@ -463,9 +463,9 @@ def test_any_name_that_xml_allows_may_be_unknown(schema: RecordSchema, name: str
             assert len(str(reject.findings)) < 1000
 
 
-def test_a_name_without_end_is_refused_without_being_repeated(schema: RecordSchema) -> None:
+def test_a_long_name_is_refused_without_being_repeated(schema: RecordSchema) -> None:
     # libxml2 gives no path to such an element.
-    (reject,) = travel(export(person(f"<{'a' * 9000}/>")), schema).rejects
+    (reject,) = travel(export(person(f"<{'a' * 5000}/>")), schema).rejects
     assert len(str(reject.findings)) < 1000
 
 

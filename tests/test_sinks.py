@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from krr_export.errors import OutputError, UsageError
-from krr_export.sinks import SinkOptions, TableSink, gathering
+from krr_export.sinks import SinkOptions, TableSink
 from krr_export.sinks import options as sink_options
 
 if TYPE_CHECKING:
@@ -85,14 +85,14 @@ def test_row_groups_have_their_size_whatever_the_batches(tmp_path: Path) -> None
     assert write(tmp_path / "large", flat.unify_dictionaries().combine_chunks(), PARQUET) == parts
 
 
-def test_a_row_group_closes_early_when_its_rows_are_huge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "ROW_GROUP_BYTES", 1_000)
+def test_a_row_group_closes_early_when_its_rows_are_huge(tmp_path: Path) -> None:
+    options = SinkOptions(group_bytes=1_000)
     schema = pa.schema([("radnummer", pa.int64()), ("record", pa.binary())])
     sizes = [400, 400, 400, 10, 5_000, 1, 2_000]
     rows = pa.table([range(len(sizes)), [b"x" * size for size in sizes]], schema=schema)
-    [part] = write(tmp_path, rows, PARQUET, schema)
+    [part] = write(tmp_path, rows, options, schema)
     one_by_one = [rows.slice(i, 1).to_batches()[0] for i in range(len(sizes))]
-    assert write(tmp_path / "again", one_by_one, PARQUET, schema) == (part,)
+    assert write(tmp_path / "again", one_by_one, options, schema) == (part,)
     metadata = pq.read_metadata(tmp_path / part.path)
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [3, 2, 2]
     assert pq.read_table(tmp_path / part.path).equals(rows)

@@ -6,11 +6,14 @@ record was refused.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from krr_export.binary import BINARY_DECODERS
+from krr_export.bounds import FREE_BYTES, HOSTILE, element_in_gap, excess
+from krr_export.cutter import Span
 from krr_export.errors import InputError
 from krr_export.frame import not_well_formed, parser_options, skip_misc
 from krr_export.readers.base import LexicalBlock, Reject
@@ -18,7 +21,7 @@ from krr_export.readers.diagnosis import Diagnosis, depth_of
 from krr_export.schema import namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from krr_export.blocks import Block
     from krr_export.cutter import Cutter
@@ -61,19 +64,23 @@ class IterparseReader:
         Raises:
             InputError: the block is not well-formed, or holds what no export may hold.
         """
+        spans = self._cutter.scan(block.data).spans
+        harmless, refusal = self._within_bounds(block, spans)
         rows: list[list[str | None]] = []
         ordinals: list[int] = []
         refused: dict[int, tuple[Finding, ...]] = {}
-        for ordinal, record in enumerate(self._records(block), start=block.first):
+        for ordinal, record in enumerate(self._records(harmless), start=block.first):
             findings, row = self._judge(record, ordinal)
             if findings:
                 refused[ordinal] = findings
             else:
                 rows.append(row)
                 ordinals.append(ordinal)
+        if refusal is not None:
+            raise refusal
         columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in self._schema.fields]
         read_by = {NAME: len(ordinals) + len(refused)}
-        return LexicalBlock(ordinals, columns, self._rejects(block, refused), read_by)
+        return LexicalBlock(ordinals, columns, _rejects(block, spans, refused), read_by)
 
     def _records(self, block: Block) -> Iterator[etree._Element]:
         """The records of a block, one at a time; each is empty when the next one is asked for."""
@@ -97,10 +104,23 @@ class IterparseReader:
         if refusal is not None:
             raise refusal  # from out here: the parser's own error, which quotes the document, is not to hang on to it
 
+    def _within_bounds(self, block: Block, spans: Sequence[Span]) -> tuple[Block, InputError | None]:
+        """The block up to what no parser should see of it, and how that is refused, once all before it was read."""
+        at = 0
+        for index, (start, end) in enumerate([*spans, Span(len(block.data), len(block.data))]):
+            stray = element_in_gap(block.data, at, start)
+            if stray is not None:
+                return replace(block, data=block.data[:stray]), self._other_element(block, index)
+            if end - start > FREE_BYTES and (too_much := excess(block.data[start:end])) is not None:
+                refusal = InputError(f"record {block.first + index} has {too_much}", HOSTILE)
+                return replace(block, data=block.data[:start]), refusal
+            at = end
+        return block, None
+
     def _check_between(self, root: etree._Element, block: Block) -> None:
         """Between the records, which are empty by now, stands white space and nothing else."""
         if self._count_others(root):
-            raise self._other_element(root, block)
+            raise self._other_element(block, self._count_before_other(root))
         if etree.tostring(root, method="text", encoding="utf-8").strip(_WHITE_SPACE):
             raise self._text_between(block)
 
@@ -108,7 +128,7 @@ class IterparseReader:
         """What is wrong with what stands right before a record: told before anything that is wrong later on."""
         previous, root = record.getprevious(), record.getparent()
         if previous is not None and root is not None and previous.tag != record.tag:
-            return self._other_element(root, block)
+            return self._other_element(block, self._count_before_other(root))
         text = previous.tail if previous is not None else root.text if root is not None else None
         return self._text_between(block) if text and text.strip(_WHITE_SPACE.decode()) else None
 
@@ -121,8 +141,8 @@ class IterparseReader:
         """What to add to the parser's lines to get the document's."""
         return block.line - 1 - self._before.count(b"\n")
 
-    def _other_element(self, root: etree._Element, block: Block) -> InputError:
-        line = self._first_other(block, self._count_before_other(root))
+    def _other_element(self, block: Block, after: object) -> InputError:
+        line = self._first_other(block, after)
         return InputError(
             f"line {line}: an element other than {self._schema.record.local_name} stands under the root",
             "is it an export, and --schema the right version?",
@@ -164,17 +184,15 @@ class IterparseReader:
         )
         return findings, row
 
-    def _rejects(self, block: Block, refused: dict[int, tuple[Finding, ...]]) -> list[Reject]:
-        if not refused:
-            return []
-        spans = self._cutter.scan(block.data).spans
-        rejects = []
-        line, counted = block.line, 0
-        for ordinal, findings in refused.items():
-            start, end = spans[ordinal - block.first]
-            line, counted = line + block.data.count(b"\n", counted, start), start
-            rejects.append(Reject(ordinal, line, block.byte_offset + start, findings, block.data[start:end]))
-        return rejects
+
+def _rejects(block: Block, spans: Sequence[Span], refused: dict[int, tuple[Finding, ...]]) -> list[Reject]:
+    rejects = []
+    line, counted = block.line, 0
+    for ordinal, findings in refused.items():
+        start, end = spans[ordinal - block.first]
+        line, counted = line + block.data.count(b"\n", counted, start), start
+        rejects.append(Reject(ordinal, line, block.byte_offset + start, findings, block.data[start:end]))
+    return rejects
 
 
 _WHITE_SPACE = b" \t\r\n"

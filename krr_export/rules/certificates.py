@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from krr_export.rules.breaches import Breach, Columns
 
 _REMEMBERED = 1024
-"""Certificates that are remembered: an export holds few distinct ones, or else one for each person, and then none comes
-again."""
+"""Certificates that are remembered, by their SHA-256, for one may be as large as a record: an export holds few distinct
+ones, or else one for each person, and then none comes again."""
 
 # Attributes of a subject in DER, organizationIdentifier and serialNumber: nine digits, with NTRNO- (ETSI EN 319 412-1)
 # or bare, as the profile takes them too.
@@ -85,11 +86,12 @@ class CertificateJudge:
             )
 
     def _remembered(self, der: bytes) -> CertificateFacts | None:
-        if der not in self._facts:
+        digest = hashlib.sha256(der).digest()
+        if digest not in self._facts:
             if len(self._facts) >= _REMEMBERED:
                 self._facts.clear()
-            self._facts[der] = facts_of(der)
-        return self._facts[der]
+            self._facts[digest] = facts_of(der)
+        return self._facts[digest]
 
     def _code(self, fact: CertificateFacts | None) -> str | None:
         if fact is None:

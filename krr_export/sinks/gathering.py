@@ -15,22 +15,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ROW_GROUP_BYTES = 192 << 20
-"""A row group is closed early at this much text and binary: rows may be hundred times longer than any ordinary one
-(a reject is up to 8 MiB), and memory shall stay bounded. Certificates on every row stay well below it."""
-
 
 class Gathering:
     """Rows waiting to become a row group.
 
     Args:
         schema: Their columns.
-        limit: How many rows there is room for; beside that, for ``ROW_GROUP_BYTES`` of text and binary.
+        limit: How many rows there is room for.
+        most_bytes: And for how much text and binary.
     """
 
-    def __init__(self, schema: pa.Schema, limit: int) -> None:
+    def __init__(self, schema: pa.Schema, limit: int, most_bytes: int) -> None:
         self._schema = schema
         self._limit = limit
+        self._most_bytes = most_bytes
         self._batches: list[pa.RecordBatch] = []
         self.rows = 0
         self.bytes = 0
@@ -38,16 +36,16 @@ class Gathering:
     @property
     def fullness(self) -> float:
         """From 0 to 1; from 1 on it takes no more rows."""
-        return max(self.rows / self._limit, self.bytes / ROW_GROUP_BYTES)
+        return max(self.rows / self._limit, self.bytes / self._most_bytes)
 
     def take(self, batch: pa.RecordBatch, most: int) -> int:
         """Keep the first rows of ``batch``, ``most`` at most, as many as there is room for; return their number."""
         head = batch.slice(0, min(most, self._limit - self.rows))
         total = self.bytes + sum(pc.sum(lengths).as_py() or 0 for lengths in _lengths(head))
         taken: int = head.num_rows
-        if total >= ROW_GROUP_BYTES:  # the row that reaches the limit is the last one taken
+        if total >= self._most_bytes:  # the row that reaches the limit is the last one taken
             totals = self.bytes + np.cumsum(_row_bytes(head))
-            taken = min(taken, int(np.searchsorted(totals, ROW_GROUP_BYTES)) + 1)
+            taken = min(taken, int(np.searchsorted(totals, self._most_bytes)) + 1)
             total = int(totals[taken - 1]) if taken else self.bytes
         if taken:
             self._batches.append(head.slice(0, taken))

@@ -10,6 +10,10 @@ from krr_export.errors import UsageError
 ROW_GROUP_ROWS = 122_880
 """Rows in a row group, whatever the batches: DuckDB's own number, so that its threads share a file evenly."""
 
+ROW_GROUP_BYTES = 192 << 20
+"""A row group is closed early at this much text and binary: rows may be hundred times longer than any ordinary one,
+and memory shall stay bounded. Certificates on every row stay well below it."""
+
 CSV_GROUP_ROWS = 8_192
 """Rows made into CSV at a time: certificates are expanded there, which for a row group would take 90 MB."""
 
@@ -40,6 +44,8 @@ class SinkOptions:
     """Columns whose values part the rows into files; whether a column may is the caller's to judge."""
     file_mode: int = 0o600
     """Permission bits of every file; directories follow from it."""
+    group_bytes: int = ROW_GROUP_BYTES
+    """Bytes of text and binary that wait in memory at most: then they are written, however few rows they are."""
 
     def __post_init__(self) -> None:
         if self.format not in _ALLOWED:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from krr_export.files import HashedFile
 from krr_export.sinks.csv import EXCEL, RFC_4180, CsvPart
-from krr_export.sinks.gathering import ROW_GROUP_BYTES, Gathering
+from krr_export.sinks.gathering import Gathering
 from krr_export.sinks.parquet import ParquetLayout, ParquetPart
 from krr_export.sinks.partitions import OTHER, split
 
@@ -65,7 +65,7 @@ class TableSink:
         self._options = options
         self._schema = schema
         self._layout: ParquetLayout | None = None
-        self._window = Gathering(schema, _WINDOW_ROWS)
+        self._window = Gathering(schema, _WINDOW_ROWS, options.group_bytes)
         self._partitions: dict[str, _Partition] = {}
         self._finished: tuple[PartFile, ...] | None = None
         self.others: Counter[str] = Counter()
@@ -138,7 +138,7 @@ class TableSink:
         waiting = [partition.waiting for partition in self._partitions.values()]
         return (
             sum(rows.rows for rows in waiting) > _MAX_WAITING * self._options.group_rows
-            or sum(rows.bytes for rows in waiting) > ROW_GROUP_BYTES
+            or sum(rows.bytes for rows in waiting) > self._options.group_bytes
         )
 
     def _partition(self, stem: str, named: tuple[str, ...] = ()) -> _Partition:
@@ -170,7 +170,7 @@ class _Partition:
         self._prefix = prefix
         self._open = open_part
         self._empty = schema.empty_table()
-        self.waiting = Gathering(schema, options.group_rows)
+        self.waiting = Gathering(schema, options.group_rows, options.group_bytes)
         self._room = options.rows_per_file
         self._part: _Part | None = None
         self._finished: list[PartFile] = []

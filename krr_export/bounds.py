@@ -1,0 +1,79 @@
+"""Bounds: how much markup one record, or the root's start tag, may have, judged on its bytes.
+
+libxml2 builds a tree of whatever it is given, hundred times the size of short tags, and its validator writes a message
+with the full name of every attribute that it refuses: a document of some kB could take all memory. So what is large is
+looked at before either of them sees it, by a tokenizer that keeps nothing and stops at the first thing too much.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FREE_BYTES = 8 << 10
+"""Up to this size nothing needs looking at: not even all of it as markup costs much. Real records: 1 to 5 kB."""
+
+MAX_ELEMENTS = 10_000
+"""Elements of one record. Real ones: a dozen."""
+
+MAX_ATTRIBUTES = 100
+"""Attributes of one element, the namespaces that it declares among them. Real ones: two, the root's: five."""
+
+MAX_NAME_BYTES = 256
+"""Bytes of a name as written, prefix and all, and of a namespace's name. Real ones: up to 60."""
+
+HOSTILE = "no real export is so: is it hostile?"
+
+TOO_MANY_ELEMENTS = f"more than {MAX_ELEMENTS} elements"
+TOO_MANY_ATTRIBUTES = f"an element with more than {MAX_ATTRIBUTES} attributes"
+TOO_LONG_A_NAME = f"a name, or the name of a namespace, of more than {MAX_NAME_BYTES} bytes"
+
+# Of what is well-formed it sees what an XML parser sees; whether it is, that parser says.
+_START_TAG = re.compile(
+    rb"<(?:!--(?:.*?-->|.*+)"
+    rb"|!\[CDATA\[(?:.*?\]\]>|.*+)"
+    rb"|\?(?:.*?\?>|.*+)"
+    rb"|(?P<name>[^\s<>/!?=\"']++)(?P<attributes>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>)",
+    re.DOTALL,
+)
+_ATTRIBUTE = re.compile(rb"([^\s=\"'/]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
+
+
+def excess(markup: bytes) -> str | None:
+    """What there is too much of in a record or a start tag; ``None`` where all is within bounds."""
+    if len(markup) <= FREE_BYTES:
+        return None
+    for elements, tag in enumerate(_start_tags(markup), start=1):
+        if elements > MAX_ELEMENTS:
+            return TOO_MANY_ELEMENTS
+        if (too_much := _excess_of_tag(tag)) is not None:
+            return too_much
+    return None
+
+
+def element_in_gap(data: bytes, start: int, end: int) -> int | None:
+    """Where the first element begins in a large stretch of a document; ``None`` where there is none, or it is small."""
+    if end - start <= FREE_BYTES:
+        return None
+    return next((tag.start() for tag in _start_tags(data, start, end)), None)
+
+
+def _start_tags(data: bytes, start: int = 0, end: int | None = None) -> Iterator[re.Match[bytes]]:
+    tokens = _START_TAG.finditer(data, start, len(data) if end is None else end)
+    return (token for token in tokens if token["name"] is not None)
+
+
+def _excess_of_tag(tag: re.Match[bytes]) -> str | None:
+    if len(tag["name"]) > MAX_NAME_BYTES:
+        return TOO_LONG_A_NAME
+    for count, attribute in enumerate(_ATTRIBUTE.finditer(tag["attributes"]), start=1):
+        if count > MAX_ATTRIBUTES:
+            return TOO_MANY_ATTRIBUTES
+        name = attribute[1]
+        is_declaration = name == b"xmlns" or name.startswith(b"xmlns:")
+        if len(name) > MAX_NAME_BYTES or (is_declaration and len(attribute[2] or attribute[3] or b"") > MAX_NAME_BYTES):
+            return TOO_LONG_A_NAME
+    return None
