@@ -49,6 +49,7 @@ UsePAM no
 UseDNS no
 LogLevel ERROR
 Subsystem sftp internal-sftp {sftp}
+{more}
 """
 
 
@@ -98,13 +99,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(home: Path, *, sftp: str = "", kinds: tuple[str, ...] = ("ed25519",)) -> Iterator[Server]:
+def served(home: Path, *, sftp: str = "", kinds: tuple[str, ...] = ("ed25519",), more: str = "") -> Iterator[Server]:
     """A server of its own home, stopped at the end.
 
     Args:
         home: an empty directory.
         sftp: arguments of the SFTP server, such as ``-P open``: requests that it denies.
         kinds: of its host keys.
+        more: lines of its configuration.
     """
     if not SSHD.exists():
         pytest.skip("sshd is not installed")
@@ -117,7 +119,7 @@ def served(home: Path, *, sftp: str = "", kinds: tuple[str, ...] = ("ed25519",))
     port = free_port()
     config = home / "config"
     lines = "\n".join(f"HostKey {key}" for key in host_keys)
-    config.write_text(_CONFIG.format(port=port, home=home, host_keys=lines, sftp=sftp))
+    config.write_text(_CONFIG.format(port=port, home=home, host_keys=lines, sftp=sftp, more=more))
     login = Login(identity, known_hosts=know(home / "known_hosts", port, host_keys))
     with (home / "log").open("wb") as log, subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log) as process:
         try:

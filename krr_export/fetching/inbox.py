@@ -112,6 +112,21 @@ class Inbox:
         ours = stat.S_ISREG(there.st_mode) and there.st_nlink == 1 and there.st_size <= file.size
         return there.st_size if ours and _read_json(self._note(file.name)) == _note_of(file, source) else 0
 
+    def check_room(self, size: int) -> None:
+        """Make sure that so many bytes more have room, before a disk is filled for what could never end.
+
+        Raises:
+            OutputError: They have none, or the file system does not say.
+        """
+        with _inbox_errors(f"look at the inbox {self.path}"):
+            there = os.statvfs(self.path)
+        free = there.f_bavail * there.f_frsize
+        if there.f_blocks and size > free:  # without blocks it does not know
+            raise OutputError(
+                f"what is to be fetched has {_gigabytes(size)}, and {self.path} has room for {_gigabytes(free)}",
+                "free some space and run again; if that is no size of a delivery, ask the publisher",
+            )
+
     def receive(
         self, file: RemoteFile, source: str, read: Callable[[int], Iterator[bytes]], on_bytes: Callable[[int], object]
     ) -> None:
@@ -236,6 +251,10 @@ class Inbox:
 
     def _note(self, name: str) -> Path:
         return self.path / f".{name}{_NOTE}"
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB".replace(",", " ")
 
 
 def _is_same(status: os.stat_result, file: RemoteFile) -> bool:

@@ -17,7 +17,7 @@ from krr_export.delivery.names import LATEST, PartName, parse_part
 from krr_export.errors import KrrExportError, NetworkError
 from krr_export.fetching.identities import identities
 from krr_export.fetching.known_hosts import KnownKeys, known_keys
-from krr_export.fetching.reading import Client, EndOfFileError, RefusedError
+from krr_export.fetching.reading import Client, EndOfFileError, RefusedError, TooManyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks go to standard error
 
 _AGAIN = "run again: it goes on where it stopped"
+_LISTING = 10
+"""Times the timeout: so long may all take that is asked to know what lies there."""
+_WEAK = {
+    "ciphers": ["3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"],
+    "macs": ["hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"],
+    "kex": ["diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1", "diffie-hellman-group-exchange-sha1"],
+    "keys": ["ssh-rsa", "ssh-dss"],
+    "pubkeys": ["ssh-rsa", "ssh-dss"],
+}
+"""What paramiko knows, or once knew, and is no more to be offered."""
 _LOST = (paramiko.SSHException, paramiko.sftp.SFTPError, EOFError)
 
 
@@ -77,9 +87,10 @@ class RemoteFile:
 class Remote:
     """The directory, while one is logged in; made by `connect`."""
 
-    def __init__(self, client: Client, address: Address) -> None:
+    def __init__(self, client: Client, address: Address, timeout: float) -> None:
         self._client = client
         self._address = address
+        self._timeout = timeout
 
     def files(self) -> dict[str, RemoteFile]:
         """The files of deliveries in the directory, by name. What has another name is not looked at.
@@ -90,8 +101,9 @@ class Remote:
             NetworkError: The directory is not there, is not to be listed, or the connection was lost.
         """
         directory = self._address.directory
-        with self._trouble(f"list {self._address.shown}", hint="check the directory, and the user's permissions"):
-            listed = {entry.filename: entry for entry in self._client.listdir_attr(directory)}
+        hint = "check the directory, and the user's permissions"
+        with self._trouble(f"list {self._address.shown}", hint=hint), self._client.within(_LISTING * self._timeout):
+            listed = {entry.filename: entry for entry in self._client.entries(directory) if parse_part(entry.filename)}
             found: dict[str, RemoteFile] = {}
             # What has a name of its own goes before a link that is resolved to the same name.
             for part in sorted(filter(None, map(parse_part, listed)), key=lambda part: part.stamp == LATEST):
@@ -167,7 +179,7 @@ class Remote:
         except KrrExportError:
             raise
         except TimeoutError:
-            raise NetworkError(f"{server} stopped answering: cannot {doing}", _AGAIN) from None
+            raise NetworkError(f"{server} stopped answering, or is too slow: cannot {doing}", _AGAIN) from None
         except FileNotFoundError:
             if gone is not None:
                 raise self._changed(gone) from None
@@ -175,6 +187,9 @@ class Remote:
         except PermissionError:
             asked = "ask the publisher for permission, or check the user"
             raise NetworkError(f"{server} gives no permission: cannot {doing}", asked) from None
+        except TooManyError:
+            where = "check the directory, or ask the publisher to remove what is old"
+            raise NetworkError(f"{server} lists more than deliveries can be: cannot {doing}", where) from None
         except RefusedError:
             raise NetworkError(f"{server} refused: cannot {doing}", hint) from None
         except (*_LOST, OSError):
@@ -196,7 +211,7 @@ def connect(address: Address, login: Login) -> Iterator[Remote]:
     ):
         _shake_hands(transport, known, address, login)
         _log_in(transport, keys, address, login)
-        yield Remote(_open_sftp(transport, address, login), address)
+        yield Remote(_open_sftp(transport, address, login), address, login.timeout)
 
 
 @contextmanager
@@ -213,7 +228,7 @@ def _transport(address: Address, login: Login) -> Iterator[paramiko.Transport]:
     except OSError as error:
         reason = error.strerror or "no reason is given"
         raise NetworkError(f"cannot reach {address.server}: {reason}", "check host, port and firewall") from None
-    transport = paramiko.Transport(connection)
+    transport = paramiko.Transport(connection, disabled_algorithms=_WEAK)
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = 2 * login.timeout + 1
     try:
         yield transport
@@ -230,6 +245,11 @@ def _shake_hands(transport: paramiko.Transport, known: KnownKeys, address: Addre
         with _patience(transport, address, login):
             transport.start_client(timeout=2 * login.timeout)
             key = transport.get_remote_server_key()
+    except paramiko.ssh_exception.IncompatiblePeer:
+        raise NetworkError(
+            f"{address.server} offers no cipher, MAC, key exchange or signature that is both safe and known here",
+            "ask the publisher for AES-CTR or AES-GCM, SHA-2, and a key exchange without SHA-1",
+        ) from None
     except (*_LOST, OSError):
         raise NetworkError(
             f"{address.server} does not agree on a connection", "check host and port: is it an SSH server?"
@@ -287,7 +307,7 @@ def _open_sftp(transport: paramiko.Transport, address: Address, login: Login) ->
             channel = transport.open_session(timeout=2 * login.timeout)
             channel.settimeout(login.timeout)
             channel.invoke_subsystem("sftp")
-            return Client(channel)
+            return Client(channel, login.timeout)
     except (*_LOST, OSError):
         raise NetworkError(f"{address.server} offers no SFTP", "ask the publisher") from None
 

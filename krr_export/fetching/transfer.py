@@ -177,6 +177,7 @@ def _fetch_sets(
         if progress is not None:
             progress(done, total)
 
+    inbox.check_room(total - done)
     fetched = []
     for files, absent in zip(sets, missing, strict=True):
         if absent:
