@@ -13,9 +13,10 @@ from krr_export.codes import PARTITION_OTHER
 from krr_export.delivery.provenance import is_unverified, remark
 from krr_export.derive import DeriveOptions
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
-from krr_export.export import Export, open_with
+from krr_export.export import Export, naming, open_with
 from krr_export.files import mode_remark
 from krr_export.findings import Notice
+from krr_export.freshness import check_not_older
 from krr_export.manifest import MANIFEST
 from krr_export.neighbours import PARTIAL, guarded
 from krr_export.notation import number, records
@@ -97,7 +98,8 @@ def convert(
     Raises:
         UsageError: an option or the schema is wrong, or the store is of another kind.
         InputError: the export is unusable.
-        GuardError: the export is published already, with another result.
+        GuardError: the export is too old, from the future, or published already with another result; or it is older
+            than the newest snapshot, and that is not allowed.
         OutputError: the store or the machine failed; nothing was published.
     """
     options = replace(options or ConvertOptions(), **changes)
@@ -108,6 +110,8 @@ def convert(
     with ExitStack() as stack:
         at_once = options.limit is None
         export = stack.enter_context(open_with(source, options.schema, options.read, progress.read, at_once=at_once))
+        with _proven(export):
+            options.age_limits.check_age(export.header.exported_at)
         _check_partitions(options.partition_by, export)
         run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
         export.derivation.check(run.treatment, options.read.derive, options.columns, options.drop)
@@ -123,6 +127,8 @@ def convert(
         )
         if options.limit is None:
             opened.check_place(export.header.export_name)
+            with _proven(export):
+                _check_turn(opened, export, options)
         if _is_known(opened, export, run) and export.source.digest_ahead() == _known_digest(opened, export):
             return _unchanged(opened, export)
         staging = stack.enter_context(opened.staging())
@@ -164,6 +170,26 @@ def validate(
                 run.account(result, tally, progress)
         outcome = _failure(options, tally) or "valid"
         return report_of("rejects" if outcome == "too-many-rejects" else outcome, export, run, tally)
+
+
+@contextmanager
+def _proven(export: Export) -> Iterator[None]:
+    """Before the sender is blamed for a time, see that it is the sender's: that what was read is what was verified."""
+    try:
+        yield
+    except GuardError:
+        with naming(export.source.name):
+            export.source.prove()
+        raise
+
+
+def _check_turn(store: Store, export: Export, options: ConvertOptions) -> None:
+    """See that the export does not take `latest` from the future, nor comes after what is newer where that matters."""
+    made = export.header.exported_at
+    if store.find(export.header.export_name) is None:  # else somebody accepted it, once for all
+        options.age_limits.check_ahead(made)
+    if not options.allow_older:
+        check_not_older(made, store.newest())
 
 
 def _check_partitions(columns: Sequence[str], export: Export) -> None:

@@ -130,8 +130,8 @@ EXIT_CODES = (
     ExitCode(
         GuardError.exit_code,
         "guard",
-        "a guard tripped: the newest export is older than `--max-age`, or from the future; an export differs too much"
-        " from the snapshot before it; or the export is published already, with another result",
+        "a guard tripped: the export is older than `--max-age`, or from the future; of `run`, older than the newest"
+        " snapshot; it differs too much from the snapshot before it; or it is published already, with another result",
         "read in the last line what differs; ask the sender, or accept it with the option that is named",
     ),
     ExitCode(

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from krr_export.conversion import ConvertResult, convert
 from krr_export.delivery.opening import with_keys
-from krr_export.errors import DeliveryError, GuardError, InputError, OutputError
-from krr_export.export import open_with
+from krr_export.errors import DeliveryError, InputError, OutputError
 from krr_export.fetching import Fetched, Login, fetch
 from krr_export.fetching.inbox import open_inbox
 from krr_export.options import ConvertOptions
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
 
     from krr_export.progress import Progress
 
-_AHEAD = timedelta(days=1)
-"""How far in the future an export may say that it was made: a time zone's mistake, not a year's."""
-
 
 @dataclass(frozen=True)
 class NightOptions:
@@ -37,16 +32,16 @@ class NightOptions:
 
     Attributes:
         login: how to log in to the server.
-        convert: how exports are converted; its ``delivery`` opens them.
+        convert: how exports are converted; its ``delivery`` opens them, its ``max_age`` is meant of the newest.
         keep: how many of the newest snapshots stay; ``None`` for all.
-        max_age: how old the newest export may be; ``None`` for any age.
+        allow_older: whether the newest export may be older than the newest snapshot: an old set, delivered again.
         force: ask the server though it was asked a moment ago.
     """
 
     login: Login
     convert: ConvertOptions = field(default_factory=ConvertOptions)
     keep: int | None = None
-    max_age: timedelta | None = None
+    allow_older: bool = False
     force: bool = False
 
 
@@ -118,7 +113,8 @@ def run_night(
         InputError: a key or a delivery is unusable; of a delivery, nothing else is at hand until the server may be
             asked again, or its files were just set aside, so that the next run fetches it anew.
         OutputError: the inbox, the store or the machine; or a snapshot that was just published is not proven.
-        GuardError: the newest export is older than it may be, or was made in the future; it is then not loaded.
+        GuardError: the newest export is older than it may be or than the newest snapshot, or an export was made in the
+            future; it is then not loaded.
         UsageError: an option is wrong.
     """
     progress = progress or NightProgress()
@@ -130,13 +126,12 @@ def run_night(
         raise InputError(f"{fetched.message}; the inbox holds no export", "run again later, or with --force")
     if fetched.unusable is not None:  # whatever else there is, is older
         raise InputError(fetched.message, "run again later, or with --force")
-    if options.max_age is not None:
-        with _setting_aside(fetched.newest):
-            _check_age(fetched.newest, options)
     # The newest one is converted though it was fetched another night, which may have ended before it was.
     exports = fetched.sets if fetched.newest in fetched.sets else (*fetched.sets, fetched.newest)
     with progress.loading() as loaded:
-        converted = tuple(_converted(export, store, options, loaded) for export in exports)
+        converted = tuple(
+            _converted(export, store, _how(options, is_newest=export == fetched.newest), loaded) for export in exports
+        )
     pruned: tuple[Path, ...] = ()
     if options.keep is not None:
         with open_store(store, create=False) as opened:
@@ -146,9 +141,16 @@ def run_night(
     return NightResult(fetched, converted, pruned, f"{fetched.message}; {said}{deleted}")
 
 
-def _converted(export: Path, store: Path, options: NightOptions, progress: Progress | None) -> ConvertResult:
+def _how(options: NightOptions, *, is_newest: bool) -> ConvertOptions:
+    """How an export is converted: what those are that come late, or once more, only the newest can tell."""
+    if is_newest:
+        return replace(options.convert, allow_older=options.allow_older)
+    return replace(options.convert, allow_older=True, max_age=None)
+
+
+def _converted(export: Path, store: Path, options: ConvertOptions, progress: Progress | None) -> ConvertResult:
     with _setting_aside(export):
-        result = convert(export, store, options.convert, progress=progress)
+        result = convert(export, store, options, progress=progress)
     if result.published and not (found := verify(result.path)).proven:
         raise OutputError(f"{result.path} differs from its manifest: {found.differences[0]}", "is the disk failing?")
     return result
@@ -179,23 +181,3 @@ def _if_no_help(error: DeliveryError) -> str:
 
 def _said(result: ConvertResult) -> str:
     return f"{result.message}, proven" if result.outcome == "published" else result.message
-
-
-def _check_age(export: Path, options: NightOptions) -> None:
-    """Refuse an export that was made too long ago, by its own word: names can be anything."""
-    with open_with(export, options.convert.schema, options.convert.read) as opened:
-        opened.source.prove()
-        made = opened.header.exported_at
-    age = datetime.now(UTC) - made
-    if age < -_AHEAD:
-        raise GuardError(
-            f"the newest export says that it was made {made:%Y-%m-%d %H:%M} UTC, which is in the future",
-            "is a clock wrong? Ask the sender; without --max-age it is loaded",
-        )
-    if options.max_age is not None and age > options.max_age:
-        hours = round(age.total_seconds() / 3600)
-        limit = round(options.max_age.total_seconds() / 3600)
-        raise GuardError(
-            f"the newest export was made {made:%Y-%m-%d %H:%M} UTC, {hours} hours ago; {limit} are allowed",
-            "ask the sender; a larger --max-age loads it",
-        )

@@ -10,6 +10,7 @@ from krr_export.delivery.opening import DeliveryOptions
 from krr_export.derive import NOTHING_DERIVED, DeriveOptions
 from krr_export.errors import UsageError
 from krr_export.export import ReadOptions
+from krr_export.freshness import MAX_AHEAD, AgeLimits
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
 from krr_export.limits import RejectLimit
 from krr_export.page.language import LANGUAGES, Lang
@@ -17,7 +18,7 @@ from krr_export.privacy import NOTHING_APPLIED, PrivacyOptions, column_names
 from krr_export.sinks import SinkOptions
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from krr_export.privacy import Treatment
     from krr_export.sinks.options import Compression, Format
@@ -55,6 +56,9 @@ class ConvertOptions:
     max_growth: int | str = MAX_GROWTH
     max_shift: int | str = MAX_SHIFT
     guard: bool = True
+    max_age: timedelta | str | None = None
+    max_ahead: timedelta | str = MAX_AHEAD
+    allow_older: bool = True
     replace: bool = False
     mode: int = 0o600
     lang: Lang = "en"
@@ -72,7 +76,7 @@ class ConvertOptions:
         if self.lang not in LANGUAGES:
             raise UsageError(f"--lang {self.lang}: no such language", f"choose from {', '.join(LANGUAGES)}")
         # Each raises where its part is wrong, before anything is read or written.
-        _ = self.sink, self.read, self.reject_limit, self.guard_limits, self.privacy
+        _ = self.sink, self.read, self.reject_limit, self.guard_limits, self.age_limits, self.privacy
 
     @property
     def sink(self) -> SinkOptions:
@@ -96,6 +100,11 @@ class ConvertOptions:
     def guard_limits(self) -> GuardLimits:
         """How far the export may differ from the one before it."""
         return GuardLimits.of(self.max_drop, self.max_growth, self.max_shift)
+
+    @property
+    def age_limits(self) -> AgeLimits:
+        """When the export may have been made."""
+        return AgeLimits.of(self.max_age, self.max_ahead)
 
     @property
     def privacy(self) -> PrivacyOptions:

@@ -121,6 +121,10 @@ class Store:
         """The published snapshots, oldest first."""
         return snapshots(self.path)
 
+    def newest(self) -> str | None:
+        """The name of the newest published snapshot, damaged or not; ``None`` where there is none."""
+        return next((entry.path.name for entry in entries(self.path) if entry.published), None)
+
     def staging(self) -> Staging:
         """A place to write the next snapshot, on the same file system; a context manager."""
         return Staging(self.path, self.file_mode)

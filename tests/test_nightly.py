@@ -133,7 +133,7 @@ def test_too_old_an_export_trips_the_guard_and_is_not_loaded(
     before = snapshots(tmp_path)
     ran = night("--max-age", "48h")
     assert ran.code == 5, ran.err
-    assert re.search(r"50 hours ago; 48 are allowed", ran.last)
+    assert re.search(r"50 hours ago: --max-age 48h", ran.last)
     assert snapshots(tmp_path) == before
 
 
@@ -220,7 +220,7 @@ def test_a_passphrase_is_asked_for_once(server: sshd.Server, tmp_path: Path) -> 
     secret = f"pass:{deliveries.PASSPHRASE.decode()}"
     deliveries.openssl("pkcs8", "-topk8", "-in", keys.private_key, "-out", locked, "-passout", secret)
     delivery = DeliveryOptions(locked, passphrase, keys.publisher_cert)
-    options = NightOptions(server.login, ConvertOptions(delivery=delivery, workers=0), max_age=timedelta(days=2))
+    options = NightOptions(server.login, ConvertOptions(delivery=delivery, workers=0, max_age="2d"))
     assert run_night(server.uri(), tmp_path / "inbox", tmp_path / "store", options).exit_code == 0
     assert len(asked) == 1
 
@@ -300,9 +300,34 @@ def test_an_export_from_the_future_trips_the_guard(
     hours: int, code: int, server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
 ) -> None:
     put_export(server, hours_ago(-hours))
-    ran = night("--max-age", "48h")
+    ran = night()
     assert (ran.code, len(snapshots(tmp_path))) == (code, 0 if code else 1), ran.err
     assert ("is a clock wrong?" in ran.last) == bool(code)
+    for more in (("--max-ahead", "400d"), ()):  # once it is accepted, it is not to trip every night
+        assert (night(*more).code, len(snapshots(tmp_path))) == (0, 1)
+
+
+@pytest.mark.parametrize("lies_there", [True, False])
+def test_an_old_set_that_is_delivered_again_trips_the_guard_until_it_is_accepted(
+    lies_there: bool,  # noqa: FBT001 - a case
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path,
+) -> None:  # fmt: skip
+    for hours in (50, 26):
+        put_export(server, hours_ago(hours))
+        assert night().code == 0
+    if not lies_there:
+        assert night("--keep", "1").code == 0
+    before = snapshots(tmp_path)
+    for file in server.directory.iterdir():
+        if hours_ago(50).strftime("%Y%m%dT%H") in file.name or hours_ago(51).strftime("%Y%m%dT%H") in file.name:
+            replayed = re.sub(r"\d{8}T\d{6}", f"{hours_ago(2):%Y%m%dT%H%M%S}", file.name)
+            (server.directory / replayed).write_bytes(file.read_bytes())
+    ran = night()
+    assert (ran.code, snapshots(tmp_path)) == (5, before), ran.err
+    assert f"before the newest snapshot, {before[-1]}; is it an old set, delivered again?" in ran.last
+    ran = night("--allow-older")
+    assert (ran.code, len(snapshots(tmp_path))) == (0, 2), ran.err
+    assert (tmp_path / "store/latest").resolve().name == before[-1], "it is not the newest for that"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -11,6 +11,7 @@ from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.parameters import FileMode, LocalName, LocalPath, Role, command
 from krr_export.cli.reporting import Destination, lang_option, report_format_option
 from krr_export.errors import UsageError
+from krr_export.freshness import MAX_AHEAD
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT
 
 if TYPE_CHECKING:
@@ -129,6 +130,14 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--guard/--no-guard", default=True, show_default=True,
                 help="Publish nothing that differs more; or accept it.",
+            ),
+            click.option(
+                "--max-age", metavar="48h",
+                help="Exit with 5 where the export, of run the newest, was made longer ago: so many m, h or d.",
+            ),
+            click.option(
+                "--max-ahead", default=MAX_AHEAD, show_default=True, metavar="24h",
+                help="Exit with 5 where an export says that it was made further in the future.",
             ),
             lang_option,
             click.option(

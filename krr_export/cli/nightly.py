@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,21 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.cli.console import Console
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class Age(click.ParamType[timedelta]):
-    """A length of time: a number and ``m``, ``h`` or ``d``."""
-
-    name = "age"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:  # noqa: ANN401 - click's
-        """The length of time."""
-        match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", str(value))
-        if match is None:
-            self.fail(f"{value} is not an age such as 48h or 3d", param, ctx)
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 class _FetchEndedError(BaseException):
@@ -67,7 +50,9 @@ def _fetching(console: Console, *, shown: bool | None) -> Iterator[Callable[[int
 @click.argument("inbox", type=LocalPath(Role.DIRECTORY))
 @click.argument("store", type=LocalPath(Role.DIRECTORY))
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="How many of the newest snapshots stay.")
-@click.option("--max-age", type=Age(), metavar="48h", help="Exit with 5 where the newest export is older.")
+@click.option(
+    "--allow-older", is_flag=True, help="The newest delivery may hold an older export than the newest snapshot."
+)
 @login_options
 @delivery_options
 @writing_options
@@ -89,7 +74,7 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
     night = NightOptions(
         login=taken_login(console, options),
         keep=options.pop("keep"),
-        max_age=options.pop("max_age"),
+        allow_older=options.pop("allow_older"),
         force=options.pop("force"),
         convert=ConvertOptions(delivery=delivery, **options),
     )

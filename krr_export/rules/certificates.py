@@ -30,6 +30,8 @@ _NUMBER = rb"[\x0c\x13](?:\x0fNTRNO-|\x09)([0-9]{9})"
 _ORGANISATION_IDENTIFIER = re.compile(rb"\x06\x03\x55\x04\x61" + _NUMBER)
 _SERIAL_NUMBER = re.compile(rb"\x06\x03\x55\x04\x05" + _NUMBER)
 
+_SOON = timedelta(days=EXPIRES_SOON_DAYS)
+
 
 @dataclass(frozen=True)
 class CertificateFacts:
@@ -65,7 +67,6 @@ class CertificateJudge:
 
     def __init__(self, exported_at: datetime) -> None:
         self._exported = exported_at
-        self._soon = exported_at + timedelta(days=EXPIRES_SOON_DAYS)
         self._facts: dict[bytes, CertificateFacts | None] = {}
 
     def judge(self, columns: Columns) -> Iterator[Breach]:
@@ -100,7 +101,7 @@ class CertificateJudge:
             return "certificate-not-yet-valid"
         if fact.expires < self._exported:
             return "certificate-expired"
-        return "certificate-expires-soon" if fact.expires <= self._soon else None
+        return "certificate-expires-soon" if fact.expires - self._exported <= _SOON else None
 
 
 def _organisation(subject: bytes) -> str | None:
