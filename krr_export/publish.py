@@ -82,19 +82,57 @@ def put_in_place(new: Path, target: Path) -> None:
     if not os.path.lexists(target):
         new.rename(target)
     elif not exchange(new, target):
-        new.rename(target.parent / f"{_REPLACING}{target.name}")
-        finish_replacements(target.parent)
+        waiting = _waiting(target)
+        new.rename(waiting)
+        try:
+            _finish(waiting, target)
+        except OSError:
+            if os.path.lexists(target):  # what lay there may not be moved: then nothing was done
+                waiting.rename(new)
+            raise
+
+
+def withdraw(target: Path, exchanged: Path) -> None:
+    """Take what was put in place out of it again; what it replaced, if anything, gets its name back.
+
+    Raises:
+        OSError: The file system refuses.
+    """
+    if os.path.lexists(exchanged) and exchange(exchanged, target):
+        return
+    old = exchanged if os.path.lexists(exchanged) else target.parent / f"{_REPLACED}{target.name}"
+    if os.path.lexists(old):
+        old.rename(_waiting(target))  # from now on the next run would complete it
+        _finish(_waiting(target), target)
+    else:
+        target.rename(staging_path(target.parent))
 
 
 def finish_replacements(store: Path) -> None:
-    """Do the renames that are left of a replacement by two of them, wherever it was interrupted."""
+    """Do the renames that are left of a replacement by two of them, wherever it was interrupted.
+
+    Where what is to be replaced may not be moved, it stays, and the replacement is given up: it was never published.
+    """
     for waiting in store.glob(f"{_REPLACING}*"):
-        name = waiting.name.removeprefix(_REPLACING)
-        old = store / f"{_REPLACED}{name}"
-        if os.path.lexists(store / name):
-            remove(old)
-            (store / name).rename(old)
-        waiting.rename(store / name)
+        target = store / waiting.name.removeprefix(_REPLACING)
+        try:
+            _finish(waiting, target)
+        except PermissionError:
+            if not os.path.lexists(target):
+                raise
+            waiting.rename(staging_path(store))
+
+
+def _waiting(target: Path) -> Path:
+    return target.parent / f"{_REPLACING}{target.name}"
+
+
+def _finish(waiting: Path, target: Path) -> None:
+    if os.path.lexists(target):
+        old = target.parent / f"{_REPLACED}{target.name}"
+        remove(old)
+        target.rename(old)
+    waiting.rename(target)
 
 
 def remove_replaced(store: Path, exchanged: Path | None = None) -> None:

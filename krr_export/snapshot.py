@@ -22,12 +22,12 @@ from krr_export.manifest import MANIFEST, SUCCESS, Counts, Manifest, SchemaVersi
 from krr_export.publish import (
     FAILED,
     PARTIAL,
-    exchange,
     mend_latest,
     put_in_place,
     remove_replaced,
     retire,
     staging_path,
+    withdraw,
 )
 from krr_export.store_contents import check_replaceable
 from krr_export.verification import Verification, prove, success_text, verify
@@ -170,8 +170,7 @@ class Staging:
         if listed and (target / SUCCESS).is_file():
             return
         with output_errors(f"withdraw {target.name}, of which another run deleted files"):
-            if not (os.path.lexists(self.path) and exchange(self.path, target)):
-                target.rename(staging_path(self._store))
+            withdraw(target, self.path)
             sync_directory(self._store)
         raise OutputError(
             f"{target.name} was withdrawn: another run deleted or changed files of it while it was published",

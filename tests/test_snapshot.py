@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import stat
 import subprocess
 from dataclasses import replace
@@ -176,7 +178,35 @@ def test_where_names_cannot_be_exchanged_the_next_run_completes_the_replacement(
             publish(tmp_path, NAME, 2, replace=True)
     publish(tmp_path, "eksport=20140101T000000Z")
     assert verify(tmp_path / NAME).proven
-    assert read_manifest(tmp_path / NAME).counts.seen == (1 if stops_after == 1 else 2)
+    assert read_manifest(tmp_path / NAME).counts.seen == (1 if stops_after in {1, 2} else 2)
+    assert names(tmp_path) == [".lock", "eksport=20140101T000000Z", NAME, "latest"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_where_the_old_snapshot_may_not_be_moved_it_stays_and_no_later_run_stops(
+    tmp_path: Path,
+    killed: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish(tmp_path, NAME, 1)
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if self.name == NAME:
+            raise PermissionError(errno.EPERM, "not yours")
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moves, "exchange", lambda _one, _other: False)
+        patch.setattr(Path, "rename", refused)
+        if killed:
+            shutil.copytree(tmp_path / NAME, tmp_path / f".replacing-{NAME}")
+        with pytest.raises(OutputError, match=f"cannot publish {NAME}") as caught:
+            publish(tmp_path, NAME, 2, replace=True)
+        assert "the next run on the store completes it" not in str(caught.value)
+        publish(tmp_path, "eksport=20140101T000000Z")
+    assert read_manifest(tmp_path / NAME).counts.seen == 1
+    assert verify(tmp_path / NAME).proven
     assert names(tmp_path) == [".lock", "eksport=20140101T000000Z", NAME, "latest"]
 
 
@@ -261,7 +291,7 @@ def test_all_below_a_store_with_the_set_group_id_bit_belongs_to_its_group(tmp_pa
     finally:
         os.umask(before)
     made = list(tmp_path.rglob("*"))
-    assert {path.name for path in made} >= {".failed", ".partial", "status=AKTIV", "manifest.json"}
+    assert {path.name for path in made} >= {".failed", ".partial", "person", "manifest.json"}
     for path in made:
         assert path.stat().st_gid == tmp_path.stat().st_gid, path
         assert stat.S_IMODE(path.stat().st_mode) == (0o2750 if path.is_dir() else 0o640), path
