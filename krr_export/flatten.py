@@ -111,7 +111,7 @@ class _Flattening:
                 # What an import that fails would have brought is missed where it is used, if it is.
                 warnings.simplefilter("ignore", xmlschema.XMLSchemaImportWarning)
                 warnings.simplefilter("ignore", xmlschema.XMLSchemaIncludeWarning)
-                return xmlschema.XMLSchema10(str(path), allow="local", defuse="always")
+                return xmlschema.XMLSchema10(path.resolve().as_uri(), allow="local", defuse="always")
         except (xmlschema.XMLSchemaException, xmlschema.XMLResourceError, SyntaxError, OSError, ValueError) as error:
             first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UsageError(f"{path.name} is not a usable XSD: {first_line}") from None

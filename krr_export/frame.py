@@ -16,8 +16,9 @@ from lxml import etree
 from krr_export.archives import foreign_form
 from krr_export.bounds import HOSTILE, excess
 from krr_export.errors import InputError
-from krr_export.notation import export_name
-from krr_export.schema import ROOT_ATTRIBUTES, local_name, namespace
+from krr_export.findings import mask
+from krr_export.notation import export_name, instant
+from krr_export.schema import BUILT_IN, ROOT_ATTRIBUTES, load_schema, local_name, namespace
 from krr_export.times import to_instant
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ _FED_BYTES = 1 << 20
 
 _EXPORTED_AT, _CHANGE_NUMBER = ROOT_ATTRIBUTES
 
+_VERSION = re.compile(r"\d\d-\d\d\Z", flags=re.ASCII)
+_USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)?", flags=re.ASCII)
+"""What is repeated in reports and messages: a longer fraction says no more, may spell a number, and have a megabyte."""
+
 # The pieces of a prolog. They only find where the root's start tag ends: the parser judges what they hold.
 _BESIDE_ELEMENTS = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _LATE_DECLARATION = re.compile(rb"\s++<\?xml\s")
@@ -48,7 +53,7 @@ class Header:
     """What the export says of itself.
 
     Attributes:
-        eksport_tidspunkt: when it was made, as written.
+        eksport_tidspunkt: when it was made, as written; the instant, where that is not written as usual.
         exported_at: the same in UTC.
         seneste_endringsnummer: the register's last change number in it.
         encoding: the encoding it was delivered in.
@@ -237,11 +242,12 @@ def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
     if len(root.nsmap) > _MAX_NAMESPACES:
         raise InputError(f"the root declares more than {_MAX_NAMESPACES} namespaces", "is it hostile?")
     _check_root(root, schema)
-    exported_at = to_instant(str(root.get(_EXPORTED_AT)))
+    written = str(root.get(_EXPORTED_AT)).strip()
+    exported_at = to_instant(written)
     if exported_at is None:
         raise InputError(f"the root's {_EXPORTED_AT} lies outside the years 0001 to 9999", "no snapshot can be named")
     return Header(
-        eksport_tidspunkt=str(root.get(_EXPORTED_AT)).strip(),
+        eksport_tidspunkt=written if _USUAL_TIME.fullmatch(written) else instant(exported_at),
         exported_at=exported_at.astimezone(UTC),
         seneste_endringsnummer=int(Decimal(str(root.get(_CHANGE_NUMBER)))),  # int alone has a limit of digits
         encoding=encoding,
@@ -281,14 +287,13 @@ def _complaint(message: str) -> str:
 
 
 def _shown(uri: str) -> str:
-    """A namespace as a message may show it: it helps, but the sender chose it.
-
-    So odd characters go, and all digits but those of a version such as 14-05.
-    """
+    """A namespace as a message may show it: that of another version helps; any other is what the sender chose."""
     if not uri:
         return "none"
-    masked = re.sub(r"[^\w/:.-]", "?", uri, flags=re.ASCII)
-    return re.sub(r"(?<![\d-])\d\d-\d\d(?![\d-])|(\d)", lambda digit: "#" if digit[1] else digit[0], masked)[:100]
+    built_in = (load_schema(name) for name in BUILT_IN)
+    known = {namespace(tag) for schema in built_in for tag in (schema.root_tag, schema.record.tag)}
+    is_known = _VERSION.sub("", uri) in {_VERSION.sub("", other) for other in known}
+    return uri if is_known else f"of another kind ({mask(uri)})"
 
 
 _MAYBE_REFERENCES = {etree.ErrorTypes.ERR_NAME_REQUIRED, etree.ErrorTypes.ERR_ENTITYREF_SEMICOL_MISSING}

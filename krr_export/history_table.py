@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from krr_export.notation import number
+from krr_export.notation import number, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +64,7 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _cells(line: HistoryLine) -> list[str]:
     """A line's cells, as many as its damage leaves."""
     # Whoever can write to the store can name a directory as they like.
-    cells = ["".join(character if character.isprintable() else "?" for character in line.time)]
+    cells = [printable(line.time)]
     if line.records is None or line.rejects is None:
         return cells
     trend = line.trend

@@ -15,6 +15,11 @@ def records(count: int) -> str:
     return "1 record" if count == 1 else f"{number(count)} records"
 
 
+def printable(text: str) -> str:
+    """A text without line ends and other characters that control what shows it; the names of files may hold any."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def instant(moment: datetime, precision: str = "auto") -> str:
     """A moment in UTC as ISO 8601 has it: ``2026-02-26T11:22:25Z``.
 

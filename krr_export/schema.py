@@ -6,6 +6,7 @@ tree of elements is kept beside the columns, for those who read or write records
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from krr_export.errors import UsageError
+from krr_export.notation import printable
 from krr_export.paths import local_path
 
 if TYPE_CHECKING:
@@ -174,7 +176,7 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
     path = local_path(spec)
     if not path.is_file():
         raise UsageError(f"no schema {str(spec)!r}", f"give {' or '.join(BUILT_IN)}, or the path of an XSD file")
-    return flatten(path.stem, path)
+    return flatten(printable(os.fsencode(path.stem).decode(errors="replace")), path)
 
 
 def _xsd_directory() -> Path:

@@ -20,6 +20,7 @@ from krr_export.delivery.provenance import is_unverified
 from krr_export.descriptors import clear_of_standard_streams
 from krr_export.errors import DeliveryError, InputError, UsageError
 from krr_export.gzipped import MAGIC, inflated
+from krr_export.notation import printable
 from krr_export.paths import local_path
 from krr_export.unchanged import Watched, changed, readable
 
@@ -276,11 +277,11 @@ class DecryptedSource(Source):
 def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:
     """How messages and the manifest call a source: its name without its directory."""
     if not isinstance(spec, (str, os.PathLike)):
-        return Path(str(getattr(spec, "name", "stream"))).name
+        return printable(Path(str(getattr(spec, "name", "stream"))).name)
     if spec == STDIN:
         return "standard input"
     # A file's name may be any bytes; what is written down must be text.
-    return os.fsencode(Path(spec).name or spec).decode(errors="replace")
+    return printable(os.fsencode(Path(spec).name or spec).decode(errors="replace"))
 
 
 def open_source(

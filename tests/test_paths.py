@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import command
@@ -16,6 +18,11 @@ from krr_export import UsageError
 from krr_export.cli.main import krr_export as krr_export_group
 from krr_export.cli.parameters import LocalPath, Role, check_paths, commands_of
 from krr_export.outputs import refuse_snapshot, written_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Krr = Callable[..., command.Ran]
 
 ELSEWHERE = [
     "s3://bucket/krr",
@@ -267,3 +274,26 @@ def test_empty_paths_are_refused_wherever_one_is_given(capfd: pytest.CaptureFixt
     for name, parameter in PATHS:
         ran = command.call(capfd, *arguments(name, **{str(parameter.name): ""}))
         assert (ran.code, "the path is empty; is a variable not set?" in ran.last) == (2, True), (name, parameter.name)
+
+
+EVIL = "a\nDROP TABLE person;\x1b[2J\u202eb"
+
+
+def test_names_of_files_control_nothing_that_shows_them(krr: Krr, tmp_path: Path) -> None:
+    source = tmp_path / f"{EVIL}.xml"
+    source.write_bytes(Path("samples/valid.xml").read_bytes())
+    ran = krr("inspect", source)
+    assert (ran.code, "a?DROP TABLE person;?[2J?b.xml" in ran.out) == (0, True), ran.err
+    xsd = tmp_path / f"{EVIL}.xsd"
+    xsd.write_bytes(Path("xsd/kontaktregister-export-14-05.xsd").read_bytes())
+    for other in Path("xsd").glob("oppslag*"):
+        (tmp_path / other.name).write_bytes(other.read_bytes())
+    for form in ("table", "sql-duckdb", "sql-postgres", "sql-bigquery", "sql-snowflake"):
+        ran = krr("schema", "--schema", xsd, "--format", form)
+        assert ran.code == 0, ran.err
+        assert not {"\x1b", "\u202e"} & set(ran.out), form
+        assert not [line for line in ran.out.splitlines() if line.startswith("DROP")], form
+    result = krr_export.convert(source, tmp_path / "store", workers=0, schema=xsd)
+    document = json.loads((result.path / "report.json").read_text())
+    assert document["source"]["name"].isprintable()
+    assert document["schema"]["name"].isprintable()

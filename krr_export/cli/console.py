@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.errors import OutputError
-from krr_export.notation import number
+from krr_export.notation import number, printable
 from krr_export.progress import Progress
 from krr_export.store_contents import warnings
 
@@ -208,7 +208,7 @@ def _forget_output() -> None:
 
 def _printable(text: str) -> str:
     """Without line ends and control characters, which the name of a file may hold, and without the user of a URI."""
-    return "".join(character if character.isprintable() else "?" for character in _without_users(text))
+    return printable(_without_users(text))
 
 
 def _without_users(text: str) -> str:

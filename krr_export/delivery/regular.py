@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from krr_export.errors import DeliveryError, InputError
+from krr_export.notation import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ SMALL_BYTES = 1 << 16
 
 def file_name(path: Path) -> str:
     """How messages call a file: by its name without its directory, which may be any bytes, as text."""
-    return os.fsencode(path.name).decode(errors="replace")
+    return printable(os.fsencode(path.name).decode(errors="replace"))
 
 
 def open_regular(path: Path) -> BufferedReader:
