@@ -34,7 +34,6 @@ def explain(error: BaseException) -> tuple[str, int]:
         error = error.__cause__  # until Python 3.12, what a signal raises while a class is made is wrapped
     if _is_abort(error):
         error = KeyboardInterrupt()
-    error = no_more_threads(error) or error
     match error:
         case KrrExportError():
             return str(error), error.exit_code
@@ -44,6 +43,8 @@ def explain(error: BaseException) -> tuple[str, int]:
             return "terminated: nothing was published, and what was written is removed", error.exit_code
     if _is_of_memory(error):
         return "out of memory; use fewer --workers, or a larger machine", _MACHINE
+    if (threads := no_more_threads(error)) is not None:  # asked last: a thread's stack is memory, too
+        return str(threads), threads.exit_code
     return _unforeseen(error)
 
 
