@@ -58,8 +58,7 @@ def test_too_little_memory_is_the_machines_failure(tmp_path: Path, megabytes: in
         ["sh", "-c", limited, PROGRAM, VALID, tmp_path / "store"],
         env=command.environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert megabytes >= 180 or done.returncode == 4, "the libraries that are loaded first do not fit"
-    if done.returncode != -signal.SIGABRT:  # what C++ does, unasked, where it gets no memory
+    if done.returncode not in {-signal.SIGABRT, 127}:  # what C++ and the loader of libraries do, and nobody can help
         enough = (tmp_path / "store/latest/_SUCCESS").is_file()  # how much that is, the libraries' versions decide
         assert done.returncode == (0 if enough else 4), done.stderr
         assert ("published" if enough else "out of memory") in done.stderr.splitlines()[-1]
