@@ -271,7 +271,7 @@ class DecryptedSource(Source):
 
     def _check_end(self) -> None:
         if self.sha256 != self.verified_sha256:
-            raise changed("after it was verified")
+            raise changed("the file was changed after it was verified")
 
 
 def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:

@@ -54,12 +54,12 @@ class Watched:
         if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns) or (
             before.st_ctime_ns != now.st_ctime_ns and self.digest(size) != digest
         ):
-            raise changed("while it was read")
+            raise changed("the file was changed while it was read")
 
 
-def changed(when: str) -> InputError:
+def changed(message: str) -> InputError:
     """What to say of a file that was changed."""
-    return InputError(f"the file was changed {when}", "run again when nobody writes to it")
+    return InputError(message, "run again when nobody writes to it")
 
 
 @contextlib.contextmanager

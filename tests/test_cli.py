@@ -463,20 +463,20 @@ def test_the_file_takes_every_kind_of_option(krr: Krr, tmp_path: Path) -> None:
     for store, before, after in (("one", ("--config", file), ()), ("two", (), ("--config", file))):
         ran = krr(*before, "convert", VALID, tmp_path / store, *after)
         assert (ran.code, ran.result["outcome"], len(ran.lines)) == (0, "published", 1)
-        part = tmp_path / store / "latest/person/status=AKTIV/part-00000.csv"
+        part = tmp_path / store / "latest/person/part-status.AKTIV-00000.csv"
         assert part.stat().st_mode & 0o777 == 0o640
     for written in ("0o640", "640", "'0o640'"):
         file.write_text(
             f"\N{BYTE ORDER MARK}partition-by = 'status'\r\n[convert]\r\nmode = {written}\r\n", encoding="utf-8"
         )
         assert krr("convert", VALID, tmp_path / written, "--config", file).code == 0
-        part = tmp_path / written / "latest/person/status=AKTIV/part-00000.parquet"
+        part = tmp_path / written / "latest/person/part-status.AKTIV-00000.parquet"
         assert part.stat().st_mode & 0o777 == 0o640
     file.write_text("quiet = true", encoding="utf-16")
     assert "is not UTF-8" in krr("validate", VALID, "--config", file).last
     file.write_text('partition-by = "status"\n')
     assert krr("convert", VALID, tmp_path / "three", "--config", file).code == 0
-    assert (tmp_path / "three/latest/person/status=AKTIV").is_dir()
+    assert (tmp_path / "three/latest/person/part-status.AKTIV-00000.parquet").is_file()
 
 
 def test_the_environment_takes_every_kind_of_option(krr: Krr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,7 +489,7 @@ def test_the_environment_takes_every_kind_of_option(krr: Krr, tmp_path: Path, mo
         monkeypatch.setenv(f"KRR_EXPORT_{name}", value)
     ran = krr("convert", VALID, tmp_path / "store")
     assert (ran.result["outcome"], len(ran.lines)) == ("published", 1)
-    assert list((tmp_path / "store/latest/person").glob("reservasjon=*/status=*/*.csv"))
+    assert list((tmp_path / "store/latest/person").glob("part-reservasjon.*-status.*.csv"))
 
 
 @pytest.mark.parametrize(

@@ -635,5 +635,5 @@ def test_a_file_that_takes_the_path_once_the_export_was_opened_is_not_taken_for_
     other.write_bytes(export(road.person()))
     convert(other, store)
     path.write_bytes(export(road.person(), road.person()))
-    with pytest.raises(OutputError, match="already there, with another result"):
+    with pytest.raises(GuardError, match="already there, with another result"):
         convert(path, store, progress=WhenOpened(lambda: other.rename(path)))

@@ -320,8 +320,11 @@ FAULTS: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
     ),
     "text": (person("tekst"), [("text-unexpected", None)]),
     "text below": (with_contact("tekst"), [("text-unexpected", "Kontaktinformasjon")]),
-    "nil": (person(f'<status {XSI} xsi:nil="true"/>'), [("record-invalid", "status")]),
-    "a type that is nowhere": (person(f'<status {XSI} xsi:type="a">AKTIV</status>'), [("record-invalid", "status")]),
+    "nil": (person(f'<status {XSI} xsi:nil="true"/>'), [("attribute-unexpected", "status")]),
+    "a type that is nowhere": (
+        person(f'<status {XSI} xsi:type="a">AKTIV</status>'),
+        [("attribute-unexpected", "status")],
+    ),
     "several": (
         person("<status>a</status>", contact("a", 'sistOppdatert="b"'), identifier=""),
         [
