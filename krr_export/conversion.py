@@ -108,7 +108,8 @@ def convert(
     run = Run(time.monotonic(), options)
     key = read_pseudonym_key(options.privacy.pseudonym_key) if options.privacy.pseudonym_key else None
     with ExitStack() as stack:
-        export = stack.enter_context(open_with(source, options.schema, options.read, progress.read))
+        at_once = options.limit is None
+        export = stack.enter_context(open_with(source, options.schema, options.read, progress.read, at_once=at_once))
         with _proven(export):
             options.age_limits.check_age(export.header.exported_at)
         _check_partitions(options.partition_by, export)
@@ -161,7 +162,7 @@ def validate(
     progress = progress or Progress()
     run = Run(time.monotonic(), options)
     reading = replace(options.read, derive=DeriveOptions())  # of no use where nothing is written
-    with open_with(source, options.schema, reading, progress.read) as export:
+    with open_with(source, options.schema, reading, progress.read, at_once=options.limit is None) as export:
         progress.opened(export)
         tally = tally_of(export, options)
         with closing(export.results()) as results:

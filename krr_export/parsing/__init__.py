@@ -1,1 +1,0 @@
-"""Parsing: from bytes of XML to typed Arrow."""
