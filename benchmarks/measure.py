@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ _SECONDS_BETWEEN = 0.05
 _SHARE = 0.02
 """Of a processor's time, for looking: to add up the memory of large processes takes milliseconds, and slows them."""
 _LAST_CHARACTERS = 600
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 if Path("/proc/self/smaps_rollup").exists():
     MEMORY = "PSS"
@@ -72,7 +74,9 @@ def _run(command: Sequence[str], log: BinaryIO) -> tuple[Cost, int]:
         process.wait()
         raise
     process.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait for it again
-    peak = watch.peak or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    # What the kernel keeps of the largest process misses nothing, but is never below this process's own.
+    kept = usage.ru_maxrss if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss else 0
+    peak = max(watch.peak, kept * _MAXRSS_UNIT) or usage.ru_maxrss * _MAXRSS_UNIT
     # The system adds up what was waited for, exactly; Spark's Java, which nobody waits for, is seen from outside only.
     cpu_seconds = max(usage.ru_utime + usage.ru_stime, watch.cpu_seconds)
     return Cost(seconds, cpu_seconds, peak), process.returncode
