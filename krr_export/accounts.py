@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export import __version__
 from krr_export.delivery import provenance
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
-from krr_export.memory import PeakMemory
+from krr_export.memory import peak_memory
 from krr_export.notation import instant, number, records
 from krr_export.processors import default_workers
 from krr_export.publish import latest_remark
@@ -37,20 +37,17 @@ class Run:
     def __init__(self, started: float, options: ConvertOptions) -> None:
         self.options = options
         self.started = started
-        self.memory = PeakMemory()
 
     def account(self, result: BlockResult, tally: Tally, progress: Progress) -> None:
         """Take note of one block's result."""
         tally.add(result)
         progress.passed(result.records)
-        self.memory.sample()
 
     def performance(self, export: Export) -> Performance:
         """What the run has taken up to now."""
-        self.memory.sample(now=True)
         workers = default_workers() if self.options.workers is None else self.options.workers
         seconds = round(time.monotonic() - self.started, 3)
-        return Performance(seconds, export.source.bytes_read, self.memory.peak, workers)
+        return Performance(seconds, export.source.bytes_read, peak_memory(), workers)
 
 
 def message_of(path: Path, report: Report) -> str:

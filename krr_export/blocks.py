@@ -2,22 +2,18 @@
 
 Each block is later parsed by a real XML parser, so the blocks together are well-formed if each of them is, and whatever
 is malformed is left in a block for that parser to find.
-
-Looking for every record costs as much as reading it, so a document is first cut by guess, at any end tag of a record.
-Whoever reads such a block proves the guess by the way, or finds it wrong (the tag stood in a comment, say): then the
-document is cut again from there, exactly.
 """
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lxml import etree
 
-from krr_export.cutter import Cutter, Scan
+from krr_export.cutter import Cutter, Scan, count_line_ends
 from krr_export.encoding import as_utf8
 from krr_export.errors import TRANSFER_AGAIN, InputError
 from krr_export.frame import (
@@ -29,16 +25,16 @@ from krr_export.frame import (
     parse_frame,
     read_header,
 )
-from krr_export.guesses import GuessesInFile, GuessesInStream
-from krr_export.schema import local_name, namespace
+from krr_export.threads import read_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from krr_export.frame import Frame
-    from krr_export.guesses import Guesses
     from krr_export.schema import RecordSchema
-    from krr_export.shelf import Shelf
 
 BLOCK_BYTES = 4 << 20
 """What a block aims at. Measured: 4 to 8 MB is best, for the caches and for the workers' balance."""
@@ -50,6 +46,16 @@ _LONG_BYTES = 1 << 19
 """From so much on, what does not end yet is no longer looked at again with every read."""
 
 
+class Place(NamedTuple):
+    """Where a record of a block is."""
+
+    line: int
+    """The line it begins on, in the document."""
+    start: int
+    end: int
+    """The record itself, in bytes of the block."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A run of whole records, with what stands between them.
@@ -57,16 +63,43 @@ class Block:
     Attributes:
         data: its bytes, in UTF-8.
         first: the ordinal of its first record in the export, from 1.
-        records: how many records it holds.
         byte_offset: where it begins, in bytes of the document.
         line: the line it begins on, from 1.
+        spans: where in ``data`` each record begins and ends; int32, a row a record.
     """
 
     data: bytes
     first: int
-    records: int
     byte_offset: int
     line: int
+    spans: NDArray[np.int32]
+
+    @property
+    def records(self) -> int:
+        """How many records it holds."""
+        return len(self.spans)
+
+    def places(self, ordinals: Iterable[int]) -> Iterator[Place]:
+        """Where records are.
+
+        Args:
+            ordinals: of records of the block, in order; one may come several times.
+        """
+        line, counted = self.line, 0
+        for ordinal in ordinals:
+            start, end = map(int, self.spans[ordinal - self.first])
+            line, counted = line + count_line_ends(self.data, counted, start), start
+            yield Place(line, start, end)
+
+    def first_records(self, most: int) -> Block:
+        """The block, or its first ``most`` records where it holds more."""
+        if self.records <= most:
+            return self
+        return self.up_to(most, int(self.spans[most - 1, 1]))
+
+    def up_to(self, records: int, end: int) -> Block:
+        """The block's first records and bytes, so many of each."""
+        return replace(self, data=self.data[:end], spans=self.spans[:records])
 
 
 class Document:
@@ -86,7 +119,7 @@ class Document:
 
     def __init__(self, pieces: Iterable[bytes], schema: RecordSchema) -> None:
         stream = as_utf8(pieces)
-        self._pieces = stream.pieces
+        self._pieces: Iterator[bytes] = stream.pieces
         self._broken: InputError | None = None
         self._frame, self._buffer = self._read_frame()
         self.header: Header = read_header(self._frame, schema, stream.encoding)
@@ -95,12 +128,6 @@ class Document:
         self._line = 1 + self._frame.start.count(b"\n")
         self._records = 0
         self.cutter = Cutter(schema.record.local_name, self._frame.root_name)
-        self._record_tag = schema.record.tag
-
-    @property
-    def byte_offset(self) -> int:
-        """Where the next block begins, in bytes of the document."""
-        return self._offset
 
     @cached_property
     def envelope(self) -> tuple[bytes, bytes]:
@@ -111,43 +138,12 @@ class Document:
         start, slash, end = etree.tostring(bare, encoding="utf-8").rpartition(b"</")
         return start, slash + end
 
-    def guesses(self, file: int | None = None, shelf: Shelf | None = None, size: int | None = None) -> Guesses | None:
-        """Cut the document by guess, as far as that goes, instead of `blocks`; ``None`` where nothing can be guessed.
-
-        To be told how each guess turned out (`passed`), and at the end to go on with the rest (`go_on`).
-
-        Args:
-            file: descriptor of the document's file, if it is a plain one in UTF-8: then the guesses leave it to whoever
-                reads them to take their bytes from there.
-            shelf: where to put the bytes of guesses otherwise, if not with them.
-            size: bytes of a guess, about.
-        """
-        uri = namespace(self._record_tag)
-        prefix = next((prefix for prefix, known in sorted(self.header.namespaces.items()) if known == uri), None)
-        if self._frame.empty or prefix is None:
-            return None
-        end_tag = f"</{prefix}{':' if prefix else ''}{local_name(self._record_tag)}>".encode()
-        size = size or BLOCK_BYTES
-        if file is not None:
-            return GuessesInFile(file, self._offset, end_tag, size)
-        return GuessesInStream(itertools.chain((self._buffer,), self._pieces), self._offset, end_tag, size, shelf)
-
-    def passed(self, length: int, records: int, lines: int) -> tuple[int, int]:
-        """Go past a guess that was right: its bytes, records and line ends.
-
-        Returns:
-            the ordinal of its first record, and the line it begins on.
-        """
-        place = self._records + 1, self._line
-        self._offset += length
-        self._records += records
-        self._line += lines
-        return place
-
-    def go_on(self, rest: Iterator[bytes]) -> None:
-        """Take what lies behind the last guess that was right from ``rest``."""
-        self._buffer = b""
-        self._pieces = rest
+    @contextmanager
+    def reading_ahead(self) -> Iterator[None]:
+        """Have the rest of the document read in a thread of its own, before it is asked for."""
+        with closing(read_ahead(self._pieces)) as pieces:
+            self._pieces = pieces
+            yield
 
     def blocks(self, size: int | None = None) -> Iterator[Block]:
         """Cut the document into blocks of about ``size`` bytes, exactly.
@@ -165,11 +161,11 @@ class Document:
         while True:
             scan = self.cutter.scan(data)
             self._check_lengths(scan, len(data))
-            end = scan.spans[-1].end if scan.spans else 0
+            end = scan.end
             if scan.root_end is not None:
                 end = scan.stop or 0
             if end:
-                yield self._block(data[:end], len(scan.spans))
+                yield self._block(data[:end], scan.spans)
             if scan.root_end is not None:
                 self._line += data.count(b"\n", end, scan.root_end)
                 self._check_tail(data[scan.root_end :])
@@ -221,11 +217,11 @@ class Document:
             self._broken = error
             return None
 
-    def _block(self, data: bytes, records: int) -> Block:
-        block = Block(data, self._records + 1, records, self._offset, self._line)
-        self._records += records
+    def _block(self, data: bytes, spans: NDArray[np.int32]) -> Block:
+        block = Block(data, self._records + 1, self._offset, self._line, spans)
+        self._records += len(spans)
         self._offset += len(data)
-        self._line += data.count(b"\n")
+        self._line += count_line_ends(data, 0, len(data))
         return block
 
     def _check_lengths(self, scan: Scan, length: int) -> None:
@@ -234,13 +230,15 @@ class Document:
         What does not end yet counts as far as it goes. Where no record is open, it may still be a gap and the beginning
         of a start tag: with both limits together the verdict does not depend on where blocks are cut.
         """
-        at = 0
-        for ordinal, span in enumerate(scan.spans, start=self._records + 1):
-            if span.end - span.start > MAX_RECORD_BYTES:
-                raise self._too_long(f"record {ordinal}")
-            if span.start - at > MAX_RECORD_BYTES:
-                raise self._too_long(f"what stands before record {ordinal}")
-            at = span.end
+        if length > MAX_RECORD_BYTES:  # else nothing in it can be
+            before = 0
+            for ordinal, (start, end) in enumerate(scan.spans.tolist(), start=self._records + 1):
+                if end - start > MAX_RECORD_BYTES:
+                    raise self._too_long(f"record {ordinal}")
+                if start - before > MAX_RECORD_BYTES:
+                    raise self._too_long(f"what stands before record {ordinal}")
+                before = end
+        at = scan.end
         ordinal = self._records + len(scan.spans) + 1
         begins, limit = at, MAX_RECORD_BYTES if scan.stop is not None else 2 * MAX_RECORD_BYTES
         if scan.open_at is not None:

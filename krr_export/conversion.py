@@ -108,8 +108,7 @@ def convert(
     run = Run(time.monotonic(), options)
     key = read_pseudonym_key(options.privacy.pseudonym_key) if options.privacy.pseudonym_key else None
     with ExitStack() as stack:
-        at_once = options.limit is None
-        export = stack.enter_context(open_with(source, options.schema, options.read, progress.read, at_once=at_once))
+        export = stack.enter_context(open_with(source, options.schema, options.read, progress.read))
         with _proven(export):
             options.age_limits.check_age(export.header.exported_at)
         _check_partitions(options.partition_by, export)
@@ -162,7 +161,7 @@ def validate(
     progress = progress or Progress()
     run = Run(time.monotonic(), options)
     reading = replace(options.read, derive=DeriveOptions())  # of no use where nothing is written
-    with open_with(source, options.schema, reading, progress.read, at_once=options.limit is None) as export:
+    with open_with(source, options.schema, reading, progress.read) as export:
         progress.opened(export)
         tally = tally_of(export, options)
         with closing(export.results()) as results:

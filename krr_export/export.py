@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 import pyarrow as pa
 
 from krr_export import __version__
-from krr_export.blocks import BLOCK_BYTES, Block, Document
+from krr_export.blocks import Document
 from krr_export.delivery.opening import DeliveryOptions
 from krr_export.derive import DeriveOptions, derivation_of
-from krr_export.encoding import UTF_8
 from krr_export.errors import TRANSFER_AGAIN, InputError, UsageError
-from krr_export.journey import travel_blocks, travel_document
+from krr_export.parsing.scanning import scanner_of
 from krr_export.privacy import column_names
 from krr_export.processors import default_workers
 from krr_export.profile import Profiler
 from krr_export.readers import READERS
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
-from krr_export.road import RoadMap
+from krr_export.road import Road, RoadMap
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
 from krr_export.schema import RecordSchema, load_schema
 from krr_export.source import Source, open_source, source_name
-from krr_export.workers import Staff
+from krr_export.threads import map_in_order
 
 if TYPE_CHECKING:
     import os
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from krr_export.blocks import Block
     from krr_export.frame import Header
     from krr_export.road import BlockResult
 
@@ -44,7 +44,7 @@ class ReadOptions:
     """How an export is read; but for ``derive``, nothing here changes what is found.
 
     Attributes:
-        workers: processes that read blocks; 0 for none, ``None`` for `default_workers`.
+        workers: threads that read blocks; 0 for none, ``None`` for `default_workers`.
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records; ``None`` for all.
         delivery: how a delivery is verified and decrypted.
@@ -92,11 +92,10 @@ class Export:
         schema: the Arrow schema of its table, derived columns included; the metadata name the export.
     """
 
-    def __init__(self, source: Source, record_schema: RecordSchema, options: ReadOptions, staff: Staff) -> None:
+    def __init__(self, source: Source, record_schema: RecordSchema, options: ReadOptions) -> None:
         self.source = source
         self.record_schema = record_schema
         self._options = options
-        self._staff = staff
         self._document = Document(source, record_schema)
         self.header: Header = self._document.header
         self.transcoded: bool = self._document.transcoded
@@ -115,7 +114,6 @@ class Export:
 
     def close(self) -> None:
         """Close the source."""
-        self._staff.dismiss()
         self.source.close()
 
     def results(self) -> Generator[BlockResult, None, None]:
@@ -123,7 +121,6 @@ class Export:
 
         Raises:
             InputError: the export is unusable; what was given before is valid all the same.
-            OutputError: a worker died.
             UsageError: they were asked for before.
         """
         if self._is_read:
@@ -133,32 +130,21 @@ class Export:
         road_map = RoadMap(
             self.record_schema,
             document.envelope,
-            self.header.namespaces,
-            document.cutter,
-            options.reader,
+            scanner_of(self.record_schema, self.header.namespaces) if options.reader == "auto" else None,
             rules=RuleSet(self.header.exported_at, frozenset(options.strict)) if options.rules else None,
             profiler=self.profiler,
             derivation=self.derivation if self.derivation.columns else None,
         )
-        staff = self._staff
-        with naming(self.source.name), blaming(self.source):
+        workers = default_workers() if options.workers is None else options.workers
+        with naming(self.source.name), blaming(self.source), ExitStack() as stack:
+            if workers:
+                stack.enter_context(document.reading_ahead())
+            blocks = document.blocks() if options.limit is None else _limited(document.blocks(), options.limit)
+            results = map_in_order(lambda: Road(road_map).travel, blocks, workers)
+            yield from stack.enter_context(closing(results))
+            stack.close()
             if options.limit is not None:
-                blocks = _limited(document.blocks(), options.limit, document)
-                yield from travel_blocks(road_map, blocks, staff)
                 self.source.prove()
-                return
-            file = None if self.transcoded or self.header.encoding != UTF_8 else self.source.plain_file
-            shelf = staff.shelf if file is None else None
-            guesses = document.guesses(file, shelf)
-            if guesses is None:
-                yield from travel_blocks(road_map, document.blocks(), staff)
-            elif file is None:
-                yield from travel_document(road_map, document, guesses, shelf.file if shelf else None, staff)
-            else:
-                with self.source.read_elsewhere():
-                    for result in travel_document(road_map, document, guesses, file, staff):
-                        self.source.report(document.byte_offset)
-                        yield result
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The accepted records as record batches of ``schema``, in order, while the export is read.
@@ -207,7 +193,7 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
         schema: ``14-05``, ``16-02``, or the path of an XSD.
-        workers: processes that read; 0 for none, by default one a processor that may be used, a container's quota
+        workers: threads that read; 0 for none, by default one a processor that may be used, a container's quota
             included, 8 at the most. Small exports take none.
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records.
@@ -230,8 +216,6 @@ def open_with(
     schema: str | Path | RecordSchema,
     options: ReadOptions,
     on_read: Callable[[int], object] | None = None,
-    *,
-    at_once: bool = False,
 ) -> Export:
     """``open_export`` with its options already made.
 
@@ -240,30 +224,17 @@ def open_with(
         schema: as there, or already loaded.
         options: how it is read.
         on_read: as there.
-        at_once: it is going to be read at once, and whole.
 
     Raises:
         InputError: there is no export, or its beginning is not an export's.
         UsageError: there is no such schema.
     """
-    staff = Staff(default_workers() if options.workers is None else options.workers)
     with naming(source_name(source)), ExitStack() as on_error:
-        on_error.callback(staff.dismiss)
-
-        def get_ready(size: int | None, plain_file: int | None = None) -> None:
-            # So large that workers will surely be needed; compressed, it is several times as much.
-            few = BLOCK_BYTES if plain_file is None else 2 * BLOCK_BYTES
-            if at_once and size is not None and size > few:
-                staff.get_ready(plain_file)
-
-        # For a delivery, workers get ready while it is verified; until it is, they are given nothing of it.
-        stream = open_source(source, delivery=options.delivery, on_read=on_read, on_size=get_ready)
+        stream = open_source(source, delivery=options.delivery, on_read=on_read)
         on_error.callback(stream.close)
-        if stream.provenance is None:
-            get_ready(stream.size, stream.plain_file)
         record_schema = schema if isinstance(schema, RecordSchema) else load_schema(schema)
         with blaming(stream, whole=False):
-            export = Export(stream, record_schema, options, staff)
+            export = Export(stream, record_schema, options)
         on_error.pop_all()
         return export
 
@@ -301,21 +272,13 @@ def blaming(source: Source, *, whole: bool = True) -> Iterator[None]:
         raise
 
 
-def _limited(blocks: Iterable[Block], limit: int, document: Document) -> Iterator[Block]:
+def _limited(blocks: Iterable[Block], limit: int) -> Iterator[Block]:
     """The blocks up to record ``limit``; what follows is not read."""
     for block in blocks:
         room = limit - block.first + 1
-        yield first_records(block, room, document)
+        yield block.first_records(room)
         if block.records >= room:
             return
-
-
-def first_records(block: Block, most: int, document: Document) -> Block:
-    """The block, or its first ``most`` records where it holds more."""
-    if block.records <= most:
-        return block
-    end = document.cutter.scan(block.data).spans[most - 1].end
-    return Block(block.data[:end], block.first, most, block.byte_offset, block.line)
 
 
 def _logical(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

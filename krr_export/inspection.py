@@ -12,7 +12,7 @@ import pyarrow as pa
 from krr_export.blocks import Document
 from krr_export.delivery import provenance
 from krr_export.errors import InputError
-from krr_export.export import blaming, first_records, naming
+from krr_export.export import blaming, naming
 from krr_export.findings import mask
 from krr_export.notation import number
 from krr_export.readers.iterparse import IterparseReader
@@ -149,7 +149,7 @@ def _beginning(document: Document) -> list[Block]:
     found: list[Block] = []
     room = _JUDGED_RECORDS
     for block in document.blocks(1):
-        found.append(first_records(block, room, document))
+        found.append(block.first_records(room))
         room -= found[-1].records
         if _JUDGED_RECORDS - room >= SHOWN_RECORDS:
             break
@@ -157,7 +157,7 @@ def _beginning(document: Document) -> list[Block]:
 
 
 def _read(block: Block, schema: RecordSchema, document: Document) -> LexicalBlock:
-    return IterparseReader(schema, document.envelope, document.cutter).read(block)
+    return IterparseReader(schema, document.envelope).read(block)
 
 
 def _accepted(blocks: list[Block], schema: RecordSchema, document: Document) -> int:

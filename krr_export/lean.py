@@ -7,12 +7,8 @@ import os
 import resource
 import sys
 from importlib.abc import MetaPathFinder
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_M_MMAP_THRESHOLD = -3  # malloc.h
 
 
 def keep_arrow_lean() -> None:
@@ -34,23 +30,9 @@ def keep_heap_flat() -> None:
     records. Naming a size keeps it there. This one is above what comes with every block, which would otherwise be new
     memory each time: a tenth of a run from gzip; and below a row group's columns.
     """
-    _set_up_heap({_M_MMAP_THRESHOLD: 512 << 10})
-
-
-def keep_heap_warm() -> None:
-    """Let a worker keep the memory that one block took for the next, which takes as much.
-
-    Else the C library may give the end of its heap back after each block, as chance lays out the heap: in some runs a
-    worker had to take half a million pages anew, a tenth of its time.
-    """
-    _set_up_heap({_M_MMAP_THRESHOLD: 32 << 20, _M_TRIM_THRESHOLD: 64 << 20})
-
-
-def _set_up_heap(parameters: Mapping[int, int]) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        for parameter, size in parameters.items():
-            mallopt(parameter, size)
+        mallopt(_M_MMAP_THRESHOLD, 512 << 10)
 
 
 def leave_no_core() -> None:

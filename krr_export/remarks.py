@@ -4,61 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from krr_export.findings import MAX_EXAMPLES, Example, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from krr_export.blocks import Block
-    from krr_export.characters import Characters
-    from krr_export.cutter import Cutter, Span
     from krr_export.readers.base import Reject
     from krr_export.schema import RecordSchema
-
-
-class Place(NamedTuple):
-    """Where a record of a block is."""
-
-    line: int
-    """The line it begins on, in the document."""
-    start: int
-    end: int
-    """The record itself, in bytes of the block."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the records of a block are: looked for only if somebody asks.
-
-    Attributes:
-        block: the block.
-        characters: what a look at it showed.
-        span: where a record is, by its index, with what stands before it or without.
-        cutter: finds the record in its span.
-    """
-
-    block: Block
-    characters: Characters
-    span: Callable[[int], Span]
-    cutter: Cutter
-
-    def of(self, ordinals: Iterable[int]) -> Iterator[Place]:
-        """The places of records.
-
-        Args:
-            ordinals: of records of the block, in order; one may come several times.
-        """
-        data = self.block.data
-        for ordinal in ordinals:
-            start, end = self.span(ordinal - self.block.first)
-            start += self.cutter.scan(data[start:end]).spans[0].start
-            yield Place(self.block.line + self.characters.line_ends_before(start, data), start, end)
 
 
 @dataclass(frozen=True)
@@ -75,12 +34,12 @@ class Remarks:
     ordinal: Callable[[int], int]
     detail: Callable[[int, int], str]
 
-    def notices(self, schema: RecordSchema, places: Places, shown: Mapping[str, int]) -> Iterator[Notice]:
+    def notices(self, schema: RecordSchema, block: Block, shown: Mapping[str, int]) -> Iterator[Notice]:
         """The remarks by code, with places for as many as a report may show.
 
         Args:
             schema: names the columns.
-            places: of the block's records.
+            block: where the records are.
             shown: by code, how many examples earlier blocks gave: they come first in the report as well.
         """
         for code, by_column in self.rows.items():
@@ -90,15 +49,15 @@ class Remarks:
             examples: tuple[Example, ...] = ()
             if shown.get(code, 0) < MAX_EXAMPLES:
                 first = sorted((int(row), column) for column, rows in found.items() for row in rows[:MAX_EXAMPLES])
-                examples = tuple(self._examples(schema, places, first[:MAX_EXAMPLES]))
+                examples = tuple(self._examples(schema, block, first[:MAX_EXAMPLES]))
             fields = {schema.fields[column].label: len(rows) for column, rows in found.items()}
             records = len(np.unique(np.concatenate([*found.values()]))) if len(fields) > 1 else sum(fields.values())
             yield Notice(code, fields, records, examples)
 
-    def _examples(self, schema: RecordSchema, places: Places, first: list[tuple[int, int]]) -> Iterator[Example]:
+    def _examples(self, schema: RecordSchema, block: Block, first: list[tuple[int, int]]) -> Iterator[Example]:
         ordinals = [self.ordinal(row) for row, _ in first]
-        for (row, column), ordinal, place in zip(first, ordinals, places.of(ordinals), strict=True):
-            byte_offset = places.block.byte_offset + place.start
+        for (row, column), ordinal, place in zip(first, ordinals, block.places(ordinals), strict=True):
+            byte_offset = block.byte_offset + place.start
             label = schema.fields[column].label
             yield Example(ordinal, place.line, byte_offset, label, self.detail(row, column))
 

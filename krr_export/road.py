@@ -4,42 +4,39 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.blocks import MAX_RECORD_BYTES, Block
-from krr_export.certain import certain
-from krr_export.characters import characters_of
 from krr_export.columns import to_arrow, to_batch
 from krr_export.errors import InputError
 from krr_export.findings import mask
+from krr_export.parsing.scanning import NAME as SCANNER
+from krr_export.parsing.unusual import pick_out, put_back
 from krr_export.readers.iterparse import IterparseReader
-from krr_export.readers.pattern import NAME as PATTERN
-from krr_export.readers.pattern import ODD_SHARE, PatternReader
-from krr_export.remarks import Places, Remarks, refusals
+from krr_export.remarks import Remarks, refusals
 from krr_export.rules.stage import RuleStage
 from krr_export.schema import ORDINAL
-from krr_export.tiling import Tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from numpy.typing import NDArray
 
-    from krr_export.certain import Certain
-    from krr_export.characters import Characters
+    from krr_export.blocks import Block
     from krr_export.columns import Remark
-    from krr_export.cutter import Cutter
     from krr_export.derive import Derivation
     from krr_export.findings import Notice
-    from krr_export.guesses import Guess
+    from krr_export.parsing.scanning import BlockScanner, ScannedBlock
     from krr_export.profile import Profile, Profiler
-    from krr_export.readers.base import LexicalBlock, Reject
-    from krr_export.readers.pattern import Tiles
+    from krr_export.readers.base import Reject
     from krr_export.rules.stage import RuleSet
     from krr_export.schema import RecordSchema
+
+UNUSUAL_SHARE = 0.25
+"""With more unusual records than this, the reference takes the whole block: it is cheaper than to pick them out."""
+
+_WHITE_SPACE = b" \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,7 @@ class RoadMap:
     Attributes:
         schema: what a record holds.
         envelope: a start and an end tag with the root's namespaces.
-        namespaces: the root's prefixes.
-        cutter: finds single records in a block.
-        reader: ``auto`` or a reader's name.
+        scanner: takes what is certain; ``None`` where the reference reads everything.
         rules: what the accepted records are judged by; ``None`` for the XSD alone.
         profiler: makes profiles of the accepted records; ``None`` for none.
         derivation: what is derived of the accepted records; ``None`` for nothing.
@@ -59,9 +54,7 @@ class RoadMap:
 
     schema: RecordSchema
     envelope: tuple[bytes, bytes]
-    namespaces: Mapping[str, str]
-    cutter: Cutter
-    reader: str
+    scanner: BlockScanner | None
     rules: RuleSet | None = None
     profiler: Profiler | None = None
     derivation: Derivation | None = None
@@ -105,65 +98,28 @@ class BlockResult:
         )
 
 
-class _Found(NamedTuple):
-    """What was read of a block, and where its records are."""
-
-    result: BlockResult
-    places: Places
-
-
 class Road:
     """Travels the road, block by block; the blocks come in the document's order."""
 
     def __init__(self, road_map: RoadMap) -> None:
         self._schema = road_map.schema
-        self._cutter = road_map.cutter
-        self._reference = IterparseReader(road_map.schema, road_map.envelope, road_map.cutter)
-        self._pattern = _pattern_reader(road_map)
+        self._reference = IterparseReader(road_map.schema, road_map.envelope)
+        self._scanner = road_map.scanner
         self._rules = RuleStage(road_map.schema, road_map.rules) if road_map.rules else None
         self._profiler = road_map.profiler
         self._derivation = road_map.derivation
         self._shown: Counter[str] = Counter()
 
     def travel(self, block: Block) -> BlockResult:
-        """Read and type one block.
+        """Read and type one block, and look at what it holds.
 
         Raises:
             InputError: the block is not well-formed, or holds what no export may hold.
         """
-        characters = characters_of(block.data)
-        found = self._by_pattern(self._pattern, block, characters) if self._pattern else None
-        return self._looked_at(found or self._by_reference(block, characters))
-
-    def travel_guess(self, guess: Guess, data: bytes) -> BlockResult | None:
-        """Read and type a block that was cut by guess, as if it were the document's first.
-
-        ``None`` where the guess was wrong, or the block holds what ends the run: both want it cut exactly.
-
-        Args:
-            guess: where the block is.
-            data: its bytes.
-        """
-        if len(data) > MAX_RECORD_BYTES:
-            return None  # it may be one record
-        block = Block(data, first=1, records=0, byte_offset=guess.byte_offset, line=1)
-        characters = characters_of(data)
-        found = self._by_pattern(self._pattern, block, characters) if self._pattern else None
-        if found is None:
-            scan = self._cutter.scan(data)
-            if scan.stop is not None or scan.open_at is not None or not scan.spans or scan.spans[-1].end < len(data):
-                return None
-            try:
-                found = self._by_reference(block, characters)
-            except InputError:
-                return None
-        return replace(self._looked_at(found), lines=characters.line_ends)
-
-    def _looked_at(self, found: _Found) -> BlockResult:
-        """The result after the stages that look at a whole block's typed records, whoever read them."""
-        result = found.result
+        read = self._by_scanner(self._scanner, block) if self._scanner else None
+        result = read or self._by_reference(block)
         if self._rules is not None:
-            result = self._judged(self._rules, found)
+            result = self._judged(self._rules, result, block)
         if self._profiler is not None:
             result = replace(result, profile=self._profiler.of(result.batch))
         if self._derivation is not None:
@@ -172,10 +128,9 @@ class Road:
             self._shown[notice.code] += len(notice.examples)
         return result
 
-    def _judged(self, rules: RuleStage, found: _Found) -> BlockResult:
+    def _judged(self, rules: RuleStage, result: BlockResult, block: Block) -> BlockResult:
         """The result after the rules."""
-        result = found.result
-        judged = rules.judge(result.batch, found.places, self._shown)
+        judged = rules.judge(result.batch, block, self._shown)
         return replace(
             result,
             batch=judged.batch,
@@ -183,13 +138,12 @@ class Road:
             notices=[*result.notices, *judged.notices],
         )
 
-    def _by_reference(self, block: Block, characters: Characters) -> _Found:
-        spans = cache(lambda: self._cutter.scan(block.data).spans)
-        places = Places(block, characters, lambda index: spans()[index], self._cutter)
-        return _Found(self._typed(self._reference.read(block), places), places)
-
-    def _typed(self, lexical: LexicalBlock, places: Places) -> BlockResult:
-        """What became of records of a block that the reference read."""
+    def _by_reference(self, block: Block, unusual: NDArray[np.int32] | None = None) -> BlockResult:
+        """What became of a block's records that the reference reads: the ``unusual`` ones, or all."""
+        if unusual is None:
+            lexical = self._reference.read(block)
+        else:
+            lexical = put_back(self._reference.read(pick_out(block, unusual)), block, unusual)
         typed = to_arrow(lexical, self._schema)
         remarks = Remarks(
             self._by_code(typed.remarks),
@@ -200,58 +154,46 @@ class Road:
             records=len(lexical.ordinals) + len(lexical.rejects),
             batch=typed.batch,
             rejects=lexical.rejects,
-            notices=[*refusals(lexical.rejects), *remarks.notices(self._schema, places, self._shown)],
+            notices=[*refusals(lexical.rejects), *remarks.notices(self._schema, block, self._shown)],
             read_by=lexical.read_by,
         )
 
-    def _by_pattern(self, reader: PatternReader, block: Block, characters: Characters) -> _Found | None:
-        """What the pattern takes for certain, and the reference's word on the rest.
+    def _by_scanner(self, scanner: BlockScanner, block: Block) -> BlockResult | None:
+        """What the scanner takes, and the reference's word on the rest.
 
         ``None`` where the reference is better asked for the whole block.
         """
-        tiles = reader.read(block.data, characters)
-        if tiles is None:
+        if not block.records:
             return None
-        columns = [certain(*pair) for pair in zip(self._schema.fields, tiles.columns, strict=True)]
-        sure = [column for column in columns if column is not None]
-        odd = sorted({*tiles.odd, *(row for column in sure for row in column.doubtful)})
-        if len(sure) < len(columns) or len(odd) > ODD_SHARE * tiles.records:
+        scanned = scanner.scan(block.data, block.spans)
+        unusual = scanned.unusual
+        if len(unusual) > UNUSUAL_SHARE * block.records or block.data[int(block.spans[-1, 1]) :].strip(_WHITE_SPACE):
             return None
-        tiling = Tiling(block, characters, reader)
-        places = Places(block, characters, tiling.span, self._cutter)
-        certain_ones = self._certain(tiles, sure, odd, places)
-        if not odd:
-            return _Found(certain_ones, places)
-        if not tiling.are_records(odd, tiles.records, self._cutter):
-            return None
+        taken = self._taken(scanned, block)
+        if not len(unusual):
+            return taken
         try:
-            lexical = tiling.read_odd(odd, self._reference)
+            others = self._by_reference(block, unusual)
         except InputError:
             return None  # reading on, the reference may have something else to say first
-        return _Found(_together(certain_ones, self._typed(lexical, places)), places)
+        return _together(taken, others)
 
-    def _certain(self, tiles: Tiles, columns: list[Certain], odd: list[int], places: Places) -> BlockResult:
-        """The records that are certain."""
-        block = places.block
-        ordinals = np.arange(block.first, block.first + tiles.records)
-        batch = to_batch(ordinals, [column.array for column in columns], self._schema)
-        if odd:
-            kept = [True] * tiles.records
-            for row in odd:
-                kept[row] = False
-            batch = batch.filter(pa.array(kept))
-        said: dict[str, dict[int, list[int]]] = {}
-        left_out = set(odd)
-        for index, column in enumerate(columns):
-            for code, rows in column.odd.items():
-                said.setdefault(code, {})[index] = [row for row in rows if row not in left_out]
+    def _taken(self, scanned: ScannedBlock, block: Block) -> BlockResult:
+        """The records that the scanner took."""
+        ordinals = np.delete(np.arange(block.first, block.first + block.records), scanned.unusual)
+        batch = to_batch(ordinals, scanned.arrays, self._schema)
         remarks = Remarks(
-            said,
-            ordinal=lambda row: block.first + row,
-            detail=lambda row, column: mask(str(tiles.columns[column].cast(pa.string())[row])),
+            scanned.remarks,
+            ordinal=lambda row: int(ordinals[row]),
+            detail=lambda row, column: mask(self._text(block, int(ordinals[row]), column)),
         )
-        notices = list(remarks.notices(self._schema, places, self._shown))
-        return BlockResult(batch.num_rows, batch, [], notices, {PATTERN: batch.num_rows})
+        notices = list(remarks.notices(self._schema, block, self._shown))
+        return BlockResult(batch.num_rows, batch, [], notices, {SCANNER: batch.num_rows} if batch.num_rows else {})
+
+    def _text(self, block: Block, ordinal: int, column: int) -> str:
+        """A value as it is written in a record that the scanner took."""
+        record = pick_out(block, np.array([ordinal - block.first], np.int32))
+        return self._reference.read(record).columns[column][0] or ""
 
     def _by_code(self, remarks: list[Remark]) -> dict[str, dict[int, list[int]]]:
         columns = {field.label: column for column, field in enumerate(self._schema.fields)}
@@ -261,26 +203,17 @@ class Road:
         return rows
 
 
-def _pattern_reader(road_map: RoadMap) -> PatternReader | None:
-    if road_map.reader == "iterparse":
-        return None
-    try:
-        return PatternReader(road_map.schema, road_map.namespaces)
-    except ValueError:
-        return None  # no pattern for such a schema or document: the reference reads it all
-
-
-def _together(certain_ones: BlockResult, others: BlockResult) -> BlockResult:
+def _together(taken: BlockResult, others: BlockResult) -> BlockResult:
     """The two parts of a block as one, records in order."""
-    notices = {notice.code: notice for notice in certain_ones.notices}
+    notices = {notice.code: notice for notice in taken.notices}
     for notice in others.notices:
         notices[notice.code] = notices[notice.code] + notice if notice.code in notices else notice
     return BlockResult(
-        records=certain_ones.records + others.records,
-        batch=_in_order(certain_ones.batch, others.batch),
+        records=taken.records + others.records,
+        batch=_in_order(taken.batch, others.batch),
         rejects=others.rejects,
         notices=list(notices.values()),
-        read_by={**certain_ones.read_by, **others.read_by},
+        read_by=dict(Counter(taken.read_by) + Counter(others.read_by)),
     )
 
 

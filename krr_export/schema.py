@@ -171,18 +171,12 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
     from krr_export.flatten import flatten  # noqa: PLC0415 - the workers do without the slow import of xmlschema
 
     if str(spec) in BUILT_IN:
-        path = _xsd_directory() / f"kontaktregister-export-{spec}.xsd"
+        path = Path(__file__).parent / "xsd" / f"kontaktregister-export-{spec}.xsd"
         return flatten(str(spec), path)
     path = local_path(spec)
     if not path.is_file():
         raise UsageError(f"no schema {str(spec)!r}", f"give {' or '.join(BUILT_IN)}, or the path of an XSD file")
     return flatten(printable(os.fsencode(path.stem).decode(errors="replace")), path)
-
-
-def _xsd_directory() -> Path:
-    packaged = Path(__file__).parent / "xsd"
-    # In a checkout the schemas lie at the top, where people look for them; the wheel carries them in the package.
-    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "xsd"
 
 
 def _compile(path: str) -> etree.XMLSchema:

@@ -10,7 +10,6 @@ import hashlib
 import os
 import stat
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
@@ -26,7 +25,6 @@ from krr_export.unchanged import Watched, changed, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from io import BufferedReader
 
     from krr_export.delivery.opening import OpenedDelivery
 
@@ -126,58 +124,6 @@ class Source:
         """
         return self._watched.digest() if self._watched else None
 
-    @property
-    def plain_file(self) -> int | None:
-        """The descriptor of a regular file that is not compressed: whoever has it may read any part of it."""
-        return self._stream.fileno() if self.size is not None and self.compression == "none" else None
-
-    @contextlib.contextmanager
-    def read_elsewhere(self) -> Iterator[None]:
-        """Let others read the `plain_file` in parts, while a thread here goes on to read and hash it whole.
-
-        Progress is then what `report` is told.
-
-        Raises:
-            InputError: at the end, where the file cannot be read or was changed meanwhile.
-        """
-        self._on_report, self._on_read = self._on_read, None
-        self._reported = self.bytes_read
-        stop = threading.Event()
-        errors: list[InputError] = []
-        thread = threading.Thread(target=self._read_rest, args=(stop, errors))
-        thread.start()
-        try:
-            yield
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            thread.join()
-        if errors:
-            raise errors[0]
-        self._check_end()
-        self.report(self.bytes_read)
-
-    def report(self, position: int) -> None:
-        """Tell how far those who read elsewhere have come, in bytes from the beginning."""
-        if self._on_report is not None and position > self._reported:
-            self._on_report(position - self._reported)
-            self._reported = position
-
-    def _read_rest(self, stop: threading.Event, errors: list[InputError]) -> None:
-        # One buffer for all: fresh memory for each piece would cost as much as reading it.
-        buffer = memoryview(bytearray(_DELIVERED_BYTES))
-        try:
-            while not stop.is_set() and not self.at_end:
-                self._account(buffer[: self._read_into(buffer)])
-        except InputError as error:
-            errors.append(error)
-
-    def _read_into(self, buffer: memoryview) -> int:
-        file: BufferedReader = self._stream  # type: ignore[assignment]  # a plain file was opened as one
-        with readable():
-            return file.readinto1(buffer)
-
     def close(self) -> None:
         """Close the stream where it was opened here; standard input, or a stream that was given, is the caller's."""
         if self._is_ours:
@@ -247,11 +193,6 @@ class DecryptedSource(Source):
         signed_so = "its signature is right, so it was sent so: ask the sender for a whole export"
         return super().sent_so if is_unverified(self.provenance) else signed_so
 
-    @property
-    def plain_file(self) -> None:
-        """None: the file is encrypted."""
-        return
-
     def prove(self) -> None:
         """See whether the bytes are those that were verified, up to their end."""
         while not self.at_end:
@@ -289,7 +230,6 @@ def open_source(
     *,
     delivery: DeliveryOptions | None = None,
     on_read: Callable[[int], object] | None = None,
-    on_size: Callable[[int], object] | None = None,
 ) -> Source:
     """Open an export as a stream of bytes.
 
@@ -298,7 +238,6 @@ def open_source(
             set, or a directory of sets.
         delivery: how a delivery is verified and decrypted.
         on_read: called with the number of bytes just read, as delivered; for progress.
-        on_size: called with the size of a delivery before it is verified, which takes a while: time to get ready.
 
     Raises:
         InputError: there is no such file, it is a directory without a delivery, or it cannot be read; a delivery is not
@@ -318,7 +257,7 @@ def open_source(
     given = local_path(spec)
     path = delivery_at(given)
     if path is not None:
-        opened = open_delivery(path, delivery or DeliveryOptions(), on_size=on_size)
+        opened = open_delivery(path, delivery or DeliveryOptions())
         return _closed_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
     file, size = _open_file(given)
     return _closed_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, is_ours=True))

@@ -50,6 +50,22 @@ def to_instants(walls: NDArray[np.int64]) -> NDArray[np.int64]:
     return walls - changes.offsets[np.searchsorted(changes.walls, _in_cycle(walls), side="right")]
 
 
+def ambiguous_and_skipped(walls: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which wall times a Norwegian clock shows twice, and which never.
+
+    Args:
+        walls: in microseconds since 1970-01-01T00:00.
+    """
+    changes = _changes()
+    times = _in_cycle(walls)
+    before, after = changes.offsets[:-1], changes.offsets[1:]
+    starts = changes.instants + np.minimum(before, after)
+    place = np.maximum(np.searchsorted(starts, times, side="right") - 1, 0)
+    within = (times >= starts[place]) & (times < (changes.instants + np.maximum(before, after))[place])
+    back = (after < before)[place]
+    return within & back, within & ~back
+
+
 def months_after(instants: NDArray[np.int64], months: int) -> NDArray[np.int64]:
     """The instants so many calendar months later on a Norwegian clock.
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from krr_export.blocks import Document
 from krr_export.errors import KrrExportError
 from krr_export.export import ReadOptions, open_with
+from krr_export.parsing.scanning import scanner_of
 from krr_export.readers.base import Reject
 from krr_export.report import Tally
 from krr_export.road import Road, RoadMap
@@ -71,7 +72,8 @@ def delivered(source: Path | bytes, schema: RecordSchema, reader: str, workers: 
 def _results(pieces: Iterable[bytes], schema: RecordSchema, reader: str, size: int) -> Iterator[BlockResult]:
     document = Document(pieces, schema)
     rules = RuleSet(document.header.exported_at, STRICT)
-    road = Road(RoadMap(schema, document.envelope, document.header.namespaces, document.cutter, reader, rules))
+    scanner = scanner_of(schema, document.header.namespaces) if reader == "auto" else None
+    road = Road(RoadMap(schema, document.envelope, scanner, rules))
     for block in document.blocks(size):
         result = road.travel(block)
         assert result.records == block.records
@@ -116,6 +118,5 @@ def pieces_of(document: bytes, length: int) -> list[bytes]:
 
 
 def pick_out(patch: pytest.MonkeyPatch, share: float = 1.0) -> None:
-    """Have odd records picked out up to this share of a block, so that the pattern takes what it can of small ones."""
-    patch.setattr("krr_export.road.ODD_SHARE", share)
-    patch.setattr("krr_export.readers.pattern.ODD_SHARE", share)
+    """Have unusual records picked out up to this share of a block, however small it is."""
+    patch.setattr("krr_export.road.UNUSUAL_SHARE", share)

@@ -98,7 +98,7 @@ def cut(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_B
 def travel(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_BYTES) -> Arrival:
     """Send a document down the whole road, in blocks of about this size."""
     document = Document([data] if isinstance(data, bytes) else data, schema)
-    reader = IterparseReader(schema, document.envelope, document.cutter)
+    reader = IterparseReader(schema, document.envelope)
     texts: list[tuple[str | None, ...]] = []
     rows: list[dict[str, Any]] = []
     rejects: list[Reject] = []

@@ -19,7 +19,7 @@ import road
 from conversions import SAMPLES, cut_into
 
 import krr_export
-from krr_export.errors import GuardError, InputError, OutputError, UsageError
+from krr_export.errors import GuardError, InputError, UsageError
 from krr_export.manifest import Manifest, read_manifest
 from krr_export.options import UNSAID
 from krr_export.snapshot import Staging, verify
@@ -322,39 +322,6 @@ def test_an_unusable_export_leaves_the_store_as_it_was(export: Callable[..., byt
         convert(later[:-90], tmp_path)
     assert tree(tmp_path) == before
     assert list(tmp_path.glob(".staging*")) == []
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="children are found in /proc")
-def test_the_death_of_a_worker_publishes_nothing(
-    export: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cut_into(monkeypatch, 5000)
-
-    class Killer(krr_export.Progress):
-        killed = False
-
-        def passed(self, records: int) -> None:
-            assert records
-            if not self.killed:
-                self.killed = True
-                children = [int(pid) for task in Path("/proc/self/task").iterdir() for pid in _children(task)]
-                # Other tests may have left children of their own, such as multiprocessing's resource tracker.
-                workers = [
-                    pid for pid in children if b"krr_export.workers" in Path(f"/proc/{pid}/cmdline").read_bytes()
-                ]
-                os.kill(workers[0], signal.SIGKILL)
-
-    data = export(*[road.person()] * 3000)
-    with pytest.raises(OutputError, match="worker process died, by signal 9"):
-        convert(data, tmp_path, workers=2, progress=Killer())
-    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == []
-
-
-def _children(task: Path) -> list[str]:
-    try:
-        return (task / "children").read_text().split()
-    except FileNotFoundError:  # a thread that has just ended
-        return []
 
 
 def broken_exports() -> dict[str, bytes]:

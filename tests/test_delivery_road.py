@@ -11,7 +11,6 @@ import subprocess
 import time
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import command
@@ -26,10 +25,10 @@ from krr_export.errors import InputError
 from krr_export.inspection import inspect
 from krr_export.manifest import read_manifest
 from krr_export.sample import SampleOptions, write_sample
-from krr_export.workers import Staff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from deliveries import Keys
 
@@ -345,32 +344,6 @@ def test_a_file_that_changes_after_it_was_verified_is_not_published(
     with pytest.raises(InputError, match="changed after it was verified"):
         convert(inbox, tmp_path / "store", workers=0, delivery=_opened_by(keys))
     assert not [*(tmp_path / "store").glob("eksport=*")]
-
-
-def test_workers_get_ready_while_the_signature_is_verified_and_end_where_it_is_wrong(
-    inbox: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[int] = []
-    get_ready = Staff.get_ready
-
-    def noted(staff: Staff, file: int | None) -> None:
-        get_ready(staff, file)
-        started.append(len(_children()))
-
-    monkeypatch.setattr(Staff, "get_ready", noted)
-    monkeypatch.setattr("krr_export.export.BLOCK_BYTES", 1)  # so that a small set is a large one
-    before = _children()
-    convert(inbox, tmp_path / "right", workers=2, delivery=_opened_by(keys))
-    _flip(next(inbox.glob("*.gz.enc")), 5000)
-    with pytest.raises(InputError, match="the signature is not the publisher's"):
-        convert(inbox, tmp_path / "wrong", workers=2, delivery=_opened_by(keys))
-    assert started == [len(before) + 2] * 2
-    assert _children() == before
-
-
-def _children() -> set[str]:
-    """The processes that this one started and that are still there."""
-    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
 
 
 @pytest.mark.parametrize("name", ["current.gz.enc", "Kontaktregister.xml.gz", "kontaktregister-20140226T120409.gz.enc"])

@@ -22,15 +22,13 @@ from krr_export.sample import SampleOptions, write_sample
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WORKER = "krr_export.workers"
-"""What stands in a worker's command line."""
 STORED = 6 << 20
-"""So much of the export is in its gzip as it is: more than a block, so that workers get ready for it."""
+"""So much of the export is in its gzip as it is: more than a block."""
 
 
 @dataclass(frozen=True)
 class Large:
-    """A set that is large enough for workers.
+    """A set of several blocks.
 
     Attributes:
         inbox: where it is.
@@ -84,19 +82,8 @@ def test_no_process_shows_a_secret_in_its_title_or_its_environment(large: Large,
     passphrase = tmp_path / "passphrase"
     passphrase.write_bytes(deliveries.PASSPHRASE + b"\n")
     shown = _shown("validate", large.inbox, *large.locked, "--passphrase-file", passphrase)
-    for whose in (WORKER, "validate"):
-        assert any(whose in title for title, _ in shown)
+    assert any("validate" in title for title, _ in shown)
     assert [text for text in shown if deliveries.PASSPHRASE.decode() in "".join(text)] == []
-
-
-def test_workers_are_told_no_passphrase(large: Large) -> None:
-    secret = deliveries.PASSPHRASE.decode()
-    given = command.environment(KRR_EXPORT_PASSPHRASE=secret, KRR_EXPORT_READER="auto", OUR_OWN="stays")
-    shown = _shown("validate", large.inbox, *large.locked, env=given)
-    workers = {environ for title, environ in shown if WORKER in title and environ}
-    assert workers
-    assert all("OUR_OWN=stays" in environ for environ in workers)
-    assert [environ for environ in workers if "KRR_EXPORT_" in environ or secret in environ] == []
 
 
 def _shown(*arguments: str | Path, **options: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - those of Popen
@@ -182,9 +169,8 @@ def test_nothing_decrypted_is_ever_in_a_file_but_the_snapshot(case: str, large: 
     CASES[case].change(large)
     before, store, log = command.contents(tmp_path), tmp_path / "store", tmp_path / "strace"
     calls = _watched(log, CASES[case].code, "convert", large.inbox, store, *large.keys)
-    assert sum(name == "execve" and WORKER in rest for name, rest in calls) == 2
+    assert sum(name == "execve" for name, _ in calls) == 1, "nobody else is given anything"
     touched = set(_touched(calls))
-    assert any("memfd" in path for path in touched) == CASES[case].decrypted, "then workers read it from memory"
     assert {path for path in touched if not _is_harmless(path) and not Path(path).is_relative_to(store)} == set()
     assert bool([*store.glob("eksport=*")]) == (CASES[case].code == 0)
     log.unlink()

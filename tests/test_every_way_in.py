@@ -15,7 +15,6 @@ from conversions import cut_into
 from road import export, person
 
 import krr_export
-from krr_export import export as export_module
 from krr_export.delivery.opening import DeliveryOptions
 from krr_export.errors import InputError
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 14
 RECORDS = 600
-"""Some ten blocks, or twice that before the workers are started early for a plain file."""
+"""Some ten blocks."""
 BAD_FROM = 500
 ENCODINGS = ("UTF-8", "ISO-8859-1", "ISO-8859-15", "windows-1252", "US-ASCII", "UTF-16", "UTF-16LE")
 WAYS = ("file", "gzip", "pipe", "stream", "delivery")
@@ -109,7 +108,6 @@ def verdict(data: bytes, way: str, workers: int, directory: Path) -> str:
     directory.mkdir()
     with arriving(data, way, directory) as (opened, options):
         try:
-            # As convert and validate do: workers get ready before the document's encoding is known.
             report = krr_export.validate(opened, workers=workers, rules=False, profile=False, delivery=options)
         except InputError as error:
             return error.message.partition(": ")[2]
@@ -119,23 +117,20 @@ def verdict(data: bytes, way: str, workers: int, directory: Path) -> str:
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     cut_into(monkeypatch, BLOCK)
-    monkeypatch.setattr(export_module, "BLOCK_BYTES", BLOCK)  # workers get ready for what is larger
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_good_document_is_read_whole(tmp_path: Path, encoding: str, way: str) -> None:
     data = document(encoding)
-    # A worker costs half a second: one more is tried where it is told of a file, once for each kind of encoding.
-    numbers = (0, 1, 2) if encoding in {"UTF-8", "ISO-8859-1"} and way == "file" else (0, 1)
-    for workers in numbers:
+    for workers in (0, 1, 2, 5):
         assert verdict(data, way, workers, tmp_path / str(workers)) == f"{RECORDS} written"
 
 
 @pytest.mark.parametrize("way", ["file", "gzip"])
 @pytest.mark.parametrize("encoding", ["UTF-8", "ISO-8859-1", "UTF-16"])
 def test_a_truncated_document_is_refused_at_its_place(tmp_path: Path, encoding: str, way: str) -> None:
-    said = [verdict(truncated(encoding), way, workers, tmp_path / str(workers)) for workers in (0, 1)]
+    said = [verdict(truncated(encoding), way, workers, tmp_path / str(workers)) for workers in (0, 1, 2)]
     assert said[0] == said[1]
     assert "truncated" in said[0]
 
@@ -143,7 +138,7 @@ def test_a_truncated_document_is_refused_at_its_place(tmp_path: Path, encoding: 
 @pytest.mark.parametrize("way", ["file", "gzip"])
 @pytest.mark.parametrize("encoding", UNDECODABLE)
 def test_an_undecodable_byte_is_told_at_its_place(tmp_path: Path, encoding: str, way: str) -> None:
-    said = [verdict(undecodable(encoding), way, workers, tmp_path / str(workers)) for workers in (0, 1)]
+    said = [verdict(undecodable(encoding), way, workers, tmp_path / str(workers)) for workers in (0, 1, 2)]
     assert said[0] == said[1]
     assert "written" not in said[0]
     assert f"not valid {encoding.upper()}" in said[0] or "line" in said[0]

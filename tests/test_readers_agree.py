@@ -154,7 +154,7 @@ def test_on_every_odd_thing_in_every_place(place: str, schema: RecordSchema) -> 
     )
     document = export(person(), person(*details), person(*details))
     old, new = PLACES[place]
-    assert outcome(document, schema, "auto").read_by == {"pattern": 3}
+    assert outcome(document, schema, "auto").read_by == {"scanner": 3}
     differing = [token for token in TOKENS if disagreements(document.replace(old, new % token), schema)]
     assert differing == []
 

@@ -167,7 +167,7 @@ def test_an_added_element_and_attribute_of_any_type(
     document = export(*(each for record in records for each in (record, person())))
     read = outcome(document, schema, "auto")
     assert (read.error, disagreements(document, schema)) == (None, [])
-    assert read.read_by["pattern"] >= len(records), "at least those without the addition"
+    assert read.read_by["scanner"] >= len(records), "at least those without the addition"
     assert 0 < len(read.rejects) < len(records) or kind in {"xs:string", "xs:token", "xs:normalizedString"}
     assert disagreements(pieces_of(document, 300), schema, 300) == []
 
@@ -186,8 +186,8 @@ def test_a_schema_of_another_shape(change: str, changed: Callable[..., RecordSch
     write_sample(out, SampleOptions(300, schema=schema))
     read = outcome(out.getvalue(), schema, "auto")
     assert read.differs_from(outcome(out.getvalue(), schema, "iterparse")) == []
-    ordered = change not in {"an element with the record's name", "elements without a namespace"}
-    assert (read.read_by["pattern"] > 0.95 * 300) == ordered
+    ordered = change != "elements without a namespace"
+    assert (read.read_by["scanner"] > 0.95 * 300) == ordered
 
 
 def test_all_mutants_of_a_schema_with_an_added_element(changed: Callable[..., RecordSchema]) -> None:

@@ -5,7 +5,6 @@ The program imports this at every start, so what takes time to import comes when
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -92,7 +91,6 @@ def open_delivery(
     path: Path,
     options: DeliveryOptions,
     on_read: Callable[[int], object] | None = None,
-    on_size: Callable[[int], object] | None = None,
 ) -> OpenedDelivery:
     """Open a delivery for reading, after all that is needed for it was found to be right.
 
@@ -100,7 +98,6 @@ def open_delivery(
         path: any file of a set; or a directory, for the newest complete set in it.
         options: the keys, and what to accept.
         on_read: called with the number of bytes just read while verifying; for progress.
-        on_size: called with the bytes of ciphertext before they are verified: time to get ready for what follows.
 
     Raises:
         DeliveryError: the signature is not the publisher's, the set's key is not for the private key, or a file of the
@@ -115,8 +112,6 @@ def open_delivery(
         small = keys.small_files(found)
         file = open_regular(found.data)
         try:
-            if on_size is not None:
-                on_size(os.fstat(file.fileno()).st_size)
             verified, decrypt = keys.unlock(file, small, options.signature, on_read)
         except BaseException:
             file.close()

@@ -6,14 +6,13 @@ record was refused.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from krr_export.binary import BINARY_DECODERS
 from krr_export.bounds import FREE_BYTES, HOSTILE, element_in_gap, excess
-from krr_export.cutter import Span
+from krr_export.cutter import count_line_ends
 from krr_export.errors import InputError
 from krr_export.frame import not_well_formed, parser_options, skip_misc
 from krr_export.readers.base import LexicalBlock, Reject
@@ -21,10 +20,9 @@ from krr_export.readers.diagnosis import Diagnosis, depth_of
 from krr_export.schema import namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from krr_export.blocks import Block
-    from krr_export.cutter import Cutter
     from krr_export.findings import Finding
     from krr_export.schema import Element, RecordSchema
 
@@ -40,13 +38,11 @@ class IterparseReader:
     Args:
         schema: what a record holds.
         envelope: a start and an end tag with the root's namespaces, to make a document of a block.
-        cutter: finds a reject's own bytes.
     """
 
-    def __init__(self, schema: RecordSchema, envelope: tuple[bytes, bytes], cutter: Cutter) -> None:
+    def __init__(self, schema: RecordSchema, envelope: tuple[bytes, bytes]) -> None:
         self._schema = schema
         self._before, self._after = envelope
-        self._cutter = cutter
         self._validator = schema.record_validator()
         self._diagnosis = Diagnosis(schema)
         self._plan = _Plan(schema.record)
@@ -64,8 +60,7 @@ class IterparseReader:
         Raises:
             InputError: the block is not well-formed, or holds what no export may hold.
         """
-        spans = self._cutter.scan(block.data).spans
-        harmless, refusal = self._within_bounds(block, spans)
+        harmless, refusal = self._within_bounds(block)
         rows: list[list[str | None]] = []
         ordinals: list[int] = []
         refused: dict[int, tuple[Finding, ...]] = {}
@@ -80,7 +75,7 @@ class IterparseReader:
             raise refusal
         columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in self._schema.fields]
         read_by = {NAME: len(ordinals) + len(refused)}
-        return LexicalBlock(ordinals, columns, _rejects(block, spans, refused), read_by)
+        return LexicalBlock(ordinals, columns, self._rejects(block, refused), read_by)
 
     def _records(self, block: Block) -> Iterator[etree._Element]:
         """The records of a block, one at a time; each is empty when the next one is asked for."""
@@ -104,16 +99,16 @@ class IterparseReader:
         if refusal is not None:
             raise refusal  # from out here: the parser's own error, which quotes the document, is not to hang on to it
 
-    def _within_bounds(self, block: Block, spans: Sequence[Span]) -> tuple[Block, InputError | None]:
+    def _within_bounds(self, block: Block) -> tuple[Block, InputError | None]:
         """The block up to what no parser should see of it, and how that is refused, once all before it was read."""
         at = 0
-        for index, (start, end) in enumerate([*spans, Span(len(block.data), len(block.data))]):
+        for index, (start, end) in enumerate([*block.spans.tolist(), (len(block.data), len(block.data))]):
             stray = element_in_gap(block.data, at, start)
             if stray is not None:
-                return replace(block, data=block.data[:stray]), self._other_element(block, index)
+                return block.up_to(index, stray), self._other_element(block, index)
             if end - start > FREE_BYTES and (too_much := excess(block.data[start:end])) is not None:
                 refusal = InputError(f"record {block.first + index} has {too_much}", HOSTILE)
-                return replace(block, data=block.data[:start]), refusal
+                return block.up_to(index, start), refusal
             at = end
         return block, None
 
@@ -162,12 +157,12 @@ class IterparseReader:
                 another namespace.
         """
         at = 0
-        for index, (start, end) in enumerate(self._cutter.scan(block.data).spans):
+        for index, (start, end) in enumerate(block.spans.tolist()):
             at = skip_misc(block.data, at)
             if at < start or index == after:
                 break
             at = end
-        return block.line + block.data.count(b"\n", 0, skip_misc(block.data, at))
+        return block.line + count_line_ends(block.data, 0, skip_misc(block.data, at))
 
     def _judge(self, record: etree._Element, ordinal: int) -> tuple[tuple[Finding, ...], list[str | None]]:
         """The reasons to refuse a record, or else its values."""
@@ -184,15 +179,12 @@ class IterparseReader:
         )
         return findings, row
 
-
-def _rejects(block: Block, spans: Sequence[Span], refused: dict[int, tuple[Finding, ...]]) -> list[Reject]:
-    rejects = []
-    line, counted = block.line, 0
-    for ordinal, findings in refused.items():
-        start, end = spans[ordinal - block.first]
-        line, counted = line + block.data.count(b"\n", counted, start), start
-        rejects.append(Reject(ordinal, line, block.byte_offset + start, findings, block.data[start:end]))
-    return rejects
+    def _rejects(self, block: Block, refused: dict[int, tuple[Finding, ...]]) -> list[Reject]:
+        places = block.places(refused)
+        return [
+            Reject(ordinal, place.line, block.byte_offset + place.start, findings, block.data[place.start : place.end])
+            for (ordinal, findings), place in zip(refused.items(), places, strict=True)
+        ]
 
 
 _WHITE_SPACE = b" \t\r\n"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from krr_export.blocks import Block
     from krr_export.findings import Notice
-    from krr_export.remarks import Places
     from krr_export.rules.breaches import Breach
     from krr_export.schema import RecordSchema
 
@@ -68,12 +68,12 @@ class RuleStage:
         self._judge = Judge(rules.exported_at)
         self._columns = {field.name: column for column, field in enumerate(schema.fields)}
 
-    def judge(self, batch: pa.RecordBatch, places: Places, shown: Mapping[str, int]) -> Judged:
+    def judge(self, batch: pa.RecordBatch, block: Block, shown: Mapping[str, int]) -> Judged:
         """Judge a block's accepted records.
 
         Args:
             batch: their rows.
-            places: where they are.
+            block: where they are.
             shown: by code, how many examples earlier blocks gave.
         """
         breaches = self._judge.judge(batch)
@@ -85,14 +85,14 @@ class RuleStage:
         details = _Details(batch)
         ordinals = batch.column(0)
         remarks = Remarks(rows, ordinal=lambda row: int(ordinals[row].as_py()), detail=details.of)
-        notices = list(remarks.notices(self._schema, places, shown))
+        notices = list(remarks.notices(self._schema, block, shown))
         strict = [breach for breach in breaches if breach.code in self._strict]
         if not strict:
             return Judged(batch, [], notices)
         refused = self._refused(strict, details)
         kept = np.ones(batch.num_rows, np.bool_)
         kept[list(refused)] = False
-        rejects = list(_rejects(refused, ordinals.take(pa.array(list(refused))).to_pylist(), places))
+        rejects = list(_rejects(refused, ordinals.take(pa.array(list(refused))).to_pylist(), block))
         return Judged(batch.filter(pa.array(kept)), rejects, notices)
 
     def _refused(self, strict: list[Breach], details: _Details) -> dict[int, list[Finding]]:
@@ -106,9 +106,8 @@ class RuleStage:
         return dict(sorted(refused.items()))
 
 
-def _rejects(refused: Mapping[int, Sequence[Finding]], ordinals: list[int], places: Places) -> Iterator[Reject]:
-    block = places.block
-    for findings, ordinal, place in zip(refused.values(), ordinals, places.of(ordinals), strict=True):
+def _rejects(refused: Mapping[int, Sequence[Finding]], ordinals: list[int], block: Block) -> Iterator[Reject]:
+    for findings, ordinal, place in zip(refused.values(), ordinals, block.places(ordinals), strict=True):
         record = block.data[place.start : place.end]
         yield Reject(ordinal, place.line, block.byte_offset + place.start, tuple(findings), record)
 

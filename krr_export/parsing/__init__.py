@@ -1,0 +1,1 @@
+"""Parsing: from bytes of XML to typed Arrow."""

@@ -1,0 +1,82 @@
+"""Values of types that the scanner captures as text: which are certain to be valid, and what they are, by kernels.
+
+A kernel only ever accepts: the record of a value that it does not take for certain is handed on, as the scanner does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from krr_export.schema import Field
+
+
+class Lexical(NamedTuple):
+    """A type whose usual values are known by their form.
+
+    Attributes:
+        form: a regular expression (RE2) of values that are certain to be valid.
+        through: the Arrow types to cast to before the column's own.
+    """
+
+    form: str
+    through: tuple[pa.DataType, ...] = ()
+
+
+def _integer(digits: int, sign: str = "-?") -> Lexical:
+    return Lexical(f"^{sign}(0|[1-9][0-9]{{0,{digits - 1}}})$")
+
+
+# A calendar that is right but not complete: 29 February is left to the reference.
+_DATE = r"^[12]\d{3}-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)$"
+_FLOAT = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
+
+_FORMS = {
+    "boolean": Lexical("^(true|false|0|1)$"),
+    "byte": _integer(2),
+    "short": _integer(4),
+    "int": _integer(9),
+    "long": _integer(18),
+    "unsignedByte": _integer(2, sign=""),
+    "unsignedShort": _integer(4, sign=""),
+    "unsignedInt": _integer(9, sign=""),
+    "unsignedLong": _integer(18, sign=""),
+    "float": Lexical(_FLOAT, through=(pa.float64(),)),  # rounded twice, as the reference does
+    "double": Lexical(_FLOAT),
+    "date": Lexical(_DATE),
+    "integer": Lexical("^-?[0-9]+$"),
+    "decimal": Lexical(r"^-?[0-9]+(\.[0-9]+)?$"),
+}
+
+_WITHOUT_WHITE_SPACE_TO_CHANGE = {
+    "preserve": Lexical(""),
+    "replace": Lexical(r"^[^\t\r\n]*$"),
+    "collapse": Lexical(r"^([^ \t\r\n]+( [^ \t\r\n]+)*)?$"),
+}
+
+_STRINGS = {"string", "normalizedString", "token"}
+
+
+def form_of(field: Field) -> Lexical | None:
+    """How a column's values are known to be valid; ``None`` where only the reference knows."""
+    facets = field.facets
+    if facets.others or facets.enumeration:
+        return None
+    if field.base in _STRINGS:
+        return _WITHOUT_WHITE_SPACE_TO_CHANGE[facets.white_space]
+    return _FORMS.get(field.base)
+
+
+def doubtful(texts: pa.StringArray, form: Lexical) -> pa.BooleanArray:
+    """Which values are not certain to be valid; an absent one is."""
+    return pc.fill_null(pc.invert(pc.match_substring_regex(texts, form.form)), fill_value=False)
+
+
+def typed(texts: pa.StringArray, form: Lexical, field: Field) -> pa.Array:
+    """Values that are certain, in the column's own type."""
+    for kind in (*form.through, field.arrow_type):
+        texts = texts.cast(kind)
+    return texts

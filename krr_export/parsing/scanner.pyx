@@ -1,0 +1,724 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The scanner: takes records whose validity is certain straight from bytes to Arrow buffers, without the GIL.
+
+What it takes (names are the plan's, with the prefixes that the root declares; S is space, tab, CR or LF)::
+
+    element   = "<" name (S attribute)* S? ( ">" content "</" name S? ">" | "/>" )
+    attribute = name S? "=" S? ( '"' value '"' | "'" value "'" )        in any order, each once
+    content   = value | (S? element)* S?                                elements in the order of the XSD
+    value     = characters of XML in well-formed UTF-8, none of them "<" or "&", within the facets of its column
+
+Line ends in text become line feeds, as XML 1.0 §2.11 says. Everything else is handed on, as the record's place in the
+block, to the reference reader, which alone may refuse:
+
+- references, CDATA sections, comments and processing instructions; "]]>" in text; control characters;
+  tabs and line ends in an attribute, which XML turns into spaces;
+- elements and attributes that the plan does not have here, repeated, missing or out of order; a namespace declaration;
+- a value outside its facets, or not certain to be of its type: of times, the years before 1000 and after 9998, hour 24,
+  white space around; of those without offset, the years before 1900; of base64, any white space.
+
+Every read is bounded by the record's end. All memory that is written is given by `scanning`, and large enough for any
+block: a column has a place for each record, and its values are never longer than what they are written in.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t, uintptr_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+cdef enum Kind:
+    TEXT = 0     # offsets and bytes
+    LISTED = 1   # int32 codes: places in the list of values
+    INSTANT = 2  # int64 microseconds since 1970, in UTC unless the row is flagged
+    BINARY = 3   # int32 places in a table of distinct values, decoded
+    HANDED_ON = 4  # nothing: only the reference knows such values
+
+cdef enum Flag:
+    WITHOUT_OFFSET = 1
+    FRACTION_CUT = 2
+
+cdef struct Bytes:
+    const uint8_t* at
+    Py_ssize_t length
+
+cdef struct Element:
+    Bytes name
+    int column  # -1: it holds elements
+    bint required
+    int first_attribute
+    int attributes
+    int first_child
+    int children
+
+cdef struct Attribute:
+    Bytes name
+    int column
+    bint required
+
+cdef struct Column:
+    Kind kind
+    int64_t shortest  # in characters; of binary values, in octets
+    int64_t longest
+    const Bytes* listed
+    int listed_count
+    # What is written, a row at a time:
+    uint8_t* valid
+    void* values         # int32 offsets, int32 codes or places, int64 instants
+    uint8_t* data        # of texts, and of distinct binary values
+    int32_t* distinct    # offsets of distinct binary values in data; one more than there are
+    Bytes* written       # the same values as they are written
+    int32_t* table       # by hash: place + 1
+    uint8_t* flags       # of instants
+    int64_t length       # of data
+    int64_t distinct_count
+    int64_t flagged
+    int64_t new_slot     # of the table, taken in this row; -1: none
+
+cdef struct Scan:
+    const Element* elements
+    const Attribute* attributes
+    Column* columns
+    int column_count
+    int64_t table_mask
+    int64_t row
+    const uint8_t* at
+    const uint8_t* end
+
+cdef enum:
+    MARKUP = 1      # ends a stretch of text: < & ] CR, or a control character that XML forbids
+    NOT_ASCII = 2
+    SPACE_LIKE = 4  # in an attribute: tab, line feed
+
+cdef enum:
+    NO_SEXTET = 0xff
+    NO_SLOT = -1
+    PROBES = 16  # so that values made to collide cost no more than to decode each
+
+cdef uint8_t CLASSES[256]
+cdef uint8_t SEXTETS[256]
+
+
+cdef void fill_tables() noexcept:
+    cdef int octet
+    for octet in range(256):
+        CLASSES[octet] = NOT_ASCII if octet >= 0x80 else MARKUP if octet < 0x20 else 0
+        SEXTETS[octet] = NO_SEXTET
+    for octet in b"<&]":
+        CLASSES[octet] = MARKUP
+    for octet in b"\t\n":
+        CLASSES[octet] = SPACE_LIKE
+    for place, octet in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):
+        SEXTETS[octet] = place
+
+
+fill_tables()
+
+
+# ---- characters -----------------------------------------------------------------------------------------------------
+
+
+cdef inline bint is_space(uint8_t octet) noexcept nogil:
+    return octet == 0x20 or octet == 0x0A or octet == 0x09 or octet == 0x0D
+
+
+cdef inline void skip_space(Scan* scan) noexcept nogil:
+    while scan.at < scan.end and is_space(scan.at[0]):
+        scan.at += 1
+
+
+cdef inline int character_length(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    """Octets of the character beyond ASCII that begins here; 0 where it is none that XML and UTF-8 allow."""
+    cdef uint8_t first = at[0]
+    cdef Py_ssize_t left = end - at
+    if 0xC2 <= first <= 0xDF:
+        return 2 if left >= 2 and is_tail(at[1]) else 0
+    if 0xE0 <= first <= 0xEF:
+        if left < 3 or not (is_tail(at[1]) and is_tail(at[2])):
+            return 0
+        if (first == 0xE0 and at[1] < 0xA0) or (first == 0xED and at[1] > 0x9F):
+            return 0  # overlong; a surrogate
+        if first == 0xEF and at[1] == 0xBF and at[2] >= 0xBE:
+            return 0  # U+FFFE, U+FFFF
+        return 3
+    if 0xF0 <= first <= 0xF4:
+        if left < 4 or not (is_tail(at[1]) and is_tail(at[2]) and is_tail(at[3])):
+            return 0
+        return 0 if (first == 0xF0 and at[1] < 0x90) or (first == 0xF4 and at[1] > 0x8F) else 4
+    return 0
+
+
+cdef inline bint is_tail(uint8_t octet) noexcept nogil:
+    return (octet & 0xC0) == 0x80
+
+
+# ---- values ---------------------------------------------------------------------------------------------------------
+
+
+cdef inline bint take_text(Scan* scan, Bytes* value, int64_t* characters, bint* has_return) noexcept nogil:
+    """Text up to the next "<", which is left; ``characters`` counts them as XML reads them."""
+    cdef const uint8_t* start = scan.at
+    cdef const uint8_t* at = start
+    cdef const uint8_t* end = scan.end
+    cdef int64_t beyond = 0  # octets that are no character of their own
+    cdef int size
+    cdef uint8_t kind
+    has_return[0] = False
+    while at < end:
+        kind = CLASSES[at[0]]
+        if kind == 0 or kind == SPACE_LIKE:
+            at += 1
+        elif kind == NOT_ASCII:
+            size = character_length(at, end)
+            if size == 0:
+                return False
+            beyond += size - 1
+            at += size
+        elif at[0] == c"<":
+            value.at = start
+            value.length = at - start
+            characters[0] = value.length - beyond
+            scan.at = at
+            return True
+        elif at[0] == c"]":
+            if end - at >= 3 and at[1] == c"]" and at[2] == c">":
+                return False
+            at += 1
+        elif at[0] == 0x0D:
+            has_return[0] = True
+            if end - at >= 2 and at[1] == 0x0A:
+                beyond += 1
+            at += 1
+        else:
+            return False
+    return False
+
+
+cdef inline bint take_markup_free(Scan* scan, Bytes* value) noexcept nogil:
+    """Anything up to the next "<", which is left: for values that are then compared, or decoded strictly."""
+    value.at = scan.at
+    scan.at = <const uint8_t*>memchr(scan.at, c"<", scan.end - scan.at)
+    value.length = scan.at - value.at
+    return scan.at != NULL
+
+
+cdef inline bint take_quoted(Scan* scan, Bytes* value, int64_t* characters) noexcept nogil:
+    """An attribute's value, in either quote."""
+    cdef const uint8_t* end = scan.end
+    cdef const uint8_t* at = scan.at
+    cdef const uint8_t* start
+    cdef int64_t beyond = 0
+    cdef int size
+    cdef uint8_t quote
+    if at >= end or (at[0] != c'"' and at[0] != c"'"):
+        return False
+    quote = at[0]
+    at += 1
+    start = at
+    while at < end:
+        if at[0] == quote:
+            value.at = start
+            value.length = at - start
+            characters[0] = value.length - beyond
+            scan.at = at + 1
+            return True
+        if CLASSES[at[0]] == 0 or at[0] == c"]":
+            at += 1
+        elif CLASSES[at[0]] == NOT_ASCII:
+            size = character_length(at, end)
+            if size == 0:
+                return False
+            beyond += size - 1
+            at += size
+        else:
+            return False
+    return False
+
+
+cdef inline int digits(const uint8_t* at, int count) noexcept nogil:
+    """A number of so many digits; negative where one is none."""
+    cdef int number = 0
+    cdef int place
+    cdef uint8_t digit
+    for place in range(count):
+        digit = at[place] - c"0"
+        if digit > 9:
+            return -1
+        number = number * 10 + digit
+    return number
+
+
+cdef inline int days_of(int month, int year) noexcept nogil:
+    if month == 2:
+        return 29 if (year % 4 == 0 and year % 100 != 0) or year % 400 == 0 else 28
+    return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
+
+
+cdef inline int64_t days_since_1970(int year, int month, int day) noexcept nogil:
+    """Days of the Gregorian calendar, counted in years that begin in March."""
+    cdef int64_t y = year - (1 if month <= 2 else 0)
+    cdef int64_t of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return y * 365 + y // 4 - y // 100 + y // 400 + of_year - 719468
+
+
+cdef bint parse_instant(Bytes text, int64_t* micros, uint8_t* flags) noexcept nogil:
+    """An xs:dateTime, ``YYYY-MM-DDThh:mm:ss(.f+)?(Z|(+|-)hh:mm)?``; without offset it stays wall time, flagged."""
+    cdef const uint8_t* at = text.at
+    cdef const uint8_t* end = text.at + text.length
+    cdef int year, month, day, hour, minute, second, offset_hour, offset_minute
+    cdef int64_t fraction = 0, unit = 1000000, offset
+    flags[0] = 0
+    if text.length < 19 or at[4] != c"-" or at[7] != c"-" or at[10] != c"T" or at[13] != c":" or at[16] != c":":
+        return False
+    year, month, day = digits(at, 4), digits(at + 5, 2), digits(at + 8, 2)
+    hour, minute, second = digits(at + 11, 2), digits(at + 14, 2), digits(at + 17, 2)
+    if not (1000 <= year <= 9998 and 1 <= month <= 12 and 1 <= day <= days_of(month, year)):
+        return False
+    if not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 59):
+        return False
+    at += 19
+    if at < end and at[0] == c".":
+        at += 1
+        if at == end or not is_digit(at[0]):
+            return False
+        while at < end and is_digit(at[0]):
+            if unit > 1:
+                unit //= 10
+                fraction += (at[0] - c"0") * unit
+            else:
+                flags[0] = FRACTION_CUT
+            at += 1
+    micros[0] = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
+    micros[0] = micros[0] * 1000000 + fraction
+    if at == end:
+        flags[0] |= WITHOUT_OFFSET
+        return year >= 1900
+    if at[0] == c"Z":
+        return at + 1 == end
+    if end - at != 6 or (at[0] != c"+" and at[0] != c"-") or at[3] != c":":
+        return False
+    offset_hour, offset_minute = digits(at + 1, 2), digits(at + 4, 2)
+    if not (0 <= offset_hour <= 13 and 0 <= offset_minute <= 59):
+        return False
+    offset = (offset_hour * 60 + offset_minute) * <int64_t>60000000
+    micros[0] += offset if at[0] == c"-" else -offset
+    return True
+
+
+cdef inline bint is_digit(uint8_t octet) noexcept nogil:
+    return c"0" <= octet <= c"9"
+
+
+cdef Py_ssize_t decode_base64(Bytes text, uint8_t* into) noexcept nogil:
+    """xs:base64Binary without white space, strictly (RFC 4648 §3.5: no bits left over); negative where it is none."""
+    cdef const uint8_t* at = text.at
+    cdef Py_ssize_t groups = text.length // 4
+    cdef Py_ssize_t _group
+    cdef uint8_t* to = into
+    cdef uint8_t a, b, c, d
+    cdef int padding = 0
+    if text.length % 4:
+        return -1
+    if groups == 0:
+        return 0
+    if at[text.length - 1] == c"=":
+        padding = 2 if at[text.length - 2] == c"=" else 1
+    for _group in range(groups - (1 if padding else 0)):
+        a, b, c, d = SEXTETS[at[0]], SEXTETS[at[1]], SEXTETS[at[2]], SEXTETS[at[3]]
+        if (a | b | c | d) == NO_SEXTET:
+            return -1
+        to[0] = (a << 2) | (b >> 4)
+        to[1] = (b << 4) | (c >> 2)
+        to[2] = (c << 6) | d
+        at += 4
+        to += 3
+    if padding:
+        a, b = SEXTETS[at[0]], SEXTETS[at[1]]
+        c = 0 if padding == 2 else SEXTETS[at[2]]
+        if (a | b | c) == NO_SEXTET or (b & 15 if padding == 2 else c & 3):
+            return -1
+        to[0] = (a << 2) | (b >> 4)
+        to[1] = (b << 4) | (c >> 2)
+        to += 3 - padding
+    return to - into
+
+
+# ---- columns --------------------------------------------------------------------------------------------------------
+
+
+cdef inline bint store(Scan* scan, int place, Bytes value, int64_t characters, bint has_return) noexcept nogil:
+    """Write a value to its column if that is certain to be right; each column takes one a row."""
+    cdef Column* column = &scan.columns[place]
+    cdef int64_t row = scan.row
+    cdef uint8_t bit = 1 << (row & 7)
+    if column.valid[row >> 3] & bit:
+        return False
+    column.valid[row >> 3] |= bit
+    if column.kind == HANDED_ON:
+        return False
+    if column.kind == TEXT:
+        return column.shortest <= characters <= column.longest and store_text(column, value, has_return)
+    if has_return:
+        return False
+    if column.kind == LISTED:
+        return column.shortest <= characters <= column.longest and store_listed(column, row, value)
+    if column.kind == INSTANT:
+        return store_instant(column, row, value)
+    return store_binary(scan, column, row, value)
+
+
+cdef inline bint store_text(Column* column, Bytes value, bint has_return) noexcept nogil:
+    cdef Py_ssize_t index
+    if not has_return:
+        memcpy(column.data + column.length, value.at, value.length)
+        column.length += value.length
+        return True
+    for index in range(value.length):
+        if value.at[index] != 0x0D:
+            column.data[column.length] = value.at[index]
+        elif index + 1 < value.length and value.at[index + 1] == 0x0A:
+            continue
+        else:
+            column.data[column.length] = 0x0A
+        column.length += 1
+    return True
+
+
+cdef inline bint is_same(Bytes one, Bytes other) noexcept nogil:
+    return one.length == other.length and memcmp(one.at, other.at, one.length) == 0
+
+
+cdef inline bint store_listed(Column* column, int64_t row, Bytes value) noexcept nogil:
+    cdef int code
+    for code in range(column.listed_count):
+        if is_same(column.listed[code], value):
+            (<int32_t*>column.values)[row] = code
+            return True
+    return False
+
+
+cdef inline bint store_instant(Column* column, int64_t row, Bytes value) noexcept nogil:
+    cdef uint8_t flags
+    if not parse_instant(value, &(<int64_t*>column.values)[row], &flags):
+        return False
+    column.flags[row] = flags
+    column.flagged += flags != 0
+    return True
+
+
+cdef inline bint store_binary(Scan* scan, Column* column, int64_t row, Bytes value) noexcept nogil:
+    """Each distinct value, as it is written, is decoded once; or again, where others have its places in the table."""
+    cdef uint64_t hashed = hash_of(value)
+    cdef int64_t decoded, slot
+    cdef int32_t place
+    cdef int probe
+    for probe in range(PROBES):
+        slot = (hashed + probe) & scan.table_mask
+        place = column.table[slot] - 1
+        if place < 0:
+            column.new_slot = slot
+            break
+        if is_same(column.written[place], value):
+            (<int32_t*>column.values)[row] = place
+            return True
+    decoded = decode_base64(value, column.data + column.length)
+    if not column.shortest <= decoded <= column.longest:
+        column.new_slot = NO_SLOT
+        return False
+    place = column.distinct_count
+    column.distinct_count += 1
+    column.length += decoded
+    column.distinct[place + 1] = column.length
+    column.written[place] = value
+    if column.new_slot != NO_SLOT:
+        column.table[column.new_slot] = place + 1
+    (<int32_t*>column.values)[row] = place
+    return True
+
+
+cdef inline uint64_t hash_of(Bytes value) noexcept nogil:
+    """Of the length and the last 32 octets: of certificates, these are of the signature, and differ."""
+    cdef uint64_t words[4]
+    cdef uint64_t hashed = <uint64_t>value.length
+    cdef Py_ssize_t size = value.length if value.length < 32 else 32
+    cdef int index
+    memset(words, 0, 32)
+    memcpy(words, value.at + value.length - size, size)
+    for index in range(4):
+        hashed = (hashed ^ words[index]) * <uint64_t>0x9E3779B97F4A7C15
+        hashed ^= hashed >> 32
+    return hashed
+
+
+# ---- records --------------------------------------------------------------------------------------------------------
+
+
+cdef inline bint take_name(Scan* scan, Bytes name) noexcept nogil:
+    """A name, and behind it something that ends it."""
+    cdef uint8_t after
+    if scan.end - scan.at <= name.length or memcmp(scan.at, name.at, name.length) != 0:
+        return False
+    after = scan.at[name.length]
+    if after == c">" or after == c"/" or after == c"=" or is_space(after):
+        scan.at += name.length
+        return True
+    return False
+
+
+cdef inline bint take_attribute(Scan* scan, const Element* element) noexcept nogil:
+    cdef const Attribute* attribute
+    cdef Bytes value
+    cdef int64_t characters
+    cdef int index
+    for index in range(element.first_attribute, element.first_attribute + element.attributes):
+        attribute = &scan.attributes[index]
+        if not take_name(scan, attribute.name):
+            continue
+        skip_space(scan)
+        if scan.at >= scan.end or scan.at[0] != c"=":
+            return False
+        scan.at += 1
+        skip_space(scan)
+        return take_quoted(scan, &value, &characters) and store(scan, attribute.column, value, characters, False)
+    return False
+
+
+cdef inline bint has_attributes(Scan* scan, const Element* element) noexcept nogil:
+    """Whether the attributes that the XSD requires were there."""
+    cdef const Attribute* attribute
+    cdef int index
+    for index in range(element.first_attribute, element.first_attribute + element.attributes):
+        attribute = &scan.attributes[index]
+        if attribute.required and not scan.columns[attribute.column].valid[scan.row >> 3] >> (scan.row & 7) & 1:
+            return False
+    return True
+
+
+cdef bint take_element(Scan* scan, const Element* element) noexcept nogil:
+    """What follows "<" and the element's name, up to the end of its end tag."""
+    cdef Bytes value
+    cdef int64_t characters
+    cdef bint has_return
+    cdef const uint8_t* before
+    while True:
+        before = scan.at
+        skip_space(scan)
+        if scan.at >= scan.end:
+            return False
+        if scan.at[0] == c">" or scan.at[0] == c"/":
+            break
+        if scan.at == before or not take_attribute(scan, element):
+            return False
+    if not has_attributes(scan, element):
+        return False
+    if scan.at[0] == c"/":
+        scan.at += 1
+        if scan.at >= scan.end or scan.at[0] != c">":
+            return False
+        scan.at += 1
+        if element.column >= 0:
+            value.at, value.length = scan.at, 0
+            return store(scan, element.column, value, 0, False)
+        return may_end_before(scan, element, element.first_child)
+    scan.at += 1
+    if element.column >= 0:
+        if scan.columns[element.column].kind == BINARY:
+            characters, has_return = 0, False
+            if not take_markup_free(scan, &value):
+                return False
+        elif not take_text(scan, &value, &characters, &has_return):
+            return False
+        if not store(scan, element.column, value, characters, has_return):
+            return False
+    elif not take_children(scan, element):
+        return False
+    return take_end_tag(scan, element)
+
+
+cdef inline bint take_end_tag(Scan* scan, const Element* element) noexcept nogil:
+    if scan.end - scan.at < 2 or scan.at[0] != c"<" or scan.at[1] != c"/":
+        return False
+    scan.at += 2
+    if not take_name(scan, element.name):
+        return False
+    skip_space(scan)
+    if scan.at >= scan.end or scan.at[0] != c">":
+        return False
+    scan.at += 1
+    return True
+
+
+cdef bint take_children(Scan* scan, const Element* element) noexcept nogil:
+    """The elements of a sequence, up to the end tag of their parent, which is left."""
+    cdef int child = element.first_child
+    cdef int last = child + element.children
+    while True:
+        skip_space(scan)
+        if scan.end - scan.at < 2 or scan.at[0] != c"<":
+            return False
+        if scan.at[1] == c"/":
+            return may_end_before(scan, element, child)
+        scan.at += 1
+        while child < last and not take_name(scan, scan.elements[child].name):
+            if scan.elements[child].required:
+                return False
+            child += 1
+        if child == last or not take_element(scan, &scan.elements[child]):
+            return False
+        child += 1
+
+
+cdef inline bint may_end_before(Scan* scan, const Element* element, int first) noexcept nogil:
+    """Whether the children from the ``first`` on may be absent."""
+    cdef int child
+    for child in range(first, element.first_child + element.children):
+        if scan.elements[child].required:
+            return False
+    return True
+
+
+cdef inline bint take_record(Scan* scan, const uint8_t* start, const uint8_t* end) noexcept nogil:
+    """A record that begins and ends exactly here."""
+    scan.at, scan.end = start + 1, end
+    return take_name(scan, scan.elements[0].name) and take_element(scan, &scan.elements[0]) and scan.at == end
+
+
+cdef inline void finish_row(Scan* scan) noexcept nogil:
+    cdef Column* column
+    cdef int place
+    scan.row += 1
+    for place in range(scan.column_count):
+        column = &scan.columns[place]
+        column.new_slot = NO_SLOT
+        if column.kind == TEXT:
+            (<int32_t*>column.values)[scan.row] = column.length
+
+
+cdef void take_back_row(Scan* scan) noexcept nogil:
+    """Forget what was written of the row that is not to be."""
+    cdef Column* column
+    cdef int place
+    for place in range(scan.column_count):
+        column = &scan.columns[place]
+        column.valid[scan.row >> 3] &= ~(<uint8_t>1 << (scan.row & 7))
+        if column.kind == TEXT:
+            column.length = (<int32_t*>column.values)[scan.row]
+        elif column.kind == INSTANT:
+            (<int64_t*>column.values)[scan.row] = 0
+            column.flagged -= column.flags[scan.row] != 0
+            column.flags[scan.row] = 0
+        else:
+            (<int32_t*>column.values)[scan.row] = 0
+        if column.new_slot != NO_SLOT:
+            column.table[column.new_slot] = 0
+            column.new_slot = NO_SLOT
+            column.distinct_count -= 1
+            column.length = column.distinct[column.distinct_count]
+
+
+cdef bint is_gap(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    """Whether nothing but white space stands here."""
+    while at < end and is_space(at[0]):
+        at += 1
+    return at == end
+
+
+cdef int64_t take_block(
+    Scan* scan, const uint8_t* data, const int32_t* spans, Py_ssize_t count, int32_t* unusual
+) noexcept nogil:
+    """All records of a block; those that are handed on are listed in ``unusual``, and counted."""
+    cdef int64_t index, handed_on = 0
+    cdef const uint8_t* before = data
+    for index in range(count):
+        if is_gap(before, data + spans[2 * index]) and (
+            take_record(scan, data + spans[2 * index], data + spans[2 * index + 1])
+        ):
+            finish_row(scan)
+        else:
+            take_back_row(scan)
+            unusual[handed_on] = index
+            handed_on += 1
+        before = data + spans[2 * index + 1]
+    return handed_on
+
+
+# ---- the Python face: see the `.pyi` --------------------------------------------------------------------------------
+
+
+cdef class Scanner:
+
+    cdef Element* elements
+    cdef Attribute* attributes
+    cdef Column* columns
+    cdef Bytes* listed
+    cdef int column_count
+    cdef object names  # holds the bytes that the plan points into
+
+    def __cinit__(self, elements, attributes, columns):
+        cdef int index, at = 0
+        self.names = (elements, attributes, columns)
+        self.column_count = len(columns)
+        self.elements = <Element*>calloc(len(elements), sizeof(Element))
+        self.attributes = <Attribute*>calloc(len(attributes) or 1, sizeof(Attribute))
+        self.columns = <Column*>calloc(len(columns), sizeof(Column))
+        self.listed = <Bytes*>calloc(sum(len(column[3]) for column in columns) or 1, sizeof(Bytes))
+        if not (self.elements and self.attributes and self.columns and self.listed):
+            raise MemoryError
+        for index, (name, column, required, first_attribute, count, first_child, children) in enumerate(elements):
+            self.elements[index] = Element(
+                bytes_of(name), column, required, first_attribute, count, first_child, children
+            )
+        for index, (name, column, required) in enumerate(attributes):
+            self.attributes[index] = Attribute(bytes_of(name), column, required)
+        for index, (kind, shortest, longest, listed) in enumerate(columns):
+            self.columns[index].kind = kind
+            self.columns[index].shortest, self.columns[index].longest = shortest, longest
+            self.columns[index].listed, self.columns[index].listed_count = self.listed + at, len(listed)
+            self.columns[index].new_slot = NO_SLOT
+            for value in listed:
+                self.listed[at] = bytes_of(value)
+                at += 1
+
+    def __dealloc__(self):
+        free(self.elements)
+        free(self.attributes)
+        free(self.columns)
+        free(self.listed)
+
+    def scan(self, bytes data, Py_ssize_t count, uintptr_t spans, uintptr_t unusual, int64_t table_size, columns):
+        cdef Scan scan
+        cdef int64_t handed_on
+        cdef const uint8_t* block = data
+        cdef Column* written = <Column*>calloc(self.column_count, sizeof(Column))
+        if written == NULL:
+            raise MemoryError
+        try:
+            memcpy(written, self.columns, self.column_count * sizeof(Column))
+            for place, addresses in enumerate(columns):
+                give_memory(&written[place], addresses)
+            scan.elements, scan.attributes = self.elements, self.attributes
+            scan.columns, scan.column_count = written, self.column_count
+            scan.row, scan.table_mask = 0, table_size - 1
+            with nogil:
+                handed_on = take_block(&scan, block, <const int32_t*>spans, count, <int32_t*>unusual)
+            lengths = [
+                (written[place].length, written[place].distinct_count, written[place].flagged)
+                for place in range(self.column_count)
+            ]
+            return scan.row, handed_on, lengths
+        finally:
+            free(written)
+
+
+cdef give_memory(Column* column, addresses):
+    valid, values, data, flags, distinct, written, table = addresses
+    column.valid = <uint8_t*><uintptr_t>valid
+    column.values = <void*><uintptr_t>values
+    column.data = <uint8_t*><uintptr_t>data
+    column.flags = <uint8_t*><uintptr_t>flags
+    column.distinct = <int32_t*><uintptr_t>distinct
+    column.written = <Bytes*><uintptr_t>written
+    column.table = <int32_t*><uintptr_t>table
+
+
+cdef Bytes bytes_of(bytes value):
+    cdef const uint8_t* at = value
+    return Bytes(at, len(value))

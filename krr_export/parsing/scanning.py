@@ -1,0 +1,319 @@
+"""From blocks to typed columns by the compiled scanner: its plan, made from the record schema, and its memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from mmap import mmap
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from krr_export.parsing.captured import doubtful, form_of, typed
+from krr_export.schema import local_name, namespace
+from krr_export.walltime import ambiguous_and_skipped, to_instants
+
+try:
+    from krr_export.parsing.scanner import Scanner
+except ImportError:  # there was no C compiler when this was installed
+    Scanner = None  # type: ignore[assignment,misc]
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from krr_export.schema import Element, Field, RecordSchema
+
+NAME = "scanner"
+
+TEXT, LISTED, INSTANT, BINARY, HANDED_ON = range(5)
+"""The kinds of columns that the scanner writes; see there."""
+
+WITHOUT_OFFSET, FRACTION_CUT = 1, 2
+
+_NO_LIMIT = 2**62
+_KINDS = {"base64Binary": BINARY, "dateTime": INSTANT}
+
+
+class Plan(NamedTuple):
+    """The record's tree in flat lists, as the scanner takes it: children of an element, and attributes, adjoin.
+
+    Attributes:
+        elements: name, column or -1, whether required, first attribute, how many, first child, how many.
+        attributes: name, column, whether required.
+        columns: kind, shortest, longest, listed values.
+    """
+
+    elements: list[tuple[bytes, int, bool, int, int, int, int]]
+    attributes: list[tuple[bytes, int, bool]]
+    columns: list[tuple[int, int, int, tuple[bytes, ...]]]
+
+
+def plan_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> Plan | None:
+    """The plan of a document; ``None`` where the scanner knows no such schema or prefixes.
+
+    Args:
+        schema: what a record holds.
+        namespaces: the document's prefixes, as its root declares them; ``""`` is the default namespace.
+    """
+    prefixes = {uri: f"{prefix}:" if prefix else "" for prefix, uri in sorted(namespaces.items(), reverse=True)}
+    tree = list(schema.record.walk())
+    if (
+        not all(element.in_sequence for element in tree)
+        or not {namespace(element.tag) for element in tree} <= prefixes.keys() - {""}
+        or any(namespace(attribute.name) for element in tree for attribute in element.attributes)
+    ):
+        return None
+    plan = Plan([], [], [_column(field) for field in schema.fields])
+    waiting: list[Element] = [schema.record]
+    place = 1
+    for element in waiting:  # level by level: so children adjoin
+        name = (prefixes[namespace(element.tag)] + element.local_name).encode()
+        counts = len(plan.attributes), len(element.attributes), place, len(element.children)
+        plan.elements.append((name, -1 if element.column is None else element.column, element.required, *counts))
+        plan.attributes.extend((local_name(a.name).encode(), a.column, a.required) for a in element.attributes)
+        waiting += element.children
+        place += len(element.children)
+    return plan
+
+
+def _kind(field: Field) -> int:
+    facets = field.facets
+    if facets.others:
+        return HANDED_ON
+    if field.base in {"string", "normalizedString", "token"} and facets.enumeration:
+        return LISTED  # a value that is listed as it is written is valid, whatever becomes of white space
+    if field.base in _KINDS and not facets.enumeration:
+        return _KINDS[field.base]
+    return TEXT if form_of(field) else HANDED_ON
+
+
+def _column(field: Field) -> tuple[int, int, int, tuple[bytes, ...]]:
+    facets = field.facets
+    longest = _NO_LIMIT if facets.max_length is None else facets.max_length
+    listed = tuple(value.encode() for value in facets.enumeration)
+    return _kind(field), facets.min_length or 0, longest, listed
+
+
+@dataclass(frozen=True)
+class ScannedBlock:
+    """What the scanner took of a block.
+
+    Attributes:
+        arrays: for each field of the schema its values, one a record that was taken.
+        remarks: rows with something to say of their value, by code and column.
+        unusual: which records were handed on, from 0, in order.
+        rows: how many were taken.
+    """
+
+    arrays: list[pa.Array]
+    remarks: dict[str, dict[int, NDArray[np.int64]]]
+    unusual: NDArray[np.int32]
+    rows: int
+
+    def without(self, kept: NDArray[np.bool_], count: int) -> ScannedBlock:
+        """The same with some of the records handed on that were taken.
+
+        Args:
+            kept: which are kept, of those that were taken.
+            count: how many records there are in the block.
+        """
+        taken = np.delete(np.arange(count, dtype=np.int32), self.unusual)
+        moved = np.cumsum(kept) - 1
+        return ScannedBlock(
+            [array.filter(pa.array(kept)) for array in self.arrays],
+            {
+                code: {column: moved[rows[kept[rows]]] for column, rows in by_column.items()}
+                for code, by_column in self.remarks.items()
+            },
+            np.union1d(self.unusual, taken[~kept]),
+            int(kept.sum()),
+        )
+
+
+def scanner_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> BlockScanner | None:
+    """A scanner for a document; ``None`` where there is none for its schema or prefixes, or none was built."""
+    plan = plan_of(schema, namespaces)
+    return BlockScanner(schema, plan) if plan is not None and Scanner is not None else None
+
+
+class BlockScanner:
+    """Scans blocks of one document; may be used by several threads at once."""
+
+    def __init__(self, schema: RecordSchema, plan: Plan) -> None:
+        self._schema = schema
+        self._kinds = [kind for kind, *_ in plan.columns]
+        forms = {column: form_of(field) for column, field in enumerate(schema.fields)}
+        self._forms = {
+            column: form for column, form in forms.items() if form and form.form and self._kinds[column] == TEXT
+        }
+        self._scanner = Scanner(plan.elements, plan.attributes, plan.columns)
+
+    def scan(self, data: bytes, spans: NDArray[np.int32]) -> ScannedBlock:
+        """Take what is certain.
+
+        Args:
+            data: the block.
+            spans: where its records begin and end, by rows.
+        """
+        count = len(spans)
+        slots = 1 << max(6, (2 * count).bit_length())
+        layout = _Layout()
+        unusual = layout.room(count * 4)
+        columns = [_parts(kind, count, slots, len(data), layout) for kind in self._kinds]
+        slab = np.frombuffer(mmap(-1, layout.size), np.uint8)  # pages that nothing is written to take no memory
+        start = slab.ctypes.data
+        rows, handed_on, sizes = self._scanner.scan(
+            data,
+            count,
+            spans.ctypes.data,
+            start + unusual,
+            slots,
+            [tuple(start + place for place in parts) for parts in columns],
+        )
+        memory = pa.py_buffer(slab)
+        arrays = []
+        remarks: dict[str, dict[int, NDArray[np.int64]]] = {}
+        for column, (field, kind, parts, size) in enumerate(
+            zip(self._schema.fields, self._kinds, columns, sizes, strict=True)
+        ):
+            written = _Written(memory, parts, rows, *size)
+            if written.flagged:
+                for code, concerned in _settle(slab, written).items():
+                    remarks.setdefault(code, {})[column] = concerned
+            arrays.append(_ARRAYS[kind](written, field))
+        scanned = ScannedBlock(arrays, remarks, slab[unusual : unusual + 4 * handed_on].view(np.int32), rows)
+        return self._typed(scanned, count) if self._forms else scanned
+
+    def _typed(self, scanned: ScannedBlock, count: int) -> ScannedBlock:
+        """The same with captured columns typed; records with a value that is not certain are handed on, too."""
+        doubts = [doubtful(scanned.arrays[column], form) for column, form in self._forms.items()]
+        kept = ~np.logical_or.reduce([doubt.to_numpy(zero_copy_only=False) for doubt in doubts])
+        if not kept.all():
+            scanned = scanned.without(kept, count)
+        for column, form in self._forms.items():
+            scanned.arrays[column] = typed(scanned.arrays[column], form, self._schema.fields[column])
+        return scanned
+
+
+def _settle(slab: NDArray[np.uint8], written: _Written) -> dict[str, NDArray[np.int64]]:
+    """Turn wall times into instants, in place; the rows with something to say of them, by code."""
+    parts, rows = written.parts, written.rows
+    flags = slab[parts.flags : parts.flags + rows]
+    instants = slab[parts.values : parts.values + 8 * rows].view(np.int64)
+    local = np.flatnonzero(flags & WITHOUT_OFFSET)
+    walls = instants[local]
+    instants[local] = to_instants(walls)
+    ambiguous, skipped = ambiguous_and_skipped(walls)
+    found = {
+        "time-without-offset": local,
+        "time-ambiguous": local[ambiguous],
+        "time-skipped": local[skipped],
+        "time-fraction-cut": np.flatnonzero(flags & FRACTION_CUT),
+    }
+    return {code: rows for code, rows in found.items() if rows.size}
+
+
+class _Parts(NamedTuple):
+    """Where in a block's memory what is written of one column lies, in the order that the scanner takes."""
+
+    valid: int
+    values: int
+    data: int
+    flags: int
+    distinct: int
+    written: int
+    table: int
+
+
+class _Layout:
+    """Places in one stretch of memory, each aligned as Arrow has it."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def room(self, size: int) -> int:
+        """A place of so many octets."""
+        place = self.size
+        self.size += -(-size // 64) * 64
+        return place
+
+
+def _parts(kind: int, count: int, slots: int, size: int, layout: _Layout) -> _Parts:
+    binary, instant = kind == BINARY, kind == INSTANT
+    return _Parts(
+        valid=layout.room(count // 8 + 1),
+        values=layout.room((count + 1) * (8 if instant else 4)),
+        data=layout.room(size if kind in {TEXT, BINARY} else 0),
+        flags=layout.room(count + 1 if instant else 0),
+        distinct=layout.room((count + 1) * 4 if binary else 0),
+        written=layout.room(count * 16 if binary else 0),
+        table=layout.room(slots * 4 if binary else 0),
+    )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What was written of one column.
+
+    Attributes:
+        memory: the block's.
+        parts: where in it the column lies.
+        rows: how many records were taken.
+        size: octets of text, or of distinct binary values.
+        distinct: how many distinct binary values there are.
+        flagged: how many instants have something to say of them.
+    """
+
+    memory: pa.Buffer
+    parts: _Parts
+    rows: int
+    size: int
+    distinct: int
+    flagged: int
+
+    def values(self, width: int, more: int = 0) -> pa.Buffer:
+        """The numbers of the rows, so many octets each."""
+        return self.memory.slice(self.parts.values, (self.rows + more) * width)
+
+    @property
+    def valid(self) -> pa.Buffer:
+        """A bit a row: whether there is a value."""
+        return self.memory.slice(self.parts.valid, self.rows // 8 + 1)
+
+    @property
+    def data(self) -> pa.Buffer:
+        """The octets of all values."""
+        return self.memory.slice(self.parts.data, self.size)
+
+
+def _texts(written: _Written, _field: Field) -> pa.Array:
+    return pa.Array.from_buffers(pa.string(), written.rows, [written.valid, written.values(4, 1), written.data])
+
+
+def _instants(written: _Written, field: Field) -> pa.Array:
+    return pa.Array.from_buffers(field.arrow_type, written.rows, [written.valid, written.values(8)])
+
+
+def _nothing(written: _Written, field: Field) -> pa.Array:
+    """Of a column whose records are all handed on where it has a value."""
+    kind = pa.dictionary(pa.int32(), pa.binary()) if pa.types.is_binary(field.arrow_type) else field.arrow_type
+    return pa.nulls(written.rows, kind)
+
+
+def _listed(written: _Written, field: Field) -> pa.Array:
+    index = field.arrow_type.index_type
+    codes = np.frombuffer(written.values(4), np.int32).astype(index.to_pandas_dtype())
+    indices = pa.Array.from_buffers(index, written.rows, [written.valid, pa.py_buffer(codes)])
+    return pa.DictionaryArray.from_arrays(indices, pa.array(field.facets.enumeration, pa.string()))
+
+
+def _binaries(written: _Written, _field: Field) -> pa.Array:
+    indices = pa.Array.from_buffers(pa.int32(), written.rows, [written.valid, written.values(4)])
+    offsets = written.memory.slice(written.parts.distinct, (written.distinct + 1) * 4)
+    known = pa.Array.from_buffers(pa.binary(), written.distinct, [None, offsets, written.data])
+    return pa.DictionaryArray.from_arrays(indices, known)
+
+
+_ARRAYS = {TEXT: _texts, LISTED: _listed, INSTANT: _instants, BINARY: _binaries, HANDED_ON: _nothing}
