@@ -6,7 +6,6 @@ is malformed is left in a block for that parser to find.
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +24,6 @@ from krr_export.frame import (
     parse_frame,
     read_header,
 )
-from krr_export.threads import read_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -137,13 +135,6 @@ class Document:
         bare.text = ""  # makes the end tag explicit
         start, slash, end = etree.tostring(bare, encoding="utf-8").rpartition(b"</")
         return start, slash + end
-
-    @contextmanager
-    def reading_ahead(self) -> Iterator[None]:
-        """Have the rest of the document read in a thread of its own, before it is asked for."""
-        with closing(read_ahead(self._pieces)) as pieces:
-            self._pieces = pieces
-            yield
 
     def blocks(self, size: int | None = None) -> Iterator[Block]:
         """Cut the document into blocks of about ``size`` bytes, exactly.

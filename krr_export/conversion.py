@@ -34,6 +34,7 @@ from krr_export.rules.catalogue import DUPLICATE
 from krr_export.sinks import PartFile, SinkOptions, TableSink
 from krr_export.snapshot import Counts, Staging
 from krr_export.store import Store, open_store
+from krr_export.threads import stage
 from krr_export.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from krr_export.manifest import Manifest
     from krr_export.report import Tally
+    from krr_export.road import BlockResult
 
 PERSON = "person"
 REJECTS = "rejects"
@@ -210,13 +212,17 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
     with (
         TableSink(staging.path, PERSON, run.treatment.schema, sink) as persons,
         TableSink(staging.path, REJECTS, REJECTS_SCHEMA, plain) as rejects,
-        closing(export.results()) as results,
     ):
-        for result in results:
+
+        def write(result: BlockResult) -> None:
             persons.write(run.treatment.apply(result.batch))
             if result.rejects:
                 rejects.write(to_batch(result.rejects, keep_records=run.treatment.keeps_records))
-            run.account(result, tally, progress)
+
+        with stage(write, threaded=export.workers > 0) as written, closing(export.results()) as results:
+            for result in results:
+                written(result)
+                run.account(result, tally, progress)
         files = (*persons.close(), *rejects.close())
     if persons.others:
         labels = {field.name: field.label for field in export.record_schema.fields}

@@ -89,6 +89,7 @@ class Export:
         record_schema: what its records hold, from the XSD.
         profiler: makes profiles of its records; ``None`` where nobody asked.
         derivation: the columns that are derived of its records.
+        workers: threads that read blocks, besides the caller's; 0 for none.
         schema: the Arrow schema of its table, derived columns included; the metadata name the export.
     """
 
@@ -96,6 +97,7 @@ class Export:
         self.source = source
         self.record_schema = record_schema
         self._options = options
+        self.workers = default_workers() if options.workers is None else options.workers
         self._document = Document(source, record_schema)
         self.header: Header = self._document.header
         self.transcoded: bool = self._document.transcoded
@@ -135,14 +137,10 @@ class Export:
             profiler=self.profiler,
             derivation=self.derivation if self.derivation.columns else None,
         )
-        workers = default_workers() if options.workers is None else options.workers
-        with naming(self.source.name), blaming(self.source), ExitStack() as stack:
-            if workers:
-                stack.enter_context(document.reading_ahead())
+        with naming(self.source.name), blaming(self.source):
             blocks = document.blocks() if options.limit is None else _limited(document.blocks(), options.limit)
-            results = map_in_order(lambda: Road(road_map).travel, blocks, workers)
-            yield from stack.enter_context(closing(results))
-            stack.close()
+            with closing(map_in_order(lambda: Road(road_map).travel, blocks, self.workers)) as results:
+                yield from results
             if options.limit is not None:
                 self.source.prove()
 

@@ -1,4 +1,4 @@
-"""Threads: work on blocks is shared among a bounded few, results come in order, and reading runs ahead.
+"""Threads: work on blocks is shared among a bounded few, results come in order, and writing is a stage of its own.
 
 What is done there is compiled code and Arrow kernels, which let go of the interpreter's lock.
 """
@@ -9,7 +9,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -20,9 +20,6 @@ Item = TypeVar("Item")
 
 _AHEAD = 2
 """Tasks beyond one a thread that are under way: so that none waits while a result is taken."""
-_BATCH_BYTES = 1 << 20
-_BATCHES_AHEAD = 4
-"""So much of a document is read before it is asked for."""
 
 
 def map_in_order(
@@ -79,64 +76,32 @@ def _results(
         raise error
 
 
-def read_ahead(pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
-    """The same pieces, made in a thread of their own before they are asked for; an error comes in its place."""
-    with _pool(1) as pool:
-        waiting = deque(pool.submit(_some, pieces) for _ in range(_BATCHES_AHEAD))
-        while True:
-            batch, error = waiting.popleft().result()
-            yield from batch
-            if error is not None:
-                raise error
-            if not batch:
-                return
-            waiting.append(pool.submit(_some, pieces))
-
-
-def _some(pieces: Iterator[bytes]) -> tuple[list[bytes], Exception | None]:
-    """The next pieces, at least `_BATCH_BYTES`: to hand over each by itself would cost more than it is worth."""
-    batch: list[bytes] = []
-    size = 0
-    try:
-        while size < _BATCH_BYTES and (piece := next(pieces, None)) is not None:
-            batch.append(piece)
-            size += len(piece)
-    except Exception as error:  # it comes behind the pieces before it
-        return batch, error
-    return batch, None
-
-
-class Stage(Generic[Item]):
-    """A thread that takes one item after the other; whoever gives them waits where it falls behind.
+@contextmanager
+def stage(take: Callable[[Item], object], *, threaded: bool) -> Iterator[Callable[[Item], object]]:
+    """Have items taken one after the other, in a thread of their own; whoever gives them waits where it falls behind.
 
     Args:
         take: does something with an item.
+        threaded: whether in a thread, or at once.
+
+    Yields:
+        what hands an item over; it raises what an earlier one led to. All are taken when the stage ends; where it ends
+        by an error, what waits is dropped.
     """
-
-    def __init__(self, take: Callable[[Item], object], pool: ThreadPoolExecutor) -> None:
-        self._take = take
-        self._pool = pool
-        self._waiting: deque[Future[object]] = deque()
-
-    def put(self, item: Item) -> None:
-        """Have the item taken, sooner or later; raises what an earlier one led to."""
-        self._waiting.append(self._pool.submit(self._take, item))
-        if len(self._waiting) > _AHEAD:
-            self._waiting.popleft().result()
-
-    def finish(self) -> None:
-        """Wait until all are taken."""
-        while self._waiting:
-            self._waiting.popleft().result()
-
-
-@contextmanager
-def stage(take: Callable[[Item], object]) -> Iterator[Stage[Item]]:
-    """A `Stage` that has taken everything when it ends; where it ends by an error, what waits is dropped."""
+    if not threaded:
+        yield take
+        return
+    waiting: deque[Future[object]] = deque()
     with _pool(1) as pool:
-        running = Stage(take, pool)
-        yield running
-        running.finish()
+
+        def put(item: Item) -> None:
+            waiting.append(pool.submit(take, item))
+            if len(waiting) > _AHEAD:
+                waiting.popleft().result()
+
+        yield put
+        while waiting:
+            waiting.popleft().result()
 
 
 @contextmanager
