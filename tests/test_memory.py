@@ -109,8 +109,9 @@ def convert(export: tuple[bytes, bytes, bytes], times: int, store: Path) -> Seen
 def watched(export: tuple[bytes, bytes, bytes], times: int, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Run with two workers on an export of so many tenths; the peak, the report."""
     with command.started(*arguments, "--workers", "2", "--json", stdin=-1) as process:
-        assert process.stdin
-        feeder = threading.Thread(target=feed, args=(process.stdin, export, times))
+        pipe, process.stdin = process.stdin, None  # the feeder's alone: communicate would close it
+        assert pipe
+        feeder = threading.Thread(target=feed, args=(pipe, export, times))
         feeder.start()
         out, err = process.communicate()
         feeder.join()
