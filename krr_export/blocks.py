@@ -175,12 +175,13 @@ class Document:
         while more and len(head) <= MAX_PROLOG_BYTES:
             # At least doubled, so that looking again and again costs no more than reading, however small the pieces.
             head, more = self._fill(head, len(head) or 1)
-            if (frame := find_frame(head)) is not None:
+            frame = find_frame(head)
+            if frame is not None and len(frame.start) <= MAX_PROLOG_BYTES:
                 return frame, head[len(frame.start) :]
-        if self._broken:
-            raise self._broken
         if len(head) > MAX_PROLOG_BYTES:
             raise InputError(f"the root does not begin within the first {MAX_PROLOG_BYTES} bytes", "is it an export?")
+        if self._broken:
+            raise self._broken
         if not head.strip():
             raise InputError("the input is empty", "is it the right file, and was it transferred?")
         raise InputError("the document is truncated or not XML: it ends before its root begins", TRANSFER_AGAIN)
@@ -243,19 +244,15 @@ class Document:
 
     def _check_tail(self, tail: bytes) -> None:
         """After the root only comments, processing instructions and white space may stand."""
-        pieces = [tail]
-        length = len(tail)
-        while (piece := self._next_piece()) is not None:
-            pieces.append(piece)
-            length += len(piece)
-            if length > MAX_PROLOG_BYTES:
-                if another_document(b"".join(pieces)):
-                    break
-                raise InputError(f"more than {MAX_PROLOG_BYTES} bytes stand after the root's end", "is it hostile?")
+        more = True
+        while more and len(tail) <= MAX_PROLOG_BYTES:
+            tail, more = self._fill(tail, len(tail) or 1)  # at least doubled, as the beginning is
+        if len(tail) > MAX_PROLOG_BYTES and not another_document(tail):
+            raise InputError(f"more than {MAX_PROLOG_BYTES} bytes stand after the root's end", "is it hostile?")
         if self._broken:
             raise self._broken
         records = self._line - 1 - self._frame.start.count(b"\n")
-        parse_frame(self._frame, b"".join(pieces), line_offset=records)
+        parse_frame(self._frame, tail, line_offset=records)
 
     def _unfinished(self, data: bytes) -> InputError:
         """The document ends before its root does: because it was cut, or because something in it is malformed."""

@@ -364,6 +364,22 @@ def test_what_surrounds_the_root_is_bounded(schema: RecordSchema, where: str, fi
     refused(endless(), schema, said)
 
 
+@pytest.mark.parametrize("where", ["before", "after"])
+@pytest.mark.parametrize("more", [0, 1, 1_500_000])
+def test_the_bound_around_the_root_is_the_same_byte_however_the_document_arrives(
+    schema: RecordSchema, where: str, more: int
+) -> None:
+    head, mark, rest = export(person(), declaration="").partition(b"\n")
+    filler = b" " * (MAX_PROLOG_BYTES + more - (len(head) if where == "before" else 0))
+    data = filler + head + mark + rest if where == "before" else head + mark + rest + filler
+    for size in (1000, 1 << 18, (1 << 20) - 1, len(data)):
+        pieces = (data[at : at + size] for at in range(0, len(data), size))
+        if more:
+            refused(pieces, schema, f"{MAX_PROLOG_BYTES} bytes")
+        else:
+            assert len(travel(pieces, schema).rows) == 1
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -125,15 +125,32 @@ def test_the_known_numbers_are_judged_as_they_should_be(number: str, expected: s
     assert rules_of(number) == [expected]
 
 
+def with_remainders(first: int, second: int) -> str:
+    """A number of 20 March 1969 whose check digits leave these remainders."""
+    return next(f"{n}" for n in range(20036900000, 20036950000) if remainders(f"{n}") == (first, second))
+
+
+@pytest.mark.parametrize("second", range(11))
+@pytest.mark.parametrize("first", range(11))
+def test_each_remainder_is_judged_by_today_s_rule_or_by_that_of_2032_or_is_wrong(first: int, second: int) -> None:
+    right: set[str] = {"identifier-check-digits-2032"} if first else set()
+    number = with_remainders(first, second)
+    assert rules_of(number) == [right if first in {0, 1, 2, 3} and second == 0 else {"identifier-check-digits"}]
+
+
 def test_what_is_not_eleven_digits_breaks_that_rule_and_no_other() -> None:
     assert rules_of(*ODD) == [set(), *[{"identifier-not-digits"}] * (len(ODD) - 1)]
 
 
-def naive_rules(number: str) -> set[str]:
-    """The rules of one number of eleven digits, by the book: a digit at a time, and the calendar of Python."""
+def remainders(number: str) -> tuple[int, int]:
     digits = [int(digit) for digit in number]
     first = sum(w * d for w, d in zip((3, 7, 6, 1, 8, 9, 4, 5, 2, 1), digits, strict=False)) % 11
-    second = sum(w * d for w, d in zip((5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1), digits, strict=True)) % 11
+    return first, sum(w * d for w, d in zip((5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1), digits, strict=True)) % 11
+
+
+def naive_rules(number: str) -> set[str]:
+    """The rules of one number of eleven digits, by the book: a digit at a time, and the calendar of Python."""
+    first, second = remainders(number)
     found = set()
     if second or first > 3:
         found.add("identifier-check-digits")
