@@ -34,7 +34,7 @@ from krr_export.rules.catalogue import DUPLICATE
 from krr_export.sinks import PartFile, SinkOptions, TableSink
 from krr_export.snapshot import Counts, Staging
 from krr_export.store import Store, open_store
-from krr_export.threads import stage
+from krr_export.threads import Stage
 from krr_export.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
@@ -219,9 +219,9 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
             if result.rejects:
                 rejects.write(to_batch(result.rejects, keep_records=run.treatment.keeps_records))
 
-        with stage(write, threaded=export.workers > 0) as written, closing(export.results()) as results:
+        with Stage(write, threaded=export.workers > 0) as stage, closing(export.results()) as results:
             for result in results:
-                written(result)
+                stage.put(result)
                 run.account(result, tally, progress)
         files = (*persons.close(), *rejects.close())
     if persons.others:

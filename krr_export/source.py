@@ -6,7 +6,6 @@ Knows nothing of XML. Counts and hashes the bytes as they were delivered, before
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 import sys
@@ -19,6 +18,7 @@ from krr_export.delivery.provenance import is_unverified
 from krr_export.descriptors import clear_of_standard_streams
 from krr_export.errors import DeliveryError, InputError, UsageError
 from krr_export.gzipped import MAGIC, inflated
+from krr_export.hashing import Sha256
 from krr_export.notation import printable
 from krr_export.paths import local_path
 from krr_export.unchanged import Watched, changed, readable
@@ -69,7 +69,7 @@ class Source:
         self._stream = stream
         self._on_read = on_read
         self._is_ours = is_ours
-        self._digest = hashlib.sha256()
+        self._digest = Sha256()
         self._watched = Watched(stream.fileno()) if size is not None else None
         self._arrived = False
         self._first = self._read_first()
@@ -126,6 +126,7 @@ class Source:
 
     def close(self) -> None:
         """Close the stream where it was opened here; standard input, or a stream that was given, is the caller's."""
+        self._digest.close()
         if self._is_ours:
             self._stream.close()
 
@@ -153,7 +154,7 @@ class Source:
         if self._watched:
             self._watched.check(self._digest.hexdigest(), self.bytes_read)
 
-    def _account(self, piece: bytes | memoryview) -> None:
+    def _account(self, piece: bytes) -> None:
         self._digest.update(piece)
         self.bytes_read += len(piece)
         self.at_end = not piece

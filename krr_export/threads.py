@@ -9,7 +9,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -76,32 +76,49 @@ def _results(
         raise error
 
 
-@contextmanager
-def stage(take: Callable[[Item], object], *, threaded: bool) -> Iterator[Callable[[Item], object]]:
-    """Have items taken one after the other, in a thread of their own; whoever gives them waits where it falls behind.
+class Stage(Generic[Item]):
+    """Takes items one after the other in a thread of its own; whoever gives them waits where it falls behind.
+
+    As a context manager it ends when all are taken; where an error ends it, what waits is dropped.
 
     Args:
         take: does something with an item.
         threaded: whether in a thread, or at once.
-
-    Yields:
-        what hands an item over; it raises what an earlier one led to. All are taken when the stage ends; where it ends
-        by an error, what waits is dropped.
     """
-    if not threaded:
-        yield take
-        return
-    waiting: deque[Future[object]] = deque()
-    with _pool(1) as pool:
 
-        def put(item: Item) -> None:
-            waiting.append(pool.submit(take, item))
-            if len(waiting) > _AHEAD:
-                waiting.popleft().result()
+    def __init__(self, take: Callable[[Item], object], *, threaded: bool = True) -> None:
+        self._take = take
+        self._pool = ThreadPoolExecutor(1) if threaded else None
+        self._waiting: deque[Future[object]] = deque()
 
-        yield put
-        while waiting:
-            waiting.popleft().result()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            self.close()
+
+    def put(self, item: Item) -> None:
+        """Have the item taken; raises what an earlier one led to."""
+        if self._pool is None:
+            self._take(item)
+            return
+        self._waiting.append(self._pool.submit(self._take, item))
+        if len(self._waiting) > _AHEAD:
+            self._waiting.popleft().result()
+
+    def finish(self) -> None:
+        """Wait until all are taken; raises what one led to."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def close(self) -> None:
+        """End the thread, once it has done what it is doing."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Memory is flat: eight times the input takes no more than a tenth more, as the kernel keeps it and as reported."""
+"""Memory is flat: several times the input takes no more than a tenth more, as the kernel keeps it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS = 400_000
-"""More than three row groups: with fewer, a run ends before its buffers have all been as full as they get."""
+"""Twice as many are six row groups: with fewer, a run ends before its buffers have all been as full as they get."""
 LIMIT = 500e6
 """Bytes that the program may take, whatever the input."""
 
@@ -44,12 +44,12 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, byte
     return xml[:begin], xml[begin:end], xml[end:]
 
 
-def test_eight_times_the_input_takes_no_more_memory(export: tuple[bytes, bytes, bytes], tmp_path: Path) -> None:
-    once = convert(export, 1, tmp_path / "once")
+def test_four_times_the_input_takes_no_more_memory(export: tuple[bytes, bytes, bytes], tmp_path: Path) -> None:
+    twice = convert(export, 2, tmp_path / "twice")
     eight = convert(export, 8, tmp_path / "eight")
-    assert once.row_groups >= 3
+    assert twice.row_groups >= 6
     assert eight.row_groups >= 24
-    assert eight.peak <= 1.1 * once.peak, (once, eight)
+    assert eight.peak <= 1.1 * twice.peak, (twice, eight)
     assert eight.peak < LIMIT, eight
 
 

@@ -32,7 +32,7 @@ class Scanner:
             spans: address of where these begin and end, int32.
             unusual: address of room for as many int32.
             table_size: places in each table of distinct values, a power of two.
-            columns: for each column the addresses of its `scanning._Parts`, zeroed.
+            columns: for each column the addresses of its `memory.Parts`, zeroed as far as `memory.Layout` says.
 
         Returns:
             How many records were taken, and how many handed on; for each column octets of data, distinct values, and

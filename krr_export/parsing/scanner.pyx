@@ -709,7 +709,7 @@ cdef class Scanner:
 
 
 cdef give_memory(Column* column, addresses):
-    valid, values, data, flags, distinct, written, table = addresses
+    valid, values, flags, table, distinct, data, written = addresses
     column.valid = <uint8_t*><uintptr_t>valid
     column.values = <void*><uintptr_t>values
     column.data = <uint8_t*><uintptr_t>data

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from mmap import mmap
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from krr_export.parsing.captured import doubtful, form_of, typed
+from krr_export.parsing.memory import BINARY, HANDED_ON, INSTANT, LISTED, TEXT, MemoryPool
 from krr_export.schema import local_name, namespace
 from krr_export.walltime import ambiguous_and_skipped, to_instants
 
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from krr_export.parsing.memory import Parts
     from krr_export.schema import Element, Field, RecordSchema
 
 NAME = "scanner"
-
-TEXT, LISTED, INSTANT, BINARY, HANDED_ON = range(5)
-"""The kinds of columns that the scanner writes; see there."""
 
 WITHOUT_OFFSET, FRACTION_CUT = 1, 2
 
@@ -149,6 +147,7 @@ class BlockScanner:
             column: form for column, form in forms.items() if form and form.form and self._kinds[column] == TEXT
         }
         self._scanner = Scanner(plan.elements, plan.attributes, plan.columns)
+        self._memories = MemoryPool(self._kinds)
 
     def scan(self, data: bytes, spans: NDArray[np.int32]) -> ScannedBlock:
         """Take what is certain.
@@ -158,32 +157,28 @@ class BlockScanner:
             spans: where its records begin and end, by rows.
         """
         count = len(spans)
-        slots = 1 << max(6, (2 * count).bit_length())
-        layout = _Layout()
-        unusual = layout.room(count * 4)
-        columns = [_parts(kind, count, slots, len(data), layout) for kind in self._kinds]
-        slab = np.frombuffer(mmap(-1, layout.size), np.uint8)  # pages that nothing is written to take no memory
-        start = slab.ctypes.data
+        memory = self._memories.take(count, len(data))
+        start, layout = memory.buffer.address, memory.layout
         rows, handed_on, sizes = self._scanner.scan(
             data,
             count,
             spans.ctypes.data,
-            start + unusual,
-            slots,
-            [tuple(start + place for place in parts) for parts in columns],
+            start + layout.unusual,
+            layout.slots,
+            [tuple(start + place for place in parts) for parts in layout.columns],
         )
-        memory = pa.py_buffer(slab)
         arrays = []
         remarks: dict[str, dict[int, NDArray[np.int64]]] = {}
         for column, (field, kind, parts, size) in enumerate(
-            zip(self._schema.fields, self._kinds, columns, sizes, strict=True)
+            zip(self._schema.fields, self._kinds, layout.columns, sizes, strict=True)
         ):
-            written = _Written(memory, parts, rows, *size)
+            written = _Written(memory.buffer, parts, rows, *size)
             if written.flagged:
-                for code, concerned in _settle(slab, written).items():
+                for code, concerned in _settle(written).items():
                     remarks.setdefault(code, {})[column] = concerned
             arrays.append(_ARRAYS[kind](written, field))
-        scanned = ScannedBlock(arrays, remarks, slab[unusual : unusual + 4 * handed_on].view(np.int32), rows)
+        unusual = np.frombuffer(memory.buffer.slice(layout.unusual, 4 * handed_on), np.int32)
+        scanned = ScannedBlock(arrays, remarks, unusual, rows)
         return self._typed(scanned, count) if self._forms else scanned
 
     def _typed(self, scanned: ScannedBlock, count: int) -> ScannedBlock:
@@ -197,11 +192,10 @@ class BlockScanner:
         return scanned
 
 
-def _settle(slab: NDArray[np.uint8], written: _Written) -> dict[str, NDArray[np.int64]]:
+def _settle(written: _Written) -> dict[str, NDArray[np.int64]]:
     """Turn wall times into instants, in place; the rows with something to say of them, by code."""
-    parts, rows = written.parts, written.rows
-    flags = slab[parts.flags : parts.flags + rows]
-    instants = slab[parts.values : parts.values + 8 * rows].view(np.int64)
+    flags = np.frombuffer(written.memory, np.uint8, written.rows, written.parts.flags)
+    instants = np.frombuffer(written.memory, np.int64, written.rows, written.parts.values)
     local = np.flatnonzero(flags & WITHOUT_OFFSET)
     walls = instants[local]
     instants[local] = to_instants(walls)
@@ -213,44 +207,6 @@ def _settle(slab: NDArray[np.uint8], written: _Written) -> dict[str, NDArray[np.
         "time-fraction-cut": np.flatnonzero(flags & FRACTION_CUT),
     }
     return {code: rows for code, rows in found.items() if rows.size}
-
-
-class _Parts(NamedTuple):
-    """Where in a block's memory what is written of one column lies, in the order that the scanner takes."""
-
-    valid: int
-    values: int
-    data: int
-    flags: int
-    distinct: int
-    written: int
-    table: int
-
-
-class _Layout:
-    """Places in one stretch of memory, each aligned as Arrow has it."""
-
-    def __init__(self) -> None:
-        self.size = 0
-
-    def room(self, size: int) -> int:
-        """A place of so many octets."""
-        place = self.size
-        self.size += -(-size // 64) * 64
-        return place
-
-
-def _parts(kind: int, count: int, slots: int, size: int, layout: _Layout) -> _Parts:
-    binary, instant = kind == BINARY, kind == INSTANT
-    return _Parts(
-        valid=layout.room(count // 8 + 1),
-        values=layout.room((count + 1) * (8 if instant else 4)),
-        data=layout.room(size if kind in {TEXT, BINARY} else 0),
-        flags=layout.room(count + 1 if instant else 0),
-        distinct=layout.room((count + 1) * 4 if binary else 0),
-        written=layout.room(count * 16 if binary else 0),
-        table=layout.room(slots * 4 if binary else 0),
-    )
 
 
 @dataclass(frozen=True)
@@ -267,7 +223,7 @@ class _Written:
     """
 
     memory: pa.Buffer
-    parts: _Parts
+    parts: Parts
     rows: int
     size: int
     distinct: int
