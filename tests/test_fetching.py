@@ -892,17 +892,18 @@ def test_who_stops_a_fetch_finds_what_had_arrived(server: Server, inbox: Path, n
     assert same(inbox, server, *names("20260102T0100"))
 
 
-def test_a_file_overwritten_on_the_server_at_the_same_size_while_it_is_read_is_not_taken(
-    server: Server, inbox: Path
+@pytest.mark.parametrize(("more", "later"), [(0, 5), (1, 0)], ids=["at the same size", "at the same time"])
+def test_a_file_overwritten_on_the_server_while_it_is_read_is_not_taken(
+    server: Server, inbox: Path, more: int, later: int
 ) -> None:
     put(server.directory, "20260102T030405", size=MIB)
     data = server.directory / "Kontaktregister-20260102T030405.gz.enc"
 
     def overwrite(done: int, total: int | None) -> None:
         if done == total:
-            later = data.stat().st_mtime + 5
-            data.write_bytes(bytes(MIB))
-            os.utime(data, (later, later))
+            then = data.stat().st_mtime + later
+            data.write_bytes(bytes(MIB + more))
+            os.utime(data, (then, then))
 
     fails(NetworkError, "changed while it was fetched", server=server, inbox=inbox, progress=overwrite)
     assert visible(inbox) == []

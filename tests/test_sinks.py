@@ -223,7 +223,7 @@ def test_listed_values_of_any_spelling_are_fit_for_names_of_files(tmp_path: Path
 
 FREE = pa.schema([("radnummer", pa.int64()), ("kode", pa.string())])
 PERSONAL = ["03851598730", "ola@example.no", "Ola Nordmann", "90012345", "+4790012345", "1234567890", "", " 984661185"]
-PERSONAL += ["984661185\n", "٠١٢٣٤٥٦٧٨", "../../984661185"]
+PERSONAL += ["984661185\n", "984661185\nola@example.no", "ola@example.no\n984661185", "٠١٢٣٤٥٦٧٨", "../../984661185"]
 
 
 @pytest.mark.parametrize("format_", ["parquet", "csv"])
@@ -271,6 +271,19 @@ def test_partitions_that_all_fill_slowly_do_not_pile_up(tmp_path: Path) -> None:
     assert [part.rows for part in parts] == [10] * 32
     groups = sum(pq.read_metadata(tmp_path / part.path).num_row_groups for part in parts)
     assert groups > 3 * 32, "at most 40 of the 320 rows wait; if all could, there would be one a partition"
+
+
+def test_the_text_that_waits_in_all_partitions_together_is_bounded(tmp_path: Path) -> None:
+    choices = [f"v{i}" for i in range(32)]
+    schema = pa.schema(
+        [("radnummer", pa.int64()), ("kode", pa.dictionary(pa.int8(), pa.string())), ("navn", pa.string())]
+    )
+    codes = statuses([choices[i % 32] for i in range(320)], choices)
+    batch = pa.record_batch([range(320), codes, ["x" * 100] * 320], schema=schema)
+    parts = write(tmp_path, [batch], SinkOptions(partition_by=("kode",), group_bytes=2_000), schema)
+    assert [part.rows for part in parts] == [10] * 32
+    groups = sum(pq.read_metadata(tmp_path / part.path).num_row_groups for part in parts)
+    assert groups > 5 * 30, "20 of the 320 rows wait at the most; if 80 could, there would be half as many"
 
 
 @pytest.mark.parametrize("options", [PARQUET, CSV], ids=label)

@@ -290,6 +290,19 @@ def test_a_file_overwritten_at_the_same_size_while_it_is_read_is_refused(
             list(source)
 
 
+def test_a_file_that_grows_at_its_old_time_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "export.xml"
+    path.write_bytes(bytes(3 << 20))
+    before = path.stat()
+    with open_source(path) as source:
+        next(iter(source))
+        with path.open("ab") as file:
+            file.write(b"more")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(InputError, match="changed while it was read"):
+            list(source)
+
+
 def test_a_file_that_gets_another_name_and_mode_while_it_is_read_is_the_same(tmp_path: Path) -> None:
     path = tmp_path / "export.xml"
     path.write_bytes(CONTENT * 1000)
