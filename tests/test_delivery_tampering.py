@@ -24,6 +24,7 @@ from krr_export.delivery.cipher import encryptor
 from krr_export.delivery.keys import load_private_key, load_publisher, load_recipient, unwrap_key
 from krr_export.delivery.opening import DeliveryOptions, open_delivery
 from krr_export.delivery.provenance import is_unverified
+from krr_export.delivery.regular import SMALL_BYTES, read_small, read_small_regular
 from krr_export.delivery.sealing import seal
 from krr_export.delivery.signing import Form, Mode, verify
 from krr_export.errors import InputError
@@ -456,6 +457,16 @@ def test_an_empty_file_and_a_link_to_nothing_are_refused(ours: Path, name: str) 
     path.unlink()
     path.symlink_to(name)
     refused(ours, f"{name} cannot be read: Too many levels of symbolic links")
+
+
+@pytest.mark.parametrize("read", [read_small, read_small_regular])
+def test_a_small_file_may_be_of_exactly_the_limit_s_size(tmp_path: Path, read: Callable[[Path], bytes]) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(bytes(SMALL_BYTES))
+    assert read(path) == bytes(SMALL_BYTES)
+    path.write_bytes(bytes(SMALL_BYTES + 1))
+    with pytest.raises(InputError, match="key is too large"):
+        read(path)
 
 
 @pytest.mark.parametrize("name", [SIGNATURE, KEY])

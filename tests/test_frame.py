@@ -380,6 +380,11 @@ def test_the_bound_around_the_root_is_the_same_byte_however_the_document_arrives
             assert len(travel(pieces, schema).rows) == 1
 
 
+def test_where_as_much_was_read_behind_the_root_as_may_be_there_the_rest_is_looked_for(schema: RecordSchema) -> None:
+    for rest in (b" ", b"x"):
+        refused((export(person()), b" " * MAX_PROLOG_BYTES, rest), schema, f"more than {MAX_PROLOG_BYTES} bytes")
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -452,6 +452,7 @@ def test_a_damaged_report_is_passed_over_for_the_one_before_it(harm: Callable[[P
     result = load(tmp_path, 3, 600)
     assert (result.outcome, guard_of(result)["compared_with"]) == ("guard", name(1))
     assert f"{name(2)} cannot be read" in guard_of(result)["skipped"]
+    assert "the guard was passed over" not in load(tmp_path, 4, 1000).message
 
 
 @pytest.mark.parametrize(

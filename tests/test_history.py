@@ -19,7 +19,7 @@ import pytest
 import road
 
 import krr_export
-from krr_export import chronicle, publish
+from krr_export import chronicle, kept, publish
 from krr_export.chronicle import Found, HistoryLine, Trend, history
 from krr_export.errors import InputError, UsageError
 from krr_export.history_table import table
@@ -311,6 +311,18 @@ def test_a_report_that_is_listed_and_yet_no_report_of_ours_is_not_believed(
     forged = json.dumps({**json.loads(path.read_text()), **changes}).encode()
     monkeypatch.setattr(chronicle, "_report", lambda *_: forged)
     assert history(store)[1].damage == said
+
+
+def test_a_file_of_exactly_the_limit_s_size_is_read_and_none_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "MOST_BYTES", 100)
+    path = tmp_path / "report.json"
+    path.write_bytes(b"x" * 100)
+    assert kept.read_kept(path) == b"x" * 100
+    path.write_bytes(b"x" * 101)
+    with pytest.raises(OSError, match="File too large"):
+        kept.read_kept(path)
 
 
 def test_a_snapshot_that_is_pruned_meanwhile_has_no_line(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
