@@ -347,10 +347,13 @@ def test_what_stands_between_records_may_be_of_8_mib_and_no_longer(schema: Recor
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_long_gap_before_a_long_start_tag_is_within_both_limits(schema: RecordSchema, size: int) -> None:
-    record = padded('<Person a="', '"/>', 5 << 20)
-    data = in_pieces(export(" " * (5 << 20), record, between=""))
-    assert sum(block.records for block in cut(data, schema, size)[1]) == 1
+def test_a_long_gap_before_a_long_record_is_within_both_limits(schema: RecordSchema, size: int) -> None:
+    for record in (padded('<Person a="', '"/>', 5 << 20), padded("<Person>", "</Person>", 5 << 20)):
+        for gap in (5 << 20, MAX_RECORD_BYTES):
+            data = in_pieces(export(" " * gap, record, between=""))
+            assert sum(block.records for block in cut(data, schema, size)[1]) == 1
+        with pytest.raises(InputError, match="longer than 8 MiB"):
+            cut(in_pieces(export(" " * (MAX_RECORD_BYTES + 1), record, between="")), schema, size)
 
 
 def nested(depth: int, name: str = "a") -> str:
