@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import road
 from conversions import SAMPLES, cut_into
+from mutants import XSD
 
 import krr_export
 from krr_export.errors import GuardError, InputError, UsageError
@@ -141,6 +142,23 @@ def test_replace_gives_a_profile_to_a_snapshot_that_has_none(export: Callable[..
     assert again.outcome == "published"
     assert json.loads((again.path / "report.json").read_text())["profile"]["records"] == 1
     assert convert(source, store, replace=True).outcome == "unchanged"
+
+
+def test_by_another_xsd_of_the_same_name_it_is_another_result(export: Callable[..., bytes], tmp_path: Path) -> None:
+    for path in XSD.glob("*-14-05.xsd"):
+        shutil.copy(path, tmp_path)
+    xsd = tmp_path / "kontaktregister-export-14-05.xsd"
+    data = export(road.person())
+    assert convert(data, tmp_path / "store", schema=xsd).outcome == "published"
+    assert convert(data, tmp_path / "store", schema=xsd).outcome == "unchanged"
+    xsd.write_bytes(xsd.read_bytes() + b"<!-- a later edition -->")
+    with pytest.raises(GuardError, match="is already there, with another result"):
+        convert(data, tmp_path / "store", schema=xsd)
+
+
+def test_no_column_is_partitioned_by_twice(export: Callable[..., bytes], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot partition by the same column twice"):
+        convert(export(road.person()), tmp_path, partition_by=["status", "reservasjon", "status"])
 
 
 def test_a_store_of_csv_takes_none_for_excel_and_the_other_way_round(tmp_path: Path) -> None:

@@ -389,6 +389,14 @@ def test_exports_that_are_loaded_late_are_compared_with_the_one_before_them(tmp_
     assert load(tmp_path, 6, 2000).outcome == "guard", "against the one of the day before"
 
 
+def test_of_several_later_snapshots_the_nearest_is_what_the_change_number_is_compared_with(tmp_path: Path) -> None:
+    for day, number_ in ((1, 10), (8, 20), (9, 30)):
+        load(tmp_path, day, 3, change_number=number_)
+    result = load(tmp_path, 5, 3, change_number=25)
+    assert result.outcome == "guard"
+    assert "change number 25, but 20 in the export after it" in result.message
+
+
 @pytest.mark.parametrize(
     ("number", "outcome"), [(9, "guard"), (10, "published"), (15, "published"), (20, "published"), (21, "guard")]
 )

@@ -90,11 +90,19 @@ def test_verify_sees_that_the_manifest_was_edited_or_never_sealed(tmp_path: Path
         "person: 3 rows, but 4 records were written",
         "3 records were seen, but 4 written and 0 rejected",
     )
+    path.write_text(sealed.replace('"rows": 3', '"rows": 4'))
+    [part] = [file.path for file in read_manifest(snapshot).files if file.rows]
+    assert f"{part}: 3 rows, listed with 4" in verify(snapshot).differences
     path.write_text(sealed)
     (snapshot / "_SUCCESS").unlink()
     assert verify(snapshot).differences == (
         "_SUCCESS: missing or no regular file; this was never published, or was tampered with",
     )
+
+
+def test_verify_sees_that_a_snapshot_stands_under_the_name_of_another_night(tmp_path: Path) -> None:
+    moved = publish(tmp_path, NAME, 3).rename(tmp_path / "eksport=20140227T112225Z")
+    assert verify(moved).differences == (f"the directory is named {moved.name}, but the export is {NAME}",)
 
 
 @pytest.mark.parametrize("place", ["nothing", "dangling", "file", "empty"])

@@ -29,7 +29,7 @@ from krr_export.store import Store, open_store
 from krr_export.store_contents import warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
@@ -612,10 +612,12 @@ def test_what_another_machine_writes_is_swept_only_once_it_is_silent(tmp_path: P
         assert not (tmp_path / ".staging-77-aa").exists()
 
 
+@pytest.mark.parametrize("gut", [Path.unlink, lambda part: os.truncate(part, 8)], ids=["deleted", "cut"])
 @pytest.mark.parametrize("replaces", ["nothing", "by exchange", "by two renames"])
 def test_a_snapshot_that_another_run_gutted_is_not_called_published(
     tmp_path: Path,
     replaces: str,
+    gut: Callable[[Path], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if replaces != "nothing":
@@ -624,7 +626,7 @@ def test_a_snapshot_that_another_run_gutted_is_not_called_published(
 
     def gutted(new: Path, target: Path) -> None:
         place(new, target)
-        shutil.rmtree(target / "person")
+        gut(next((target / "person").iterdir()))
 
     with monkeypatch.context() as patch:
         patch.setattr("krr_export.snapshot.put_in_place", gutted)
