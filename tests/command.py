@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -17,11 +18,13 @@ import discretion
 from krr_export.cli.main import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import pytest
 
+HANG = 600
+"""Seconds after which whoever waits takes it for a hang: no machine is so busy that what works takes so long."""
 PROGRAM = (sys.executable, "-m", "krr_export")
 
 _MEASURED = """
@@ -69,6 +72,14 @@ class Ran:
         return result
 
 
+def wait_until(what: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + HANG
+    while not what():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment without the program's own variables, and with these."""
     return {**{key: value for key, value in os.environ.items() if not key.startswith("KRR_EXPORT_")}, **variables}
@@ -92,7 +103,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     measure: Path | None = None,
-    timeout: float = 60,
+    timeout: float = HANG,
 ) -> Ran:
     """Run the program to its end.
 

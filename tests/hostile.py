@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import command
 import paramiko
 import sshd
 from paramiko.sftp import (
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-LAST = 60.0
-"""Seconds after which even a hostile server lets go, so that no test hangs."""
 NAMES = tuple(f"Kontaktregister-20260102T0100.{end}" for end in ("gz.enc", "sig", f"key.{sshd.ORGNR}"))
 
 
@@ -121,7 +119,7 @@ class _Doorman(paramiko.ServerInterface):
 
 
 @contextmanager
-def served(home: Path, hostile: Hostile, timeout: float) -> Iterator[tuple[str, Login]]:
+def served(home: Path, hostile: Hostile) -> Iterator[tuple[str, Login]]:
     """The server, for one connection; gives the URI and how to log in."""
     host, identity = sshd.make_key(home / "host"), sshd.make_key(home / "identity")
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -133,12 +131,12 @@ def served(home: Path, hostile: Hostile, timeout: float) -> Iterator[tuple[str, 
                 transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(host)))
                 transport.set_subsystem_handler("sftp", _Answers, hostile=hostile)
                 transport.start_server(server=_Doorman())
-                hostile.stop.wait(LAST)
+                hostile.stop.wait(command.HANG)
                 transport.close()
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        login = Login(identity, known_hosts=sshd.know(home / "known", port, (host,)), timeout=timeout)
+        login = Login(identity, known_hosts=sshd.know(home / "known", port, (host,)), timeout=command.HANG)
         try:
             yield f"sftp://me@127.0.0.1:{port}/ut", login
         finally:
@@ -146,9 +144,3 @@ def served(home: Path, hostile: Hostile, timeout: float) -> Iterator[tuple[str, 
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
         thread.join(5)
-
-
-def dawdle(seconds: float, answer: bytes) -> bytes:
-    """An answer that is late."""
-    time.sleep(seconds)
-    return answer

@@ -11,10 +11,11 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import command
 import discretion
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -74,7 +75,7 @@ class Server:
 
     def known(self, port: int) -> Login:
         """The login for a proxy's port."""
-        return Login(self.login.identity, known_hosts=know(self.home / f"known-{port}", port, self.host_keys))
+        return replace(self.login, known_hosts=know(self.home / f"known-{port}", port, self.host_keys))
 
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
@@ -120,7 +121,7 @@ def served(home: Path, *, sftp: str = "", kinds: tuple[str, ...] = ("ed25519",),
     config = home / "config"
     lines = "\n".join(f"HostKey {key}" for key in host_keys)
     config.write_text(_CONFIG.format(port=port, home=home, host_keys=lines, sftp=sftp, more=more))
-    login = Login(identity, known_hosts=know(home / "known_hosts", port, host_keys))
+    login = Login(identity, known_hosts=know(home / "known_hosts", port, host_keys), timeout=command.HANG)
     with (home / "log").open("wb") as log, subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log) as process:
         try:
             _wait_for(port, process, home / "log")
@@ -136,15 +137,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
             return True
         return False
 
-    wait_until(listens)
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
+    command.wait_until(listens)
 
 
 def rewrite_as_pkcs8(key: Path, passphrase: str) -> None:
@@ -175,7 +168,7 @@ def agent(key: Path | None) -> Iterator[str]:
         path = f"{directory}/agent"
         with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as process:
             try:
-                wait_until(Path(path).exists)
+                command.wait_until(Path(path).exists)
                 environment = {**os.environ, "SSH_AUTH_SOCK": path}
                 subprocess.run(["ssh-add", "-q", key], env=environment, check=True)
                 yield path
@@ -272,7 +265,7 @@ class Proxy:
                 if self.cut_after is not None and self.sent > self.cut_after:
                     break
                 if self.stall_after is not None and self.sent > self.stall_after:
-                    self._stop.wait(30)
+                    self._stop.wait(command.HANG)
                     break
                 client.sendall(piece)
         self._hang_up(client, server)

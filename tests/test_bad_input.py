@@ -311,11 +311,11 @@ def test_a_store_that_another_run_holds_is_left_alone(large: Path, store: Path, 
     with command.started("convert", "-", store, stdin=reader) as first, os.fdopen(writer, "wb") as pipe:
         pipe.write(large.read_bytes()[:100_000])
         pipe.flush()
-        wait_for(lambda: any(store.glob(".staging-*")))
+        command.wait_until(lambda: any(store.glob(".staging-*")))
         ran = command.run("convert", tmp_path / "export.xml", store)
         assert (ran.code, ran.last) == (4, f"another run holds the store {store}; wait until it has ended")
         first.terminate()
-        assert first.wait(30) == 143
+        assert first.wait(command.HANG) == 143
     assert command.contents(store) == before
     assert command.run("convert", tmp_path / "export.xml", store).code == 0
 
@@ -339,7 +339,7 @@ def test_a_run_that_is_stopped_at_any_moment_publishes_all_or_nothing(
         with command.started("convert", large, store, "-q") as process:
             time.sleep(moments.uniform(0.2, 1.5))
             process.send_signal(number)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=command.HANG)
         assert b"Traceback" not in err
         if process.returncode == 0:  # it was quicker
             break
@@ -377,13 +377,6 @@ def test_too_little_memory_is_the_machines_failure(large: Path, store: Path) -> 
         if done.returncode == 0:
             break
         refused(Ran(done.returncode, "", done.stderr.decode()), 4, "memory", store, before)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_loop_of_links_is_no_export(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def export(path: Path, records: str, root: str = "") -> Path:
 
 def refused(path: Path, *arguments: str) -> tuple[str, int]:
     """The last line of a run that is refused, and the peak of the process's memory as the kernel counts it."""
-    ran = command.run(*arguments, path, measure=path.with_name("peak"), timeout=600)
+    ran = command.run(*arguments, path, measure=path.with_name("peak"))
     assert ran.code == 3, ran.err
     return ran.err.splitlines()[-1], ran.peak
 

@@ -18,13 +18,12 @@ from command import Ran
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 
 
-def run_case(name: str, *arguments: str, timeout: float = 120) -> str:
+def run_case(name: str, *arguments: str) -> str:
     """Run a case with this checkout's program.
 
     Args:
         name: its file.
         arguments: its own.
-        timeout: seconds.
 
     Returns:
         What it printed on both streams, in the order of printing.
@@ -39,7 +38,7 @@ def run_case(name: str, *arguments: str, timeout: float = 120) -> str:
             [interpreter, CASES / name, *arguments],
             env=command.environment(K=str(program), PY=sys.executable, TMPDIR=temporary),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, timeout=timeout, check=False,
+            text=True, timeout=command.HANG, check=False,
         )  # fmt: skip
     return ran.stdout
 
@@ -124,7 +123,7 @@ def test_gzip_zero_padding() -> None:
 @pytest.mark.parametrize("attributes", [10_000, 40_000, 700_000])
 @pytest.mark.parametrize("what", ["validate", "inspect"])
 def test_a_small_file_of_many_attributes_does_not_take_all_memory(what: str, attributes: int) -> None:
-    printed = run_case("many-attributes-long-namespace.py", str(attributes), what, timeout=600)
+    printed = run_case("many-attributes-long-namespace.py", str(attributes), what)
     found = re.search(r"rc (\d+), .*peak (\d+) MB; (.*)", printed)
     assert found, printed
     assert found[1] == "3", printed
@@ -163,7 +162,7 @@ def test_partition_with_nulls_pandas_polars() -> None:
 
 def test_spark_all_snapshots_partitioned() -> None:
     pytest.importorskip("pyspark", reason="pip install 'krr-export[spark]' to try Spark: 300 MB")
-    said = run_case("spark-all-snapshots-partitioned.sh", timeout=600)
+    said = run_case("spark-all-snapshots-partitioned.sh")
     exports = "eksport='20260221T110000Z', count=200", "eksport='20260222T110000Z', count=200"
     for store in ("flat ", "parts "):
         [line] = [line for line in said.splitlines() if line.startswith(store)]
@@ -200,7 +199,7 @@ def test_time_1895() -> None:
 
 
 def test_startup_print_hangs_workers() -> None:
-    assert run_case("startup-print-hangs-workers.sh", timeout=300).count(": exit 0 ") == 3
+    assert run_case("startup-print-hangs-workers.sh").count(": exit 0 ") == 3
 
 
 def test_stderr_closed() -> None:
@@ -210,7 +209,7 @@ def test_stderr_closed() -> None:
 
 
 def test_thread_limit_is_a_fault() -> None:
-    printed = run_case("thread-limit-is-a-fault.sh", timeout=300)
+    printed = run_case("thread-limit-is-a-fault.sh")
     if "exit 126" in printed or "exit 127" in printed:
         pytest.skip("another user cannot run this interpreter: it lies in a home directory")
     ends = [line.split(": exit ")[1][:2] for line in printed.splitlines() if line.startswith("ulimit")]

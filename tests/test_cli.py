@@ -359,7 +359,7 @@ def test_a_reader_that_goes_away_changes_nothing_of_what_was_done(tmp_path: Path
         os.close(reader)
         with command.started(*arguments, stdout=writer) as process:
             os.close(writer)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=command.HANG)
         return process.returncode, err.decode()
 
     code, err = into_a_closed_pipe("convert", VALID, tmp_path / "store", "--json")
@@ -399,7 +399,7 @@ def on_a_terminal(*arguments: str | Path, **variables: str) -> str:
                 shown += piece
         except OSError:  # a terminal's way to say that nobody has the other end
             pass
-        process.wait(timeout=60)
+        process.wait(command.HANG)
     os.close(ours)
     return shown.decode()
 
@@ -594,20 +594,13 @@ def test_a_signal_ends_a_run_without_a_trace(
         with os.fdopen(feed, "wb") as pipe:  # never ends: the run waits for more
             pipe.write(large.read_bytes()[:-100])
             pipe.flush()
-            wait_for(lambda: any(store.glob(".staging-*")))
+            command.wait_until(lambda: any(store.glob(".staging-*")))
             (os.killpg if whole_group else os.kill)(process.pid, number)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=command.HANG)
     ran = Ran(process.returncode, "", err.decode())
     assert (ran.code, len(ran.lines)) == (code, 1), ran.err
     assert ran.last.endswith("nothing was published, and what was written is removed")
     assert command.contents(store) == {}
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_an_empty_path_is_not_the_current_directory(krr: Krr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

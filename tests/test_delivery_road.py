@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-import time
+import termios
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -449,11 +449,12 @@ def test_a_terminal_that_goes_away_at_the_prompt_is_said_so(inbox: Path, keys: K
         process = subprocess.Popen(program, stdin=theirs, stdout=out, stderr=err, env=command.environment())
     os.close(theirs)
     shown = b""
-    while b"Passphrase of the private key" not in shown + (tmp_path / "err").read_bytes():
+    while b"Passphrase of the private key" not in shown:
         shown += os.read(ours, 100)
-    time.sleep(0.1)  # until it waits for an answer
+    # What is typed is not shown: it waits for an answer.
+    command.wait_until(lambda: not termios.tcgetattr(ours)[3] & termios.ECHO)
     os.close(ours)
-    assert process.wait(30) == 3
+    assert process.wait(command.HANG) == 3
     said = (tmp_path / "err").read_text()
     discretion.hear(said)
     assert "the terminal went away while the passphrase was asked for; give --passphrase-file" in said.splitlines()[-1]

@@ -26,12 +26,13 @@ import discretion
 import paramiko
 import pytest
 import sshd
-from command import call
+from command import HANG, call, wait_until
 from sshd import ORGNR, OTHER, PASSPHRASE, Server, put
 
 from krr_export.errors import InputError, KrrExportError, NetworkError, OutputError, UsageError
-from krr_export.fetching import Fetched, Login, fetch
+from krr_export.fetching import Fetched, Login, fetch, remote
 from krr_export.fetching.address import read_address
+from krr_export.fetching.identities import identities
 from krr_export.fetching.known_hosts import known_keys
 
 if TYPE_CHECKING:
@@ -338,15 +339,28 @@ def test_beginnings_of_what_the_server_has_no_more_are_removed(server: Server, i
     assert list(inbox.glob(".K*")) == []
 
 
-def test_a_server_that_falls_silent_in_the_middle_is_given_up(server: Server, inbox: Path) -> None:
+def impatient_once(silent: Callable[[], bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the time that the server may be silent, once it is: before, a busy machine may take what it needs."""
+    receive = paramiko.Channel.recv
+
+    def recv(channel: paramiko.Channel, size: int) -> bytes:
+        wait_until(lambda: channel.recv_ready() or channel.closed or silent())
+        if silent():
+            channel.settimeout(0.5)
+        return receive(channel, size)
+
+    monkeypatch.setattr(paramiko.Channel, "recv", recv)
+
+
+def test_a_server_that_falls_silent_in_the_middle_is_given_up(
+    server: Server, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = put(server.directory, "20260102T0100", size=4 * MIB)
     with sshd.between(server) as proxy:
         proxy.stall_after = 2 * MIB
-        login = server.known(proxy.port)
-        started = time.monotonic()
+        impatient_once(lambda: proxy.sent > 2 * MIB, monkeypatch)
         with pytest.raises(NetworkError, match="stopped answering"):
-            through(proxy, server, inbox, login=Login(login.identity, known_hosts=login.known_hosts, timeout=1.0))
-    assert time.monotonic() - started < 10
+            through(proxy, server, inbox)
     assert (inbox / f".{data.name}.part").stat().st_size > MIB
 
 
@@ -468,11 +482,11 @@ def test_a_wrong_host_or_port_is_said_to_be_so(server: Server, inbox: Path) -> N
 
 
 def test_a_server_that_says_nothing_is_given_up(server: Server, inbox: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        started = time.monotonic()
-        with pytest.raises(NetworkError, match=r"did not answer within 0\.5 s"):
-            fetch(server.uri(mute.getsockname()[1]), inbox, login=Login(server.login.identity, timeout=0.5))
-        assert time.monotonic() - started < 10
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        pytest.raises(NetworkError, match=r"did not answer within 0\.5 s"),
+    ):
+        fetch(server.uri(mute.getsockname()[1]), inbox, login=Login(server.login.identity, timeout=0.5))
 
 
 def test_a_server_that_speaks_another_protocol_is_no_ssh_server(server: Server, inbox: Path) -> None:
@@ -529,7 +543,9 @@ def test_an_agent_that_makes_no_sense_or_says_nothing_is_passed_over(
     (tmp_path / ".ssh").mkdir()
     assert server.login.identity
     shutil.copy(server.login.identity, tmp_path / ".ssh" / "id_ed25519")
-    login = Login(known_hosts=server.login.known_hosts, timeout=1.0)
+    # Only the agent's time is short: a busy machine may take what it needs to fetch.
+    monkeypatch.setattr(remote, "identities", lambda identity, passphrase, _: identities(identity, passphrase, 0.5))
+    login = Login(known_hosts=server.login.known_hosts)
     with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{directory}/agent")
         listener.listen()
@@ -853,7 +869,7 @@ def process(server: Server, port: int, inbox: Path) -> subprocess.Popen[str]:
 
 def last_words(ended: subprocess.Popen[str]) -> str:
     """What it says on standard error until its end."""
-    _, err = ended.communicate(timeout=30)
+    _, err = ended.communicate(timeout=HANG)
     discretion.hear(err)
     return err
 
@@ -881,7 +897,7 @@ def test_who_stops_a_fetch_finds_what_had_arrived(server: Server, inbox: Path, n
         proxy.stall_after = 2 * MIB
         with process(server, proxy.port, inbox) as stopped:
             part = inbox / f".{data.name}.part"
-            sshd.wait_until(lambda: part.exists() and part.stat().st_size > MIB)
+            wait_until(lambda: part.exists() and part.stat().st_size > MIB)
             stopped.send_signal(number)
             err = last_words(stopped)
     assert stopped.returncode == code

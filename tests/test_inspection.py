@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import command
 import pytest
 import road
 
@@ -148,7 +149,7 @@ def test_a_pipe_that_stays_open_is_not_waited_for(export: Callable[..., bytes]) 
         found: list[int] = []
         thread = threading.Thread(target=lambda: found.append(inspect(stream).judged), daemon=True)
         thread.start()
-        thread.join(10)
+        thread.join(command.HANG)
         assert found == [18]
         os.close(writing)
 

@@ -345,9 +345,9 @@ def test_who_stops_a_night_while_it_fetches_loses_nothing_that_had_arrived(
             "--private-key", keys.private_key, "--publisher-cert", keys.publisher_cert,
         )  # fmt: skip
         with command.started(*arguments) as stopped:
-            sshd.wait_until(lambda: part.exists() and part.stat().st_size > MIB)
+            command.wait_until(lambda: part.exists() and part.stat().st_size > MIB)
             stopped.send_signal(number)
-            _, err = stopped.communicate(timeout=30)
+            _, err = stopped.communicate(timeout=command.HANG)
     discretion.hear(err.decode())
     assert stopped.returncode == code, err
     assert "the next run goes on from there" in err.decode().splitlines()[-1]

@@ -191,7 +191,7 @@ def test_standard_output_is_not_appended_to_the_source(tmp_path: Path) -> None:
     with source.open("ab") as stdout:
         ran = subprocess.run(
             [*command.PROGRAM, "validate", source, "--report", "-"],
-            stdout=stdout, stderr=subprocess.PIPE, env=command.environment(), check=False, timeout=60,
+            stdout=stdout, stderr=subprocess.PIPE, env=command.environment(), check=False, timeout=command.HANG,
         )  # fmt: skip
     assert (ran.returncode, b"standard output is the same file as SOURCE" in ran.stderr) == (2, True)
     assert source.read_bytes() == (SAMPLES / "valid.xml").read_bytes()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from io import BytesIO
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from agreement import disagreements, outcome, pick_out
+from growth import assert_linear
 from lxml import etree
 from road import contact, export, person
 
@@ -20,7 +20,7 @@ from krr_export.sample import SampleOptions, write_sample
 from krr_export.times import date_time_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from krr_export.schema import RecordSchema
 
@@ -132,7 +132,7 @@ HOSTILE = {
 @pytest.mark.parametrize("where", ["between the records", "in a value", "in a tag"])
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_no_repetition_takes_more_than_linear_time(kind: str, where: str, schema: RecordSchema) -> None:
-    def seconds(size: int) -> float:
+    def prepare(size: int) -> Callable[[], object]:
         repeated = HOSTILE[kind] * (size // len(HOSTILE[kind]))
         record = {
             "between the records": repeated,
@@ -143,14 +143,14 @@ def test_no_repetition_takes_more_than_linear_time(kind: str, where: str, schema
         document = Document([export()], schema)
         scanner = scanner_of(schema, document.header.namespaces)
         assert scanner is not None
-        begun = time.process_time()
-        scan = document.cutter.scan(data)
-        scanner.scan(data[: scan.end], scan.spans)
-        return time.process_time() - begun
 
-    # Sixteen times as much would take 256 times as long if the time were quadratic.
-    small = min(seconds(20_000) for _ in range(3))
-    assert min(seconds(320_000) for _ in range(2)) < 80 * max(small, 0.001)
+        def work() -> None:
+            scan = document.cutter.scan(data)
+            scanner.scan(data[: scan.end], scan.spans)
+
+        return work
+
+    assert_linear(prepare, 10_000)
 
 
 def test_blocks_without_records_and_what_follows_the_last_one_are_read(schema: RecordSchema) -> None:

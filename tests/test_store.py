@@ -127,7 +127,7 @@ with open_store(Path({str(tmp_path)!r})):
     child = os.fork()
     if child == 0:
         os.write(tell, b"x")
-        time.sleep(60)
+        time.sleep(600)
     os.read(told, 1)
     print(child, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
