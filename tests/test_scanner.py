@@ -248,9 +248,32 @@ def test_what_is_not_certain_is_handed_on_and_nothing_else(
     assert found.read_by == {} if found.error else found.read_by == {"scanner": 3, "iterparse": 2}
 
 
+def is_text(octets: bytes) -> bool:
+    """Whether Python takes them for UTF-8, and XML for characters."""
+    try:
+        return not {"\ufffe", "\uffff"} & {*octets.decode()}
+    except UnicodeDecodeError:
+        return False
+
+
+def test_of_octets_beyond_ascii_those_are_taken_that_are_characters(schema: RecordSchema) -> None:
+    tails = b"\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0", b"a\x80\xbd\xbe\xbf\xc0", b"a\x80\xbf"
+    each = [bytes(some) for size in range(4) for some in product(range(0x80, 0x100), *tails[:size])]
+    head, tail = (part.encode() for part in person("<beskrivelse>|</beskrivelse>").split("|"))
+    start, end = export().split(b"\n</")
+    document = Document([b"".join([start, *(head + octets + tail for octets in each), b"</", end])], schema)
+    (block,) = document.blocks()
+    scanner = scanner_of(schema, document.header.namespaces)
+    assert scanner is not None
+    refused = [each[record] for record in scanner.scan(block.data, block.spans).unusual]
+    assert refused == [octets for octets in each if not is_text(octets)]
+    assert 0 < len(refused) < len(each)
+
+
+@pytest.mark.parametrize("character", ["\u00e5", "\U0001f600", "\r\n", "\r"])
 @pytest.mark.parametrize("length", [50, 51])
-def test_lengths_count_characters_and_not_bytes(length: int, schema: RecordSchema) -> None:
-    value = "\u00e5" * (length - len("@example.no")) + "@example.no"
+def test_lengths_count_characters_and_not_bytes(length: int, character: str, schema: RecordSchema) -> None:
+    value = character * (length - len("@example.no")) + "@example.no"
     document = export(person(contact(value, UPDATED)), *[person(contact(attributes=UPDATED))] * 10)
     assert disagreements(document, schema) == []
     assert outcome(document, schema, "auto").read_by["scanner"] == (11 if length == 50 else 10)
