@@ -229,6 +229,7 @@ HANDED_ON = {
     "an element twice": person("<status>AKTIV</status><status>AKTIV</status>"),
     "a value outside the list": person("<status>aktiv</status>"),
     "a missing element": "<Person/>",
+    "an element without the one that it follows": "<Person><status>AKTIV</status></Person>",
     "a wrong length": person(identifier="0385159873"),
     "white space in base64": person("<X509Sertifikat>AA AA</X509Sertifikat>"),
     "bits left over in base64": person("<X509Sertifikat>AAB=</X509Sertifikat>"),
@@ -277,6 +278,16 @@ def test_lengths_count_characters_and_not_bytes(length: int, character: str, sch
     document = export(person(contact(value, UPDATED)), *[person(contact(attributes=UPDATED))] * 10)
     assert disagreements(document, schema) == []
     assert outcome(document, schema, "auto").read_by["scanner"] == (11 if length == 50 else 10)
+
+
+def test_a_certificate_of_a_record_that_is_handed_on_is_forgotten(
+    schema: RecordSchema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pick_out(monkeypatch)
+    one, other = (person(f"<X509Sertifikat>{octets}</X509Sertifikat>") for octets in ("AAAA", "BBBB"))
+    document = export(one.replace("</Person>", "<!-- c --></Person>"), one, other, one)
+    assert disagreements(document, schema) == []
+    assert outcome(document, schema, "auto").read_by == {"scanner": 3, "iterparse": 1}
 
 
 @pytest.mark.parametrize("kinds", [1, 7, 500])
