@@ -161,6 +161,16 @@ def test_blocks_without_records_and_what_follows_the_last_one_are_read(schema: R
             assert outcome(document, schema, "auto").error is None
 
 
+@pytest.mark.parametrize("odd", ["x", "<a/>", "<![CDATA[x]]>", "&#65;", "<person></person>"])
+@pytest.mark.parametrize("place", range(4))
+def test_what_may_not_stand_beside_records_is_refused_wherever_it_stands(
+    odd: str, place: int, schema: RecordSchema
+) -> None:
+    document = export(*[USUAL] * place, odd, *[USUAL] * (3 - place))
+    assert outcome(document, schema, "auto").error is not None
+    assert disagreements(document, schema) == []
+
+
 UPDATED = 'sistOppdatert="2014-02-25T12:08:00+01:00"'
 IN_A_TIME = [
     "2014-02-25T12:08:00<",
