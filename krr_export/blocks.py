@@ -59,18 +59,26 @@ class Block:
     """A run of whole records, with what stands between them.
 
     Attributes:
-        data: its bytes, in UTF-8.
+        buffer: its bytes, in UTF-8, and behind them perhaps some of the next block: to copy millions of bytes for each
+            block would hold up all threads.
+        size: how many of them are its own.
         first: the ordinal of its first record in the export, from 1.
         byte_offset: where it begins, in bytes of the document.
         line: the line it begins on, from 1.
-        spans: where in ``data`` each record begins and ends; int32, a row a record.
+        spans: where in ``buffer`` each record begins and ends; int32, a row a record.
     """
 
-    data: bytes
+    buffer: bytes
+    size: int
     first: int
     byte_offset: int
     line: int
     spans: NDArray[np.int32]
+
+    @property
+    def data(self) -> bytes:
+        """A copy of its bytes alone."""
+        return self.buffer[: self.size]
 
     @property
     def records(self) -> int:
@@ -86,7 +94,7 @@ class Block:
         line, counted = self.line, 0
         for ordinal in ordinals:
             start, end = map(int, self.spans[ordinal - self.first])
-            line, counted = line + count_line_ends(self.data, counted, start), start
+            line, counted = line + count_line_ends(self.buffer, counted, start), start
             yield Place(line, start, end)
 
     def first_records(self, most: int) -> Block:
@@ -97,7 +105,7 @@ class Block:
 
     def up_to(self, records: int, end: int) -> Block:
         """The block's first records and bytes, so many of each."""
-        return replace(self, data=self.data[:end], spans=self.spans[:records])
+        return replace(self, size=end, spans=self.spans[:records])
 
 
 class Document:
@@ -156,7 +164,7 @@ class Document:
             if scan.root_end is not None:
                 end = scan.stop or 0
             if end:
-                yield self._block(data[:end], scan.spans)
+                yield self._block(data, end, scan.spans)
             if scan.root_end is not None:
                 self._line += data.count(b"\n", end, scan.root_end)
                 self._check_tail(data[scan.root_end :])
@@ -209,11 +217,11 @@ class Document:
             self._broken = error
             return None
 
-    def _block(self, data: bytes, spans: NDArray[np.int32]) -> Block:
-        block = Block(data, self._records + 1, self._offset, self._line, spans)
+    def _block(self, data: bytes, size: int, spans: NDArray[np.int32]) -> Block:
+        block = Block(data, size, self._records + 1, self._offset, self._line, spans)
         self._records += len(spans)
-        self._offset += len(data)
-        self._line += count_line_ends(data, 0, len(data))
+        self._offset += size
+        self._line += count_line_ends(data, 0, size)
         return block
 
     def _check_lengths(self, scan: Scan, length: int) -> None:

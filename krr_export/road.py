@@ -165,9 +165,11 @@ class Road:
         """
         if not block.records:
             return None
-        scanned = scanner.scan(block.data, block.spans)
+        scanned = scanner.scan(block.buffer, block.spans)
         unusual = scanned.unusual
-        if len(unusual) > UNUSUAL_SHARE * block.records or block.data[int(block.spans[-1, 1]) :].strip(_WHITE_SPACE):
+        if len(unusual) > UNUSUAL_SHARE * block.records or block.buffer[int(block.spans[-1, 1]) : block.size].strip(
+            _WHITE_SPACE
+        ):
             return None
         taken = self._taken(scanned, block)
         if not len(unusual):

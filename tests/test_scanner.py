@@ -83,7 +83,7 @@ def test_a_certain_time_is_valid_and_the_instant_of_the_reference(
     (block,) = document.blocks()
     scanner = scanner_of(schema, document.header.namespaces)
     assert scanner is not None
-    scanned = scanner.scan(block.data, block.spans)
+    scanned = scanner.scan(block.buffer, block.spans)
     taken = np.delete(np.arange(block.records), scanned.unusual).tolist()
     for row, record in enumerate(taken):
         moment = EVERY[kind][record]

@@ -27,11 +27,10 @@ def pick_out(block: Block, unusual: NDArray[np.int32]) -> Block:
     """
     begins = np.concatenate([np.zeros(1, np.int32), block.spans[:-1, 1]])[unusual]
     spans = block.spans[unusual]
-    pieces = [block.data[begin:end] for begin, end in zip(begins.tolist(), spans[:, 1].tolist(), strict=True)]
+    pieces = [block.buffer[begin:end] for begin, end in zip(begins.tolist(), spans[:, 1].tolist(), strict=True)]
     moved = begins - np.cumsum([0, *map(len, pieces[:-1])])
-    return Block(
-        b"".join(pieces), first=1, byte_offset=0, line=1, spans=(spans - moved[:, np.newaxis]).astype(np.int32)
-    )
+    data = b"".join(pieces)
+    return Block(data, len(data), first=1, byte_offset=0, line=1, spans=(spans - moved[:, np.newaxis]).astype(np.int32))
 
 
 def put_back(read: LexicalBlock, block: Block, unusual: NDArray[np.int32]) -> LexicalBlock:

@@ -102,11 +102,11 @@ class IterparseReader:
     def _within_bounds(self, block: Block) -> tuple[Block, InputError | None]:
         """The block up to what no parser should see of it, and how that is refused, once all before it was read."""
         at = 0
-        for index, (start, end) in enumerate([*block.spans.tolist(), (len(block.data), len(block.data))]):
-            stray = element_in_gap(block.data, at, start)
+        for index, (start, end) in enumerate([*block.spans.tolist(), (block.size, block.size)]):
+            stray = element_in_gap(block.buffer, at, start)
             if stray is not None:
                 return block.up_to(index, stray), self._other_element(block, index)
-            if end - start > FREE_BYTES and (too_much := excess(block.data[start:end])) is not None:
+            if end - start > FREE_BYTES and (too_much := excess(block.buffer[start:end])) is not None:
                 refusal = InputError(f"record {block.first + index} has {too_much}", HOSTILE)
                 return block.up_to(index, start), refusal
             at = end
@@ -156,13 +156,13 @@ class IterparseReader:
             after: after how many records at the latest, where that is known: what looks like the next one may be of
                 another namespace.
         """
-        at = 0
+        data, at = block.data, 0
         for index, (start, end) in enumerate(block.spans.tolist()):
-            at = skip_misc(block.data, at)
+            at = skip_misc(data, at)
             if at < start or index == after:
                 break
             at = end
-        return block.line + count_line_ends(block.data, 0, skip_misc(block.data, at))
+        return block.line + count_line_ends(data, 0, skip_misc(data, at))
 
     def _judge(self, record: etree._Element, ordinal: int) -> tuple[tuple[Finding, ...], list[str | None]]:
         """The reasons to refuse a record, or else its values."""
@@ -182,7 +182,9 @@ class IterparseReader:
     def _rejects(self, block: Block, refused: dict[int, tuple[Finding, ...]]) -> list[Reject]:
         places = block.places(refused)
         return [
-            Reject(ordinal, place.line, block.byte_offset + place.start, findings, block.data[place.start : place.end])
+            Reject(
+                ordinal, place.line, block.byte_offset + place.start, findings, block.buffer[place.start : place.end]
+            )
             for (ordinal, findings), place in zip(refused.items(), places, strict=True)
         ]
 
