@@ -7,7 +7,7 @@ its characters, never a name that the sender chose.
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from krr_export.codes import CODES, SEVERITIES, Code
@@ -83,11 +83,6 @@ class Notice:
     def count(self) -> int:
         """Findings, of which a record may have several."""
         return sum(self.fields.values())
-
-    def placed(self, records: int, lines: int) -> Notice:
-        """The same, behind so many records and line ends."""
-        examples = (e._replace(record=e.record + records, line=e.line + lines) for e in self.examples)
-        return replace(self, examples=tuple(examples))
 
     def __add__(self, later: Notice) -> Notice:
         """Both together, the first examples of both in the records' order."""

@@ -64,8 +64,8 @@ class Tally:
         if result.profile is not None:
             self.profile = self.profile or result.profile.nothing()
             self.profile.add(result.profile)
-        if self._duplicates is not None:
-            self._duplicates.add(result.batch)
+        if self._duplicates is not None and result.identities is not None:
+            self._duplicates.add(result.identities)
 
     def note(self, notice: Notice) -> None:
         """Add findings that no block's result holds, or one block's."""
@@ -100,8 +100,8 @@ class Performance:
     Attributes:
         seconds: from the first byte to the last file.
         bytes_read: of the source, as delivered.
-        peak_memory_bytes: the highest sum of the processes' proportional set sizes that was seen.
-        workers: processes beside the main one that were asked for.
+        peak_memory_bytes: the largest resident set of the process.
+        workers: threads beside the main one that were asked for.
     """
 
     seconds: float

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from krr_export.batch_view import BatchView
 from krr_export.columns import to_arrow, to_batch
 from krr_export.errors import InputError
 from krr_export.findings import mask
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock
     from krr_export.profile import Profile, Profiler
     from krr_export.readers.base import Reject
+    from krr_export.rules.identifiers import Identities
     from krr_export.rules.stage import RuleSet
     from krr_export.schema import RecordSchema
 
@@ -70,8 +71,8 @@ class BlockResult:
         rejects: the others.
         notices: what there is to say of them all.
         read_by: records by the reader that took them.
-        lines: how many line ends it held.
         profile: what the accepted records hold; ``None`` where nobody asked.
+        identities: their identity numbers, to look for duplicates; likewise.
     """
 
     records: int
@@ -79,23 +80,8 @@ class BlockResult:
     rejects: list[Reject]
     notices: list[Notice]
     read_by: dict[str, int]
-    lines: int = 0
     profile: Profile | None = None
-
-    def placed(self, first: int, line: int) -> BlockResult:
-        """The result of a block that was read as if it were the first, in its place.
-
-        Args:
-            first: the ordinal of its first record in the export.
-            line: the line it begins on.
-        """
-        ordinals = pc.add(self.batch.column(0), first - 1)
-        return replace(
-            self,
-            batch=self.batch.set_column(0, self.batch.schema.field(0), ordinals),
-            rejects=[replace(r, ordinal=r.ordinal + first - 1, line=r.line + line - 1) for r in self.rejects],
-            notices=[notice.placed(first - 1, line - 1) for notice in self.notices],
-        )
+    identities: Identities | None = None
 
 
 class Road:
@@ -118,19 +104,22 @@ class Road:
         """
         read = self._by_scanner(self._scanner, block) if self._scanner else None
         result = read or self._by_reference(block)
+        view = BatchView(result.batch)
         if self._rules is not None:
-            result = self._judged(self._rules, result, block)
+            result = self._judged(self._rules, result, view, block)
+            view = view if result.batch is view.batch else BatchView(result.batch)
+            result = replace(result, identities=view.identities)
         if self._profiler is not None:
-            result = replace(result, profile=self._profiler.of(result.batch))
+            result = replace(result, profile=self._profiler.of(view))
         if self._derivation is not None:
             result = replace(result, batch=self._derivation.apply(result.batch))
         for notice in result.notices:
             self._shown[notice.code] += len(notice.examples)
         return result
 
-    def _judged(self, rules: RuleStage, result: BlockResult, block: Block) -> BlockResult:
+    def _judged(self, rules: RuleStage, result: BlockResult, view: BatchView, block: Block) -> BlockResult:
         """The result after the rules."""
-        judged = rules.judge(result.batch, block, self._shown)
+        judged = rules.judge(view, block, self._shown)
         return replace(
             result,
             batch=judged.batch,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export import load_schema, open_export
+from krr_export.batch_view import BatchView
 from krr_export.profile import Profile, Profiler
 from krr_export.sample import SampleOptions, write_sample_file
 
@@ -44,7 +45,7 @@ def profiled(*batches: pa.RecordBatch) -> Profile:
     profiler = Profiler(SCHEMA, EXPORTED)
     together = profiler.nothing()
     for batch in batches:
-        together.add(profiler.of(batch))
+        together.add(profiler.of(BatchView(batch)))
     return together
 
 

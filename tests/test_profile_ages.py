@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from krr_export.profile.ages import GROUPS, NEVER, Calendar, months_before
+from krr_export.batch_view import NEVER
+from krr_export.profile.ages import GROUPS, Calendar, months_before
 
 OSLO = ZoneInfo("Europe/Oslo")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

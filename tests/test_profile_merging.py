@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from profiles import EXPORTED, SCHEMA, Json, pieces, profiled, rows, sample, told
 
 from krr_export import convert, load_schema, validate
+from krr_export.batch_view import BatchView
 from krr_export.profile import Profiler, distinct
 from krr_export.sample import SampleOptions, write_sample_file
 
@@ -59,7 +60,7 @@ def test_beyond_what_is_counted_one_by_one_it_is_the_same_too(cuts: list[int], d
 @given(st.integers(1, 4999), st.integers(1, 4999), st.integers(1, 4999))
 def test_profiles_add_up_in_any_grouping(persons: pa.Table, one: int, two: int, three: int) -> None:
     profiler = Profiler(SCHEMA, EXPORTED)
-    first, *others = (profiler.of(piece) for piece in pieces(persons, {one, two, three}))
+    first, *others = (profiler.of(BatchView(piece)) for piece in pieces(persons, {one, two, three}))
     from_left = first
     for other in others:
         from_left = from_left + other
@@ -95,7 +96,7 @@ def test_no_more_certificates_are_kept_than_could_be_shown() -> None:
 def test_profiles_of_different_schemas_are_not_added() -> None:
     other = load_schema("16-02")
     with pytest.raises(ValueError, match="different schemas"):
-        profiled(rows(1)).add(Profiler(other, EXPORTED).of(rows(1, other.arrow)))
+        profiled(rows(1)).add(Profiler(other, EXPORTED).of(BatchView(rows(1, other.arrow))))
 
 
 @pytest.mark.parametrize("certificates", [6, 0])

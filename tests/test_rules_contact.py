@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from verdicts import EXPORTED, Row, Verdict, batch_of, codes, verdicts
 
+from krr_export.batch_view import BatchView
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.judge import Judge
 from krr_export.rules.providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
@@ -276,5 +277,5 @@ def test_rules_pass_over_columns_that_are_not_there(missing: str) -> None:
 
 
 def test_breaches_come_in_the_order_of_the_catalogue() -> None:
-    found = [breach.code for breach in Judge(EXPORTED).judge(batch_of([BROKEN]))]
+    found = [breach.code for breach in Judge(EXPORTED).judge(BatchView(batch_of([BROKEN])))]
     assert found == sorted(found, key=RULE_NAMES.index)

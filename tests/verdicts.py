@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from krr_export.batch_view import BatchView
 from krr_export.rules.judge import Judge
 from krr_export.schema import load_schema
 
@@ -36,7 +37,7 @@ def verdicts(*rows: Row, exported: datetime = EXPORTED, columns: Sequence[str] |
         exported: when the export was made.
         columns: those that the table has; by default all of version 14-05.
     """
-    found = Judge(exported).judge(batch_of(rows, columns))
+    found = Judge(exported).judge(BatchView(batch_of(rows, columns)))
     return sorted(Verdict(int(row), breach.code, breach.column) for breach in found for row in breach.rows)
 
 

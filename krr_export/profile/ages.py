@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from krr_export.batch_view import NEVER
 from krr_export.terms import USABLE_MONTHS
 from krr_export.times import EPOCH, MICROSECOND, NORWAY
 from krr_export.walltime import months_after
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 MOST_MONTHS = 120
@@ -21,9 +21,6 @@ MOST_MONTHS = 120
 
 GROUPS = ("future", *(str(months) for months in range(MOST_MONTHS)), f"{MOST_MONTHS}+")
 """The groups of age, youngest first: after the export, then so many whole months before it."""
-
-NEVER = np.iinfo(np.int64).min
-"""Stands for a time that is not there: older than any."""
 
 _ALWAYS = np.iinfo(np.int64).max
 _YEAR_1 = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
@@ -127,12 +124,6 @@ def _is_plain_day(moment: datetime) -> bool:
     local = moment.astimezone(NORWAY)
     offsets = {(moment + timedelta(days=days)).astimezone(NORWAY).utcoffset() for days in (-1, 0, 1)}
     return local.day < _SHORTEST_MONTH and len(offsets) == 1
-
-
-def micros_of(times: pa.TimestampArray) -> NDArray[np.int64]:
-    """Timestamps in microseconds as numbers, `NEVER` where there is none."""
-    numbers: NDArray[np.int64] = times.view("int64").fill_null(NEVER).to_numpy()
-    return numbers
 
 
 def _micros(moment: datetime | None) -> int:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.profile.ages import GROUPS, NEVER, Calendar, micros_of
+from krr_export.batch_view import NEVER
+from krr_export.profile.ages import GROUPS, Calendar
 from krr_export.profile.certificates import certificates_of
 from krr_export.profile.distinct import Distinct
 from krr_export.profile.plan import plan_of
 from krr_export.profile.profile import CONTACT, Profile, nothing
 from krr_export.rules.digits import string_buffers
-from krr_export.rules.identifiers import KINDS, kinds_of
+from krr_export.rules.identifiers import KINDS
 from krr_export.terms import CERTIFICATE, EMAIL, MAILBOX, MOBILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from numpy.typing import NDArray
 
+    from krr_export.batch_view import BatchView
     from krr_export.profile.plan import Channel
     from krr_export.profile.profile import Ages, Lengths
     from krr_export.schema import RecordSchema
@@ -47,49 +47,47 @@ class Profiler:
         """The profile of no records."""
         return nothing(self._plan)
 
-    def of(self, batch: pa.RecordBatch) -> Profile:
+    def of(self, view: BatchView) -> Profile:
         """The profile of a batch.
 
         Args:
-            batch: rows of the schema's table, as `road.Road` gives them: the schema's columns are there, and may be
+            view: rows of the schema's table, as `road.Road` gives them: the schema's columns are there, and may be
                 followed by others.
         """
         plan, profile = self._plan, self.nothing()
-        profile.records = batch.num_rows
-        profile.nulls[:] = [batch.column(name).null_count for name in plan.columns]
-        if not batch.num_rows:
+        profile.records = len(view)
+        profile.nulls[:] = [view.any(name).null_count for name in plan.columns]
+        if not len(view):
             return profile
-        has_value = _presence(batch)
         for row, name in enumerate(plan.measured):
-            _measure(profile.lengths, row, batch.column(name), has_value(name))
+            _measure(profile.lengths, row, view.any(name), view.present(name))
         for counts, (name, _) in zip(profile.values, plan.enumerated, strict=True):
-            counts += _counted(batch.column(name).indices.drop_null().to_numpy(), len(counts))  # noqa: PLW2901 - in place
-        if plan.identifier:
-            kinds = kinds_of(batch.column(plan.identifier))
-            profile.kinds += _counted(kinds[kinds >= 0], len(KINDS))
-        profile.contact[:] = _contact(has_value)
+            counts += _counted(view.any(name).indices.drop_null().to_numpy(), len(counts))  # noqa: PLW2901 - in place
+        if plan.identifier and view.identities:
+            kinds = view.identities.kinds
+            profile.kinds += _counted(kinds[view.present(plan.identifier)], len(KINDS))
+        profile.contact[:] = _contact(view)
         for row, channel in enumerate(plan.channels):
-            self._date(profile.ages, row, channel, batch, has_value(channel.column))
+            self._date(profile.ages, row, channel, view)
         if plan.provider:
-            profile.providers = _values(batch.column(plan.provider))
+            profile.providers = _values(view.any(plan.provider))
         if plan.email:
-            profile.domains = _domains(batch.column(plan.email))
+            profile.domains = _domains(view.any(plan.email))
         if plan.certificate:
-            profile.certificates = certificates_of(batch.column(plan.certificate))
+            profile.certificates = certificates_of(view.any(plan.certificate))
         return profile
 
-    def _date(
-        self, ages: Ages, row: int, channel: Channel, batch: pa.RecordBatch, has_value: NDArray[np.bool_]
-    ) -> None:
+    def _date(self, ages: Ages, row: int, channel: Channel, view: BatchView) -> None:
         """Fill in the ages of a channel."""
-        calendar = self._calendar
+        calendar, has_value = self._calendar, view.present(channel.column)
         ages.records[row] = np.count_nonzero(has_value)
         newest = np.full(ages.records[row], NEVER)
         youngest = np.full(ages.records[row], calendar.oldest)
         for time, name in enumerate((channel.updated, channel.verified)):
-            if name is None:
+            micros = view.micros(name) if name else None
+            if micros is None:
                 continue
-            instants = micros_of(batch.column(name))[has_value]
+            instants = micros[has_value]
             groups = calendar.groups(instants)
             ages.groups[row, time] = _counted(groups, len(GROUPS))
             ages.groups[row, time, calendar.oldest] -= np.count_nonzero(instants == NEVER)
@@ -100,18 +98,6 @@ class Profiler:
         ages.groups[row, -1, calendar.oldest] -= undated
         ages.undated[row] = undated
         ages.expired[row] = np.count_nonzero(calendar.expired(newest))
-
-
-def _presence(batch: pa.RecordBatch) -> Callable[[str], NDArray[np.bool_]]:
-    """Which rows have a value in a column, by its name; none where the batch has no such column."""
-
-    @cache
-    def has_value(name: str) -> NDArray[np.bool_]:
-        if name not in batch.schema.names:
-            return np.zeros(batch.num_rows, dtype=bool)
-        return np.asarray(batch.column(name).is_valid())
-
-    return has_value
 
 
 def _counted(indices: NDArray[np.integer], size: int) -> NDArray[np.intp]:
@@ -144,10 +130,10 @@ def _lengths(column: pa.Array, has_value: NDArray[np.bool_]) -> tuple[NDArray[np
     return numbers[has_value] if column.null_count else numbers, None
 
 
-def _contact(has_value: Callable[[str], NDArray[np.bool_]]) -> list[int]:
+def _contact(view: BatchView) -> list[int]:
     """Records by way to reach the person, in the order of `CONTACT`."""
-    mobile, email = has_value(MOBILE), has_value(EMAIL)
-    ways = (mobile, email, mobile & email, ~(mobile | email), has_value(MAILBOX), has_value(CERTIFICATE))
+    mobile, email = view.present(MOBILE), view.present(EMAIL)
+    ways = (mobile, email, mobile & email, ~(mobile | email), view.present(MAILBOX), view.present(CERTIFICATE))
     return [int(np.count_nonzero(way)) for _, way in zip(CONTACT, ways, strict=True)]
 
 

@@ -18,7 +18,8 @@ from krr_export.terms import CERTIFICATE, EXPIRES_SOON_DAYS, PROVIDER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from krr_export.rules.breaches import Breach, Columns
+    from krr_export.batch_view import BatchView
+    from krr_export.rules.breaches import Breach
 
 _REMEMBERED = 1024
 """Certificates that are remembered, by their SHA-256, for one may be as large as a record: an export holds few distinct
@@ -69,9 +70,9 @@ class CertificateJudge:
         self._exported = exported_at
         self._facts: dict[bytes, CertificateFacts | None] = {}
 
-    def judge(self, columns: Columns) -> Iterator[Breach]:
+    def judge(self, view: BatchView) -> Iterator[Breach]:
         """The rules of certificates."""
-        certificates = columns.octets(CERTIFICATE)
+        certificates = view.octets(CERTIFICATE)
         if certificates is None or not len(certificates.dictionary):
             return
         facts = [self._remembered(der) for der in certificates.dictionary.to_pylist()]
@@ -79,7 +80,7 @@ class CertificateJudge:
         for code in dict.fromkeys(filter(None, codes)):
             wrong = pa.array([other == code for other in codes])
             yield from breach(code, CERTIFICATE, wrong.take(certificates.indices))
-        providers = columns.texts(PROVIDER)
+        providers = view.texts(PROVIDER)
         if providers is not None:
             named = pa.array([fact.organisation if fact else None for fact in facts], pa.string())
             yield from breach(

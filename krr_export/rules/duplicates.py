@@ -17,21 +17,13 @@ import numpy as np
 
 from krr_export.findings import Notice
 from krr_export.rules.catalogue import DUPLICATE
-from krr_export.rules.digits import digits_of
-from krr_export.rules.identifiers import (
-    REMAINDERS,
-    UNKNOWN,
-    WIDTH,
-    check_remainders,
-    kinds_of_digits,
-    may_be_issued,
-)
+from krr_export.rules.identifiers import REMAINDERS, UNKNOWN, WIDTH
 from krr_export.terms import IDENTIFIER
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
+    from krr_export.rules.identifiers import Identities
     from krr_export.schema import RecordSchema
 
 _CHECKED = 9
@@ -60,17 +52,12 @@ class Duplicates:
         self._have_bits: set[int] = set()
         self._repeated = 0
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take note of a block's records; without the column, or where it is no string, of none."""
-        place = batch.schema.get_field_index(IDENTIFIER)
-        if place < 0 or batch.schema.field(place).type != "string":
-            return
-        digits = digits_of(batch.column(place), WIDTH)
-        first, second = check_remainders(digits)
-        kinds = kinds_of_digits(digits)
-        right = may_be_issued(first, second) & (kinds != UNKNOWN)
+    def add(self, identities: Identities) -> None:
+        """Take note of a block's records."""
+        digits, kinds = identities.digits, identities.kinds
+        right = identities.may_be_issued & (kinds != UNKNOWN)
         checked = digits.number(0, _CHECKED)
-        groups = kinds * np.int8(len(REMAINDERS)) + first.astype(np.int8)
+        groups = kinds * np.int8(len(REMAINDERS)) + identities.remainders[0].astype(np.int8)
         for group in np.bincount(groups[right]).nonzero()[0].tolist():
             self._add_right(group, checked[right & (groups == group)])
         if not right.all():

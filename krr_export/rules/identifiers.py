@@ -6,6 +6,8 @@ Skatteetaten's rules, today's and those of the numbers that are issued from 2032
 from __future__ import annotations
 
 from calendar import monthrange
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from krr_export.rules.breaches import Breach, Columns
+    from krr_export.batch_view import BatchView
+    from krr_export.rules.breaches import Breach
     from krr_export.rules.digits import Digits
 
 WIDTH = 11
@@ -72,47 +75,68 @@ def kinds_of(values: pa.StringArray) -> NDArray[np.int8]:
     Args:
         values: a column of identity numbers.
     """
-    kinds = kinds_of_digits(digits_of(values, WIDTH))
+    kinds: NDArray[np.int8] = _KIND_OF[_days_and_months(digits_of(values, WIDTH))]
     if values.null_count:
         kinds[np.asarray(values.is_null())] = -1
     return kinds
 
 
-def kinds_of_digits(digits: Digits) -> NDArray[np.int8]:
-    """The same for digits that are at hand; what is not eleven digits is ``ukjent``."""
-    kinds: NDArray[np.int8] = _KIND_OF[_days_and_months(digits)]
-    return kinds
+@dataclass(frozen=True)
+class Identities:
+    """What the numbers of a column are, as far as rules, profile and the search for duplicates all ask.
+
+    Attributes:
+        digits: their digits; what is not eleven digits is not ``whole``.
+        days: day and month as one number of four digits; 0, which is neither, for what is not eleven digits.
+        kinds: indices into `KINDS`; what is not eleven digits, or not there, is ``ukjent``.
+        remainders: what the first and the second check digit leave of the sums that they check: 0 to 10.
+    """
+
+    digits: Digits
+    days: NDArray[np.int64]
+    kinds: NDArray[np.int8]
+    remainders: tuple[NDArray[np.uint16], NDArray[np.uint16]]
+
+    @classmethod
+    def of(cls, values: pa.StringArray) -> Identities:
+        """Look at a column of identity numbers."""
+        digits = digits_of(values, WIDTH)
+        days = _days_and_months(digits)
+        remainders = digits.weighted(_WEIGHTS_1) % 11, digits.weighted(_WEIGHTS_2) % 11
+        return cls(digits, days, _KIND_OF[days], remainders)
+
+    @cached_property
+    def are_right_today(self) -> NDArray[np.bool_]:
+        """Whether the check digits are right by today's rule."""
+        first, second = self.remainders
+        right: NDArray[np.bool_] = (first | second) == 0
+        return self.digits.whole & right
+
+    @cached_property
+    def may_be_issued(self) -> NDArray[np.bool_]:
+        """Whether they are right by today's rule or that of 2032, which is wider."""
+        first, second = self.remainders
+        right: NDArray[np.bool_] = (first < len(REMAINDERS)) & (second == 0)
+        return self.digits.whole & right
 
 
-def check_remainders(digits: Digits) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """What the first and the second check digit leave of the sums that they check, of each number: 0 to 10."""
-    return digits.weighted(_WEIGHTS_1) % 11, digits.weighted(_WEIGHTS_2) % 11
-
-
-def may_be_issued(first: NDArray[np.uint16], second: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """Whether check digits with these remainders are right, by today's rule or that of 2032, which is wider."""
-    right: NDArray[np.bool_] = (first < len(REMAINDERS)) & (second == 0)
-    return right
-
-
-def judge_identifiers(columns: Columns) -> Iterator[Breach]:
+def judge_identifiers(view: BatchView) -> Iterator[Breach]:
     """The rules of single identity numbers."""
-    values = columns.texts(IDENTIFIER)
-    if values is None:
+    identities = view.identities
+    if identities is None:
         return
-    digits = digits_of(values, WIDTH)
-    if not digits.whole.all():
-        yield from breach("identifier-not-digits", IDENTIFIER, ~digits.whole & np.asarray(values.is_valid()))
-    first, second = check_remainders(digits)
-    today = digits.whole & (first == 0) & (second == 0)
+    whole = identities.digits.whole
+    if not whole.all():
+        yield from breach("identifier-not-digits", IDENTIFIER, ~whole & view.present(IDENTIFIER))
+    today = identities.are_right_today
     if not today.all():
-        later = digits.whole & ~today & may_be_issued(first, second)
-        yield from breach("identifier-check-digits", IDENTIFIER, digits.whole & ~today & ~later)
+        later = identities.may_be_issued & ~today
+        yield from breach("identifier-check-digits", IDENTIFIER, whole & ~today & ~later)
         yield from breach("identifier-check-digits-2032", IDENTIFIER, later)
-    kinds = kinds_of_digits(digits)
-    yield from breach("identifier-date", IDENTIFIER, digits.whole & ~_have_dates(digits))
-    yield from breach("identifier-century", IDENTIFIER, _lack_century(digits, today & (kinds == _ORDINARY)))
-    yield from breach("identifier-synthetic", IDENTIFIER, _IS_SYNTHETIC[kinds])
+    yield from breach("identifier-date", IDENTIFIER, whole & ~_have_dates(identities))
+    ordinary = today & (identities.kinds == _ORDINARY)
+    yield from breach("identifier-century", IDENTIFIER, _lack_century(identities.digits, ordinary))
+    yield from breach("identifier-synthetic", IDENTIFIER, _IS_SYNTHETIC[identities.kinds])
 
 
 def _days_and_months(digits: Digits) -> NDArray[np.int64]:
@@ -123,13 +147,13 @@ def _days_and_months(digits: Digits) -> NDArray[np.int64]:
     return numbers
 
 
-def _have_dates(digits: Digits) -> NDArray[np.bool_]:
+def _have_dates(identities: Identities) -> NDArray[np.bool_]:
     """Whether each begins with a date, by the calendar; a year is taken for a leap year where it may be one."""
-    calendar = _CALENDAR[_days_and_months(digits)]
+    calendar = _CALENDAR[identities.days]
     dates: NDArray[np.bool_] = calendar == _A_DATE
     leap_days = np.flatnonzero(calendar == _LEAP_DAY)
     if leap_days.size:
-        dates[leap_days] = digits.number(4, 6)[leap_days] % 4 == 0
+        dates[leap_days] = identities.digits.number(4, 6)[leap_days] % 4 == 0
     return dates
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from krr_export.rules.breaches import Columns
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.certificates import CertificateJudge
 from krr_export.rules.consistency import judge_consistency
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    import pyarrow as pa
-
+    from krr_export.batch_view import BatchView
     from krr_export.rules.breaches import Breach
 
 _ORDER = {name: place for place, name in enumerate(RULE_NAMES)}
@@ -36,23 +34,23 @@ class Judge:
         self._exported_at = exported_at
         self._certificates = CertificateJudge(exported_at)
 
-    def judge(self, batch: pa.RecordBatch) -> list[Breach]:
+    def judge(self, view: BatchView) -> list[Breach]:
         """What rules the rows break, in the catalogue's order.
 
         A rule that reads a column which is not there, or of another type than it knows, says nothing.
 
         Args:
-            batch: typed rows of the table ``person``; binary columns are dictionary-encoded.
+            view: rows of the table ``person``.
         """
-        if not batch.num_rows:
+        if not len(view):
             return []
-        return sorted(self._breaches(Columns(batch)), key=lambda breach: _ORDER[breach.code])
+        return sorted(self._breaches(view), key=lambda breach: _ORDER[breach.code])
 
-    def _breaches(self, columns: Columns) -> Iterator[Breach]:
-        yield from judge_identifiers(columns)
-        yield from judge_mobiles(columns)
-        yield from judge_emails(columns)
-        yield from judge_mailboxes(columns)
-        yield from judge_consistency(columns)
-        yield from judge_times(columns, self._exported_at)
-        yield from self._certificates.judge(columns)
+    def _breaches(self, view: BatchView) -> Iterator[Breach]:
+        yield from judge_identifiers(view)
+        yield from judge_mobiles(view)
+        yield from judge_emails(view)
+        yield from judge_mailboxes(view)
+        yield from judge_consistency(view)
+        yield from judge_times(view, self._exported_at)
+        yield from self._certificates.judge(view)

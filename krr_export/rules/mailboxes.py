@@ -16,15 +16,15 @@ from krr_export.terms import MAILBOX, PROVIDER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from krr_export.rules.breaches import Columns
+    from krr_export.batch_view import BatchView
 
 _KNOWN = pa.array(list(PROVIDERS), pa.string())
 _PLACEHOLDERS = pa.array(PLACEHOLDERS, pa.string())
 
 
-def judge_mailboxes(columns: Columns) -> Iterator[Breach]:
+def judge_mailboxes(view: BatchView) -> Iterator[Breach]:
     """The rules of providers, over distinct values, and of mailbox addresses by provider."""
-    values = columns.texts(PROVIDER)
+    values = view.texts(PROVIDER)
     if values is None:
         return
     providers = values.dictionary_encode()
@@ -37,7 +37,7 @@ def judge_mailboxes(columns: Columns) -> Iterator[Breach]:
     ):
         if wrong.true_count:
             yield from breach(code, PROVIDER, wrong.take(providers.indices))
-    addresses = columns.texts(MAILBOX)
+    addresses = view.texts(MAILBOX)
     if addresses is not None:
         yield from _judge_addresses(addresses, providers)
 
@@ -46,9 +46,10 @@ def _judge_addresses(addresses: pa.StringArray, providers: pa.DictionaryArray) -
     wrong = []
     names = [PROVIDERS.get(number) for number in providers.dictionary.to_pylist()]
     indices = np.asarray(providers.indices.fill_null(len(names)))
-    for name, form in ADDRESS_FORMS.items():
-        if name in names:
-            rows = np.flatnonzero(np.array([other == name for other in names] + [False])[indices])
+    for form in dict.fromkeys(ADDRESS_FORMS.values()):
+        of_form = [name is not None and ADDRESS_FORMS.get(name) == form for name in names]
+        if any(of_form):
+            rows = np.flatnonzero(np.array([*of_form, False])[indices])
             fits = pc.match_substring_regex(addresses.take(pa.array(rows)), form)
             if fits.false_count:
                 wrong.append(rows[~np.asarray(pc.fill_null(fits, fill_value=True))])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from krr_export.batch_view import BatchView
     from krr_export.blocks import Block
     from krr_export.findings import Notice
     from krr_export.rules.breaches import Breach
@@ -68,15 +69,15 @@ class RuleStage:
         self._judge = Judge(rules.exported_at)
         self._columns = {field.name: column for column, field in enumerate(schema.fields)}
 
-    def judge(self, batch: pa.RecordBatch, block: Block, shown: Mapping[str, int]) -> Judged:
+    def judge(self, view: BatchView, block: Block, shown: Mapping[str, int]) -> Judged:
         """Judge a block's accepted records.
 
         Args:
-            batch: their rows.
+            view: their rows.
             block: where they are.
             shown: by code, how many examples earlier blocks gave.
         """
-        breaches = self._judge.judge(batch)
+        batch, breaches = view.batch, self._judge.judge(view)
         if not breaches:
             return Judged(batch, [], [])
         rows: dict[str, dict[int, NDArray[np.int64]]] = {}

@@ -1,0 +1,108 @@
+"""A typed batch as rules and profile look at it: its columns by name, and what several ask for computed once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from krr_export.rules.identifiers import Identities
+from krr_export.terms import IDENTIFIER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+INSTANT = pa.timestamp("us", tz="UTC")
+
+NEVER = np.iinfo(np.int64).min
+"""Stands for a time that is not there: older than any."""
+
+
+class BatchView:
+    """The columns of a batch by name, where they are there and of the type that is asked for.
+
+    Args:
+        batch: typed rows; binary columns are dictionary-encoded.
+    """
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.batch = batch
+        self._columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        self._present: dict[str, NDArray[np.bool_]] = {}
+        self._micros: dict[str, NDArray[np.int64]] = {}
+
+    def __len__(self) -> int:
+        return int(self.batch.num_rows)
+
+    def has(self, *names: str) -> bool:
+        """Whether all of these are there."""
+        return all(name in self._columns for name in names)
+
+    def any(self, name: str) -> pa.Array:
+        """A column of whatever type, which must be there."""
+        return self._columns[name]
+
+    def texts(self, name: str) -> pa.StringArray | None:
+        """A column of strings; ``None`` where there is none of that name and type."""
+        return self._of_type(name, pa.string())
+
+    def octets(self, name: str) -> pa.DictionaryArray | None:
+        """A column of binary values, dictionary-encoded; ``None`` where there is none of that name and type."""
+        return self._of_type(name, pa.dictionary(pa.int32(), pa.binary()))
+
+    def micros(self, name: str) -> NDArray[np.int64] | None:
+        """Instants in microseconds since 1970, `NEVER` where there is none; ``None`` where there is no such column."""
+        if name not in self._micros:
+            column = self._of_type(name, INSTANT)
+            if column is None:
+                return None
+            _, values = column.buffers()
+            numbers = np.frombuffer(values, np.int64, len(column), 8 * column.offset)
+            self._micros[name] = np.where(self.present(name), numbers, NEVER)
+        return self._micros[name]
+
+    def present(self, name: str) -> NDArray[np.bool_]:
+        """Which rows have a value in a column; none where there is no such column."""
+        if name not in self._present:
+            self._present[name] = self._presence(name)
+        return self._present[name]
+
+    @cached_property
+    def identities(self) -> Identities | None:
+        """What the identity numbers are; ``None`` where there are none."""
+        values = self.texts(IDENTIFIER)
+        return None if values is None else Identities.of(values)
+
+    def among(self, name: str, values: Sequence[str]) -> NDArray[np.bool_] | None:
+        """Whether each of a column of strings, enumerated or not, is one of these; ``None`` where there is none."""
+        if not self.has(name):
+            return None
+        column = self.any(name)
+        if pa.types.is_dictionary(column.type) and column.type.value_type == pa.string():
+            chosen = [value in values for value in column.dictionary.to_pylist()]
+            codes = np.asarray(column.indices.fill_null(len(chosen)))
+            is_chosen: NDArray[np.bool_] = np.array([*chosen, False])[codes]
+            return is_chosen
+        if column.type != pa.string():
+            return None
+        return np.asarray(pc.is_in(column, pa.array(values, pa.string())))
+
+    def _presence(self, name: str) -> NDArray[np.bool_]:
+        if name not in self._columns:
+            return np.zeros(len(self), np.bool_)
+        column = self._columns[name]
+        bits = column.buffers()[0]
+        if bits is None:
+            return np.full(len(self), column.null_count == 0)
+        end = column.offset + len(column)
+        octets = np.frombuffer(bits, np.uint8)
+        return np.unpackbits(octets, count=end, bitorder="little")[column.offset :].view(np.bool_)
+
+    def _of_type(self, name: str, kind: pa.DataType) -> pa.Array | None:
+        column = self._columns.get(name)
+        return column if column is not None and column.type == kind else None
