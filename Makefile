@@ -75,7 +75,7 @@ lint: $(VENV)/.dev ## Check style and types
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
-	PATH="$(abspath $(RUN)):$$PATH" cython-lint krr_export/parsing
+	PATH="$(abspath $(RUN)):$$PATH" cython-lint krr_export
 
 docs: $(VENV)/.dev ## Write the parts of the documents that are made from the program
 	$(RUN)/python tests/documents.py
@@ -90,10 +90,10 @@ bench-full: $(VENV)/.bench ## The same, and memory on large exports: takes its t
 	$(RUN)/python -m benchmarks.run --full
 
 clean: ## Remove what these commands made, the virtual environment too
-	rm -rf $(VENV) .venv-lowest $(DEMO) demo-delivery dist build *.egg-info krr_export/parsing/*.so benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest $(DEMO) demo-delivery dist build *.egg-info krr_export/*/*.so benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml constraints.txt setup.py $(wildcard krr_export/parsing/*.pyx)
+$(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml constraints.txt setup.py $(wildcard krr_export/*/*.pyx)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo 'krr-export needs Python 3.11 or newer as $(PYTHON); name another: make PYTHON=python3.12 …' >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { \

@@ -7,15 +7,15 @@ import sysconfig
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-COMPILED = ("scanner", "tokenizer")
+COMPILED = ("parsing/scanner", "parsing/tokenizer", "rules/usual")
 # One build for all Pythons from 3.11 on; a free-threaded one knows no limited API.
 STABLE = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 extensions = cythonize(
     [
         Extension(
-            f"krr_export.parsing.{name}",
-            [f"krr_export/parsing/{name}.pyx"],
+            f"krr_export/{name}".replace("/", "."),
+            [f"krr_export/{name}.pyx"],
             extra_compile_args=["-O3"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE else [],
             py_limited_api=STABLE,

@@ -6,12 +6,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from verdicts import EXPORTED, Row, Verdict, batch_of, codes, verdicts
 
 from krr_export.batch_view import BatchView
+from krr_export.rules import contact
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.judge import Judge
 from krr_export.rules.providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
@@ -279,3 +282,21 @@ def test_rules_pass_over_columns_that_are_not_there(missing: str) -> None:
 def test_breaches_come_in_the_order_of_the_catalogue() -> None:
     found = [breach.code for breach in Judge(EXPORTED).judge(BatchView(batch_of([BROKEN])))]
     assert found == sorted(found, key=RULE_NAMES.index)
+
+
+PIECES = ["a", "Z", "0", "9", "47", "+47", "0047", "4", "42345678", ".", "-", "_", "+", "@", "example", "no"]
+ODD = st.lists(st.sampled_from([*PIECES, " ", "ø", "\n", "\x00", "(", '"', "com"]), max_size=12).map("".join)
+
+
+@given(st.lists(st.one_of(ODD, st.from_regex(contact.USUAL_EMAIL), st.from_regex(contact.USUAL_MOBILE), st.none())))
+def test_what_is_usual_at_a_glance_is_what_the_expressions_say_and_breaks_no_rule(
+    values: list[str | None],
+) -> None:
+    column = pa.array(["before", *values], pa.string())[1:]
+    present = np.array([value is not None for value in values], np.bool_)
+    for usual, rule in ((contact.USUAL_EMAIL, contact.EMAIL_RULE), (contact.USUAL_MOBILE, contact.MOBILE_RULE)):
+        rows = set(contact.unusual_rows(column, present, usual).tolist())
+        for row, value in enumerate(values):
+            is_usual = value is not None and re.fullmatch(usual.removesuffix("$"), value) is not None
+            assert (row in rows) == (value is not None and not is_usual), value
+            assert not is_usual or re.fullmatch(rule.removesuffix("$"), value or ""), value

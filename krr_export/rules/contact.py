@@ -11,8 +11,14 @@ import pyarrow.compute as pc
 from krr_export.batch_view import NEVER
 from krr_export.rules.breaches import breach, breach_among
 from krr_export.rules.catalogue import TIMES
+from krr_export.rules.digits import string_buffers
 from krr_export.terms import CHANNELS, EMAIL, MOBILE, UPDATED, VERIFIED
 from krr_export.times import EPOCH, MICROSECOND
+
+try:
+    from krr_export.rules.usual import find_unusual
+except ImportError:  # there was no C compiler when this was installed
+    find_unusual = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +29,8 @@ if TYPE_CHECKING:
     from krr_export.batch_view import BatchView
     from krr_export.rules.breaches import Breach
 
-_USUAL_MOBILE = r"^(?:(?:\+|00)47)?[49][0-9]{7}$"
-_MOBILE = r"^\+?[- _0-9]+$"
+USUAL_MOBILE = r"^(?:(?:\+|00)47)?[49][0-9]{7}$"
+MOBILE_RULE = r"^\+?[- _0-9]+$"
 _WITH_COUNTRY = r"^(?:\+|00)47"
 _NORWEGIAN = r"^(?:\+|00)47[- _]*[49]"
 _NATIONAL_CHARACTERS = 8
@@ -37,10 +43,10 @@ _WORD = r"""(?:(?:\\.|[^\s\x00-\x1f\x7f()<>@,;:\\".\[\]])+|"(?:\\"|[^"])*")"""
 _LETTER, _SIGN = r"[A-Za-z]|[^\x00-\x7f]", r"[0-9A-Za-z]|[^\x00-\x7f]"
 _LABEL = rf"(?:{_SIGN})(?:(?:-|{_SIGN})*(?:{_SIGN}))?"
 _TOP = rf"(?:(?:{_LETTER}){{2,}}|[xX][nN]--[0-9A-Za-z-]*[0-9A-Za-z])"
-_EMAIL = rf"^{_WORD}(?:\.{_WORD})*@(?:{_LABEL}\.)+{_TOP}$"
+EMAIL_RULE = rf"^{_WORD}(?:\.{_WORD})*@(?:{_LABEL}\.)+{_TOP}$"
 
-# What nearly all addresses are, and cheaper to see: those that the expression above takes as well.
-_USUAL_EMAIL = r"^[0-9A-Za-z_+-]+(?:\.[0-9A-Za-z_+-]+)*@(?:[0-9A-Za-z]+(?:-[0-9A-Za-z]+)*\.)+[A-Za-z]{2,}$"
+# What nearly all addresses are; the expression above takes them as well.
+USUAL_EMAIL = r"^[0-9A-Za-z_+-]+(?:\.[0-9A-Za-z_+-]+)*@(?:[0-9A-Za-z]+(?:-[0-9A-Za-z]+)*\.)+[A-Za-z]{2,}$"
 
 _YEAR_2000 = 946_684_800_000_000
 """In microseconds since 1970."""
@@ -51,11 +57,11 @@ def judge_mobiles(view: BatchView) -> Iterator[Breach]:
     values = view.texts(MOBILE)
     if values is None:
         return
-    rows = _others(values, _USUAL_MOBILE)
+    rows = unusual_rows(values, view.present(MOBILE), USUAL_MOBILE)
     if not rows.size:
         return
     values = values.take(pa.array(rows))
-    spelt = pc.match_substring_regex(values, _MOBILE)
+    spelt = pc.match_substring_regex(values, MOBILE_RULE)
     with_country = pc.match_substring_regex(values, _WITH_COUNTRY)
     national = pc.and_not(pc.equal(pc.utf8_length(values), _NATIONAL_CHARACTERS), with_country)
     wrong = pc.or_(
@@ -71,9 +77,9 @@ def judge_emails(view: BatchView) -> Iterator[Breach]:
     values = view.texts(EMAIL)
     if values is None:
         return
-    rows = _others(values, _USUAL_EMAIL)
+    rows = unusual_rows(values, view.present(EMAIL), USUAL_EMAIL)
     if rows.size:
-        right = pc.match_substring_regex(values.take(pa.array(rows)), _EMAIL)
+        right = pc.match_substring_regex(values.take(pa.array(rows)), EMAIL_RULE)
         yield from breach_among(rows, "email-syntax", EMAIL, pc.invert(right))
 
 
@@ -95,10 +101,18 @@ def judge_times(view: BatchView, exported_at: datetime) -> Iterator[Breach]:
             yield from breach("verified-before-updated", VERIFIED[channel], (verified < updated) & (verified != NEVER))
 
 
-def _others(values: pa.StringArray, usual: str) -> NDArray[np.int64]:
-    """The rows of values that are there and not usual."""
-    matched = pc.match_substring_regex(values, usual)
-    return np.flatnonzero(~np.asarray(pc.fill_null(matched, fill_value=True))) if matched.false_count else _NONE
+def unusual_rows(values: pa.StringArray, present: NDArray[np.bool_], usual: str) -> NDArray[np.int64]:
+    """The rows of values that are there and not of a usual form: few, so what these are may take its time.
 
-
-_NONE = np.zeros(0, np.int64)
+    Args:
+        values: a column of mobile numbers or e-mail addresses.
+        present: which of them are there.
+        usual: `USUAL_MOBILE` or `USUAL_EMAIL`.
+    """
+    if find_unusual is None:
+        return np.flatnonzero(present & ~np.asarray(pc.match_substring_regex(values, usual).fill_null(fill_value=True)))
+    offsets, octets = string_buffers(values)
+    rows = np.empty(len(values), np.int64)
+    kind = (USUAL_MOBILE, USUAL_EMAIL).index(usual)
+    addresses = (array.ctypes.data for array in (offsets, octets, present, rows))
+    return rows[: find_unusual(kind, len(values), *addresses)]
