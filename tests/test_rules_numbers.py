@@ -138,6 +138,18 @@ def test_each_remainder_is_judged_by_today_s_rule_or_by_that_of_2032_or_is_wrong
     assert rules_of(number) == [right if first in {0, 1, 2, 3} and second == 0 else {"identifier-check-digits"}]
 
 
+@pytest.mark.parametrize(
+    ("year", "first", "last", "has_century"),
+    [(39, 500, 899, True), (40, 500, 899, False), (40, 900, 999, True), (53, 500, 749, False), (54, 500, 749, True),
+     (54, 750, 899, False)],
+)  # fmt: skip
+def test_a_century_has_its_years_and_no_more(year: int, first: int, last: int, *, has_century: bool) -> None:
+    numbers = (f"2003{year}{n:05}" for n in range(first * 100, (last + 1) * 100))
+    some = [number for number in numbers if remainders(number) == (0, 0)]
+    assert rules_of(*some) == [set() if has_century else {"identifier-century"}] * len(some)
+    assert len(some) > 50
+
+
 def test_what_is_not_eleven_digits_breaks_that_rule_and_no_other() -> None:
     assert rules_of(*ODD) == [set(), *[{"identifier-not-digits"}] * (len(ODD) - 1)]
 
