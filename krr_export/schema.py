@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -171,12 +171,19 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
     from krr_export.flatten import flatten  # noqa: PLC0415 - the workers do without the slow import of xmlschema
 
     if str(spec) in BUILT_IN:
-        path = Path(__file__).parent / "xsd" / f"kontaktregister-export-{spec}.xsd"
-        return flatten(str(spec), path)
+        return _built_in(str(spec))
     path = local_path(spec)
     if not path.is_file():
         raise UsageError(f"no schema {str(spec)!r}", f"give {' or '.join(BUILT_IN)}, or the path of an XSD file")
     return flatten(printable(os.fsencode(path.stem).decode(errors="replace")), path)
+
+
+@cache
+def _built_in(name: str) -> RecordSchema:
+    """A version that the package carries, flattened once in a process: it is frozen, and flattening takes its time."""
+    from krr_export.flatten import flatten  # noqa: PLC0415 - as above
+
+    return flatten(name, Path(__file__).parent / "xsd" / f"kontaktregister-export-{name}.xsd")
 
 
 def _compile(path: str) -> etree.XMLSchema:

@@ -75,7 +75,8 @@ def disagreeing(every: Sequence[Mutant], schema: RecordSchema, style: Callable[[
     usual = every[0].document
     head, tail = usual[: usual.index(b">") + 1], usual[usual.rindex(b"</") :]
     alike = [each for each in every if each.document.startswith(head) and each.document.endswith(tail)]
-    others = [each for each in every if each not in set(alike)]
+    together = set(alike)
+    others = [each for each in every if each not in together]
 
     def names(some: Sequence[Mutant]) -> list[str]:
         content = b"\n".join(each.document[len(head) : -len(tail)] for each in some)

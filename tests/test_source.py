@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import itertools
 import os
 import threading
 import tracemalloc
@@ -47,6 +48,10 @@ def delivered(*pieces: bytes) -> Source:
 
 def one_at_a_time(data: bytes) -> Iterator[bytes]:
     return (data[at : at + 1] for at in range(len(data)))
+
+
+def in_sevens(data: bytes) -> Iterator[bytes]:
+    return (data[at : at + 7] for at in range(0, len(data), 7))
 
 
 def stored(content: bytes) -> bytes:
@@ -156,7 +161,10 @@ def test_zeros_that_pad_a_gzip_are_no_part_of_it(zeros: int) -> None:
     for data in (gzip.compress(CONTENT), gzip.compress(CONTENT[:99]) + b"\0" * 3 + gzip.compress(CONTENT[99:])):
         padded = data + b"\0" * zeros
         pieces = [padded[at : at + 65_536] for at in range(0, len(padded), 65_536)]
-        for source in (delivered(*pieces), delivered(*one_at_a_time(padded))):
+        # A byte at a time to the end and some way into the zeros; the rest in pieces of an odd size.
+        begun = len(data) + 600
+        byte_by_byte = itertools.chain(one_at_a_time(padded[:begun]), in_sevens(padded[begun:]))
+        for source in (delivered(*pieces), delivered(*byte_by_byte)):
             assert b"".join(source) == CONTENT
             assert source.sha256 == hashlib.sha256(padded).hexdigest(), "they were delivered"
 
