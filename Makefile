@@ -51,8 +51,9 @@ demo-delivery: $(VENV)/.dev ## Make keys and an encrypted delivery, convert it a
 		--private-key demo-delivery/keys/receiver-private.pem --publisher-cert demo-delivery/keys/publisher.pem
 	$(RUN)/krr-export verify demo-delivery/store/latest
 
+# Work is stolen rather than dealt out: tests of one file stay together, which share what is slow to make.
 test: $(VENV)/.dev ## Run all tests
-	$(RUN)/python -m pytest -n auto $(ARGS)
+	$(RUN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # Each library at work, in less than two minutes.
 LOWEST_TESTS = tests/test_derive_numbers.py tests/test_exits.py tests/test_schema.py tests/test_sink_csv.py \
