@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import command
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import road
@@ -543,6 +544,15 @@ def test_help_and_version_answer_without_loading_what_is_heavy() -> None:
         done = subprocess.run([sys.executable, "-c", script, argument], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("krr-export 0.1.0" if argument == "--version" else "Usage: krr-export")
+
+
+def test_version_tells_more_where_that_is_asked_for(krr: Krr) -> None:
+    for arguments in (("--version", "-v"), ("-v", "--version"), ("--version", "--verbose")):
+        first, reader, *others = krr(*arguments).out.splitlines()
+        assert first == krr("--version").out.strip()
+        assert reader == "reader: the compiled scanner, and iterparse for unusual records"
+        assert f"pyarrow {pa.__version__}" in others
+    assert krr("-v").code == krr("-v", "convert").code == 2
 
 
 def test_the_shell_is_helped_to_complete() -> None:

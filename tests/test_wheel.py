@@ -10,18 +10,36 @@ import sysconfig
 import venv
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Run(Protocol):
+        """Runs the program, which must end well."""
+
+        def __call__(self, *arguments: str, program: Path = ...) -> subprocess.CompletedProcess[str]: ...
+
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def wheel_without_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("wheel"), CC="false")
+
+
+def built(out: Path, **environment: str) -> Path:
     """The wheel, built of the sdist by the back end in this environment: nothing is downloaded."""
-    out = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    done = subprocess.run(build, capture_output=True, text=True, check=False, env={**os.environ, **environment})
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = out.glob("*.whl")
     return path
@@ -45,7 +63,36 @@ def test_the_wheel_carries_the_schemas_the_types_and_the_licence(wheel: Path) ->
 
 
 def test_installed_in_an_empty_environment_it_converts_a_sample(wheel: Path, tmp_path: Path) -> None:
-    home = tmp_path / "environment"
+    run = installed(wheel, tmp_path)
+    run("sample", "sample.xml.gz", "--records", "4000", "--schema", "16-02")
+    result = json.loads(
+        run("convert", "sample.xml.gz", "store", "--schema", "16-02", "--workers", "2", "--json").stdout
+    )
+    assert (result["outcome"], result["report"]["counts"]["written"]) == ("published", 4000)
+    assert result["report"]["read_by"] == {"scanner": 4000}
+    run("verify", "store/latest")
+    assert "reader: the compiled scanner" in run("--version", "-v").stdout
+
+
+def test_built_without_a_c_compiler_it_reads_all_by_the_reference_and_says_so_once(
+    wheel_without_compiler: Path, tmp_path: Path
+) -> None:
+    assert not [name for name in zipfile.ZipFile(wheel_without_compiler).namelist() if name.endswith(".so")]
+    run = installed(wheel_without_compiler, tmp_path)
+    run("sample", "sample.xml", "--records", "300", "--faults", "3%")
+    ran = run("convert", "sample.xml", "store", "--max-rejects", "10%", "--workers", "2", "--json")
+    report = json.loads(ran.stdout)["report"]
+    assert report["read_by"] == {"iterparse": 300}
+    assert report["counts"]["rejected"] > 0
+    assert ran.stderr.count("the scanner was not built; install a C compiler, then krr-export anew") == 1
+    run("verify", "store/latest")
+    assert "the scanner was not built" in run("--version", "-v").stdout
+    assert "scanner" not in run("convert", "sample.xml", "other", "--max-rejects", "10%", "--quiet").stderr
+
+
+def installed(wheel: Path, directory: Path) -> Run:
+    """The wheel in an environment of its own; the program, to be run outside of the checkout."""
+    home = directory / "environment"
     venv.create(home, with_pip=False, symlinks=True)
     python = home / "bin/python"
     # The wheel itself is installed by pip; what it depends on is lent by this environment, but not the checkout.
@@ -54,21 +101,19 @@ def test_installed_in_an_empty_environment_it_converts_a_sample(wheel: Path, tmp
     assert done.returncode == 0, done.stdout + done.stderr
     site = Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
     lend_dependencies(site)
-    elsewhere = tmp_path / "elsewhere"
+    elsewhere = directory / "elsewhere"
     elsewhere.mkdir()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "KRR_EXPORT_"))}
 
-    def run(*command: str | Path) -> str:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "KRR_EXPORT_"))}
-        ran = subprocess.run(command, capture_output=True, text=True, cwd=elsewhere, env=environment, check=False)
+    def run(*arguments: str, program: Path = home / "bin/krr-export") -> subprocess.CompletedProcess[str]:
+        ran = subprocess.run(
+            [program, *arguments], capture_output=True, text=True, cwd=elsewhere, env=environment, check=False
+        )
         assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
+        return ran
 
-    krr = home / "bin/krr-export"
-    assert run(python, "-c", "import krr_export; print(krr_export.__file__)").startswith(str(site))
-    run(krr, "sample", "sample.xml.gz", "--records", "4000", "--schema", "16-02")
-    result = json.loads(run(krr, "convert", "sample.xml.gz", "store", "--schema", "16-02", "--workers", "2", "--json"))
-    assert (result["outcome"], result["report"]["counts"]["written"]) == ("published", 4000)
-    run(krr, "verify", "store/latest")
+    assert run("-c", "import krr_export; print(krr_export.__file__)", program=python).stdout.startswith(str(site))
+    return run
 
 
 def lend_dependencies(site: Path) -> None:

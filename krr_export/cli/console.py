@@ -94,6 +94,10 @@ class Console:
     @contextmanager
     def progress(self, shown: bool | None) -> Iterator[Progress]:  # noqa: FBT001 - an option's three states
         """How far a run has come: a bar on a terminal, or else a line now and then; ``shown`` overrides."""
+        from krr_export.parsing.scanning import IS_BUILT, NOT_BUILT  # noqa: PLC0415 - with Arrow, once there is work
+
+        if not IS_BUILT:
+            self.warn(f"reading by {NOT_BUILT}")
         if self.quiet or shown is False:
             yield Progress()
         elif shown or _on_terminal():

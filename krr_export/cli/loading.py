@@ -49,7 +49,7 @@ def reading_options(*, limit: bool = True) -> Callable[[Callable[..., Any]], Cal
         click.option("--allow-empty", is_flag=True, help="An export without records is in order."),
         click.option(
             "--workers", type=click.IntRange(min=0), metavar="N",
-            help="Processes that read; 0 reads in this one. Default: the processors.",
+            help="Threads that read; 0 for none but the main one. Default: the processors that may be used, 8 at most.",
         ),
         click.option(
             "--reader", type=click.Choice(["auto", "iterparse"]), default="auto", show_default=True,

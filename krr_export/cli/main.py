@@ -61,6 +61,16 @@ _SUMMARIES = {
 class _Commands(click.Group):
     """Loads a command's module when the command is used: ``--help`` and ``--version`` answer at once."""
 
+    def invoke(self, ctx: click.Context) -> object:
+        version, verbose = ctx.params.pop("version"), ctx.params.pop("verbose")
+        if version:
+            more = import_module("krr_export.cli.versions").lines() if verbose else ()
+            click.echo("\n".join([f"krr-export {__version__}", *more]))
+            return 0
+        if verbose:
+            raise click.UsageError("-v goes with --version, or behind the name of a command", ctx)
+        return super().invoke(ctx)
+
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
@@ -83,12 +93,13 @@ class _Commands(click.Group):
         "\n\n\b\nExample:\n  krr-export convert export.xml.gz /data/krr"
     ),
 )
-@click.version_option(__version__, prog_name="krr-export", message="%(prog)s %(version)s")
+@click.option("--version", is_flag=True, help="Show the version and exit; with -v, the libraries' too.")
+@click.option("-v", "--verbose", is_flag=True, hidden=True)
 @click.option(
     "--config", envvar=CONFIG, type=LocalPath(), metavar="FILE.toml", help="Options of all commands, from a TOML file."
 )
 @click.pass_context
-def krr_export(ctx: click.Context, config: Path | None) -> None:
+def krr_export(ctx: click.Context, /, config: Path | None) -> None:
     """Turn the contact and reservation register's export into Parquet or CSV that a warehouse can trust."""
     name = ctx.invoked_subcommand
     if config is not None and name in _COMMANDS:

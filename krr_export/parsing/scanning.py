@@ -18,6 +18,9 @@ try:
 except ImportError:  # there was no C compiler when this was installed
     Scanner = None  # type: ignore[assignment,misc]
 
+IS_BUILT = Scanner is not None
+NOT_BUILT = "iterparse alone, many times as slow: the scanner was not built; install a C compiler, then krr-export anew"
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -1,0 +1,25 @@
+"""What ``krr-export --version -v`` says: with what this installation reads, for whoever must explain its speed."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from krr_export.parsing.scanning import IS_BUILT, NOT_BUILT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LIBRARIES = ("lxml", "pyarrow", "numpy", "isal", "xmlschema", "cryptography", "click")
+
+
+def lines() -> Iterator[str]:
+    """The reader, Python and the libraries, a line each."""
+    yield f"reader: {'the compiled scanner, and iterparse for unusual records' if IS_BUILT else NOT_BUILT}"
+    yield f"python {platform.python_version()}, {platform.machine()}"
+    for name in _LIBRARIES:
+        yield f"{name} {version(name)}"
+    yield f"libxml2 {'.'.join(map(str, etree.LIBXML_VERSION))}"
