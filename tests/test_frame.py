@@ -383,7 +383,9 @@ def test_the_bound_around_the_root_is_the_same_byte_however_the_document_arrives
 
 def test_where_as_much_was_read_behind_the_root_as_may_be_there_the_rest_is_looked_for(schema: RecordSchema) -> None:
     for rest in (b" ", b"x"):
-        refused((export(person()), b" " * MAX_PROLOG_BYTES, rest), schema, f"more than {MAX_PROLOG_BYTES} bytes")
+        pieces = (export(person()), b" " * MAX_PROLOG_BYTES, rest)
+        with pytest.raises(InputError, match=f"more than {MAX_PROLOG_BYTES} bytes"):
+            travel(pieces, schema, size=1)  # so that they are not read at once
 
 
 @pytest.mark.parametrize(
