@@ -61,9 +61,7 @@ class BatchView:
             column = self._of_type(name, INSTANT)
             if column is None:
                 return None
-            _, values = column.buffers()
-            numbers = np.frombuffer(values, np.int64, len(column), 8 * column.offset)
-            self._micros[name] = np.where(self.present(name), numbers, NEVER)
+            self._micros[name] = np.where(self.present(name), _numbers(column, pa.int64()), NEVER)
         return self._micros[name]
 
     def present(self, name: str) -> NDArray[np.bool_]:
@@ -85,7 +83,7 @@ class BatchView:
         column = self.any(name)
         if pa.types.is_dictionary(column.type) and column.type.value_type == pa.string():
             chosen = [value in values for value in column.dictionary.to_pylist()]
-            codes = np.asarray(column.indices.fill_null(len(chosen)))
+            codes = np.where(self.present(name), _numbers(column, column.type.index_type), len(chosen))
             is_chosen: NDArray[np.bool_] = np.array([*chosen, False])[codes]
             return is_chosen
         if column.type != pa.string():
@@ -106,3 +104,11 @@ class BatchView:
     def _of_type(self, name: str, kind: pa.DataType) -> pa.Array | None:
         column = self._columns.get(name)
         return column if column is not None and column.type == kind else None
+
+
+def _numbers(column: pa.Array, kind: pa.DataType) -> NDArray[np.integer]:
+    """A column's numbers as they lie in memory, anything where there is none."""
+    values = column.buffers()[1]
+    if values is None:  # of no rows
+        return np.zeros(len(column), kind.to_pandas_dtype())
+    return np.frombuffer(values, kind.to_pandas_dtype())[column.offset : column.offset + len(column)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from verdicts import EXPORTED, Row, Verdict, batch_of, codes, verdicts
 
 from krr_export.batch_view import BatchView
-from krr_export.rules import contact
+from krr_export.rules import contact, forms, providers
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.judge import Judge
 from krr_export.rules.providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
@@ -284,19 +284,31 @@ def test_breaches_come_in_the_order_of_the_catalogue() -> None:
     assert found == sorted(found, key=RULE_NAMES.index)
 
 
-PIECES = ["a", "Z", "0", "9", "47", "+47", "0047", "4", "42345678", ".", "-", "_", "+", "@", "example", "no"]
+FORMS = {
+    forms.USUAL_EMAIL: contact.EMAIL_RULE,
+    forms.USUAL_MOBILE: contact.MOBILE_RULE,
+    providers.NUMBER: providers.NUMBER,
+    providers.NAME_AND_SIGNS: providers.NAME_AND_SIGNS,
+}
+PIECES = ["a", "Z", "0", "9", "47", "+47", "0047", "42345678", ".", "-", "_", "+", "@", "example", "no", "#12ab", "#"]
 ODD = st.lists(st.sampled_from([*PIECES, " ", "ø", "\n", "\x00", "(", '"', "com"]), max_size=12).map("".join)
 
 
-@given(st.lists(st.one_of(ODD, st.from_regex(contact.USUAL_EMAIL), st.from_regex(contact.USUAL_MOBILE), st.none())))
+@given(
+    values=st.lists(st.one_of(ODD, *map(st.from_regex, FORMS), st.none())),
+    seed=st.integers(min_value=0, max_value=2**16),
+)
 def test_what_is_usual_at_a_glance_is_what_the_expressions_say_and_breaks_no_rule(
-    values: list[str | None],
+    values: list[str | None], seed: int
 ) -> None:
     column = pa.array(["before", *values], pa.string())[1:]
-    present = np.array([value is not None for value in values], np.bool_)
-    for usual, rule in ((contact.USUAL_EMAIL, contact.EMAIL_RULE), (contact.USUAL_MOBILE, contact.MOBILE_RULE)):
-        rows = set(contact.unusual_rows(column, present, usual).tolist())
+    among = np.array([value is not None and seed >> place % 16 & 1 for place, value in enumerate(values)], np.bool_)
+    for form, rule in FORMS.items():
+        rows = set(forms.unusual_rows(column, among, form).tolist())
         for row, value in enumerate(values):
-            is_usual = value is not None and re.fullmatch(usual.removesuffix("$"), value) is not None
-            assert (row in rows) == (value is not None and not is_usual), value
+            is_usual = value is not None and re.fullmatch(form.removesuffix("$"), value, re.ASCII) is not None
+            # All other signs than those of ASCII are left to the expression.
+            may_be_left = form == providers.NAME_AND_SIGNS and value is not None and not value.isascii()
+            assert row in rows or is_usual or not among[row], value
+            assert row not in rows or not is_usual or may_be_left, value
             assert not is_usual or re.fullmatch(rule.removesuffix("$"), value or ""), value

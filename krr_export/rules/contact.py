@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.batch_view import NEVER
 from krr_export.rules.breaches import breach, breach_among
 from krr_export.rules.catalogue import TIMES
-from krr_export.rules.digits import string_buffers
+from krr_export.rules.forms import USUAL_EMAIL, USUAL_MOBILE, unusual_rows
 from krr_export.terms import CHANNELS, EMAIL, MOBILE, UPDATED, VERIFIED
 from krr_export.times import EPOCH, MICROSECOND
-
-try:
-    from krr_export.rules.usual import find_unusual
-except ImportError:  # there was no C compiler when this was installed
-    find_unusual = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from numpy.typing import NDArray
-
     from krr_export.batch_view import BatchView
     from krr_export.rules.breaches import Breach
 
-USUAL_MOBILE = r"^(?:(?:\+|00)47)?[49][0-9]{7}$"
 MOBILE_RULE = r"^\+?[- _0-9]+$"
 _WITH_COUNTRY = r"^(?:\+|00)47"
 _NORWEGIAN = r"^(?:\+|00)47[- _]*[49]"
@@ -44,9 +35,6 @@ _LETTER, _SIGN = r"[A-Za-z]|[^\x00-\x7f]", r"[0-9A-Za-z]|[^\x00-\x7f]"
 _LABEL = rf"(?:{_SIGN})(?:(?:-|{_SIGN})*(?:{_SIGN}))?"
 _TOP = rf"(?:(?:{_LETTER}){{2,}}|[xX][nN]--[0-9A-Za-z-]*[0-9A-Za-z])"
 EMAIL_RULE = rf"^{_WORD}(?:\.{_WORD})*@(?:{_LABEL}\.)+{_TOP}$"
-
-# What nearly all addresses are; the expression above takes them as well.
-USUAL_EMAIL = r"^[0-9A-Za-z_+-]+(?:\.[0-9A-Za-z_+-]+)*@(?:[0-9A-Za-z]+(?:-[0-9A-Za-z]+)*\.)+[A-Za-z]{2,}$"
 
 _YEAR_2000 = 946_684_800_000_000
 """In microseconds since 1970."""
@@ -99,20 +87,3 @@ def judge_times(view: BatchView, exported_at: datetime) -> Iterator[Breach]:
         updated, verified = view.micros(UPDATED[channel]), view.micros(VERIFIED[channel])
         if updated is not None and verified is not None:
             yield from breach("verified-before-updated", VERIFIED[channel], (verified < updated) & (verified != NEVER))
-
-
-def unusual_rows(values: pa.StringArray, present: NDArray[np.bool_], usual: str) -> NDArray[np.int64]:
-    """The rows of values that are there and not of a usual form: few, so what these are may take its time.
-
-    Args:
-        values: a column of mobile numbers or e-mail addresses.
-        present: which of them are there.
-        usual: `USUAL_MOBILE` or `USUAL_EMAIL`.
-    """
-    if find_unusual is None:
-        return np.flatnonzero(present & ~np.asarray(pc.match_substring_regex(values, usual).fill_null(fill_value=True)))
-    offsets, octets = string_buffers(values)
-    rows = np.empty(len(values), np.int64)
-    kind = (USUAL_MOBILE, USUAL_EMAIL).index(usual)
-    addresses = (array.ctypes.data for array in (offsets, octets, present, rows))
-    return rows[: find_unusual(kind, len(values), *addresses)]

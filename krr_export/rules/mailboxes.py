@@ -9,12 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.rules.breaches import Breach, breach
+from krr_export.rules.forms import unusual_rows
 from krr_export.rules.organisations import are_valid
 from krr_export.rules.providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
 from krr_export.terms import MAILBOX, PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from krr_export.batch_view import BatchView
 
@@ -39,19 +42,25 @@ def judge_mailboxes(view: BatchView) -> Iterator[Breach]:
             yield from breach(code, PROVIDER, wrong.take(providers.indices))
     addresses = view.texts(MAILBOX)
     if addresses is not None:
-        yield from _judge_addresses(addresses, providers)
+        yield from _judge_addresses(addresses, view.present(MAILBOX), providers)
 
 
-def _judge_addresses(addresses: pa.StringArray, providers: pa.DictionaryArray) -> Iterator[Breach]:
+def _judge_addresses(
+    addresses: pa.StringArray, present: NDArray[np.bool_], providers: pa.DictionaryArray
+) -> Iterator[Breach]:
     wrong = []
     names = [PROVIDERS.get(number) for number in providers.dictionary.to_pylist()]
     indices = np.asarray(providers.indices.fill_null(len(names)))
     for form in dict.fromkeys(ADDRESS_FORMS.values()):
         of_form = [name is not None and ADDRESS_FORMS.get(name) == form for name in names]
         if any(of_form):
-            rows = np.flatnonzero(np.array([*of_form, False])[indices])
-            fits = pc.match_substring_regex(addresses.take(pa.array(rows)), form)
-            if fits.false_count:
-                wrong.append(rows[~np.asarray(pc.fill_null(fits, fill_value=True))])
-    if wrong:
-        yield Breach("mailbox-address-form", MAILBOX, np.sort(np.concatenate(wrong)))
+            among = np.array([*of_form, False])[indices] & present
+            rows = unusual_rows(addresses, among, form)
+            if rows.size:
+                wrong.append(rows[~np.asarray(pc.match_substring_regex(addresses.take(pa.array(rows)), form))])
+    rows = np.sort(np.concatenate(wrong)) if wrong else _NONE
+    if rows.size:
+        yield Breach("mailbox-address-form", MAILBOX, rows)
+
+
+_NONE = np.zeros(0, np.int64)

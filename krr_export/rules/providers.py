@@ -21,12 +21,13 @@ PROVIDERS: Mapping[str, str] = MappingProxyType(
 PLACEHOLDERS = ("012345678", "123456789", "998877665")
 """Numbers that stand for a provider in examples of the register's documentation; their check digits are wrong."""
 
-_NUMBER = r"^(?:[0-9]{8}|[0-9]{10})$"
+NUMBER = r"^(?:[0-9]{8}|[0-9]{10})$"
+NAME_AND_SIGNS = r"^[^\s#@]+#[0-9A-Za-z]{4}$"
 ADDRESS_FORMS: Mapping[str, str] = MappingProxyType(
     {
-        "Digipost": r"^[^\s#@]+#[0-9A-Za-z]{4}$",
-        "e-Boks": _NUMBER,
-        "e-Boks test": _NUMBER,
+        "Digipost": NAME_AND_SIGNS,
+        "e-Boks": NUMBER,
+        "e-Boks test": NUMBER,
     }
 )
 """From a provider's name to the form of its mailbox addresses, as a regular expression (RE2): a name and four signs

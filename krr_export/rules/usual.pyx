@@ -1,10 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Usual contact data: what nearly all values are, seen at a glance, without the GIL. `contact` says what it means.
+"""Usual contact data: what nearly all values are, seen at a glance, without the GIL. `forms` is its face.
 
 As the scanner, it only accepts: whatever is not usual is judged by the rule's regular expression. What it takes::
 
     mobile = ( "+47" | "0047" )? ( "4" | "9" ) digit{7}
     email  = word ( "." word )* "@" ( label "." )+ letter letter+
+    number = digit{8} | digit{10}
+    named  = ( any visible sign of ASCII but "#" and "@" )+ "#" sign{4}
     word   = ( sign | "_" | "+" | "-" )+
     label  = sign+ ( "-" sign+ )*
     sign   = letter | digit                                          of ASCII
@@ -15,6 +17,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
 cdef enum Kind:
     MOBILE = 0
     EMAIL = 1
+    NUMBER = 2
+    NAMED = 3
 
 cdef enum:
     LETTER = 1
@@ -88,23 +92,41 @@ cdef inline bint is_domain(const uint8_t* at, const uint8_t* end) noexcept nogil
         at += 1
 
 
-def find_unusual(
-    int kind, int64_t count, uintptr_t offsets, uintptr_t octets, uintptr_t present, uintptr_t into
-):
+cdef inline bint is_number(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    return (end - at == 8 or end - at == 10) and skip(at, end, DIGIT) == end
+
+
+cdef inline bint is_named(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    cdef const uint8_t* signs = end - 4
+    if end - at < 6 or signs[-1] != c"#" or skip(signs, end, SIGN) != end:
+        return False
+    while at < signs - 1 and 0x20 < at[0] < 0x7F and at[0] != c"#" and at[0] != c"@":
+        at += 1
+    return at == signs - 1
+
+
+def find_unusual(int kind, int64_t count, uintptr_t offsets, uintptr_t octets, uintptr_t among, uintptr_t into):
     cdef const int32_t* ends = <const int32_t*>offsets
     cdef const uint8_t* data = <const uint8_t*>octets
-    cdef const uint8_t* is_there = <const uint8_t*>present
+    cdef const uint8_t* is_among = <const uint8_t*>among
     cdef int64_t* rows = <int64_t*>into
+    cdef const uint8_t* at
+    cdef const uint8_t* end
     cdef int64_t row, found = 0
     cdef bint usual
     with nogil:
         for row in range(count):
-            if not is_there[row]:
+            if not is_among[row]:
                 continue
+            at, end = data + ends[row], data + ends[row + 1]
             if kind == MOBILE:
-                usual = is_mobile(data + ends[row], data + ends[row + 1])
+                usual = is_mobile(at, end)
+            elif kind == EMAIL:
+                usual = is_email(at, end)
+            elif kind == NUMBER:
+                usual = is_number(at, end)
             else:
-                usual = is_email(data + ends[row], data + ends[row + 1])
+                usual = is_named(at, end)
             if not usual:
                 rows[found] = row
                 found += 1
