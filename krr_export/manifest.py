@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,12 @@ MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
 """The file that is there once a snapshot is proven. It holds the manifest's SHA-256 as ``sha256sum -c`` reads it."""
 VERSION = 1
-_LIBRARIES = ("lxml", "pyarrow")
+
+
+def _libraries() -> dict[str, str]:
+    from importlib.metadata import version  # noqa: PLC0415 - slow to load, and only who writes a manifest asks
+
+    return {name: version(name) for name in ("lxml", "pyarrow")}
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Manifest:
     """ISO 8601 in UTC."""
     partial: bool = False
     """Whether only a part of the export was asked for (``--limit``)."""
-    libraries: dict[str, str] = field(default_factory=lambda: {name: version(name) for name in _LIBRARIES})
+    libraries: dict[str, str] = field(default_factory=_libraries)
     """The versions of those that the data files' bytes, and the verdicts, depend on besides the tool itself."""
 
     @property

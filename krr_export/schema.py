@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -168,22 +168,16 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
     Raises:
         UsageError: there is no such schema, it is not a valid XSD, or it cannot be flattened into columns.
     """
-    from krr_export.flatten import flatten  # noqa: PLC0415 - the workers do without the slow import of xmlschema
-
     if str(spec) in BUILT_IN:
-        return _built_in(str(spec))
+        from krr_export.built_in import built_in_schema  # noqa: PLC0415 - it makes schemas of what is here
+
+        return built_in_schema(str(spec))
     path = local_path(spec)
     if not path.is_file():
         raise UsageError(f"no schema {str(spec)!r}", f"give {' or '.join(BUILT_IN)}, or the path of an XSD file")
+    from krr_export.flatten import flatten  # noqa: PLC0415 - only an own XSD pays for the slow import of xmlschema
+
     return flatten(printable(os.fsencode(path.stem).decode(errors="replace")), path)
-
-
-@cache
-def _built_in(name: str) -> RecordSchema:
-    """A version that the package carries, flattened once in a process: it is frozen, and flattening takes its time."""
-    from krr_export.flatten import flatten  # noqa: PLC0415 - as above
-
-    return flatten(name, Path(__file__).parent / "xsd" / f"kontaktregister-export-{name}.xsd")
 
 
 def _compile(path: str) -> etree.XMLSchema:

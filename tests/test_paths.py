@@ -259,7 +259,7 @@ def test_a_descriptor_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
     # Whoever opens a file to write has a word here on why no user names it, or goes by `written_whole`.
     allowed = {
-        "outputs.py", "files.py", "store.py", "fetching/inbox.py", "page/compiled.py", "cli/console.py",
+        "outputs.py", "files.py", "store.py", "fetching/inbox.py", "pycache.py", "cli/console.py",
         "cli/failures.py", "cli/main.py",
     }  # fmt: skip
     package = Path(krr_export.__file__).parent

@@ -17,7 +17,6 @@ import click
 from krr_export.errors import OutputError
 from krr_export.notation import number, printable
 from krr_export.progress import Progress
-from krr_export.store_contents import warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +67,8 @@ class Console:
     def warn_of_others(self, store: Path, *, damaged: bool = True) -> None:
         """Name what lies in a store like a snapshot and is none; and what is damaged, unless the command shows it."""
         if not self.quiet:
+            from krr_export.store_contents import warnings  # noqa: PLC0415 - --help answers without it
+
             with suppress(OSError):  # whoever works with the store will say what is wrong with it
                 for line in warnings(store, damaged=damaged):
                     self.warn(line)
