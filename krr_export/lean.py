@@ -8,7 +8,7 @@ import resource
 import sys
 from importlib.abc import MetaPathFinder
 
-_M_MMAP_THRESHOLD = -3  # malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def keep_arrow_lean() -> None:
@@ -28,11 +28,13 @@ def keep_heap_flat() -> None:
     Each time a large block is freed, glibc raises the size from which blocks are given back, up to 32 MB (mallopt(3)).
     What lies below stays in a heap that grows from row group to row group: a fifth more memory for eight times the
     records. Naming a size keeps it there. This one is above a block, which would otherwise be new memory each time,
-    cleared by the system page by page: a third of a run; and below a row group's columns.
+    cleared by the system page by page: a third of a run; and below a row group's columns. For the same reason the heap
+    keeps what a few blocks take.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 8 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 64 << 20)
 
 
 def leave_no_core() -> None:

@@ -454,7 +454,7 @@ cdef inline uint64_t hash_of(Bytes value) noexcept nogil:
 cdef inline bint take_name(Scan* scan, Bytes name) noexcept nogil:
     """A name, and behind it something that ends it."""
     cdef uint8_t after
-    if scan.end - scan.at <= name.length or memcmp(scan.at, name.at, name.length) != 0:
+    if scan.end - scan.at <= name.length or scan.at[0] != name.at[0] or memcmp(scan.at, name.at, name.length) != 0:
         return False
     after = scan.at[name.length]
     if after == c">" or after == c"/" or after == c"=" or is_space(after):

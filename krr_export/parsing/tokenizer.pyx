@@ -33,8 +33,9 @@ cdef inline bint is_space(uint8_t octet) noexcept nogil:
     return octet == 0x20 or 0x09 <= octet <= 0x0D
 
 
-cdef inline bint begins(const uint8_t* at, const uint8_t* end, const void* with_, Py_ssize_t length) noexcept nogil:
-    return end - at >= length and memcmp(at, with_, length) == 0
+cdef inline bint begins(const uint8_t* at, const uint8_t* end, const uint8_t* with_, Py_ssize_t length) noexcept nogil:
+    # Nearly all differ in their first octet, which costs less than a call.
+    return end - at >= length and at[0] == with_[0] and memcmp(at, with_, length) == 0
 
 
 cdef inline const uint8_t* behind_name(Tokens* tokens, const uint8_t* at, const uint8_t* end) noexcept nogil:
@@ -87,9 +88,9 @@ cdef inline const uint8_t* behind(
 
 cdef inline const uint8_t* behind_markup(const uint8_t* at, const uint8_t* end) noexcept nogil:
     """Behind a comment, a CDATA section or a processing instruction; ``NULL`` where it does not end."""
-    if begins(at, end, "<!--", 4):
+    if begins(at, end, b"<!--", 4):
         return behind(at + 4, end, "-->", 3)
-    if begins(at, end, "<![CDATA[", 9):
+    if begins(at, end, b"<![CDATA[", 9):
         return behind(at + 9, end, "]]>", 3)
     return behind(at + 2, end, "?>", 2) if at[1] == c"?" else at + 1
 
