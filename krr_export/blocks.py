@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 4 << 20
 """What a block aims at. Measured: 4 to 8 MB is best, for the caches and for the workers' balance."""
 
+BLOCK_RECORDS = 1 << 14
+"""More records do not make a block, however small: one that is refused becomes many times its size. Real ones: 4000."""
+
 MAX_RECORD_BYTES = 8 << 20
 """A longer record is refused, and so is as much between two records: the bound on memory. Real ones: some kB."""
 
@@ -164,7 +167,7 @@ class Document:
             if scan.root_end is not None:
                 end = scan.stop or 0
             if end:
-                yield self._block(data, end, scan.spans)
+                yield from self._blocks_of(data, end, scan.spans)
             if scan.root_end is not None:
                 self._line += data.count(b"\n", end, scan.root_end)
                 self._check_tail(data[scan.root_end :])
@@ -216,6 +219,16 @@ class Document:
         except InputError as error:
             self._broken = error
             return None
+
+    def _blocks_of(self, data: bytes, size: int, spans: NDArray[np.int32]) -> Iterator[Block]:
+        """One block; several, where the records are so small that they would be too many."""
+        begins = 0
+        for last in range(BLOCK_RECORDS, len(spans), BLOCK_RECORDS):
+            ends = int(spans[last - 1, 1])
+            yield self._block(data[begins:ends], ends - begins, spans[last - BLOCK_RECORDS : last] - begins)
+            begins = ends
+        rest = spans[(len(spans) - 1) // BLOCK_RECORDS * BLOCK_RECORDS :] if len(spans) else spans
+        yield self._block(data[begins:] if begins else data, size - begins, rest - begins)
 
     def _block(self, data: bytes, size: int, spans: NDArray[np.int32]) -> Block:
         block = Block(data, size, self._records + 1, self._offset, self._line, spans)

@@ -33,7 +33,7 @@ structure: no XSD states it (the register's integration guide of 2014)."""
 DATABASE_NULL = r"\N"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One finding about one value or element of a record."""
 

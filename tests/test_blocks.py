@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, cut, export, person, travel
 
-from krr_export.blocks import MAX_RECORD_BYTES, Document
+from krr_export.blocks import BLOCK_RECORDS, MAX_RECORD_BYTES, Document
 from krr_export.errors import InputError
 from krr_export.frame import parser_options
 from krr_export.readers.iterparse import MAX_DEPTH
@@ -464,6 +464,19 @@ def test_a_text_of_200_mb_is_refused_before_it_is_read(schema: RecordSchema) -> 
         tracemalloc.stop()
     assert delivered <= 16 << 20
     assert peak < 48 << 20
+
+
+@pytest.mark.parametrize("count", [BLOCK_RECORDS - 1, BLOCK_RECORDS, BLOCK_RECORDS + 1, 2 * BLOCK_RECORDS + 3])
+def test_a_block_of_tiny_records_holds_no_more_of_them_than_it_may(count: int, schema: RecordSchema) -> None:
+    data = export(*["<Person/>"] * count, between="\n<!-- -->")
+    _, blocks = cut(data, schema)
+    whole = [BLOCK_RECORDS] * (count // BLOCK_RECORDS)
+    assert [block.records for block in blocks] == whole + [count % BLOCK_RECORDS] * bool(count % BLOCK_RECORDS)
+    assert b"".join(block.data for block in blocks) + f"{END}".encode() == data[blocks[0].byte_offset :]
+    for block, first in zip(blocks, range(1, count + 1, BLOCK_RECORDS), strict=True):
+        assert (block.first, block.line) == (first, 1 + data.count(b"\n", 0, block.byte_offset))
+        places = block.places(range(block.first, block.first + block.records))
+        assert {block.buffer[place.start : place.end] for place in places} == {b"<Person/>"}
 
 
 def test_pieces_of_a_byte_cost_no_more_time_than_their_number(schema: RecordSchema) -> None:

@@ -57,6 +57,14 @@ def test_a_record_with_too_much_markup_is_refused_in_little_memory(tmp_path: Pat
     assert peak < LIMIT
 
 
+def test_small_records_with_a_namespace_of_their_own_are_looked_at_as_well() -> None:
+    long = b"n" * (bounds.MAX_NAME_BYTES + 1)
+    assert bounds.excess(b'<P xmlns:a="' + long + b'" a:b=""/>') == bounds.TOO_LONG_A_NAME
+    attributes = b"".join(b' a%d=""' % i for i in range(bounds.MAX_ATTRIBUTES + 1))
+    assert bounds.excess(b"<P" + attributes + b"/>") == bounds.TOO_MANY_ATTRIBUTES
+    assert bounds.excess(b"<P>" + b"=" * (bounds.MAX_ATTRIBUTES + 1) + b"</P>") is None
+
+
 @pytest.mark.parametrize("what", [f" {URI}", ATTRIBUTES.replace("q:", ""), f" {URI}{ATTRIBUTES}"])
 def test_so_is_a_root(tmp_path: Path, what: str) -> None:
     line, peak = refused(export(tmp_path / "export.xml.gz", "", what), "inspect")

@@ -98,6 +98,16 @@ def test_a_row_group_closes_early_when_its_rows_are_huge(tmp_path: Path) -> None
     assert pq.read_table(tmp_path / part.path).equals(rows)
 
 
+def test_so_it_does_where_lists_of_text_are(tmp_path: Path) -> None:
+    schema = pa.schema([pa.field("meldinger", pa.list_(pa.string()), nullable=False)])
+    rows = [["x" * 100, "y" * 100], [], ["z" * 50]] * 20
+    batch = pa.record_batch([pa.array(rows, schema.field(0).type)], schema)
+    (part,) = write(tmp_path, [batch.slice(3)], SinkOptions(group_bytes=1_000), schema)
+    metadata = pq.read_metadata(tmp_path / part.path)
+    # 250 bytes every three rows: the row that reaches 1000 is the last of its group.
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [12] * 4 + [9]
+
+
 pools: list[pa.MemoryPool] = []
 """Kept alive: Arrow's buffers do not keep the pool that they came from."""
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from krr_export.findings import Finding
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reject:
     """A record that the XSD refuses.
 

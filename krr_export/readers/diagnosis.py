@@ -7,6 +7,7 @@ names that the schema knows. Values are looked up in the record and masked.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from krr_export.findings import DATABASE_NULL, KNOWN_OLD_NAMES, Finding, mask
@@ -52,6 +53,8 @@ _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 """The namespace of ``xsi:nil`` and ``xsi:type``, with which Java's and .NET's serialisers adorn elements."""
 
 _IS_DATABASE_NULL = rf"the value is {DATABASE_NULL}"
+
+_ANY_OLD_NAME = [f"{{*}}{name}" for name in KNOWN_OLD_NAMES]
 
 _ATTRIBUTE_NAME = re.compile(r"^Element '[^']*', attribute '([^']*)'")
 _MISSING_ATTRIBUTE = re.compile(r"attribute '([^']*)' is required but missing\.$")
@@ -111,12 +114,12 @@ class Diagnosis:
         return Finding(code, _label(path), text)
 
     def _old_names(self, record: etree._Element) -> Iterator[Finding]:
-        for parent in record.iter(*self._known):
-            for child in parent:
-                if self._is_old(child):
-                    above = self._path(record, parent)
-                    yield self._old_name(child, above)
-                    yield from self._nulls(child, (*above, KNOWN_OLD_NAMES[local_name(str(child.tag))]))
+        for child in record.iter(*_ANY_OLD_NAME):
+            parent = child.getparent()
+            if child is not record and parent is not None and parent.tag in self._known and self._is_old(child):
+                above = self._path(record, parent)
+                yield self._old_name(child, above)
+                yield from self._nulls(child, (*above, KNOWN_OLD_NAMES[local_name(str(child.tag))]))
 
     def _nulls(self, element: etree._Element, path: tuple[str, ...]) -> Iterator[Finding]:
         """Where an element of an old name, or an attribute of it, holds a database's NULL; by the name it has now."""
@@ -215,11 +218,12 @@ def _locate(record: etree._Element, path: str | None) -> etree._Element | None:
     # Not as XPath: that knows fewer names than XML, and of two namespaces with one prefix only one.
     for step in path.split("/")[2:]:
         name, _, position = step.rstrip("]").partition("[")
-        candidates = [child for child in element if name in {"*", _step(child)}]
-        index = int(position or 1) - 1
-        if index >= len(candidates):
+        # No further than to the one that is meant: its siblings may be thousands.
+        candidates = (child for child in element if name in {"*", _step(child)})
+        found = next(islice(candidates, int(position or 1) - 1, None), None)
+        if found is None:
             return None
-        element = candidates[index]
+        element = found
     return element
 
 

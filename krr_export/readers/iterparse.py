@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from krr_export.binary import BINARY_DECODERS
-from krr_export.bounds import FREE_BYTES, HOSTILE, element_in_gap, excess
+from krr_export.bounds import HOSTILE, element_in_gap, excess
 from krr_export.cutter import count_line_ends
 from krr_export.errors import InputError
 from krr_export.frame import not_well_formed, parser_options, skip_misc
@@ -106,7 +106,7 @@ class IterparseReader:
             stray = element_in_gap(block.buffer, at, start)
             if stray is not None:
                 return block.up_to(index, stray), self._other_element(block, index)
-            if end - start > FREE_BYTES and (too_much := excess(block.buffer[start:end])) is not None:
+            if (too_much := excess(block.buffer[start:end])) is not None:
                 refusal = InputError(f"record {block.first + index} has {too_much}", HOSTILE)
                 return block.up_to(index, start), refusal
             at = end

@@ -79,8 +79,12 @@ def _row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
 
 
 def _lengths(batch: pa.RecordBatch) -> Iterator[pa.Int32Array]:
-    """Bytes in each row of each column of text or binary. Lists are left out: the messages of a reject are short."""
+    """Bytes in each row of each column of text, binary, or lists of text."""
     for column in batch.columns:
+        if pa.types.is_list(column.type):
+            totals = np.concatenate([[0], np.cumsum(pc.binary_length(column.flatten()).to_numpy())])
+            offsets = column.offsets.to_numpy()
+            yield pa.array(np.diff(totals[offsets - offsets[0]]), pa.int32())
         if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
             yield pc.binary_length(column)
         elif is_encoded_binary(column.type):
