@@ -16,6 +16,7 @@ import xmlschema
 from xmlschema.validators import XsdElement
 
 from krr_export.errors import UsageError
+from krr_export.paths import real_path
 from krr_export.schema import (
     BUILT_IN,
     ORDINAL,
@@ -29,6 +30,7 @@ from krr_export.schema import (
     load_schema,
     local_name,
 )
+from krr_export.schema_faults import unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,10 +113,9 @@ class _Flattening:
                 # What an import that fails would have brought is missed where it is used, if it is.
                 warnings.simplefilter("ignore", xmlschema.XMLSchemaImportWarning)
                 warnings.simplefilter("ignore", xmlschema.XMLSchemaIncludeWarning)
-                return xmlschema.XMLSchema10(path.resolve().as_uri(), allow="local", defuse="always")
-        except (xmlschema.XMLSchemaException, xmlschema.XMLResourceError, SyntaxError, OSError, ValueError) as error:
-            first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise UsageError(f"{path.name} is not a usable XSD: {first_line}") from None
+                return xmlschema.XMLSchema10(real_path(path).as_uri(), allow="local", defuse="always")
+        except (xmlschema.XMLSchemaException, SyntaxError, ValueError, RecursionError, OSError) as error:
+            raise unusable(path, error) from None
 
     def _refused(self, why: str) -> UsageError:
         return UsageError(f"the schema {self.path.name} cannot be flattened into columns: {why}")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
+
+if TYPE_CHECKING:
+    from krr_export.errors import KrrExportError
 
 # A colon at the end of the first component: a URI (also where a Path made one slash of two), HOST:/DIR, a drive.
 _ELSEWHERE = re.compile(
@@ -25,12 +30,14 @@ def local_path(given: str | os.PathLike[str]) -> Path:
     """The path as given.
 
     Raises:
-        UsageError: it is empty, or the address of something that is not local: a URI, a Windows path, HOST:/DIR. The
-            message does not repeat it: it may hold a password.
+        UsageError: it is empty, holds a zero byte, or is the address of something that is not local: a URI, a Windows
+            path, HOST:/DIR. The message does not repeat it: it may hold a password.
     """
     text = os.fspath(given)
     if not text:
         raise UsageError("the path is empty", "is a variable not set?")
+    if "\0" in text:
+        raise UsageError("the path holds a zero byte, which no file's name can", "check how it is written")
     found = _ELSEWHERE.match(text)
     if found is None:
         return Path(given)
@@ -40,3 +47,25 @@ def local_path(given: str | os.PathLike[str]) -> Path:
     if not scheme:
         raise UsageError("HOST:/DIR is no local path", _COPY)
     raise UsageError(f"a URI ({scheme}://) is no local path", _HINTS.get(scheme, _COPY))
+
+
+def real_path(path: Path) -> Path:
+    """The absolute path without links; of a loop of links, the link. `Path.resolve` raises ``RuntimeError`` there."""
+    return Path(os.path.realpath(path))
+
+
+def check_no_loop(path: Path, error: type[KrrExportError]) -> None:
+    """See that links lead somewhere.
+
+    Args:
+        path: that a user gave.
+        error: what to raise: whether it was to be read or to be written.
+
+    Raises:
+        KrrExportError: they lead round in a circle.
+    """
+    try:
+        path.stat()
+    except OSError as failed:
+        if failed.errno == errno.ELOOP:
+            raise error(f"{path} is a loop of symbolic links", "let them lead to a file or directory") from None

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from krr_export.errors import OutputError
 from krr_export.files import remove, sync_directory
+from krr_export.paths import real_path
 from krr_export.store_contents import Standing, entries
 
 LATEST = "latest"
@@ -220,5 +221,5 @@ def latest_remark(snapshot: Path) -> str:
     link = snapshot.parent / LATEST
     if not os.path.lexists(link):
         return "; without latest: the file system makes no symbolic links, so take the greatest name eksport=…"
-    newest = link.resolve()
-    return "" if newest == snapshot.resolve() else f"; {LATEST} stays at the newer {newest.name}"
+    newest = real_path(link)
+    return "" if newest == real_path(snapshot) else f"; {LATEST} stays at the newer {newest.name}"

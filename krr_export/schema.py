@@ -10,7 +10,6 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -18,9 +17,11 @@ import pyarrow as pa
 from krr_export.errors import UsageError
 from krr_export.notation import printable
 from krr_export.paths import local_path
+from krr_export.schema_faults import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lxml import etree
 
@@ -135,11 +136,11 @@ class RecordSchema:
 
     def root_validator(self) -> etree.XMLSchema:
         """The compiled XSD that judges the root element and its attributes."""
-        return _compile(self.root_xsd)
+        return compiled(self.root_xsd)
 
     def record_validator(self) -> etree.XMLSchema:
         """The compiled XSD that judges a record on its own."""
-        return _compile(self.record_xsd)
+        return compiled(self.record_xsd)
 
 
 def local_name(tag: str) -> str:
@@ -178,15 +179,6 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
     from krr_export.flatten import flatten  # noqa: PLC0415 - only an own XSD pays for the slow import of xmlschema
 
     return flatten(printable(os.fsencode(path.stem).decode(errors="replace")), path)
-
-
-def _compile(path: str) -> etree.XMLSchema:
-    from lxml import etree  # noqa: PLC0415 - only who validates pays for it
-
-    try:
-        return etree.XMLSchema(etree.parse(path, etree.XMLParser(no_network=True)))
-    except (etree.XMLSchemaParseError, etree.XMLSyntaxError, OSError) as error:
-        raise UsageError(f"libxml2 cannot use the schema {Path(path).name}: {error}") from None
 
 
 def _depth(element: Element) -> int:

@@ -13,7 +13,7 @@ from krr_export.files import make_directories, make_parents, output_errors, remo
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
 from krr_export.notation import is_export_name
 from krr_export.outputs import refuse_snapshot
-from krr_export.paths import local_path
+from krr_export.paths import local_path, real_path
 from krr_export.privacy import NOTHING_APPLIED
 from krr_export.publish import (
     FAILED,
@@ -207,8 +207,8 @@ class Store:
         if keep < 1:
             raise UsageError("--keep must be at least 1")
         recognised = self.snapshots()
-        latest = (self.path / LATEST).resolve()
-        doomed = [path for path in recognised[:-keep] if path.resolve() != latest]
+        latest = real_path(self.path / LATEST)
+        doomed = [path for path in recognised[:-keep] if real_path(path) != latest]
         oldest = next((path.name for path in recognised if path not in doomed), "")
         for place in (FAILED, PARTIAL):
             aside = _kept_aside(self.path / place)

@@ -501,7 +501,11 @@ def test_the_environment_takes_every_kind_of_option(krr: Krr, tmp_path: Path, mo
         ("[verify]\nmax-rejects = 1", "has options that verify does not have: max-rejects"),
         ("[load]\nkeep = 1", "has tables for no command: load"),
         ("config = 'other.toml'", "has options that no command has: config"),
-        ("max-rejects = ", "is not TOML"),
+        ("max-rejects = ", "is not TOML: it ends in the midst of a value ("),
+        ("limit = 1\ngeheim geheim", "is not TOML: see line 2, column 8 ("),
+        ('limit = """geheim', "is not TOML: it ends in the midst of a value ("),
+        (f"limit = {'9' * 5000}", "is not TOML ("),
+        (f"limit = {'[' * 3000}", "is not TOML ("),
         (None, "cannot read the configuration"),
     ],
 )
@@ -511,7 +515,8 @@ def test_a_wrong_configuration_is_refused(krr: Krr, tmp_path: Path, text: str | 
         file.write_text(text)
     for arguments in (("--config", file, "validate", VALID), ("validate", VALID, "--config", file)):
         ran = krr(*arguments)
-        assert (ran.code, complaint in ran.last, len(ran.lines)) == (2, True, 1)
+        assert (ran.code, complaint in ran.last, len(ran.lines)) == (2, True, 1), ran.last
+        assert "geheim" not in ran.err
 
 
 # Help

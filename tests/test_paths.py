@@ -18,6 +18,9 @@ from krr_export import UsageError
 from krr_export.cli.main import krr_export as krr_export_group
 from krr_export.cli.parameters import LocalPath, Role, check_paths, commands_of
 from krr_export.outputs import refuse_snapshot, written_whole
+from krr_export.page.snapshots import older_than
+from krr_export.publish import latest_remark
+from krr_export.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +65,52 @@ def arguments(name: str, **values: str) -> list[str]:
         if value is not None:
             found += [value] if isinstance(parameter, click.Argument) else [max(parameter.opts, key=len), value]
     return found
+
+
+@pytest.mark.parametrize(("name", "parameter"), PATHS, ids=lambda one: getattr(one, "name", one))
+def test_a_loop_of_links_is_refused_for_every_path_of_every_command_before_anything_is_written(
+    name: str, parameter: click.Parameter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for loop in ("a", "a/below"):
+        ran = command.call(capfd, *arguments(name, **{str(parameter.name): loop}))
+        assert isinstance(parameter.type, LocalPath)
+        code = 2 if parameter.name == "config" else 3 if parameter.type.role is Role.INPUT else 4
+        assert ran.code == code, ran.err
+        assert code == 2 or f"{loop} is a loop of symbolic links; " in ran.last
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+    assert (tmp_path / "a").is_symlink()
+
+
+def test_a_loop_of_links_is_refused_in_python_too(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("a")
+    for read in (krr_export.verify, krr_export.history, krr_export.validate, krr_export.open_export):
+        with pytest.raises(krr_export.InputError):
+            read(tmp_path / "a")
+    with pytest.raises(krr_export.OutputError):
+        krr_export.convert(SAMPLES / "valid.xml", tmp_path / "a")
+    assert older_than(tmp_path / "a") == ()
+
+
+def test_a_store_whose_latest_is_a_loop_of_links_is_mended(store: Path) -> None:
+    [snapshot] = store.glob("eksport=*")
+    (store / "latest").unlink()
+    (store / "latest").symlink_to("latest")
+    assert latest_remark(snapshot) == "; latest stays at the newer latest"
+    with open_store(store) as opened:
+        assert opened.prune(1) == []
+    assert (store / "latest").readlink() == Path(snapshot.name)
+
+
+def test_a_path_with_a_zero_byte_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "krr.toml"
+    config.write_text('report = "a\\u0000b.json"\n')
+    ran = command.call(capfd, "validate", str(SAMPLES / "valid.xml"), "--config", str(config))
+    assert ran.code == 2
+    assert "zero byte" in ran.last
 
 
 @pytest.mark.parametrize(("name", "parameter"), PATHS, ids=lambda one: getattr(one, "name", one))

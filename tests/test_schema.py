@@ -12,6 +12,7 @@ from road import ROOT_ATTRIBUTES, export, person, travel
 
 from krr_export.errors import UsageError
 from krr_export.schema import RecordSchema, column_name, load_schema
+from krr_export.schema_faults import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -372,7 +373,48 @@ NO_XSD = {
 def test_what_is_no_xsd_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "a.xsd"
     path.write_text(content, encoding="latin-1")
-    refused(path, "a.xsd is not a usable XSD: ")
+    doctype = "it has a DOCTYPE with entities" if "DOCTYPE" in content else ""
+    refused(path, f"a.xsd is not a usable XSD: {doctype}")
+
+
+WRONG = {
+    "no XML": ('type="p:status"', "geheim", "line 29 of oppslagstjeneste-metadata-14-05.xsd is not well-formed XML"),
+    "no type": ('type="p:personidentifikator"', 'type="p:geheim"', "is no valid XSD, at xs:element "),
+    "no number": (
+        'minOccurs="0"',
+        'minOccurs="geheim"',
+        "line 24 of oppslagstjeneste-metadata-14-05.xsd is no valid XSD",
+    ),
+    "a name that is none": ('name="Person"', 'name="geheim eller 01810012345"', "is no valid XSD"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_with_an_xsd_is_said_in_our_words_with_its_line(
+    with_person: Callable[..., Path], old: str, new: str, said: str
+) -> None:
+    path = with_person(replacing=(old, new))
+    with pytest.raises(UsageError) as caught:
+        load_schema(path)
+    assert caught.value.message.startswith(f"{path.name} is not a usable XSD: ")
+    assert said in caught.value.message
+    assert "01810012345" not in str(caught.value)
+    assert "geheim" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_what_only_libxml2_or_only_xmlschema_refuses_is_said_in_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.xsd"
+    path.write_text(f'<xs:schema {XS}><xs:element name="a" type="geheim"/></xs:schema>', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"^a.xsd is not a usable XSD: line 1 of a.xsd is no valid XSD; check it"):
+        compiled(str(path))
+    monkeypatch.setattr("krr_export.schema_faults.compiled", lambda _path: None)
+    with pytest.raises(
+        UsageError, match=r"^a.xsd is not a usable XSD: xs:element a is not as XSD 1.0 has it; check it"
+    ):
+        load_schema(path)
 
 
 def test_an_xsd_whose_import_is_missing_is_refused(with_person: Callable[..., Path]) -> None:

@@ -12,8 +12,8 @@ import click
 
 from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import explain
-from krr_export.errors import UsageError
-from krr_export.paths import local_path
+from krr_export.errors import InputError, OutputError, UsageError
+from krr_export.paths import check_no_loop, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -54,14 +54,18 @@ class Command(click.Command):
 
 
 def check_paths(ctx: click.Context) -> None:
-    """Refuse a command's outputs where they lie over its inputs, or in a snapshot.
+    """Refuse paths that lead nowhere, and a command's outputs where they lie over its inputs, or in a snapshot.
 
     Raises:
-        UsageError: so they do.
+        InputError: what is to be read is a loop of links.
+        OutputError: what is to be written is.
+        UsageError: an output lies there.
     """
     from krr_export.outputs import check_outputs  # noqa: PLC0415 - help does without
 
     given = [*_paths(ctx)]
+    for _, kind, path in given:
+        check_no_loop(Path(path), InputError if kind.role is Role.INPUT else OutputError)
     inputs = {option: path for option, kind, path in given if kind.role is Role.INPUT}
     outputs = {
         option: [path, *(f"{path}{end}" for end in kind.beside)]
@@ -114,8 +118,8 @@ def read_config(ctx: click.Context, path: Path, name: str, commands: Mapping[str
         raise click.UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise click.UsageError(f"the configuration {path} is not TOML: it is not UTF-8; save it as such") from None
-    except tomllib.TOMLDecodeError as error:
-        raise click.UsageError(f"the configuration {path} is not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # of numbers and nesting without end, tomllib raises Python's own
+        raise click.UsageError(f"the configuration {path} is not TOML{_place(error)}") from None
     tables = {key: value for key, value in document.items() if isinstance(value, dict)}
     general = {key: value for key, value in document.items() if not isinstance(value, dict)}
     options = {command: _options(commands[command]) for command in commands}
@@ -125,6 +129,14 @@ def read_config(ctx: click.Context, path: Path, name: str, commands: Mapping[str
         _refuse_unknown(path, f"options that {table} does not have", values, options[table])
     chosen = {_key(key): value for key, value in {**general, **tables.get(name, {})}.items()}
     return {str(option.name): _as_typed(chosen[key], option) for key, option in options[name].items() if key in chosen}
+
+
+def _place(error: Exception) -> str:
+    """Where TOML breaks off; of what tomllib says of it, nothing else: it quotes the file."""
+    text = str(error)
+    if found := re.search(r"\(at line ([0-9]+), column ([0-9]+)\)$", text):
+        return f": see line {found[1]}, column {found[2]}"
+    return ": it ends in the midst of a value" if text.endswith("(at end of document)") else ""
 
 
 def _refuse_unknown(path: Path, what: str, keys: Iterable[str], known: Container[str]) -> None:

@@ -15,6 +15,7 @@ from krr_export.errors import UsageError
 from krr_export.history_table import table
 from krr_export.notation import number, records
 from krr_export.page.rendering import render_history
+from krr_export.paths import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,7 @@ def history_command(
     console.warn_of_others(store, damaged=False)
     lines = history(store, limit=limit)
     if html is not None:
-        write_document(console, render_history(lines, name=store.resolve().name, lang=lang), html, "page")
+        write_document(console, render_history(lines, name=real_path(store).name, lang=lang), html, "page")
     else:
         console.give(json.dumps([line.to_dict() for line in lines]) if as_json else "\n".join(table(lines)))
     if console.verbose:

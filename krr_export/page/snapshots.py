@@ -8,6 +8,7 @@ from krr_export.chronicle import earlier, read_report
 from krr_export.errors import InputError
 from krr_export.page.nights import SHOWN
 from krr_export.page.rendering import render
+from krr_export.paths import real_path
 from krr_export.publish import FAILED, PARTIAL
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def report_of_snapshot(snapshot: Path) -> dict[str, Any]:
 
 def older_than(snapshot: Path) -> tuple[HistoryLine, ...]:
     """The older snapshots of the same store, as many as the page shows; oldest first."""
-    path = snapshot.resolve()
+    path = real_path(snapshot)
     store = path.parent.parent if path.parent.name in _ASIDE else path.parent
     return earlier(store, path.name, limit=SHOWN)
 
