@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 _WITHOUT_WHITE_SPACE = dict.fromkeys(map(ord, " \t\r\n"))
 
-_REMEMBERED = 4096
-"""Distinct values kept decoded: more than a block holds, some MB where each is a certificate."""
+_REMEMBERED = 512
+"""Distinct values kept decoded, more than certificates of providers there are: with the next, at most 32 MB."""
 
 _LONGEST_REMEMBERED = 16 << 10
 """Characters. No certificate is longer; a value may be, up to the limit of a record, and must not be kept."""

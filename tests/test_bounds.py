@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
+import road
+from road import travel
 
 from krr_export import bounds
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from krr_export.schema import RecordSchema
 
 HEAD = (
     '<et:Kontaktregister xmlns:et="http://kontaktinfo.difi.no/xsd/eksporttjeneste/14-05"'
@@ -63,6 +67,14 @@ def test_small_records_with_a_namespace_of_their_own_are_looked_at_as_well() -> 
     attributes = b"".join(b' a%d=""' % i for i in range(bounds.MAX_ATTRIBUTES + 1))
     assert bounds.excess(b"<P" + attributes + b"/>") == bounds.TOO_MANY_ATTRIBUTES
     assert bounds.excess(b"<P>" + b"=" * (bounds.MAX_ATTRIBUTES + 1) + b"</P>") is None
+
+
+def test_the_sender_cannot_make_up_fields(schema: RecordSchema) -> None:
+    nested = [("status", "beskrivelse"), ("beskrivelse", "status"), ("status", "status")]
+    records = [f"<Person><{one}><{two}><Sertifikat/></{two}></{one}></Person>" for one, two in nested]
+    fields = {field for _, field in travel(road.export(*records), schema).codes}
+    assert fields <= {"status", "beskrivelse", "personidentifikator"}
+    assert travel(road.export(road.person("<Sertifikat/>")), schema).codes == [("old-element-name", "X509Sertifikat")]
 
 
 @pytest.mark.parametrize("what", [f" {URI}", ATTRIBUTES.replace("q:", ""), f" {URI}{ATTRIBUTES}"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import tracemalloc
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
@@ -259,3 +260,14 @@ def test_long_values_are_decoded_and_not_remembered() -> None:
     instant, codes = date_time_micros(f"1970-01-01T00:00:00.{'1' * 5000}Z")
     assert (instant, codes) == (111111, ("time-fraction-cut",))
     assert remembered == (binary._base64.cache_info().currsize, times_module._micros.cache_info().currsize)  # noqa: SLF001 - as above
+
+
+def test_decoded_values_are_kept_up_to_so_many_bytes() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(3000):
+            binary.decode_base64(f"{number:016}" * 1024)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 32e6

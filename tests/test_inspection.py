@@ -14,6 +14,7 @@ import command
 import pytest
 import road
 
+from krr_export.cutter import Cutter, Scan
 from krr_export.errors import InputError, UsageError
 from krr_export.inspection import inspect
 
@@ -189,3 +190,24 @@ def test_the_export_must_be_there_and_the_schema_known(tmp_path: Path) -> None:
         inspect(tmp_path / "none.xml")
     with pytest.raises(UsageError, match="no schema"):
         inspect(SAMPLES / "valid.xml", "15-01")
+
+
+def test_what_stands_between_records_is_looked_at_a_few_times_however_much_it_is(
+    export: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = 0
+    scan = Cutter.scan
+
+    def counted(self: Cutter, data: bytes) -> Scan:
+        nonlocal looked_at
+        looked_at += len(data)
+        return scan(self, data)
+
+    class Pipe(io.BytesIO):
+        def read1(self, size: int | None = -1, /) -> bytes:
+            return self.read(min(size or 0, 1 << 16))
+
+    monkeypatch.setattr(Cutter, "scan", counted)
+    data = export(*["<Person/>"] * 5, between="<?a?>" * 1_000_000)
+    assert inspect(Pipe(data)).judged == 5
+    assert looked_at < 16 * len(data)

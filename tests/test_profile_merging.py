@@ -16,6 +16,7 @@ from profiles import EXPORTED, SCHEMA, Json, pieces, profiled, rows, sample, tol
 from krr_export import convert, load_schema, validate
 from krr_export.batch_view import BatchView
 from krr_export.profile import Profiler, distinct
+from krr_export.profile.certificates import LONGEST_KEPT
 from krr_export.sample import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
@@ -117,3 +118,22 @@ def test_whoever_reads_an_export_in_whatever_blocks_tells_the_same(
     assert [profile(workers=0), profile(workers=2), profile(workers=0, reader="iterparse")] == [whole] * 3
     result = convert(path, tmp_path / "store", workers=2, max_rejects="100%", derive="all")
     assert json.loads((result.path / "report.json").read_text())["profile"] == whole
+
+
+@given(st.lists(st.integers(0, 40), max_size=12), st.lists(st.integers(0, 30), min_size=40, max_size=40))
+def test_values_that_are_long_together_are_not_all_kept_either(cuts: list[int], drawn: list[int]) -> None:
+    batch = rows(40, epostadresse=[f"ola@{'d' * number}.no" for number in drawn])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(distinct, "MOST_TOGETHER", 100)
+        profile = profiled(*pieces(pa.Table.from_batches([batch]), cuts or [20]))
+        one_by_one = profiled(*pieces(pa.Table.from_batches([batch]), range(1, 40)))
+    assert profile.domains == one_by_one.domains
+    assert sum(map(len, profile.domains.records)) == profile.domains.length <= 100
+    assert profile.domains.total == 40
+
+
+def test_a_certificate_as_long_as_a_record_is_counted_but_not_kept() -> None:
+    long = b"x" * (LONGEST_KEPT + 1)
+    profile = profiled(rows(2, x509_sertifikat=[long, long[1:]]))
+    assert list(profile.certificates.kept.values()) == [long[1:]]
+    assert profile.certificates.distinct.total == 2

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_KEPT = 50
 """So many certificates are kept whole: those on most records."""
 
+LONGEST_KEPT = 16 << 10
+"""Octets. No certificate is longer; a value may be, up to the limit of a record: it is counted, but not kept."""
+
 
 @dataclass
 class Certificates:
@@ -30,7 +33,7 @@ class Certificates:
 
     Attributes:
         distinct: records by the SHA-256 of the certificate.
-        kept: those on most records, in DER, by their SHA-256; of one batch, all.
+        kept: those on most records, in DER, by their SHA-256; of one batch, all but those that are too long.
     """
 
     distinct: Distinct[bytes] = field(default_factory=Distinct)
@@ -61,7 +64,8 @@ def certificates_of(column: pa.DictionaryArray | pa.BinaryArray) -> Certificates
     for der, records in zip(column.dictionary.take(used).to_pylist(), counts[used].tolist(), strict=True):
         digest = hashlib.sha256(der).digest()
         certificates.distinct.count(digest, records)
-        certificates.kept[digest] = der
+        if len(der) <= LONGEST_KEPT:
+            certificates.kept[digest] = der
     return certificates
 
 

@@ -10,6 +10,9 @@ Value = TypeVar("Value", str, bytes)
 MOST_VALUES = 100_000
 """So many values are counted one by one: those that the export has first."""
 
+MOST_TOGETHER = 8 << 20
+"""So long are they together, in characters or octets: a value may be as long as a record."""
+
 
 @dataclass
 class Distinct(Generic[Value]):
@@ -18,10 +21,12 @@ class Distinct(Generic[Value]):
     Attributes:
         records: by value.
         beyond: records with any other value, met when so many were known already; 0 while all are.
+        length: of all values together that were added up.
     """
 
     records: dict[Value, int] = field(default_factory=dict)
     beyond: int = 0
+    length: int = 0
 
     @property
     def is_exact(self) -> bool:
@@ -47,8 +52,9 @@ class Distinct(Generic[Value]):
         for value, records in later.records.items():
             if value in known:
                 known[value] += records
-            elif len(known) < MOST_VALUES:
+            elif len(known) < MOST_VALUES and self.length + len(value) <= MOST_TOGETHER:
                 known[value] = records
+                self.length += len(value)
             else:
                 self.beyond += records
         self.beyond += later.beyond

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-    from krr_export.schema import Field, RecordSchema
+    from krr_export.schema import Element, Field, RecordSchema
 
 _FACET_CODES = {
     "SCHEMAV_CVC_LENGTH_VALID": "value-length",
@@ -72,6 +72,7 @@ class Diagnosis:
     def __init__(self, schema: RecordSchema) -> None:
         self._schema = schema
         self._fields = {field.path: (column, field) for column, field in enumerate(schema.fields)}
+        self._paths = set(_paths(schema.record))
         self._known = {element.tag: element for element in schema.record.walk()}
         self._known_locals = {element.local_name for element in schema.record.walk()}
 
@@ -116,8 +117,10 @@ class Diagnosis:
     def _old_names(self, record: etree._Element) -> Iterator[Finding]:
         for child in record.iter(*_ANY_OLD_NAME):
             parent = child.getparent()
-            if child is not record and parent is not None and parent.tag in self._known and self._is_old(child):
-                above = self._path(record, parent)
+            if child is record or parent is None or not self._is_old(child):
+                continue
+            above = self._path(record, parent)
+            if above in self._paths:  # else the sender makes up as many fields as there are records
                 yield self._old_name(child, above)
                 yield from self._nulls(child, (*above, KNOWN_OLD_NAMES[local_name(str(child.tag))]))
 
@@ -177,6 +180,13 @@ class Diagnosis:
         if value == DATABASE_NULL:
             return Finding("database-null", field.label, _IS_DATABASE_NULL)
         return Finding(code, field.label, f"{mask(value)}; {_asked(code, field)}")
+
+
+def _paths(element: Element, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of an element and all below it, as the schema has them."""
+    yield path
+    for child in element.children:
+        yield from _paths(child, (*path, child.local_name))
 
 
 def depth_of(record: etree._Element, limit: int) -> int:
