@@ -31,7 +31,8 @@ _MEASURED = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
 with open(sys.argv[1], "w") as file:
-    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    file.write(f"{used.ru_maxrss} {used.ru_utime + used.ru_stime}")
 sys.exit(code)
 """
 """A process between: the peak that the kernel tells of a child is never below its parent's size when it was started."""
@@ -46,6 +47,8 @@ class Ran:
     err: str
     peak: int = 0
     """Bytes of memory, of the largest process."""
+    seconds: float = 0
+    """Of processor time, of all threads."""
 
     def __post_init__(self) -> None:
         discretion.hear(self.out + self.err)
@@ -112,7 +115,7 @@ def run(
         stdin: what it reads, or where from.
         env: more environment variables.
         cwd: where it runs.
-        measure: a file for the peak of memory, if that is wanted.
+        measure: a file for the peak of memory and the processor time, if they are wanted.
         timeout: seconds.
     """
     before = (sys.executable, "-c", _MEASURED, str(measure)) if measure else ()
@@ -121,8 +124,8 @@ def run(
         [*before, *PROGRAM, *map(str, arguments)],
         **streams, capture_output=True, env=environment(**(env or {})), cwd=cwd, timeout=timeout, check=False,
     )  # fmt: skip
-    peak = int(measure.read_text()) * 1024 if measure else 0
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode(), peak)
+    peak, seconds = measure.read_text().split() if measure else ("0", "0")
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode(), int(peak) * 1024, float(seconds))
 
 
 @contextmanager
