@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 HANG = 600
 """Seconds after which whoever waits takes it for a hang: no machine is so busy that what works takes so long."""
+TIMED = re.compile(r"(?<= )[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2} ")
+"""What stands behind the first word of each line of a log, but the last."""
 PROGRAM = (sys.executable, "-m", "krr_export")
 
 _MEASURED = """
@@ -55,8 +58,8 @@ class Ran:
 
     @property
     def lines(self) -> list[str]:
-        """The lines on standard error."""
-        return self.err.splitlines()
+        """The lines on standard error, without their times."""
+        return [TIMED.sub("", line, count=1) for line in self.err.splitlines()]
 
     @property
     def last(self) -> str:

@@ -215,3 +215,18 @@ def test_thread_limit_is_a_fault() -> None:
     ends = [line.split(": exit ")[1][:2] for line in printed.splitlines() if line.startswith("ulimit")]
     assert len(ends) == 7
     assert set(ends) <= {"0 ", "4 "}
+
+
+def test_workers_and_cpu_quota() -> None:
+    printed = run_case("workers-and-cpu-quota.sh")
+    took = [line.split() for line in printed.splitlines() if line.startswith("workers ")]
+    assert [words[1] for words in took] == ["0", "2", "8", "32"]
+    # Threads share their memory: with worker processes 32 took 1351 MB.
+    assert max(int(found) for found in re.findall(r"([0-9]+) MB", printed)) < 1000, printed
+
+
+def test_every_case_is_run() -> None:
+    if not CASES.is_dir():
+        pytest.skip("shared/cases is not at hand: it lies beside a developer's checkout")
+    run = re.findall(r"(?:run_case|validated)\(\"([^\"]+)\"", Path(__file__).read_text(encoding="utf-8"))
+    assert sorted(set(run)) == sorted(path.name for path in CASES.iterdir())

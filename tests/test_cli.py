@@ -414,13 +414,48 @@ def test_without_a_terminal_there_is_a_line_every_half_minute(monkeypatch: pytes
         now += 1
         lines.read(1_000_000)
         lines.passed(500)
-    times = [datetime.fromisoformat(line.split()[1]) for line in said]
-    assert all(time.tzinfo is not None and time <= datetime.now(UTC) for time in times)
-    assert [re.sub(r"  \S+ ", "  ", line, count=1) for line in said] == [
+    assert said == [
         "progress  30 MB, 1 MB/s, 15 000 records",
         "progress  60 MB, 1 MB/s, 30 000 records",
         "progress  90 MB, 1 MB/s, 45 000 records",
     ]
+
+
+def test_without_a_terminal_each_line_but_the_last_carries_the_time(krr: Krr, tmp_path: Path) -> None:
+    (tmp_path / "store/eksport=kopi").mkdir(parents=True)
+    started = datetime.now(UTC).replace(microsecond=0)
+    ran = krr("convert", VALID, tmp_path / "store", "-v")
+    *before, last = ran.err.splitlines()
+    assert len(before) > 3
+    for line in before:
+        found = command.TIMED.search(line)
+        assert found, line
+        assert started <= datetime.fromisoformat(found[0].strip()) <= datetime.now(UTC)
+    assert {line.split()[0] for line in before} >= {"WARNING", "records", "made"}
+    assert last.startswith("krr-export: published ")
+
+
+def test_on_a_terminal_no_line_carries_the_time(tmp_path: Path) -> None:
+    (tmp_path / "store/eksport=kopi").mkdir(parents=True)
+    shown = on_a_terminal("convert", VALID, tmp_path / "store", "--no-progress")
+    assert "WARNING   in the store, but no snapshot" in shown
+    assert not re.search(command.TIMED, shown)
+
+
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+def test_warnings_are_in_the_json_too_masked_as_for_people(krr: Krr, tmp_path: Path, quiet: tuple[str, ...]) -> None:
+    store = tmp_path / "store"
+    (store / "eksport=\x1b[2Jkopi").mkdir(parents=True)
+    ran = krr("convert", VALID, store, "--json", *quiet)
+    [warning] = ran.result["warnings"]
+    assert warning.startswith("in the store, but no snapshot: eksport=")
+    assert "\x1b" not in warning
+    assert [line.removeprefix("WARNING   ") for line in ran.lines if line.startswith("WARNING")] == [warning] * (
+        not quiet
+    )
+    failed = krr("convert", tmp_path / "none.xml", store, "--json", *quiet)
+    assert (failed.code, failed.result["warnings"]) == (3, [warning]), "also where the command fails"
+    assert krr("verify", store / "latest", "--json").result["warnings"] == []
 
 
 # Options from the environment and from a file

@@ -17,6 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import command
 import documents
 import duckdb
 import pytest
@@ -48,9 +49,9 @@ FENCES = [
 ]
 
 
-def run(command: list[str], cwd: Path) -> str:
+def run(words: list[str], cwd: Path) -> str:
     done = subprocess.run(
-        command, cwd=cwd, env=ENVIRONMENT, text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False
+        words, cwd=cwd, env=ENVIRONMENT, text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
@@ -186,7 +187,8 @@ def make(*arguments: str) -> str:
 
 def measured_out(output: str) -> list[str]:
     """The lines without what differs: times and memory, and how DuckDB draws a table."""
-    lines = (re.sub(r"[─┌┬┐├┼┤└┴┘│\s]+", " ", line).strip() for line in output.splitlines())
+    untimed = (command.TIMED.sub("", line) for line in output.splitlines())
+    lines = (re.sub(r"[─┌┬┐├┼┤└┴┘│\s]+", " ", line).strip() for line in untimed)
     return [line for line in lines if line and not line.startswith(("took ", "make"))]
 
 

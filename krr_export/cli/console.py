@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 _USER = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
 """The user of a URI, and a password that was put there."""
+_FIRST_WORD = re.compile(r"\S* *")
+_WARNINGS = "krr_export.warnings"
 _MACHINE = OutputError.exit_code
 
 
@@ -45,15 +47,16 @@ class Console:
         self._as_json = as_json
 
     def say(self, text: str) -> None:
-        """A line for people, on standard error, unless they want quiet."""
+        """A line for people, on standard error, unless they want quiet; with the time off a terminal."""
         if not self.quiet:
-            _print_error(_printable(text))
+            _print_error(_timed(_printable(text)))
 
     def warn(self, text: str) -> None:
-        """What nobody must overlook, on standard error, unless they want quiet."""
+        """What nobody must overlook: in the JSON result, and on standard error, unless they want quiet."""
+        _warnings().append(_printable(text))
         line = f"WARNING   {_printable(text)}"
         if not self.quiet:
-            _print_error(click.style(line, fg="red", bold=True) if _colored() else line)
+            _print_error(click.style(line, fg="red", bold=True) if _colored() else _timed(line))
 
     def warn_of_readers(self, option: str, file: Path | None) -> None:
         """Warn where every user of the machine may read a secret's file. No error: in containers they often may."""
@@ -66,12 +69,11 @@ class Console:
 
     def warn_of_others(self, store: Path, *, damaged: bool = True) -> None:
         """Name what lies in a store like a snapshot and is none; and what is damaged, unless the command shows it."""
-        if not self.quiet:
-            from krr_export.store_contents import warnings  # noqa: PLC0415 - --help answers without it
+        from krr_export.store_contents import warnings  # noqa: PLC0415 - --help answers without it
 
-            with suppress(OSError):  # whoever works with the store will say what is wrong with it
-                for line in warnings(store, damaged=damaged):
-                    self.warn(line)
+        with suppress(OSError):  # whoever works with the store will say what is wrong with it
+            for line in warnings(store, damaged=damaged):
+                self.warn(line)
 
     def give(self, data: str) -> None:
         """What was asked for, on standard output.
@@ -137,7 +139,7 @@ class Bar(Progress):
 
 
 class LogLines(Progress):
-    """A line every half minute, for logs, with the time (ISO 8601); ``say`` prints it."""
+    """A line every half minute, for logs; ``say`` prints it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -164,8 +166,7 @@ class LogLines(Progress):
             share = f" of {self._size / 1e6:.0f} MB ({self._bytes / self._size:.0%})" if self._size else " MB"
             rate = self._bytes / 1e6 / (now - self._started)
             passed = number(self._records)
-            time_of_day = datetime.now().astimezone().isoformat(timespec="seconds")
-            self._say(f"progress  {time_of_day} {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
+            self._say(f"progress  {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
 
 
 def last_line(message: str, color: str) -> None:
@@ -183,12 +184,20 @@ def result_line(message: str, code: int, result: dict[str, Any]) -> tuple[str, i
     """
     try:
         # In ASCII: one line under any locale, whatever the names of files hold.
-        click.echo(json.dumps({"exit_code": code, "message": _without_users(message), **result}))
+        said = {"exit_code": code, "message": _without_users(message), "warnings": _warnings()}
+        click.echo(json.dumps({**said, **result}))
     except OSError as error:
         _forget_output()
         if not isinstance(error, BrokenPipeError):
             return f"{message}; but standard output cannot be written: {error.strerror}", code or _MACHINE
     return message, code
+
+
+def _warnings() -> list[str]:
+    """The warnings of the command that runs, also for whoever ends it where it fails."""
+    context = click.get_current_context(silent=True)
+    found: list[str] = context.meta.setdefault(_WARNINGS, []) if context is not None else []
+    return found
 
 
 def unwritten_output() -> OutputError | None:
@@ -199,6 +208,14 @@ def unwritten_output() -> OutputError | None:
         _forget_output()
         return OutputError(f"cannot write to standard output: {error.strerror}")
     return None
+
+
+def _timed(line: str) -> str:
+    """A line of a log with the time (ISO 8601) behind its first word; a terminal shows lines as they come."""
+    if _on_terminal():
+        return line
+    time_of_day = datetime.now().astimezone().isoformat(timespec="seconds")
+    return _FIRST_WORD.sub(rf"\g<0>{time_of_day} ", line, count=1)
 
 
 def _print_error(line: str) -> None:
