@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from krr_export.delivery.names import LATEST, PartName, SetNames, parse_part, sets_in
+from krr_export.delivery.regular import file_name
 
 ORGNR = "991825827"
 BASE = "Kontaktregister-20140226T120409"
@@ -126,3 +130,20 @@ def test_what_is_missing_is_called_by_its_name(at: int) -> None:
 def test_another_organisations_key_is_not_ours() -> None:
     (found,) = sets_in(WHOLE)
     assert found.missing("123456785") == [f"{BASE}.key.123456785"]
+
+
+def test_of_two_keys_for_one_organisation_the_one_without_a_prefix_is_taken_whatever_the_order() -> None:
+    names = [f"Kontaktregister-20260226T1122.{end}" for end in ("gz.enc", "sig", "key.991825827")]
+    for prefix in ("991825827-", "VirksomhetsID-"):
+        for order in ([*names, prefix + names[2]], [prefix + names[2], *names]):
+            [found] = sets_in(order)
+            assert found.keys == {"991825827": names[2]}
+            assert found.missing("991825827") == []
+
+
+def test_the_name_of_a_file_is_shown_without_control_characters_whatever_its_bytes() -> None:
+    shown = file_name(Path(os.fsdecode(b"/secret/a\n\x1b[2J\xff.key")))
+    assert shown.isprintable()
+    assert shown.startswith("a")
+    assert shown.endswith(".key")
+    assert "secret" not in shown

@@ -127,6 +127,7 @@ def sets_in(names: Iterable[str]) -> list[SetNames]:
 
 
 def _set_of(stamp: str, parts: list[PartName]) -> SetNames:
+    parts = sorted(parts, key=lambda part: -len(part.name))  # of two files for one thing, that without a prefix stays
     names = {part.kind: part.name for part in parts}
     keys = {part.orgnr: part.name for part in parts if part.orgnr is not None}
     return SetNames(stamp, names.get("data"), names.get("signature"), keys)
