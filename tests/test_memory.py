@@ -127,3 +127,17 @@ def feed(pipe: IO[bytes], export: tuple[bytes, bytes, bytes], times: int) -> Non
         for _ in range(times):
             pipe.write(records)
         pipe.write(end)
+
+
+def test_nor_does_it_where_all_records_are_refused(export: tuple[bytes, bytes, bytes], tmp_path: Path) -> None:
+    """Four times as much again takes no more; so soon, two runs of the same input differ by an eighth."""
+    begin, _, end = export
+    refused = (begin, b"<Person><beskrivelse>%b</beskrivelse></Person>" % (b"x" * 4000) * 2_500, end)
+    peaks = []
+    for times in (20, 80):
+        store = tmp_path / f"{times}"
+        peak, report = watched(refused, times, "convert", "-", str(store), "--max-rejects", "100%")
+        assert report["counts"]["rejected"] == times * 2_500
+        peaks.append(peak)
+    assert peaks[1] <= 1.5 * peaks[0], peaks
+    assert peaks[1] < LIMIT, peaks
