@@ -72,6 +72,17 @@ constraints: $(VENV)/.dev ## Renew constraints.txt: the newest set of libraries,
 fuzz: $(VENV)/.dev ## Compare the readers on randomly broken exports, for two minutes (ARGS='--seconds 600 --seed 7')
 	$(RUN)/python tests/fuzz.py $(ARGS)
 
+# The sanitizers' libraries must be there before all others; Python frees nothing at its end, which is no leak.
+SANITIZED = LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=0:handle_segv=0:allocator_may_return_null=1 PYTHONMALLOC=malloc \
+	PYTHONPATH=build/sanitized:tests $(RUN)/python -P
+
+fuzz-asan: $(VENV)/.dev ## The same, and the scanner's tests, with AddressSanitizer and UndefinedBehaviorSanitizer
+	CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g" \
+		$(RUN)/python setup.py --quiet build --build-base build/sanitizing --build-lib build/sanitized
+	$(SANITIZED) -m pytest --quiet tests/test_scanner.py tests/test_tokenizer.py tests/test_memory_pool.py
+	$(SANITIZED) tests/fuzz.py $(ARGS)
+
 lint: $(VENV)/.dev ## Check style and types
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
