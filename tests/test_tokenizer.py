@@ -26,6 +26,9 @@ PARTS = [
     "<p:Person/>",
     "<q:Person a='>'>",
     "</q:Person>",
+    "<Person:Person>",
+    "</Person:Person>",
+    "<Persons:Person/>",
     "<:Person>",
     "<p:q:Person>",
     "<Person",
@@ -76,6 +79,11 @@ def found(scan: Scan) -> tuple[object, ...]:
 def test_it_finds_what_the_expression_finds(text: str, root: bytes) -> None:
     data = text.encode()
     assert found(Cutter("Person", root).scan(data)) == found(scan_by_expression(data, b"Person", root))
+
+
+def test_a_prefix_may_begin_like_the_name_of_the_record() -> None:
+    data = b"<Persons:Person></Persons:Person><Person:Person/>"
+    assert Cutter("Person", b"root").scan(data).spans.tolist() == [[0, 33], [33, 49]]
 
 
 RECORDS = b"""

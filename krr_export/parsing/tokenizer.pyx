@@ -42,7 +42,10 @@ cdef inline const uint8_t* behind_name(Tokens* tokens, const uint8_t* at, const 
     """Behind the record's name, with a prefix or without; ``NULL`` where it is another name."""
     cdef const uint8_t* colon = at
     if begins(at, end, tokens.name, tokens.name_length):
-        return at + tokens.name_length
+        colon = at + tokens.name_length
+        if colon == end or (OUTSIDE_NAMES[colon[0]] and colon[0] != c":"):
+            return colon
+        # Another name, or a prefix that begins like the record's name.
     while colon < end and not OUTSIDE_NAMES[colon[0]]:
         colon += 1
     if colon == at or colon == end or colon[0] != c":":
