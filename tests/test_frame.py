@@ -236,8 +236,12 @@ WRONG_ROOTS = {
         "in the namespace of another kind (",
     ),
     "a long namespace": (
-        f'Kontaktregister xmlns="urn:{"x" * 4000}" {ROOT_ATTRIBUTES}',
+        f'Kontaktregister xmlns="urn:{"x" * 200}" {ROOT_ATTRIBUTES}',
         "in the namespace of another kind (",
+    ),
+    "a namespace that is too long": (
+        f'Kontaktregister xmlns="urn:{"x" * 4000}" {ROOT_ATTRIBUTES}',
+        "the name of a namespace, of more than 256 bytes",
     ),
     "no time": (ROOT.replace("eksportTidspunkt", "tidspunkt"), "attribute eksportTidspunkt is missing"),
     "no change number": (ROOT.replace("senesteEndringsNummer", "b"), "attribute senesteEndringsNummer is missing"),
