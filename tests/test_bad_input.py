@@ -383,7 +383,8 @@ def test_a_loop_of_links_is_no_export(tmp_path: Path) -> None:
     (tmp_path / "a.xml").symlink_to("b.xml")
     (tmp_path / "b.xml").symlink_to("a.xml")
     ran = command.run("convert", tmp_path / "a.xml", tmp_path / "store")
-    assert (ran.code, ran.last) == (3, "a.xml: it cannot be read: Too many levels of symbolic links")
+    last = f"{tmp_path / 'a.xml'} is a loop of symbolic links; let them lead to a file or directory"
+    assert (ran.code, ran.last) == (3, last)
 
 
 def test_no_more_threads_is_the_machines_failure(
