@@ -128,7 +128,9 @@ class _Flattening:
         if xsd.type.is_simple() or xsd.type.has_simple_content():
             text = self._add(xsd, path, xsd.local_name, kind=_simple_type(xsd.type), required=required)
         attributes = tuple(
-            self._attribute(attribute, path, xsd.local_name, required=required) for attribute in xsd.attributes.values()
+            self._attribute(attribute, path, xsd.local_name, required=required)
+            for attribute in xsd.attributes.values()
+            if attribute.use != "prohibited"
         )
         children: tuple[Element, ...] = ()
         in_sequence = True
@@ -156,7 +158,9 @@ class _Flattening:
             and (kind.content.max_occurs != 1 or kind.content.min_occurs != 1),
             "it is nillable, abstract, or can be substituted": xsd.nillable
             or xsd.abstract
+            or kind.abstract
             or bool(xsd.maps.substitution_groups.get(xsd.name)),
+            "it has a key, a reference to one, or values that must be unique": bool(xsd.identities),
             "it has a default or fixed value": xsd.default is not None or xsd.fixed is not None,
             "its type is extended by another, which could stand in its place": _is_extended(xsd),
             "it allows any attribute": None in xsd.attributes,
@@ -238,15 +242,18 @@ def _base(kind: Component) -> str:
 def _facets(kind: Component) -> Facets:
     known = {"whiteSpace", "enumeration", "length", "minLength", "maxLength"}
     others = {"union"} if kind.is_union() else {"list"} if kind.is_list() else set()
+    shortest, longest = [], []  # of any ancestor: xmlschema tells only a type's own
     ancestor = kind
     while ancestor is not None and not (ancestor.name or "").startswith(XSD_NAMESPACE):
         others |= {local_name(name) for name in getattr(ancestor, "facets", {}) if name} - known
-        ancestor = ancestor.base_type
+        shortest.append(ancestor.min_length)
+        longest.append(ancestor.max_length)
+        ancestor = None if ancestor.base_type is None else _simple_type(ancestor.base_type)
     return Facets(
         white_space=kind.white_space or "preserve",
         enumeration=tuple(str(value) for value in kind.enumeration or ()),
-        min_length=kind.min_length,
-        max_length=kind.max_length,
+        min_length=max((length for length in shortest if length is not None), default=None),
+        max_length=min((length for length in longest if length is not None), default=None),
         others=tuple(sorted(others)),
     )
 

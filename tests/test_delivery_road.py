@@ -150,7 +150,7 @@ def test_until_when_the_publishers_certificate_is_valid_is_said_and_warned_of_in
         for name in ("inspect", "validate"):
             ran = command.run(name, inbox, *options(keys, publisher_cert=certificate))
             output = ran.out + ran.err
-            assert said in output.splitlines(), ran.err
+            assert said in [*ran.out.splitlines(), *ran.lines], ran.err
             assert ("the publisher's certificate expires in 19 days" in output) == warned
     ran = command.run("inspect", inbox, *options(keys, publisher_cert=late), "--json")
     delivery = ran.result["delivery"]

@@ -61,6 +61,12 @@ TYPES = {
     "p:listed_and_short": simple(
         "listed_and_short", facet("maxLength", "2"), facet("enumeration", "JA"), facet("enumeration", "NEI")
     ),
+    "p:lengths_of_both": simple("at_least", facet("minLength", "3"))
+    + simple("lengths_of_both", facet("maxLength", "4"), base="p:at_least"),
+    "p:long": simple("long", facet("minLength", "1"), facet("maxLength", "99999999999999999999")),
+    "p:listed_spaces": simple(
+        "listed_spaces", facet("whiteSpace", "collapse"), facet("enumeration", "a  b"), facet("enumeration", "JA")
+    ),
     "p:collapsed": simple("collapsed", facet("whiteSpace", "collapse"), facet("maxLength", "4")),
     "p:times": simple("times", facet("enumeration", "2014-02-25T12:08:00Z"), base="xs:dateTime"),
     "p:later": simple("later", facet("minInclusive", "2014-02-25T12:08:00Z"), base="xs:dateTime"),

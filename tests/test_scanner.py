@@ -12,7 +12,7 @@ import pytest
 from agreement import disagreements, outcome, pick_out
 from growth import assert_linear
 from lxml import etree
-from road import contact, export, person
+from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 
 from krr_export.blocks import Document
 from krr_export.parsing.scanning import scanner_of
@@ -273,10 +273,13 @@ def test_of_octets_beyond_ascii_those_are_taken_that_are_characters(schema: Reco
     head, tail = (part.encode() for part in person("<beskrivelse>|</beskrivelse>").split("|"))
     start, end = export().split(b"\n</")
     document = Document([b"".join([start, *(head + octets + tail for octets in each), b"</", end])], schema)
-    (block,) = document.blocks()
     scanner = scanner_of(schema, document.header.namespaces)
     assert scanner is not None
-    refused = [each[record] for record in scanner.scan(block.data, block.spans).unusual]
+    refused = [
+        each[block.first - 1 + record]
+        for block in document.blocks()
+        for record in scanner.scan(block.buffer, block.spans).unusual
+    ]
     assert refused == [octets for octets in each if not is_text(octets)]
     assert 0 < len(refused) < len(each)
 
@@ -288,6 +291,21 @@ def test_lengths_count_characters_and_not_bytes(length: int, character: str, sch
     document = export(person(contact(value, UPDATED)), *[person(contact(attributes=UPDATED))] * 10)
     assert disagreements(document, schema) == []
     assert outcome(document, schema, "auto").read_by["scanner"] == (11 if length == 50 else 10)
+
+
+@pytest.mark.parametrize("nines", [6, 7, 13, 14, 20])
+def test_seconds_that_libxml2_takes_for_the_sixtieth_are_handed_on(nines: int, schema: RecordSchema) -> None:
+    time = f"2014-02-25T12:08:59.{'9' * nines}Z"
+    document = export(USUAL, person(contact(attributes=f'sistOppdatert="{time}"')), USUAL)
+    assert disagreements(document, schema) == []
+
+
+def test_a_prefix_that_no_real_export_has_is_the_reference_s_to_refuse(schema: RecordSchema) -> None:
+    prefix = "p" * 300
+    inner = f"<{prefix}:personidentifikator>03851598730</{prefix}:personidentifikator>"
+    record = f"<{prefix}:Person>{inner}</{prefix}:Person>"
+    root = f'et:Kontaktregister xmlns:et="{EXPORT}" xmlns:{prefix}="{PERSONS}" {ROOT_ATTRIBUTES}'
+    assert disagreements(export(record * 40, root=root), schema) == []
 
 
 def test_a_certificate_of_a_record_that_is_handed_on_is_forgotten(

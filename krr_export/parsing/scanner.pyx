@@ -286,6 +286,8 @@ cdef bint parse_instant(Bytes text, int64_t* micros, uint8_t* flags) noexcept no
             else:
                 flags[0] = FRACTION_CUT
             at += 1
+    if second == 59 and flags[0]:
+        return False  # libxml2 reads seconds as a double: so many nines are the 60th
     micros[0] = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
     micros[0] = micros[0] * 1000000 + fraction
     if at == end:

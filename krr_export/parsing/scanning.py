@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from krr_export.bounds import MAX_ATTRIBUTES, MAX_NAME_BYTES
 from krr_export.parsing.captured import doubtful, form_of, typed
 from krr_export.parsing.memory import BINARY, HANDED_ON, INSTANT, LISTED, TEXT, MemoryPool
 from krr_export.schema import local_name, namespace
@@ -76,6 +77,9 @@ def plan_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> Plan | None:
         plan.attributes.extend((local_name(a.name).encode(), a.column, a.required) for a in element.attributes)
         waiting += element.children
         place += len(element.children)
+    names = [element[0] for element in plan.elements] + [attribute[0] for attribute in plan.attributes]
+    if max(map(len, names)) > MAX_NAME_BYTES or any(len(each.attributes) > MAX_ATTRIBUTES for each in tree):
+        return None  # the reference refuses such names where a record is large
     return plan
 
 
@@ -84,7 +88,9 @@ def _kind(field: Field) -> int:
     if facets.others:
         return HANDED_ON
     if field.base in {"string", "normalizedString", "token"} and facets.enumeration:
-        return LISTED  # a value that is listed as it is written is valid, whatever becomes of white space
+        # Where white space is changed, libxml2 does not always change it in the list, too.
+        as_written = facets.white_space == "preserve" or all(v == " ".join(v.split()) for v in facets.enumeration)
+        return LISTED if as_written else HANDED_ON
     if field.base in _KINDS and not facets.enumeration:
         return _KINDS[field.base]
     return TEXT if form_of(field) else HANDED_ON
@@ -92,9 +98,10 @@ def _kind(field: Field) -> int:
 
 def _column(field: Field) -> tuple[int, int, int, tuple[bytes, ...]]:
     facets = field.facets
-    longest = _NO_LIMIT if facets.max_length is None else facets.max_length
+    shortest = min(facets.min_length or 0, _NO_LIMIT)
+    longest = _NO_LIMIT if facets.max_length is None else min(facets.max_length, _NO_LIMIT)
     listed = tuple(value.encode() for value in facets.enumeration)
-    return _kind(field), facets.min_length or 0, longest, listed
+    return _kind(field), shortest, longest, listed
 
 
 @dataclass(frozen=True)
@@ -257,8 +264,11 @@ def _instants(written: _Written, field: Field) -> pa.Array:
 
 def _nothing(written: _Written, field: Field) -> pa.Array:
     """Of a column whose records are all handed on where it has a value."""
-    kind = pa.dictionary(pa.int32(), pa.binary()) if pa.types.is_binary(field.arrow_type) else field.arrow_type
-    return pa.nulls(written.rows, kind)
+    kind = field.arrow_type
+    if pa.types.is_dictionary(kind):  # with its categories
+        listed = pa.array(field.facets.enumeration, kind.value_type)
+        return pa.DictionaryArray.from_arrays(pa.nulls(written.rows, kind.index_type), listed)
+    return pa.nulls(written.rows, pa.dictionary(pa.int32(), pa.binary()) if pa.types.is_binary(kind) else kind)
 
 
 def _listed(written: _Written, field: Field) -> pa.Array:
