@@ -26,7 +26,7 @@ export DEMO_QUERY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-delivery test test-lowest constraints fuzz lint docs samples bench bench-full clean
+.PHONY: help demo demo-delivery test test-lowest constraints fuzz fuzz-asan lint docs samples bench bench-full clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \

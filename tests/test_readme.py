@@ -197,7 +197,19 @@ def test_both_commands_and_all_others_of_make_exist() -> None:
     assert both.split("\n") == ["make demo", "make test", ""]
     targets = set(re.findall(r"^  make ([a-z-]+)", make("help"), re.MULTILINE))
     assert {
-        *("demo", "demo-delivery", "test", "test-lowest", "fuzz", "lint", "samples", "bench", "bench-full", "clean"),
+        *(
+            "demo",
+            "demo-delivery",
+            "test",
+            "test-lowest",
+            "fuzz",
+            "fuzz-asan",
+            "lint",
+            "samples",
+            "bench",
+            "bench-full",
+            "clean",
+        ),
         *("constraints", "docs", "help"),
     } == targets
     assert set(re.findall(r"`make ([a-z-]+)`", README)) <= targets
