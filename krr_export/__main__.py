@@ -14,8 +14,8 @@ def run() -> NoReturn:
     own_exit_code()
     try:
         # Here, where what is missing or broken is told: these need the packages that were installed with this one.
-        from krr_export.cli.main import main  # noqa: PLC0415 - as said
-        from krr_export.lean import keep_arrow_lean, keep_heap_flat, leave_no_core  # noqa: PLC0415 - as said
+        from krr_export.cli.main import main  # noqa: PLC0415 - a package that is missing is told of below
+        from krr_export.lean import keep_arrow_lean, keep_heap_flat, leave_no_core  # noqa: PLC0415 - likewise
 
         if not sys.warnoptions:
             warnings.simplefilter("ignore")  # what a library has to say to its users is not for ours

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from krr_export.built_in import built_in_schema
 from krr_export.errors import UsageError
 from krr_export.notation import printable
 from krr_export.paths import local_path
@@ -170,8 +171,6 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
         UsageError: there is no such schema, it is not a valid XSD, or it cannot be flattened into columns.
     """
     if str(spec) in BUILT_IN:
-        from krr_export.built_in import built_in_schema  # noqa: PLC0415 - it makes schemas of what is here
-
         return built_in_schema(str(spec))
     path = local_path(spec)
     if not path.is_file():

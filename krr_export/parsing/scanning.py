@@ -16,10 +16,11 @@ from krr_export.walltime import ambiguous_and_skipped, to_instants
 
 try:
     from krr_export.parsing.scanner import Scanner
-except ImportError:  # there was no C compiler when this was installed
-    Scanner = None  # type: ignore[assignment,misc]
 
-IS_BUILT = Scanner is not None
+    IS_BUILT = True
+except ImportError:  # there was no C compiler when this was installed
+    IS_BUILT = False
+
 NOT_BUILT = "iterparse alone, many times as slow: the scanner was not built; install a C compiler, then krr-export anew"
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class ScannedBlock:
 def scanner_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> BlockScanner | None:
     """A scanner for a document; ``None`` where there is none for its schema or prefixes, or none was built."""
     plan = plan_of(schema, namespaces)
-    return BlockScanner(schema, plan) if plan is not None and Scanner is not None else None
+    return BlockScanner(schema, plan) if plan is not None and IS_BUILT else None
 
 
 class BlockScanner:

@@ -62,7 +62,7 @@ class Profiler:
         for row, name in enumerate(plan.measured):
             _measure(profile.lengths, row, view.any(name), view.present(name))
         for counts, (name, _) in zip(profile.values, plan.enumerated, strict=True):
-            counts += _counted(view.any(name).indices.drop_null().to_numpy(), len(counts))  # noqa: PLW2901 - in place
+            np.add(counts, _counted(view.any(name).indices.drop_null().to_numpy(), len(counts)), out=counts)
         if plan.identifier and view.identities:
             kinds = view.identities.kinds
             profile.kinds += _counted(kinds[view.present(plan.identifier)], len(KINDS))

@@ -15,8 +15,10 @@ from krr_export.rules.providers import NAME_AND_SIGNS, NUMBER
 
 try:
     from krr_export.rules.usual import find_unusual
+
+    IS_BUILT = True
 except ImportError:  # there was no C compiler when this was installed
-    find_unusual = None  # type: ignore[assignment]
+    IS_BUILT = False
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +39,7 @@ def unusual_rows(values: pa.StringArray, among: NDArray[np.bool_], form: str) ->
         among: the rows that are looked at; their values are there.
         form: one of the expressions here, or of `providers`.
     """
-    if find_unusual is None:
+    if not IS_BUILT:
         return np.flatnonzero(among & ~np.asarray(pc.match_substring_regex(values, form).fill_null(fill_value=True)))
     offsets, octets = string_buffers(values)
     rows = np.empty(len(values), np.int64)
