@@ -196,6 +196,15 @@ def test_a_schema_of_another_shape(change: str, changed: Callable[..., RecordSch
     assert (read.read_by["scanner"] > 0.95 * 300) == ordered
 
 
+def test_a_prohibited_attribute_is_refused_by_both(changed: Callable[..., RecordSchema]) -> None:
+    prohibited = r'\g<0><xs:attribute name="ny" type="xs:string" use="prohibited"/>'
+    schema = changed(('<xs:element name="X509Sertifikat"(?s:.*?)</xs:sequence>', prohibited))
+    document = export(person(), person().replace("<Person>", '<Person ny="a">'), person())
+    assert disagreements(document, schema) == []
+    [reject] = outcome(document, schema, "auto").rejects
+    assert reject.ordinal == 2
+
+
 def test_all_mutants_of_a_schema_with_an_added_element(changed: Callable[..., RecordSchema]) -> None:
     schema = changed((_BEFORE, optional("xs:int") + _BEFORE))
     some = list(mutants_of(xmlschema.XMLSchema(schema.root_xsd)))[::50]

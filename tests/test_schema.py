@@ -281,6 +281,7 @@ def sequence(inner: str, attributes: str = "") -> str:
 
 
 LEAF = '<xs:element name="blad" type="xs:string"/>'
+UNIQUE = '<xs:unique name="u"><xs:selector xpath="*"/><xs:field xpath="."/></xs:unique>'
 REFUSED = {
     "repeated leaf": ('<xs:element name="ny" type="xs:string" maxOccurs="2"/>', "ny: it may be repeated"),
     "unbounded leaf": ('<xs:element name="ny" type="xs:string" maxOccurs="unbounded"/>', "ny: it may be repeated"),
@@ -317,6 +318,10 @@ REFUSED = {
         ).replace("</xs:element>", "</xs:extension></xs:simpleContent></xs:complexType></xs:element>"),
         "ny/@a: it has a default or fixed value",
     ),
+    "values that must be unique": (
+        f"{sequence(LEAF).removesuffix('</xs:element>')}{UNIQUE}</xs:element>",
+        "ny: it has a key, a reference to one, or values that must be unique",
+    ),
     "two leaves of one column": ('<xs:element name="Status" type="xs:string"/>', "would become the column status"),
     "a leaf in the ordinal's place": (
         '<xs:element name="radnummer" type="xs:string"/>',
@@ -343,6 +348,28 @@ def refused(path: Path | str, *said: str) -> None:
 def test_an_element_that_can_be_substituted_is_refused(with_person: Callable[..., Path]) -> None:
     heads = '<xs:element name="ny" type="xs:string"/><xs:element name="a" type="xs:string" substitutionGroup="p:ny"/>'
     refused(with_person('<xs:element ref="p:ny"/>', types=heads), "ny: it is nillable, abstract, or can be substituted")
+
+
+def test_a_group_of_a_type_that_another_must_stand_in_for_is_refused(with_person: Callable[..., Path]) -> None:
+    abstract = f'<xs:complexType name="Ny" abstract="true"><xs:sequence>{LEAF}</xs:sequence></xs:complexType>'
+    refused(
+        with_person('<xs:element name="ny" type="p:Ny" minOccurs="0"/>', types=abstract), "ny: it is nillable, abstract"
+    )
+
+
+def test_lengths_are_those_of_all_types_that_a_type_restricts(with_person: Callable[..., Path]) -> None:
+    def restricted(name: str, base: str, *facets: str) -> str:
+        inner = f'<xs:restriction base="{base}">{"".join(facets)}</xs:restriction>'
+        return f'<xs:simpleType name="{name}">{inner}</xs:simpleType>'
+
+    types = (
+        restricted("A", "xs:string", '<xs:minLength value="3"/>')
+        + restricted("B", "p:A", '<xs:maxLength value="9"/>')
+        + restricted("C", "p:B", '<xs:maxLength value="5"/>')
+    )
+    schema = load_schema(with_person('<xs:element name="ny" type="p:C" minOccurs="0"/>', types=types))
+    [facets] = [field.facets for field in schema.fields if field.name == "ny"]
+    assert (facets.min_length, facets.max_length) == (3, 5)
 
 
 def test_a_group_whose_type_another_extends_is_refused(with_person: Callable[..., Path]) -> None:
