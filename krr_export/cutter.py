@@ -18,9 +18,9 @@ import numpy as np
 try:
     from krr_export.parsing.tokenizer import count_line_ends, tokenize_records
 
-    IS_COMPILED = True
+    IS_BUILT = True
 except ImportError:  # there was no C compiler when this was installed
-    IS_COMPILED = False
+    IS_BUILT = False
 
     def count_line_ends(data: bytes, start: int, end: int) -> int:
         """Line feeds in a part of ``data``."""
@@ -30,7 +30,7 @@ except ImportError:  # there was no C compiler when this was installed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["IS_COMPILED", "Cutter", "Scan", "count_line_ends", "scan_by_expression"]
+__all__ = ["IS_BUILT", "Cutter", "Scan", "count_line_ends", "scan_by_expression"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Cutter:
 
     def scan(self, data: bytes) -> Scan:
         """Find the whole records in ``data``, which begins at a record boundary."""
-        if not IS_COMPILED:
+        if not IS_BUILT:
             return scan_by_expression(data, self._record_name, self._root_name)
         shortest = len(self._record_name) + len("</>")
         spans = np.empty((len(data) // shortest + 1, 2), np.int32)

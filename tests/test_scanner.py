@@ -333,7 +333,7 @@ def test_without_a_compiler_the_reference_reads_everything_and_finds_the_same(
 ) -> None:
     document = export(*SPELLINGS.values(), *(HANDED_ON[kind] for kind in ("a comment", "CDATA", "a missing element")))
     expected = outcome(document, schema, "auto")
-    monkeypatch.setattr("krr_export.cutter.IS_COMPILED", False)
+    monkeypatch.setattr("krr_export.cutter.IS_BUILT", False)
     monkeypatch.setattr("krr_export.parsing.scanning.Scanner", None)
     found = outcome(document, schema, "auto")
     assert found.differs_from(expected) == []
