@@ -15,7 +15,7 @@ from krr_export.derive import DeriveOptions, derivation_of
 from krr_export.errors import TRANSFER_AGAIN, InputError, UsageError
 from krr_export.parsing.scanning import scanner_of
 from krr_export.privacy import column_names
-from krr_export.processors import default_workers
+from krr_export.processors import MOST_THREADS, default_workers
 from krr_export.profile import Profiler
 from krr_export.readers import READERS
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
@@ -69,8 +69,8 @@ class ReadOptions:
     def __post_init__(self) -> None:
         if self.reader not in READERS:
             raise UsageError(f"no reader {self.reader!r}", f"choose {', '.join(READERS)}")
-        if self.workers is not None and self.workers < 0:
-            raise UsageError("--workers cannot be negative")
+        if self.workers is not None and not 0 <= self.workers <= MOST_THREADS:
+            raise UsageError(f"--workers must be 0 to {MOST_THREADS}")
         if self.limit is not None and self.limit < 1:
             raise UsageError("--limit must be at least 1")
         for name in self.strict:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MOST_WORKERS = 8
 """Workers that are started where nobody says how many: one process writes what they read, and takes no more."""
 
+MOST_THREADS = 256
+"""So many may be asked for: each has a block in memory."""
+
 
 def default_workers() -> int:
     """As many as there are processors for this process, up to `MOST_WORKERS`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -39,11 +39,12 @@ def map_in_order(
         yield from map(makers(), tasks)
         return
     idle: SimpleQueue[Callable[[Task], Result]] = SimpleQueue()
-    for _ in range(workers):
-        idle.put(makers())
 
     def do(task: Task) -> Result:
-        worker = idle.get()
+        try:
+            worker = idle.get_nowait()
+        except Empty:  # made as they are needed: a small export needs one
+            worker = makers()
         try:
             return worker(task)
         finally:

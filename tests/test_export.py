@@ -168,6 +168,6 @@ def test_progress_is_told_of_every_byte() -> None:
 
 
 def test_what_cannot_be_honoured_is_refused_at_once() -> None:
-    for options in ({"reader": "sax"}, {"workers": -1}, {"limit": 0}, {"schema": "13-01"}):
+    for options in ({"reader": "sax"}, {"workers": -1}, {"workers": 257}, {"limit": 0}, {"schema": "13-01"}):
         with pytest.raises(UsageError):
             krr_export.open_export(SAMPLES / "valid.xml", **options)

@@ -13,6 +13,7 @@ from krr_export.cli.reporting import Destination, lang_option, report_format_opt
 from krr_export.errors import UsageError
 from krr_export.freshness import MAX_AHEAD
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT
+from krr_export.processors import MOST_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,7 +49,7 @@ def reading_options(*, limit: bool = True) -> Callable[[Callable[..., Any]], Cal
         ),
         click.option("--allow-empty", is_flag=True, help="An export without records is in order."),
         click.option(
-            "--workers", type=click.IntRange(min=0), metavar="N",
+            "--workers", type=click.IntRange(min=0, max=MOST_THREADS), metavar="N",
             help="Threads that read; 0 for none but the main one. Default: the processors that may be used, 8 at most.",
         ),
         click.option(
