@@ -173,7 +173,8 @@ class Document:
                 self._check_tail(data[scan.root_end :])
                 return
             if scan.stop is not None:
-                raise self._unfinished(data[end : scan.stop])
+                # With what follows: of a quote that is open where the cutter stopped, the parser would say nothing.
+                raise self._unfinished(data[end:])
             data = data[end:]
             if not more:
                 raise self._unfinished(data)

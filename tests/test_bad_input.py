@@ -89,6 +89,9 @@ BAD = {
     "an attribute on the root too many": Bad(
         GOOD.replace(b" senesteE", b' plantet="x" senesteE'), "the root is not valid"
     ),
+    "a record's end tag in a quote": Bad(
+        road.export(PERSON, "<Person a='></Person>'>", PERSON), "line 4: a < stands in an attribute's value"
+    ),
     "a DOCTYPE": Bad(with_prolog("<!DOCTYPE Kontaktregister>"), "DOCTYPE"),
     "an entity bomb": Bad(
         with_prolog(f'<!DOCTYPE x [<!ENTITY a0 "ha">{LAUGHS}]>').replace(EMAIL.encode(), b"&a9;"), "DOCTYPE"
