@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from io import BytesIO
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -328,13 +330,27 @@ def test_distinct_certificates_are_decoded_once_each(kinds: int, schema: RecordS
     assert outcome(document, schema, "auto").read_by == {"scanner": 500}
 
 
+def test_a_scanner_that_was_built_of_older_sources_is_as_good_as_none() -> None:
+    script = """
+import sys, types
+import krr_export.parsing
+older = types.ModuleType("krr_export.parsing.scanner")
+older.PARTS, older.Scanner = ("valid", "values"), object
+sys.modules[older.__name__] = older
+from krr_export.parsing.scanning import IS_BUILT
+print(IS_BUILT)
+"""
+    out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert out == "False\n"
+
+
 def test_without_a_compiler_the_reference_reads_everything_and_finds_the_same(
     schema: RecordSchema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = export(*SPELLINGS.values(), *(HANDED_ON[kind] for kind in ("a comment", "CDATA", "a missing element")))
     expected = outcome(document, schema, "auto")
-    monkeypatch.setattr("krr_export.cutter.IS_BUILT", False)
-    monkeypatch.setattr("krr_export.parsing.scanning.Scanner", None)
+    for module in ("cutter", "parsing.scanning", "rules.forms"):
+        monkeypatch.setattr(f"krr_export.{module}.IS_BUILT", False)
     found = outcome(document, schema, "auto")
     assert found.differs_from(expected) == []
     assert found.read_by == {"iterparse": len(SPELLINGS) + 3}

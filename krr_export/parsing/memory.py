@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass, field
-from mmap import mmap
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -140,7 +140,7 @@ class MemoryPool:
 
     def _new(self, records: int, octets: int) -> tuple[Layout, mmap]:
         layout = Layout.of(self._kinds, records, octets)
-        return layout, mmap(-1, layout.size)  # zero by nature
+        return layout, mmap(-1, layout.size, flags=MAP_PRIVATE | MAP_ANONYMOUS)  # zero by nature
 
 
 def _rounded(size: int, unit: int) -> int:

@@ -1,5 +1,8 @@
 from collections.abc import Sequence
 
+PARTS: tuple[str, ...]
+"""The parts of a column's memory, in the order in which their addresses are taken."""
+
 class Scanner:
     """Scans blocks by one plan; may be used by several threads at once.
 

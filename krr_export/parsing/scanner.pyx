@@ -710,6 +710,10 @@ cdef class Scanner:
             free(written)
 
 
+# The addresses that a column is given, in their order: so one that was built of older sources is known.
+PARTS = ("valid", "values", "flags", "table", "distinct", "data", "written")
+
+
 cdef give_memory(Column* column, addresses):
     valid, values, flags, table, distinct, data, written = addresses
     column.valid = <uint8_t*><uintptr_t>valid

@@ -10,14 +10,14 @@ import pyarrow as pa
 
 from krr_export.bounds import MAX_ATTRIBUTES, MAX_NAME_BYTES
 from krr_export.parsing.captured import doubtful, form_of, typed
-from krr_export.parsing.memory import BINARY, HANDED_ON, INSTANT, LISTED, TEXT, MemoryPool
+from krr_export.parsing.memory import BINARY, HANDED_ON, INSTANT, LISTED, TEXT, MemoryPool, Parts
 from krr_export.schema import local_name, namespace
 from krr_export.walltime import ambiguous_and_skipped, to_instants
 
 try:
-    from krr_export.parsing.scanner import Scanner
+    from krr_export.parsing.scanner import PARTS, Scanner
 
-    IS_BUILT = True
+    IS_BUILT = Parts._fields == PARTS  # else it was built of older sources
 except ImportError:  # there was no C compiler when this was installed
     IS_BUILT = False
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from krr_export.parsing.memory import Parts
     from krr_export.schema import Element, Field, RecordSchema
 
 NAME = "scanner"
