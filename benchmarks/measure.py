@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, BinaryIO, Self
+
+from krr_export.memory import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,9 +75,9 @@ def _run(command: Sequence[str], log: BinaryIO) -> tuple[Cost, int]:
         process.wait()
         raise
     process.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait for it again
-    # What the kernel keeps of the largest process misses nothing, but is never below this process's own.
-    kept = usage.ru_maxrss if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss else 0
-    peak = max(watch.peak, kept * _MAXRSS_UNIT) or usage.ru_maxrss * _MAXRSS_UNIT
+    # What the kernel keeps of the largest process misses nothing, but is never below what this program itself has had.
+    kept = usage.ru_maxrss * _MAXRSS_UNIT
+    peak = (max(watch.peak, kept) if kept > peak_memory() else watch.peak) or kept
     # The system adds up what was waited for, exactly; Spark's Java, which nobody waits for, is seen from outside only.
     cpu_seconds = max(usage.ru_utime + usage.ru_stime, watch.cpu_seconds)
     return Cost(seconds, cpu_seconds, peak), process.returncode

@@ -71,10 +71,10 @@ def test_the_report_tells_the_peak_of_this_program_though_it_is_over_and_its_par
 
 
 def test_nor_does_it_where_the_reference_reads_all_of_it(export: tuple[bytes, bytes, bytes]) -> None:
-    once, _ = watched(export, 5, "validate", "-", "--reader", "iterparse")
-    four, report = watched(export, 20, "validate", "-", "--reader", "iterparse")
-    assert report["read_by"] == {"iterparse": 20 * ROWS // 10}
-    assert four <= 1.15 * once, (once, four)  # so soon, two runs of the same input differ by some of that
+    once, _ = watched(export, 6, "validate", "-", "--reader", "iterparse")
+    thrice, report = watched(export, 18, "validate", "-", "--reader", "iterparse")
+    assert report["read_by"] == {"iterparse": 18 * ROWS // 10}
+    assert thrice <= 1.1 * once, (once, thrice)
 
 
 def test_nor_does_it_where_a_delivery_is_verified_and_decrypted(
