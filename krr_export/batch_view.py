@@ -110,5 +110,5 @@ def _numbers(column: pa.Array, kind: pa.DataType) -> NDArray[np.integer]:
     """A column's numbers as they lie in memory, anything where there is none."""
     values = column.buffers()[1]
     if values is None:  # of no rows
-        return np.zeros(len(column), kind.to_pandas_dtype())
-    return np.frombuffer(values, kind.to_pandas_dtype())[column.offset : column.offset + len(column)]
+        return np.zeros(len(column), f"i{kind.byte_width}")
+    return np.frombuffer(values, f"i{kind.byte_width}")[column.offset : column.offset + len(column)]

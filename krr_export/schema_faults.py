@@ -20,6 +20,7 @@ def compiled(path: str) -> etree.XMLSchema:
     """The XSD as libxml2 judges by it.
 
     Raises:
+        MemoryError: libxml2 got none.
         UsageError: libxml2 cannot use it.
     """
     from lxml import etree  # noqa: PLC0415 - only who validates pays for it
@@ -33,6 +34,8 @@ def compiled(path: str) -> etree.XMLSchema:
     except OSError:
         raise UsageError(f"the schema {Path(path).name} cannot be read", "check --schema") from None
     except (etree.XMLSchemaParseError, etree.XMLSyntaxError) as error:
+        if any(entry.type == etree.ErrorTypes.ERR_NO_MEMORY for entry in error.error_log):
+            raise MemoryError from None  # what it says of the XSD then is not the XSD's fault
         raise _refused(Path(path), _by_libxml2(error)) from None
 
 

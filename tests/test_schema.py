@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from lxml import etree
 from mutants import XSD
 from road import ROOT_ATTRIBUTES, export, person, travel
 
@@ -468,3 +470,19 @@ def test_an_xsd_of_something_else_is_refused(tmp_path: Path, content: str) -> No
     path = tmp_path / "a.xsd"
     path.write_text(f"<xs:schema {XS}>{content}</xs:schema>", encoding="utf-8")
     refused(path, "the schema a.xsd cannot be flattened into columns: it declares no export")
+
+
+def test_memory_that_libxml2_does_not_get_is_not_the_xsd_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [
+        SimpleNamespace(type=etree.ErrorTypes.ERR_NO_MEMORY, line=0),
+        SimpleNamespace(type=etree.ErrorTypes.SCHEMAP_SRC_IMPORT_2_1, line=9),
+    ]
+
+    def unmade(_: object) -> None:
+        error = etree.XMLSchemaParseError("no memory")
+        monkeypatch.setattr(error, "error_log", entries)
+        raise error
+
+    monkeypatch.setattr(etree, "XMLSchema", unmade)
+    with pytest.raises(MemoryError):
+        load_schema("14-05").record_validator()

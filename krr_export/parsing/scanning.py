@@ -273,7 +273,7 @@ def _nothing(written: _Written, field: Field) -> pa.Array:
 
 def _listed(written: _Written, field: Field) -> pa.Array:
     index = field.arrow_type.index_type
-    codes = np.frombuffer(written.values(4), np.int32).astype(index.to_pandas_dtype())
+    codes = np.frombuffer(written.values(4), np.int32).astype(f"i{index.byte_width}")
     indices = pa.Array.from_buffers(index, written.rows, [written.valid, pa.py_buffer(codes)])
     return pa.DictionaryArray.from_arrays(indices, pa.array(field.facets.enumeration, pa.string()))
 
