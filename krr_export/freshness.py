@@ -10,6 +10,7 @@ from typing import Self
 
 from krr_export.errors import GuardError, UsageError
 from krr_export.notation import export_name
+from krr_export.times import NORWAY
 
 MAX_AHEAD = "24h"
 """How far in the future an export may say that it was made where nothing else is asked: a time zone's mistake, not a
@@ -73,6 +74,16 @@ class AgeLimits:
                 "is a clock wrong? Ask the sender: it would be latest until then. Accept it with"
                 f" --max-ahead {_enough(ahead, 1)}",
             )
+
+    def latest_stamp(self, now: datetime | None = None) -> str:
+        """The latest time that the name of a delivery may carry, ``YYYYMMDDThhmmss``: times in names are Norwegian.
+
+        Args:
+            now: in place of the clock.
+        """
+        here = (now or datetime.now(UTC)).astimezone(NORWAY)
+        latest = here + min(self.max_ahead, datetime.max.replace(tzinfo=NORWAY) - here)
+        return f"{latest.year:04}{latest:%m%dT%H%M%S}"
 
 
 def check_not_older(made: datetime, newest: str | None) -> None:

@@ -121,7 +121,15 @@ def run_night(
     delivery = with_keys(options.convert.delivery)  # before anybody is asked for anything
     options = replace(options, convert=replace(options.convert, delivery=delivery))
     with progress.fetching() as moved:
-        fetched = fetch(uri, inbox, login=options.login, orgnr=delivery.orgnr, force=options.force, progress=moved)
+        fetched = fetch(
+            uri,
+            inbox,
+            login=options.login,
+            orgnr=delivery.orgnr,
+            force=options.force,
+            max_ahead=options.convert.max_ahead,
+            progress=moved,
+        )
     if fetched.newest is None:  # then the server was not asked: it would have been said that it has none
         raise InputError(f"{fetched.message}; the inbox holds no export", "run again later, or with --force")
     if fetched.unusable is not None:  # whatever else there is, is older

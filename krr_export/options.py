@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +87,9 @@ class ConvertOptions:
     def read(self) -> ReadOptions:
         """Those that reading asks for."""
         derive = DeriveOptions(self.derive, self.as_of)
+        delivery = replace(self.delivery, max_ahead=self.max_ahead)
         return ReadOptions(
-            self.workers, self.reader, self.limit, self.delivery, derive, self.rules, self.profile, self.strict
+            self.workers, self.reader, self.limit, delivery, derive, self.rules, self.profile, self.strict
         )
 
     @property

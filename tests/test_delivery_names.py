@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.delivery.names import LATEST, PartName, SetNames, parse_part, sets_in
+from krr_export.delivery.names import LATEST, PartName, SetNames, eligible, parse_part, sets_in
 from krr_export.delivery.regular import file_name
 
 ORGNR = "991825827"
@@ -147,3 +147,21 @@ def test_the_name_of_a_file_is_shown_without_control_characters_whatever_its_byt
     assert shown.startswith("a")
     assert shown.endswith(".key")
     assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("stamps", "chosen"),
+    [
+        (["20260101T0100", "20260102T0100", "20990101T0100", LATEST], ["20260101T0100", "20260102T0100"]),
+        (["20260102T120000", "20260102T120001"], ["20260102T120000"]),
+        (["20260102T1200", "20260102T1201"], ["20260102T1200"]),
+        (["20990101T0100", "20999999T9999", LATEST], [LATEST]),
+        (["20990101T0100", "20999999T9999"], ["20990101T0100", "20999999T9999"]),
+        ([LATEST], [LATEST]),
+        ([], []),
+    ],
+)
+def test_a_set_that_is_named_for_the_future_counts_only_where_there_is_no_other(
+    stamps: list[str], chosen: list[str]
+) -> None:
+    assert [names.stamp for names in eligible([SetNames(stamp) for stamp in stamps], "20260102T120000")] == chosen

@@ -180,6 +180,31 @@ def test_a_newer_set_that_is_incomplete_is_not_passed_over_in_silence(inbox: Pat
     assert "passed over" not in ran.err, "the set was named, not chosen here"
 
 
+def test_a_set_that_is_named_for_the_future_hides_no_other_and_is_named(
+    inbox: Path, keys: Keys, xml: bytes, tmp_path: Path
+) -> None:
+    deliveries.make_set(inbox, xml, stamp="20990101T0100")
+    (inbox / "Kontaktregister-20990102T0100.sig").touch()
+    said = "passed over as incomplete: Kontaktregister-20990102T0100.gz.enc and Kontaktregister-20990102T0100.key.*"
+    said += " missing; passed over as named for the future: 20990101T0100"
+    for arguments in (("convert", inbox, tmp_path / "store"), ("validate", inbox), ("inspect", inbox)):
+        ran = command.run(*arguments, *options(keys))
+        assert (ran.code, said in ran.last) == (0, True), ran.err
+        assert any(said in line for line in (ran.out + ran.err).splitlines() if line.startswith("warning   "))
+    delivery = read_manifest(tmp_path / "store/latest").source.delivery
+    assert delivery is not None
+    assert delivery["passed_over"][1] == {"set": "20990101T0100", "missing": []}
+    store = tmp_path / "other"
+    assert command.run("convert", inbox, store, *options(keys), "--max-ahead", "99999d").code == 0
+    assert read_manifest(store / "latest").source.name == "Kontaktregister-20990101T0100.gz.enc"
+    ran = command.run("validate", inbox / "Kontaktregister-20990101T0100.sig", *options(keys))
+    assert (ran.code, "passed over" in ran.last) == (0, False), ran.err
+    for file in inbox.glob("*-2014*"):
+        file.unlink()
+    ran = command.run("inspect", inbox, *options(keys), "--json")
+    assert (ran.code, "named for the future" in ran.last) == (0, False), "there is no other"
+
+
 SENT_SO = {
     "a gzip cut short": lambda xml: gzip.compress(xml)[:-100],
     "a gzip whose checksum is wrong": lambda xml: gzip.compress(xml)[:-8] + b"sums" + gzip.compress(xml)[-4:],

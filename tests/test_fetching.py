@@ -158,6 +158,39 @@ def test_an_incomplete_set_is_passed_over_and_what_is_missing_is_named(server: S
     assert f"{missing} missing" in fetched.message
 
 
+def test_a_set_that_is_named_for_the_future_hides_no_other_and_is_named(server: Server, tmp_path: Path) -> None:
+    for stamp in ("20260102T0100", "20260103T0100", "20990101T0100", "20990102T010000"):
+        put(server.directory, stamp)
+    put(server.directory, "20990103T0100", parts="s")
+    for name, options, found in (
+        ("a", {}, ["20260103T0100"]),
+        ("b", {"everything": True}, ["20260102T0100", "20260103T0100"]),
+        ("c", {"since": date(2026, 1, 3)}, ["20260103T0100"]),
+    ):
+        fetched = take(server, tmp_path / name, **options)
+        assert [path.name[16:-7] for path in fetched.sets] == found
+        assert fetched.newest_stamp == found[-1]
+        assert "passed over as named for the future: 20990102T010000, 20990101T0100" in fetched.message
+        assert "as incomplete: Kontaktregister-20990103T0100.gz.enc missing" in fetched.message
+    fetched = take(server, tmp_path / "d", max_ahead="99999d")
+    assert (fetched.newest_stamp, "named for the future" in fetched.message) == ("20990102T010000", False)
+    with pytest.raises(UsageError, match="--max-ahead soon"):
+        take(server, tmp_path / "e", max_ahead="soon")
+
+
+def test_a_set_that_is_named_for_the_future_is_fetched_where_there_is_no_other_and_hides_none_later(
+    server: Server, inbox: Path
+) -> None:
+    put(server.directory, "20990101T0100")
+    assert take(server, inbox).newest_stamp == "20990101T0100"
+    assert take(server, inbox, force=False).newest_stamp == "20990101T0100"
+    put(server.directory, "20260102T0100")
+    assert take(server, inbox).newest_stamp == "20260102T0100"
+    skipped = take(server, inbox, force=False)
+    assert (skipped.skipped is not None, skipped.newest_stamp) == (True, "20260102T0100")
+    assert take(server, inbox, force=False, max_ahead="99999d").newest_stamp == "20990101T0100"
+
+
 @pytest.mark.parametrize("end", ["sig", f"key.{ORGNR}"])
 def test_what_is_too_large_to_be_a_signature_or_a_key_is_not_fetched(server: Server, inbox: Path, end: str) -> None:
     put(server.directory, "20260102T0100")

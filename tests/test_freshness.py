@@ -151,6 +151,23 @@ def test_an_old_export_is_kept_back_where_that_is_asked_though_it_is_still_there
         assert convert(new, store, allow_older=False).outcome == "unchanged", "the newest is not older than itself"
 
 
+@pytest.mark.parametrize(
+    ("now", "max_ahead", "stamp"),
+    [
+        (datetime(2026, 1, 31, 22, 59, 59, tzinfo=UTC), "24h", "20260201T235959"),
+        (datetime(2026, 7, 1, 22, 0, 0, tzinfo=UTC), "1m", "20260702T000100"),
+        (datetime(2026, 7, 1, 22, 0, 0, tzinfo=UTC), "9999999d", "99991231T235959"),
+    ],
+)
+def test_a_delivery_may_be_named_for_norwegian_time_so_far_ahead(now: datetime, max_ahead: str, stamp: str) -> None:
+    assert AgeLimits.of(max_ahead=max_ahead).latest_stamp(now) == stamp
+
+
+def test_without_a_given_moment_names_are_held_against_the_clock() -> None:
+    stamp = AgeLimits.of(max_ahead="1d").latest_stamp()
+    assert f"{hence(hours=20):%Y%m%dT%H%M%S}" < stamp < f"{hence(hours=30):%Y%m%dT%H%M%S}"
+
+
 @pytest.mark.parametrize("option", ["--max-age", "--max-ahead"])
 @pytest.mark.parametrize("length", ["48", "0h", "-1h", "1.5h", "two days", "1w", "12345678d", "", "٣d", "3d\n4d"])
 def test_a_length_of_time_that_is_none_is_wrong_usage_before_anything_is_made(

@@ -307,6 +307,20 @@ def test_an_export_from_the_future_trips_the_guard(
         assert (night(*more).code, len(snapshots(tmp_path))) == (0, 1)
 
 
+def test_a_delivery_from_the_future_hides_none_that_come_later(
+    server: sshd.Server, night: Callable[..., command.Ran], tmp_path: Path
+) -> None:
+    put_export(server, hours_ago(-24 * 366))
+    assert night().code == 5
+    for nights, hours in ((1, 50), (2, 26)):
+        put_export(server, hours_ago(hours))
+        ran = night()
+        assert (ran.code, len(snapshots(tmp_path))) == (0, nights), ran.err
+        assert "passed over as named for the future: 2" in ran.last
+    ran = night("--max-ahead", "400d")
+    assert (ran.code, len(snapshots(tmp_path))) == (0, 3), ran.err
+
+
 @pytest.mark.parametrize("lies_there", [True, False])
 def test_an_old_set_that_is_delivered_again_trips_the_guard_until_it_is_accepted(
     lies_there: bool,  # noqa: FBT001 - a case

@@ -230,9 +230,10 @@ def test_who_sent_it_and_what_was_passed_over_is_said_where_something_is_to_be_d
     assert "passed over" not in text_of(render(report))
     report["source"]["delivery"] |= {
         "signature": "not verified",
-        "passed_over": [{"set": "20260227T0300", "missing": ["a.sig"]}],
+        "passed_over": [{"set": "20990101T0300", "missing": []}, {"set": "20260227T0300", "missing": ["a.sig"]}],
     }
     page = text_of(render(report))
+    assert "A delivery named for the future, 20990101T0300, was passed over. Ask the sender: is a clock wrong?" in page
     assert "The delivery's signature was not verified" in page
     assert "A newer delivery, 20260227T0300, is incomplete and was passed over: fetch it again." in page
 

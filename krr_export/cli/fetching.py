@@ -13,6 +13,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.parameters import LocalPath, Role, command, first_line
 from krr_export.errors import INTERRUPTED
+from krr_export.freshness import MAX_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,6 +109,8 @@ def _log_lines(say: Callable[[str], None]) -> Callable[[int, int | None], None]:
 @click.option("--all", "everything", is_flag=True, help="Fetch all complete sets, not only the newest.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD",
               help="Fetch all complete sets from this day on.")  # fmt: skip
+@click.option("--max-ahead", default=MAX_AHEAD, show_default=True, metavar="24h",
+              help="Pass over a set whose name is further in the future, where there is another.")  # fmt: skip
 @login_options
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
 @click.option("--progress/--no-progress", "shown", default=None,

@@ -138,7 +138,8 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--max-ahead", default=MAX_AHEAD, show_default=True, metavar="24h",
-                help="Exit with 5 where an export says that it was made further in the future.",
+                help="Exit with 5 where an export says that it was made further in the future; pass over a delivery"
+                " that is named so where there is another.",
             ),
             lang_option,
             click.option(

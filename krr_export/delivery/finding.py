@@ -1,4 +1,4 @@
-"""Finds a delivery: which files belong to the set that a path means, and which newer sets are no use."""
+"""Finds a delivery: which files belong to the set that a path means, and which newer sets were passed over."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from krr_export.delivery.names import LATEST, PartName, SetNames, parse_part, sets_in
-from krr_export.delivery.provenance import Incomplete
+from krr_export.delivery.names import LATEST, PartName, SetNames, eligible, parse_part, sets_in
+from krr_export.delivery.provenance import PassedOver
 from krr_export.delivery.regular import file_name, readable
 from krr_export.errors import InputError, UsageError
 
@@ -21,14 +21,15 @@ class FoundSet:
         signature: over it; ``None`` where none is to be verified.
         key: the wrapped key.
         orgnr: whose key that is.
-        newer: incomplete sets that are newer, the newest first, where it was ours to choose one.
+        newer: sets that are newer by their names, but are incomplete or named for the future; the newest first. Where
+            it was ours to choose one.
     """
 
     data: Path
     signature: Path | None
     key: Path
     orgnr: str
-    newer: tuple[Incomplete, ...] = ()
+    newer: tuple[PassedOver, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,14 @@ def check_is_delivery(path: Path | None) -> None:
         )
 
 
-def find_set(path: Path, orgnr: str | None, *, signed: bool) -> FoundSet:
-    """The set that is meant: of a file, its own; of a directory, the newest that is complete.
+def find_set(path: Path, orgnr: str | None, *, signed: bool, latest_stamp: str) -> FoundSet:
+    """The set that is meant: of a file, its own; of a directory, the newest that is complete and not from the future.
 
     Args:
         path: any file of a set, or a directory.
         orgnr: whose key is needed; ``None`` for that of the file, or the only one.
         signed: whether a signature is needed.
+        latest_stamp: what is named for a later time is from the future (`krr_export.freshness.AgeLimits.latest_stamp`).
 
     Raises:
         InputError: there is none, or a file of it is missing.
@@ -93,7 +95,7 @@ def find_set(path: Path, orgnr: str | None, *, signed: bool) -> FoundSet:
     part = None if path.is_dir() else parse_part(path.name)
     wanted = _Wanted(orgnr or (part.orgnr if part else None), signed)
     sets = _sets(path if part is None else path.parent)
-    directory, names = (path, _newest(sets, wanted)) if part is None else (path.parent, _own(sets, part))
+    directory, names = (path, _newest(sets, wanted, latest_stamp)) if part is None else (path.parent, _own(sets, part))
     if names.stamp == LATEST:
         directory, names = _followed(directory, names, wanted)
     return _chosen(directory, names, wanted, _newer(sets, names, wanted) if part is None else ())
@@ -111,24 +113,21 @@ def _sets(directory: Path) -> list[SetNames]:
         return sets_in([file.name for file in directory.iterdir()])
 
 
-def _newest(sets: list[SetNames], wanted: _Wanted) -> SetNames:
-    """The newest complete set; else LATEST, of which nobody knows how new it is; else the one to complain about."""
+def _newest(sets: list[SetNames], wanted: _Wanted, latest_stamp: str) -> SetNames:
+    """The newest complete set; else the one to complain about."""
     if not sets:
         raise InputError("no file of a delivery is there", "give a file of one, or the directory where they are")
     stamped = [names for names in sets if names.stamp != LATEST]
-    complete = [names for names in stamped if not wanted.missing(names)]
-    latest = [names for names in sets if names.stamp == LATEST and not wanted.missing(names)]
-    return (complete or latest or stamped or sets)[-1]
+    complete = [names for names in sets if not wanted.missing(names)]
+    return (eligible(complete, latest_stamp) or stamped or sets)[-1]
 
 
-def _newer(sets: list[SetNames], chosen: SetNames, wanted: _Wanted) -> tuple[Incomplete, ...]:
-    """The incomplete sets that may be newer than the chosen one, the newest first."""
+def _newer(sets: list[SetNames], chosen: SetNames, wanted: _Wanted) -> tuple[PassedOver, ...]:
+    """The sets that may be newer than the chosen one, the newest first: were they of any use, they had been chosen."""
     return tuple(
-        Incomplete(names.stamp, missing)
+        PassedOver(names.stamp, wanted.missing(names))
         for names in reversed(sets)
-        if names.stamp != LATEST
-        and (chosen.stamp == LATEST or names.stamp > chosen.stamp)
-        and (missing := wanted.missing(names))
+        if names.stamp != LATEST and (chosen.stamp == LATEST or names.stamp > chosen.stamp)
     )
 
 
@@ -151,7 +150,7 @@ def _followed(directory: Path, names: SetNames, wanted: _Wanted) -> tuple[Path, 
     return directory, names
 
 
-def _chosen(directory: Path, names: SetNames, wanted: _Wanted, newer: tuple[Incomplete, ...]) -> FoundSet:
+def _chosen(directory: Path, names: SetNames, wanted: _Wanted, newer: tuple[PassedOver, ...]) -> FoundSet:
     missing = wanted.missing(names)
     if missing or names.data is None:
         raise InputError(

@@ -22,7 +22,7 @@ LATEST = "LATEST"
 Kind: TypeAlias = Literal["data", "signature", "key"]
 
 _NAMED = 3
-"""So many incomplete sets are named in a message; the others are counted."""
+"""So many sets that were passed over are named in a message; the others are counted."""
 _PART = re.compile(
     r"(?:(?:VirksomhetsID|(?P<receiver>[0-9]{9}))-)?Kontaktregister-(?P<stamp>[0-9]{8}T[0-9]{4}(?:[0-9]{2})?|LATEST)"
     r"\.(?:(?P<data>gz\.enc)|(?P<signature>sig)|(?P<key>key)\.(?:VirksomhetsID-)?(?P<orgnr>[0-9]{9}))"
@@ -89,16 +89,36 @@ def check_orgnr(orgnr: str | None) -> None:
         raise UsageError("the organisation's number has nine digits", "check --orgnr")
 
 
-def passed_over(lacks: Sequence[str]) -> str:
-    """The end of a message that says which sets are incomplete.
+def eligible(complete: Sequence[SetNames], latest_stamp: str) -> list[SetNames]:
+    """Those of the complete sets of which the last is the newest.
+
+    A set that is named for the future would be the newest until then. So it counts only where there is no other; nor
+    does LATEST beside a set of which it is known how new it is.
 
     Args:
-        lacks: what each of them lacks, the newest first.
+        complete: the sets, the oldest first.
+        latest_stamp: of the future is what is named for a later time (`AgeLimits.latest_stamp`).
     """
-    if not lacks:
+    timed = [names for names in complete if names.stamp != LATEST]
+    due = [names for names in timed if names.stamp <= latest_stamp]
+    return due or [names for names in complete if names.stamp == LATEST] or timed
+
+
+def passed_over(lacks: Sequence[str], ahead: Sequence[str] = ()) -> str:
+    """The end of a message that says which sets are no use.
+
+    Args:
+        lacks: what each of those lacks that are incomplete, the newest first.
+        ahead: the times in the names of those that are named for the future, likewise.
+    """
+    return _listed("incomplete", lacks) + _listed("named for the future", ahead)
+
+
+def _listed(why: str, found: Sequence[str]) -> str:
+    if not found:
         return ""
-    more = f" and {len(lacks) - _NAMED} more" if len(lacks) > _NAMED else ""
-    return f"; passed over as incomplete: {', '.join(lacks[:_NAMED])}{more}"
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f"; passed over as {why}: {', '.join(found[:_NAMED])}{more}"
 
 
 def parse_part(name: str) -> PartName | None:

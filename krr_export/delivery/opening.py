@@ -14,9 +14,11 @@ from krr_export.delivery.names import check_orgnr
 from krr_export.delivery.provenance import provenance_of
 from krr_export.delivery.regular import file_name, open_regular
 from krr_export.errors import InputError, UsageError
+from krr_export.freshness import MAX_AHEAD, AgeLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import timedelta
     from io import BufferedReader
     from pathlib import Path
 
@@ -39,10 +41,12 @@ class DeliveryOptions:
         publisher_cert: whose signature is accepted: a certificate or a public key.
         signature: which form of signature is accepted; ``none`` verifies nothing.
         orgnr: the receiving organisation; needed where a set has keys for several.
+        max_ahead: of a directory, a set whose name is further in the future counts only where there is no other. For a
+            conversion, that of its own options counts.
         keys: what ``private_key`` and ``publisher_cert`` hold, where that was read already (`with_keys`).
 
     Raises:
-        UsageError: the organisation's number is none.
+        UsageError: the organisation's number is none, or ``max_ahead`` no length of time.
     """
 
     private_key: Path | None = None
@@ -50,10 +54,17 @@ class DeliveryOptions:
     publisher_cert: Path | None = None
     signature: Mode = "auto"
     orgnr: str | None = None
+    max_ahead: timedelta | str = MAX_AHEAD
     keys: LoadedKeys | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_orgnr(self.orgnr)
+        _ = self.latest_stamp
+
+    @property
+    def latest_stamp(self) -> str:
+        """What is named for a later time is from the future."""
+        return AgeLimits.of(max_ahead=self.max_ahead).latest_stamp()
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ def open_delivery(
     """Open a delivery for reading, after all that is needed for it was found to be right.
 
     Args:
-        path: any file of a set; or a directory, for the newest complete set in it.
+        path: any file of a set; or a directory, for the newest complete set in it that is not from the future.
         options: the keys, and what to accept.
         on_read: called with the number of bytes just read while verifying; for progress.
 
@@ -105,7 +116,7 @@ def open_delivery(
         InputError: a file of the set is missing or no regular file; a key is unusable.
         UsageError: a key, or the organisation, is not given.
     """
-    found = find_set(path, options.orgnr, signed=options.signature != "none")
+    found = find_set(path, options.orgnr, signed=options.signature != "none", latest_stamp=options.latest_stamp)
     name = file_name(found.data)
     keys = options.keys or _loaded(options, name)
     with _naming(name) if path.is_dir() else nullcontext():

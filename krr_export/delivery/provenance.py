@@ -19,8 +19,9 @@ Provenance: TypeAlias = Mapping[str, Any]
 
 ``orgnr``: for whom; ``signature``: its form, or ``not verified``; ``publisher_sha256``: the fingerprint of the
 publisher's key; ``publisher_valid_from`` and ``publisher_valid_until``: of its certificate, ISO 8601 in UTC; each of
-these three ``None`` where it is not known; ``passed_over``: newer sets beside it that are incomplete, each with its
-``set``, the time in its names, and the names of the files that are ``missing``.
+these three ``None`` where it is not known; ``passed_over``: sets beside it that were not taken though their names are
+newer, each with its ``set``, the time in its names, and the names of the files that are ``missing``: none of a set that
+is named for the future.
 """
 
 SOON = timedelta(days=30)
@@ -30,12 +31,12 @@ _NOT_VERIFIED = "not verified"
 
 
 @dataclass(frozen=True)
-class Incomplete:
-    """A set that was passed over.
+class PassedOver:
+    """A set that was passed over though its name is newer.
 
     Attributes:
         set: the time in its names.
-        missing: the names of the files that are not there.
+        missing: the names of the files that are not there; none where it is named for the future.
     """
 
     set: str
@@ -43,7 +44,7 @@ class Incomplete:
 
 
 def provenance_of(
-    orgnr: str, form: str | None, publisher: Publisher | None, newer: Sequence[Incomplete]
+    orgnr: str, form: str | None, publisher: Publisher | None, newer: Sequence[PassedOver]
 ) -> dict[str, Any]:
     """What is known of a delivery that was opened.
 
@@ -73,7 +74,7 @@ def remark(provenance: Provenance | None) -> str:
     if provenance is None:
         return ""
     unverified = "; its signature was not verified" if is_unverified(provenance) else ""
-    return unverified + passed_over(_lacks(provenance))
+    return unverified + _passed_over(provenance)
 
 
 def lines(provenance: Provenance | None, now: datetime) -> Iterator[str]:
@@ -91,12 +92,14 @@ def lines(provenance: Provenance | None, now: datetime) -> Iterator[str]:
     if until and (left := _time(until) - now) < SOON:
         days = max(left.days, 0)
         yield f"warning   the publisher's certificate expires in {days} days; ask the publisher for the next one"
-    if lacks := _lacks(provenance):
-        yield f"warning   {passed_over(lacks).removeprefix('; ')}; newer than what was read"
+    if said := _passed_over(provenance):
+        yield f"warning   {said.removeprefix('; ')}; newer than what was read"
 
 
-def _lacks(provenance: Provenance) -> list[str]:
-    return [f"{' and '.join(newer['missing'])} missing" for newer in provenance.get("passed_over", ())]
+def _passed_over(provenance: Provenance) -> str:
+    newer = provenance.get("passed_over", ())
+    lacks = [f"{' and '.join(one['missing'])} missing" for one in newer if one["missing"]]
+    return passed_over(lacks, [one["set"] for one in newer if not one["missing"]])
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from krr_export.delivery.names import LATEST, PartName, parse_part, sets_in
+from krr_export.delivery.names import LATEST, PartName, eligible, parse_part, sets_in
 from krr_export.errors import NetworkError, OutputError
 from krr_export.files import make_parents, sync_directory
 from krr_export.outputs import refuse_snapshot
@@ -204,14 +204,14 @@ class Inbox:
                     self._part(name).unlink(missing_ok=True)
                     note.unlink(missing_ok=True)
 
-    def newest(self, orgnr: str | None) -> PartName | None:
-        """The data of the newest complete set that is here; LATEST is as new as the server said."""
+    def newest(self, orgnr: str | None, latest_stamp: str) -> PartName | None:
+        """The data of the newest complete set that is here and `eligible`; LATEST is as new as the server said."""
         with _inbox_errors(f"list the inbox {self.path}"):
             names = [entry.name for entry in self.path.iterdir() if entry.is_file()]
-        whole = [names_.data for names_ in sets_in(names) if names_.data and not names_.missing(orgnr)]
-        timed = [name for name in whole if LATEST not in name][-1:]
-        latest = [name for name in whole if LATEST in name]
-        newest = max(timed + latest, key=lambda name: (self.path / name).stat().st_mtime, default=None)
+        complete = [set_names for set_names in sets_in(names) if not set_names.missing(orgnr)]
+        latest = [set_names for set_names in complete if set_names.stamp == LATEST]
+        rivals = [set_names.data or "" for set_names in (*eligible(complete, latest_stamp)[-1:], *latest)]
+        newest = max(rivals, key=lambda name: (self.path / name).stat().st_mtime, default=None)
         return parse_part(newest) if newest else None
 
     def seconds_since(self, source: str) -> float | None:

@@ -7,16 +7,26 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from krr_export.delivery.names import LATEST, PartName, SetNames, check_orgnr, parse_part, passed_over, sets_in
+from krr_export.delivery.names import (
+    LATEST,
+    PartName,
+    SetNames,
+    check_orgnr,
+    eligible,
+    parse_part,
+    passed_over,
+    sets_in,
+)
 from krr_export.delivery.regular import SMALL_BYTES
 from krr_export.errors import InputError
 from krr_export.fetching.address import Address, read_address
 from krr_export.fetching.inbox import INTERVAL, Inbox, open_inbox
 from krr_export.fetching.remote import Login, Remote, RemoteFile, connect
+from krr_export.freshness import MAX_AHEAD, AgeLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import date
+    from datetime import date, timedelta
     from pathlib import Path
 
 
@@ -53,6 +63,7 @@ def fetch(  # noqa: PLR0913 - each is a choice of the user's
     everything: bool = False,
     since: date | None = None,
     force: bool = False,
+    max_ahead: timedelta | str = MAX_AHEAD,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> Fetched:
     """Fetch complete sets over SFTP that are not in the inbox yet; by default the newest only.
@@ -68,32 +79,42 @@ def fetch(  # noqa: PLR0913 - each is a choice of the user's
         everything: fetch all complete sets.
         since: fetch all complete sets from this day on, by the time in their names.
         force: ask even if the server gave everything less than 20 minutes ago.
+        max_ahead: a set whose name is further in the future counts only where there is no other.
         progress: told how many bytes of how many are here; starts above zero where a fetch goes on.
 
     Raises:
-        UsageError: The URI, the organisation's number or the login's files cannot be used.
+        UsageError: The URI, the organisation's number, ``max_ahead`` or the login's files cannot be used.
         NetworkError: Host, host key, login or transfer failed, or a set is still being written.
         InputError: Neither the server nor the inbox has a complete set.
         OutputError: The inbox cannot be written, or another fetch is at work there.
     """
     address = read_address(uri)
     check_orgnr(orgnr)
+    choice = _Choice(orgnr, AgeLimits.of(max_ahead=max_ahead).latest_stamp())
     source = f"sftp://{address.shown}"
     with open_inbox(inbox) as opened:
         passed = opened.seconds_since(source)
         if not force and passed is not None and passed < INTERVAL:
-            return _skipped(opened, address, orgnr, passed)
+            return _skipped(opened, address, choice, passed)
         with connect(address, login) as remote:
             asked = time.time()
             files = remote.files()
             opened.drop_stale(source, set(files))
-            sorted_out = _sort_out(files, orgnr)
+            sorted_out = _sort_out(files, choice)
             wanted = _wanted(sorted_out.complete, files, everything=everything, since=since)
             sets = [_files_of(names, files, orgnr) for names in wanted]
             fetched = _fetch_sets(opened, remote, sets, source, progress)
-        result = _result(opened, address, orgnr, fetched, sorted_out)
+        result = _result(opened, address, choice, fetched, sorted_out)
         opened.remember(source, asked)
     return result
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Which sets will do: with a key for this organisation, and not named for a later time."""
+
+    orgnr: str | None
+    latest_stamp: str
 
 
 @dataclass(frozen=True)
@@ -102,15 +123,23 @@ class _SortedOut:
 
     Attributes:
         complete: sets that can be fetched, the oldest first.
-        lacks: why each of the others cannot, the newest first.
+        lacks: why each of those cannot that are not complete, the newest first.
+        ahead: the times in the names of those that are from the future, the newest first.
     """
 
     complete: list[SetNames]
     lacks: list[str]
+    ahead: list[str]
+
+    @property
+    def passed_over(self) -> str:
+        """The end of a message about it."""
+        return passed_over(self.lacks, self.ahead)
 
 
-def _sort_out(files: dict[str, RemoteFile], orgnr: str | None) -> _SortedOut:
-    """Tell the complete sets from the others; LATEST counts only where nothing else is complete."""
+def _sort_out(files: dict[str, RemoteFile], choice: _Choice) -> _SortedOut:
+    """Tell the sets that can be fetched from the others."""
+    orgnr = choice.orgnr
     sets = [(names, _without_large(names, files)) for names in sets_in(files)]
     complete = [usable for _, usable in sets if not usable.missing(orgnr)]
     timed = [names for names in complete if names.stamp != LATEST]
@@ -119,7 +148,9 @@ def _sort_out(files: dict[str, RemoteFile], orgnr: str | None) -> _SortedOut:
         for names, usable in reversed(sets)
         if usable.missing(orgnr) and (names.stamp != LATEST or not timed)
     ]
-    return _SortedOut(timed or complete, lacks)
+    chosen = eligible(complete, choice.latest_stamp)
+    ahead = [names.stamp for names in reversed(timed) if names not in chosen]
+    return _SortedOut(chosen, lacks, ahead)
 
 
 def _without_large(names: SetNames, files: dict[str, RemoteFile]) -> SetNames:
@@ -201,11 +232,11 @@ def _fetch_set(
     inbox.publish(files)
 
 
-def _skipped(inbox: Inbox, address: Address, orgnr: str | None, passed: float) -> Fetched:
+def _skipped(inbox: Inbox, address: Address, choice: _Choice, passed: float) -> Fetched:
     minutes = int(passed // 60)
     ago = {0: "less than a minute", 1: "1 minute"}.get(minutes, f"{minutes} minutes")
     reason = f"asked {ago} ago"
-    newest, unusable = inbox.newest(orgnr), inbox.unusable()
+    newest, unusable = inbox.newest(choice.orgnr, choice.latest_stamp), inbox.unusable()
     waits = f"; {unusable} was set aside as unusable" if unusable else ""
     return Fetched(
         sets=(),
@@ -218,10 +249,10 @@ def _skipped(inbox: Inbox, address: Address, orgnr: str | None, passed: float) -
 
 
 def _result(
-    inbox: Inbox, address: Address, orgnr: str | None, fetched: list[RemoteFile], sorted_out: _SortedOut
+    inbox: Inbox, address: Address, choice: _Choice, fetched: list[RemoteFile], sorted_out: _SortedOut
 ) -> Fetched:
-    newest = _newest(inbox, sorted_out, orgnr)
-    rest = passed_over(sorted_out.lacks)
+    newest = _newest(inbox, sorted_out, choice)
+    rest = sorted_out.passed_over
     if newest is None and not sorted_out.complete:
         what = "no complete set" if rest else "no delivery"
         raise InputError(
@@ -237,11 +268,11 @@ def _result(
     )
 
 
-def _newest(inbox: Inbox, sorted_out: _SortedOut, orgnr: str | None) -> PartName | None:
+def _newest(inbox: Inbox, sorted_out: _SortedOut, choice: _Choice) -> PartName | None:
     on_server = sorted_out.complete[-1].data if sorted_out.complete else None
     if on_server is not None and (inbox.path / on_server).is_file():
         return parse_part(on_server)
-    return inbox.newest(orgnr)
+    return inbox.newest(choice.orgnr, choice.latest_stamp)
 
 
 def _said(address: Address, fetched: list[RemoteFile], newest: str | None, inbox: Inbox) -> str:

@@ -49,6 +49,8 @@ WORDS: dict[str, str] = {
     "action.unverified": "The delivery's signature was not verified: nobody knows who sent it. Give --publisher-cert.",
     "action.passed-over": "A newer delivery, {newest}, is incomplete and was passed over: fetch it again."
     "|{n} newer deliveries are incomplete and were passed over, the newest {newest}: fetch them again.",
+    "action.ahead": "A delivery named for the future, {newest}, was passed over. Ask the sender: is a clock wrong?"
+    "|{n} deliveries named for the future, the last {newest}, were passed over. Ask the sender: is a clock wrong?",
     "differs": "What differs too much",
     "guard.change-number": "The last change number is {now}; in the other export it is {before}. It must not go back.",
     "guard.records-dropped": "{now} records, {before} before: too few ({limit}).",

@@ -52,6 +52,8 @@ WORDS: dict[str, str] = {
     " --publisher-cert.",
     "action.passed-over": "En nyere leveranse, {newest}, er ufullstendig og ble forbigått: hent den på nytt."
     "|{n} nyere leveranser er ufullstendige og ble forbigått, den nyeste {newest}: hent dem på nytt.",
+    "action.ahead": "En leveranse med navn fram i tid, {newest}, ble forbigått. Spør avsenderen: går en klokke feil?"
+    "|{n} leveranser med navn fram i tid, den siste {newest}, ble forbigått. Spør avsenderen: går en klokke feil?",
     "differs": "Hva som er for ulikt",
     "guard.change-number": "Siste endringsnummer er {now}; i den andre eksporten er det {before}. Det skal aldri gå"
     " tilbake.",

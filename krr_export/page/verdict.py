@@ -148,9 +148,11 @@ def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
     if is_unverified(delivery):
         actions.append(Action(words.say("action.unverified")))
     passed_over = (delivery or {}).get("passed_over") or ()  # older reports do not have it
-    if passed_over:
-        newest = clean(passed_over[0]["set"], 40)
-        actions.append(Action(words.say("action.passed-over", n=len(passed_over), newest=newest)))
+    incomplete = [one for one in passed_over if one["missing"]]
+    ahead = [one for one in passed_over if not one["missing"]]
+    for key, sets in (("action.passed-over", incomplete), ("action.ahead", ahead)):
+        if sets:
+            actions.append(Action(words.say(key, n=len(sets), newest=clean(sets[0]["set"], 40))))
     return actions
 
 
