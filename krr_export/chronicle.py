@@ -16,7 +16,7 @@ from krr_export.kept import count, of, parsed, read_kept
 from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
 from krr_export.paths import local_path
 from krr_export.report import REPORT_JSON, VERSION
-from krr_export.store_contents import entries
+from krr_export.store_contents import entries, no_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,7 +196,7 @@ def _published(store: Path) -> Iterator[Entry]:
     if (store / MANIFEST).exists() or (store / SUCCESS).exists():
         raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
     if not store.is_dir():
-        raise InputError(f"there is no store at {store}", "check the path")
+        raise no_store(store)
     os.scandir(store).close()  # fails where it may not be listed: a glob would find nothing there
     return entries(store)
 

@@ -109,14 +109,14 @@ EXIT_CODES = (
     ExitCode(
         UsageError.exit_code,
         "usage",
-        "wrong usage; the store is of another kind than what was asked for, or no store",
+        "wrong usage; the store is of another kind than what was asked for, or is a snapshot",
         "mend the command or the configuration, or choose another store",
     ),
     ExitCode(
         InputError.exit_code,
         "input",
-        "the input is unusable: missing, truncated, not well-formed, no export; a wrong signature; a key, certificate"
-        " or passphrase that does not fit",
+        "the input is unusable: missing, truncated, not well-formed, no export, no snapshot, no store; a wrong"
+        " signature; a key, certificate or passphrase that does not fit",
         "transfer it again, or mend what the last line names; then ask the sender",
     ),
     ExitCode(

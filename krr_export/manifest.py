@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
 """The file that is there once a snapshot is proven. It holds the manifest's SHA-256 as ``sha256sum -c`` reads it."""
+WHICH = "give a directory eksport=… of a store, or its link latest"
+"""The hint where a snapshot is asked for."""
 VERSION = 1
 
 
@@ -106,6 +108,11 @@ class Manifest:
             raise InputError(f"{MANIFEST} is damaged or not of this tool") from error
 
 
+def no_snapshot(path: Path) -> InputError:
+    """What to say where a snapshot must be, and is none; of a file and of any other directory, the same."""
+    return InputError(f"there is no snapshot at {path}", WHICH)
+
+
 def read_manifest(snapshot: Path) -> Manifest:
     """The manifest of the snapshot at that path.
 
@@ -115,7 +122,7 @@ def read_manifest(snapshot: Path) -> Manifest:
     try:
         return Manifest.from_json(read_kept(snapshot / MANIFEST))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"there is no snapshot at {snapshot}", "give a directory that holds manifest.json") from error
+        raise no_snapshot(snapshot) from error
     except OSError as error:
         raise InputError(f"{MANIFEST} cannot be read", error.strerror) from error
 

@@ -269,12 +269,14 @@ def _open_file(path: Path) -> tuple[BinaryIO, int | None]:
     try:
         stream = os.fdopen(clear_of_standard_streams(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), "rb")
         status = os.fstat(stream.fileno())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError("no such file", "check the path") from None
     except IsADirectoryError:
         raise InputError("it is a directory", "give the export file itself") from None
     except OSError as error:
-        raise InputError(f"it cannot be read: {os.strerror(error.errno or 0)}") from None
+        raise InputError(
+            f"it cannot be read: {os.strerror(error.errno or 0)}", "check the path and its permissions"
+        ) from None
     return stream, status.st_size if stat.S_ISREG(status.st_mode) else None
 
 

@@ -28,7 +28,7 @@ from krr_export.publish import (
     retire,
 )
 from krr_export.snapshot import Staging
-from krr_export.store_contents import Standing, check_replaceable, entries, judge, snapshots
+from krr_export.store_contents import Standing, check_replaceable, entries, judge, no_store, snapshots
 from krr_export.verification import verify
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
         create: Whether a missing store is made.
 
     Raises:
+        InputError: There is no store, and none is to be made.
         OutputError: Another run holds the store, it is not a directory, or it cannot be written.
-        UsageError: It is a snapshot, lies in one, is no store or no local path, or its file system does not lock.
+        UsageError: It is a snapshot, lies in one, is no local path, or its file system does not lock.
     """
     path = local_path(path)
     _check_is_store(path, create=create)
@@ -224,13 +225,8 @@ def _check_is_store(path: Path, *, create: bool) -> None:
     if (path / MANIFEST).exists() or (path / SUCCESS).exists():
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
     refuse_snapshot(path)
-    if (
-        not create
-        and path.is_dir()
-        and not (path / LOCK).exists()
-        and not any(entry.published for entry in entries(path))
-    ):
-        raise UsageError(f"{path} is not a store", "give the directory that holds the snapshots")
+    if not create and not (path / LOCK).exists() and not any(entry.published for entry in entries(path)):
+        raise no_store(path)
 
 
 def _kept_aside(place: Path) -> list[Path]:

@@ -95,6 +95,11 @@ def snapshots(store: Path) -> list[Path]:
     return [entry.path for entry in entries(store) if entry.standing is Standing.SNAPSHOT][::-1]
 
 
+def no_store(path: Path) -> InputError:
+    """What to say where a store must be there, and is not; of a file and of any other directory, the same."""
+    return InputError(f"there is no store at {path}", "give the directory that holds the snapshots")
+
+
 def check_replaceable(path: Path) -> None:
     """Refuse to put a snapshot in the place of something that the store has not published.
 

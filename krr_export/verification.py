@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from krr_export.errors import InputError, OutputError
-from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.manifest import MANIFEST, SUCCESS, Manifest, no_snapshot, read_manifest
 from krr_export.paths import local_path
 from krr_export.publish import FAILED
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from krr_export.files import PartFile
 
 _CHUNK = 1 << 20
-_WHERE = "give a directory eksport=… of a store, or its link latest"
 _UNREADABLE = (OSError, EOFError, ValueError, pa.ArrowException, zlib.error)
 """All that Arrow and gzip raise for files that are damaged or out of reach."""
 
@@ -60,7 +59,7 @@ def verify(snapshot: Path) -> Verification:
     try:
         root = local_path(snapshot).resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        raise InputError(f"there is no snapshot at {snapshot}", _WHERE) from error
+        raise no_snapshot(snapshot) from error
     if root.parent.name == FAILED:
         raise InputError(f"{snapshot} was not published", "it explains why an export was refused: see its report.json")
     try:

@@ -166,7 +166,10 @@ def test_verify_proves_or_says_what_differs(krr: Krr, tmp_path: Path) -> None:
     assert ran.last.startswith("not proven: ")
     assert any("person/part-00000.parquet" in line for line in ran.lines)
     ran = krr("verify", tmp_path)
-    assert (ran.code, ran.last) == (3, f"there is no snapshot at {tmp_path}; give a directory that holds manifest.json")
+    assert (ran.code, ran.last) == (
+        3,
+        f"there is no snapshot at {tmp_path}; give a directory eksport=… of a store, or its link latest",
+    )
 
 
 def test_prune_deletes_the_oldest(krr: Krr, tmp_path: Path) -> None:

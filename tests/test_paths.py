@@ -78,11 +78,70 @@ def test_a_loop_of_links_is_refused_for_every_path_of_every_command_before_anyth
     for loop in ("a", "a/below"):
         ran = command.call(capfd, *arguments(name, **{str(parameter.name): loop}))
         assert isinstance(parameter.type, LocalPath)
-        code = 2 if parameter.name == "config" else 3 if parameter.type.role is Role.INPUT else 4
+        code = 2 if parameter.name == "config" else 3 if parameter.type.role in {Role.INPUT, Role.STORE} else 4
         assert ran.code == code, ran.err
         assert code == 2 or f"{loop} is a loop of symbolic links; " in ran.last
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
     assert (tmp_path / "a").is_symlink()
+
+
+MUST_BE_THERE = [
+    (name, str(parameter.name))
+    for name, parameter in PATHS
+    if isinstance(parameter, click.Argument) and parameter.type.role in {Role.INPUT, Role.STORE}  # type: ignore[attr-defined]  # see PATHS
+]
+
+
+@pytest.fixture
+def lying_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What is no input of any command, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    for directory in ("empty", "other", "other/eksport=1"):
+        Path(directory).mkdir()
+    for file in ("file", "other/notes.txt"):
+        Path(file).write_text("text", encoding="utf-8")
+    Path("link").symlink_to("missing")
+    return sorted(tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize("path", ["missing", "file", "file/below", "link", "empty", "other"])
+@pytest.mark.parametrize(("name", "parameter"), MUST_BE_THERE)
+def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_something_else(
+    name: str, parameter: str, path: str, lying_about: list[Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    ran = command.call(capfd, *arguments(name, **{parameter: path}))
+    assert ran.code == 3, ran.err
+    assert name == "seal" or Path(path).name in ran.last
+    there_is_no = {"verify": "snapshot", "report": "snapshot", "history": "(store|snapshot)", "prune": "store"}
+    assert re.match(f"there is no {there_is_no[name]} (at|in) " if name in there_is_no else ".*; ", ran.last)
+    assert sorted(Path.cwd().rglob("*")) == lying_about
+
+
+def test_all_commands_that_work_on_what_is_there_are_held_to_it() -> None:
+    assert {name for name, _ in MUST_BE_THERE} == {
+        "convert", "history", "inspect", "prune", "report", "seal", "validate", "verify"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "code"),
+    [
+        ("store/latest", ["history", "store/latest"], 2),
+        ("store/latest", ["prune", "store/latest", "--keep", "1"], 2),
+        ("store/latest", ["convert", str(SAMPLES / "valid.xml"), "store/latest"], 2),
+        ("store", ["verify", "store"], 3),
+        ("store", ["report", "store"], 3),
+        ("file", ["convert", str(SAMPLES / "valid.xml"), "file"], 4),
+        ("file/below", ["convert", str(SAMPLES / "valid.xml"), "file/below"], 4),
+        ("file", ["keys", "file"], 4),
+    ],
+)
+def test_one_for_the_other_is_wrong_usage_and_a_file_is_no_place_to_write_into(
+    path: str, typed: list[str], code: int, store: Path, krr: Krr
+) -> None:
+    (store.parent / "file").touch()
+    ran = krr(*(store.parent / one if one == path else one for one in typed))
+    assert (ran.code, path in ran.last, "; " in ran.last) == (code, True, True), ran.err
 
 
 def test_a_loop_of_links_is_refused_in_python_too(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import store_driver
 from store_driver import FIRST, SECOND, THIRD, fill, latest, names, publish
 
 from krr_export import publish as moves
-from krr_export.errors import OutputError, UsageError
+from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.files import mode_remark, output_errors
 from krr_export.publish import latest_remark
 from krr_export.sinks import SinkOptions
@@ -61,7 +61,7 @@ def test_a_store_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_a_missing_store_is_an_error_where_it_shall_not_be_made(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="No such file or directory"), open_store(tmp_path / "none", create=False):
+    with pytest.raises(InputError, match="there is no store at"), open_store(tmp_path / "none", create=False):
         pass
     assert names(tmp_path) == []
 
@@ -573,7 +573,7 @@ def test_without_its_success_a_snapshot_is_named_left_alone_and_may_be_replaced(
 
 
 def test_only_a_store_is_pruned_and_no_other_directory_gets_a_lock(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not a store"), open_store(tmp_path, create=False):
+    with pytest.raises(InputError, match="there is no store at"), open_store(tmp_path, create=False):
         pass
     assert names(tmp_path) == []
 

@@ -65,7 +65,7 @@ def check_paths(ctx: click.Context) -> None:
 
     given = [*_paths(ctx)]
     for _, kind, path in given:
-        check_no_loop(Path(path), InputError if kind.role is Role.INPUT else OutputError)
+        check_no_loop(Path(path), InputError if kind.role in {Role.INPUT, Role.STORE} else OutputError)
     inputs = {option: path for option, kind, path in given if kind.role is Role.INPUT}
     outputs = {
         option: [path, *(f"{path}{end}" for end in kind.beside)]
@@ -149,7 +149,8 @@ class Role(Enum):
 
     INPUT = "read"
     OUTPUT = "written"
-    DIRECTORY = "a directory that is written into"
+    DIRECTORY = "a directory that is written into, and made if it is missing"
+    STORE = "a store that must be there, and is written into"
 
 
 class LocalPath(click.ParamType[Path]):

@@ -102,14 +102,14 @@ def _ending(store: Path, lines: Sequence[HistoryLine]) -> tuple[str, int]:
 
 
 @command("prune", "krr-export prune /data/krr --keep 30")
-@click.argument("store", type=LocalPath(Role.DIRECTORY))
+@click.argument("store", type=LocalPath(Role.STORE))
 @click.option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="How many of the newest stay.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
 def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Delete all but the newest snapshots of a store.
 
     The oldest go first, never the one that latest points to. What .failed and .partial keep goes too where it is older
-    than the oldest snapshot that stays, or not among the N newest there.
+    than the oldest snapshot that stays, or not among the N newest there. Exit code 3: there is no store.
     """
     from krr_export.store import open_store  # noqa: PLC0415 - only who needs it pays for it
 

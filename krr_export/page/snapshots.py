@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.chronicle import earlier, read_report
 from krr_export.errors import InputError
+from krr_export.manifest import MANIFEST, SUCCESS, WHICH, no_snapshot
 from krr_export.page.nights import SHOWN
 from krr_export.page.rendering import render
 from krr_export.paths import real_path
 from krr_export.publish import FAILED, PARTIAL
+from krr_export.report import REPORT_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 REPORT_HTML = "report.html"
 
-_WHICH = "give a directory eksport=… of a store, or its link latest"
 _ASIDE = {FAILED, PARTIAL}
 
 
@@ -36,11 +37,13 @@ def report_of_snapshot(snapshot: Path) -> dict[str, Any]:
     try:
         path = snapshot.resolve(strict=True)
     except (OSError, RuntimeError):
-        raise InputError(f"there is no snapshot at {snapshot}", _WHICH) from None
+        raise no_snapshot(snapshot) from None
+    if not any((path / name).exists() for name in (MANIFEST, SUCCESS, REPORT_JSON)):
+        raise no_snapshot(snapshot)
     try:
         return read_report(path)
     except InputError as error:
-        raise InputError(f"{snapshot}: {error.message}", error.hint or _WHICH) from None
+        raise InputError(f"{snapshot}: {error.message}", error.hint or WHICH) from None
 
 
 def older_than(snapshot: Path) -> tuple[HistoryLine, ...]:
