@@ -31,6 +31,9 @@ NAME = "iterparse"
 MAX_DEPTH = 64
 """A deeper record is refused as hostile: it is a bomb rather than a mistake."""
 
+REPEATED_BYTES = 256
+"""A refused record no longer than this is judged once a block, however often it is repeated there, byte for byte."""
+
 
 class IterparseReader:
     """Reads blocks with lxml and validates each record with libxml2.
@@ -64,10 +67,15 @@ class IterparseReader:
         rows: list[list[str | None]] = []
         ordinals: list[int] = []
         refused: dict[int, tuple[Finding, ...]] = {}
-        for ordinal, record in enumerate(self._records(harmless), start=block.first):
-            findings, row = self._judge(record, ordinal)
+        known: dict[bytes, tuple[Finding, ...]] = {}
+        pairs = zip(self._records(harmless), harmless.spans.tolist(), strict=True)
+        for ordinal, (record, (start, end)) in enumerate(pairs, start=block.first):
+            written = block.buffer[start:end]
+            findings, row = (known[written], []) if written in known else self._judge(record, ordinal)
             if findings:
                 refused[ordinal] = findings
+                if len(written) <= REPEATED_BYTES:
+                    known[written] = findings
             else:
                 rows.append(row)
                 ordinals.append(ordinal)
