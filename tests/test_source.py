@@ -247,8 +247,11 @@ def test_a_missing_file_and_a_directory_are_said_to_be_so(tmp_path: Path) -> Non
     with pytest.raises(InputError, match="is a directory"):
         open_source(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no such file"):
         open_source(tmp_path / "file" / "below")
+    (tmp_path / "long").symlink_to("x" * 300)
+    with pytest.raises(InputError, match=r"it cannot be read: .*; check the path and its permissions"):
+        open_source(tmp_path / "long")
 
 
 class Broken(io.RawIOBase):
