@@ -271,6 +271,20 @@ def test_the_footer_tells_a_text_to_partition_by_only_where_the_name_does(tmp_pa
     assert told == {"984661185-00000": ("984661185", "984661185"), "null-00000": (None, None), "other-00000": None}
 
 
+@pytest.mark.parametrize(("length", "told"), [(10, True), (30, False)])
+def test_the_footer_tells_nothing_where_the_name_is_too_long_to_tell_all(
+    tmp_path: Path, length: int, *, told: bool
+) -> None:
+    columns = [f"{number}{'x' * length}" for number in range(6)]
+    schema = pa.schema([(column, pa.string()) for column in columns])
+    batch = pa.record_batch([["984661185", "984661185"]] * 5 + [["984661185", "987464291"]], schema=schema)
+    parts = write(tmp_path, [batch], SinkOptions(partition_by=tuple(columns)), schema)
+    assert len(parts) == (2 if told else 1)
+    assert all(len(Path(part.path).name) < 255 for part in parts)
+    group = pq.read_metadata(tmp_path / parts[0].path).row_group(0)
+    assert [group.column(number).statistics is not None for number in range(6)] == [told] * 6
+
+
 @pytest.mark.usefixtures("small_groups")
 def test_partitions_that_all_fill_slowly_do_not_pile_up(tmp_path: Path) -> None:
     choices = [f"v{i}" for i in range(32)]

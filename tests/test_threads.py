@@ -83,6 +83,54 @@ def test_threads_end_with_whoever_goes_away() -> None:
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_tasks_are_asked_for_a_few_ahead_and_no_more(workers: int) -> None:
+    asked: list[int] = []
+
+    def tasks() -> Iterator[int]:
+        for task in range(100):
+            asked.append(task)
+            yield task
+
+    for taken, _ in enumerate(map_in_order(counting([]), tasks(), workers), start=1):
+        assert len(asked) <= taken + workers + 2
+
+
+def test_whoever_gives_waits_where_the_stage_falls_behind() -> None:
+    may_take, taken = threading.Semaphore(0), []
+
+    def take(item: int) -> None:
+        assert may_take.acquire(timeout=PATIENCE)
+        taken.append(item)
+
+    with Stage(take) as stage:
+        for item in range(50):
+            if item >= 2:  # so many wait
+                may_take.release()
+            stage.put(item)
+            assert len(taken) == max(0, item - 1)
+        may_take.release(2)
+    assert len(taken) == 50
+
+
+def failing(_: int) -> None:
+    raise OSError("the disk is full")
+
+
+def test_what_a_stage_raises_comes_before_all_is_given() -> None:
+    given: list[int] = []
+
+    def give() -> None:
+        with Stage(failing) as stage:
+            for item in range(100):
+                stage.put(item)
+                given.append(item)
+
+    with pytest.raises(OSError, match="disk is full"):
+        give()
+    assert len(given) == 2
+
+
 @pytest.mark.parametrize("threaded", [True, False])
 def test_a_stage_takes_all_in_order_and_its_thread_ends(*, threaded: bool) -> None:
     before = threading.active_count()
@@ -127,6 +175,16 @@ def test_what_waits_is_dropped_where_an_error_ends_the_stage() -> None:
         fail(stage)
     assert taken in ([], [0], [0, 1])
     assert threading.active_count() == before
+
+
+def test_what_waits_does_not_hide_the_error_that_ends_the_stage() -> None:
+    def give() -> None:
+        with Stage(failing) as stage:
+            stage.put(0)
+            raise ValueError("something else")
+
+    with pytest.raises(ValueError, match="something else"):
+        give()
 
 
 def test_the_digest_is_that_of_all_pieces_so_far_also_when_closed() -> None:
