@@ -116,6 +116,8 @@ class _Flattening:
                 return xmlschema.XMLSchema10(real_path(path).as_uri(), allow="local", defuse="always")
         except (xmlschema.XMLSchemaException, SyntaxError, ValueError, RecursionError, OSError) as error:
             raise unusable(path, error) from None
+        except AttributeError:  # a fault of xmlschema, met where simple content restricts mixed content
+            raise self._refused("it derives a type in a way that is not supported") from None
 
     def _refused(self, why: str) -> UsageError:
         return UsageError(f"the schema {self.path.name} cannot be flattened into columns: {why}")
@@ -234,24 +236,30 @@ def _base(kind: Component) -> str:
     """The nearest built-in ancestor; a list or union is as good as a string, kept as it was written."""
     if kind.is_list() or kind.is_union():
         return "string"
-    while not (kind.name or "").startswith(XSD_NAMESPACE):
-        kind = kind.base_type
-    return local_name(kind.name)
+    *_, nearest = _lineage(kind)
+    return local_name(nearest.name)
+
+
+def _lineage(kind: Component) -> Iterator[Component]:
+    """A simple type and those that it is derived from, as far as the first that is built in, or has no other."""
+    while not (kind.name or "").startswith(XSD_NAMESPACE) and kind.base_type is not None:
+        yield kind
+        kind = _simple_type(kind.base_type)  # between two simple contents, there may be a complex type without a name
+    yield kind
 
 
 def _facets(kind: Component) -> Facets:
     known = {"whiteSpace", "enumeration", "length", "minLength", "maxLength"}
     others = {"union"} if kind.is_union() else {"list"} if kind.is_list() else set()
-    shortest, longest = [], []  # of any ancestor: xmlschema tells only a type's own
-    ancestor = kind
-    while ancestor is not None and not (ancestor.name or "").startswith(XSD_NAMESPACE):
-        others |= {local_name(name) for name in getattr(ancestor, "facets", {}) if name} - known
-        shortest.append(ancestor.min_length)
-        longest.append(ancestor.max_length)
-        ancestor = None if ancestor.base_type is None else _simple_type(ancestor.base_type)
+    # Of any ancestor: xmlschema tells only a type's own, and nothing beyond a complex type.
+    own = [one for one in _lineage(kind) if not (one.name or "").startswith(XSD_NAMESPACE)]
+    for one in own:
+        others |= {local_name(name) for name in getattr(one, "facets", {}) if name} - known
+    shortest, longest = [one.min_length for one in own], [one.max_length for one in own]
+    enumeration = next((one.enumeration for one in own if one.enumeration), ())
     return Facets(
         white_space=kind.white_space or "preserve",
-        enumeration=tuple(str(value) for value in kind.enumeration or ()),
+        enumeration=tuple(str(value) for value in enumeration),
         min_length=max((length for length in shortest if length is not None), default=None),
         max_length=min((length for length in longest if length is not None), default=None),
         others=tuple(sorted(others)),
@@ -261,8 +269,10 @@ def _facets(kind: Component) -> Facets:
 def _arrow_type(kind: Component, base: str, facets: Facets) -> pa.DataType:
     if base in _ARROW_TYPES:
         return _ARROW_TYPES[base]
-    # Only strings equal a listed value where they are written like it: a decimal of 1.00 is one of 1.0.
-    is_text = not kind.is_union() and not kind.is_list() and kind.primitive_type.name == f"{XSD_NAMESPACE}string"
+    # Only strings equal a listed value where they are written like it: a decimal of 1.00 is one of 1.0. And
+    # xs:anySimpleType, as which an attribute without a type is declared, has no primitive type.
+    primitive = getattr(kind, "primitive_type", None)
+    is_text = primitive is not None and primitive.name == f"{XSD_NAMESPACE}string"
     if not facets.enumeration or not is_text:
         return pa.string()
     fits = next(size for size in (8, 16, 32) if len(facets.enumeration) <= 1 << (size - 1))

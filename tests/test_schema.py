@@ -187,6 +187,54 @@ def test_a_date_becomes_a_day(with_person: Callable[..., Path]) -> None:
     ]
 
 
+NOTED = (
+    '<xs:complexType name="notert"><xs:simpleContent><xs:extension base="xs:string"><xs:attribute name="av"/>'
+    "</xs:extension></xs:simpleContent></xs:complexType>"
+)
+
+
+def narrowed(inside: str) -> str:
+    """A type whose text is narrower than that of another."""
+    restriction = f'<xs:restriction base="p:notert">{inside}</xs:restriction>'
+    return f'{NOTED}<xs:complexType name="ny"><xs:simpleContent>{restriction}</xs:simpleContent></xs:complexType>'
+
+
+LISTED = '<xs:simpleType><xs:restriction base="xs:string"><xs:enumeration value="A"/><xs:enumeration value="BB"/>'
+LISTED += "</xs:restriction></xs:simpleType>"
+
+
+@pytest.mark.parametrize(
+    ("inside", "arrow_type", "enumeration", "longest"),
+    [
+        ('<xs:maxLength value="1"/>', pa.string(), (), 1),
+        (LISTED, enumerated(), ("A", "BB"), None),
+        (f'{LISTED}<xs:maxLength value="1"/>', enumerated(), ("A", "BB"), 1),
+    ],
+)
+def test_text_with_attributes_may_be_narrowed_by_facets_or_by_a_type_in_place(
+    inside: str, arrow_type: pa.DataType, enumeration: tuple[str, ...], longest: int | None,
+    with_person: Callable[..., Path],
+) -> None:  # fmt: skip
+    path = with_person('<xs:element name="ny" type="p:ny" minOccurs="0"/>', types=narrowed(inside))
+    facets = load_schema(path).fields[2].facets
+    assert (added(path), facets.enumeration, facets.max_length) == (("ny", arrow_type), enumeration, longest)
+    arrival = travel(export(person('<ny av=" 7 ">A</ny>'), person("<ny>CCC</ny>")), load_schema(path))
+    assert [(row["ny"], row["ny_av"]) for row in arrival.rows] == [("A", " 7 ")]
+    assert len(arrival.rejects) == 1
+
+
+def test_what_has_no_type_but_simple_content_is_kept_as_it_was_written(with_person: Callable[..., Path]) -> None:
+    path = with_person('<xs:element name="ny" type="xs:anySimpleType" minOccurs="0"/>')
+    assert added(path) == ("ny", pa.string())
+    assert travel(export(person("<ny> 1\t </ny>")), load_schema(path)).rows[0]["ny"] == " 1\t "
+
+
+def test_a_derivation_that_the_library_cannot_read_is_refused(with_person: Callable[..., Path]) -> None:
+    mixed = '<xs:complexType name="notert" mixed="true"><xs:sequence><xs:element name="q" minOccurs="0"/></xs:sequence>'
+    path = with_person(types=narrowed(LISTED).replace(NOTED, f"{mixed}</xs:complexType>"))
+    refused(path, "kontaktregister-export-14-05.xsd cannot be flattened into columns: it derives a type in a way")
+
+
 @pytest.mark.parametrize(("values", "index"), [(2, pa.int8()), (128, pa.int8()), (129, pa.int16())])
 def test_an_enumerated_string_takes_the_smallest_index_that_fits(
     with_person: Callable[..., Path], values: int, index: pa.DataType

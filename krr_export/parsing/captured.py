@@ -57,7 +57,7 @@ _WITHOUT_WHITE_SPACE_TO_CHANGE = {
     "collapse": Lexical(r"^([^ \t\r\n]+( [^ \t\r\n]+)*)?$"),
 }
 
-_STRINGS = {"string", "normalizedString", "token"}
+_STRINGS = {"anySimpleType", "string", "normalizedString", "token"}
 
 
 def form_of(field: Field) -> Lexical | None:

@@ -18,7 +18,7 @@ Make: TypeAlias = Callable[[], str]
 """Gives a value, XML-escaped."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzæøå"
-_STRINGS = {"string", "normalizedString", "token", "Name", "NCName", "anyURI", "language"}
+_STRINGS = {"anySimpleType", "string", "normalizedString", "token", "Name", "NCName", "anyURI", "language"}
 _LONGEST = 24
 """Characters or octets, where the schema allows as many."""
 _LANGUAGE_PART = 8
