@@ -26,7 +26,7 @@ export DEMO_QUERY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-delivery test test-lowest constraints fuzz fuzz-asan lint docs samples bench bench-full clean
+.PHONY: help demo demo-delivery test test-lowest constraints fuzz fuzz-asan wheel lint docs samples bench bench-full clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -83,6 +83,14 @@ fuzz-asan: $(VENV)/.dev ## The same, and the scanner's tests, with AddressSaniti
 	$(SANITIZED) -m pytest --quiet tests/test_scanner.py tests/test_tokenizer.py tests/test_memory_pool.py
 	$(SANITIZED) tests/fuzz.py $(ARGS)
 
+wheel: $(VENV)/.dev ## Make an sdist and a wheel in dist/, and convert a sample with the wheel alone, in .venv-wheel
+	rm -rf dist
+	$(RUN)/python -m build
+	$(RUN)/uv venv --quiet --clear --python $(RUN)/python .venv-wheel
+	$(RUN)/uv pip install --quiet --python .venv-wheel dist/*.whl
+	cd .venv-wheel && bin/krr-export --version -v && bin/krr-export sample sample.xml --records 1000 \
+		&& bin/krr-export convert sample.xml store && bin/krr-export verify store/latest
+
 lint: $(VENV)/.dev ## Check style and types
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
@@ -102,7 +110,7 @@ bench-full: $(VENV)/.bench ## The same, and memory on large exports: takes its t
 	$(RUN)/python -m benchmarks.run --full
 
 clean: ## Remove what these commands made, the virtual environment too
-	rm -rf $(VENV) .venv-lowest $(DEMO) demo-delivery dist build *.egg-info krr_export/*/*.so benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-wheel $(DEMO) demo-delivery dist build *.egg-info krr_export/*/*.so benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml constraints.txt setup.py $(wildcard krr_export/*/*.pyx)

@@ -242,10 +242,12 @@ def test_the_summary_says_what_happened_in_a_few_lines() -> None:
     assert lines[3].startswith("reject    old-element-name: 7 in 7 records; ")
     assert lines[-3].startswith("contact   90.5 % with mobile, 88.1 % with e-mail, 4.8 % with neither; ")
     assert lines[-2] == (
-        "too old   86.8 % of mobiltelefonnummer, 86.5 % of epostadresse:"
+        "outdated  86.8 % of mobiltelefonnummer, 86.5 % of epostadresse:"
         " neither updated nor verified in the last 18 months"
     )
     assert len(lines) == 3 + len(planted("faulty.xml")["totals"]) + 3
+    # In a log, the time stands behind the first word of each.
+    assert all(re.fullmatch(r"\S+ +", line[:10]) for line in lines)
 
 
 def test_the_queries_of_the_documentation_run(tmp_path: Path) -> None:

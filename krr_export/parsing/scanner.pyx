@@ -40,6 +40,11 @@ cdef struct Bytes:
     const uint8_t* at
     Py_ssize_t length
 
+cdef struct Value:
+    Bytes written
+    int64_t characters  # as XML reads them
+    bint has_return     # a carriage return, which XML makes a line feed
+
 cdef struct Element:
     Bytes name
     int column  # -1: it holds elements
@@ -83,29 +88,35 @@ cdef struct Scan:
     const uint8_t* at
     const uint8_t* end
 
-cdef enum:
-    MARKUP = 1      # ends a stretch of text: < & ] CR, or a control character that XML forbids
-    NOT_ASCII = 2
-    SPACE_LIKE = 4  # in an attribute: tab, line feed
+cdef enum:  # of an octet, in text or in an attribute's value
+    PLAIN = 0
+    NOT_ASCII = 1
+    SPECIAL = 2  # it may end the value, or needs a look
+    REFUSED = 3
 
 cdef enum:
     NO_SEXTET = 0xff
     NO_SLOT = -1
     PROBES = 16  # so that values made to collide cost no more than to decode each
 
-cdef uint8_t CLASSES[256]
+cdef uint8_t IN_TEXT[256]
+cdef uint8_t IN_ATTRIBUTES[256]
 cdef uint8_t SEXTETS[256]
 
 
 cdef void fill_tables() noexcept:
     cdef int octet
     for octet in range(256):
-        CLASSES[octet] = NOT_ASCII if octet >= 0x80 else MARKUP if octet < 0x20 else 0
+        IN_TEXT[octet] = NOT_ASCII if octet >= 0x80 else REFUSED if octet < 0x20 else PLAIN
+        IN_ATTRIBUTES[octet] = IN_TEXT[octet]
         SEXTETS[octet] = NO_SEXTET
-    for octet in b"<&]":
-        CLASSES[octet] = MARKUP
     for octet in b"\t\n":
-        CLASSES[octet] = SPACE_LIKE
+        IN_TEXT[octet] = PLAIN
+    for octet in b"<\r]":
+        IN_TEXT[octet] = SPECIAL
+    for octet in b"\"'":
+        IN_ATTRIBUTES[octet] = SPECIAL
+    IN_TEXT[c"&"] = IN_ATTRIBUTES[c"&"] = IN_ATTRIBUTES[c"<"] = REFUSED
     for place, octet in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):
         SEXTETS[octet] = place
 
@@ -153,84 +164,58 @@ cdef inline bint is_tail(uint8_t octet) noexcept nogil:
 # ---- values ---------------------------------------------------------------------------------------------------------
 
 
-cdef inline bint take_text(Scan* scan, Bytes* value, int64_t* characters, bint* has_return) noexcept nogil:
-    """Text up to the next "<", which is left; ``characters`` counts them as XML reads them."""
-    cdef const uint8_t* start = scan.at
-    cdef const uint8_t* at = start
+cdef inline bint take_value(Scan* scan, Value* value, uint8_t stop, const uint8_t* classes) noexcept nogil:
+    """Characters up to the next ``stop``, which is left."""
+    cdef const uint8_t* at = scan.at
     cdef const uint8_t* end = scan.end
     cdef int64_t beyond = 0  # octets that are no character of their own
     cdef int size
-    cdef uint8_t kind
-    has_return[0] = False
+    value.written.at, value.has_return = at, False
     while at < end:
-        kind = CLASSES[at[0]]
-        if kind == 0 or kind == SPACE_LIKE:
+        if classes[at[0]] == PLAIN:
             at += 1
-        elif kind == NOT_ASCII:
+        elif classes[at[0]] == NOT_ASCII:
             size = character_length(at, end)
             if size == 0:
                 return False
             beyond += size - 1
             at += size
-        elif at[0] == c"<":
-            value.at = start
-            value.length = at - start
-            characters[0] = value.length - beyond
+        elif at[0] == stop:
+            value.written.length = at - scan.at
+            value.characters = value.written.length - beyond
             scan.at = at
             return True
-        elif at[0] == c"]":
-            if end - at >= 3 and at[1] == c"]" and at[2] == c">":
-                return False
-            at += 1
-        elif at[0] == 0x0D:
-            has_return[0] = True
-            if end - at >= 2 and at[1] == 0x0A:
-                beyond += 1
-            at += 1
-        else:
+        elif classes[at[0]] == REFUSED or (at[0] == c"]" and begins_end_of_cdata(at, end)):
             return False
+        else:
+            if at[0] == 0x0D:
+                value.has_return = True
+                beyond += end - at >= 2 and at[1] == 0x0A
+            at += 1
     return False
 
 
-cdef inline bint take_markup_free(Scan* scan, Bytes* value) noexcept nogil:
+cdef inline bint begins_end_of_cdata(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    return end - at >= 3 and at[1] == c"]" and at[2] == c">"
+
+
+cdef inline bint take_undecoded(Scan* scan, Value* value) noexcept nogil:
     """Anything up to the next "<", which is left: for values that are then compared, or decoded strictly."""
-    value.at = scan.at
+    value.written.at = scan.at
     scan.at = <const uint8_t*>memchr(scan.at, c"<", scan.end - scan.at)
-    value.length = scan.at - value.at
+    value.written.length, value.characters, value.has_return = scan.at - value.written.at, 0, False
     return scan.at != NULL
 
 
-cdef inline bint take_quoted(Scan* scan, Bytes* value, int64_t* characters) noexcept nogil:
+cdef inline bint take_quoted(Scan* scan, Value* value) noexcept nogil:
     """An attribute's value, in either quote."""
-    cdef const uint8_t* end = scan.end
-    cdef const uint8_t* at = scan.at
-    cdef const uint8_t* start
-    cdef int64_t beyond = 0
-    cdef int size
-    cdef uint8_t quote
-    if at >= end or (at[0] != c'"' and at[0] != c"'"):
+    if scan.at >= scan.end or (scan.at[0] != c'"' and scan.at[0] != c"'"):
         return False
-    quote = at[0]
-    at += 1
-    start = at
-    while at < end:
-        if at[0] == quote:
-            value.at = start
-            value.length = at - start
-            characters[0] = value.length - beyond
-            scan.at = at + 1
-            return True
-        if CLASSES[at[0]] == 0 or at[0] == c"]":
-            at += 1
-        elif CLASSES[at[0]] == NOT_ASCII:
-            size = character_length(at, end)
-            if size == 0:
-                return False
-            beyond += size - 1
-            at += size
-        else:
-            return False
-    return False
+    scan.at += 1
+    if not take_value(scan, value, scan.at[-1], IN_ATTRIBUTES):
+        return False
+    scan.at += 1
+    return True
 
 
 cdef inline int digits(const uint8_t* at, int count) noexcept nogil:
@@ -346,41 +331,37 @@ cdef Py_ssize_t decode_base64(Bytes text, uint8_t* into) noexcept nogil:
 # ---- columns --------------------------------------------------------------------------------------------------------
 
 
-cdef inline bint store(Scan* scan, int place, Bytes value, int64_t characters, bint has_return) noexcept nogil:
+cdef inline bint store(Scan* scan, int place, const Value* value) noexcept nogil:
     """Write a value to its column if that is certain to be right; each column takes one a row."""
     cdef Column* column = &scan.columns[place]
     cdef int64_t row = scan.row
     cdef uint8_t bit = 1 << (row & 7)
-    if column.valid[row >> 3] & bit:
+    if column.valid[row >> 3] & bit or column.kind == HANDED_ON:
         return False
     column.valid[row >> 3] |= bit
-    if column.kind == HANDED_ON:
-        return False
     if column.kind == TEXT:
-        return column.shortest <= characters <= column.longest and store_text(column, value, has_return)
-    if has_return:
+        return column.shortest <= value.characters <= column.longest and store_text(column, value)
+    if value.has_return:
         return False
     if column.kind == LISTED:
-        return column.shortest <= characters <= column.longest and store_listed(column, row, value)
+        return column.shortest <= value.characters <= column.longest and store_listed(column, row, value.written)
     if column.kind == INSTANT:
-        return store_instant(column, row, value)
-    return store_binary(scan, column, row, value)
+        return store_instant(column, row, value.written)
+    return store_binary(scan, column, row, value.written)
 
 
-cdef inline bint store_text(Column* column, Bytes value, bint has_return) noexcept nogil:
-    cdef Py_ssize_t index
-    if not has_return:
-        memcpy(column.data + column.length, value.at, value.length)
-        column.length += value.length
+cdef inline bint store_text(Column* column, const Value* value) noexcept nogil:
+    cdef const uint8_t* at = value.written.at
+    cdef const uint8_t* end = at + value.written.length
+    if not value.has_return:
+        memcpy(column.data + column.length, at, value.written.length)
+        column.length += value.written.length
         return True
-    for index in range(value.length):
-        if value.at[index] != 0x0D:
-            column.data[column.length] = value.at[index]
-        elif index + 1 < value.length and value.at[index + 1] == 0x0A:
-            continue
-        else:
-            column.data[column.length] = 0x0A
-        column.length += 1
+    while at < end:
+        if at[0] != 0x0D or at + 1 == end or at[1] != 0x0A:
+            column.data[column.length] = 0x0A if at[0] == 0x0D else at[0]
+            column.length += 1
+        at += 1
     return True
 
 
@@ -467,8 +448,7 @@ cdef inline bint take_name(Scan* scan, Bytes name) noexcept nogil:
 
 cdef inline bint take_attribute(Scan* scan, const Element* element) noexcept nogil:
     cdef const Attribute* attribute
-    cdef Bytes value
-    cdef int64_t characters
+    cdef Value value
     cdef int index
     for index in range(element.first_attribute, element.first_attribute + element.attributes):
         attribute = &scan.attributes[index]
@@ -479,7 +459,7 @@ cdef inline bint take_attribute(Scan* scan, const Element* element) noexcept nog
             return False
         scan.at += 1
         skip_space(scan)
-        return take_quoted(scan, &value, &characters) and store(scan, attribute.column, value, characters, False)
+        return take_quoted(scan, &value) and store(scan, attribute.column, &value)
     return False
 
 
@@ -496,9 +476,7 @@ cdef inline bint has_attributes(Scan* scan, const Element* element) noexcept nog
 
 cdef bint take_element(Scan* scan, const Element* element) noexcept nogil:
     """What follows "<" and the element's name, up to the end of its end tag."""
-    cdef Bytes value
-    cdef int64_t characters
-    cdef bint has_return
+    cdef Value value
     cdef const uint8_t* before
     while True:
         before = scan.at
@@ -512,27 +490,27 @@ cdef bint take_element(Scan* scan, const Element* element) noexcept nogil:
     if not has_attributes(scan, element):
         return False
     if scan.at[0] == c"/":
-        scan.at += 1
-        if scan.at >= scan.end or scan.at[0] != c">":
-            return False
-        scan.at += 1
-        if element.column >= 0:
-            value.at, value.length = scan.at, 0
-            return store(scan, element.column, value, 0, False)
-        return may_end_before(scan, element, element.first_child)
+        return take_end_of_empty(scan, element)
     scan.at += 1
-    if element.column >= 0:
-        if scan.columns[element.column].kind == BINARY:
-            characters, has_return = 0, False
-            if not take_markup_free(scan, &value):
-                return False
-        elif not take_text(scan, &value, &characters, &has_return):
+    if element.column < 0:
+        return take_children(scan, element) and take_end_tag(scan, element)
+    if scan.columns[element.column].kind == BINARY:
+        if not take_undecoded(scan, &value):
             return False
-        if not store(scan, element.column, value, characters, has_return):
-            return False
-    elif not take_children(scan, element):
+    elif not take_value(scan, &value, c"<", IN_TEXT):
         return False
-    return take_end_tag(scan, element)
+    return store(scan, element.column, &value) and take_end_tag(scan, element)
+
+
+cdef inline bint take_end_of_empty(Scan* scan, const Element* element) noexcept nogil:
+    cdef Value empty
+    if scan.end - scan.at < 2 or scan.at[1] != c">":
+        return False
+    scan.at += 2
+    if element.column < 0:
+        return may_end_before(scan, element, element.first_child)
+    empty.written.at, empty.written.length, empty.characters, empty.has_return = scan.at, 0, 0, False
+    return store(scan, element.column, &empty)
 
 
 cdef inline bint take_end_tag(Scan* scan, const Element* element) noexcept nogil:

@@ -159,7 +159,7 @@ def lines(profile: dict[str, Any]) -> Iterator[str]:
         if age["records"]
     ]
     if old:
-        yield f"too old   {', '.join(old)}: neither updated nor verified in the last 18 months"
+        yield f"outdated  {', '.join(old)}: neither updated nor verified in the last 18 months"
 
 
 def _share(part: int, whole: int) -> str:
