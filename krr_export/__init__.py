@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from krr_export.version import __version__
+
 if TYPE_CHECKING:
     from krr_export.chronicle import HistoryLine, history
     from krr_export.conversion import ConvertResult, convert, validate
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from krr_export.report import Report
     from krr_export.schema import load_schema
     from krr_export.verification import verify
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ConvertOptions",

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from krr_export import __version__
 from krr_export.delivery import provenance
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.memory import peak_memory
@@ -16,6 +15,7 @@ from krr_export.processors import default_workers
 from krr_export.publish import latest_remark
 from krr_export.report import FIND_DUPLICATES, Performance, Report, Tally
 from krr_export.rules.duplicates import Duplicates
+from krr_export.version import __version__
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import pyarrow as pa
 
-from krr_export import __version__
 from krr_export.blocks import Document
 from krr_export.delivery.opening import DeliveryOptions
 from krr_export.derive import DeriveOptions, derivation_of
@@ -25,6 +24,7 @@ from krr_export.rules.stage import RuleSet
 from krr_export.schema import RecordSchema, load_schema
 from krr_export.source import Source, open_source, source_name
 from krr_export.threads import map_in_order
+from krr_export.version import __version__
 
 if TYPE_CHECKING:
     import os

@@ -8,8 +8,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
-from krr_export import __version__
 from krr_export.errors import FAULT, INTERRUPTED, KrrExportError, OutputError, no_more_threads
+from krr_export.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from krr_export import __version__
 from krr_export.cli.console import last_line, result_line, unwritten_output
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import CONFIG, LocalPath, commands_of, read_config
 from krr_export.errors import EXIT_CODES, OutputError
+from krr_export.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
