@@ -10,15 +10,6 @@ import string
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from krr_export.codes import CODES, SEVERITIES, Code
-from krr_export.rules.catalogue import RULES
-
-CATALOGUE: dict[str, Code] = {
-    code.name: code
-    for code in sorted((*CODES, *(rule.code for rule in RULES)), key=lambda code: SEVERITIES.index(code.severity))
-}
-"""Every code by its name: the gravest first, and of one severity the XSD's before the rules'."""
-
 KNOWN_OLD_NAMES: dict[str, str] = {
     "MobilTelefonNummer": "Mobiltelefonnummer",
     "EpostAdresse": "Epostadresse",

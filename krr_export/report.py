@@ -10,14 +10,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from krr_export.delivery import provenance
-from krr_export.findings import CATALOGUE, Example, Notice
 from krr_export.notation import number, records
-from krr_export.rules.catalogue import DUPLICATE
+from krr_export.rules.catalogue import CATALOGUE, DUPLICATE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from krr_export.codes import Severity
+    from krr_export.findings import Example, Notice
     from krr_export.neighbours import Guarded
     from krr_export.profile import Profile
     from krr_export.road import BlockResult

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from krr_export import load_schema
 from krr_export.errors import EXIT_CODES
-from krr_export.findings import CATALOGUE, KNOWN_OLD_NAMES
-from krr_export.rules.catalogue import RULES
+from krr_export.findings import KNOWN_OLD_NAMES
+from krr_export.rules.catalogue import CATALOGUE, RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

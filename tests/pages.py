@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from krr_export.chronicle import Found, HistoryLine, Trend
-from krr_export.findings import CATALOGUE
+from krr_export.rules.catalogue import CATALOGUE
 from krr_export.rules.identifiers import KINDS
 
 Json = dict[str, Any]

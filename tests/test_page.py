@@ -23,12 +23,12 @@ from lxml import html
 import krr_export
 from krr_export.chronicle import earlier
 from krr_export.errors import UsageError
-from krr_export.findings import CATALOGUE
 from krr_export.page.details import translated
 from krr_export.page.english import ENGLISH
 from krr_export.page.language import LANGUAGES, language
 from krr_export.page.norwegian import NORWEGIAN
 from krr_export.page.rendering import MAX_BYTES, render, render_history
+from krr_export.rules.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from conversions import NAMES, PERSONAL, SAMPLES, content, cut_into, read_naivel
 from jsonschema import Draft202012Validator
 
 import krr_export
-from krr_export.findings import CATALOGUE, MAX_EXAMPLES
-from krr_export.rules.catalogue import DUPLICATE
+from krr_export.findings import MAX_EXAMPLES
+from krr_export.rules.catalogue import CATALOGUE, DUPLICATE
 from krr_export.sample.planting import SYNTHETIC
 from krr_export.schema import load_schema
 

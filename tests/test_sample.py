@@ -25,8 +25,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from krr_export.errors import UsageError
-from krr_export.findings import CATALOGUE
-from krr_export.rules.catalogue import RULE_NAMES
+from krr_export.rules.catalogue import CATALOGUE, RULE_NAMES
 from krr_export.sample import (
     EXPORTED,
     Planted,

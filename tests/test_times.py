@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.findings import CATALOGUE
+from krr_export.rules.catalogue import CATALOGUE
 from krr_export.times import EPOCH, date_days, date_time_micros, norwegian_hour, to_instant
 
 WITHOUT = "time-without-offset"

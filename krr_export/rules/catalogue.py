@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from krr_export.codes import Code
+from krr_export.codes import CODES, SEVERITIES, Code
 from krr_export.terms import (
     CERTIFICATE,
     EMAIL,
@@ -292,6 +292,12 @@ RULES: tuple[Rule, ...] = (
         PROVIDER,
     ),
 )
-"""All rules. `findings.CATALOGUE` holds their codes too."""
+"""All rules."""
 
 RULE_NAMES: tuple[str, ...] = tuple(rule.name for rule in RULES)
+
+CATALOGUE: dict[str, Code] = {
+    code.name: code
+    for code in sorted((*CODES, *(rule.code for rule in RULES)), key=lambda code: SEVERITIES.index(code.severity))
+}
+"""Every code by its name: the gravest first, and of one severity the XSD's before the rules'."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from typing import TYPE_CHECKING
 
-from krr_export.findings import CATALOGUE, DATABASE_NULL, KNOWN_OLD_NAMES
+from krr_export.findings import DATABASE_NULL, KNOWN_OLD_NAMES
+from krr_export.rules.catalogue import CATALOGUE
 from krr_export.sample import edits
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Fault:
     name: str
     """In a word or two, such as ``out-of-order``."""
     codes: tuple[str, ...]
-    """Names in ``findings.CATALOGUE``: what is to be found, no more and no less."""
+    """Names in ``rules.catalogue.CATALOGUE``: what is to be found, no more and no less."""
     path: Path
     """Of the field or element concerned, as in ``schema.Field.path``; empty for the record itself."""
     edit: Edit
