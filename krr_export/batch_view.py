@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.rules.identifiers import Identities
+from krr_export.domain.identity_numbers import Identities
 from krr_export.terms import IDENTIFIER
 
 if TYPE_CHECKING:

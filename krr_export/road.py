@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from krr_export.blocks import Block
     from krr_export.columns import Remark
     from krr_export.derive import Derivation
+    from krr_export.domain.identity_numbers import Identities
     from krr_export.findings import Notice
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock
     from krr_export.profile import Profile, Profiler
     from krr_export.readers.base import Reject
-    from krr_export.rules.identifiers import Identities
     from krr_export.rules.stage import RuleSet
     from krr_export.schema import RecordSchema
 

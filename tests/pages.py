@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from krr_export.chronicle import Found, HistoryLine, Trend
+from krr_export.domain.identity_numbers import KINDS
 from krr_export.rules.catalogue import CATALOGUE
-from krr_export.rules.identifiers import KINDS
 
 Json = dict[str, Any]
 

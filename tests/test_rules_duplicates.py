@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from verdicts import schema
 
 from krr_export.batch_view import BatchView
+from krr_export.domain.identity_numbers import Identities
 from krr_export.rules import duplicates
 from krr_export.rules.duplicates import Duplicates
-from krr_export.rules.identifiers import Identities
 
 
 def valid(number: int) -> bool:
@@ -80,7 +80,7 @@ def test_memory_is_eight_bytes_a_number_until_a_bit_for_each_number_of_the_days_
 import sys
 import pyarrow as pa
 from krr_export.rules.duplicates import Duplicates
-from krr_export.rules.identifiers import Identities
+from krr_export.domain.identity_numbers import Identities
 from krr_export.sample.identifiers import identity_numbers
 from krr_export.schema import load_schema
 from random import Random
@@ -110,7 +110,7 @@ from itertools import islice
 from random import Random
 import pyarrow as pa
 from krr_export.rules.duplicates import Duplicates
-from krr_export.rules.identifiers import Identities
+from krr_export.domain.identity_numbers import Identities
 from krr_export.sample.identifiers import check_digits
 from krr_export.schema import load_schema
 def now(): return int(open("/proc/self/statm").read().split()[1]) * 4096

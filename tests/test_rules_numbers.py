@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stdnum.no import fodselsnummer, orgnr
 from verdicts import codes
 
-from krr_export.rules.identifiers import KINDS, kinds_of
+from krr_export.domain.identity_numbers import KINDS, kinds_of
 from krr_export.rules.organisations import are_valid
 from krr_export.rules.providers import PLACEHOLDERS, PROVIDERS
 from krr_export.sample.identifiers import check_digits

@@ -10,7 +10,7 @@ import pyarrow as pa
 from krr_export.columns import INSTANT
 from krr_export.derive import certificates, lookups, notification, numbers
 from krr_export.derive.notification import expiry_of, times_of
-from krr_export.rules.identifiers import KINDS
+from krr_export.domain.identity_numbers import KINDS
 from krr_export.terms import (
     CERTIFICATE,
     EMAIL,

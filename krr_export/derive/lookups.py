@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.rules.identifiers import KINDS, kinds_of
+from krr_export.domain.identity_numbers import KINDS, kinds_of
 from krr_export.rules.providers import PROVIDERS
 from krr_export.terms import IDENTIFIER, PROVIDER
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from krr_export.domain.identity_numbers import KINDS
 from krr_export.profile.ages import GROUPS
 from krr_export.profile.certificates import Certificates
 from krr_export.profile.distinct import Distinct
-from krr_export.rules.identifiers import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from krr_export.domain.identity_numbers import KINDS
 from krr_export.profile.ages import GROUPS
 from krr_export.profile.certificates import may_be_personal, subject_of
 from krr_export.profile.profile import CONTACT, TIMES
-from krr_export.rules.identifiers import KINDS
 from krr_export.rules.organisations import are_valid
 from krr_export.rules.providers import PROVIDERS
 
