@@ -23,6 +23,9 @@ WHICH = "give a directory eksport=… of a store, or its link latest"
 """The hint where a snapshot is asked for."""
 VERSION = 1
 
+NOTHING_APPLIED: dict[str, Any] = {"columns": None, "pseudonymised": [], "pseudonym_key_fingerprint": None}
+"""The options of a manifest where nothing was left out or replaced; the first snapshots do not say it."""
+
 
 def _libraries() -> dict[str, str]:
     from importlib.metadata import version  # noqa: PLC0415 - slow to load, and only who writes a manifest asks

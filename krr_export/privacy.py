@@ -22,9 +22,6 @@ MIN_KEY_BYTES = 32
 MAX_KEY_BYTES = 4096
 """Of a pseudonym key: less can be guessed, more is no key but some other file."""
 
-NOTHING_APPLIED: dict[str, Any] = {"columns": None, "pseudonymised": [], "pseudonym_key_fingerprint": None}
-"""What the manifest says where nothing was left out or replaced; the first snapshots do not say it."""
-
 _FINGERPRINT_LABEL = b"krr-export: fingerprint of a pseudonym key"
 _FINGERPRINT_DIGITS = 16
 _OTHERS = stat.S_IROTH | stat.S_IWOTH

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from krr_export.errors import OutputError, UsageError
 from krr_export.files import make_directories, make_parents, output_errors, remove, sync_directory
-from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.manifest import MANIFEST, NOTHING_APPLIED, SUCCESS, Manifest, read_manifest
 from krr_export.notation import is_export_name
 from krr_export.outputs import refuse_snapshot
 from krr_export.paths import local_path, real_path
-from krr_export.privacy import NOTHING_APPLIED
 from krr_export.publish import (
     FAILED,
     LATEST,
