@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
 from krr_export.kept import count, of, parsed, read_kept
-from krr_export.manifest import MANIFEST, SUCCESS, Manifest, read_manifest
+from krr_export.manifest import Manifest, read_manifest
 from krr_export.paths import local_path
 from krr_export.report import REPORT_JSON, VERSION
 from krr_export.store_contents import entries, no_store

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Self
 
+from krr_export.domain.store_layout import export_name
 from krr_export.errors import GuardError, UsageError
-from krr_export.notation import export_name
 from krr_export.times import NORWAY
 
 MAX_AHEAD = "24h"

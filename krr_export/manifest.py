@@ -8,17 +8,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from krr_export.domain.store_layout import MANIFEST, export_name
 from krr_export.errors import InputError
 from krr_export.files import PartFile
 from krr_export.kept import count, of, parsed, read_kept
-from krr_export.notation import export_name, moment
+from krr_export.notation import moment
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MANIFEST = "manifest.json"
-SUCCESS = "_SUCCESS"
-"""The file that is there once a snapshot is proven. It holds the manifest's SHA-256 as ``sha256sum -c`` reads it."""
 WHICH = "give a directory eksport=… of a store, or its link latest"
 """The hint where a snapshot is asked for."""
 VERSION = 1

@@ -40,22 +40,3 @@ def moment(text: str) -> datetime:
     if written.tzinfo is None or instant(written, "microseconds") != text:
         raise ValueError("not a moment as it is written here")
     return written
-
-
-def export_name(exported_at: datetime) -> str:
-    """The name of an export's directory in a store: ``eksport=20140226T112225Z``.
-
-    Args:
-        exported_at: when it was made, in UTC.
-    """
-    # strftime does not pad a year before 1000 everywhere.
-    return f"eksport={exported_at.year:04}{exported_at:%m%dT%H%M%SZ}"
-
-
-def is_export_name(name: str) -> bool:
-    """Whether it is a name that `export_name` gives: of a real time, and nothing after it."""
-    try:
-        exported_at = datetime.strptime(f"{name}+0000", "eksport=%Y%m%dT%H%M%SZ%z")
-    except ValueError:
-        return False
-    return export_name(exported_at) == name

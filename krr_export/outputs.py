@@ -14,18 +14,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from krr_export.delivery.finding import is_delivery
 from krr_export.delivery.names import parse_part
+from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import UsageError
-from krr_export.manifest import MANIFEST, SUCCESS
-from krr_export.publish import FAILED, LATEST, LOCK, PARTIAL, STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 STDIO = "-"
 _STDIN, _STDOUT = 0, 1
-_SNAPSHOT = "eksport="
-_STORES_OWN = {LOCK, LATEST, FAILED, PARTIAL}
-_STORES_OWN_BEGIN = (_SNAPSHOT, STAGING, ".replacing-", ".replaced-")
 
 
 def check_outputs(outputs: Mapping[str, Iterable[str]], inputs: Mapping[str, str]) -> None:
@@ -49,31 +45,6 @@ def check_outputs(outputs: Mapping[str, Iterable[str]], inputs: Mapping[str, str
                 raise UsageError(f"{option} is the same file as {source}, which is read", "give another file")
     for _, path in named:
         refuse_snapshot(Path(path))
-
-
-def refuse_snapshot(path: Path) -> None:
-    """Refuse to write what lies in a snapshot, or is a store's own; links are followed.
-
-    Raises:
-        UsageError: it does, or is.
-    """
-    real = Path(os.path.realpath(path))
-    for place in (real, *real.parents):
-        if is_snapshot(place) or _is_stores_own(place):
-            raise UsageError(
-                f"{path} lies in a snapshot, or is the store's own: only publishing writes there", "give another path"
-            )
-
-
-def is_snapshot(directory: Path) -> bool:
-    """Whether a directory is a snapshot, or what is kept of one that was not published; or a copy of it."""
-    named = directory.name.startswith(_SNAPSHOT) or _status(directory / SUCCESS) is not None
-    return named and _status(directory / MANIFEST) is not None
-
-
-def _is_stores_own(path: Path) -> bool:
-    own = path.name in _STORES_OWN or path.name.startswith(_STORES_OWN_BEGIN)
-    return own and _status(path.parent / LOCK) is not None
 
 
 @contextmanager

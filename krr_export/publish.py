@@ -14,25 +14,16 @@ import uuid
 from functools import cache
 from pathlib import Path
 
+from krr_export.domain.store_layout import LATEST, REPLACED, REPLACING, STAGING
 from krr_export.errors import OutputError
 from krr_export.files import remove, sync_directory
 from krr_export.paths import real_path
 from krr_export.store_contents import Standing, entries
 
-LATEST = "latest"
-LOCK = ".lock"
-FAILED = ".failed"
-"""Directory in a store for the reports and rejects of exports that were not published."""
-PARTIAL = ".partial"
-"""Directory in a store for the results of ``--limit``."""
-STAGING = ".staging-"
-"""Beginning of the names of unfinished and of doomed entries; then comes which kernel's they are, see `is_dead`."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _DASHES = 2
 _SILENT = 12 * 3600
 """Seconds without a change after which an entry of another machine's is held to be a dead run's."""
-_REPLACING = ".replacing-"
-_REPLACED = ".replaced-"
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # linux/fcntl.h
 _CANNOT_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
@@ -101,7 +92,7 @@ def withdraw(target: Path, exchanged: Path) -> None:
     """
     if os.path.lexists(exchanged) and exchange(exchanged, target):
         return
-    old = exchanged if os.path.lexists(exchanged) else target.parent / f"{_REPLACED}{target.name}"
+    old = exchanged if os.path.lexists(exchanged) else target.parent / f"{REPLACED}{target.name}"
     if os.path.lexists(old):
         old.rename(_waiting(target))  # from now on the next run would complete it
         _finish(_waiting(target), target)
@@ -114,8 +105,8 @@ def finish_replacements(store: Path) -> None:
 
     Where what is to be replaced may not be moved, it stays, and the replacement is given up: it was never published.
     """
-    for waiting in store.glob(f"{_REPLACING}*"):
-        target = store / waiting.name.removeprefix(_REPLACING)
+    for waiting in store.glob(f"{REPLACING}*"):
+        target = store / waiting.name.removeprefix(REPLACING)
         try:
             _finish(waiting, target)
         except PermissionError:
@@ -125,12 +116,12 @@ def finish_replacements(store: Path) -> None:
 
 
 def _waiting(target: Path) -> Path:
-    return target.parent / f"{_REPLACING}{target.name}"
+    return target.parent / f"{REPLACING}{target.name}"
 
 
 def _finish(waiting: Path, target: Path) -> None:
     if os.path.lexists(target):
-        old = target.parent / f"{_REPLACED}{target.name}"
+        old = target.parent / f"{REPLACED}{target.name}"
         remove(old)
         target.rename(old)
     waiting.rename(target)
@@ -138,7 +129,7 @@ def _finish(waiting: Path, target: Path) -> None:
 
 def remove_replaced(store: Path, exchanged: Path | None = None) -> None:
     """Remove what was replaced: by two renames, or by being exchanged. The caller has forced ``store`` to the disk."""
-    for old in (*store.glob(f"{_REPLACED}*"), *filter(None, [exchanged])):
+    for old in (*store.glob(f"{REPLACED}*"), *filter(None, [exchanged])):
         remove(old)
 
 

@@ -8,24 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.errors import OutputError, UsageError
-from krr_export.files import make_directories, make_parents, output_errors, remove, sync_directory
-from krr_export.manifest import MANIFEST, NOTHING_APPLIED, SUCCESS, Manifest, read_manifest
-from krr_export.notation import is_export_name
-from krr_export.outputs import refuse_snapshot
-from krr_export.paths import local_path, real_path
-from krr_export.publish import (
+from krr_export.domain.store_layout import (
     FAILED,
     LATEST,
     LOCK,
+    MANIFEST,
     PARTIAL,
     STAGING,
-    finish_replacements,
-    is_dead,
-    mend_latest,
-    remove_replaced,
-    retire,
+    SUCCESS,
+    is_export_name,
+    refuse_snapshot,
 )
+from krr_export.errors import OutputError, UsageError
+from krr_export.files import make_directories, make_parents, output_errors, remove, sync_directory
+from krr_export.manifest import NOTHING_APPLIED, Manifest, read_manifest
+from krr_export.paths import local_path, real_path
+from krr_export.publish import finish_replacements, is_dead, mend_latest, remove_replaced, retire
 from krr_export.snapshot import Staging
 from krr_export.store_contents import Standing, check_replaceable, entries, judge, no_store, snapshots
 from krr_export.verification import verify

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from krr_export.domain.store_layout import FAILED, MANIFEST, SUCCESS
 from krr_export.errors import InputError, OutputError
-from krr_export.manifest import MANIFEST, SUCCESS, Manifest, no_snapshot, read_manifest
+from krr_export.manifest import Manifest, no_snapshot, read_manifest
 from krr_export.paths import local_path
-from krr_export.publish import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

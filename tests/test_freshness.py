@@ -13,9 +13,9 @@ import road
 
 import krr_export
 from krr_export.delivery.opening import DeliveryOptions
+from krr_export.domain.store_layout import export_name
 from krr_export.errors import GuardError, UsageError
 from krr_export.freshness import AgeLimits
-from krr_export.notation import export_name
 from krr_export.sample import SampleOptions, write_sample
 
 if TYPE_CHECKING:

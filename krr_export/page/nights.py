@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krr_export.chronicle import Found, HistoryLine, Trend
-from krr_export.notation import export_name, moment
+from krr_export.domain.store_layout import export_name
+from krr_export.notation import moment
 from krr_export.page.figures import NOTHING, Cell, Table, number_cell
 from krr_export.page.text import clean
 
