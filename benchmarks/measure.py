@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from krr_export.memory import peak_memory
+from krr_export.util.memory import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

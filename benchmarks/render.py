@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.contenders import REFERENCE
 from benchmarks.targets import TARGETS
-from krr_export.notation import number
+from krr_export.util.formatting import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

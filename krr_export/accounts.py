@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.delivery import provenance
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
-from krr_export.memory import peak_memory
-from krr_export.notation import instant, number, records
-from krr_export.processors import default_workers
 from krr_export.publish import latest_remark
 from krr_export.report import FIND_DUPLICATES, Performance, Report, Tally
 from krr_export.rules.duplicates import Duplicates
+from krr_export.util.formatting import instant, number, records
+from krr_export.util.memory import peak_memory
+from krr_export.util.processors import default_workers
 from krr_export.version import __version__
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export import pycache
+from krr_export.util import pycache
 
 if TYPE_CHECKING:
     from krr_export.schema import RecordSchema

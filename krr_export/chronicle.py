@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
-from krr_export.kept import count, of, parsed, read_kept
 from krr_export.manifest import Manifest, read_manifest
-from krr_export.paths import local_path
 from krr_export.report import REPORT_JSON, VERSION
 from krr_export.store_contents import entries, no_store
+from krr_export.util.kept_json import count, of, parsed, read_kept
+from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,14 +15,11 @@ from krr_export.derive import DeriveOptions
 from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.export import Export, naming, open_with
-from krr_export.files import mode_remark
 from krr_export.findings import Notice
 from krr_export.freshness import check_not_older
 from krr_export.neighbours import PARTIAL, guarded
-from krr_export.notation import number, records
 from krr_export.options import UNSAID, ConvertOptions
 from krr_export.page.snapshots import REPORT_HTML, page_of
-from krr_export.paths import local_path
 from krr_export.privacy import (
     read_pseudonym_key,
     treatment_of,
@@ -34,8 +31,11 @@ from krr_export.rules.catalogue import DUPLICATE
 from krr_export.sinks import PartFile, SinkOptions, TableSink
 from krr_export.snapshot import Counts, Staging
 from krr_export.store import Store, open_store
-from krr_export.threads import Stage
-from krr_export.uninterrupted import uninterrupted
+from krr_export.util.files import mode_remark
+from krr_export.util.formatting import number, records
+from krr_export.util.paths import local_path
+from krr_export.util.signals import uninterrupted
+from krr_export.util.threads import Stage
 
 if TYPE_CHECKING:
     import os

@@ -14,7 +14,6 @@ from krr_export.derive import DeriveOptions, derivation_of
 from krr_export.errors import TRANSFER_AGAIN, InputError, UsageError
 from krr_export.parsing.scanning import scanner_of
 from krr_export.privacy import column_names
-from krr_export.processors import MOST_THREADS, default_workers
 from krr_export.profile import Profiler
 from krr_export.readers import READERS
 from krr_export.rejects import REJECTS_SCHEMA, to_batch
@@ -23,7 +22,8 @@ from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
 from krr_export.schema import RecordSchema, load_schema
 from krr_export.source import Source, open_source, source_name
-from krr_export.threads import map_in_order
+from krr_export.util.processors import MOST_THREADS, default_workers
+from krr_export.util.threads import map_in_order
 from krr_export.version import __version__
 
 if TYPE_CHECKING:

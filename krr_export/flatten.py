@@ -16,7 +16,6 @@ import xmlschema
 from xmlschema.validators import XsdElement
 
 from krr_export.errors import UsageError
-from krr_export.paths import real_path
 from krr_export.schema import (
     BUILT_IN,
     ORDINAL,
@@ -31,6 +30,7 @@ from krr_export.schema import (
     local_name,
 )
 from krr_export.schema_faults import unusable
+from krr_export.util.paths import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from math import ceil, inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from krr_export.errors import UsageError
-from krr_export.limits import Limit
-from krr_export.notation import number, records
+from krr_export.util.formatting import number, records
+from krr_export.util.thresholds import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

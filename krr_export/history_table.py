@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from krr_export.notation import number, printable
+from krr_export.util.formatting import number, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

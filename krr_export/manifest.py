@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import MANIFEST, export_name
 from krr_export.errors import InputError
-from krr_export.files import PartFile
-from krr_export.kept import count, of, parsed, read_kept
-from krr_export.notation import moment
+from krr_export.util.files import PartFile
+from krr_export.util.formatting import moment
+from krr_export.util.kept_json import count, of, parsed, read_kept
 
 if TYPE_CHECKING:
     from pathlib import Path

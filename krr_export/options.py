@@ -12,11 +12,11 @@ from krr_export.errors import UsageError
 from krr_export.export import ReadOptions
 from krr_export.freshness import MAX_AHEAD, AgeLimits
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
-from krr_export.limits import RejectLimit
 from krr_export.manifest import NOTHING_APPLIED
 from krr_export.page.language import LANGUAGES, Lang
 from krr_export.privacy import PrivacyOptions, column_names
 from krr_export.sinks import SinkOptions
+from krr_export.util.thresholds import RejectLimit
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

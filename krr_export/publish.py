@@ -16,9 +16,9 @@ from pathlib import Path
 
 from krr_export.domain.store_layout import LATEST, REPLACED, REPLACING, STAGING
 from krr_export.errors import OutputError
-from krr_export.files import remove, sync_directory
-from krr_export.paths import real_path
 from krr_export.store_contents import Standing, entries
+from krr_export.util.files import remove, sync_directory
+from krr_export.util.paths import real_path
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _DASHES = 2

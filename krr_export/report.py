@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from krr_export.delivery import provenance
-from krr_export.notation import number, records
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE
+from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from krr_export.built_in import built_in_schema
 from krr_export.errors import UsageError
-from krr_export.notation import printable
-from krr_export.paths import local_path
 from krr_export.schema_faults import compiled
+from krr_export.util.formatting import printable
+from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,12 +20,12 @@ from krr_export.domain.store_layout import (
     refuse_snapshot,
 )
 from krr_export.errors import OutputError, UsageError
-from krr_export.files import make_directories, make_parents, output_errors, remove, sync_directory
 from krr_export.manifest import NOTHING_APPLIED, Manifest, read_manifest
-from krr_export.paths import local_path, real_path
 from krr_export.publish import finish_replacements, is_dead, mend_latest, remove_replaced, retire
 from krr_export.snapshot import Staging
 from krr_export.store_contents import Standing, check_replaceable, entries, judge, no_store, snapshots
+from krr_export.util.files import make_directories, make_parents, output_errors, remove, sync_directory
+from krr_export.util.paths import local_path, real_path
 from krr_export.verification import verify
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from krr_export.files import PartFile
+    from krr_export.util.files import PartFile
 
 _KIND = (
     "format",

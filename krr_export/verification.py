@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 from krr_export.domain.store_layout import FAILED, MANIFEST, SUCCESS
 from krr_export.errors import InputError, OutputError
 from krr_export.manifest import Manifest, no_snapshot, read_manifest
-from krr_export.paths import local_path
+from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from io import BufferedIOBase
     from pathlib import Path
 
-    from krr_export.files import PartFile
+    from krr_export.util.files import PartFile
 
 _CHUNK = 1 << 20
 _UNREADABLE = (OSError, EOFError, ValueError, pa.ArrowException, zlib.error)

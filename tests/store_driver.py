@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export.errors import KrrExportError
-from krr_export.notation import instant
 from krr_export.sinks import SinkOptions, TableSink
 from krr_export.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
 from krr_export.store import open_store
+from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -19,11 +19,12 @@ import pytest
 import road
 
 import krr_export
-from krr_export import chronicle, kept, publish
+from krr_export import chronicle, publish
 from krr_export.chronicle import Found, HistoryLine, Trend, history
 from krr_export.errors import InputError, UsageError
 from krr_export.history_table import table
 from krr_export.sample import SampleOptions, expected_path, write_sample_file
+from krr_export.util import kept_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -316,13 +317,13 @@ def test_a_report_that_is_listed_and_yet_no_report_of_ours_is_not_believed(
 def test_a_file_of_exactly_the_limit_s_size_is_read_and_none_larger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "MOST_BYTES", 100)
+    monkeypatch.setattr(kept_json, "MOST_BYTES", 100)
     path = tmp_path / "report.json"
     path.write_bytes(b"x" * 100)
-    assert kept.read_kept(path) == b"x" * 100
+    assert kept_json.read_kept(path) == b"x" * 100
     path.write_bytes(b"x" * 101)
     with pytest.raises(OSError, match="File too large"):
-        kept.read_kept(path)
+        kept_json.read_kept(path)
 
 
 def test_a_snapshot_that_is_pruned_meanwhile_has_no_line(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

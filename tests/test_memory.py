@@ -55,7 +55,7 @@ def test_four_times_the_input_takes_no_more_memory(export: tuple[bytes, bytes, b
 
 PEAK = """
 import sys
-from krr_export.memory import peak_memory
+from krr_export.util.memory import peak_memory
 before = peak_memory()
 held = bytearray(200_000_000)
 held[::4096] = b"x" * len(held[::4096])

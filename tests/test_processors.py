@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from krr_export import processors
-from krr_export.processors import MOST_WORKERS, default_workers, usable_processors
+from krr_export.util import processors
+from krr_export.util.processors import MOST_WORKERS, default_workers, usable_processors
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,10 +19,10 @@ from store_driver import fill, manifest, names, publish
 
 from krr_export import publish as moves
 from krr_export.errors import GuardError, InputError, OutputError
-from krr_export.files import PartFile, directory_mode
 from krr_export.manifest import Manifest, read_manifest
 from krr_export.sinks import SinkOptions
 from krr_export.snapshot import Counts, Staging, verify
+from krr_export.util.files import PartFile, directory_mode
 from krr_export.verification import count_rows
 
 NAME = "eksport=20140226T112225Z"

@@ -21,12 +21,12 @@ from store_driver import FIRST, SECOND, THIRD, fill, latest, names, publish
 
 from krr_export import publish as moves
 from krr_export.errors import InputError, OutputError, UsageError
-from krr_export.files import mode_remark, output_errors
 from krr_export.publish import latest_remark
 from krr_export.sinks import SinkOptions
 from krr_export.snapshot import Staging, verify
 from krr_export.store import Store, open_store
 from krr_export.store_contents import warnings
+from krr_export.util.files import mode_remark, output_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from krr_export.hashing import Sha256
-from krr_export.threads import Stage, map_in_order
+from krr_export.util.hashing import Sha256
+from krr_export.util.threads import Stage, map_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from krr_export.uninterrupted import uninterrupted
+from krr_export.util.signals import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.errors import OutputError
-from krr_export.notation import number, printable
 from krr_export.progress import Progress
+from krr_export.util.formatting import number, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

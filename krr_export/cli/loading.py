@@ -13,7 +13,7 @@ from krr_export.cli.reporting import Destination, lang_option, report_format_opt
 from krr_export.errors import UsageError
 from krr_export.freshness import MAX_AHEAD
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT
-from krr_export.processors import MOST_THREADS
+from krr_export.util.processors import MOST_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -11,7 +11,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.parameters import LocalName, LocalPath, Role, command
 from krr_export.errors import OutputError, UsageError
-from krr_export.notation import number, records
+from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
     from pathlib import Path

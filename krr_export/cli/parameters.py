@@ -13,7 +13,7 @@ import click
 from krr_export.cli.console import last_line, result_line
 from krr_export.cli.failures import explain
 from krr_export.errors import InputError, OutputError, UsageError
-from krr_export.paths import check_no_loop, local_path
+from krr_export.util.paths import check_no_loop, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -154,7 +154,7 @@ class Role(Enum):
 
 
 class LocalPath(click.ParamType[Path]):
-    """A path, of every argument and option that is one. What is not local is refused; see `krr_export.paths`.
+    """A path, of every argument and option that is one. What is not local is refused; see `krr_export.util.paths`.
 
     Before the command runs, its outputs are held against its inputs; see `krr_export.outputs`.
 

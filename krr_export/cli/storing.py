@@ -13,9 +13,9 @@ from krr_export.cli.parameters import LocalName, LocalPath, Role, command
 from krr_export.cli.reporting import lang_option, write_document
 from krr_export.errors import UsageError
 from krr_export.history_table import table
-from krr_export.notation import number, records
 from krr_export.page.rendering import render_history
-from krr_export.paths import real_path
+from krr_export.util.formatting import number, records
+from krr_export.util.paths import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

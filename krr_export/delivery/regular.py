@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from krr_export.errors import DeliveryError, InputError
-from krr_export.notation import printable
+from krr_export.util.formatting import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,9 +27,9 @@ from krr_export.delivery.regular import file_name, readable
 from krr_export.delivery.signing import Form, sign
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import InputError, UsageError
-from krr_export.files import HashedFile, output_errors, sync_directory
 from krr_export.gzipped import MAGIC
-from krr_export.paths import local_path
+from krr_export.util.files import HashedFile, output_errors, sync_directory
+from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

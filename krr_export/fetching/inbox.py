@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from krr_export.delivery.names import LATEST, PartName, eligible, parse_part, sets_in
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import NetworkError, OutputError
-from krr_export.files import make_parents, sync_directory
-from krr_export.paths import local_path
+from krr_export.util.files import make_parents, sync_directory
+from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

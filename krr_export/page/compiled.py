@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import BytecodeCache
 
-from krr_export import pycache
+from krr_export.util import pycache
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.chronicle import Found, HistoryLine, Trend
 from krr_export.domain.store_layout import export_name
-from krr_export.notation import moment
 from krr_export.page.figures import NOTHING, Cell, Table, number_cell
 from krr_export.page.text import clean
+from krr_export.util.formatting import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

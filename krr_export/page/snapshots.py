@@ -10,8 +10,8 @@ from krr_export.errors import InputError
 from krr_export.manifest import WHICH, no_snapshot
 from krr_export.page.nights import SHOWN
 from krr_export.page.rendering import render
-from krr_export.paths import real_path
 from krr_export.report import REPORT_JSON
+from krr_export.util.paths import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

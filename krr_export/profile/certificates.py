@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from krr_export.certificates import load_certificate
-from krr_export.notation import instant
 from krr_export.profile.distinct import Distinct
 from krr_export.rules.organisations import are_valid
+from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from krr_export.notation import number, records
 from krr_export.report_formats import reading
+from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from krr_export.notation import number, records
 from krr_export.rules.catalogue import DUPLICATE
+from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

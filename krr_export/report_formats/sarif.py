@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from krr_export.notation import number, records
 from krr_export.report_formats import reading
+from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,7 +17,7 @@ from isal import isal_zlib
 from krr_export.sinks.dictionaries import ENCODED_BINARY, canonical, is_encoded_binary
 
 if TYPE_CHECKING:
-    from krr_export.files import HashedFile, PartFile
+    from krr_export.util.files import HashedFile, PartFile
 
 _GZIP_LEVEL = 2  # of igzip's 0 to 3: as fast as 0 and a fifth smaller; 3 gains one per cent
 _GZIP_WINDOW = 16 + 15  # zlib's way of asking for a gzip header; it has no time and no name in it

@@ -20,7 +20,7 @@ from krr_export.sinks.dictionaries import ENCODED_BINARY, canonical, is_encoded_
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from krr_export.files import HashedFile, PartFile
+    from krr_export.util.files import HashedFile, PartFile
 
 _SAMPLE_ROWS = 16_384
 """Rows of a table's beginning that decide which columns are dictionary-encoded."""

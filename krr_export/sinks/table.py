@@ -6,11 +6,11 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
-from krr_export.files import HashedFile
 from krr_export.sinks.csv import EXCEL, RFC_4180, CsvPart
 from krr_export.sinks.gathering import Gathering
 from krr_export.sinks.parquet import ParquetLayout, ParquetPart
 from krr_export.sinks.partitions import OTHER, split
+from krr_export.util.files import HashedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from krr_export.files import PartFile
     from krr_export.sinks.options import SinkOptions
     from krr_export.sinks.partitions import Share
+    from krr_export.util.files import PartFile
 
 MAX_PARTITIONS = 32
 """As many files are open at a time, and one more for all further values."""

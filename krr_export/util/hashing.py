@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from krr_export.threads import Stage
+from krr_export.util.threads import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
