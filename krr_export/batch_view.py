@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.domain.identity_numbers import Identities
-from krr_export.terms import IDENTIFIER
+from krr_export.domain.vocabulary import IDENTIFIER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.binary import BINARY_DECODERS
+from krr_export.domain.times import date_days, date_time_micros, norwegian_hour
 from krr_export.schema import ORDINAL
-from krr_export.times import date_days, date_time_micros, norwegian_hour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,10 +16,10 @@ from lxml import etree
 from krr_export.archives import foreign_form
 from krr_export.bounds import HOSTILE, excess
 from krr_export.domain.store_layout import export_name
+from krr_export.domain.times import to_instant
 from krr_export.errors import InputError
-from krr_export.findings import mask
+from krr_export.findings.finding import mask
 from krr_export.schema import BUILT_IN, ROOT_ATTRIBUTES, load_schema, local_name, namespace
-from krr_export.times import to_instant
 from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:

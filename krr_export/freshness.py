@@ -9,8 +9,8 @@ from math import ceil
 from typing import Self
 
 from krr_export.domain.store_layout import export_name
+from krr_export.domain.times import NORWAY
 from krr_export.errors import GuardError, UsageError
-from krr_export.times import NORWAY
 
 MAX_AHEAD = "24h"
 """How far in the future an export may say that it was made where nothing else is asked: a time zone's mistake, not a

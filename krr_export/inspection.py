@@ -13,7 +13,7 @@ from krr_export.blocks import Document
 from krr_export.delivery import provenance
 from krr_export.errors import InputError
 from krr_export.export import blaming, naming
-from krr_export.findings import mask
+from krr_export.findings.finding import mask
 from krr_export.readers.iterparse import IterparseReader
 from krr_export.schema import BUILT_IN, load_schema
 from krr_export.source import open_source, source_name

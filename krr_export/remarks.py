@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from krr_export.findings import MAX_EXAMPLES, Example, Notice
+from krr_export.findings.finding import MAX_EXAMPLES, Example, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

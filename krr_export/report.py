@@ -16,8 +16,8 @@ from krr_export.util.formatting import number, records
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from krr_export.codes import Severity
-    from krr_export.findings import Example, Notice
+    from krr_export.findings.codes import Severity
+    from krr_export.findings.finding import Example, Notice
     from krr_export.neighbours import Guarded
     from krr_export.profile import Profile
     from krr_export.road import BlockResult

@@ -13,7 +13,7 @@ import pyarrow as pa
 from krr_export.batch_view import BatchView
 from krr_export.columns import to_arrow, to_batch
 from krr_export.errors import InputError
-from krr_export.findings import mask
+from krr_export.findings.finding import mask
 from krr_export.parsing.scanning import NAME as SCANNER
 from krr_export.parsing.unusual import pick_out, put_back
 from krr_export.readers.iterparse import IterparseReader
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from krr_export.columns import Remark
     from krr_export.derive import Derivation
     from krr_export.domain.identity_numbers import Identities
-    from krr_export.findings import Notice
+    from krr_export.findings.finding import Notice
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock
     from krr_export.profile import Profile, Profiler
     from krr_export.readers.base import Reject

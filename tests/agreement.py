@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from krr_export.findings import Notice
+    from krr_export.findings.finding import Notice
     from krr_export.road import BlockResult
     from krr_export.schema import RecordSchema
 

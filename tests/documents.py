@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from krr_export import load_schema
 from krr_export.errors import EXIT_CODES
-from krr_export.findings import KNOWN_OLD_NAMES
+from krr_export.findings.finding import KNOWN_OLD_NAMES
 from krr_export.rules.catalogue import CATALOGUE, RULES
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from mutants import XSD, Mutant, mutants
 from road import EXPORT, IDENTIFIER, PERSONS, ROOT_ATTRIBUTES, contact, export, person, travel
 
 from krr_export.errors import InputError
-from krr_export.findings import KNOWN_OLD_NAMES
+from krr_export.findings.finding import KNOWN_OLD_NAMES
 from krr_export.rules.catalogue import CATALOGUE
 from krr_export.schema import RecordSchema, load_schema
 

@@ -11,7 +11,7 @@ from conversions import cut_into
 from road import contact, export, person
 
 import krr_export
-from krr_export.findings import MAX_EXAMPLES
+from krr_export.findings.finding import MAX_EXAMPLES
 from krr_export.sample import SampleOptions, write_sample
 
 if TYPE_CHECKING:

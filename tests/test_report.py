@@ -16,7 +16,7 @@ from conversions import NAMES, PERSONAL, SAMPLES, content, cut_into, read_naivel
 from jsonschema import Draft202012Validator
 
 import krr_export
-from krr_export.findings import MAX_EXAMPLES
+from krr_export.findings.finding import MAX_EXAMPLES
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE
 from krr_export.sample.planting import SYNTHETIC
 from krr_export.schema import load_schema

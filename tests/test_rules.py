@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import krr_export
 from krr_export.cli.main import main
 from krr_export.errors import UsageError
-from krr_export.findings import MAX_EXAMPLES
+from krr_export.findings.finding import MAX_EXAMPLES
 from krr_export.readers import READERS
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, RULE_NAMES, RULES
 from krr_export.sample import Planted, SampleOptions, write_sample

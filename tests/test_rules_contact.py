@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from verdicts import EXPORTED, Row, Verdict, batch_of, codes, verdicts
 
 from krr_export.batch_view import BatchView
-from krr_export.rules import contact, forms, providers
+from krr_export.domain import mailbox_providers
+from krr_export.domain.mailbox_providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
+from krr_export.rules import contact, forms
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.judge import Judge
-from krr_export.rules.providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -287,8 +288,8 @@ def test_breaches_come_in_the_order_of_the_catalogue() -> None:
 FORMS = {
     forms.USUAL_EMAIL: contact.EMAIL_RULE,
     forms.USUAL_MOBILE: contact.MOBILE_RULE,
-    providers.NUMBER: providers.NUMBER,
-    providers.NAME_AND_SIGNS: providers.NAME_AND_SIGNS,
+    mailbox_providers.NUMBER: mailbox_providers.NUMBER,
+    mailbox_providers.NAME_AND_SIGNS: mailbox_providers.NAME_AND_SIGNS,
 }
 PIECES = ["a", "Z", "0", "9", "47", "+47", "0047", "42345678", ".", "-", "_", "+", "@", "example", "no", "#12ab", "#"]
 ODD = st.lists(st.sampled_from([*PIECES, " ", "ø", "\n", "\x00", "(", '"', "com"]), max_size=12).map("".join)
@@ -308,7 +309,7 @@ def test_what_is_usual_at_a_glance_is_what_the_expressions_say_and_breaks_no_rul
         for row, value in enumerate(values):
             is_usual = value is not None and re.fullmatch(form.removesuffix("$"), value, re.ASCII) is not None
             # All other signs than those of ASCII are left to the expression.
-            may_be_left = form == providers.NAME_AND_SIGNS and value is not None and not value.isascii()
+            may_be_left = form == mailbox_providers.NAME_AND_SIGNS and value is not None and not value.isascii()
             assert row in rows or is_usual or not among[row], value
             assert row not in rows or not is_usual or may_be_left, value
             assert not is_usual or re.fullmatch(rule.removesuffix("$"), value or ""), value

@@ -6,18 +6,19 @@ import ast
 from pathlib import Path
 
 import krr_export
-from krr_export import load_schema, terms
+from krr_export import load_schema
+from krr_export.domain import vocabulary
 
 _COLUMNS = {
-    terms.IDENTIFIER,
-    terms.RESERVATION,
-    terms.STATUS,
-    *terms.CHANNELS,
-    *terms.UPDATED.values(),
-    *terms.VERIFIED.values(),
-    terms.MAILBOX,
-    terms.PROVIDER,
-    terms.CERTIFICATE,
+    vocabulary.IDENTIFIER,
+    vocabulary.RESERVATION,
+    vocabulary.STATUS,
+    *vocabulary.CHANNELS,
+    *vocabulary.UPDATED.values(),
+    *vocabulary.VERIFIED.values(),
+    vocabulary.MAILBOX,
+    vocabulary.PROVIDER,
+    vocabulary.CERTIFICATE,
 }
 
 
@@ -25,10 +26,10 @@ def test_what_is_known_by_name_is_in_the_schema() -> None:
     """A column that is not there is passed over without a word: a slip in its name would switch rules off."""
     fields = {field.name: field for field in load_schema("14-05").fields}
     assert fields.keys() >= _COLUMNS
-    assert {terms.ACTIVE, *terms.INACTIVE} == {*fields[terms.STATUS].facets.enumeration}
-    assert terms.RESERVED in fields[terms.RESERVATION].facets.enumeration
+    assert {vocabulary.ACTIVE, *vocabulary.INACTIVE} == {*fields[vocabulary.STATUS].facets.enumeration}
+    assert vocabulary.RESERVED in fields[vocabulary.RESERVATION].facets.enumeration
     newer = {field.name: field for field in load_schema("16-02").fields}
-    assert newer["varslingsstatus"].facets.enumeration == terms.NOTIFICATION_STATES
+    assert newer["varslingsstatus"].facets.enumeration == vocabulary.NOTIFICATION_STATES
 
 
 def test_each_is_written_in_one_place() -> None:
@@ -36,7 +37,7 @@ def test_each_is_written_in_one_place() -> None:
     package = Path(krr_export.__file__).parent
     own = package / "terms.py"
     # The mailbox's address is also the name of an element, which had another spelling once (`findings`).
-    words = _COLUMNS - {terms.MAILBOX} | {terms.ACTIVE, *terms.INACTIVE, *terms.NOTIFICATION_STATES}
+    words = _COLUMNS - {vocabulary.MAILBOX} | {vocabulary.ACTIVE, *vocabulary.INACTIVE, *vocabulary.NOTIFICATION_STATES}
     for module in package.rglob("*.py"):
         if module == own or package / "sample" in module.parents:
             continue

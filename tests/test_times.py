@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from krr_export.domain.times import EPOCH, date_days, date_time_micros, norwegian_hour, to_instant
 from krr_export.rules.catalogue import CATALOGUE
-from krr_export.times import EPOCH, date_days, date_time_micros, norwegian_hour, to_instant
 
 WITHOUT = "time-without-offset"
 VECTORS = {

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from krr_export.walltime import months_after, to_instants, to_wall
+from krr_export.domain.wall_time import months_after, to_instants, to_wall
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from krr_export.columns import INSTANT
 from krr_export.derive import certificates, lookups, notification, numbers
 from krr_export.derive.notification import expiry_of, times_of
 from krr_export.domain.identity_numbers import KINDS
-from krr_export.terms import (
+from krr_export.domain.vocabulary import (
     CERTIFICATE,
     EMAIL,
     IDENTIFIER,

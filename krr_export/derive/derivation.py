@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from krr_export.derive.catalogue import CATALOGUE, NAMES, STATE
 from krr_export.derive.inputs import Inputs
+from krr_export.domain.times import EPOCH, MICROSECOND, NORWAY
 from krr_export.errors import UsageError
 from krr_export.privacy import column_names
 from krr_export.schema import Facets, Field
-from krr_export.times import EPOCH, MICROSECOND, NORWAY
 from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:

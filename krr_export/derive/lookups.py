@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.domain.identity_numbers import KINDS, kinds_of
-from krr_export.rules.providers import PROVIDERS
-from krr_export.terms import IDENTIFIER, PROVIDER
+from krr_export.domain.mailbox_providers import PROVIDERS
+from krr_export.domain.vocabulary import IDENTIFIER, PROVIDER
 
 if TYPE_CHECKING:
     from krr_export.derive.inputs import Inputs

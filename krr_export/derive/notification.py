@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.columns import INSTANT
-from krr_export.terms import (
+from krr_export.domain.vocabulary import (
     ACTIVE,
     CHANNELS,
     EMAIL,
@@ -26,7 +26,7 @@ from krr_export.terms import (
     USABLE_MONTHS,
     VERIFIED,
 )
-from krr_export.walltime import months_after
+from krr_export.domain.wall_time import months_after
 
 if TYPE_CHECKING:
     from krr_export.derive.inputs import Inputs

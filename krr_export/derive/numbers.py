@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.terms import MOBILE
+from krr_export.domain.vocabulary import MOBILE
 
 if TYPE_CHECKING:
     from krr_export.derive.inputs import Inputs

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from krr_export.rules.digits import digits_of
+from krr_export.domain.digits import digits_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from krr_export.rules.digits import Digits
+    from krr_export.domain.digits import Digits
 
 WIDTH = 11
 

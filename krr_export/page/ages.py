@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from krr_export.domain.vocabulary import USABLE_MONTHS
 from krr_export.page.figures import Cell, Table, Tick, number_cell
 from krr_export.page.text import clean
-from krr_export.terms import USABLE_MONTHS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

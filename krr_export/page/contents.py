@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from krr_export.domain.vocabulary import EXPIRES_SOON_DAYS
 from krr_export.page.ages import Ages, ages
 from krr_export.page.figures import NOTHING, Bars, Cell, Counted, Table, described, marks_of, number_cell, shares_table
 from krr_export.page.text import clean
-from krr_export.terms import EXPIRES_SOON_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -121,7 +121,7 @@ class Language:
 
 
 def _local(moment: str) -> datetime:
-    from krr_export.times import NORWAY  # noqa: PLC0415 - the command line's help needs no zone
+    from krr_export.domain.times import NORWAY  # noqa: PLC0415 - the command line's help needs no zone
 
     instant = datetime.fromisoformat(moment)
     try:

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from krr_export.bounds import MAX_ATTRIBUTES, MAX_NAME_BYTES
+from krr_export.domain.wall_time import ambiguous_and_skipped, to_instants
 from krr_export.parsing.captured import doubtful, form_of, typed
 from krr_export.parsing.memory import BINARY, HANDED_ON, INSTANT, LISTED, TEXT, MemoryPool, Parts
 from krr_export.schema import local_name, namespace
-from krr_export.walltime import ambiguous_and_skipped, to_instants
 
 try:
     from krr_export.parsing.scanner import PARTS, Scanner

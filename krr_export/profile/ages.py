@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from krr_export.batch_view import NEVER
-from krr_export.terms import USABLE_MONTHS
-from krr_export.times import EPOCH, MICROSECOND, NORWAY
-from krr_export.walltime import months_after
+from krr_export.domain.times import EPOCH, MICROSECOND, NORWAY
+from krr_export.domain.vocabulary import USABLE_MONTHS
+from krr_export.domain.wall_time import months_after
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from krr_export.certificates import load_certificate
+from krr_export.domain.certificates import load_certificate
+from krr_export.domain.organisation_numbers import are_valid
 from krr_export.profile.distinct import Distinct
-from krr_export.rules.organisations import are_valid
 from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.terms import CERTIFICATE, CHANNELS, EMAIL, IDENTIFIER, PROVIDER, UPDATED, VERIFIED
+from krr_export.domain.vocabulary import CERTIFICATE, CHANNELS, EMAIL, IDENTIFIER, PROVIDER, UPDATED, VERIFIED
 
 if TYPE_CHECKING:
     from krr_export.schema import Field, RecordSchema

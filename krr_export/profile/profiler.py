@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.batch_view import NEVER
+from krr_export.domain.digits import string_buffers
 from krr_export.domain.identity_numbers import KINDS
+from krr_export.domain.vocabulary import CERTIFICATE, EMAIL, MAILBOX, MOBILE
 from krr_export.profile.ages import GROUPS, Calendar
 from krr_export.profile.certificates import certificates_of
 from krr_export.profile.distinct import Distinct
 from krr_export.profile.plan import plan_of
 from krr_export.profile.profile import CONTACT, Profile, nothing
-from krr_export.rules.digits import string_buffers
-from krr_export.terms import CERTIFICATE, EMAIL, MAILBOX, MOBILE
 
 if TYPE_CHECKING:
     from datetime import datetime

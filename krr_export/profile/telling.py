@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export.domain.identity_numbers import KINDS
+from krr_export.domain.mailbox_providers import PROVIDERS
+from krr_export.domain.organisation_numbers import are_valid
 from krr_export.profile.ages import GROUPS
 from krr_export.profile.certificates import may_be_personal, subject_of
 from krr_export.profile.profile import CONTACT, TIMES
-from krr_export.rules.organisations import are_valid
-from krr_export.rules.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from krr_export.blocks import Block
-    from krr_export.findings import Finding
+    from krr_export.findings.finding import Finding
 
 
 @dataclass(frozen=True, slots=True)

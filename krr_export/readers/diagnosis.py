@@ -10,7 +10,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from krr_export.findings import DATABASE_NULL, KNOWN_OLD_NAMES, Finding, mask
+from krr_export.findings.finding import DATABASE_NULL, KNOWN_OLD_NAMES, Finding, mask
 from krr_export.schema import local_name, namespace
 
 if TYPE_CHECKING:

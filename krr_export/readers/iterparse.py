@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from krr_export.blocks import Block
-    from krr_export.findings import Finding
+    from krr_export.findings.finding import Finding
     from krr_export.schema import Element, RecordSchema
 
 NAME = "iterparse"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from krr_export.codes import CODES, SEVERITIES, Code
-from krr_export.terms import (
+from krr_export.domain.vocabulary import (
     CERTIFICATE,
     EMAIL,
     EXPIRES_SOON_DAYS,
@@ -18,6 +17,7 @@ from krr_export.terms import (
     UPDATED,
     VERIFIED,
 )
+from krr_export.findings.codes import CODES, SEVERITIES, Code
 
 TIMES = (UPDATED[MOBILE], VERIFIED[MOBILE], UPDATED[EMAIL], VERIFIED[EMAIL])
 DUPLICATE = "identifier-duplicate"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.certificates import load_certificate
+from krr_export.domain.certificates import load_certificate
+from krr_export.domain.vocabulary import CERTIFICATE, EXPIRES_SOON_DAYS, PROVIDER
 from krr_export.rules.breaches import breach
-from krr_export.terms import CERTIFICATE, EXPIRES_SOON_DAYS, PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from krr_export.domain.vocabulary import ACTIVE, CERTIFICATE, EMAIL, INACTIVE, MAILBOX, MOBILE, STATUS
 from krr_export.rules.breaches import breach
-from krr_export.terms import ACTIVE, CERTIFICATE, EMAIL, INACTIVE, MAILBOX, MOBILE, STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from krr_export.batch_view import NEVER
+from krr_export.domain.times import EPOCH, MICROSECOND
+from krr_export.domain.vocabulary import CHANNELS, EMAIL, MOBILE, UPDATED, VERIFIED
 from krr_export.rules.breaches import breach, breach_among
 from krr_export.rules.catalogue import TIMES
 from krr_export.rules.forms import USUAL_EMAIL, USUAL_MOBILE, unusual_rows
-from krr_export.terms import CHANNELS, EMAIL, MOBILE, UPDATED, VERIFIED
-from krr_export.times import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from krr_export.domain.identity_numbers import REMAINDERS, UNKNOWN, WIDTH
-from krr_export.findings import Notice
+from krr_export.domain.vocabulary import IDENTIFIER
+from krr_export.findings.finding import Notice
 from krr_export.rules.catalogue import DUPLICATE
-from krr_export.terms import IDENTIFIER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from krr_export.rules.digits import string_buffers
-from krr_export.rules.providers import NAME_AND_SIGNS, NUMBER
+from krr_export.domain.digits import string_buffers
+from krr_export.domain.mailbox_providers import NAME_AND_SIGNS, NUMBER
 
 try:
     from krr_export.rules.usual import find_unusual

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from krr_export.domain.identity_numbers import IS_SYNTHETIC
+from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.rules.breaches import breach
-from krr_export.terms import IDENTIFIER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from krr_export.domain.mailbox_providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
+from krr_export.domain.organisation_numbers import are_valid
+from krr_export.domain.vocabulary import MAILBOX, PROVIDER
 from krr_export.rules.breaches import Breach, breach
 from krr_export.rules.forms import unusual_rows
-from krr_export.rules.organisations import are_valid
-from krr_export.rules.providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
-from krr_export.terms import MAILBOX, PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from krr_export.findings import Finding, mask
+from krr_export.findings.finding import Finding, mask
 from krr_export.readers.base import Reject
 from krr_export.remarks import Remarks
 from krr_export.rules.judge import Judge
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from krr_export.batch_view import BatchView
     from krr_export.blocks import Block
-    from krr_export.findings import Notice
+    from krr_export.findings.finding import Notice
     from krr_export.rules.breaches import Breach
     from krr_export.schema import RecordSchema
 

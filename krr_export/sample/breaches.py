@@ -9,12 +9,22 @@ from datetime import timedelta
 from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
+from krr_export.domain.mailbox_providers import PLACEHOLDERS
+from krr_export.domain.vocabulary import (
+    CERTIFICATE,
+    EMAIL,
+    IDENTIFIER,
+    MAILBOX,
+    MOBILE,
+    PROVIDER,
+    STATUS,
+    UPDATED,
+    VERIFIED,
+)
 from krr_export.rules.catalogue import DUPLICATE
-from krr_export.rules.providers import PLACEHOLDERS
 from krr_export.sample.certificates import VALID_FOR, make_certificate
 from krr_export.sample.identifiers import check_digits, check_digits_of_2032
 from krr_export.sample.persons import PROVIDERS
-from krr_export.terms import CERTIFICATE, EMAIL, IDENTIFIER, MAILBOX, MOBILE, PROVIDER, STATUS, UPDATED, VERIFIED
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from typing import TYPE_CHECKING
 
-from krr_export.findings import DATABASE_NULL, KNOWN_OLD_NAMES
+from krr_export.findings.finding import DATABASE_NULL, KNOWN_OLD_NAMES
 from krr_export.rules.catalogue import CATALOGUE
 from krr_export.sample import edits
 

@@ -8,12 +8,12 @@ from itertools import chain, cycle, zip_longest
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
+from krr_export.domain.vocabulary import ACTIVE, CERTIFICATE, EMAIL, IDENTIFIER, MOBILE, STATUS
 from krr_export.rules.catalogue import CATALOGUE
 from krr_export.sample.breaches import MAILBOX_COLUMNS, RuleFault, rule_faults
 from krr_export.sample.faults import Fault, database_nulls, faults_for, old_names
 from krr_export.sample.persons import DRAWN, Person, Persons
 from krr_export.sample.values import Makers
-from krr_export.terms import ACTIVE, CERTIFICATE, EMAIL, IDENTIFIER, MOBILE, STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from krr_export.rules.digits import digits_of
+from krr_export.domain.digits import digits_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from krr_export.times import EPOCH, MICROSECOND, NORWAY
+from krr_export.domain.times import EPOCH, MICROSECOND, NORWAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
