@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from krr_export.options import ConvertOptions
     from krr_export.progress import Progress
     from krr_export.report import Report
-    from krr_export.schema import load_schema
+    from krr_export.schema.record_schema import load_schema
     from krr_export.verification import verify
 
 __all__ = [
@@ -53,7 +53,7 @@ _HOME = {
     "options": ("ConvertOptions",),
     "progress": ("Progress",),
     "report": ("Report",),
-    "schema": ("load_schema",),
+    "schema.record_schema": ("load_schema",),
     "verification": ("verify",),
 }
 

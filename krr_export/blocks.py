@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from krr_export.frame import Frame
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 BLOCK_BYTES = 4 << 20
 """What a block aims at. Measured: 4 to 8 MB is best, for the caches and for the workers' balance."""

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from krr_export.binary import BINARY_DECODERS
 from krr_export.domain.times import date_days, date_time_micros, norwegian_hour
-from krr_export.schema import ORDINAL
+from krr_export.schema.record_schema import ORDINAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from krr_export.readers.base import LexicalBlock
-    from krr_export.schema import Field, RecordSchema
+    from krr_export.schema.record_schema import Field, RecordSchema
 
 Values: TypeAlias = list[str | None]
 Odd: TypeAlias = dict[str, list[int]]

@@ -20,7 +20,7 @@ from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.road import Road, RoadMap
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
-from krr_export.schema import RecordSchema, load_schema
+from krr_export.schema.record_schema import RecordSchema, load_schema
 from krr_export.source import Source, open_source, source_name
 from krr_export.util.processors import MOST_THREADS, default_workers
 from krr_export.util.threads import map_in_order

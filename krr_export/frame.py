@@ -19,13 +19,13 @@ from krr_export.domain.store_layout import export_name
 from krr_export.domain.times import to_instant
 from krr_export.errors import InputError
 from krr_export.findings.finding import mask
-from krr_export.schema import BUILT_IN, ROOT_ATTRIBUTES, load_schema, local_name, namespace
+from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, load_schema, local_name, namespace
 from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 _MAX_NAMESPACES = 64
 """How many namespaces the root may declare: each is copied for each record that is validated. Real exports: three."""

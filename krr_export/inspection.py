@@ -15,7 +15,7 @@ from krr_export.errors import InputError
 from krr_export.export import blaming, naming
 from krr_export.findings.finding import mask
 from krr_export.readers.iterparse import IterparseReader
-from krr_export.schema import BUILT_IN, load_schema
+from krr_export.schema.record_schema import BUILT_IN, load_schema
 from krr_export.source import open_source, source_name
 from krr_export.util.formatting import number
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from krr_export.blocks import Block
     from krr_export.delivery.opening import DeliveryOptions
     from krr_export.readers.base import LexicalBlock, Reject
-    from krr_export.schema import Field, RecordSchema
+    from krr_export.schema.record_schema import Field, RecordSchema
 
 SHOWN_RECORDS = 5
 """How many records are shown."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from krr_export.delivery.regular import file_name, readable
 from krr_export.errors import InputError, UsageError
-from krr_export.schema import ORDINAL
+from krr_export.schema.record_schema import ORDINAL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.schema import ORDINAL
+from krr_export.schema.record_schema import ORDINAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

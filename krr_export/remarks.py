@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from krr_export.blocks import Block
     from krr_export.readers.base import Reject
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 
 @dataclass(frozen=True)

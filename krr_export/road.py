@@ -19,7 +19,7 @@ from krr_export.parsing.unusual import pick_out, put_back
 from krr_export.readers.iterparse import IterparseReader
 from krr_export.remarks import Remarks, refusals
 from krr_export.rules.stage import RuleStage
-from krr_export.schema import ORDINAL
+from krr_export.schema.record_schema import ORDINAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from krr_export.profile import Profile, Profiler
     from krr_export.readers.base import Reject
     from krr_export.rules.stage import RuleSet
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 UNUSUAL_SHARE = 0.25
 """With more unusual records than this, the reference takes the whole block: it is cheaper than to pick them out."""

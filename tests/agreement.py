@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from krr_export.findings.finding import Notice
     from krr_export.road import BlockResult
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 WHOLE = 1 << 30
 """A size that no document of the tests reaches: it is one block."""

@@ -14,7 +14,7 @@ import pytest
 import road
 from hypothesis import settings
 
-from krr_export.schema import RecordSchema, load_schema
+from krr_export.schema.record_schema import RecordSchema, load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

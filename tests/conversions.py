@@ -19,7 +19,7 @@ from krr_export import blocks, gzipped, source
 if TYPE_CHECKING:
     import pytest
 
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 NAMES = ("valid.xml", "valid.xml.gz", "faulty.xml", "prefixed.xml", "naive.xml", "old-spellings.xml", "16-02.xml")

@@ -22,7 +22,7 @@ from conversions import cut_into
 from odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
 
 from krr_export.sample import SampleOptions, write_sample
-from krr_export.schema import RecordSchema, load_schema
+from krr_export.schema.record_schema import RecordSchema, load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,13 +8,13 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, TypeVar
 
-from krr_export.schema import local_name, namespace
+from krr_export.schema.record_schema import local_name, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from krr_export.schema import Element, Field, RecordSchema
+    from krr_export.schema.record_schema import Element, Field, RecordSchema
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from krr_export.blocks import Block
     from krr_export.frame import Header
     from krr_export.readers.base import Reject
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 EXPORT = "http://kontaktinfo.difi.no/xsd/eksporttjeneste/14-05"
 PERSONS = "http://begrep.difi.no"

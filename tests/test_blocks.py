@@ -22,7 +22,7 @@ from krr_export.readers.iterparse import MAX_DEPTH
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 # --- random documents -------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from krr_export import bounds
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 HEAD = (
     '<et:Kontaktregister xmlns:et="http://kontaktinfo.difi.no/xsd/eksporttjeneste/14-05"'

@@ -12,8 +12,8 @@ import pytest
 
 import krr_export
 from krr_export import load_schema
-from krr_export.flatten import flatten
-from krr_export.schema import BUILT_IN
+from krr_export.schema.loader import flatten
+from krr_export.schema.record_schema import BUILT_IN
 
 PACKAGE = Path(krr_export.__file__).parent
 
@@ -53,7 +53,7 @@ def test_it_is_flattened_once_and_anew_where_something_changed(copied: Path) -> 
     columns = len(load_schema("14-05").fields)
     assert first == f"{columns} personidentifikator True"
     assert loaded(copied) == f"{columns} personidentifikator False"
-    [kept] = (copied / "__pycache__").glob("*.schema")
+    [kept] = (copied / "schema" / "__pycache__").glob("*.schema")
     whole = kept.read_bytes()
     for damaged in (b"", whole[:50], whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
         kept.write_bytes(damaged)

@@ -25,7 +25,7 @@ from krr_export.readers.base import LexicalBlock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from krr_export.schema import Field, RecordSchema
+    from krr_export.schema.record_schema import Field, RecordSchema
 
 
 def lexical(columns: list[list[str | None]]) -> LexicalBlock:

@@ -17,7 +17,7 @@ from conversions import NAMES, SAMPLES, content, cut_into, read_naively, typed, 
 
 import krr_export
 from krr_export.sample import SampleOptions, write_sample
-from krr_export.schema import RecordSchema, load_schema
+from krr_export.schema.record_schema import RecordSchema, load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -17,7 +17,7 @@ from krr_export.derive import DeriveOptions, derivation_of
 from krr_export.derive.catalogue import CATALOGUE
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.mailbox_providers import PROVIDERS
-from krr_export.schema import load_schema
+from krr_export.schema.record_schema import load_schema
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from krr_export.encoding import as_utf8
 from krr_export.errors import InputError
 
 if TYPE_CHECKING:
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 TEXT = "blåbærgrøt på øy"
 WITHOUT_EURO = ("ISO-8859-1", "iso-8859-1", "Latin1")

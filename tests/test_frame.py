@@ -23,7 +23,7 @@ from krr_export.frame import MAX_PROLOG_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 ROOT = f'et:Kontaktregister xmlns:et="{EXPORT}" xmlns="{PERSONS}" {ROOT_ATTRIBUTES}'
 PLANTED = "hemmelig"

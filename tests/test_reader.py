@@ -20,12 +20,12 @@ from road import EXPORT, IDENTIFIER, PERSONS, ROOT_ATTRIBUTES, contact, export, 
 from krr_export.errors import InputError
 from krr_export.findings.finding import KNOWN_OLD_NAMES
 from krr_export.rules.catalogue import CATALOGUE
-from krr_export.schema import RecordSchema, load_schema
+from krr_export.schema.record_schema import RecordSchema, load_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from krr_export.schema import Field
+    from krr_export.schema.record_schema import Field
 
 # --- the verdict, on every mutant -------------------------------------------------------------------------------------
 

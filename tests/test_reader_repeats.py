@@ -16,7 +16,7 @@ from krr_export.readers.iterparse import MAX_DEPTH, REPEATED_BYTES, IterparseRea
 if TYPE_CHECKING:
     from lxml import etree
 
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 REFUSED = (
     "<Person/>",

@@ -21,7 +21,7 @@ from road import IDENTIFIER, contact, export, person
 
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.sample import Planted, SampleOptions, write_sample
-from krr_export.schema import RecordSchema, load_schema
+from krr_export.schema.record_schema import RecordSchema, load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,13 +15,13 @@ from odd_exports import Author
 from road import export, person
 
 from krr_export.sample import SampleOptions, write_sample
-from krr_export.schema import load_schema
+from krr_export.schema.record_schema import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 _BEFORE = '<xs:element name="status" '
 """Where elements are added to a record."""

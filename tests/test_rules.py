@@ -25,7 +25,7 @@ from krr_export.readers import READERS
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, RULE_NAMES, RULES
 from krr_export.sample import Planted, SampleOptions, write_sample
 from krr_export.sample.planting import SYNTHETIC
-from krr_export.schema import BUILT_IN, load_schema
+from krr_export.schema.record_schema import BUILT_IN, load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable

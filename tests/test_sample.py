@@ -38,7 +38,7 @@ from krr_export.sample import (
 from krr_export.sample.breaches import RuleFault, rule_faults
 from krr_export.sample.faults import JUNK_AFTER_GROUP, Fault, faults_for
 from krr_export.sample.identifiers import check_digits, identity_numbers
-from krr_export.schema import BUILT_IN, RecordSchema, load_schema
+from krr_export.schema.record_schema import BUILT_IN, RecordSchema, load_schema
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples"

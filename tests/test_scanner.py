@@ -24,7 +24,7 @@ from krr_export.sample import SampleOptions, write_sample
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 XS = "http://www.w3.org/2001/XMLSchema"
 MOMENT = f"""<xs:schema xmlns:xs="{XS}"><xs:element name="m"><xs:complexType>

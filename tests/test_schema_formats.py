@@ -13,10 +13,10 @@ import sqlglot
 from sqlglot import expressions
 
 import krr_export
-from krr_export.ddl import DIALECTS
 from krr_export.errors import UsageError
-from krr_export.schema import Facets, Field, RecordSchema, load_schema
-from krr_export.schema_formats import FORMATS, render
+from krr_export.schema.ddl import DIALECTS
+from krr_export.schema.formats import FORMATS, render
+from krr_export.schema.record_schema import Facets, Field, RecordSchema, load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +129,7 @@ def test_names_and_comments_that_sql_would_misread_are_quoted(dialect: str) -> N
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_type_that_a_column_may_have_has_one_in_each_dialect(dialect: str) -> None:
-    from krr_export.flatten import _ARROW_TYPES  # noqa: PLC0415 - the list of what may occur
+    from krr_export.schema.loader import _ARROW_TYPES  # noqa: PLC0415 - the list of what may occur
 
     kinds = {pa.string(), *_ARROW_TYPES.values()}
     assert {str(kind) for kind in kinds} <= set(DIALECTS[dialect].types)

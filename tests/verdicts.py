@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from krr_export.batch_view import BatchView
 from krr_export.rules.judge import Judge
-from krr_export.schema import load_schema
+from krr_export.schema.record_schema import load_schema
 
 if TYPE_CHECKING:
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 EXPORTED = datetime(2026, 2, 26, 11, 22, 25, tzinfo=UTC)
 

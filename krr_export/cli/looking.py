@@ -62,8 +62,8 @@ def inspect_command(
 def schema_command(schema: str, format_: str, derive: tuple[str, ...], *, quiet: bool, verbose: bool) -> int:
     """Show the columns of the table person, or DDL for a warehouse."""
     from krr_export.derive import DeriveOptions, derived_fields  # noqa: PLC0415 - Arrow is slow to load
-    from krr_export.schema import load_schema  # noqa: PLC0415 - slow to load
-    from krr_export.schema_formats import render  # noqa: PLC0415 - as above
+    from krr_export.schema.formats import render  # noqa: PLC0415 - as above
+    from krr_export.schema.record_schema import load_schema  # noqa: PLC0415 - slow to load
 
     console = Console(quiet=quiet, verbose=verbose)
     record_schema = load_schema(schema)
@@ -99,7 +99,7 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
     What a reader must find in it is written beside it as OUT.expected.json.
     """
     from krr_export.sample import SampleOptions, expected_path, write_sample_file  # noqa: PLC0415 - slow to load
-    from krr_export.schema import load_schema  # noqa: PLC0415 - as above
+    from krr_export.schema.record_schema import load_schema  # noqa: PLC0415 - as above
 
     if str(out) == "-":
         raise UsageError("a sample is written to a file, with what to expect beside it", "give a file's name as OUT")

@@ -13,7 +13,7 @@ from krr_export.derive.inputs import Inputs
 from krr_export.domain.times import EPOCH, MICROSECOND, NORWAY
 from krr_export.errors import UsageError
 from krr_export.privacy import column_names
-from krr_export.schema import Facets, Field
+from krr_export.schema.record_schema import Facets, Field
 from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from krr_export.derive.catalogue import Derived, Kind
     from krr_export.privacy import Treatment
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 ALL = "all"
 """Stands for every column that the schema allows to derive."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from krr_export.schema import Field
+    from krr_export.schema.record_schema import Field
 
 
 class Lexical(NamedTuple):

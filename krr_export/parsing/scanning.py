@@ -12,7 +12,7 @@ from krr_export.bounds import MAX_ATTRIBUTES, MAX_NAME_BYTES
 from krr_export.domain.wall_time import ambiguous_and_skipped, to_instants
 from krr_export.parsing.captured import doubtful, form_of, typed
 from krr_export.parsing.memory import BINARY, HANDED_ON, INSTANT, LISTED, TEXT, MemoryPool, Parts
-from krr_export.schema import local_name, namespace
+from krr_export.schema.record_schema import local_name, namespace
 
 try:
     from krr_export.parsing.scanner import PARTS, Scanner
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from krr_export.schema import Element, Field, RecordSchema
+    from krr_export.schema.record_schema import Element, Field, RecordSchema
 
 NAME = "scanner"
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from krr_export.domain.vocabulary import CERTIFICATE, CHANNELS, EMAIL, IDENTIFIER, PROVIDER, UPDATED, VERIFIED
 
 if TYPE_CHECKING:
-    from krr_export.schema import Field, RecordSchema
+    from krr_export.schema.record_schema import Field, RecordSchema
 
 
 @dataclass(frozen=True)

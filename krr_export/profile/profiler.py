@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from krr_export.batch_view import BatchView
     from krr_export.profile.plan import Channel
     from krr_export.profile.profile import Ages, Lengths
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 _AT = ord("@")
 

@@ -11,14 +11,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from krr_export.findings.finding import DATABASE_NULL, KNOWN_OLD_NAMES, Finding, mask
-from krr_export.schema import local_name, namespace
+from krr_export.schema.record_schema import local_name, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lxml import etree
 
-    from krr_export.schema import Element, Field, RecordSchema
+    from krr_export.schema.record_schema import Element, Field, RecordSchema
 
 _FACET_CODES = {
     "SCHEMAV_CVC_LENGTH_VALID": "value-length",

@@ -17,14 +17,14 @@ from krr_export.errors import InputError
 from krr_export.frame import not_well_formed, parser_options, skip_misc
 from krr_export.readers.base import LexicalBlock, Reject
 from krr_export.readers.diagnosis import Diagnosis, depth_of
-from krr_export.schema import namespace
+from krr_export.schema.record_schema import namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from krr_export.blocks import Block
     from krr_export.findings.finding import Finding
-    from krr_export.schema import Element, RecordSchema
+    from krr_export.schema.record_schema import Element, RecordSchema
 
 NAME = "iterparse"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from krr_export.domain.identity_numbers import Identities
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 _CHECKED = 9
 """The digits that the two others check."""

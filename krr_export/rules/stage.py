@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from krr_export.blocks import Block
     from krr_export.findings.finding import Notice
     from krr_export.rules.breaches import Breach
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 
 @dataclass(frozen=True)

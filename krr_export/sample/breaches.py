@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from krr_export.sample.persons import Person
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 Identify: TypeAlias = Callable[[str], str | None]
 """From the identity number that a person would have to the one planted; ``None`` where there is none this time."""

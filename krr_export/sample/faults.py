@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from krr_export.sample.edits import Edit, Path
     from krr_export.sample.tree import Node
-    from krr_export.schema import Element, Field, RecordSchema
+    from krr_export.schema.record_schema import Element, Field, RecordSchema
 
 
 @dataclass(frozen=True)

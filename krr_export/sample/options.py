@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
-from krr_export.schema import RecordSchema, load_schema
+from krr_export.schema.record_schema import RecordSchema, load_schema
 
 if TYPE_CHECKING:
     from krr_export.sample.tree import Prefix

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from krr_export.sample.options import SampleOptions
     from krr_export.sample.tree import Builder, Node
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 _BULKY = CERTIFICATE
 """Left out of faulty records unless the fault concerns it: samples of every fault stay small."""

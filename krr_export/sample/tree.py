@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from krr_export.errors import UsageError
-from krr_export.schema import local_name, namespace
+from krr_export.schema.record_schema import local_name, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from krr_export.schema import Attribute, Element, RecordSchema
+    from krr_export.schema.record_schema import Attribute, Element, RecordSchema
 
 Prefix = Literal["default", "ns2", "record"]
 """How namespaces are written: the record's is the ``default`` one on the root (the root itself has a prefix, and an

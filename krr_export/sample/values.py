@@ -12,7 +12,7 @@ from krr_export.errors import UsageError
 if TYPE_CHECKING:
     from random import Random
 
-    from krr_export.schema import Field, RecordSchema
+    from krr_export.schema.record_schema import Field, RecordSchema
 
 Make: TypeAlias = Callable[[], str]
 """Gives a value, XML-escaped."""

@@ -16,7 +16,8 @@ import xmlschema
 from xmlschema.validators import XsdElement
 
 from krr_export.errors import UsageError
-from krr_export.schema import (
+from krr_export.schema.faults import unusable
+from krr_export.schema.record_schema import (
     BUILT_IN,
     ORDINAL,
     ROOT_ATTRIBUTES,
@@ -29,7 +30,6 @@ from krr_export.schema import (
     load_schema,
     local_name,
 )
-from krr_export.schema_faults import unusable
 from krr_export.util.paths import real_path
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from krr_export.ddl import DIALECTS
 from krr_export.errors import UsageError
-from krr_export.schema import ORDINAL, Facets, Field
+from krr_export.schema.ddl import DIALECTS
+from krr_export.schema.record_schema import ORDINAL, Facets, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 FORMATS = ("table", "json", *(f"sql-{name}" for name in DIALECTS), "arrow")
 

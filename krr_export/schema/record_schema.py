@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from krr_export.built_in import built_in_schema
 from krr_export.errors import UsageError
-from krr_export.schema_faults import compiled
+from krr_export.schema.built_in import built_in_schema
+from krr_export.schema.faults import compiled
 from krr_export.util.formatting import printable
 from krr_export.util.paths import local_path
 
@@ -175,7 +175,7 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
     path = local_path(spec)
     if not path.is_file():
         raise UsageError(f"no schema {str(spec)!r}", f"give {' or '.join(BUILT_IN)}, or the path of an XSD file")
-    from krr_export.flatten import flatten  # noqa: PLC0415 - only an own XSD pays for the slow import of xmlschema
+    from krr_export.schema.loader import flatten  # noqa: PLC0415 - only an own XSD pays for the slow import of xmlschema
 
     return flatten(printable(os.fsencode(path.stem).decode(errors="replace")), path)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from krr_export.schema import Field
+    from krr_export.schema.record_schema import Field
 
 TABLE = "person"
 

@@ -14,10 +14,11 @@ import pyarrow as pa
 from krr_export.util import pycache
 
 if TYPE_CHECKING:
-    from krr_export.schema import RecordSchema
+    from krr_export.schema.record_schema import RecordSchema
 
 _HERE = Path(__file__).parent
-_MAKERS = ("flatten.py", "schema.py", "built_in.py")
+_XSD = _HERE.parent / "xsd"
+_MAKERS = ("loader.py", "record_schema.py", "built_in.py")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -28,9 +29,9 @@ def built_in_schema(name: str) -> RecordSchema:
     key = _key()
     known = _kept(path, key)
     if known is None:
-        from krr_export.flatten import flatten  # noqa: PLC0415 - it loads xmlschema, which is what all this saves
+        from krr_export.schema.loader import flatten  # noqa: PLC0415 - it loads xmlschema, which is what all this saves
 
-        known = flatten(name, _HERE / "xsd" / f"kontaktregister-export-{name}.xsd")
+        known = flatten(name, _XSD / f"kontaktregister-export-{name}.xsd")
         content = pickle.dumps(known)
         pycache.keep(path, key + hashlib.sha256(content).digest() + content)
     return known
@@ -52,7 +53,7 @@ def _kept(path: Path, key: bytes) -> RecordSchema | None:
 def _key() -> bytes:
     """A digest of all that a flattened schema is made of, and where."""
     digest = hashlib.sha256(repr((str(_HERE), sys.version, pa.__version__)).encode())
-    for path in (*sorted((_HERE / "xsd").glob("*.xsd")), *(_HERE / maker for maker in _MAKERS)):
+    for path in (*sorted(_XSD.glob("*.xsd")), *(_HERE / maker for maker in _MAKERS)):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)}\n".encode() + content)
     return digest.digest()
