@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from krr_export.delivery import provenance
+from krr_export.input.delivery import provenance
 from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.publish import latest_remark
 from krr_export.report import FIND_DUPLICATES, Performance, Report, Tally

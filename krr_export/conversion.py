@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
 from krr_export.chronicle import read_report
-from krr_export.delivery.provenance import is_unverified, remark
 from krr_export.derive import DeriveOptions
 from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.export import Export, naming, open_with
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
-from krr_export.freshness import check_not_older
+from krr_export.input.delivery.provenance import is_unverified, remark
+from krr_export.input.freshness import check_not_older
 from krr_export.neighbours import PARTIAL, guarded
 from krr_export.options import UNSAID, ConvertOptions
 from krr_export.page.snapshots import REPORT_HTML, page_of

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 import pyarrow as pa
 
 from krr_export.blocks import Document
-from krr_export.delivery.opening import DeliveryOptions
 from krr_export.derive import DeriveOptions, derivation_of
 from krr_export.errors import TRANSFER_AGAIN, InputError, UsageError
+from krr_export.input.delivery.opening import DeliveryOptions
+from krr_export.input.source import Source, open_source, source_name
 from krr_export.parsing.scanning import scanner_of
 from krr_export.privacy import column_names
 from krr_export.profile import Profiler
@@ -21,7 +22,6 @@ from krr_export.road import Road, RoadMap
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
 from krr_export.schema.record_schema import RecordSchema, load_schema
-from krr_export.source import Source, open_source, source_name
 from krr_export.util.processors import MOST_THREADS, default_workers
 from krr_export.util.threads import map_in_order
 from krr_export.version import __version__

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 
 from krr_export.blocks import Document
-from krr_export.delivery import provenance
 from krr_export.errors import InputError
 from krr_export.export import blaming, naming
 from krr_export.findings.finding import mask
+from krr_export.input.delivery import provenance
+from krr_export.input.source import open_source, source_name
 from krr_export.readers.iterparse import IterparseReader
 from krr_export.schema.record_schema import BUILT_IN, load_schema
-from krr_export.source import open_source, source_name
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.blocks import Block
-    from krr_export.delivery.opening import DeliveryOptions
+    from krr_export.input.delivery.opening import DeliveryOptions
     from krr_export.readers.base import LexicalBlock, Reject
     from krr_export.schema.record_schema import Field, RecordSchema
 
@@ -66,7 +66,7 @@ class Inspection:
         compression: ``gzip`` or ``none``.
         encoding: the encoding it was delivered in.
         delivery: of an encrypted delivery: for whom, and how it is known from whom; see
-            `krr_export.delivery.provenance`. ``None`` of any other source.
+            `krr_export.input.delivery.provenance`. ``None`` of any other source.
         eksport_tidspunkt: when it was made, as written.
         seneste_endringsnummer: the register's last change number in it.
         schema: the name of the schema that was asked for.

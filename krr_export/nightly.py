@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from krr_export.conversion import ConvertResult, convert
-from krr_export.delivery.opening import with_keys
 from krr_export.errors import DeliveryError, InputError, OutputError
-from krr_export.fetching import Fetched, Login, fetch
-from krr_export.fetching.inbox import open_inbox
+from krr_export.input.delivery.opening import with_keys
+from krr_export.input.sftp import Fetched, Login, fetch
+from krr_export.input.sftp.inbox import open_inbox
 from krr_export.options import ConvertOptions
 from krr_export.store import open_store
 from krr_export.verification import verify
@@ -88,7 +88,7 @@ class NightProgress:
     """Is told how far a night has come; each is entered when its part begins.
 
     Attributes:
-        fetching: gives what `krr_export.fetching.fetch` tells, or ``None``.
+        fetching: gives what `krr_export.input.sftp.fetch` tells, or ``None``.
         loading: gives what ``convert`` tells, or ``None``.
     """
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from krr_export.delivery.opening import DeliveryOptions
 from krr_export.derive import NOTHING_DERIVED, DeriveOptions
 from krr_export.errors import UsageError
 from krr_export.export import ReadOptions
-from krr_export.freshness import MAX_AHEAD, AgeLimits
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
+from krr_export.input.delivery.opening import DeliveryOptions
+from krr_export.input.freshness import MAX_AHEAD, AgeLimits
 from krr_export.manifest import NOTHING_APPLIED
 from krr_export.page.language import LANGUAGES, Lang
 from krr_export.privacy import PrivacyOptions, column_names

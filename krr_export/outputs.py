@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from krr_export.delivery.finding import is_delivery
-from krr_export.delivery.names import parse_part
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import UsageError
+from krr_export.input.delivery.finding import is_delivery
+from krr_export.input.delivery.names import parse_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

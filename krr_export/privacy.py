@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from krr_export.delivery.regular import file_name, readable
 from krr_export.errors import InputError, UsageError
+from krr_export.input.delivery.regular import file_name, readable
 from krr_export.schema.record_schema import ORDINAL
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from krr_export.delivery import provenance
+from krr_export.input.delivery import provenance
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE
 from krr_export.util.formatting import number, records
 

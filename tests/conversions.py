@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from lxml import etree
 
-from krr_export import blocks, gzipped, source
+from krr_export import blocks
+from krr_export.input import gzipped, source
 
 if TYPE_CHECKING:
     import pytest

@@ -25,7 +25,7 @@ from paramiko.sftp import (
     CMD_STAT,
 )
 
-from krr_export.fetching import Login
+from krr_export.input.sftp import Login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from krr_export.fetching import Login
+from krr_export.input.sftp import Login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,14 +21,14 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from deliveries import ORGNR, PASSPHRASE, keys_in, keys_of, make_set, make_set_of, openssl
 
-from krr_export.delivery.cipher import decryptor, encryptor
-from krr_export.delivery.finding import is_delivery
-from krr_export.delivery.keys import load_private_key, load_publisher, load_recipient, unwrap_key, wrap_key
-from krr_export.delivery.opening import DeliveryOptions, OpenedDelivery, open_delivery
-from krr_export.delivery.provenance import is_unverified
-from krr_export.delivery.sealing import make_keys, seal
-from krr_export.delivery.signing import Form, sign, verify
 from krr_export.errors import InputError, OutputError, UsageError
+from krr_export.input.delivery.cipher import decryptor, encryptor
+from krr_export.input.delivery.finding import is_delivery
+from krr_export.input.delivery.keys import load_private_key, load_publisher, load_recipient, unwrap_key, wrap_key
+from krr_export.input.delivery.opening import DeliveryOptions, OpenedDelivery, open_delivery
+from krr_export.input.delivery.provenance import is_unverified
+from krr_export.input.delivery.signing import Form, sign, verify
+from krr_export.synthetic.sealing import make_keys, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -270,7 +270,7 @@ class FailingCipher:
 
 def test_a_set_that_cannot_be_made_whole_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cipher = FailingCipher(tmp_path / "out")
-    monkeypatch.setattr("krr_export.delivery.cipher.encryptor", cipher)
+    monkeypatch.setattr("krr_export.input.delivery.cipher.encryptor", cipher)
     with pytest.raises(OSError, match="No space left"):
         sealed(tmp_path)
     assert cipher.seen
@@ -652,7 +652,8 @@ def test_sealing_is_done_in_flat_memory(tmp_path: Path, start: bytes) -> None:
 
 def test_a_start_without_a_delivery_does_not_wait_for_the_library() -> None:
     code = (
-        "import krr_export.delivery.opening, krr_export.delivery.names, sys; assert 'cryptography' not in sys.modules"
+        "import krr_export.input.delivery.opening, krr_export.input.delivery.names, sys;"
+        "assert 'cryptography' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.delivery.names import LATEST, PartName, SetNames, eligible, parse_part, sets_in
-from krr_export.delivery.regular import file_name
+from krr_export.input.delivery.names import LATEST, PartName, SetNames, eligible, parse_part, sets_in
+from krr_export.input.delivery.regular import file_name
 
 ORGNR = "991825827"
 BASE = "Kontaktregister-20140226T120409"

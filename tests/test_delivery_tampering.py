@@ -20,15 +20,15 @@ from deliveries import ORGNR, PASSPHRASE, STAMP, keys_of, make_set, make_set_of,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.delivery.cipher import encryptor
-from krr_export.delivery.keys import load_private_key, load_publisher, load_recipient, unwrap_key
-from krr_export.delivery.opening import DeliveryOptions, open_delivery
-from krr_export.delivery.provenance import is_unverified
-from krr_export.delivery.regular import SMALL_BYTES, read_small, read_small_regular
-from krr_export.delivery.sealing import seal
-from krr_export.delivery.signing import Form, Mode, verify
 from krr_export.errors import InputError
-from krr_export.source import Source
+from krr_export.input.delivery.cipher import encryptor
+from krr_export.input.delivery.keys import load_private_key, load_publisher, load_recipient, unwrap_key
+from krr_export.input.delivery.opening import DeliveryOptions, open_delivery
+from krr_export.input.delivery.provenance import is_unverified
+from krr_export.input.delivery.regular import SMALL_BYTES, read_small, read_small_regular
+from krr_export.input.delivery.signing import Form, Mode, verify
+from krr_export.input.source import Source
+from krr_export.synthetic.sealing import seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -229,8 +229,8 @@ def test_nothing_is_decrypted_before_the_signature_is_verified(ours: Path, monke
     def never(*_: object) -> bytes:
         raise AssertionError("decrypted what is not verified")
 
-    monkeypatch.setattr("krr_export.delivery.keys.unwrap_key", never)
-    monkeypatch.setattr("krr_export.delivery.cipher.decryptor", never)
+    monkeypatch.setattr("krr_export.input.delivery.keys.unwrap_key", never)
+    monkeypatch.setattr("krr_export.input.delivery.cipher.decryptor", never)
     refused(ours, NOT_SIGNED)
 
 

@@ -26,7 +26,7 @@ from krr_export.errors import GuardError, UsageError
 from krr_export.manifest import read_manifest
 from krr_export.sample import SampleOptions, write_sample
 from krr_export.schema.formats import FORMATS, render
-from krr_export.schema.record_schema import load_schema
+from krr_export.schema.record_schema import RecordSchema, load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,14 +126,14 @@ def test_the_registers_own_status_keeps_its_name(version: str, tmp_path: Path) -
 def test_what_a_schema_does_not_allow_is_refused_by_name_and_passed_over_by_all() -> None:
     whole = load_schema()
     fields = tuple(field for field in whole.fields if field.name not in {"status", "x509_sertifikat"})
-    schema = krr_export.schema.record_schema.RecordSchema(**{**vars_of(whole), "name": "other", "fields": fields})
+    schema = RecordSchema(**{**vars_of(whole), "name": "other", "fields": fields})
     derived = [field.name for field in derived_fields(schema, DeriveOptions(("all",)))]
     assert derived == [name for name in NAMES if name != "varslingsstatus" and not name.startswith("x509")]
     with pytest.raises(UsageError, match=r"varslingsstatus cannot be derived.*no fit column status"):
         derivation_of(schema, derivations.EXPORTED, DeriveOptions(("varslingsstatus",)))
 
 
-def vars_of(schema: krr_export.schema.record_schema.RecordSchema) -> dict[str, Any]:
+def vars_of(schema: RecordSchema) -> dict[str, Any]:
     return {name: getattr(schema, name) for name in schema.__dataclass_fields__}
 
 

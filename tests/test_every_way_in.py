@@ -15,8 +15,8 @@ from conversions import cut_into
 from road import export, person
 
 import krr_export
-from krr_export.delivery.opening import DeliveryOptions
 from krr_export.errors import InputError
+from krr_export.input.delivery.opening import DeliveryOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from pathlib import Path
 import command
 import pytest
 
-from krr_export.fetching import identities, known_hosts
+from krr_export.input.sftp import identities, known_hosts
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "krr-export"
 VALID = Path(__file__).parents[1] / "samples" / "valid.xml"

@@ -30,10 +30,10 @@ from command import HANG, call, wait_until
 from sshd import ORGNR, OTHER, PASSPHRASE, Server, put
 
 from krr_export.errors import InputError, KrrExportError, NetworkError, OutputError, UsageError
-from krr_export.fetching import Fetched, Login, fetch, remote
-from krr_export.fetching.address import read_address
-from krr_export.fetching.identities import identities
-from krr_export.fetching.known_hosts import known_keys
+from krr_export.input.sftp import Fetched, Login, fetch, remote
+from krr_export.input.sftp.address import read_address
+from krr_export.input.sftp.identities import identities
+from krr_export.input.sftp.known_hosts import known_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

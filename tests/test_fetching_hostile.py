@@ -13,8 +13,8 @@ import sshd
 from hostile import Hostile
 
 from krr_export.errors import KrrExportError, NetworkError, OutputError
-from krr_export.fetching import fetch
-from krr_export.fetching import reading as client
+from krr_export.input.sftp import fetch
+from krr_export.input.sftp import reading as client
 
 if TYPE_CHECKING:
     from collections.abc import Callable

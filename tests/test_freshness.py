@@ -12,10 +12,10 @@ import pytest
 import road
 
 import krr_export
-from krr_export.delivery.opening import DeliveryOptions
 from krr_export.domain.store_layout import export_name
 from krr_export.errors import GuardError, UsageError
-from krr_export.freshness import AgeLimits
+from krr_export.input.delivery.opening import DeliveryOptions
+from krr_export.input.freshness import AgeLimits
 from krr_export.sample import SampleOptions, write_sample
 
 if TYPE_CHECKING:

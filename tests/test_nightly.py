@@ -17,7 +17,7 @@ import discretion
 import pytest
 import sshd
 
-from krr_export.delivery.opening import DeliveryOptions
+from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.nightly import NightOptions, run_night
 from krr_export.options import ConvertOptions
 from krr_export.sample import SampleOptions, write_sample

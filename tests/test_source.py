@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krr_export.errors import InputError, UsageError
-from krr_export.source import Source, open_source
+from krr_export.input.source import Source, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,8 @@ import click
 
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import LocalPath, Role, command, first_line
-from krr_export.delivery.opening import DeliveryOptions
 from krr_export.errors import InputError
+from krr_export.input.delivery.opening import DeliveryOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,7 @@ def seal_command(source: Path, directory: Path, **options: Any) -> int:  # noqa:
 
     SOURCE is the export, plain or gzip. DIRECTORY gets three files, named as the register names them.
     """
-    from krr_export.delivery.sealing import seal  # noqa: PLC0415 - cryptography is slow to load
+    from krr_export.synthetic.sealing import seal  # noqa: PLC0415 - cryptography is slow to load
 
     console = Console(quiet=options["quiet"], verbose=options["verbose"], as_json=options["as_json"])
     console.warn_of_readers("--signing-key", options["signing_key"])
@@ -148,7 +148,7 @@ def keys_command(directory: Path, orgnr: str, *, as_json: bool, quiet: bool, ver
     A receiver's and a publisher's, not encrypted. DIRECTORY gets receiver-private.pem, receiver.pem,
     publisher-private.pem and publisher.pem.
     """
-    from krr_export.delivery.sealing import make_keys  # noqa: PLC0415 - cryptography is slow to load
+    from krr_export.synthetic.sealing import make_keys  # noqa: PLC0415 - cryptography is slow to load
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     make_keys(directory, orgnr=orgnr)

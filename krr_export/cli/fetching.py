@@ -13,14 +13,14 @@ from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.parameters import LocalPath, Role, command, first_line
 from krr_export.errors import INTERRUPTED
-from krr_export.freshness import MAX_AHEAD
+from krr_export.input.freshness import MAX_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from krr_export.fetching import Login
+    from krr_export.input.sftp import Login
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 KEPT = "what has arrived is kept, and the next run goes on from there"
@@ -51,7 +51,7 @@ def login_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def taken_login(console: Console, options: dict[str, Any]) -> Login:
     """How to log in, by the `login_options`; takes them out of a command's options, and leaves ``force``."""
-    from krr_export.fetching import Login  # noqa: PLC0415 - paramiko is loaded once there is work for it
+    from krr_export.input.sftp import Login  # noqa: PLC0415 - paramiko is loaded once there is work for it
 
     identity: Path | None = options.pop("identity")
     file: Path | None = options.pop("identity_passphrase_file")
@@ -66,7 +66,7 @@ def taken_login(console: Console, options: dict[str, Any]) -> Login:
 
 @contextmanager
 def transfer_progress(console: Console, *, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:
-    """How far a transfer has come, for `krr_export.fetching.fetch`: a bar on a terminal, or else a line now and then.
+    """How far a transfer has come, for `krr_export.input.sftp.fetch`: a bar on a terminal, or else a line now and then.
 
     Args:
         console: prints the lines, unless it is quiet.
@@ -122,7 +122,7 @@ def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any)
     set is fetched once, and only when data, signature and key are there. Whatever stops a fetch, the next one goes on
     where it stopped. The server must be in known_hosts; the login is with a key.
     """
-    from krr_export.fetching import fetch  # noqa: PLC0415 - paramiko is loaded once there is work for it
+    from krr_export.input.sftp import fetch  # noqa: PLC0415 - paramiko is loaded once there is work for it
 
     quiet, shown = options.pop("quiet"), options.pop("shown")
     console = Console(quiet=quiet, verbose=options.pop("verbose"), as_json=options.pop("as_json"))

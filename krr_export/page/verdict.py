@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from krr_export.delivery.provenance import is_unverified
 from krr_export.guard import NO_GUARD, acceptance
+from krr_export.input.delivery.provenance import is_unverified
 from krr_export.page.text import clean
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from krr_export.delivery.names import LATEST, PartName, eligible, parse_part, sets_in
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import NetworkError, OutputError
+from krr_export.input.delivery.names import LATEST, PartName, eligible, parse_part, sets_in
 from krr_export.util.files import make_parents, sync_directory
 from krr_export.util.paths import local_path
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from krr_export.fetching.remote import RemoteFile
+    from krr_export.input.sftp.remote import RemoteFile
 
 INTERVAL = 20 * 60
 """Seconds between two askings: the register makes a set at most that often."""

@@ -1,6 +1,6 @@
 """The keys at work: a delivery's signature is verified, its key unwrapped, its decryption begun.
 
-Whatever needs the large library behind this is reached from here; `krr_export.delivery.opening` loads it at a delivery.
+Whatever needs the large library behind this is reached from here; `opening` loads it at a delivery.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.delivery import cipher, keys, signing
-from krr_export.delivery.regular import AGAIN, read_small_regular, readable
 from krr_export.errors import DeliveryError
-from krr_export.gzipped import MAGIC
+from krr_export.input.delivery import cipher, keys, signing
+from krr_export.input.delivery.regular import AGAIN, read_small_regular, readable
+from krr_export.input.gzipped import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from krr_export.delivery.finding import FoundSet
-    from krr_export.delivery.keys import Passphrase, Publisher
-    from krr_export.delivery.signing import Mode, Verified
+    from krr_export.input.delivery.finding import FoundSet
+    from krr_export.input.delivery.keys import Passphrase, Publisher
+    from krr_export.input.delivery.signing import Mode, Verified
 
 _GZIP_START = MAGIC + b"\x08"  # and the only method there is
 

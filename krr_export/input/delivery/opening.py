@@ -9,12 +9,12 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from krr_export.delivery.finding import data_name, find_set
-from krr_export.delivery.names import check_orgnr
-from krr_export.delivery.provenance import provenance_of
-from krr_export.delivery.regular import file_name, open_regular
 from krr_export.errors import InputError, UsageError
-from krr_export.freshness import MAX_AHEAD, AgeLimits
+from krr_export.input.delivery.finding import data_name, find_set
+from krr_export.input.delivery.names import check_orgnr
+from krr_export.input.delivery.provenance import provenance_of
+from krr_export.input.delivery.regular import file_name, open_regular
+from krr_export.input.freshness import MAX_AHEAD, AgeLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-    from krr_export.delivery.keys import Passphrase
-    from krr_export.delivery.signing import Mode
-    from krr_export.delivery.unlocking import LoadedKeys
+    from krr_export.input.delivery.keys import Passphrase
+    from krr_export.input.delivery.signing import Mode
+    from krr_export.input.delivery.unlocking import LoadedKeys
 
 
 def no_passphrase() -> None:
@@ -77,7 +77,7 @@ class OpenedDelivery:
         size: bytes of ciphertext, as verified.
         sha256: of the ciphertext, as verified, in hexadecimal; the caller compares it with what it reads.
         decrypt: decrypts the ciphertext's pieces in their order.
-        provenance: for the report and the manifest: see `krr_export.delivery.provenance`.
+        provenance: for the report and the manifest: see `krr_export.input.delivery.provenance`.
     """
 
     file: BufferedReader
@@ -157,6 +157,6 @@ def _loaded(options: DeliveryOptions, name: str) -> LoadedKeys:
             "a delivery's signature is verified, and there is no certificate to do so",
             "--publisher-cert FILE, or --signature none if you must",
         )
-    from krr_export.delivery.unlocking import LoadedKeys  # noqa: PLC0415 - a large library, for a delivery alone
+    from krr_export.input.delivery.unlocking import LoadedKeys  # noqa: PLC0415 - a large library, for a delivery alone
 
     return LoadedKeys.load(options.private_key, options.passphrase, options.publisher_cert if verifies else None)

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from krr_export.delivery.names import passed_over
+from krr_export.input.delivery.names import passed_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from krr_export.delivery.keys import Publisher
+    from krr_export.input.delivery.keys import Publisher
 
 Provenance: TypeAlias = Mapping[str, Any]
 """Of a delivery, as JSON has it.

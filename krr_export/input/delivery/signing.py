@@ -10,8 +10,8 @@ the file itself, so it leaves no choice to anybody. What can be done is to move 
 or a beginning of it, or to cut bytes off that happen to be those of the block before. No byte of what is left is
 another. Appended bytes decrypt to noise behind the end of the gzip; cut bytes are that end, its checksum and length. So
 "legacy-buffer", alone or beside "exact", is sound together with a reader that refuses a gzip with anything behind it or
-without its end, as `krr_export.source` does. (One byte may be cut off in 256 files, two in 65 536: never a whole member
-of a gzip, so that what is left would be whole.)
+without its end, as `input.source` does. (One byte may be cut off in 256 files, two in 65 536: never a whole member of a
+gzip, so that what is left would be whole.)
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA512
 
-from krr_export.delivery.regular import AGAIN, readable
 from krr_export.errors import DeliveryError, InputError, UsageError
+from krr_export.input.delivery.regular import AGAIN, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from krr_export.delivery.finding import check_is_delivery, delivery_at
-from krr_export.delivery.opening import DeliveryOptions, open_delivery
-from krr_export.delivery.provenance import is_unverified
 from krr_export.errors import DeliveryError, InputError, UsageError
-from krr_export.gzipped import MAGIC, inflated
-from krr_export.unchanged import Watched, changed, readable
+from krr_export.input.delivery.finding import check_is_delivery, delivery_at
+from krr_export.input.delivery.opening import DeliveryOptions, open_delivery
+from krr_export.input.delivery.provenance import is_unverified
+from krr_export.input.gzipped import MAGIC, inflated
+from krr_export.input.unchanged import Watched, changed, readable
 from krr_export.util.descriptors import clear_of_standard_streams
 from krr_export.util.formatting import printable
 from krr_export.util.hashing import Sha256
@@ -26,7 +26,7 @@ from krr_export.util.paths import local_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from krr_export.delivery.opening import OpenedDelivery
+    from krr_export.input.delivery.opening import OpenedDelivery
 
 STDIN = "-"
 

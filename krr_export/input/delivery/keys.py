@@ -29,9 +29,9 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from krr_export.delivery.cipher import KEY_BYTES
-from krr_export.delivery.regular import AGAIN, file_name, read_small
 from krr_export.errors import DeliveryError, InputError
+from krr_export.input.delivery.cipher import KEY_BYTES
+from krr_export.input.delivery.regular import AGAIN, file_name, read_small
 
 if TYPE_CHECKING:
     from pathlib import Path

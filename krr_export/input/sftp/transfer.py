@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from krr_export.delivery.names import (
+from krr_export.errors import InputError
+from krr_export.input.delivery.names import (
     LATEST,
     PartName,
     SetNames,
@@ -17,12 +18,11 @@ from krr_export.delivery.names import (
     passed_over,
     sets_in,
 )
-from krr_export.delivery.regular import SMALL_BYTES
-from krr_export.errors import InputError
-from krr_export.fetching.address import Address, read_address
-from krr_export.fetching.inbox import INTERVAL, Inbox, open_inbox
-from krr_export.fetching.remote import Login, Remote, RemoteFile, connect
-from krr_export.freshness import MAX_AHEAD, AgeLimits
+from krr_export.input.delivery.regular import SMALL_BYTES
+from krr_export.input.freshness import MAX_AHEAD, AgeLimits
+from krr_export.input.sftp.address import Address, read_address
+from krr_export.input.sftp.inbox import INTERVAL, Inbox, open_inbox
+from krr_export.input.sftp.remote import Login, Remote, RemoteFile, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

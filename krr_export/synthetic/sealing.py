@@ -20,14 +20,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 from isal import isal_zlib
 
-from krr_export.delivery import cipher
-from krr_export.delivery.keys import MINIMUM_BITS, load_private_key, load_recipient, wrap_key
-from krr_export.delivery.names import check_orgnr
-from krr_export.delivery.regular import file_name, readable
-from krr_export.delivery.signing import Form, sign
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import InputError, UsageError
-from krr_export.gzipped import MAGIC
+from krr_export.input.delivery import cipher
+from krr_export.input.delivery.keys import MINIMUM_BITS, load_private_key, load_recipient, wrap_key
+from krr_export.input.delivery.names import check_orgnr
+from krr_export.input.delivery.regular import file_name, readable
+from krr_export.input.delivery.signing import Form, sign
+from krr_export.input.gzipped import MAGIC
 from krr_export.util.files import HashedFile, output_errors, sync_directory
 from krr_export.util.paths import local_path
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-    from krr_export.delivery.keys import Passphrase
+    from krr_export.input.delivery.keys import Passphrase
 
 _PIECE = 1 << 20
 _GZIP_WBITS = 31

@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from krr_export.delivery.names import LATEST, PartName, SetNames, eligible, parse_part, sets_in
-from krr_export.delivery.provenance import PassedOver
-from krr_export.delivery.regular import file_name, readable
 from krr_export.errors import InputError, UsageError
+from krr_export.input.delivery.names import LATEST, PartName, SetNames, eligible, parse_part, sets_in
+from krr_export.input.delivery.provenance import PassedOver
+from krr_export.input.delivery.regular import file_name, readable
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def find_set(path: Path, orgnr: str | None, *, signed: bool, latest_stamp: str) 
         path: any file of a set, or a directory.
         orgnr: whose key is needed; ``None`` for that of the file, or the only one.
         signed: whether a signature is needed.
-        latest_stamp: what is named for a later time is from the future (`krr_export.freshness.AgeLimits.latest_stamp`).
+        latest_stamp: what is named for a later time is from the future (`freshness.AgeLimits.latest_stamp`).
 
     Raises:
         InputError: there is none, or a file of it is missing.

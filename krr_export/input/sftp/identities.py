@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from krr_export.errors import UsageError
-from krr_export.fetching.known_hosts import usual_directory
+from krr_export.input.sftp.known_hosts import usual_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

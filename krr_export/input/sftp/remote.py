@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
-from krr_export.delivery.names import LATEST, PartName, parse_part
 from krr_export.errors import KrrExportError, NetworkError
-from krr_export.fetching.identities import identities
-from krr_export.fetching.known_hosts import KnownKeys, known_keys
-from krr_export.fetching.reading import Client, EndOfFileError, RefusedError, TooManyError
+from krr_export.input.delivery.names import LATEST, PartName, parse_part
+from krr_export.input.sftp.identities import identities
+from krr_export.input.sftp.known_hosts import KnownKeys, known_keys
+from krr_export.input.sftp.reading import Client, EndOfFileError, RefusedError, TooManyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from krr_export.fetching.address import Address
+    from krr_export.input.sftp.address import Address
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks go to standard error
 
