@@ -20,12 +20,12 @@ from krr_export.input.freshness import check_not_older
 from krr_export.neighbours import PARTIAL, guarded
 from krr_export.options import UNSAID, ConvertOptions
 from krr_export.page.snapshots import REPORT_HTML, page_of
+from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.privacy import (
     read_pseudonym_key,
     treatment_of,
 )
 from krr_export.progress import Progress
-from krr_export.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.report import REPORT_JSON, Report
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.sinks import PartFile, SinkOptions, TableSink

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import pyarrow as pa
 
-from krr_export.blocks import Document
 from krr_export.derive import DeriveOptions, derivation_of
 from krr_export.errors import TRANSFER_AGAIN, InputError, UsageError
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.source import Source, open_source, source_name
+from krr_export.parsing.blocks import Document
+from krr_export.parsing.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.parsing.scanning import scanner_of
 from krr_export.privacy import column_names
 from krr_export.profile import Profiler
-from krr_export.readers import READERS
-from krr_export.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.road import Road, RoadMap
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
@@ -34,9 +33,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from krr_export.blocks import Block
-    from krr_export.frame import Header
+    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.header import Header
     from krr_export.road import BlockResult
+
+READERS = ("auto", "iterparse")
+"""``auto`` is the scanner with iterparse, the reference, for what it does not take; both give the same."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 
-from krr_export.blocks import Document
 from krr_export.errors import InputError
 from krr_export.export import blaming, naming
 from krr_export.findings.finding import mask
 from krr_export.input.delivery import provenance
 from krr_export.input.source import open_source, source_name
-from krr_export.readers.iterparse import IterparseReader
+from krr_export.parsing.blocks import Document
+from krr_export.parsing.reference import IterparseReader
 from krr_export.schema.record_schema import BUILT_IN, load_schema
 from krr_export.util.formatting import number
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from krr_export.blocks import Block
     from krr_export.input.delivery.opening import DeliveryOptions
-    from krr_export.readers.base import LexicalBlock, Reject
+    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.lexical import LexicalBlock, Reject
     from krr_export.schema.record_schema import Field, RecordSchema
 
 SHOWN_RECORDS = 5

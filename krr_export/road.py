@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from krr_export.batch_view import BatchView
-from krr_export.columns import to_arrow, to_batch
 from krr_export.errors import InputError
 from krr_export.findings.finding import mask
+from krr_export.parsing.batch_view import BatchView
+from krr_export.parsing.columns import to_arrow, to_batch
+from krr_export.parsing.notices import Remarks, refusals
+from krr_export.parsing.reference import IterparseReader
 from krr_export.parsing.scanning import NAME as SCANNER
 from krr_export.parsing.unusual import pick_out, put_back
-from krr_export.readers.iterparse import IterparseReader
-from krr_export.remarks import Remarks, refusals
 from krr_export.rules.stage import RuleStage
 from krr_export.schema.record_schema import ORDINAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from krr_export.blocks import Block
-    from krr_export.columns import Remark
     from krr_export.derive import Derivation
     from krr_export.domain.identity_numbers import Identities
     from krr_export.findings.finding import Notice
+    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.columns import Remark
+    from krr_export.parsing.lexical import Reject
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock
     from krr_export.profile import Profile, Profiler
-    from krr_export.readers.base import Reject
     from krr_export.rules.stage import RuleSet
     from krr_export.schema.record_schema import RecordSchema
 

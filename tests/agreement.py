@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.blocks import Document
 from krr_export.errors import KrrExportError
 from krr_export.export import ReadOptions, open_with
+from krr_export.parsing.blocks import Document
+from krr_export.parsing.lexical import Reject
 from krr_export.parsing.scanning import scanner_of
-from krr_export.readers.base import Reject
 from krr_export.report import Tally
 from krr_export.road import Road, RoadMap
 from krr_export.rules.stage import RuleSet

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from lxml import etree
 
-from krr_export import blocks
 from krr_export.input import gzipped, source
+from krr_export.parsing import blocks
 
 if TYPE_CHECKING:
     import pytest

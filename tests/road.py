@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from krr_export.blocks import BLOCK_BYTES, Document
-from krr_export.columns import to_arrow
-from krr_export.readers.iterparse import IterparseReader
+from krr_export.parsing.blocks import BLOCK_BYTES, Document
+from krr_export.parsing.columns import to_arrow
+from krr_export.parsing.reference import IterparseReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from krr_export.blocks import Block
-    from krr_export.frame import Header
-    from krr_export.readers.base import Reject
+    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.header import Header
+    from krr_export.parsing.lexical import Reject
     from krr_export.schema.record_schema import RecordSchema
 
 EXPORT = "http://kontaktinfo.difi.no/xsd/eksporttjeneste/14-05"

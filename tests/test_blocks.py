@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from lxml import etree
 from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, cut, export, person, travel
 
-from krr_export.blocks import BLOCK_RECORDS, MAX_RECORD_BYTES, Document
 from krr_export.errors import InputError
-from krr_export.frame import parser_options
-from krr_export.readers.iterparse import MAX_DEPTH
+from krr_export.parsing.blocks import BLOCK_RECORDS, MAX_RECORD_BYTES, Document
+from krr_export.parsing.header import parser_options
+from krr_export.parsing.reference import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -405,7 +405,7 @@ def test_what_does_not_end_is_refused_in_bounded_memory_and_time(
     schema: RecordSchema, opening: bytes, filler: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = 1 << 20  # the tests of the limit itself take the real one, this one is about what comes of it
-    monkeypatch.setattr("krr_export.blocks.MAX_RECORD_BYTES", limit)
+    monkeypatch.setattr("krr_export.parsing.blocks.MAX_RECORD_BYTES", limit)
     given_bytes = 0
 
     def endless() -> Iterator[bytes]:

@@ -11,7 +11,7 @@ import pytest
 import road
 from road import travel
 
-from krr_export import bounds
+from krr_export.parsing import bounds
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,12 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from road import contact, export, person, travel
 
-from krr_export import binary
-from krr_export.binary import decode_base64, decode_hex
-from krr_export.columns import to_arrow
 from krr_export.domain import times as times_module
 from krr_export.domain.times import date_days, date_time_micros
-from krr_export.readers.base import LexicalBlock
+from krr_export.parsing import binary
+from krr_export.parsing.binary import decode_base64, decode_hex
+from krr_export.parsing.columns import to_arrow
+from krr_export.parsing.lexical import LexicalBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from road import IDENTIFIER, contact, export, person, travel
 
-from krr_export.encoding import as_utf8
 from krr_export.errors import InputError
+from krr_export.parsing.encoding import as_utf8
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema

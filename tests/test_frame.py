@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, export, person, travel
 
 from krr_export.errors import InputError
-from krr_export.frame import MAX_PROLOG_BYTES
+from krr_export.parsing.header import MAX_PROLOG_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

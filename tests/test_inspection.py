@@ -14,9 +14,9 @@ import command
 import pytest
 import road
 
-from krr_export.cutter import Cutter, Scan
 from krr_export.errors import InputError, UsageError
 from krr_export.inspection import inspect
+from krr_export.parsing.tokenizing import Cutter, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,9 @@ import pyarrow as pa
 import road
 
 from krr_export import load_schema
-from krr_export.cutter import Cutter
-from krr_export.parsing.memory import BINARY, INSTANT, LISTED, TEXT, Layout, MemoryPool
+from krr_export.parsing.scan_memory import BINARY, INSTANT, LISTED, TEXT, Layout, MemoryPool
 from krr_export.parsing.scanning import scanner_of
+from krr_export.parsing.tokenizing import Cutter
 
 KINDS = (TEXT, LISTED, INSTANT, BINARY)
 SCHEMA = load_schema("14-05")

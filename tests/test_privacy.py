@@ -28,8 +28,8 @@ from krr_export.cli.loading import convert_command, validate_command
 from krr_export.cli.nightly import run_command
 from krr_export.errors import InputError, UsageError
 from krr_export.manifest import read_manifest
+from krr_export.parsing.rejects import REJECTS_SCHEMA
 from krr_export.privacy import PseudonymKey
-from krr_export.rejects import REJECTS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ import pytest
 from profiles import EXPORTED, SCHEMA, Json, rows, told
 
 from krr_export import convert, load_schema
-from krr_export.batch_view import BatchView
+from krr_export.parsing.batch_view import BatchView
 from krr_export.profile import Profiler
 from krr_export.sample import SampleOptions, write_sample_file
 

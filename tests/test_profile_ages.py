@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from krr_export.batch_view import NEVER
+from krr_export.parsing.batch_view import NEVER
 from krr_export.profile.ages import GROUPS, Calendar, months_before
 
 OSLO = ZoneInfo("Europe/Oslo")

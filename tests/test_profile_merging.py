@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from profiles import EXPORTED, SCHEMA, Json, pieces, profiled, rows, sample, told
 
 from krr_export import convert, load_schema, validate
-from krr_export.batch_view import BatchView
+from krr_export.parsing.batch_view import BatchView
 from krr_export.profile import Profiler, distinct
 from krr_export.profile.certificates import LONGEST_KEPT
 from krr_export.sample import SampleOptions, write_sample_file

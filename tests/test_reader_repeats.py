@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from road import contact, cut, export, person
 
-from krr_export.readers import iterparse
-from krr_export.readers.iterparse import MAX_DEPTH, REPEATED_BYTES, IterparseReader
+from krr_export.parsing import reference
+from krr_export.parsing.reference import MAX_DEPTH, REPEATED_BYTES, IterparseReader
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -58,7 +58,7 @@ def test_what_comes_out_is_as_if_each_were_judged_by_itself(
     pieces = pieces_of(export(*content, between=between), size)
     found = outcome(pieces, schema, "iterparse", size)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(iterparse, "REPEATED_BYTES", -1)
+        patch.setattr(reference, "REPEATED_BYTES", -1)
         one_by_one = outcome(pieces, schema, "iterparse", size)
     assert found.differs_from(one_by_one) == []
 

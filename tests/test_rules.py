@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 import krr_export
 from krr_export.cli.main import main
 from krr_export.errors import UsageError
+from krr_export.export import READERS
 from krr_export.findings.finding import MAX_EXAMPLES
-from krr_export.readers import READERS
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, RULE_NAMES, RULES
 from krr_export.sample import Planted, SampleOptions, write_sample
 from krr_export.sample.planting import SYNTHETIC
@@ -116,7 +116,7 @@ def test_the_catalogue_begins_with_the_gravest() -> None:
 
 
 @pytest.mark.parametrize("version", BUILT_IN)
-@pytest.mark.parametrize("reader", [name for name in READERS if name in {"auto", "iterparse"}])
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(
     "changes", [{}, {"prefix": "ns2", "naive_times": True}, {"indent": False, "comments": True}, {"certificates": 0}]
 )

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from verdicts import EXPORTED, Row, batch_of, codes
 
-from krr_export.batch_view import BatchView
+from krr_export.parsing.batch_view import BatchView
 from krr_export.rules import certificates
 from krr_export.rules.certificates import CertificateFacts, CertificateJudge, facts_of
 from krr_export.rules.judge import Judge

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from verdicts import EXPORTED, Row, Verdict, batch_of, codes, verdicts
 
-from krr_export.batch_view import BatchView
 from krr_export.domain import mailbox_providers
 from krr_export.domain.mailbox_providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
+from krr_export.parsing.batch_view import BatchView
 from krr_export.rules import contact, forms
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.judge import Judge

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from verdicts import schema
 
-from krr_export.batch_view import BatchView
 from krr_export.domain.identity_numbers import Identities
+from krr_export.parsing.batch_view import BatchView
 from krr_export.rules import duplicates
 from krr_export.rules.duplicates import Duplicates
 

@@ -16,8 +16,8 @@ from growth import assert_linear
 from lxml import etree
 from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 
-from krr_export.blocks import Document
 from krr_export.domain.times import date_time_micros
+from krr_export.parsing.blocks import Document
 from krr_export.parsing.scanning import scanner_of
 from krr_export.sample import SampleOptions, write_sample
 

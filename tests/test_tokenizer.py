@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.cutter import IS_BUILT, Cutter, Scan, count_line_ends, scan_by_expression
+from krr_export.parsing.tokenizing import IS_BUILT, Cutter, Scan, count_line_ends, scan_by_expression
 
 assert IS_BUILT
 

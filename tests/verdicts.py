@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from krr_export.batch_view import BatchView
+from krr_export.parsing.batch_view import BatchView
 from krr_export.rules.judge import Judge
 from krr_export.schema.record_schema import load_schema
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import pyarrow as pa
 
-from krr_export.columns import INSTANT
 from krr_export.derive import certificates, lookups, notification, numbers
 from krr_export.derive.notification import expiry_of, times_of
 from krr_export.domain.identity_numbers import KINDS
@@ -22,6 +21,7 @@ from krr_export.domain.vocabulary import (
     STATUS,
     USABLE_MONTHS,
 )
+from krr_export.parsing.columns import INSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.columns import INSTANT
 from krr_export.domain.certificates import load_certificate
 from krr_export.domain.times import EPOCH, MICROSECOND
 from krr_export.domain.vocabulary import CERTIFICATE
+from krr_export.parsing.columns import INSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

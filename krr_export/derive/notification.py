@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.columns import INSTANT
 from krr_export.domain.vocabulary import (
     ACTIVE,
     CHANNELS,
@@ -27,6 +26,7 @@ from krr_export.domain.vocabulary import (
     VERIFIED,
 )
 from krr_export.domain.wall_time import months_after
+from krr_export.parsing.columns import INSTANT
 
 if TYPE_CHECKING:
     from krr_export.derive.inputs import Inputs

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from krr_export.blocks import Block
+from krr_export.parsing.blocks import Block
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from krr_export.readers.base import LexicalBlock
+    from krr_export.parsing.lexical import LexicalBlock
 
 
 def pick_out(block: Block, unusual: NDArray[np.int32]) -> Block:

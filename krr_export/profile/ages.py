@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from krr_export.batch_view import NEVER
 from krr_export.domain.times import EPOCH, MICROSECOND, NORWAY
 from krr_export.domain.vocabulary import USABLE_MONTHS
 from krr_export.domain.wall_time import months_after
+from krr_export.parsing.batch_view import NEVER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

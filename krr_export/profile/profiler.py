@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.batch_view import NEVER
 from krr_export.domain.digits import string_buffers
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.vocabulary import CERTIFICATE, EMAIL, MAILBOX, MOBILE
+from krr_export.parsing.batch_view import NEVER
 from krr_export.profile.ages import GROUPS, Calendar
 from krr_export.profile.certificates import certificates_of
 from krr_export.profile.distinct import Distinct
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from krr_export.batch_view import BatchView
+    from krr_export.parsing.batch_view import BatchView
     from krr_export.profile.plan import Channel
     from krr_export.profile.profile import Ages, Lengths
     from krr_export.schema.record_schema import RecordSchema

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.batch_view import NEVER
 from krr_export.domain.times import EPOCH, MICROSECOND
 from krr_export.domain.vocabulary import CHANNELS, EMAIL, MOBILE, UPDATED, VERIFIED
+from krr_export.parsing.batch_view import NEVER
 from krr_export.rules.breaches import breach, breach_among
 from krr_export.rules.catalogue import TIMES
 from krr_export.rules.forms import USUAL_EMAIL, USUAL_MOBILE, unusual_rows
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from krr_export.batch_view import BatchView
+    from krr_export.parsing.batch_view import BatchView
     from krr_export.rules.breaches import Breach
 
 MOBILE_RULE = r"^\+?[- _0-9]+$"

@@ -11,7 +11,7 @@ from krr_export.rules.breaches import breach
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from krr_export.batch_view import BatchView
+    from krr_export.parsing.batch_view import BatchView
     from krr_export.rules.breaches import Breach
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from krr_export.batch_view import BatchView
+    from krr_export.parsing.batch_view import BatchView
     from krr_export.rules.breaches import Breach
 
 _ORDER = {name: place for place, name in enumerate(RULE_NAMES)}

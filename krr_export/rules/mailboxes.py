@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from krr_export.batch_view import BatchView
+    from krr_export.parsing.batch_view import BatchView
 
 _KNOWN = pa.array(list(PROVIDERS), pa.string())
 _PLACEHOLDERS = pa.array(PLACEHOLDERS, pa.string())

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from krr_export.findings.finding import Finding, mask
-from krr_export.readers.base import Reject
-from krr_export.remarks import Remarks
+from krr_export.parsing.lexical import Reject
+from krr_export.parsing.notices import Remarks
 from krr_export.rules.judge import Judge
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from krr_export.batch_view import BatchView
-    from krr_export.blocks import Block
     from krr_export.findings.finding import Notice
+    from krr_export.parsing.batch_view import BatchView
+    from krr_export.parsing.blocks import Block
     from krr_export.rules.breaches import Breach
     from krr_export.schema.record_schema import RecordSchema
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from krr_export.bounds import HOSTILE, excess
 from krr_export.domain.store_layout import export_name
 from krr_export.domain.times import to_instant
 from krr_export.errors import InputError
 from krr_export.findings.finding import mask
 from krr_export.input.archives import foreign_form
+from krr_export.parsing.bounds import HOSTILE, excess
 from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, load_schema, local_name, namespace
 from krr_export.util.formatting import instant
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.binary import BINARY_DECODERS
 from krr_export.domain.times import date_days, date_time_micros, norwegian_hour
+from krr_export.parsing.binary import BINARY_DECODERS
 from krr_export.schema.record_schema import ORDINAL
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from krr_export.readers.base import LexicalBlock
+    from krr_export.parsing.lexical import LexicalBlock
     from krr_export.schema.record_schema import Field, RecordSchema
 
 Values: TypeAlias = list[str | None]

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lxml import etree
 
-from krr_export.cutter import Cutter, Scan, count_line_ends
-from krr_export.encoding import as_utf8
 from krr_export.errors import TRANSFER_AGAIN, InputError
-from krr_export.frame import (
+from krr_export.parsing.encoding import as_utf8
+from krr_export.parsing.header import (
     MAX_PROLOG_BYTES,
     Header,
     another_document,
@@ -24,6 +23,7 @@ from krr_export.frame import (
     parse_frame,
     read_header,
 )
+from krr_export.parsing.tokenizing import Cutter, Scan, count_line_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from krr_export.frame import Frame
+    from krr_export.parsing.header import Frame
     from krr_export.schema.record_schema import RecordSchema
 
 BLOCK_BYTES = 4 << 20

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from krr_export.binary import BINARY_DECODERS
-from krr_export.bounds import HOSTILE, element_in_gap, excess
-from krr_export.cutter import count_line_ends
 from krr_export.errors import InputError
-from krr_export.frame import not_well_formed, parser_options, skip_misc
-from krr_export.readers.base import LexicalBlock, Reject
-from krr_export.readers.diagnosis import Diagnosis, depth_of
+from krr_export.parsing.binary import BINARY_DECODERS
+from krr_export.parsing.bounds import HOSTILE, element_in_gap, excess
+from krr_export.parsing.diagnosis import Diagnosis, depth_of
+from krr_export.parsing.header import not_well_formed, parser_options, skip_misc
+from krr_export.parsing.lexical import LexicalBlock, Reject
+from krr_export.parsing.tokenizing import count_line_ends
 from krr_export.schema.record_schema import namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from krr_export.blocks import Block
     from krr_export.findings.finding import Finding
+    from krr_export.parsing.blocks import Block
     from krr_export.schema.record_schema import Element, RecordSchema
 
 NAME = "iterparse"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from krr_export.blocks import Block
-    from krr_export.readers.base import Reject
+    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.lexical import Reject
     from krr_export.schema.record_schema import RecordSchema
 
 

@@ -11,7 +11,7 @@ from krr_export.schema.record_schema import ORDINAL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from krr_export.readers.base import Reject
+    from krr_export.parsing.lexical import Reject
 
 REJECTS_SCHEMA = pa.schema(
     [

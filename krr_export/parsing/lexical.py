@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from krr_export.blocks import Block
     from krr_export.findings.finding import Finding
 
 
@@ -44,15 +43,3 @@ class LexicalBlock:
     columns: list[list[str | None]]
     rejects: list[Reject]
     read_by: dict[str, int]
-
-
-class Reader(Protocol):
-    """Reads blocks, one after another, each on its own."""
-
-    def read(self, block: Block) -> LexicalBlock:
-        """Read one block.
-
-        Raises:
-            InputError: the block is not well-formed, or holds what no export may hold.
-        """
-        ...
