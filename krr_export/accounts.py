@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from krr_export.export import Export
     from krr_export.options import ConvertOptions
-    from krr_export.privacy import Treatment
     from krr_export.progress import Progress
     from krr_export.road import BlockResult
     from krr_export.sinks import PartFile
+    from krr_export.transform.privacy import Treatment
 
 
 class Run:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
 from krr_export.chronicle import read_report
-from krr_export.derive import DeriveOptions
 from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.export import Export, naming, open_with
@@ -21,16 +20,14 @@ from krr_export.neighbours import PARTIAL, guarded
 from krr_export.options import UNSAID, ConvertOptions
 from krr_export.page.snapshots import REPORT_HTML, page_of
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
-from krr_export.privacy import (
-    read_pseudonym_key,
-    treatment_of,
-)
 from krr_export.progress import Progress
 from krr_export.report import REPORT_JSON, Report
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.sinks import PartFile, SinkOptions, TableSink
 from krr_export.snapshot import Counts, Staging
 from krr_export.store import Store, open_store
+from krr_export.transform import DeriveOptions
+from krr_export.transform.privacy import read_pseudonym_key, treatment_of
 from krr_export.util.files import mode_remark
 from krr_export.util.formatting import number, records
 from krr_export.util.paths import local_path

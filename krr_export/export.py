@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import pyarrow as pa
 
-from krr_export.derive import DeriveOptions, derivation_of
 from krr_export.errors import TRANSFER_AGAIN, InputError, UsageError
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.source import Source, open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.parsing.scanning import scanner_of
-from krr_export.privacy import column_names
-from krr_export.profile import Profiler
+from krr_export.profiling import Profiler
 from krr_export.road import Road, RoadMap
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
 from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.transform import DeriveOptions, derivation_of
+from krr_export.transform.privacy import column_names
 from krr_export.util.processors import MOST_THREADS, default_workers
 from krr_export.util.threads import map_in_order
 from krr_export.version import __version__
@@ -198,7 +198,7 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records.
         delivery: how a delivery is verified and decrypted; ``source`` is then one file of its set, or a directory.
-        derive: columns to derive, of `krr_export.derive.NAMES`; or ``all``.
+        derive: columns to derive, of `krr_export.transform.NAMES`; or ``all``.
         as_of: the moment that varslingsstatus is judged at; by default, that of the export.
         on_read: called with the number of bytes just read from the source.
 

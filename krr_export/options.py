@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from krr_export.derive import NOTHING_DERIVED, DeriveOptions
 from krr_export.errors import UsageError
 from krr_export.export import ReadOptions
 from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
@@ -14,15 +13,16 @@ from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
 from krr_export.manifest import NOTHING_APPLIED
 from krr_export.page.language import LANGUAGES, Lang
-from krr_export.privacy import PrivacyOptions, column_names
 from krr_export.sinks import SinkOptions
+from krr_export.transform import NOTHING_DERIVED, DeriveOptions
+from krr_export.transform.privacy import PrivacyOptions, column_names
 from krr_export.util.thresholds import RejectLimit
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from krr_export.privacy import Treatment
     from krr_export.sinks.options import Compression, Format
+    from krr_export.transform.privacy import Treatment
 
 
 UNSAID: dict[str, Any] = {**NOTHING_APPLIED, **NOTHING_DERIVED, "strict": []}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from krr_export.findings.codes import Severity
     from krr_export.findings.finding import Example, Notice
     from krr_export.neighbours import Guarded
-    from krr_export.profile import Profile
+    from krr_export.profiling import Profile
     from krr_export.road import BlockResult
     from krr_export.rules.duplicates import Duplicates
 
@@ -189,7 +189,7 @@ class Report:
                 yield f"          what to do: {code.fix}"
                 yield from (_shown(example) for example in notice.examples[:_SHOWN_EXAMPLES])
         if self.profile is not None:
-            from krr_export.profile.telling import lines  # noqa: PLC0415 - Arrow; history reads reports without it
+            from krr_export.profiling.summary import lines  # noqa: PLC0415 - Arrow; history reads reports without it
 
             yield from lines(self.profile)
         if self.guard is not None:

@@ -24,16 +24,16 @@ from krr_export.schema.record_schema import ORDINAL
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from krr_export.derive import Derivation
     from krr_export.domain.identity_numbers import Identities
     from krr_export.findings.finding import Notice
     from krr_export.parsing.blocks import Block
     from krr_export.parsing.columns import Remark
     from krr_export.parsing.lexical import Reject
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock
-    from krr_export.profile import Profile, Profiler
+    from krr_export.profiling import Profile, Profiler
     from krr_export.rules.stage import RuleSet
     from krr_export.schema.record_schema import RecordSchema
+    from krr_export.transform import Derivation
 
 UNUSUAL_SHARE = 0.25
 """With more unusual records than this, the reference takes the whole block: it is cheaper than to pick them out."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from krr_export.derive import ALL, DeriveOptions, derivation_of
 from krr_export.schema.record_schema import load_schema
+from krr_export.transform import ALL, DeriveOptions, derivation_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -20,13 +20,13 @@ from conversions import SAMPLES, cut_into
 from sink_rows import duck
 
 import krr_export
-from krr_export.derive import NAMES, DeriveOptions, derivation_of, derived_fields
-from krr_export.derive.catalogue import CATALOGUE
 from krr_export.errors import GuardError, UsageError
 from krr_export.manifest import read_manifest
 from krr_export.sample import SampleOptions, write_sample
 from krr_export.schema.formats import FORMATS, render
 from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.transform import NAMES, DeriveOptions, derivation_of, derived_fields
+from krr_export.transform.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,11 +13,11 @@ import pytest
 from deliveries import openssl
 from stdnum.no import orgnr
 
-from krr_export.derive import DeriveOptions, derivation_of
-from krr_export.derive.catalogue import CATALOGUE
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.mailbox_providers import PROVIDERS
 from krr_export.schema.record_schema import load_schema
+from krr_export.transform import DeriveOptions, derivation_of
+from krr_export.transform.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.derive import numbers
-from krr_export.derive.numbers import normalised
+from krr_export.transform import numbers
+from krr_export.transform.numbers import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -29,7 +29,7 @@ from krr_export.cli.nightly import run_command
 from krr_export.errors import InputError, UsageError
 from krr_export.manifest import read_manifest
 from krr_export.parsing.rejects import REJECTS_SCHEMA
-from krr_export.privacy import PseudonymKey
+from krr_export.transform.privacy import PseudonymKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

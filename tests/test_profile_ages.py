@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from krr_export.parsing.batch_view import NEVER
-from krr_export.profile.ages import GROUPS, Calendar, months_before
+from krr_export.profiling.ages import GROUPS, Calendar, months_before
 
 OSLO = ZoneInfo("Europe/Oslo")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

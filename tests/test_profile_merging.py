@@ -15,8 +15,8 @@ from profiles import EXPORTED, SCHEMA, Json, pieces, profiled, rows, sample, tol
 
 from krr_export import convert, load_schema, validate
 from krr_export.parsing.batch_view import BatchView
-from krr_export.profile import Profiler, distinct
-from krr_export.profile.certificates import LONGEST_KEPT
+from krr_export.profiling import Profiler, distinct
+from krr_export.profiling.certificates import LONGEST_KEPT
 from krr_export.sample import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_beyond_what_is_counted_one_by_one_it_is_the_same_too(cuts: list[int], d
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(distinct, "MOST_VALUES", 12)
-        patched.setattr("krr_export.profile.certificates.MOST_KEPT", 5)
+        patched.setattr("krr_export.profiling.certificates.MOST_KEPT", 5)
         whole = told(*pieces(pa.Table.from_batches([batch]), range(1, 400, 7)))
         assert told(*pieces(pa.Table.from_batches([batch]), cuts or [200])) == whole
     first = list(dict.fromkeys(drawn))[:12]

@@ -29,7 +29,7 @@ from krr_export.domain.wall_time import months_after
 from krr_export.parsing.columns import INSTANT
 
 if TYPE_CHECKING:
-    from krr_export.derive.inputs import Inputs
+    from krr_export.transform.inputs import Inputs
 
 
 def times_of(channel: str) -> tuple[str, str]:

@@ -10,16 +10,16 @@ import pyarrow as pa
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.mailbox_providers import PROVIDERS
 from krr_export.domain.organisation_numbers import are_valid
-from krr_export.profile.ages import GROUPS
-from krr_export.profile.certificates import may_be_personal, subject_of
-from krr_export.profile.profile import CONTACT, TIMES
+from krr_export.profiling.ages import GROUPS
+from krr_export.profiling.certificates import may_be_personal, subject_of
+from krr_export.profiling.profile import CONTACT, TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from krr_export.profile.distinct import Distinct, Value
-    from krr_export.profile.plan import Channel
-    from krr_export.profile.profile import Profile
+    from krr_export.profiling.distinct import Distinct, Value
+    from krr_export.profiling.plan import Channel
+    from krr_export.profiling.profile import Profile
 
 FEWEST_RECORDS = 20
 """A value that fewer records have in common may say who they are: it is pooled."""

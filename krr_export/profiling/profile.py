@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krr_export.domain.identity_numbers import KINDS
-from krr_export.profile.ages import GROUPS
-from krr_export.profile.certificates import Certificates
-from krr_export.profile.distinct import Distinct
+from krr_export.profiling.ages import GROUPS
+from krr_export.profiling.certificates import Certificates
+from krr_export.profiling.distinct import Distinct
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from numpy.typing import NDArray
 
-    from krr_export.profile.plan import Plan
+    from krr_export.profiling.plan import Plan
 
 CONTACT = ("mobile", "email", "both", "neither", "mailbox", "certificate")
 """Ways to reach a person; ``mobile`` and ``email`` include those with both."""
@@ -146,7 +146,7 @@ class Profile:
         Args:
             hidden: columns of which nothing but nulls may be told: they are left out of the table, or pseudonymised.
         """
-        from krr_export.profile.telling import told  # noqa: PLC0415 - workers tell nothing
+        from krr_export.profiling.summary import told  # noqa: PLC0415 - workers tell nothing
 
         return told(self, frozenset(hidden))
 

@@ -12,11 +12,11 @@ from krr_export.domain.digits import string_buffers
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.vocabulary import CERTIFICATE, EMAIL, MAILBOX, MOBILE
 from krr_export.parsing.batch_view import NEVER
-from krr_export.profile.ages import GROUPS, Calendar
-from krr_export.profile.certificates import certificates_of
-from krr_export.profile.distinct import Distinct
-from krr_export.profile.plan import plan_of
-from krr_export.profile.profile import CONTACT, Profile, nothing
+from krr_export.profiling.ages import GROUPS, Calendar
+from krr_export.profiling.certificates import certificates_of
+from krr_export.profiling.distinct import Distinct
+from krr_export.profiling.plan import plan_of
+from krr_export.profiling.profile import CONTACT, Profile, nothing
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from krr_export.parsing.batch_view import BatchView
-    from krr_export.profile.plan import Channel
-    from krr_export.profile.profile import Ages, Lengths
+    from krr_export.profiling.plan import Channel
+    from krr_export.profiling.profile import Ages, Lengths
     from krr_export.schema.record_schema import RecordSchema
 
 _AT = ord("@")

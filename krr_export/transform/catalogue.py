@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import pyarrow as pa
 
-from krr_export.derive import certificates, lookups, notification, numbers
-from krr_export.derive.notification import expiry_of, times_of
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.vocabulary import (
     CERTIFICATE,
@@ -22,11 +20,13 @@ from krr_export.domain.vocabulary import (
     USABLE_MONTHS,
 )
 from krr_export.parsing.columns import INSTANT
+from krr_export.transform import certificates, lookups, notification, numbers
+from krr_export.transform.notification import expiry_of, times_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from krr_export.derive.inputs import Inputs
+    from krr_export.transform.inputs import Inputs
 
 Kind: TypeAlias = Literal["text", "word", "time", "bytes"]
 """What a column must hold to derive another from it; a word may be one of a list."""

@@ -12,7 +12,7 @@ from krr_export.domain.mailbox_providers import PROVIDERS
 from krr_export.domain.vocabulary import IDENTIFIER, PROVIDER
 
 if TYPE_CHECKING:
-    from krr_export.derive.inputs import Inputs
+    from krr_export.transform.inputs import Inputs
 
 PROVIDER_NAMES = tuple(dict.fromkeys(PROVIDERS.values()))
 """One provider may have several organisation numbers."""

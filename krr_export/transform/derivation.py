@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from krr_export.derive.catalogue import CATALOGUE, NAMES, STATE
-from krr_export.derive.inputs import Inputs
 from krr_export.domain.times import EPOCH, MICROSECOND, NORWAY
 from krr_export.errors import UsageError
-from krr_export.privacy import column_names
 from krr_export.schema.record_schema import Facets, Field
+from krr_export.transform.catalogue import CATALOGUE, NAMES, STATE
+from krr_export.transform.inputs import Inputs
+from krr_export.transform.privacy import column_names
 from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from krr_export.derive.catalogue import Derived, Kind
-    from krr_export.privacy import Treatment
     from krr_export.schema.record_schema import RecordSchema
+    from krr_export.transform.catalogue import Derived, Kind
+    from krr_export.transform.privacy import Treatment
 
 ALL = "all"
 """Stands for every column that the schema allows to derive."""

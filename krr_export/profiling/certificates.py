@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from krr_export.domain.certificates import load_certificate
 from krr_export.domain.organisation_numbers import are_valid
-from krr_export.profile.distinct import Distinct
+from krr_export.profiling.distinct import Distinct
 from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from krr_export.domain.vocabulary import MOBILE
 
 if TYPE_CHECKING:
-    from krr_export.derive.inputs import Inputs
+    from krr_export.transform.inputs import Inputs
 
 _USUAL = r"^(\+47|0047)?[49][0-9]{7}$"
 _SUBSCRIBER_DIGITS = 8

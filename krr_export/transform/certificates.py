@@ -15,7 +15,7 @@ from krr_export.parsing.columns import INSTANT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from krr_export.derive.inputs import Inputs
+    from krr_export.transform.inputs import Inputs
 
 
 def fingerprint(inputs: Inputs) -> pa.StringArray:
