@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
     from krr_export.export import Export, open_export
     from krr_export.options import ConvertOptions
+    from krr_export.output.verification import verify
     from krr_export.progress import Progress
     from krr_export.report import Report
     from krr_export.schema.record_schema import load_schema
-    from krr_export.verification import verify
 
 __all__ = [
     "ConvertOptions",
@@ -54,7 +54,7 @@ _HOME = {
     "progress": ("Progress",),
     "report": ("Report",),
     "schema.record_schema": ("load_schema",),
-    "verification": ("verify",),
+    "output.verification": ("verify",),
 }
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from krr_export.input.delivery import provenance
-from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
-from krr_export.publish import latest_remark
+from krr_export.output.manifest import Counts, Manifest, SchemaVersion, SourceFile
+from krr_export.output.publish import latest_remark
 from krr_export.report import FIND_DUPLICATES, Performance, Report, Tally
 from krr_export.rules.duplicates import Duplicates
 from krr_export.util.formatting import instant, number, records
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from krr_export.export import Export
     from krr_export.options import ConvertOptions
+    from krr_export.output.sinks import PartFile
     from krr_export.progress import Progress
     from krr_export.road import BlockResult
-    from krr_export.sinks import PartFile
     from krr_export.transform.privacy import Treatment
 
 

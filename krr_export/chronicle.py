@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
-from krr_export.manifest import Manifest, read_manifest
+from krr_export.output.manifest import Manifest, read_manifest
+from krr_export.output.store_contents import entries, no_store
 from krr_export.report import REPORT_JSON, VERSION
-from krr_export.store_contents import entries, no_store
 from krr_export.util.kept_json import count, of, parsed, read_kept
 from krr_export.util.paths import local_path
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from krr_export.store_contents import Entry
+    from krr_export.output.store_contents import Entry
 
 _CONCERNING = {"reject", "warning"}
 _SEVERITIES = {*_CONCERNING, "info"}

@@ -18,14 +18,14 @@ from krr_export.input.delivery.provenance import is_unverified, remark
 from krr_export.input.freshness import check_not_older
 from krr_export.neighbours import PARTIAL, guarded
 from krr_export.options import UNSAID, ConvertOptions
+from krr_export.output.sinks import PartFile, SinkOptions, TableSink
+from krr_export.output.snapshot import Counts, Staging
+from krr_export.output.store import Store, open_store
 from krr_export.page.snapshots import REPORT_HTML, page_of
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.progress import Progress
 from krr_export.report import REPORT_JSON, Report
 from krr_export.rules.catalogue import DUPLICATE
-from krr_export.sinks import PartFile, SinkOptions, TableSink
-from krr_export.snapshot import Counts, Staging
-from krr_export.store import Store, open_store
 from krr_export.transform import DeriveOptions
 from krr_export.transform.privacy import read_pseudonym_key, treatment_of
 from krr_export.util.files import mode_remark
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from krr_export.manifest import Manifest
+    from krr_export.output.manifest import Manifest
     from krr_export.report import Tally
     from krr_export.road import BlockResult
 

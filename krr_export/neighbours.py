@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from krr_export.chronicle import read_report
 from krr_export.errors import InputError
 from krr_export.guard import NO_GUARD, Difference, GuardLimits, acceptance, compare, compare_order
-from krr_export.store_contents import entries
+from krr_export.output.store_contents import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from krr_export.store_contents import Entry
+    from krr_export.output.store_contents import Entry
 
 _FIRST = "there is no older snapshot to compare with"
 _UNREADABLE = "there is no older snapshot that can be read and compared with"

@@ -15,8 +15,8 @@ from krr_export.input.delivery.opening import with_keys
 from krr_export.input.sftp import Fetched, Login, fetch
 from krr_export.input.sftp.inbox import open_inbox
 from krr_export.options import ConvertOptions
-from krr_export.store import open_store
-from krr_export.verification import verify
+from krr_export.output.store import open_store
+from krr_export.output.verification import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

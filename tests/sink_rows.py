@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from krr_export.sinks import PartFile, SinkOptions, TableSink
+from krr_export.output.sinks import PartFile, SinkOptions, TableSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,6 +96,6 @@ def duck(query: str) -> pa.Table:
 
 def make_groups_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row groups so small that a test fills several, and windows too where there are partitions."""
-    monkeypatch.setattr("krr_export.sinks.table._WINDOW_ROWS", 8)
-    monkeypatch.setattr("krr_export.sinks.options.ROW_GROUP_ROWS", 10)
-    monkeypatch.setattr("krr_export.sinks.options.CSV_GROUP_ROWS", 10)
+    monkeypatch.setattr("krr_export.output.sinks.table._WINDOW_ROWS", 8)
+    monkeypatch.setattr("krr_export.output.sinks.options.ROW_GROUP_ROWS", 10)
+    monkeypatch.setattr("krr_export.output.sinks.options.CSV_GROUP_ROWS", 10)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export.errors import KrrExportError
-from krr_export.sinks import SinkOptions, TableSink
-from krr_export.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
-from krr_export.store import open_store
+from krr_export.output.sinks import SinkOptions, TableSink
+from krr_export.output.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
+from krr_export.output.store import open_store
 from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from mutants import XSD
 
 import krr_export
 from krr_export.errors import GuardError, InputError, UsageError
-from krr_export.manifest import Manifest, read_manifest
 from krr_export.options import UNSAID
-from krr_export.snapshot import Staging, verify
+from krr_export.output.manifest import Manifest, read_manifest
+from krr_export.output.snapshot import Staging, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ import pytest
 import store_driver
 from store_driver import FIRST, SECOND, latest, names, publish
 
-from krr_export.manifest import read_manifest
-from krr_export.snapshot import verify
+from krr_export.output.manifest import read_manifest
+from krr_export.output.snapshot import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,9 @@ def traced(store: Path, log: Path, *options: str, replace: bool) -> int | None:
     The process is forked from a server that has everything imported: 50 ms instead of 500.
     """
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["krr_export.sinks", "krr_export.store", "pandas"])  # Arrow loads pandas when it may
+    server.set_forkserver_preload(
+        ["krr_export.output.sinks", "krr_export.output.store", "pandas"]
+    )  # Arrow loads pandas when it may
     here, there = server.Pipe()
     name = FIRST if replace else SECOND
     run = server.Process(target=store_driver.publish_when_told, args=(there, store, name, replace))

@@ -21,7 +21,7 @@ import krr_export
 from krr_export.errors import UsageError
 from krr_export.guard import GuardLimits, compare, compare_order
 from krr_export.neighbours import Guarded
-from krr_export.snapshot import verify
+from krr_export.output.snapshot import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,10 +19,11 @@ import pytest
 import road
 
 import krr_export
-from krr_export import chronicle, publish
+from krr_export import chronicle
 from krr_export.chronicle import Found, HistoryLine, Trend, history
 from krr_export.errors import InputError, UsageError
 from krr_export.history_table import table
+from krr_export.output import publish
 from krr_export.sample import SampleOptions, expected_path, write_sample_file
 from krr_export.util import kept_json
 

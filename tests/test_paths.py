@@ -18,10 +18,10 @@ from krr_export import UsageError
 from krr_export.cli.main import krr_export as krr_export_group
 from krr_export.cli.parameters import LocalPath, Role, check_paths, commands_of
 from krr_export.domain.store_layout import refuse_snapshot
-from krr_export.outputs import written_whole
+from krr_export.output.outputs import written_whole
+from krr_export.output.publish import latest_remark
+from krr_export.output.store import open_store
 from krr_export.page.snapshots import older_than
-from krr_export.publish import latest_remark
-from krr_export.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

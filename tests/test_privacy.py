@@ -27,7 +27,7 @@ import krr_export
 from krr_export.cli.loading import convert_command, validate_command
 from krr_export.cli.nightly import run_command
 from krr_export.errors import InputError, UsageError
-from krr_export.manifest import read_manifest
+from krr_export.output.manifest import read_manifest
 from krr_export.parsing.rejects import REJECTS_SCHEMA
 from krr_export.transform.privacy import PseudonymKey
 

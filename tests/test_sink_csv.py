@@ -13,7 +13,7 @@ import pyarrow.csv as pa_csv
 import pytest
 from sink_rows import CSV, CSV_GZ, NAMES, SCHEMA, duck, label, rows_of, table, write
 
-from krr_export.sinks import SinkOptions
+from krr_export.output.sinks import SinkOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

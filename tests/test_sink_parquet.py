@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from sink_rows import PARQUET, SCHEMA, STATUS, duck, make_groups_small, rows_of, statuses, table, write
 
-from krr_export.sinks import SinkOptions
-from krr_export.sinks import options as sink_options
+from krr_export.output.sinks import SinkOptions
+from krr_export.output.sinks import options as sink_options
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from krr_export.errors import OutputError, UsageError
-from krr_export.sinks import SinkOptions, TableSink
-from krr_export.sinks import options as sink_options
+from krr_export.output.sinks import SinkOptions, TableSink
+from krr_export.output.sinks import options as sink_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +118,7 @@ def test_memory_is_flat_also_with_a_certificate_of_its_own_for_everyone(
     tmp_path: Path, options: SinkOptions, arrival: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sink_options, "ROW_GROUP_ROWS", 1_024)
-    monkeypatch.setattr("krr_export.sinks.table._WINDOW_ROWS", 512)
+    monkeypatch.setattr("krr_export.output.sinks.table._WINDOW_ROWS", 512)
     schema = pa.schema([SCHEMA.field("radnummer"), SCHEMA.field("status"), SCHEMA.field("sertifikat")])
 
     def batches(count: int) -> Iterator[pa.RecordBatch]:

@@ -17,13 +17,13 @@ import pytest
 from lxml import etree
 from store_driver import fill, manifest, names, publish
 
-from krr_export import publish as moves
 from krr_export.errors import GuardError, InputError, OutputError
-from krr_export.manifest import Manifest, read_manifest
-from krr_export.sinks import SinkOptions
-from krr_export.snapshot import Counts, Staging, verify
+from krr_export.output import publish as moves
+from krr_export.output.manifest import Manifest, read_manifest
+from krr_export.output.sinks import SinkOptions
+from krr_export.output.snapshot import Counts, Staging, verify
+from krr_export.output.verification import count_rows
 from krr_export.util.files import PartFile, directory_mode
-from krr_export.verification import count_rows
 
 NAME = "eksport=20140226T112225Z"
 
@@ -360,7 +360,7 @@ def test_a_disk_that_fails_once_the_snapshot_is_visible_is_said_to_have_failed_t
         raise OSError(5, "stopped here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"krr_export.snapshot.{call}", fail)
+        patch.setattr(f"krr_export.output.snapshot.{call}", fail)
         with pytest.raises(OutputError, match=said):
             publish(tmp_path, NAME, 2, replace=True)
     assert read_manifest(tmp_path / NAME).counts.seen == 2

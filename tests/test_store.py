@@ -19,13 +19,13 @@ import pytest
 import store_driver
 from store_driver import FIRST, SECOND, THIRD, fill, latest, names, publish
 
-from krr_export import publish as moves
 from krr_export.errors import InputError, OutputError, UsageError
-from krr_export.publish import latest_remark
-from krr_export.sinks import SinkOptions
-from krr_export.snapshot import Staging, verify
-from krr_export.store import Store, open_store
-from krr_export.store_contents import warnings
+from krr_export.output import publish as moves
+from krr_export.output.publish import latest_remark
+from krr_export.output.sinks import SinkOptions
+from krr_export.output.snapshot import Staging, verify
+from krr_export.output.store import Store, open_store
+from krr_export.output.store_contents import warnings
 from krr_export.util.files import mode_remark, output_errors
 
 if TYPE_CHECKING:
@@ -629,7 +629,7 @@ def test_a_snapshot_that_another_run_gutted_is_not_called_published(
         gut(next((target / "person").iterdir()))
 
     with monkeypatch.context() as patch:
-        patch.setattr("krr_export.snapshot.put_in_place", gutted)
+        patch.setattr("krr_export.output.snapshot.put_in_place", gutted)
         if replaces == "by two renames":
             patch.setattr(moves, "exchange", lambda _one, _other: False)
         with pytest.raises(OutputError, match="was withdrawn: another run"):

@@ -69,7 +69,7 @@ class Console:
 
     def warn_of_others(self, store: Path, *, damaged: bool = True) -> None:
         """Name what lies in a store like a snapshot and is none; and what is damaged, unless the command shows it."""
-        from krr_export.store_contents import warnings  # noqa: PLC0415 - --help answers without it
+        from krr_export.output.store_contents import warnings  # noqa: PLC0415 - --help answers without it
 
         with suppress(OSError):  # whoever works with the store will say what is wrong with it
             for line in warnings(store, damaged=damaged):

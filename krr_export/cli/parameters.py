@@ -61,7 +61,7 @@ def check_paths(ctx: click.Context) -> None:
         OutputError: what is to be written is.
         UsageError: an output lies there.
     """
-    from krr_export.outputs import check_outputs  # noqa: PLC0415 - help does without
+    from krr_export.output.outputs import check_outputs  # noqa: PLC0415 - help does without
 
     given = [*_paths(ctx)]
     for _, kind, path in given:
@@ -156,7 +156,7 @@ class Role(Enum):
 class LocalPath(click.ParamType[Path]):
     """A path, of every argument and option that is one. What is not local is refused; see `krr_export.util.paths`.
 
-    Before the command runs, its outputs are held against its inputs; see `krr_export.outputs`.
+    Before the command runs, its outputs are held against its inputs; see `krr_export.output.outputs`.
 
     Args:
         role: what is done with it.

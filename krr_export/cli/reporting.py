@@ -12,7 +12,7 @@ import click
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import LocalName, LocalPath, Role, command
 from krr_export.errors import OutputError, UsageError
-from krr_export.outputs import written_whole
+from krr_export.output.outputs import written_whole
 from krr_export.page.language import LANGUAGES
 from krr_export.report_formats import FORMATS, SUFFIXES, format_of, formatted
 

@@ -34,7 +34,7 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
     SNAPSHOT is a directory eksport=…, or the link latest. Exit code 0: every file is there with its bytes, SHA-256 and
     rows, and the counts add up; 1: something differs; 3: there is no snapshot.
     """
-    from krr_export.verification import verify  # noqa: PLC0415 - Arrow is loaded once there is work for it
+    from krr_export.output.verification import verify  # noqa: PLC0415 - Arrow is loaded once there is work for it
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     found = verify(snapshot)
@@ -111,7 +111,7 @@ def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose
     The oldest go first, never the one that latest points to. What .failed and .partial keep goes too where it is older
     than the oldest snapshot that stays, or not among the N newest there. Exit code 3: there is no store.
     """
-    from krr_export.store import open_store  # noqa: PLC0415 - only who needs it pays for it
+    from krr_export.output.store import open_store  # noqa: PLC0415 - only who needs it pays for it
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     console.warn_of_others(store)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.chronicle import earlier, read_report
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import InputError
-from krr_export.manifest import WHICH, no_snapshot
+from krr_export.output.manifest import WHICH, no_snapshot
 from krr_export.page.nights import SHOWN
 from krr_export.page.rendering import render
 from krr_export.report import REPORT_JSON

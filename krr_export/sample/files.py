@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from isal import igzip_threaded
 
-from krr_export.outputs import written_whole
+from krr_export.output.outputs import written_whole
 from krr_export.sample.writer import SampleSummary, write_sample
 
 if TYPE_CHECKING:

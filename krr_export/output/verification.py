@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, SUCCESS
 from krr_export.errors import InputError, OutputError
-from krr_export.manifest import Manifest, no_snapshot, read_manifest
+from krr_export.output.manifest import Manifest, no_snapshot, read_manifest
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Record batches → part files: Parquet or CSV, rolled by rows, one series of files for each partition if asked."""
 
-from krr_export.sinks.options import SinkOptions
-from krr_export.sinks.table import TableSink
+from krr_export.output.sinks.options import SinkOptions
+from krr_export.output.sinks.table import TableSink
 from krr_export.util.files import PartFile
 
 __all__ = ["PartFile", "SinkOptions", "TableSink"]

@@ -6,10 +6,10 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
-from krr_export.sinks.csv import EXCEL, RFC_4180, CsvPart
-from krr_export.sinks.gathering import Gathering
-from krr_export.sinks.parquet import ParquetLayout, ParquetPart
-from krr_export.sinks.partitions import OTHER, split
+from krr_export.output.sinks.csv import EXCEL, RFC_4180, CsvPart
+from krr_export.output.sinks.gathering import Gathering
+from krr_export.output.sinks.parquet import ParquetLayout, ParquetPart
+from krr_export.output.sinks.partitions import OTHER, split
 from krr_export.util.files import HashedFile
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from krr_export.sinks.options import SinkOptions
-    from krr_export.sinks.partitions import Share
+    from krr_export.output.sinks.options import SinkOptions
+    from krr_export.output.sinks.partitions import Share
     from krr_export.util.files import PartFile
 
 MAX_PARTITIONS = 32

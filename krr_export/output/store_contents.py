@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name
 from krr_export.errors import InputError, UsageError
-from krr_export.manifest import read_manifest
+from krr_export.output.manifest import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

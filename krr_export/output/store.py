@@ -20,13 +20,13 @@ from krr_export.domain.store_layout import (
     refuse_snapshot,
 )
 from krr_export.errors import OutputError, UsageError
-from krr_export.manifest import NOTHING_APPLIED, Manifest, read_manifest
-from krr_export.publish import finish_replacements, is_dead, mend_latest, remove_replaced, retire
-from krr_export.snapshot import Staging
-from krr_export.store_contents import Standing, check_replaceable, entries, judge, no_store, snapshots
+from krr_export.output.manifest import NOTHING_APPLIED, Manifest, read_manifest
+from krr_export.output.publish import finish_replacements, is_dead, mend_latest, remove_replaced, retire
+from krr_export.output.snapshot import Staging
+from krr_export.output.store_contents import Standing, check_replaceable, entries, judge, no_store, snapshots
+from krr_export.output.verification import verify
 from krr_export.util.files import make_directories, make_parents, output_errors, remove, sync_directory
 from krr_export.util.paths import local_path, real_path
-from krr_export.verification import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Self
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import GuardError, OutputError
-from krr_export.manifest import Counts, Manifest, SchemaVersion, SourceFile
-from krr_export.publish import mend_latest, put_in_place, remove_replaced, retire, staging_path, withdraw
-from krr_export.store_contents import check_replaceable
+from krr_export.output.manifest import Counts, Manifest, SchemaVersion, SourceFile
+from krr_export.output.publish import mend_latest, put_in_place, remove_replaced, retire, staging_path, withdraw
+from krr_export.output.store_contents import check_replaceable
+from krr_export.output.verification import Verification, prove, success_text, verify
 from krr_export.util.files import (
     HashedFile,
     PartFile,
@@ -22,7 +23,6 @@ from krr_export.util.files import (
     sync_directory,
     sync_tree,
 )
-from krr_export.verification import Verification, prove, success_text, verify
 
 if TYPE_CHECKING:
     from pathlib import Path

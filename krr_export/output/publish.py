@@ -16,7 +16,7 @@ from pathlib import Path
 
 from krr_export.domain.store_layout import LATEST, REPLACED, REPLACING, STAGING
 from krr_export.errors import OutputError
-from krr_export.store_contents import Standing, entries
+from krr_export.output.store_contents import Standing, entries
 from krr_export.util.files import remove, sync_directory
 from krr_export.util.paths import real_path
 

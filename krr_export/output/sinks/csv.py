@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
-from krr_export.sinks.dictionaries import ENCODED_BINARY, canonical, is_encoded_binary
+from krr_export.output.sinks.dictionaries import ENCODED_BINARY, canonical, is_encoded_binary
 
 if TYPE_CHECKING:
     from krr_export.util.files import HashedFile, PartFile
