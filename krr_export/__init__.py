@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from krr_export.version import __version__
 
 if TYPE_CHECKING:
-    from krr_export.chronicle import HistoryLine, history
     from krr_export.conversion import ConvertResult, convert, validate
     from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
     from krr_export.export import Export, open_export
     from krr_export.options import ConvertOptions
     from krr_export.output.verification import verify
     from krr_export.progress import Progress
-    from krr_export.report import Report
+    from krr_export.reporting.history import HistoryLine, history
+    from krr_export.reporting.report import Report
     from krr_export.schema.record_schema import load_schema
 
 __all__ = [
@@ -46,13 +46,13 @@ __all__ = [
 ]
 
 _HOME = {
-    "chronicle": ("HistoryLine", "history"),
+    "reporting.history": ("HistoryLine", "history"),
     "conversion": ("ConvertResult", "convert", "validate"),
     "errors": ("GuardError", "InputError", "KrrExportError", "OutputError", "UsageError"),
     "export": ("Export", "open_export"),
     "options": ("ConvertOptions",),
     "progress": ("Progress",),
-    "report": ("Report",),
+    "reporting.report": ("Report",),
     "schema.record_schema": ("load_schema",),
     "output.verification": ("verify",),
 }

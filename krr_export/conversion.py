@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
-from krr_export.chronicle import read_report
 from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.export import Export, naming, open_with
@@ -16,15 +15,16 @@ from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.input.delivery.provenance import is_unverified, remark
 from krr_export.input.freshness import check_not_older
-from krr_export.neighbours import PARTIAL, guarded
 from krr_export.options import UNSAID, ConvertOptions
 from krr_export.output.sinks import PartFile, SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Staging
 from krr_export.output.store import Store, open_store
-from krr_export.page.snapshots import REPORT_HTML, page_of
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.progress import Progress
-from krr_export.report import REPORT_JSON, Report
+from krr_export.reporting.baseline import PARTIAL, guarded
+from krr_export.reporting.history import read_report
+from krr_export.reporting.page.snapshots import REPORT_HTML, page_of
+from krr_export.reporting.report import REPORT_JSON, Report
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.transform import DeriveOptions
 from krr_export.transform.privacy import read_pseudonym_key, treatment_of
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.output.manifest import Manifest
-    from krr_export.report import Tally
+    from krr_export.reporting.report import Tally
     from krr_export.road import BlockResult
 
 PERSON = "person"

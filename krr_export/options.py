@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import UsageError
 from krr_export.export import ReadOptions
-from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
 from krr_export.output.manifest import NOTHING_APPLIED
 from krr_export.output.sinks import SinkOptions
-from krr_export.page.language import LANGUAGES, Lang
+from krr_export.reporting.drift import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
+from krr_export.reporting.page.language import LANGUAGES, Lang
 from krr_export.transform import NOTHING_DERIVED, DeriveOptions
 from krr_export.transform.privacy import PrivacyOptions, column_names
 from krr_export.util.thresholds import RejectLimit

@@ -13,7 +13,7 @@ from krr_export.export import ReadOptions, open_with
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.lexical import Reject
 from krr_export.parsing.scanning import scanner_of
-from krr_export.report import Tally
+from krr_export.reporting.report import Tally
 from krr_export.road import Road, RoadMap
 from krr_export.rules.stage import RuleSet
 

@@ -7,8 +7,8 @@ import math
 from datetime import datetime
 from typing import Any
 
-from krr_export.chronicle import Found, HistoryLine, Trend
 from krr_export.domain.identity_numbers import KINDS
+from krr_export.reporting.history import Found, HistoryLine, Trend
 from krr_export.rules.catalogue import CATALOGUE
 
 Json = dict[str, Any]

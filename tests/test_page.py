@@ -21,13 +21,13 @@ from jsonschema import Draft202012Validator
 from lxml import html
 
 import krr_export
-from krr_export.chronicle import earlier
 from krr_export.errors import UsageError
-from krr_export.page.details import translated
-from krr_export.page.english import ENGLISH
-from krr_export.page.language import LANGUAGES, language
-from krr_export.page.norwegian import NORWEGIAN
-from krr_export.page.rendering import MAX_BYTES, render, render_history
+from krr_export.reporting.history import earlier
+from krr_export.reporting.page.details import translated
+from krr_export.reporting.page.english import ENGLISH
+from krr_export.reporting.page.language import LANGUAGES, language
+from krr_export.reporting.page.norwegian import NORWEGIAN
+from krr_export.reporting.page.rendering import MAX_BYTES, render, render_history
 from krr_export.rules.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from command import Ran
 
-    from krr_export.page.language import Lang
+    from krr_export.reporting.page.language import Lang
 
     Krr = Callable[..., Ran]
 
@@ -555,7 +555,9 @@ def test_older_snapshots_only_stand_beside_an_export(store: Path) -> None:
 
 
 def test_templates_are_compiled_once_and_kept_where_python_keeps_what_it_compiles(tmp_path: Path) -> None:
-    script = "import sys, pages; from krr_export.page.rendering import render; print(len(render(pages.report())))"
+    script = (
+        "import sys, pages; from krr_export.reporting.page.rendering import render; print(len(render(pages.report())))"
+    )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTHONPYCACHEPREFIX": str(tmp_path)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     sizes = []

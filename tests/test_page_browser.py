@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 import krr_export
-from krr_export.chronicle import history
-from krr_export.page.rendering import render, render_history
+from krr_export.reporting.history import history
+from krr_export.reporting.page.rendering import render, render_history
 from krr_export.sample import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page, Route
 
-    from krr_export.page.language import Lang
+    from krr_export.reporting.page.language import Lang
 
     Scheme = Literal["light", "dark"]
     Open = Callable[..., Page]

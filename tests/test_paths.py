@@ -21,7 +21,7 @@ from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.output.outputs import written_whole
 from krr_export.output.publish import latest_remark
 from krr_export.output.store import open_store
-from krr_export.page.snapshots import older_than
+from krr_export.reporting.page.snapshots import older_than
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krr_export.cli.main import main
-from krr_export.page.rendering import render
-from krr_export.report_formats import FORMATS, formatted
+from krr_export.reporting.formats import FORMATS, formatted
+from krr_export.reporting.page.rendering import render
 from krr_export.rules import stage
 from krr_export.rules.catalogue import RULE_NAMES
 

@@ -11,16 +11,16 @@ from krr_export.cli.delivering import delivery_options, taken_delivery
 from krr_export.cli.parameters import FileMode, LocalName, LocalPath, Role, command
 from krr_export.cli.reporting import Destination, lang_option, report_format_option
 from krr_export.errors import UsageError
-from krr_export.guard import MAX_DROP, MAX_GROWTH, MAX_SHIFT
 from krr_export.input.freshness import MAX_AHEAD
+from krr_export.reporting.drift import MAX_DROP, MAX_GROWTH, MAX_SHIFT
 from krr_export.util.processors import MOST_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from krr_export.page.language import Lang
-    from krr_export.report import Report
+    from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.report import Report
 
 
 def reading_options(*, limit: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

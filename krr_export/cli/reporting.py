@@ -13,14 +13,14 @@ from krr_export.cli.console import Console
 from krr_export.cli.parameters import LocalName, LocalPath, Role, command
 from krr_export.errors import OutputError, UsageError
 from krr_export.output.outputs import written_whole
-from krr_export.page.language import LANGUAGES
-from krr_export.report_formats import FORMATS, SUFFIXES, format_of, formatted
+from krr_export.reporting.formats import FORMATS, SUFFIXES, format_of, formatted
+from krr_export.reporting.page.language import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from krr_export.chronicle import HistoryLine
-    from krr_export.page.language import Lang
+    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.page.language import Lang
 
 HTML = ".html"
 
@@ -87,7 +87,7 @@ class Destination:
             OutputError: It cannot be written there.
         """
         if self.form == "html":
-            from krr_export.page.rendering import render  # noqa: PLC0415 - help and other forms do without the page
+            from krr_export.reporting.page.rendering import render  # noqa: PLC0415 - help and other forms do without the page
 
             text = render(report, history, lang=self.lang)
         else:
@@ -141,7 +141,7 @@ def report_command(snapshot: Path, output: str, report_format: str | None, lang:
     checked against the manifest; the page also shows the older snapshots of the store. Exit code 0: written; 3: there
     is no snapshot, or its report is damaged.
     """
-    from krr_export.page.snapshots import older_than, report_of_snapshot  # noqa: PLC0415 - the command's own room, once it is called
+    from krr_export.reporting.page.snapshots import older_than, report_of_snapshot  # noqa: PLC0415 - the command's own room, once it is called
 
     console = Console(**talk)
     destination = Destination.chosen(output, report_format, lang, stdout="html", option="-o")

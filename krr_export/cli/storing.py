@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from krr_export.chronicle import history
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import LocalName, LocalPath, Role, command
 from krr_export.cli.reporting import lang_option, write_document
 from krr_export.errors import UsageError
-from krr_export.history_table import table
-from krr_export.page.rendering import render_history
+from krr_export.reporting.history import history
+from krr_export.reporting.history_table import table
+from krr_export.reporting.page.rendering import render_history
 from krr_export.util.formatting import number, records
 from krr_export.util.paths import real_path
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from krr_export.chronicle import HistoryLine
-    from krr_export.page.language import Lang
+    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.page.language import Lang
 
 
 @command("verify", "krr-export verify /data/krr/latest")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from krr_export.report_formats import reading
+from krr_export.reporting.formats import reading
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from krr_export.chronicle import earlier, read_report
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import InputError
 from krr_export.output.manifest import WHICH, no_snapshot
-from krr_export.page.nights import SHOWN
-from krr_export.page.rendering import render
-from krr_export.report import REPORT_JSON
+from krr_export.reporting.history import earlier, read_report
+from krr_export.reporting.page.history_chart import SHOWN
+from krr_export.reporting.page.rendering import render
+from krr_export.reporting.report import REPORT_JSON
 from krr_export.util.paths import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from krr_export.chronicle import HistoryLine
-    from krr_export.page.language import Lang
+    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.page.language import Lang
 
 REPORT_HTML = "report.html"
 

@@ -137,11 +137,11 @@ def language(code: Lang) -> Language:
         UsageError: There is none.
     """
     if code == "nb":
-        from krr_export.page.norwegian import NORWEGIAN  # noqa: PLC0415 - only who reads it pays for it
+        from krr_export.reporting.page.norwegian import NORWEGIAN  # noqa: PLC0415 - only who reads it pays for it
 
         return NORWEGIAN
     if code == "en":
-        from krr_export.page.english import ENGLISH  # noqa: PLC0415 - as above
+        from krr_export.reporting.page.english import ENGLISH  # noqa: PLC0415 - as above
 
         return ENGLISH
     raise UsageError(f"--lang {code}: the page does not speak that language", "choose en or nb")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from krr_export.page.cards import cards, chart
-from krr_export.page.contents import contents
-from krr_export.page.facts import facts, key_figures
-from krr_export.page.language import Lang, language
-from krr_export.page.nights import before, nights, table, this_night, trend
-from krr_export.page.text import ROOMS, Room, clean
-from krr_export.page.verdict import verdict
+from krr_export.reporting.page.facts import facts, key_figures
+from krr_export.reporting.page.finding_cards import cards, chart
+from krr_export.reporting.page.history_chart import before, nights, table, this_night, trend
+from krr_export.reporting.page.language import Lang, language
+from krr_export.reporting.page.profile_charts import contents
+from krr_export.reporting.page.text import ROOMS, Room, clean
+from krr_export.reporting.page.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from krr_export.chronicle import HistoryLine
-    from krr_export.page.language import Language
+    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.page.language import Language
 
 MAX_BYTES = 300_000
 """Of a page, whatever the export."""
@@ -120,6 +120,6 @@ def _history_page(words: Language, history: Sequence[HistoryLine], name: str, ro
 
 def _filled(name: str, /, **values: object) -> str:
     """A template with its values."""
-    from krr_export.page.templating import template  # noqa: PLC0415 - Jinja is loaded once there is a page to make
+    from krr_export.reporting.page.templating import template  # noqa: PLC0415 - Jinja is loaded once there is a page to make
 
     return template(name).render(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krr_export.page.language import Language
+from krr_export.reporting.page.language import Language
 
 WORDS: dict[str, str] = {
     "title.report": "Contact register, {day}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from krr_export.page.compiled import CompiledTemplates
+from krr_export.reporting.page.compiled import CompiledTemplates
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from krr_export.chronicle import Found, HistoryLine, Trend
 from krr_export.domain.store_layout import export_name
-from krr_export.page.figures import NOTHING, Cell, Table, number_cell
-from krr_export.page.text import clean
+from krr_export.reporting.history import Found, HistoryLine, Trend
+from krr_export.reporting.page.key_figures import NOTHING, Cell, Table, number_cell
+from krr_export.reporting.page.text import clean
 from krr_export.util.formatting import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from krr_export.page.language import Language
+    from krr_export.reporting.page.language import Language
 
 SHOWN = 30
 """Nights in a chart: more would be no wider than a line on a telephone."""

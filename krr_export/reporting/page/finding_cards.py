@@ -6,16 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from krr_export.page.details import translated
-from krr_export.page.figures import Bars, Cell, Mark, Table, Tick, described, number_cell
-from krr_export.page.text import clean
-from krr_export.page.verdict import finding_text
+from krr_export.reporting.page.details import translated
+from krr_export.reporting.page.key_figures import Bars, Cell, Mark, Table, Tick, described, number_cell
+from krr_export.reporting.page.text import clean
+from krr_export.reporting.page.verdict import finding_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from krr_export.page.language import Language
-    from krr_export.page.text import Room
+    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.text import Room
 
 _MARKS = 20
 _LABELS = 4

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from krr_export.page.text import clean
+from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from krr_export.chronicle import HistoryLine
-    from krr_export.page.language import Language
-    from krr_export.page.text import Room
+    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.text import Room
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from krr_export.guard import NO_GUARD, acceptance
 from krr_export.input.delivery.provenance import is_unverified
-from krr_export.page.text import clean
+from krr_export.reporting.drift import NO_GUARD, acceptance
+from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from krr_export.page.language import Language
-    from krr_export.page.text import Room
+    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.text import Room
 
 _GOOD = {"published", "valid"}
 _OF_BOTH = {"empty", "duplicates"}

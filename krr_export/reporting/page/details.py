@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from krr_export.page.language import Language
+    from krr_export.reporting.page.language import Language
 
 _KINDS = {
     "digits": "sifre",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from krr_export.page.language import Language
-from krr_export.page.norwegian_findings import FINDINGS
+from krr_export.reporting.page.language import Language
+from krr_export.reporting.page.norwegian_findings import FINDINGS
 
 WORDS: dict[str, str] = {
     "title.report": "Kontaktregisteret, {day}",

@@ -7,15 +7,25 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.vocabulary import EXPIRES_SOON_DAYS
-from krr_export.page.ages import Ages, ages
-from krr_export.page.figures import NOTHING, Bars, Cell, Counted, Table, described, marks_of, number_cell, shares_table
-from krr_export.page.text import clean
+from krr_export.reporting.page.ages import Ages, ages
+from krr_export.reporting.page.key_figures import (
+    NOTHING,
+    Bars,
+    Cell,
+    Counted,
+    Table,
+    described,
+    marks_of,
+    number_cell,
+    shares_table,
+)
+from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from krr_export.page.language import Language
-    from krr_export.page.text import Room
+    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.text import Room
 
 _MOST_BARS = 10
 _SOON = timedelta(days=EXPIRES_SOON_DAYS)

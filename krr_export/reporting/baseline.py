@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from krr_export.chronicle import read_report
 from krr_export.errors import InputError
-from krr_export.guard import NO_GUARD, Difference, GuardLimits, acceptance, compare, compare_order
 from krr_export.output.store_contents import entries
+from krr_export.reporting.drift import NO_GUARD, Difference, GuardLimits, acceptance, compare, compare_order
+from krr_export.reporting.history import read_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -15,7 +15,7 @@ from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
 from krr_export.output.manifest import Manifest, read_manifest
 from krr_export.output.store_contents import entries, no_store
-from krr_export.report import REPORT_JSON, VERSION
+from krr_export.reporting.report import REPORT_JSON, VERSION
 from krr_export.util.kept_json import count, of, parsed, read_kept
 from krr_export.util.paths import local_path
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from krr_export.report_formats import reading
+from krr_export.reporting.formats import reading
 from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:

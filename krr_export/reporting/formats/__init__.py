@@ -48,15 +48,15 @@ def formatted(report: Mapping[str, Any], name: str) -> str:
         case "json":
             return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
         case "junit":
-            from krr_export.report_formats.junit import junit  # noqa: PLC0415 - as above
+            from krr_export.reporting.formats.junit import junit  # noqa: PLC0415 - as above
 
             return junit(report)
         case "sarif":
-            from krr_export.report_formats.sarif import sarif  # noqa: PLC0415 - as above
+            from krr_export.reporting.formats.sarif import sarif  # noqa: PLC0415 - as above
 
             return sarif(report)
         case "markdown":
-            from krr_export.report_formats.markdown import markdown  # noqa: PLC0415 - as above
+            from krr_export.reporting.formats.markdown import markdown  # noqa: PLC0415 - as above
 
             return markdown(report)
     raise UsageError(f"there is no report format {name}", f"choose from {', '.join(FORMATS)}")

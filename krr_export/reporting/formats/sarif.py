@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from krr_export.report_formats import reading
+from krr_export.reporting.formats import reading
 from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:

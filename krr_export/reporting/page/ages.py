@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.vocabulary import USABLE_MONTHS
-from krr_export.page.figures import Cell, Table, Tick, number_cell
-from krr_export.page.text import clean
+from krr_export.reporting.page.key_figures import Cell, Table, Tick, number_cell
+from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from krr_export.page.language import Language
-    from krr_export.page.text import Room
+    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.text import Room
 
 _LAST, _FUTURE, _OVER = 119, "future", "120+"
 _YEAR = 12

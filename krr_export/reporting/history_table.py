@@ -9,7 +9,7 @@ from krr_export.util.formatting import number, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from krr_export.chronicle import HistoryLine
+    from krr_export.reporting.history import HistoryLine
 
 _MEGABYTE = 1e6
 _FEW = 9.95
