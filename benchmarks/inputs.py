@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.times import NORWAY
 from krr_export.input.delivery.opening import no_passphrase
-from krr_export.sample import SampleOptions, expected_path, write_sample, write_sample_file
+from krr_export.synthetic import SampleOptions, expected_path, write_sample, write_sample_file
 from krr_export.synthetic.sealing import make_keys, seal
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from agreement import WHOLE, delivered, disagreements, pick_out, pieces_of
 from conversions import cut_into
 from odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
 
-from krr_export.sample import SampleOptions, write_sample
 from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

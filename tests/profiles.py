@@ -11,7 +11,7 @@ import pyarrow as pa
 from krr_export import load_schema, open_export
 from krr_export.parsing.batch_view import BatchView
 from krr_export.profiling import Profile, Profiler
-from krr_export.sample import SampleOptions, write_sample_file
+from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

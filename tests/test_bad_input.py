@@ -22,7 +22,7 @@ import road
 from command import Ran
 
 from krr_export import load_schema
-from krr_export.sample import SampleOptions, write_sample_file
+from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -27,7 +27,7 @@ from krr_export import load_schema
 from krr_export.cli.console import LogLines
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.main import krr_export as group
-from krr_export.sample import SampleOptions, write_sample_file
+from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ import pytest
 from conversions import NAMES, SAMPLES, content, cut_into, read_naively, typed, version
 
 import krr_export
-from krr_export.sample import SampleOptions, write_sample
 from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

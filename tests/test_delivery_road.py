@@ -24,7 +24,7 @@ from krr_export.errors import InputError
 from krr_export.input.delivery.opening import DeliveryOptions, OpenedDelivery, open_delivery
 from krr_export.inspection import inspect
 from krr_export.output.manifest import read_manifest
-from krr_export.sample import SampleOptions, write_sample
+from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable

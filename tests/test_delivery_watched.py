@@ -17,7 +17,7 @@ import deliveries
 import discretion
 import pytest
 
-from krr_export.sample import SampleOptions, write_sample
+from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,7 +16,7 @@ from krr_export.domain.store_layout import export_name
 from krr_export.errors import GuardError, UsageError
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.freshness import AgeLimits
-from krr_export.sample import SampleOptions, write_sample
+from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable

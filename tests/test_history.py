@@ -24,7 +24,7 @@ from krr_export.output import publish
 from krr_export.reporting import history as history_module
 from krr_export.reporting.history import Found, HistoryLine, Trend, history
 from krr_export.reporting.history_table import table
-from krr_export.sample import SampleOptions, expected_path, write_sample_file
+from krr_export.synthetic import SampleOptions, expected_path, write_sample_file
 from krr_export.util import kept_json
 
 if TYPE_CHECKING:

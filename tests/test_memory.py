@@ -16,7 +16,7 @@ import pytest
 from isal import igzip
 
 from krr_export import load_schema
-from krr_export.sample import SampleOptions, write_sample_file
+from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ import sshd
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.nightly import NightOptions, run_night
 from krr_export.options import ConvertOptions
-from krr_export.sample import SampleOptions, write_sample
+from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

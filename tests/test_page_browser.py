@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 import krr_export
 from krr_export.reporting.history import history
 from krr_export.reporting.page.rendering import render, render_history
-from krr_export.sample import SampleOptions, write_sample_file
+from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

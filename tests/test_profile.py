@@ -20,7 +20,7 @@ from profiles import EXPORTED, SCHEMA, Json, rows, told
 from krr_export import convert, load_schema
 from krr_export.parsing.batch_view import BatchView
 from krr_export.profiling import Profiler
-from krr_export.sample import SampleOptions, write_sample_file
+from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

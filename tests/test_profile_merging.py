@@ -17,7 +17,7 @@ from krr_export import convert, load_schema, validate
 from krr_export.parsing.batch_view import BatchView
 from krr_export.profiling import Profiler, distinct
 from krr_export.profiling.certificates import LONGEST_KEPT
-from krr_export.sample import SampleOptions, write_sample_file
+from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from conversions import PERSONAL
 from profiles import SCHEMA, rows, sample, told
 
 from krr_export import convert, validate
-from krr_export.sample import SampleOptions, write_sample_file
+from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

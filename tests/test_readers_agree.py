@@ -20,8 +20,8 @@ from odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
 from road import IDENTIFIER, contact, export, person
 
 from krr_export.rules.catalogue import DUPLICATE
-from krr_export.sample import Planted, SampleOptions, write_sample
 from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.synthetic import Planted, SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

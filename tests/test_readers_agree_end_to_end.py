@@ -12,7 +12,7 @@ from road import contact, export, person
 
 import krr_export
 from krr_export.findings.finding import MAX_EXAMPLES
-from krr_export.sample import SampleOptions, write_sample
+from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,14 +23,14 @@ from krr_export.errors import UsageError
 from krr_export.export import READERS
 from krr_export.findings.finding import MAX_EXAMPLES
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, RULE_NAMES, RULES
-from krr_export.sample import Planted, SampleOptions, write_sample
-from krr_export.sample.planting import SYNTHETIC
 from krr_export.schema.record_schema import BUILT_IN, load_schema
+from krr_export.synthetic import Planted, SampleOptions, write_sample
+from krr_export.synthetic.fault_injection import SYNTHETIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from krr_export.sample import SampleSummary
+    from krr_export.synthetic import SampleSummary
 
 Json = dict[str, Any]
 

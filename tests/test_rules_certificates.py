@@ -18,7 +18,7 @@ from krr_export.parsing.batch_view import BatchView
 from krr_export.rules import certificates
 from krr_export.rules.certificates import CertificateFacts, CertificateJudge, facts_of
 from krr_export.rules.judge import Judge
-from krr_export.sample.certificates import make_certificate
+from krr_export.synthetic.certificates import make_certificate
 
 DIGIPOST, EBOKS = "984661185", "996460320"
 KEY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))

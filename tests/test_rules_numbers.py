@@ -18,7 +18,7 @@ from verdicts import codes
 from krr_export.domain.identity_numbers import KINDS, kinds_of
 from krr_export.domain.mailbox_providers import PLACEHOLDERS, PROVIDERS
 from krr_export.domain.organisation_numbers import are_valid
-from krr_export.sample.identifiers import check_digits
+from krr_export.synthetic.identifiers import check_digits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

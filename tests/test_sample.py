@@ -26,7 +26,8 @@ from lxml import etree
 
 from krr_export.errors import UsageError
 from krr_export.rules.catalogue import CATALOGUE, RULE_NAMES
-from krr_export.sample import (
+from krr_export.schema.record_schema import BUILT_IN, RecordSchema, load_schema
+from krr_export.synthetic import (
     EXPORTED,
     Planted,
     SampleOptions,
@@ -35,10 +36,9 @@ from krr_export.sample import (
     write_sample,
     write_sample_file,
 )
-from krr_export.sample.breaches import RuleFault, rule_faults
-from krr_export.sample.faults import JUNK_AFTER_GROUP, Fault, faults_for
-from krr_export.sample.identifiers import check_digits, identity_numbers
-from krr_export.schema.record_schema import BUILT_IN, RecordSchema, load_schema
+from krr_export.synthetic.faults import JUNK_AFTER_GROUP, Fault, faults_for
+from krr_export.synthetic.identifiers import check_digits, identity_numbers
+from krr_export.synthetic.rule_violations import RuleFault, rule_faults
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples"
@@ -98,7 +98,7 @@ def test_same_options_give_the_same_bytes_and_the_same_list(options: Options) ->
 
 def test_bytes_do_not_depend_on_the_order_of_hashes(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from krr_export.sample import *;"
+        "import sys; from pathlib import Path; from krr_export.synthetic import *;"
         "write_sample_file(Path(sys.argv[1]), SampleOptions(records=200, fault_share=0.5, naive_times=True))"
     )
     written = []
@@ -125,7 +125,7 @@ def test_faults_leave_the_other_records_as_they_would_be_without() -> None:
 
 def test_memory_is_flat() -> None:
     script = (
-        "import sys, resource; from krr_export.sample import *;"
+        "import sys, resource; from krr_export.synthetic import *;"
         "write_sample(open('/dev/null', 'wb'), SampleOptions(records=int(sys.argv[1]), fault_share=0.01));"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

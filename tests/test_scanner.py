@@ -19,7 +19,7 @@ from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 from krr_export.domain.times import date_time_micros
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.scanning import scanner_of
-from krr_export.sample import SampleOptions, write_sample
+from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

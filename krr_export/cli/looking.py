@@ -98,8 +98,8 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
     No real person is in it: identity numbers are synthetic, month + 80. OUT is compressed where its name ends in .gz.
     What a reader must find in it is written beside it as OUT.expected.json.
     """
-    from krr_export.sample import SampleOptions, expected_path, write_sample_file  # noqa: PLC0415 - slow to load
     from krr_export.schema.record_schema import load_schema  # noqa: PLC0415 - as above
+    from krr_export.synthetic import SampleOptions, expected_path, write_sample_file  # noqa: PLC0415 - slow to load
 
     if str(out) == "-":
         raise UsageError("a sample is written to a file, with what to expect beside it", "give a file's name as OUT")

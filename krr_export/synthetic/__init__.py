@@ -1,1 +1,20 @@
-"""synthetic."""
+"""Synthetic exports: valid or faulty, any size, the same bytes for the same options. No real person is in them."""
+
+from krr_export.synthetic.fault_injection import Planted
+from krr_export.synthetic.files import expected_path, open_sample_file, write_sample_file
+from krr_export.synthetic.options import EXPORTED, SampleOptions
+from krr_export.synthetic.tree import Prefix
+from krr_export.synthetic.writer import SampleSummary, Total, write_sample
+
+__all__ = [
+    "EXPORTED",
+    "Planted",
+    "Prefix",
+    "SampleOptions",
+    "SampleSummary",
+    "Total",
+    "expected_path",
+    "open_sample_file",
+    "write_sample",
+    "write_sample_file",
+]

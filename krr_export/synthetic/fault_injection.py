@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from krr_export.domain.vocabulary import ACTIVE, CERTIFICATE, EMAIL, IDENTIFIER, MOBILE, STATUS
 from krr_export.rules.catalogue import CATALOGUE
-from krr_export.sample.breaches import MAILBOX_COLUMNS, RuleFault, rule_faults
-from krr_export.sample.faults import Fault, database_nulls, faults_for, old_names
-from krr_export.sample.persons import DRAWN, Person, Persons
-from krr_export.sample.values import Makers
+from krr_export.synthetic.faults import Fault, database_nulls, faults_for, old_names
+from krr_export.synthetic.persons import DRAWN, Person, Persons
+from krr_export.synthetic.rule_violations import MAILBOX_COLUMNS, RuleFault, rule_faults
+from krr_export.synthetic.values import Makers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from krr_export.sample.options import SampleOptions
-    from krr_export.sample.tree import Builder, Node
     from krr_export.schema.record_schema import RecordSchema
+    from krr_export.synthetic.options import SampleOptions
+    from krr_export.synthetic.tree import Builder, Node
 
 _BULKY = CERTIFICATE
 """Left out of faulty records unless the fault concerns it: samples of every fault stay small."""

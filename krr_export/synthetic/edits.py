@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from krr_export.sample.tree import XMLDSIG, Node
+from krr_export.synthetic.tree import XMLDSIG, Node
 
 Edit: TypeAlias = Callable[[Node], None]
 """Edits a record in place."""

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from krr_export.findings.finding import DATABASE_NULL, KNOWN_OLD_NAMES
 from krr_export.rules.catalogue import CATALOGUE
-from krr_export.sample import edits
+from krr_export.synthetic import edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from krr_export.sample.edits import Edit, Path
-    from krr_export.sample.tree import Node
     from krr_export.schema.record_schema import Element, Field, RecordSchema
+    from krr_export.synthetic.edits import Edit, Path
+    from krr_export.synthetic.tree import Node
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from krr_export.sample.persons import DRAWN, Persons
-from krr_export.sample.planting import Ledger, Natural, Planted, Planter
-from krr_export.sample.tree import Builder
-from krr_export.sample.values import Make, Makers
+from krr_export.synthetic.fault_injection import Ledger, Natural, Planted, Planter
+from krr_export.synthetic.persons import DRAWN, Persons
+from krr_export.synthetic.tree import Builder
+from krr_export.synthetic.values import Make, Makers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from krr_export.sample.options import SampleOptions
+    from krr_export.synthetic.options import SampleOptions
 
 _BLOCK = 512
 """Records a write."""

@@ -10,7 +10,7 @@ from krr_export.errors import UsageError
 from krr_export.schema.record_schema import RecordSchema, load_schema
 
 if TYPE_CHECKING:
-    from krr_export.sample.tree import Prefix
+    from krr_export.synthetic.tree import Prefix
 
 EXPORTED = datetime(2026, 2, 26, 12, 22, 25, tzinfo=timezone(timedelta(hours=1)))
 """The time of the export, unless another is given: a sample must not depend on the day it was made."""

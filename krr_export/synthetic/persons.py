@@ -10,8 +10,8 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from krr_export.sample.certificates import distinct_certificates, make_certificate
-from krr_export.sample.identifiers import identity_numbers
+from krr_export.synthetic.certificates import distinct_certificates, make_certificate
+from krr_export.synthetic.identifiers import identity_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,16 +22,16 @@ from krr_export.domain.vocabulary import (
     VERIFIED,
 )
 from krr_export.rules.catalogue import DUPLICATE
-from krr_export.sample.certificates import VALID_FOR, make_certificate
-from krr_export.sample.identifiers import check_digits, check_digits_of_2032
-from krr_export.sample.persons import PROVIDERS
+from krr_export.synthetic.certificates import VALID_FOR, make_certificate
+from krr_export.synthetic.identifiers import check_digits, check_digits_of_2032
+from krr_export.synthetic.persons import PROVIDERS
 
 if TYPE_CHECKING:
     from datetime import datetime
     from random import Random
 
-    from krr_export.sample.persons import Person
     from krr_export.schema.record_schema import RecordSchema
+    from krr_export.synthetic.persons import Person
 
 Identify: TypeAlias = Callable[[str], str | None]
 """From the identity number that a person would have to the one planted; ``None`` where there is none this time."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 from isal import igzip_threaded
 
 from krr_export.output.outputs import written_whole
-from krr_export.sample.writer import SampleSummary, write_sample
+from krr_export.synthetic.writer import SampleSummary, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from krr_export.sample.options import SampleOptions
-    from krr_export.sample.planting import Planted
+    from krr_export.synthetic.fault_injection import Planted
+    from krr_export.synthetic.options import SampleOptions
 
 
 @contextmanager
