@@ -16,9 +16,9 @@ from krr_export.version import __version__
 if TYPE_CHECKING:
     from krr_export.conversion import ConvertResult, convert, validate
     from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
-    from krr_export.export import Export, open_export
     from krr_export.options import ConvertOptions
     from krr_export.output.verification import verify
+    from krr_export.pipeline.export import Export, open_export
     from krr_export.progress import Progress
     from krr_export.reporting.history import HistoryLine, history
     from krr_export.reporting.report import Report
@@ -49,7 +49,7 @@ _HOME = {
     "reporting.history": ("HistoryLine", "history"),
     "conversion": ("ConvertResult", "convert", "validate"),
     "errors": ("GuardError", "InputError", "KrrExportError", "OutputError", "UsageError"),
-    "export": ("Export", "open_export"),
+    "pipeline.export": ("Export", "open_export"),
     "options": ("ConvertOptions",),
     "progress": ("Progress",),
     "reporting.report": ("Report",),

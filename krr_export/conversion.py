@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
 from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
-from krr_export.export import Export, naming, open_with
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.input.delivery.provenance import is_unverified, remark
@@ -20,6 +19,7 @@ from krr_export.output.sinks import PartFile, SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Staging
 from krr_export.output.store import Store, open_store
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
+from krr_export.pipeline.export import Export, naming, open_with
 from krr_export.progress import Progress
 from krr_export.reporting.baseline import PARTIAL, guarded
 from krr_export.reporting.history import read_report
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.output.manifest import Manifest
+    from krr_export.pipeline.process_block import BlockResult
     from krr_export.reporting.report import Tally
-    from krr_export.road import BlockResult
 
 PERSON = "person"
 REJECTS = "rejects"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 
 from krr_export.errors import InputError
-from krr_export.export import blaming, naming
 from krr_export.findings.finding import mask
 from krr_export.input.delivery import provenance
 from krr_export.input.source import open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.reference import IterparseReader
+from krr_export.pipeline.export import blaming, naming
 from krr_export.schema.record_schema import BUILT_IN, load_schema
 from krr_export.util.formatting import number
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import UsageError
-from krr_export.export import ReadOptions
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
 from krr_export.output.manifest import NOTHING_APPLIED
 from krr_export.output.sinks import SinkOptions
+from krr_export.pipeline.export import ReadOptions
 from krr_export.reporting.drift import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
 from krr_export.reporting.page.language import LANGUAGES, Lang
 from krr_export.transform import NOTHING_DERIVED, DeriveOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from krr_export.export import Export
+    from krr_export.pipeline.export import Export
 
 
 class Progress:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from krr_export.errors import KrrExportError
-from krr_export.export import ReadOptions, open_with
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.lexical import Reject
 from krr_export.parsing.scanning import scanner_of
+from krr_export.pipeline.export import ReadOptions, open_with
+from krr_export.pipeline.process_block import Road, RoadMap
 from krr_export.reporting.report import Tally
-from krr_export.road import Road, RoadMap
 from krr_export.rules.stage import RuleSet
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pytest
 
     from krr_export.findings.finding import Notice
-    from krr_export.road import BlockResult
+    from krr_export.pipeline.process_block import BlockResult
     from krr_export.schema.record_schema import RecordSchema
 
 WHOLE = 1 << 30
@@ -119,4 +119,4 @@ def pieces_of(document: bytes, length: int) -> list[bytes]:
 
 def pick_out(patch: pytest.MonkeyPatch, share: float = 1.0) -> None:
     """Have unusual records picked out up to this share of a block, however small it is."""
-    patch.setattr("krr_export.road.UNUSUAL_SHARE", share)
+    patch.setattr("krr_export.pipeline.process_block.UNUSUAL_SHARE", share)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from krr_export.export import Export
+    from krr_export.pipeline.export import Export
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 _USER = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)

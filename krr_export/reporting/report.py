@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from krr_export.findings.codes import Severity
     from krr_export.findings.finding import Example, Notice
+    from krr_export.pipeline.process_block import BlockResult
     from krr_export.profiling import Profile
     from krr_export.reporting.baseline import Guarded
-    from krr_export.road import BlockResult
     from krr_export.rules.duplicates import Duplicates
 
 VERSION = 1

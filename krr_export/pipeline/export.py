@@ -14,8 +14,8 @@ from krr_export.input.source import Source, open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.parsing.scanning import scanner_of
+from krr_export.pipeline.process_block import Road, RoadMap
 from krr_export.profiling import Profiler
-from krr_export.road import Road, RoadMap
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
 from krr_export.schema.record_schema import RecordSchema, load_schema
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from krr_export.parsing.blocks import Block
     from krr_export.parsing.header import Header
-    from krr_export.road import BlockResult
+    from krr_export.pipeline.process_block import BlockResult
 
 READERS = ("auto", "iterparse")
 """``auto`` is the scanner with iterparse, the reference, for what it does not take; both give the same."""

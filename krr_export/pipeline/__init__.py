@@ -1,0 +1,1 @@
+"""One pass over an export: block by block through reader, rules, profile and derived columns."""
