@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from krr_export.version import __version__
 
 if TYPE_CHECKING:
-    from krr_export.conversion import ConvertResult, convert, validate
     from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
-    from krr_export.options import ConvertOptions
+    from krr_export.jobs.convert import ConvertResult, convert, validate
+    from krr_export.jobs.options import ConvertOptions
     from krr_export.output.verification import verify
     from krr_export.pipeline.export import Export, open_export
-    from krr_export.progress import Progress
+    from krr_export.pipeline.progress import Progress
     from krr_export.reporting.history import HistoryLine, history
     from krr_export.reporting.report import Report
     from krr_export.schema.record_schema import load_schema
@@ -47,11 +47,11 @@ __all__ = [
 
 _HOME = {
     "reporting.history": ("HistoryLine", "history"),
-    "conversion": ("ConvertResult", "convert", "validate"),
+    "jobs.convert": ("ConvertResult", "convert", "validate"),
     "errors": ("GuardError", "InputError", "KrrExportError", "OutputError", "UsageError"),
     "pipeline.export": ("Export", "open_export"),
-    "options": ("ConvertOptions",),
-    "progress": ("Progress",),
+    "jobs.options": ("ConvertOptions",),
+    "pipeline.progress": ("Progress",),
     "reporting.report": ("Report",),
     "schema.record_schema": ("load_schema",),
     "output.verification": ("verify",),

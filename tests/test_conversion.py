@@ -21,7 +21,7 @@ from mutants import XSD
 
 import krr_export
 from krr_export.errors import GuardError, InputError, UsageError
-from krr_export.options import UNSAID
+from krr_export.jobs.options import UNSAID
 from krr_export.output.manifest import Manifest, read_manifest
 from krr_export.output.snapshot import Staging, verify
 

@@ -22,7 +22,7 @@ import pytest
 from krr_export import convert, open_export
 from krr_export.errors import InputError
 from krr_export.input.delivery.opening import DeliveryOptions, OpenedDelivery, open_delivery
-from krr_export.inspection import inspect
+from krr_export.jobs.inspect import inspect
 from krr_export.output.manifest import read_manifest
 from krr_export.synthetic import SampleOptions, write_sample
 

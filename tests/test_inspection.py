@@ -15,7 +15,7 @@ import pytest
 import road
 
 from krr_export.errors import InputError, UsageError
-from krr_export.inspection import inspect
+from krr_export.jobs.inspect import inspect
 from krr_export.parsing.tokenizing import Cutter, Scan
 
 if TYPE_CHECKING:

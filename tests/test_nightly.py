@@ -18,8 +18,8 @@ import pytest
 import sshd
 
 from krr_export.input.delivery.opening import DeliveryOptions
-from krr_export.nightly import NightOptions, run_night
-from krr_export.options import ConvertOptions
+from krr_export.jobs.nightly import NightOptions, run_night
+from krr_export.jobs.options import ConvertOptions
 from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:

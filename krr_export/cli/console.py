@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.errors import OutputError
-from krr_export.progress import Progress
+from krr_export.pipeline.progress import Progress
 from krr_export.util.formatting import number, printable
 
 if TYPE_CHECKING:

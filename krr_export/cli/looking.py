@@ -40,7 +40,7 @@ def inspect_command(
 
     Reads only the beginning, however large the export is; an encrypted delivery is first verified whole.
     """
-    from krr_export.inspection import inspect  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+    from krr_export.jobs.inspect import inspect  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     found = inspect(source, schema, taken_delivery(console, options))

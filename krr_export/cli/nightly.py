@@ -64,8 +64,8 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
     STORE is the directory of snapshots. Nothing new on the server is no error. A night that was cut short is finished
     by the next run.
     """
-    from krr_export.nightly import NightOptions, NightProgress, run_night  # noqa: PLC0415 - as above
-    from krr_export.options import ConvertOptions  # noqa: PLC0415 - Arrow is loaded once there is work for it
+    from krr_export.jobs.nightly import NightOptions, NightProgress, run_night  # noqa: PLC0415 - as above
+    from krr_export.jobs.options import ConvertOptions  # noqa: PLC0415 - Arrow is loaded once there is work for it
 
     console = console_of(options)
     delivery = taken_delivery(console, options)

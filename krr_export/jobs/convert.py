@@ -7,20 +7,20 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from krr_export.accounts import Run, manifest_of, message_of, report_of, tally_of
 from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.input.delivery.provenance import is_unverified, remark
 from krr_export.input.freshness import check_not_older
-from krr_export.options import UNSAID, ConvertOptions
+from krr_export.jobs.options import UNSAID, ConvertOptions
+from krr_export.jobs.run_report import Run, manifest_of, message_of, report_of, tally_of
 from krr_export.output.sinks import PartFile, SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Staging
 from krr_export.output.store import Store, open_store
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.pipeline.export import Export, naming, open_with
-from krr_export.progress import Progress
+from krr_export.pipeline.progress import Progress
 from krr_export.reporting.baseline import PARTIAL, guarded
 from krr_export.reporting.history import read_report
 from krr_export.reporting.page.snapshots import REPORT_HTML, page_of

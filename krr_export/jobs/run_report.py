@@ -20,11 +20,11 @@ from krr_export.version import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from krr_export.options import ConvertOptions
+    from krr_export.jobs.options import ConvertOptions
     from krr_export.output.sinks import PartFile
     from krr_export.pipeline.export import Export
     from krr_export.pipeline.process_block import BlockResult
-    from krr_export.progress import Progress
+    from krr_export.pipeline.progress import Progress
     from krr_export.transform.privacy import Treatment
 
 
