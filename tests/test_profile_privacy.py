@@ -29,7 +29,7 @@ def persons(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
 
 def test_what_fewer_than_twenty_have_is_pooled_and_a_list_has_an_end() -> None:
     nineteen, twenty = ["ola@nineteen.no"] * 19, ["kari@twenty.no"] * 20
-    many = [f"kari@domain{number:02}.no" for number in range(30) for _ in range(21)]
+    many = [f"kari@domain{number:02}.no" for number in reversed(range(30)) for _ in range(21)]
     addresses = nineteen + twenty + many
     report = told(rows(len(addresses), epostadresse=addresses))
     assert [entry["domain"] for entry in report["email_domains"]] == [f"domain{number:02}.no" for number in range(25)]
