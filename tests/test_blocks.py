@@ -131,7 +131,7 @@ def test_the_records_found_are_the_root_s_children(
     exact(data, splits(data, places), size, schema, expected)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)  # each is read once a byte
 @given(contents())
 def test_the_records_are_found_whatever_the_pieces_and_the_block_size(
     schema: RecordSchema, content: tuple[list[str], list[str]]
@@ -179,7 +179,7 @@ def changed_documents(draw: st.DrawFn) -> bytes:
     return START.encode() + content[:at] + draw(edits).encode() + content[at + length :]
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(changed_documents(), st.integers(1, 200))
 def test_a_document_changed_anywhere_is_refused_if_and_only_if_lxml_or_the_schema_refuses_it(
     schema: RecordSchema, data: bytes, size: int
@@ -187,7 +187,7 @@ def test_a_document_changed_anywhere_is_refused_if_and_only_if_lxml_or_the_schem
     assert verdict(data, schema, size) == expected_verdict(data, schema)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)  # each is cut once a byte
 @given(contents())
 def test_a_document_cut_at_any_byte_is_refused(schema: RecordSchema, content: tuple[list[str], list[str]]) -> None:
     some, between = content

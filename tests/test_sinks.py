@@ -56,7 +56,7 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=label,
 )
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_bytes_do_not_depend_on_how_the_rows_arrive(
     tmp_path_factory: pytest.TempPathFactory, options: SinkOptions, data: st.DataObject
