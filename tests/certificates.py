@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 _ATTRIBUTES = {
     "O": NameOID.ORGANIZATION_NAME,
+    "secondO": NameOID.ORGANIZATION_NAME,
     "CN": NameOID.COMMON_NAME,
     "serialNumber": NameOID.SERIAL_NUMBER,
     "organizationIdentifier": NameOID.ORGANIZATION_IDENTIFIER,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from krr_export.parsing.blocks import BLOCK_BYTES, Document
@@ -95,10 +96,16 @@ def cut(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_B
     return document, list(document.blocks(size))
 
 
+@lru_cache(maxsize=16)
+def reader_of(schema: RecordSchema, envelope: tuple[bytes, bytes]) -> IterparseReader:
+    """A reader, which remembers nothing from block to block: making one takes longer than reading a tiny export."""
+    return IterparseReader(schema, envelope)
+
+
 def travel(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOCK_BYTES) -> Arrival:
     """Send a document down the whole road, in blocks of about this size."""
     document = Document([data] if isinstance(data, bytes) else data, schema)
-    reader = IterparseReader(schema, document.envelope)
+    reader = reader_of(schema, document.envelope)
     texts: list[tuple[str | None, ...]] = []
     rows: list[dict[str, Any]] = []
     rejects: list[Reject] = []

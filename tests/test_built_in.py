@@ -55,7 +55,7 @@ def test_it_is_flattened_once_and_anew_where_something_changed(copied: Path) -> 
     assert loaded(copied) == f"{columns} personidentifikator False"
     [kept] = (copied / "schema" / "__pycache__").glob("*.schema")
     whole = kept.read_bytes()
-    for damaged in (b"", whole[:50], whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
+    for damaged in (b"", whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
         kept.write_bytes(damaged)
         assert loaded(copied) == first, "what is damaged is made anew"
     assert loaded(copied) == f"{columns} personidentifikator False"

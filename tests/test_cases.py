@@ -43,31 +43,6 @@ def run_case(name: str, *arguments: str) -> str:
     return ran.stdout
 
 
-def test_a_store_that_is_an_address_is_refused_and_makes_no_directory_of_that_name() -> None:
-    printed = run_case("store-as-uri.sh")
-    assert printed.count("exit 2") == 4
-    assert "exit 0" not in printed
-    listed = [line for line in printed.splitlines() if not line.startswith(("exit", "krr-export"))]
-    assert listed == ["x.xml", "x.xml.expected.json"]
-
-
-def test_openblas_exits_with_1() -> None:
-    ends = [line.split(": exit ")[1] for line in run_case("openblas-exits-with-1.sh").splitlines() if ": exit " in line]
-    assert len(ends) == 9
-    # C++ aborts (134) and the loader of libraries gives up (127) by themselves; how much is enough varies.
-    right = ("4 krr-export: out of memory", "0 krr-export: published", "134 ", "127 ")
-    assert [end for end in ends if not end.startswith(right)] == []
-
-
-def test_all_of_a_snapshot_belongs_to_the_store_s_group() -> None:
-    if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("running as other users takes root, and setpriv")
-    printed = run_case("setgid-store.sh")
-    assert "PAR1 analyst: exit 0" in printed
-    made = [line.split() for line in printed.splitlines() if " 5001:" in line]
-    assert {(mode, owner) for mode, owner, _ in made} == {("2750", "5001:6001"), ("640", "5001:6001")}
-
-
 def validated(name: str) -> Ran:
     """What is said of a case that is an export."""
     if not CASES.is_dir():
@@ -145,10 +120,12 @@ def test_messages() -> None:
     assert "open it in binary mode" in printed.splitlines()[-1]
 
 
-def test_plain_latin1_over_8mb() -> None:
-    printed = run_case("plain-latin1-over-8MB.sh")
-    assert printed.count(": exit 0") == 16
-    assert printed.count("holds 100 000 records, 0 rejected") == 12
+def test_openblas_exits_with_1() -> None:
+    ends = [line.split(": exit ")[1] for line in run_case("openblas-exits-with-1.sh").splitlines() if ": exit " in line]
+    assert len(ends) == 9
+    # C++ aborts (134) and the loader of libraries gives up (127) by themselves; how much is enough varies.
+    right = ("4 krr-export: out of memory", "0 krr-export: published", "134 ", "127 ")
+    assert [end for end in ends if not end.startswith(right)] == []
 
 
 def test_partition_with_nulls_pandas_polars() -> None:
@@ -160,6 +137,21 @@ def test_partition_with_nulls_pandas_polars() -> None:
         assert found["polars", column].startswith(kinds)
 
 
+def test_plain_latin1_over_8mb() -> None:
+    printed = run_case("plain-latin1-over-8MB.sh")
+    assert printed.count(": exit 0") == 16
+    assert printed.count("holds 100 000 records, 0 rejected") == 12
+
+
+def test_all_of_a_snapshot_belongs_to_the_store_s_group() -> None:
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("running as other users takes root, and setpriv")
+    printed = run_case("setgid-store.sh")
+    assert "PAR1 analyst: exit 0" in printed
+    made = [line.split() for line in printed.splitlines() if " 5001:" in line]
+    assert {(mode, owner) for mode, owner, _ in made} == {("2750", "5001:6001"), ("640", "5001:6001")}
+
+
 def test_spark_all_snapshots_partitioned() -> None:
     pytest.importorskip("pyspark", reason="pip install 'krr-export[spark]' to try Spark: 300 MB")
     said = run_case("spark-all-snapshots-partitioned.sh")
@@ -167,6 +159,24 @@ def test_spark_all_snapshots_partitioned() -> None:
     for store in ("flat ", "parts "):
         [line] = [line for line in said.splitlines() if line.startswith(store)]
         assert all(export in line for export in exports)
+
+
+def test_startup_print_hangs_workers() -> None:
+    assert run_case("startup-print-hangs-workers.sh").count(": exit 0 ") == 3
+
+
+def test_stderr_closed() -> None:
+    printed = run_case("stderr-closed.sh")
+    assert printed.count(": exit 0") == 3
+    assert '{"exit_code": 0, ' in printed
+
+
+def test_a_store_that_is_an_address_is_refused_and_makes_no_directory_of_that_name() -> None:
+    printed = run_case("store-as-uri.sh")
+    assert printed.count("exit 2") == 4
+    assert "exit 0" not in printed
+    listed = [line for line in printed.splitlines() if not line.startswith(("exit", "krr-export"))]
+    assert listed == ["x.xml", "x.xml.expected.json"]
 
 
 def test_prune_and_latest_heed_snapshots_only_and_leave_an_operators_copy_alone() -> None:
@@ -191,23 +201,6 @@ def test_a_store_without_symbolic_links_or_permissions_is_filled_and_pruned() ->
     assert printed.count("; without latest: the file system makes no symbolic links") == 4
 
 
-def test_time_1895() -> None:
-    ran = validated("time-1895.xml")
-    assert ran.code == 0
-    assert "time-before-2000" in ran.err
-    assert "time-skipped" not in ran.err
-
-
-def test_startup_print_hangs_workers() -> None:
-    assert run_case("startup-print-hangs-workers.sh").count(": exit 0 ") == 3
-
-
-def test_stderr_closed() -> None:
-    printed = run_case("stderr-closed.sh")
-    assert printed.count(": exit 0") == 3
-    assert '{"exit_code": 0, ' in printed
-
-
 def test_thread_limit_is_a_fault() -> None:
     printed = run_case("thread-limit-is-a-fault.sh")
     if "exit 126" in printed or "exit 127" in printed:
@@ -215,6 +208,13 @@ def test_thread_limit_is_a_fault() -> None:
     ends = [line.split(": exit ")[1][:2] for line in printed.splitlines() if line.startswith("ulimit")]
     assert len(ends) == 7
     assert set(ends) <= {"0 ", "4 "}
+
+
+def test_time_1895() -> None:
+    ran = validated("time-1895.xml")
+    assert ran.code == 0
+    assert "time-before-2000" in ran.err
+    assert "time-skipped" not in ran.err
 
 
 def test_workers_and_cpu_quota() -> None:

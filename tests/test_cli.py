@@ -24,7 +24,7 @@ import road
 from command import Ran
 
 from krr_export import load_schema
-from krr_export.cli.console import LogLines
+from krr_export.cli.console import LogLines, _timed
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.main import krr_export as group
 from krr_export.synthetic import SampleOptions, write_sample_file
@@ -438,6 +438,57 @@ def test_without_a_terminal_each_line_but_the_last_carries_the_time(krr: Krr, tm
     assert last.startswith("krr-export: published ")
 
 
+@pytest.mark.parametrize(
+    ("line", "label", "rest"),
+    [
+        ("took      1.3 s, 31 records/s", "took      ", "1.3 s, 31 records/s"),
+        ("too old   22.6 % of mobiltelefonnummer", "too old   ", "22.6 % of mobiltelefonnummer"),
+        ("delivered encrypted for 991825827", "delivered ", "encrypted for 991825827"),
+        ("", "", ""),
+    ],
+)
+def test_the_time_stands_behind_the_whole_label(line: str, label: str, rest: str) -> None:
+    assert re.fullmatch(rf"{re.escape(label)}\d{{4}}-\S+ {re.escape(rest)}", _timed(line))
+
+
+def test_history_says_which_page_it_wrote(krr: Krr, tmp_path: Path) -> None:
+    store, page = tmp_path / "store", tmp_path / "history.html"
+    assert krr("convert", VALID, store).code == 0
+    assert krr("history", store, "--html", page).last.startswith(f"wrote {page}: 1 snapshot in {store}, ")
+    assert krr("history", store, "--html", "-").last.startswith("1 snapshot in ")
+
+
+def test_a_limit_on_the_size_of_files_is_named(tmp_path: Path) -> None:
+    typed = [*command.PROGRAM, "convert", str(VALID), str(tmp_path / "store")]
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 1; exec "$@"', "bash", *typed],
+        capture_output=True, env=command.environment(), check=False,
+    )  # fmt: skip
+    ran = Ran(done.returncode, "", done.stderr.decode())
+    assert (ran.code, "File too large; the file system or a limit (ulimit -f)" in ran.last) == (4, True), ran.err
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("none/x", "No such file or directory; check the path: its directory must be there"),
+        ("file/x", "Not a directory; check the path: a file lies where a directory is needed"),
+        ("directory", "Is a directory; a directory lies there: give the name of a file"),
+        ("long" * 100, "File name too long; give a path in a directory that can be written"),
+    ],
+)
+@pytest.mark.parametrize(
+    "typed", [["sample", "--records", "1"], ["validate", VALID, "--report-format", "html", "--report"]]
+)
+def test_what_a_user_may_do_is_said_where_a_file_cannot_be_written(
+    typed: list[str], path: str, said: str, krr: Krr, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "directory").mkdir()
+    ran = krr(*typed, tmp_path / path)
+    assert (ran.code, ran.last.endswith(said)) == (4, True), ran.err
+
+
 def test_on_a_terminal_no_line_carries_the_time(tmp_path: Path) -> None:
     (tmp_path / "store/eksport=kopi").mkdir(parents=True)
     shown = on_a_terminal("convert", VALID, tmp_path / "store", "--no-progress")
@@ -652,7 +703,8 @@ def test_a_signal_ends_a_run_without_a_trace(
             _, err = process.communicate(timeout=command.HANG)
     ran = Ran(process.returncode, "", err.decode())
     assert (ran.code, len(ran.lines)) == (code, 1), ran.err
-    assert ran.last.endswith("nothing was published, and what was written is removed")
+    what = {130: "interrupted", 143: "terminated", 129: "hung up"}[code]
+    assert ran.last == f"{what}: nothing was published, and what was written is removed"
     assert command.contents(store) == {}
 
 

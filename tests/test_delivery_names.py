@@ -95,7 +95,7 @@ def test_a_name_with_seconds_belongs_to_one_without(short: int) -> None:
     names = [name.replace("T120409", "T1204") if short & 1 << at else name for at, name in enumerate(WHOLE)]
     (found,) = sets_in(names)
     assert (found.data, found.signature, found.keys) == (names[0], names[1], {ORGNR: names[2]})
-    assert found.stamp in names[0]
+    assert f"-{found.stamp}." in names[0]
     assert found.missing(ORGNR) == []
 
 

@@ -36,9 +36,12 @@ if TYPE_CHECKING:
         ("20036914712", "fodselsnummer"),  # its check digits are wrong: that is for the rules to say
         ("00000000000", "ukjent"),
         ("abcdefghijk", "ukjent"),
+        (None, None),  # where a schema of one's own lets it be absent
     ],
 )
-def test_an_identity_number_is_of_the_kind_that_its_day_and_month_tell(identifier: str, kind: str) -> None:
+def test_an_identity_number_is_of_the_kind_that_its_day_and_month_tell(
+    identifier: str | None, kind: str | None
+) -> None:
     assert derivations.derive([{"personidentifikator": identifier}], "identifikatortype") == [
         {"identifikatortype": kind}
     ]

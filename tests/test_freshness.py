@@ -192,3 +192,9 @@ def test_what_tells_the_old_from_the_new_is_the_export_s_own_time(tmp_path: Path
     assert convert(source, tmp_path / "store").path.name == export_name(made)
     with pytest.raises(GuardError):
         convert(source, tmp_path / "store", max_age="71h", max_ahead="1m")
+
+
+@pytest.mark.parametrize("limit", ["71h", "3d", "80h", "10d"])
+def test_a_limit_is_told_as_it_was_given(limit: str) -> None:
+    with pytest.raises(GuardError, match=f"ago: --max-age {limit};"):
+        AgeLimits.of(limit).check_age(datetime(2020, 1, 1, tzinfo=UTC))

@@ -65,6 +65,23 @@ def test_a_schema_of_ones_own_stands_beside_the_built_in_ones(tmp_path: Path) ->
     assert list(inspect(SAMPLES / "valid.xml", own).accepted_by) == ["own", "14-05", "16-02"]
 
 
+def test_a_schema_whose_record_has_another_name_accepts_none(tmp_path: Path) -> None:
+    own = tmp_path / "own.xsd"
+    own.write_text(
+        '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="Innbygger"><xs:complexType>'
+        '<xs:sequence><xs:element name="a" type="xs:int"/></xs:sequence></xs:complexType></xs:element>'
+        '<xs:element name="Register"><xs:complexType><xs:sequence>'
+        '<xs:element ref="Innbygger" minOccurs="0" maxOccurs="unbounded"/></xs:sequence>'
+        '<xs:attribute name="eksportTidspunkt" type="xs:dateTime"/>'
+        '<xs:attribute name="senesteEndringsNummer" type="xs:long"/>'
+        "</xs:complexType></xs:element></xs:schema>"
+    )
+    records = b"<Innbygger><a>1</a></Innbygger>" * 2
+    start = b'<Register eksportTidspunkt="2026-02-26T12:22:25Z" senesteEndringsNummer="1">'
+    found = inspect(io.BytesIO(start + records + b"</Register>"), own)
+    assert found.accepted_by == {"own": 2, "14-05": 0, "16-02": 0}
+
+
 def test_refused_records_show_their_findings_in_their_place() -> None:
     records = inspect(SAMPLES / "faulty.xml").records
     assert [record.accepted for record in records] == [True, True, False, True, False]

@@ -255,7 +255,7 @@ def test_what_is_too_old_stands_behind_the_line_at_18_months_and_looks_different
 @pytest.mark.parametrize(
     ("name", "width", "scheme"),
     [
-        *(("en", width, scheme) for width in WIDTHS for scheme in ("light", "dark")),
+        *(("en", width, scheme) for width, scheme in zip(WIDTHS, ("light", "dark", "light"), strict=True)),
         *((name, *way) for name in ("nb", "history") for way in ((360, "dark"), (1280, "light"))),
     ],
 )

@@ -192,7 +192,8 @@ def test_providers_and_domains_are_those_of_the_data(snapshot: Path) -> None:
 
 def test_a_domain_is_what_follows_the_last_at_in_lower_case() -> None:
     addresses = [
-        *["Ola@EXAMPLE.no"] * 12, *['"a@b.no"@example.NO'] * 8, None, *["kari@BLÅBÆR.no"] * 30, *["nobody"] * 40,
+        *["Ola@EXAMPLE.no"] * 7, *['"a@b.no"@example.NO'] * 8, None, *["@example.no"] * 5,
+        *["kari@BLÅBÆR.no"] * 30, *["nobody"] * 40,
         *["x@"] * 40, *["03851598730@03851598730"] * 40, *["a@mailto:ola@nordmann"] * 40, *["ola@nordmann.no"] * 19,
     ]  # fmt: skip
     report = told(rows(len(addresses), epostadresse=addresses))

@@ -11,6 +11,7 @@ import pytest
 import road
 from conversions import PERSONAL
 from profiles import SCHEMA, rows, sample, told
+from stdnum.no import orgnr
 
 from krr_export import convert, validate
 from krr_export.synthetic import SampleOptions, write_sample_file
@@ -29,7 +30,7 @@ def persons(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
 
 def test_what_fewer_than_twenty_have_is_pooled_and_a_list_has_an_end() -> None:
     nineteen, twenty = ["ola@nineteen.no"] * 19, ["kari@twenty.no"] * 20
-    many = [f"kari@domain{number:02}.no" for number in range(30) for _ in range(21)]
+    many = [f"kari@domain{number:02}.no" for number in reversed(range(30)) for _ in range(21)]
     addresses = nineteen + twenty + many
     report = told(rows(len(addresses), epostadresse=addresses))
     assert [entry["domain"] for entry in report["email_domains"]] == [f"domain{number:02}.no" for number in range(25)]
@@ -41,6 +42,10 @@ def test_what_fewer_than_twenty_have_is_pooled_and_a_list_has_an_end() -> None:
         {"organisation_number": "991825827", "name": None, "records": 20},
     ]
     assert report["providers_pooled"] == {"distinct": 3, "records": 119, "exact": True}
+    valid = [number for number in map(str, range(980000000, 980002000)) if orgnr.is_valid(number)][:53]
+    report = told(rows(53 * 20, postkasseleverandoer_adresse=[number for number in valid for _ in range(20)]))
+    assert [entry["organisation_number"] for entry in report["providers"]] == valid[:50]
+    assert report["providers_pooled"] == {"distinct": 3, "records": 60, "exact": True}
 
 
 def test_a_certificate_is_shown_only_if_it_is_an_organisations_and_many_have_it() -> None:
@@ -55,6 +60,8 @@ def test_a_certificate_is_shown_only_if_it_is_an_organisations_and_many_have_it(
         "two organisations": certificates.made(
             O="Posten AS", serialNumber="984661185", organizationIdentifier="NTRNO-996460320"
         ),
+        "two names of organisations": certificates.made(O="Posten AS", secondO="Kari Nordmann"),
+        "a control character": certificates.made(O="Posten\x1b[2J AS"),
         "not a certificate": b"OLA NORDMANN",
     }
     ders = [organisation] * 20 + [der for der in hidden.values() for _ in range(25)]
@@ -62,7 +69,7 @@ def test_a_certificate_is_shown_only_if_it_is_an_organisations_and_many_have_it(
     report = told(rows(len(ders), x509_sertifikat=ders))
     [shown] = report["certificates"]
     assert (shown["subject"], shown["organisation_number"], shown["records"]) == ("Posten AS", "984661185", 20)
-    assert report["certificates_pooled"] == {"distinct": 9, "records": 25 * 8 + 19, "exact": True}
+    assert report["certificates_pooled"] == {"distinct": 11, "records": 25 * 10 + 19, "exact": True}
     written = json.dumps(report)
     assert [word for word in ("Ola", "Nordmann", "Kari", "9578", "ola@", "OLA", "98730") if word in written] == []
 

@@ -97,7 +97,7 @@ def disagreeing(every: Sequence[Mutant], schema: RecordSchema, style: Callable[[
 
 
 @given(st.randoms(), st.sampled_from([0.001, 0.01, 0.03]), st.sampled_from(VERSIONS))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_on_odd_exports(random: Random, oddity: float, version: str) -> None:
     schema = load_version(version)
     document = Author(random, schema, oddity).export()
@@ -109,7 +109,7 @@ def test_on_odd_exports(random: Random, oddity: float, version: str) -> None:
 
 
 @given(st.randoms(), st.sampled_from([0.0, 0.001, 0.01, 0.03]))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_on_odd_exports_however_they_are_cut(random: Random, oddity: float) -> None:
     schema = load_version("14-05")
     document = Author(random, schema, oddity).export()
@@ -171,9 +171,9 @@ ODD = (
 
 
 @picking_out
-@pytest.mark.parametrize("line_end", ["\r\n", ""])
-def test_on_records_cut_at_every_byte(schema: RecordSchema, line_end: str) -> None:
-    document = export(person(contact()), *ODD, person(), between=line_end)
+def test_on_records_cut_at_every_byte(schema: RecordSchema) -> None:
+    apart = "\r\n".join([person(contact()), *ODD[:3], person()])
+    document = export(apart, *ODD[3:], person(), between="")
     whole = outcome(document, schema, "iterparse")
     assert whole.error is None
     begins = document.index(b"<Person>")
@@ -216,7 +216,7 @@ def test_on_documents_that_they_once_disagreed_on(
 
 
 def test_on_a_short_fuzz_run(schema: RecordSchema) -> None:
-    few = islice(trials(Random(1), schema), 400)  # noqa: S311 - reproducible
+    few = islice(trials(Random(1), schema), 100)  # noqa: S311 - reproducible
     assert first_difference(few, schema) is None
 
 

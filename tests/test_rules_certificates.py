@@ -98,6 +98,25 @@ def test_the_subject_alone_names_the_organisation(
     assert organisation is None or organisation in text
 
 
+def sequence(content: bytes) -> bytes:
+    """A SEQUENCE in DER."""
+    size = len(content)
+    length = (
+        bytes([size]) if size < 0x80 else bytes([0x81, size]) if size < 0x100 else b"\x82" + size.to_bytes(2, "big")
+    )
+    return b"\x30" + length + content
+
+
+def test_a_certificate_of_version_1_does_not_say_its_version() -> None:
+    der, version = business(), b"\xa0\x03\x02\x01\x02"
+    signed = x509.load_der_x509_certificate(der).tbs_certificate_bytes
+    first = sequence(signed.partition(version)[2])
+    found = facts_of(sequence(first + der.partition(signed)[2]))
+    assert found == facts_of(der)
+    assert found is not None
+    assert found.organisation == DIGIPOST
+
+
 def test_certificates_of_samples_are_read_as_openssl_reads_them() -> None:
     der = make_certificate(Random(1), EBOKS, "e-Boks AS", datetime(2025, 1, 31, 1, 2, 3, tzinfo=UTC))  # noqa: S311 - no secret
     facts = facts_of(der)

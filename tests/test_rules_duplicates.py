@@ -81,7 +81,7 @@ import sys
 import pyarrow as pa
 from krr_export.rules.duplicates import Duplicates
 from krr_export.domain.identity_numbers import Identities
-from krr_export.sample.identifiers import identity_numbers
+from krr_export.synthetic.identifiers import identity_numbers
 from krr_export.schema import load_schema
 from random import Random
 def now(): return int(open("/proc/self/statm").read().split()[1]) * 4096
@@ -111,7 +111,7 @@ from random import Random
 import pyarrow as pa
 from krr_export.rules.duplicates import Duplicates
 from krr_export.domain.identity_numbers import Identities
-from krr_export.sample.identifiers import check_digits
+from krr_export.synthetic.identifiers import check_digits
 from krr_export.schema import load_schema
 def now(): return int(open("/proc/self/statm").read().split()[1]) * 4096
 def right(random):

@@ -121,7 +121,7 @@ def test_an_orphaned_worker_does_not_hold_the_store(tmp_path: Path) -> None:
     program = f"""
 import os, signal, time
 from pathlib import Path
-from krr_export.store import open_store
+from krr_export.output.store import open_store
 with open_store(Path({str(tmp_path)!r})):
     told, tell = os.pipe()
     child = os.fork()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 _USER = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
 """The user of a URI, and a password that was put there."""
-_FIRST_WORD = re.compile(r"\S* *")
+_LABEL = re.compile(r"\S+(?: \S+)? {2,}|\S* *")
 _WARNINGS = "krr_export.warnings"
 _MACHINE = OutputError.exit_code
 
@@ -211,11 +211,11 @@ def unwritten_output() -> OutputError | None:
 
 
 def _timed(line: str) -> str:
-    """A line of a log with the time (ISO 8601) behind its first word; a terminal shows lines as they come."""
+    """A line of a log with the time (ISO 8601) behind its label; a terminal shows lines as they come."""
     if _on_terminal():
         return line
     time_of_day = datetime.now().astimezone().isoformat(timespec="seconds")
-    return _FIRST_WORD.sub(rf"\g<0>{time_of_day} ", line, count=1)
+    return _LABEL.sub(rf"\g<0>{time_of_day} ", line, count=1)
 
 
 def _print_error(line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import mmap
+import signal
 import sys
 import tempfile
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ class TerminatedError(BaseException):
         super().__init__()
         self.exit_code = 128 + number
         """As shells count: 143 for SIGTERM, 129 for SIGHUP."""
+        self.what = "hung up" if number == signal.SIGHUP else "terminated"
+        """What happened, in a word for people."""
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -40,7 +43,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         case KeyboardInterrupt():
             return "interrupted: nothing was published, and what was written is removed", INTERRUPTED
         case TerminatedError():
-            return "terminated: nothing was published, and what was written is removed", error.exit_code
+            return f"{error.what}: nothing was published, and what was written is removed", error.exit_code
     if _is_of_memory(error):
         return "out of memory; use fewer --workers, or a larger machine", _MACHINE
     if (threads := no_more_threads(error)) is not None:  # asked last: a thread's stack is memory, too

@@ -139,7 +139,7 @@ def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any)
     except KeyboardInterrupt:
         return console.finish(f"interrupted: {KEPT}", INTERRUPTED, {})
     except TerminatedError as error:
-        return console.finish(f"terminated: {KEPT}", error.exit_code, {})
+        return console.finish(f"{error.what}: {KEPT}", error.exit_code, {})
     result = {
         "sets": [str(path) for path in fetched.sets],
         "newest": str(fetched.newest) if fetched.newest is not None else None,

@@ -38,7 +38,7 @@ def _fetching(console: Console, *, shown: bool | None) -> Iterator[Callable[[int
     except KeyboardInterrupt:
         raise _FetchEndedError("interrupted", INTERRUPTED) from None
     except TerminatedError as error:
-        raise _FetchEndedError("terminated", error.exit_code) from None
+        raise _FetchEndedError(error.what, error.exit_code) from None
 
 
 @command(

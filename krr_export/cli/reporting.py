@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ import click
 
 from krr_export.cli.console import Console
 from krr_export.cli.parameters import LocalName, LocalPath, Role, command
-from krr_export.errors import OutputError, UsageError
-from krr_export.output.outputs import written_whole
+from krr_export.errors import UsageError
+from krr_export.output.outputs import not_written, written_whole
 from krr_export.reporting.formats import FORMATS, SUFFIXES, format_of, formatted
 from krr_export.reporting.page.language import LANGUAGES
 
@@ -116,9 +115,7 @@ def write_document(console: Console, text: str, to: str, what: str) -> None:
         with written_whole(path) as file:
             file.write(text.encode())
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        hint = "free some space and run again" if full else "give a path in a directory that can be written"
-        raise OutputError(f"cannot write the {what} {to}: {error.strerror}", hint) from None
+        raise not_written(f"the {what} {to}", error) from None
 
 
 @command("report", "krr-export report /data/krr/latest -o report.html --lang nb")

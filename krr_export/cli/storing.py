@@ -86,7 +86,9 @@ def history_command(
         for line in lines:
             found = ", ".join(f"{found.code} in {number(found.records)}" for found in line.findings or ())
             console.say(f"found     {line.time}: {found or 'nothing'}")
-    return console.finish(*_ending(store, lines), {})
+    message, code = _ending(store, lines)
+    written = f"wrote {html}: " if html not in {None, "-"} else ""
+    return console.finish(f"{written}{message}", code, {})
 
 
 def _ending(store: Path, lines: Sequence[HistoryLine]) -> tuple[str, int]:

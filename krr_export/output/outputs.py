@@ -5,6 +5,7 @@ Whoever writes such a file does it by `written_whole`, or, into a directory, aft
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from krr_export.domain.store_layout import refuse_snapshot
-from krr_export.errors import UsageError
+from krr_export.errors import OutputError, UsageError
 from krr_export.input.delivery.finding import is_delivery
 from krr_export.input.delivery.names import parse_part
 
@@ -104,3 +105,25 @@ def _status(path: str | Path | int) -> os.stat_result | None:
         return os.stat(path)  # noqa: PTH116 - also of a descriptor
     except (OSError, ValueError):
         return None  # whoever reads or writes it says what is wrong
+
+
+def not_written(what: str, error: OSError) -> OutputError:
+    """What to raise where a file cannot be written whose path a user gave.
+
+    Args:
+        what: it is, and its path, to stand after "cannot write".
+        error: what the system said.
+    """
+    reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
+    return OutputError(f"cannot write {what}: {reason}", _HINTS.get(error.errno or 0, _ELSEWHERE))
+
+
+_ELSEWHERE = "give a path in a directory that can be written"
+_HINTS = {
+    errno.ENOSPC: "free some space and run again",
+    errno.EDQUOT: "the disk quota is used up: free some space and run again",
+    errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files",
+    errno.EISDIR: "a directory lies there: give the name of a file",
+    errno.ENOENT: "check the path: its directory must be there",
+    errno.ENOTDIR: "check the path: a file lies where a directory is needed",
+}

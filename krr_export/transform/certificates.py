@@ -30,7 +30,7 @@ def expiry(inputs: Inputs) -> pa.TimestampArray:
 
 def _of_each(column: pa.Array, make: Callable[[bytes], object], kind: pa.DataType) -> pa.Array:
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    made = [None if der is None else make(der) for der in encoded.dictionary.to_pylist()]
+    made = [make(der) for der in encoded.dictionary.to_pylist()]
     return pa.array(made, kind).take(encoded.indices)
 
 

@@ -27,7 +27,7 @@ _LOST_MOUNT = "the server of its file system is out of reach: mount it again, an
 _HINTS = {
     errno.ENOSPC: "free some space and run again",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",
-    errno.EFBIG: "the file system allows no larger files: lower --rows-per-file",
+    errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files: raise it, or lower --rows-per-file",
     errno.EACCES: "give the user that runs this write access to the store",
     errno.EPERM: _OTHER_FILE_SYSTEM,
     errno.ENOTSUP: _OTHER_FILE_SYSTEM,
