@@ -95,6 +95,7 @@ lint: $(VENV)/.dev ## Check style and types
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
+	$(RUN)/lint-imports --no-cache --no-logo
 	PATH="$(abspath $(RUN)):$$PATH" cython-lint krr_export
 
 docs: $(VENV)/.dev ## Write the parts of the documents that are made from the program

@@ -14,7 +14,7 @@ from krr_export.parsing.lexical import Reject
 from krr_export.parsing.scanning import scanner_of
 from krr_export.pipeline.export import ReadOptions, open_with
 from krr_export.pipeline.process_block import Road, RoadMap
-from krr_export.reporting.report import Tally
+from krr_export.pipeline.tally import Tally
 from krr_export.rules.stage import RuleSet
 
 if TYPE_CHECKING:

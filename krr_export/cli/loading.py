@@ -173,7 +173,7 @@ def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: A
     validated against the XSD; a refused one goes to rejects/ with the reason. The snapshot appears whole, proven, as
     STORE/eksport=…/, and STORE/latest points to the newest; or nothing is published, and the exit code says why.
     """
-    from krr_export import convert  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+    from krr_export.jobs.convert import convert  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
     console = console_of(options)
     options["delivery"] = taken_delivery(console, options)
@@ -208,7 +208,7 @@ def validate_command(
     SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input. Exit code 0: valid; 1: records
     were refused, more than --max-rejects allows, or there are none; 3: the export is unusable.
     """
-    from krr_export import validate  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+    from krr_export.jobs.convert import validate  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
     destination = _destination(report_to, report_format, lang, as_json=options["as_json"])
     console = console_of(options)

@@ -6,8 +6,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from lxml import etree
-
+from krr_export.parsing.reference import LIBXML2_VERSION
 from krr_export.parsing.scanning import IS_BUILT, NOT_BUILT
 
 if TYPE_CHECKING:
@@ -22,4 +21,4 @@ def lines() -> Iterator[str]:
     yield f"python {platform.python_version()}, {platform.machine()}"
     for name in _LIBRARIES:
         yield f"{name} {version(name)}"
-    yield f"libxml2 {'.'.join(map(str, etree.LIBXML_VERSION))}"
+    yield f"libxml2 {LIBXML2_VERSION}"

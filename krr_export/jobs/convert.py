@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from krr_export.output.manifest import Manifest
     from krr_export.pipeline.process_block import BlockResult
-    from krr_export.reporting.report import Tally
+    from krr_export.pipeline.tally import Tally
 
 PERSON = "person"
 REJECTS = "rejects"

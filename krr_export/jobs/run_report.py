@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from krr_export.input.delivery import provenance
 from krr_export.output.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.output.publish import latest_remark
-from krr_export.reporting.report import FIND_DUPLICATES, Performance, Report, Tally
+from krr_export.pipeline.tally import Tally
+from krr_export.reporting.report import FIND_DUPLICATES, Performance, Report
 from krr_export.rules.duplicates import Duplicates
 from krr_export.util.formatting import instant, number, records
 from krr_export.util.memory import peak_memory

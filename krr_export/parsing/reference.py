@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import Element, RecordSchema
 
 NAME = "iterparse"
+LIBXML2_VERSION = ".".join(map(str, etree.LIBXML_VERSION))
 
 MAX_DEPTH = 64
 """A deeper record is refused as hostile: it is a bomb rather than a mistake."""

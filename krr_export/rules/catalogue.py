@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.vocabulary import (
     CERTIFICATE,
@@ -18,6 +18,11 @@ from krr_export.domain.vocabulary import (
     VERIFIED,
 )
 from krr_export.findings.codes import CODES, SEVERITIES, Code
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from krr_export.findings.codes import Severity
 
 TIMES = (UPDATED[MOBILE], VERIFIED[MOBILE], UPDATED[EMAIL], VERIFIED[EMAIL])
 DUPLICATE = "identifier-duplicate"
@@ -301,3 +306,8 @@ CATALOGUE: dict[str, Code] = {
     for code in sorted((*CODES, *(rule.code for rule in RULES)), key=lambda code: SEVERITIES.index(code.severity))
 }
 """Every code by its name: the gravest first, and of one severity the XSD's before the rules'."""
+
+
+def severity_of(code: str, strict: Collection[str]) -> Severity:
+    """How grave a finding is where these rules are strict: their breach refuses a record, but for duplicates'."""
+    return "reject" if code in strict and code != DUPLICATE else CATALOGUE[code].severity

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from lxml import etree
+from xml.etree import ElementTree
 
 from krr_export.reporting.formats import reading
 from krr_export.util.formatting import number, records
@@ -42,19 +41,21 @@ def junit(report: Mapping[str, Any]) -> str:
     export; one for each difference that the guard found. What did not fail is told in ``system-out``.
     """
     cases = [_outcome(report), *_findings(report), *_guard(report)]
-    suites = etree.Element("testsuites")
+    suites = ElementTree.Element("testsuites")
     seconds = f"{report['performance']['seconds']:.3f}"
-    suite = etree.SubElement(suites, "testsuite", _attributes(report, cases, seconds))
-    properties = etree.SubElement(suite, "properties")
+    suite = ElementTree.SubElement(suites, "testsuite", _attributes(report, cases, seconds))
+    properties = ElementTree.SubElement(suite, "properties")
     for name, value in _properties(report).items():
-        etree.SubElement(properties, "property", name=name, value=_clean(value))
+        ElementTree.SubElement(properties, "property", name=name, value=_clean(value))
     for place, case in enumerate(cases):
         # The first is the export's own: what all of it took.
         _write(suite, case, "0" if place else seconds)
     passed = "\n".join(f"{case.name}\n{case.text}\n" for case in cases if case.failure is None)
-    etree.SubElement(suite, "system-out").text = _clean(passed)
-    etree.SubElement(suite, "system-err").text = ""
-    return etree.tostring(suites, encoding="UTF-8", xml_declaration=True, pretty_print=True).decode()
+    ElementTree.SubElement(suite, "system-out").text = _clean(passed)
+    ElementTree.SubElement(suite, "system-err").text = ""
+    ElementTree.indent(suites)
+    written: bytes = ElementTree.tostring(suites, encoding="UTF-8", xml_declaration=True)
+    return written.decode() + "\n"
 
 
 def _attributes(report: Mapping[str, Any], cases: list[_Case], seconds: str) -> dict[str, str]:
@@ -105,12 +106,12 @@ def _guard(report: Mapping[str, Any]) -> Iterator[_Case]:
         yield _Case("guard", name, text, difference["text"] if reading.is_held_back(report) else None)
 
 
-def _write(suite: etree._Element, case: _Case, seconds: str) -> None:
-    written = etree.SubElement(
+def _write(suite: ElementTree.Element, case: _Case, seconds: str) -> None:
+    written = ElementTree.SubElement(
         suite, "testcase", classname=f"{_SUITE}.{case.group}", name=_clean(case.name), time=seconds
     )
     if case.failure is not None:
-        failure = etree.SubElement(written, "failure", type=case.group, message=_clean(case.failure))
+        failure = ElementTree.SubElement(written, "failure", type=case.group, message=_clean(case.failure))
         failure.text = _clean(case.text)
 
 
