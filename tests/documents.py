@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,33 +77,14 @@ def old_names() -> Iterator[str]:
         yield f"| `{old}` | `{new}` |"
 
 
-def rooms() -> Iterator[str]:
-    """Each module of the package with its first sentence."""
-    return _sentences(ROOT / "krr_export")
-
-
-def tests() -> Iterator[str]:
-    """Each file of the tests with its first sentence."""
-    return _sentences(ROOT / "tests")
-
-
-def _sentences(directory: Path) -> Iterator[str]:
-    yield from ("| file | its room |", "|---|---|")
-    for path in sorted(directory.rglob("*.py")):
-        lines = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0].splitlines()
-        yield f"| `{path.relative_to(directory)}` | {' '.join(lines).replace('``', '`')} |"
-
-
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "columns": columns,
     "exit codes": exit_codes,
     "findings": findings,
     "old names": old_names,
     "rules": rules,
-    "rooms": rooms,
-    "tests": tests,
 }
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs/findings.md", ROOT / "docs/rules.md", ROOT / "docs/CONTRIBUTING.md")
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs/findings.md", ROOT / "docs/rules.md")
 _PART = re.compile(r"(<!-- made by `make docs`: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

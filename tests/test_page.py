@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Krr = Callable[..., Ran]
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "krr_export/page"
+PACKAGE = ROOT / "krr_export/reporting/page"
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
 SCRIPT = "<script>alert('x')</script>\"&{{ 7*7 }}{% raw %}"
 

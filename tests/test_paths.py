@@ -368,15 +368,15 @@ def test_a_descriptor_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
     # Whoever opens a file to write has a word here on why no user names it, or goes by `written_whole`.
     allowed = {
-        "outputs.py", "files.py", "store.py", "fetching/inbox.py", "pycache.py", "cli/console.py",
-        "cli/failures.py", "cli/main.py",
+        "output/outputs.py", "util/files.py", "output/store.py", "input/sftp/inbox.py", "util/pycache.py",
+        "cli/console.py", "cli/failures.py", "cli/main.py",
     }  # fmt: skip
     package = Path(krr_export.__file__).parent
     writing = re.compile(
         r"""open\([^)]*["'][wxa]b?\+?["']|write_bytes\(|\bPath[^\n]*write_text\(|O_WRONLY|O_RDWR|mkstemp|NamedTemp"""
     )
     found = {str(path.relative_to(package)) for path in package.rglob("*.py") if writing.search(path.read_text())}
-    assert found - {"sample/files.py"} <= allowed  # which opens what `written_whole` gave it
+    assert found - {"synthetic/files.py"} <= allowed  # which opens what `written_whole` gave it
 
 
 def test_empty_paths_are_refused_wherever_one_is_given(capfd: pytest.CaptureFixture[str]) -> None:

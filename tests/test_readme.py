@@ -225,8 +225,22 @@ def test_what_is_made_from_the_program_is_up_to_date(document: Path) -> None:
 def test_every_exception_from_the_lint_rules_is_justified() -> None:
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
     exceptions = {*lint["ignore"], *(rule for rules in lint["per-file-ignores"].values() for rule in rules)}
-    rows = table("| exception | where | why |", ROOT / "docs/CONTRIBUTING.md")
+    rows = table("| exception | where | why |", ROOT / "CONTRIBUTING.md")
     assert {rule for row in rows for rule in row[0].split(", ")} == exceptions
+
+
+def test_the_documents_for_developers_name_files_that_are_there() -> None:
+    for document in ("CONTRIBUTING.md", "docs/ARCHITECTURE.md"):
+        named = re.findall(r"`([\w/.]+\.(?:pyx?|json))`", (ROOT / document).read_text())
+        assert len(named) > 10
+        assert [name for name in named if not any((ROOT / top / name).exists() for top in ("", "krr_export"))] == []
+
+
+def test_the_architecture_shows_the_layers_that_the_linter_holds() -> None:
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    drawn = (ROOT / "docs/ARCHITECTURE.md").read_text().split("```")[1].replace("┬", "|").splitlines()
+    lines = [line for line in drawn if re.match(r"[a-z]+ ", line)]
+    assert [re.sub(r"  .*", "", line) for line in lines] == layers
 
 
 def test_messages_in_troubleshooting_are_the_programs() -> None:

@@ -51,7 +51,7 @@ def test_the_wheel_carries_the_schemas_the_types_and_the_licence(wheel: Path) ->
     assert {f"krr_export/xsd/{path.name}" for path in (ROOT / "xsd").glob("*.xsd")} <= names
     assert {"krr_export/py.typed", f"{info}/licenses/LICENSE", f"{info}/entry_points.txt"} <= names
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "krr_export").rglob("*.py*") if path.suffix != ".pyc"}
-    templates = {str(path.relative_to(ROOT)) for path in (ROOT / "krr_export/page/templates").glob("*.*")}
+    templates = {str(path.relative_to(ROOT)) for path in (ROOT / "krr_export/reporting/page/templates").glob("*.*")}
     assert {name for name in names if not name.startswith((info, "krr_export/xsd/"))} == {
         *modules,
         *templates,
