@@ -204,6 +204,7 @@ def test_both_commands_and_all_others_of_make_exist() -> None:
             "test-lowest",
             "fuzz",
             "fuzz-asan",
+            "wheel",
             "lint",
             "samples",
             "bench",
