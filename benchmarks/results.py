@@ -106,6 +106,10 @@ class Results:
         """How many times as fast one is as the other, round by round: both ran under the same conditions then."""
         return self._ratio(one, other, self._rate)
 
+    def cost_ratio(self, one: tuple[str, str], other: tuple[str, str]) -> Spread | None:
+        """How many times the processor time, round by round."""
+        return self._ratio(one, other, lambda run: run.cpu_seconds)
+
     def peak_ratio(self, one: tuple[str, str], other: tuple[str, str]) -> Spread | None:
         """How many times the memory, round by round."""
         return self._ratio(one, other, lambda run: run.peak_bytes)

@@ -84,7 +84,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "old names": old_names,
     "rules": rules,
 }
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs/findings.md", ROOT / "docs/rules.md")
+DOCUMENTS = tuple(ROOT / "docs" / f"{name}.md" for name in ("exit-codes", "findings", "rules", "table"))
 _PART = re.compile(r"(<!-- made by `make docs`: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

@@ -17,9 +17,10 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import date
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import discretion
@@ -939,6 +940,20 @@ def test_who_stops_a_fetch_finds_what_had_arrived(server: Server, inbox: Path, n
     assert part.stat().st_size > MIB
     take(server, inbox)
     assert same(inbox, server, *names("20260102T0100"))
+
+
+def test_a_signal_that_comes_while_the_library_holds_a_lock_is_not_waited_out(server: Server) -> None:
+    def interrupted() -> None:
+        with suppress(KeyboardInterrupt), remote.connect(read_address(server.uri()), server.login) as there:
+            channel = there._client.get_channel()  # noqa: SLF001 - so it is where a signal comes
+            assert channel is not None
+            channel.lock.acquire()
+            raise KeyboardInterrupt
+
+    fetching = Thread(target=interrupted, daemon=True)
+    fetching.start()
+    fetching.join(HANG)
+    assert not fetching.is_alive()
 
 
 @pytest.mark.parametrize(("more", "later"), [(0, 5), (1, 0)], ids=["at the same size", "at the same time"])

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("querying", "nightly", "options"))]
+"""What a new reader types, in the order of reading."""
+README = PAGES[0].read_text()
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 
@@ -37,15 +39,17 @@ ENVIRONMENT = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 class Fence(NamedTuple):
     language: str
     text: str
-    line: int
+    place: str
 
 
 AFTER_DEMO = 'export PATH="$PWD/.venv/bin:$PATH"\ncd demo\n'
 """What brings a reader from `make demo` to where the commands behind it find program and export."""
 
 FENCES = [
-    Fence(match[1], match[2], README.count("\n", 0, match.start()) + 1)
-    for match in re.finditer(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    Fence(match[1], match[2], f"{page.name} line {text[: match.start()].count(chr(10)) + 1}")
+    for page in PAGES
+    for text in [page.read_text()]
+    for match in re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 ]
 
 
@@ -57,7 +61,7 @@ def run(words: list[str], cwd: Path) -> str:
     return done.stdout + done.stderr
 
 
-def table(header: str, document: Path = ROOT / "README.md") -> list[list[str]]:
+def table(header: str, document: Path) -> list[list[str]]:
     """The rows of the table with this header, cell by cell."""
     below = document.read_text().split(f"{header}\n", 1)[1].splitlines()[1:]
     return [
@@ -87,12 +91,11 @@ def test_every_block_runs_in_the_order_of_reading(
 ) -> None:
     monkeypatch.chdir(reader_has)
     for fence in FENCES:
-        where = f"README.md line {fence.line}"
         match fence.language:
             case "sh" | "bash" if "make demo" not in fence.text and fence.text != AFTER_DEMO:
                 run(["bash", "-euo", "pipefail", "-c", fence.text], reader_has)
             case "sql":
-                assert duckdb.connect().execute(fence.text).fetchall(), where
+                assert duckdb.connect().execute(fence.text).fetchall(), fence.place
             case "python":
                 run([sys.executable, "-c", fence.text], reader_has)
             case "toml":
@@ -143,7 +146,7 @@ def by_a_scheduler(line: str, home: Path, server: sshd.Server) -> None:
     assert (home / "store/latest/_SUCCESS").is_file()
 
 
-@pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda document: document.stem)
+@pytest.mark.parametrize("document", sorted({*(ROOT / "docs").glob("*.md")} - {*PAGES}), ids=lambda page: page.stem)
 def test_commands_of_other_documents_run_as_they_stand(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +154,7 @@ def test_commands_of_other_documents_run_as_they_stand(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(ENVIRONMENT, "GITHUB_STEP_SUMMARY", "summary.md")
     fences = re.findall(r"^```(sh|sql)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
-    ours = [(language, text) for language, text in fences if language == "sql" or text.startswith("krr-export")]
+    ours = [(language, text) for language, text in fences if language == "sql" or "krr-export " in text]
     if not ours:
         return
     run(shlex.split("krr-export sample export.xml.gz --records 2000 --seed 1"), tmp_path)
@@ -165,13 +168,13 @@ def test_commands_of_other_documents_run_as_they_stand(
 
 def test_no_block_is_left_out() -> None:
     assert {fence.language for fence in FENCES} == {"sh", "bash", "sql", "python", "toml", "crontab", "ini", "text"}
-    assert README.count("```") == 2 * len(FENCES)
+    assert sum(page.read_text().count("```") for page in PAGES) == 2 * len(FENCES)
 
 
 def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    (shown,) = (fence.text for fence in FENCES if fence.language == "text" and "SELECT" in fence.text)
-    printed = make(f"DEMO={tmp_path}/demo", "demo").replace(f"{tmp_path}/demo", "demo")
-    assert measured_out(printed) == measured_out(shown.replace(".venv/bin", str(BIN)))
+    (shown,) = (fence.text for fence in FENCES if fence.language == "text" and "AKTIV" in fence.text)
+    printed = iter(measured_out(make(f"DEMO={tmp_path}/demo", "demo").replace(f"{tmp_path}/demo", "demo")))
+    assert [line for line in measured_out(shown) if line not in printed] == [], "in this order"
     assert make(f"DEMO={tmp_path}/demo", "DEMO_RECORDS=100", "demo"), "again, over what is there"
 
 
@@ -251,19 +254,26 @@ def test_messages_in_troubleshooting_are_the_programs() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
-    rows = table("| the last line says | it means | what to do |")
+    rows = table("| the last line says | it means | what to do |", ROOT / "docs/troubleshooting.md")
     messages = [message for row in rows for message in re.findall(r"`([^`]+)`", row[0])]
     assert len(messages) >= len(rows)
     assert [message for message in messages if message not in texts] == []
 
 
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    assert len(README.splitlines()) <= 150
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name})" not in README] == []
+
+
 def test_exit_codes_are_the_documented_ones() -> None:
-    rows = table("| exit | means | published | what to do | may be retried |")
+    rows = table("| exit | means | published | what to do | may be retried |", ROOT / "docs/exit-codes.md")
     assert [row[0] for row in rows] == ["0", "1", "2", "3", "4", "5", "6", "70", "129", "130", "134", "137", "143"]
     assert [row[0] for row in rows if row[2] == "yes"] == ["0"]
     retried = [row[0] for row in rows if row[4] == "yes"]
     assert retried == ["4", "6", "129", "130", "134", "137", "143"]
-    assert f"  {' | '.join(retried)}) echo" in README, "the script that tells them apart"
+    assert f"  {' | '.join(retried)}) echo" in (ROOT / "docs/nightly.md").read_text(), (
+        "the script that tells them apart"
+    )
 
 
 def test_every_error_has_an_exit_code_of_the_table() -> None:
@@ -276,6 +286,6 @@ def test_every_error_has_an_exit_code_of_the_table() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
             assert link.startswith("https://") or (document.parent / link).exists(), f"{document.name}: {link}"

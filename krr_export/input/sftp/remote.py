@@ -232,8 +232,14 @@ def _transport(address: Address, login: Login) -> Iterator[paramiko.Transport]:
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = 2 * login.timeout + 1
     try:
         yield transport
-    finally:
+    except Exception:
         transport.close()
+        raise
+    except BaseException:
+        # A signal may have come while this thread held a lock of the library, for which closing would wait forever.
+        connection.close()
+        raise
+    transport.close()
 
 
 def _shake_hands(transport: paramiko.Transport, known: KnownKeys, address: Address, login: Login) -> None:
