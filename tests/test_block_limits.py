@@ -124,7 +124,7 @@ def test_what_does_not_end_is_refused_in_bounded_memory_and_time(
     schema: RecordSchema, opening: bytes, filler: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = 1 << 20  # the tests of the limit itself take the real one, this one is about what comes of it
-    monkeypatch.setattr("krr_export.blocks.MAX_RECORD_BYTES", limit)
+    monkeypatch.setattr("krr_export.parsing.blocks.MAX_RECORD_BYTES", limit)
     given_bytes = 0
 
     def endless() -> Iterator[bytes]:

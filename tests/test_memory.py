@@ -83,7 +83,7 @@ def test_nor_does_it_where_a_delivery_is_verified_and_decrypted(
     keys = deliveries.keys_of()
     options = ("--private-key", str(keys.private_key), "--publisher-cert", str(keys.publisher_cert), "--workers", "2")
     peaks = []
-    for times in (4, 32):
+    for times in (8, 32):
         packed = gzip_of(export, times)
         delivery = deliveries.make_set_of(tmp_path / f"{times}", packed)
         peak, report = watched(export, 0, "validate", str(delivery), *options)

@@ -62,7 +62,7 @@ def test_beyond_what_is_counted_two_by_two_it_is_the_same_too(cuts: list[int], d
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(distinct, "MOST_VALUES", 12)
-        patched.setattr("krr_export.profile.certificates.MOST_KEPT", 5)
+        patched.setattr("krr_export.profiling.certificates.MOST_KEPT", 5)
         whole = told(*pieces(pa.Table.from_batches([batch]), range(1, 400, 19)))
         assert told(*pieces(pa.Table.from_batches([batch]), cuts or [200])) == whole
     first = list(dict.fromkeys(drawn))[:12]
