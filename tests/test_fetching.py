@@ -886,7 +886,7 @@ def test_nothing_secret_is_said(capfd: pytest.CaptureFixture[str], server: Serve
 _PROGRAM = """
 import signal, sys
 from krr_export.cli.failures import TerminatedError
-from krr_export.cli.fetching import fetch_command
+from krr_export.cli.commands.fetch import fetch_command
 def end(number, frame):
     raise TerminatedError(number)
 signal.signal(signal.SIGTERM, end)

@@ -15,8 +15,10 @@ import pytest
 
 import krr_export
 from krr_export import UsageError
+from krr_export.cli.command import check_paths
+from krr_export.cli.config import commands_of
 from krr_export.cli.main import krr_export as krr_export_group
-from krr_export.cli.parameters import LocalPath, Role, check_paths, commands_of
+from krr_export.cli.parameters import LocalPath, Role
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.output.outputs import written_whole
 from krr_export.output.publish import latest_remark

@@ -24,8 +24,9 @@ from hypothesis import strategies as st
 from sink_rows import duck
 
 import krr_export
-from krr_export.cli.loading import convert_command, validate_command
-from krr_export.cli.nightly import run_command
+from krr_export.cli.commands.convert import convert_command
+from krr_export.cli.commands.run import run_command
+from krr_export.cli.commands.validate import validate_command
 from krr_export.errors import InputError, UsageError
 from krr_export.output.manifest import read_manifest
 from krr_export.parsing.rejects import REJECTS_SCHEMA

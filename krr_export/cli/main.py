@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from krr_export.cli.command import with_origin
+from krr_export.cli.config import CONFIG, commands_of, read_config
 from krr_export.cli.console import last_line, result_line, unwritten_output
 from krr_export.cli.failures import TerminatedError, explain
-from krr_export.cli.parameters import CONFIG, LocalPath, commands_of, read_config
+from krr_export.cli.parameters import LocalPath
 from krr_export.errors import EXIT_CODES, OutputError
 from krr_export.version import __version__
 
@@ -23,24 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COMMANDS = {
-    "convert": "loading",
-    "validate": "loading",
-    "run": "nightly",
-    "fetch": "fetching",
-    "inspect": "looking",
-    "schema": "looking",
-    "rules": "rules",
-    "verify": "storing",
-    "report": "reporting",
-    "history": "storing",
-    "prune": "storing",
-    "sample": "looking",
-    "seal": "delivering",
-    "keys": "delivering",
-}
-"""The commands, in the order of ``--help``, and the module below this package that each lives in."""
-
-_SUMMARIES = {
     "convert": "Turn an export into a published snapshot of Parquet or CSV.",
     "validate": "Make the same checks as convert, and write no data.",
     "run": "Fetch what is new, convert it, prove it, and prune the store.",
@@ -56,6 +40,7 @@ _SUMMARIES = {
     "seal": "Make an encrypted, signed delivery of an export, for exercises.",
     "keys": "Make throw-away key pairs for exercises.",
 }
+"""The commands, in the order of ``--help``; each lives in a file of its name in `cli.commands`."""
 
 
 class _Commands(click.Group):
@@ -77,12 +62,20 @@ class _Commands(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"krr_export.cli.{_COMMANDS[name]}"), f"{name}_command")
+        command: click.Command = getattr(import_module(f"krr_export.cli.commands.{name}"), f"{name}_command")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:  # click knows only those that are loaded
+            raise click.NoSuchCommand(error.command_name, possibilities=_COMMANDS, ctx=ctx) from None
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_SUMMARIES.items()))
+            formatter.write_dl(list(_COMMANDS.items()))
 
 
 @click.group(
@@ -147,6 +140,8 @@ def _refuse(error: click.ClickException, arguments: Sequence[str]) -> int:
     else:
         text = error.format_message().rstrip(".")
         reason = text[:1].lower() + text[1:]
+        if ctx is not None:
+            reason = with_origin(reason, ctx)
     message = f"{reason} (see {ctx.command_path if ctx else 'krr-export'} --help)"
     if "--json" in arguments or (ctx and ctx.params.get("as_json")):
         result_line(message, error.exit_code, {})

@@ -1,4 +1,4 @@
-"""The report in the forms that pipelines read: JSON, JUnit XML, SARIF and Markdown, each made from `report.json` alone.
+"""The report in the forms that pipelines read: JSON, JUnit XML and Markdown, each made from `report.json` alone.
 
 Nothing is in any of them that is not in the report, so no personal value is.
 """
@@ -13,13 +13,11 @@ from krr_export.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMATS = ("json", "junit", "sarif", "markdown")
+FORMATS = ("json", "junit", "markdown")
 """The names of the formats."""
 
 SUFFIXES: dict[str, str] = {
     ".json": "json",
-    ".sarif.json": "sarif",
-    ".sarif": "sarif",
     ".xml": "junit",
     ".md": "markdown",
 }
@@ -51,10 +49,6 @@ def formatted(report: Mapping[str, Any], name: str) -> str:
             from krr_export.reporting.formats.junit import junit  # noqa: PLC0415 - as above
 
             return junit(report)
-        case "sarif":
-            from krr_export.reporting.formats.sarif import sarif  # noqa: PLC0415 - as above
-
-            return sarif(report)
         case "markdown":
             from krr_export.reporting.formats.markdown import markdown  # noqa: PLC0415 - as above
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from krr_export.reporting.page.compiled import CompiledTemplates
-
 if TYPE_CHECKING:
     from jinja2 import Template
 
@@ -38,7 +36,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
-        bytecode_cache=CompiledTemplates(_TEMPLATES),
     )
     environment.filters |= {"kept": _kept, "parted": _parted}
     environment.globals["style"] = _style()

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from krr_export.cli.delivering import delivery_options, taken_delivery
+from krr_export.cli.command import command
+from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
-from krr_export.cli.fetching import KEPT, login_options, taken_login, transfer_progress
-from krr_export.cli.loading import console_of, reading_options, writing_options
-from krr_export.cli.parameters import LocalPath, Role, command
+from krr_export.cli.options import GUARD, OUTPUT, login_options, reading_options, writing_options
+from krr_export.cli.parameters import LocalPath, Role, option
+from krr_export.cli.secrets import taken_delivery, taken_login
+from krr_export.cli.transfer_progress import KEPT, transfer_progress
 from krr_export.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from krr_export.cli.console import Console
 
 
 class _FetchEndedError(BaseException):
@@ -49,14 +49,18 @@ def _fetching(console: Console, *, shown: bool | None) -> Iterator[Callable[[int
 @click.argument("uri")
 @click.argument("inbox", type=LocalPath(Role.DIRECTORY))
 @click.argument("store", type=LocalPath(Role.DIRECTORY))
-@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="How many of the newest snapshots stay.")
-@click.option(
-    "--allow-older", is_flag=True, help="The newest delivery may hold an older export than the newest snapshot."
+@option(
+    "--keep", type=click.IntRange(min=1), metavar="N", heading=OUTPUT, help="How many of the newest snapshots stay."
+)
+@option(
+    "--allow-older",
+    is_flag=True,
+    heading=GUARD,
+    help="The newest delivery may hold an older export than the newest snapshot.",
 )
 @login_options
-@delivery_options
 @writing_options
-@reading_options(limit=False)
+@reading_options
 def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
     """Fetch what is new, convert it, prove it, and prune the store.
 
@@ -67,7 +71,7 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
     from krr_export.jobs.nightly import NightOptions, NightProgress, run_night  # noqa: PLC0415 - as above
     from krr_export.jobs.options import ConvertOptions  # noqa: PLC0415 - Arrow is loaded once there is work for it
 
-    console = console_of(options)
+    console = Console.taken(options)
     delivery = taken_delivery(console, options)
     console.warn_of_others(store)
     shown = options.pop("progress")
@@ -88,6 +92,5 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
         return console.finish(ended.message, ended.exit_code, {})
     for converted in result.converted:
         if converted.report is not None:
-            for line in converted.report.summary(verbose=console.verbose):
-                console.say(line)
+            console.say_report(converted.report)
     return console.finish(result.message, result.exit_code, result.to_dict())

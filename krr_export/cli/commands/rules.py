@@ -1,21 +1,20 @@
-"""``rules``: what the register's own rules are."""
+"""``rules``."""
 
 from __future__ import annotations
 
 import json
 from textwrap import wrap
 
-import click
-
+from krr_export.cli.command import command
 from krr_export.cli.console import Console
-from krr_export.cli.parameters import command
+from krr_export.cli.parameters import option
 from krr_export.rules.catalogue import RULES, Rule
 
 _WIDTH = 100
 
 
 @command("rules", "krr-export rules --json | jq -r '.[] | [.severity, .code] | @tsv'")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON on standard output: a list, an object a rule.")
+@option("--json", "as_json", is_flag=True, help="One line of JSON on standard output: a list, an object a rule.")
 def rules_command(*, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Show the register's own rules beyond the XSD.
 

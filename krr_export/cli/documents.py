@@ -1,4 +1,4 @@
-"""``report``, and how commands write a report: in which format, language and file."""
+"""Where a command writes a report or a page, and in which format."""
 
 from __future__ import annotations
 
@@ -6,32 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from krr_export.cli.console import Console
-from krr_export.cli.parameters import LocalName, LocalPath, Role, command
 from krr_export.errors import UsageError
 from krr_export.output.outputs import not_written, written_whole
-from krr_export.reporting.formats import FORMATS, SUFFIXES, format_of, formatted
-from krr_export.reporting.page.language import LANGUAGES
+from krr_export.reporting.formats import SUFFIXES, format_of, formatted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from krr_export.cli.console import Console
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Lang
 
 HTML = ".html"
-
-report_format_option = click.option(
-    "--report-format",
-    type=click.Choice(["html", *FORMATS]),
-    help="The report's format. By default the file's name says it: .html, .json, .xml for JUnit, .sarif, .md.",
-)
-lang_option = click.option(
-    "--lang", type=click.Choice(LANGUAGES), default="en", show_default=True,
-    help="The language of the HTML page: English or Norwegian bokmål.",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,33 +102,3 @@ def write_document(console: Console, text: str, to: str, what: str) -> None:
             file.write(text.encode())
     except OSError as error:
         raise not_written(f"the {what} {to}", error) from None
-
-
-@command("report", "krr-export report /data/krr/latest -o report.html --lang nb")
-@click.argument("snapshot", type=LocalPath())
-@click.option(
-    "-o",
-    "--output",
-    type=LocalName(Role.OUTPUT),
-    default="-",
-    show_default=True,
-    metavar="FILE|-",
-    help="Where to; - is standard output.",
-)
-@report_format_option
-@lang_option
-def report_command(snapshot: Path, output: str, report_format: str | None, lang: Lang, **talk: bool) -> int:
-    """Show a snapshot's report as a page, or for pipelines.
-
-    SNAPSHOT is a directory eksport=…, the link latest, or what .failed or .partial keep. Its report.json is read, and
-    checked against the manifest; the page also shows the older snapshots of the store. Exit code 0: written; 3: there
-    is no snapshot, or its report is damaged.
-    """
-    from krr_export.reporting.page.snapshots import older_than, report_of_snapshot  # noqa: PLC0415 - the command's own room, once it is called
-
-    console = Console(**talk)
-    destination = Destination.chosen(output, report_format, lang, stdout="html", option="-o")
-    report = report_of_snapshot(snapshot)
-    destination.write(console, report, older_than(snapshot) if destination.form == "html" else ())
-    where = "to standard output" if output == "-" else f"as {output}"
-    return console.finish(f"wrote the report of {snapshot} {where}: {report['outcome']}", 0, {})

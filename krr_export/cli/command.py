@@ -1,0 +1,166 @@
+"""A command: its options have variables and a place in a file, and whatever happens becomes one last line."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from krr_export.cli.config import CONFIG, PASSPHRASE, PREFIX, commands_of, options_of, read_config
+from krr_export.cli.console import Console, last_line, result_line
+from krr_export.cli.failures import explain
+from krr_export.cli.parameters import GENERAL, LocalPath, Role, did_you_mean, option
+from krr_export.errors import InputError, OutputError
+from krr_export.util.paths import check_no_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+_OTHER_VARIABLES = {CONFIG, PASSPHRASE}
+
+
+class Command(click.Command):
+    """A command whose every option also has environment variables and a place in the configuration file.
+
+    ``--max-rejects`` of ``convert`` is ``KRR_EXPORT_CONVERT_MAX_REJECTS``, or ``KRR_EXPORT_MAX_REJECTS`` for all
+    commands that have it. The command line goes before the environment, that before the file.
+    """
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Run the command; whatever happens becomes one last line and an exit code."""
+        try:
+            _warn_of_unknown_variables(ctx)
+            check_paths(ctx)
+            code: int = super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except BaseException as error:
+            message, code = explain(error)
+            message = with_origin(message, ctx)
+            if ctx.params.get("as_json"):
+                message, code = result_line(message, code, {})
+            last_line(message, "red")
+        return code
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401 - click's own
+        super().__init__(*arguments, **attributes)
+        for key, declared in options_of(self).items():
+            name = key.upper()
+            declared.envvar = [f"{PREFIX}{str(self.name).upper()}_{name}", f"{PREFIX}{name}"]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the options under their headings; what all commands have comes last."""
+        shown: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                shown.setdefault(getattr(parameter, "heading", GENERAL), []).append(record)
+        general = shown.pop(GENERAL)
+        for heading, records in (*shown.items(), (GENERAL, general)):
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def command(name: str, example: str) -> Callable[[Callable[..., Any]], Command]:
+    """Declare a command with the common options; ``example`` ends its help."""
+
+    def declare(function: Callable[..., Any]) -> Command:
+        for common in _COMMON:
+            function = common(function)
+        epilog = f"\b\nExample:\n  {example}"
+        return click.command(name, cls=Command, epilog=epilog)(function)
+
+    return declare
+
+
+def check_paths(ctx: click.Context) -> None:
+    """Refuse paths that lead nowhere, and a command's outputs where they lie over its inputs, or in a snapshot.
+
+    Raises:
+        InputError: what is to be read is a loop of links.
+        OutputError: what is to be written is.
+        UsageError: an output lies there.
+    """
+    from krr_export.output.outputs import check_outputs  # noqa: PLC0415 - help does without
+
+    given = [*_paths(ctx)]
+    for _, kind, path in given:
+        check_no_loop(Path(path), InputError if kind.role in {Role.INPUT, Role.STORE} else OutputError)
+    inputs = {option: path for option, kind, path in given if kind.role is Role.INPUT}
+    outputs = {
+        option: [path, *(f"{path}{end}" for end in kind.beside)]
+        for option, kind, path in given
+        if kind.role is not Role.INPUT
+    }
+    configurations = {f"--config {path}": path for path in ctx.meta.get(CONFIG, ())}
+    check_outputs(outputs, {**inputs, **configurations})
+
+
+def _paths(ctx: click.Context) -> Iterator[tuple[str, LocalPath, str]]:
+    """The paths that a command was given: how its user calls each, of what kind it is, and the path."""
+    for parameter in ctx.command.params:
+        kind, value = parameter.type, ctx.params.get(str(parameter.name))
+        if isinstance(kind, LocalPath) and value is not None:
+            yield _spelling(parameter), kind, str(value)
+
+
+def _spelling(parameter: click.Parameter) -> str:
+    return max(parameter.opts, key=len) if isinstance(parameter, click.Option) else str(parameter.name).upper()
+
+
+def with_origin(message: str, ctx: click.Context) -> str:
+    """A message on wrong usage, and of each option in it where its value came from, if not from the command line."""
+    origins = []
+    for key, declared in options_of(ctx.command).items():
+        if not re.search(rf"(?<![\w-]){max(declared.opts, key=len)}(?![\w-])", message):
+            continue
+        source = ctx.get_parameter_source(str(declared.name))
+        if source is click.core.ParameterSource.ENVIRONMENT:
+            origins += [name for name in _variables(declared) if os.environ.get(name)][:1]
+        elif source is click.core.ParameterSource.DEFAULT_MAP:
+            origins.append(f"{key.replace('_', '-')} in {' and '.join(ctx.meta.get(CONFIG, ()))}")
+    return f"{message} (from {', '.join(dict.fromkeys(origins))})" if origins else message
+
+
+def _variables(declared: click.Option) -> list[str]:
+    names = declared.envvar or ()
+    return [names] if isinstance(names, str) else [*names]
+
+
+def _warn_of_unknown_variables(ctx: click.Context) -> None:
+    """Warn of a variable that looks like an option's and is none: it would be without effect, and nobody would know."""
+    own = {name for declared in options_of(ctx.command).values() for name in _variables(declared)} | _OTHER_VARIABLES
+    doubtful = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in own)
+    if not doubtful or ctx.parent is None:
+        return
+    known = own | {
+        name
+        for command in commands_of(ctx.parent).values()
+        for declared in options_of(command).values()
+        for name in _variables(declared)
+    }
+    console = Console(quiet=bool(ctx.params.get("quiet")))
+    for name in doubtful:
+        if name not in known:
+            console.warn(f"the variable {name} is no option's, and without effect.{did_you_mean(name, known)}")
+
+
+def _use_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and ctx.parent is not None:
+        own = read_config(ctx, path, str(ctx.info_name), commands_of(ctx.parent))
+        ctx.default_map = {**(ctx.default_map or {}), **own}
+    return path
+
+
+_COMMON = (
+    option(
+        "--config", envvar=CONFIG, type=LocalPath(), metavar="FILE.toml", is_eager=True, expose_value=False,
+        callback=_use_config, help="Read options from a TOML file.",
+    ),
+    option("-v", "--verbose", is_flag=True, help="Say more: what each finding means, and what to do."),
+    option("-q", "--quiet", is_flag=True, help="Print only the last line on standard error."),
+)  # fmt: skip

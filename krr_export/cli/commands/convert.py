@@ -1,0 +1,50 @@
+"""``convert``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from krr_export.cli.command import command
+from krr_export.cli.console import Console
+from krr_export.cli.options import OUTPUT, limit_option, reading_options, writing_options
+from krr_export.cli.parameters import LocalName, LocalPath, Role, option
+from krr_export.cli.secrets import taken_delivery
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@command("convert", "krr-export convert export.xml.gz /data/krr --max-rejects 0.1%")
+@click.argument("source", type=LocalName())
+@click.argument("store", type=LocalPath(Role.DIRECTORY))
+@writing_options
+@option(
+    "--replace",
+    is_flag=True,
+    heading=OUTPUT,
+    help="Exchange a snapshot of this export that is there with another result.",
+)
+@limit_option
+@reading_options
+def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
+    """Turn an export into a published snapshot of Parquet or CSV.
+
+    SOURCE is the export, plain or gzip, or - for standard input; or an encrypted delivery: one file of its set, or the
+    directory of it. STORE is the directory of snapshots. Each record is
+    validated against the XSD; a refused one goes to rejects/ with the reason. The snapshot appears whole, proven, as
+    STORE/eksport=…/, and STORE/latest points to the newest; or nothing is published, and the exit code says why.
+    """
+    from krr_export.jobs.convert import convert  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+
+    console = Console.taken(options)
+    options["delivery"] = taken_delivery(console, options)
+    console.warn_of_others(store)
+    with console.progress(options.pop("progress")) as progress:
+        result = convert(source, store, progress=progress, **options)
+    if result.report is not None:
+        console.say_report(result.report)
+    details = {"outcome": result.outcome, "path": str(result.path)}
+    report = result.report.to_dict() if result.report is not None else None
+    return console.finish(result.message, result.exit_code, {**details, "report": report})

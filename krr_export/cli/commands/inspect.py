@@ -1,0 +1,40 @@
+"""``inspect``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from krr_export.cli.command import command
+from krr_export.cli.console import Console
+from krr_export.cli.options import delivery_options, json_option, schema_option
+from krr_export.cli.parameters import LocalName
+from krr_export.cli.secrets import taken_delivery
+
+
+@command("inspect", "krr-export inspect export.xml.gz")
+@click.argument("source", type=LocalName())
+@schema_option
+@delivery_options
+@json_option
+def inspect_command(
+    source: str,
+    schema: str,
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,  # noqa: ANN401 - the delivery's
+) -> int:
+    """Show an export's header and its first records, masked.
+
+    Reads only the beginning, however large the export is; an encrypted delivery is first verified whole.
+    """
+    from krr_export.jobs.inspect import inspect  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    found = inspect(source, schema, taken_delivery(console, options))
+    if not as_json:
+        console.give("\n".join(found.lines()))
+    return console.finish(found.verdict(), 0, found.to_dict())

@@ -1,0 +1,31 @@
+"""``schema``."""
+
+from __future__ import annotations
+
+from krr_export.cli.command import command
+from krr_export.cli.console import Console
+from krr_export.cli.options import schema_option
+from krr_export.cli.parameters import Choice, option
+
+
+@command("schema", "krr-export schema --format sql-postgres > person.sql")
+@schema_option
+@option(
+    "--format", "format_", default="table", show_default=True,
+    type=Choice(["table", "json", "sql-duckdb", "sql-postgres", "sql-bigquery", "sql-snowflake", "arrow"]),
+    help="How to show it.",
+)  # fmt: skip
+@option("--derive", multiple=True, metavar="NAME[,NAME…]|all", help="With the columns that convert --derive adds.")
+def schema_command(schema: str, format_: str, derive: tuple[str, ...], *, quiet: bool, verbose: bool) -> int:
+    """Show the columns of the table person, or DDL for a warehouse."""
+    from krr_export.schema.formats import render  # noqa: PLC0415 - as above
+    from krr_export.schema.record_schema import load_schema  # noqa: PLC0415 - slow to load
+    from krr_export.transform import DeriveOptions, derived_fields  # noqa: PLC0415 - Arrow is slow to load
+
+    console = Console(quiet=quiet, verbose=verbose)
+    record_schema = load_schema(schema)
+    derived = derived_fields(record_schema, DeriveOptions(derive))
+    console.give(render(record_schema, format_, derived).rstrip("\n"))
+    count = len(record_schema.arrow) + len(derived)
+    of_them = f", {len(derived)} of them derived" if derived else ""
+    return console.finish(f"schema {record_schema.name}: {count} columns{of_them}", 0, {})

@@ -1,0 +1,65 @@
+"""``validate``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from krr_export.cli.command import command
+from krr_export.cli.console import Console
+from krr_export.cli.documents import Destination
+from krr_export.cli.options import OUTPUT, lang_option, limit_option, reading_options, report_format_option
+from krr_export.cli.parameters import LocalName, Role, option
+from krr_export.cli.secrets import taken_delivery
+from krr_export.errors import UsageError
+
+if TYPE_CHECKING:
+    from krr_export.reporting.page.language import Lang
+
+
+@command("validate", "krr-export validate export.xml.gz --report report.json")
+@click.argument("source", type=LocalName())
+@option(
+    "--report",
+    "report_to",
+    type=LocalName(Role.OUTPUT),
+    metavar="FILE|-",
+    heading=OUTPUT,
+    help="Write the report; - is standard output.",
+)
+@report_format_option
+@lang_option
+@limit_option
+@reading_options
+def validate_command(
+    source: str, report_to: str | None, report_format: str | None, lang: Lang, **options: Any  # noqa: ANN401 - the options above
+) -> int:  # fmt: skip
+    """Make the same checks as convert, and write no data.
+
+    SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input. Exit code 0: valid; 1: records
+    were refused, more than --max-rejects allows, or there are none; 3: the export is unusable.
+    """
+    from krr_export.jobs.convert import validate  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+
+    destination = _destination(report_to, report_format, lang, as_json=options["as_json"])
+    console = Console.taken(options)
+    options["delivery"] = taken_delivery(console, options)
+    with console.progress(options.pop("progress")) as progress:
+        report = validate(source, progress=progress, **options)
+    console.say_report(report)
+    if destination is not None:
+        destination.write(console, report.to_dict())
+    code = 0 if report.outcome == "valid" else 1
+    return console.finish(report.verdict(), code, {"outcome": report.outcome, "report": report.to_dict()})
+
+
+def _destination(report_to: str | None, form: str | None, lang: Lang, *, as_json: bool) -> Destination | None:
+    """Where the report is to go, checked before there is one."""
+    if report_to is None:
+        if form is not None:
+            raise UsageError(f"--report-format {form} is for a report that is written", "give --report FILE, or -")
+        return None
+    if report_to == "-" and as_json:
+        raise UsageError("--report - and --json both want standard output", "give one of them")
+    return Destination.chosen(report_to, form, lang)

@@ -1,0 +1,42 @@
+"""``verify``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from krr_export.cli.command import command
+from krr_export.cli.console import Console
+from krr_export.cli.options import json_option
+from krr_export.cli.parameters import LocalPath
+from krr_export.util.formatting import number, records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@command("verify", "krr-export verify /data/krr/latest")
+@click.argument("snapshot", type=LocalPath())
+@json_option
+def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+    """Prove a published snapshot anew against its manifest.
+
+    SNAPSHOT is a directory eksport=…, or the link latest. Exit code 0: every file is there with its bytes, SHA-256 and
+    rows, and the counts add up; 1: something differs; 3: there is no snapshot.
+    """
+    from krr_export.output.verification import verify  # noqa: PLC0415 - Arrow is loaded once there is work for it
+
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    found = verify(snapshot)
+    for line in found.differences:
+        console.say(f"differs   {line}")
+    result = {"snapshot": str(found.snapshot), "proven": found.proven, "differences": list(found.differences)}
+    if found.proven and found.manifest is not None:
+        counts, files = found.manifest.counts, len(found.manifest.files)
+        held = f"{records(counts.written)} and {number(counts.rejected)} rejects in {files} files"
+        message = f"proven: {found.snapshot}, {held}"
+        return console.finish(message, 0, result)
+    points = "1 point" if len(found.differences) == 1 else f"{len(found.differences)} points"
+    message = f"not proven: {found.snapshot} differs from its manifest in {points}; convert again with --replace"
+    return console.finish(message, 1, result)

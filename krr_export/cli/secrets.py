@@ -1,0 +1,96 @@
+"""Keys and passphrases, as options, environment and terminal give them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import termios
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from krr_export.cli.config import PASSPHRASE
+from krr_export.errors import InputError, UsageError
+from krr_export.input.delivery.opening import DeliveryOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from krr_export.cli.console import Console
+    from krr_export.input.sftp import Login
+
+_MAX_PASSPHRASE_BYTES = 4096
+
+
+def taken_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions:
+    """The delivery's options among a command's; takes them out."""
+    passphrase_file: Path | None = options.pop("passphrase_file")
+    chosen = DeliveryOptions(
+        private_key=options.pop("private_key"),
+        passphrase=passphrase_from(passphrase_file),
+        publisher_cert=options.pop("publisher_cert"),
+        signature=options.pop("signature"),
+        orgnr=options.pop("orgnr"),
+    )
+    console.warn_of_readers("--private-key", chosen.private_key)
+    console.warn_of_readers("--passphrase-file", passphrase_file)
+    if chosen.signature == "none":
+        console.warn(
+            "--signature none: whoever wrote a delivery is believed to be its publisher. Use it for tests alone"
+        )
+    return chosen
+
+
+def passphrase_from(file: Path | None) -> Callable[[], bytes | None]:
+    """Asks for a passphrase when it turns out to be needed: the file, the environment, or the terminal."""
+
+    def ask() -> bytes | None:
+        if file is not None:
+            return first_line(file, "--passphrase-file")
+        if (given := os.environb.get(PASSPHRASE.encode())) is not None:
+            return given
+        return _typed() if sys.stdin is not None and sys.stdin.isatty() else None
+
+    return ask
+
+
+def _typed() -> bytes:
+    try:
+        return str(
+            click.prompt("Passphrase of the private key", hide_input=True, err=True, default="", show_default=False)
+        ).encode()
+    except (OSError, termios.error):
+        raise InputError(
+            "the terminal went away while the passphrase was asked for", "give --passphrase-file"
+        ) from None
+    except UnicodeError:
+        raise InputError("the passphrase is not text in the terminal's encoding", "give --passphrase-file") from None
+
+
+def taken_login(console: Console, options: dict[str, Any]) -> Login:
+    """How to log in, by the `login_options`; takes them out of a command's options, and leaves ``force``."""
+    from krr_export.input.sftp import Login  # noqa: PLC0415 - paramiko is loaded once there is work for it
+
+    identity: Path | None = options.pop("identity")
+    file: Path | None = options.pop("identity_passphrase_file")
+    console.warn_of_readers("--identity", identity)
+    console.warn_of_readers("--identity-passphrase-file", file)
+    return Login(
+        identity=identity,
+        passphrase=lambda: first_line(file, "--identity-passphrase-file") if file is not None else None,
+        known_hosts=options.pop("known_hosts"),
+    )
+
+
+def first_line(file: Path, option: str) -> bytes:
+    """A passphrase: the first line of the file that an option names.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            return opened.readline(_MAX_PASSPHRASE_BYTES).rstrip(b"\r\n")
+    except OSError as error:
+        raise UsageError(f"{file.name} cannot be read: {error.strerror}", f"check {option}") from None

@@ -1,0 +1,54 @@
+"""How far a transfer has come: a bar on a terminal, or else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from krr_export.cli.console import Console
+
+_SECONDS_BETWEEN_LOG_LINES = 30.0
+KEPT = "what has arrived is kept, and the next run goes on from there"
+
+
+@contextmanager
+def transfer_progress(console: Console, *, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Tell `krr_export.input.sftp.fetch` whom to tell how far it has come.
+
+    Args:
+        console: prints the lines, unless it is quiet.
+        shown: overrides whether there is a bar; ``False``: there is nothing at all.
+    """
+    if shown is False:
+        yield None
+    elif shown or (sys.stderr is not None and sys.stderr.isatty()):
+        from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
+
+        with tqdm(unit="B", unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr) as bar:
+
+            def move(done: int, total: int | None) -> None:
+                if bar.total is None:
+                    bar.total, bar.initial = total, done  # what came another time says nothing of the speed
+                bar.update(done - bar.n)
+
+            yield move
+    else:
+        yield _log_lines(console.say)
+
+
+def _log_lines(say: Callable[[str], None]) -> Callable[[int, int | None], None]:
+    last = time.monotonic()
+
+    def tell(done: int, total: int | None) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _SECONDS_BETWEEN_LOG_LINES:
+            last = time.monotonic()
+            share = f" of {total / 1e6:.0f} MB ({done / total:.0%})" if total else " MB"
+            say(f"progress  {done / 1e6:.0f}{share}")
+
+    return tell

@@ -1,0 +1,119 @@
+"""Options: under which headings the help shows them, what a slip of the pen meant, where a wrong value came from."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+import command
+import pytest
+
+from krr_export.cli.config import commands_of
+from krr_export.cli.main import krr_export as group
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEADINGS = {
+    "convert": [
+        *("Output", "Columns and privacy", "Guard", "Input", "Encrypted deliveries", "Judgement and limits"),
+        *("Tuning", "General"),
+    ],
+    "validate": ["Output", "Input", "Encrypted deliveries", "Judgement and limits", "Tuning", "General"],
+    "inspect": ["Input", "Encrypted deliveries", "General"],
+    "rules": ["General"],
+}
+SCREEN = 40
+"""Lines that a terminal shows at once."""
+
+
+@pytest.mark.parametrize("name", HEADINGS)
+def test_help_shows_options_in_groups_that_fit_a_screen(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    ran = command.call(capfd, name, "--help")
+    sections = re.split(r"^(\S.*):\n", ran.out, flags=re.MULTILINE)
+    headings = [heading for heading in sections[1::2] if not heading.startswith("Usage")]
+    assert headings == HEADINGS[name]
+    assert max(section.count("\n") for section in sections) <= SCREEN
+
+
+def test_every_option_that_only_some_commands_have_stands_under_a_heading_of_its_own_kind() -> None:
+    commands = commands_of(click.Context(group))
+    crowded = {
+        name: general
+        for name, one in commands.items()
+        if len(general := [o.name for o in one.params if getattr(o, "heading", None) == "General"]) > 12
+    }
+    assert crowded == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["convrt"], "'convert'"),
+        (["validate", "x.xml", "--max-reject", "1"], "'--max-rejects'"),
+        (["convert", "x.xml", "store", "--format", "parqet"], "'parquet'"),
+        (["schema", "--format", "sql-postgre"], "'sql-postgres'"),
+    ],
+)
+def test_what_a_slip_of_the_pen_meant_is_named(
+    arguments: list[str], meant: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ran = command.call(capfd, *arguments)
+    assert ran.code == 2
+    assert re.search(rf"did you mean (?:one of: )?[^?]*{meant}", ran.last, re.IGNORECASE), ran.last
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("max-reject = 1", "'max-rejects'"),
+        ("[convrt]\nreplace = true", "'convert'"),
+        ("[convert]\nmod = 640", "'mode'"),
+    ],
+)
+def test_so_it_is_in_the_configuration_file(
+    text: str, meant: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "krr.toml"
+    config.write_text(text)
+    ran = command.call(capfd, "--config", config, "convert", "x.xml", tmp_path / "store")
+    assert ran.code == 2
+    assert f"Did you mean {meant}?" in ran.last
+
+
+@pytest.mark.parametrize("value", ["many", "-1"])
+def test_a_wrong_value_names_where_it_came_from(
+    value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "krr.toml"
+    config.write_text(f'max-rejects = "{value}"\n[validate]\nworkers = "{value}"\n')
+    source = "samples/valid.xml"
+    for option in ("max-rejects", "workers"):
+        given = command.call(capfd, "validate", source, f"--{option}={value}")
+        assert (given.code, "(from " in given.last) == (2, False), given.last
+    from_file = command.call(capfd, "--config", config, "validate", source)
+    assert (from_file.code, f"in {config})" in from_file.last) == (2, True), from_file.last
+    monkeypatch.setenv("KRR_EXPORT_VALIDATE_WORKERS", value)
+    from_variable = command.call(capfd, "validate", source)
+    assert from_variable.code == 2
+    assert "(from KRR_EXPORT_VALIDATE_WORKERS)" in from_variable.last
+    monkeypatch.delenv("KRR_EXPORT_VALIDATE_WORKERS")
+    monkeypatch.setenv("KRR_EXPORT_MAX_REJECTS", value)
+    of_the_job = command.call(capfd, "validate", source)
+    assert (of_the_job.code, "(from KRR_EXPORT_MAX_REJECTS)" in of_the_job.last) == (2, True), of_the_job.last
+
+
+def test_a_variable_that_is_no_options_is_warned_of_and_its_value_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KRR_EXPORT_MAX_REJECT", "a-secret")
+    monkeypatch.setenv("KRR_EXPORT_PASSPHRASE", "a-secret")
+    monkeypatch.setenv("KRR_EXPORT_CONVERT_FORMAT", "csv")  # another command's
+    ran = command.call(capfd, "validate", "samples/valid.xml")
+    [warning] = [line for line in ran.err.splitlines() if "WARNING" in line]
+    assert ran.code == 0
+    assert "KRR_EXPORT_MAX_REJECT is no option's, and without effect. Did you mean 'KRR_EXPORT_MAX_REJECTS'?" in warning
+    assert "a-secret" not in ran.err
+    quiet = command.call(capfd, "validate", "samples/valid.xml", "-q")
+    assert quiet.err.count("\n") == 1
