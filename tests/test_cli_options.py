@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import click
 import command
 import pytest
-
-from krr_export.cli.config import commands_of
-from krr_export.cli.main import krr_export as group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,16 +31,6 @@ def test_help_shows_options_in_groups_that_fit_a_screen(name: str, capfd: pytest
     headings = [heading for heading in sections[1::2] if not heading.startswith("Usage")]
     assert headings == HEADINGS[name]
     assert max(section.count("\n") for section in sections) <= SCREEN
-
-
-def test_every_option_that_only_some_commands_have_stands_under_a_heading_of_its_own_kind() -> None:
-    commands = commands_of(click.Context(group))
-    crowded = {
-        name: general
-        for name, one in commands.items()
-        if len(general := [o.name for o in one.params if getattr(o, "heading", None) == "General"]) > 12
-    }
-    assert crowded == {}
 
 
 @pytest.mark.parametrize(

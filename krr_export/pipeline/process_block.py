@@ -52,8 +52,9 @@ class RoadMap:
         rules: what the accepted records are judged by; ``None`` for the XSD alone.
         profiler: makes profiles of the accepted records; ``None`` for none.
         derivation: what is derived of the accepted records; ``None`` for nothing.
-        turn: held by the thread that looks at what a block holds. That is hundreds of small calls, which two threads
-            would make in twice the time, handing the interpreter's lock to and fro; scanning goes on beside it.
+        turn: held by the thread that looks at what a block holds, or reads records by the reference. That is hundreds
+            of small calls, which two threads would make in twice the time, handing the interpreter's lock to and fro;
+            scanning goes on beside it.
     """
 
     schema: RecordSchema
@@ -135,11 +136,12 @@ class Road:
 
     def _by_reference(self, block: Block, unusual: NDArray[np.int32] | None = None) -> BlockResult:
         """What became of a block's records that the reference reads: the ``unusual`` ones, or all."""
-        if unusual is None:
-            lexical = self._reference.read(block)
-        else:
-            lexical = put_back(self._reference.read(pick_out(block, unusual)), block, unusual)
-        typed = to_arrow(lexical, self._schema)
+        with self._turn:
+            if unusual is None:
+                lexical = self._reference.read(block)
+            else:
+                lexical = put_back(self._reference.read(pick_out(block, unusual)), block, unusual)
+            typed = to_arrow(lexical, self._schema)
         remarks = Remarks(
             self._by_code(typed.remarks),
             ordinal=lambda row: lexical.ordinals[row],
