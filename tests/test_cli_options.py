@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 HEADINGS = {
     "convert": [
-        *("Output", "Columns and privacy", "Guard", "Input", "Encrypted deliveries", "Judgement and limits"),
-        *("Tuning", "General"),
+        *("Input", "Encrypted deliveries", "Judgement and limits", "Tuning"),
+        *("Output", "Columns and privacy", "Guard", "General"),
     ],
-    "validate": ["Output", "Input", "Encrypted deliveries", "Judgement and limits", "Tuning", "General"],
+    "validate": ["Input", "Encrypted deliveries", "Judgement and limits", "Tuning", "Output", "General"],
     "inspect": ["Input", "Encrypted deliveries", "General"],
     "rules": ["General"],
 }

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 @command("convert", "krr-export convert export.xml.gz /data/krr --max-rejects 0.1%")
 @click.argument("source", type=LocalName())
 @click.argument("store", type=LocalPath(Role.DIRECTORY))
+@limit_option
+@reading_options
 @writing_options
 @option(
     "--replace",
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     heading=OUTPUT,
     help="Exchange a snapshot of this export that is there with another result.",
 )
-@limit_option
-@reading_options
 def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
     """Turn an export into a published snapshot of Parquet or CSV.
 

@@ -59,8 +59,8 @@ def _fetching(console: Console, *, shown: bool | None) -> Iterator[Callable[[int
     help="The newest delivery may hold an older export than the newest snapshot.",
 )
 @login_options
-@writing_options
 @reading_options
+@writing_options
 def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
     """Fetch what is new, convert it, prove it, and prune the store.
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 @command("validate", "krr-export validate export.xml.gz --report report.json")
 @click.argument("source", type=LocalName())
+@limit_option
+@reading_options
 @option(
     "--report",
     "report_to",
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 )
 @report_format_option
 @lang_option
-@limit_option
-@reading_options
 def validate_command(
     source: str, report_to: str | None, report_format: str | None, lang: Lang, **options: Any  # noqa: ANN401 - the options above
 ) -> int:  # fmt: skip
