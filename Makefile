@@ -56,8 +56,8 @@ test: $(VENV)/.dev ## Run all tests
 	$(RUN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # Each library at work, in less than two minutes.
-LOWEST_TESTS = tests/test_derive_numbers.py tests/test_exits.py tests/test_schema.py tests/test_sink_csv.py \
-	tests/test_sink_parquet.py tests/test_snapshot.py
+LOWEST_TESTS = tests/transform/test_derive_numbers.py tests/integration/test_exits.py tests/schema/test_schema.py \
+	tests/output/test_sink_csv.py tests/output/test_sink_parquet.py tests/output/test_snapshot.py
 
 test-lowest: $(VENV)/.dev ## Run the most telling tests with the lowest versions that pyproject.toml allows, in .venv-lowest
 	$(RUN)/uv venv --quiet --clear --python $(RUN)/python .venv-lowest
@@ -70,18 +70,18 @@ constraints: $(VENV)/.dev ## Renew constraints.txt: the newest set of libraries,
 		pyproject.toml --output-file constraints.txt
 
 fuzz: $(VENV)/.dev ## Compare the readers on randomly broken exports, for two minutes (ARGS='--seconds 600 --seed 7')
-	$(RUN)/python tests/fuzz.py $(ARGS)
+	PYTHONPATH=tests/support $(RUN)/python tests/fuzz/fuzz.py $(ARGS)
 
 # The sanitizers' libraries must be there before all others; Python frees nothing at its end, which is no leak.
 SANITIZED = LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0:handle_segv=0:allocator_may_return_null=1 PYTHONMALLOC=malloc \
-	PYTHONPATH=build/sanitized:tests $(RUN)/python -P
+	PYTHONPATH=build/sanitized:tests/support $(RUN)/python -P
 
 fuzz-asan: $(VENV)/.dev ## The same, and the scanner's tests, with AddressSanitizer and UndefinedBehaviorSanitizer
 	CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g" \
 		$(RUN)/python setup.py --quiet build --build-base build/sanitizing --build-lib build/sanitized
-	$(SANITIZED) -m pytest --quiet tests/test_scanner.py tests/test_tokenizer.py tests/test_memory_pool.py
-	$(SANITIZED) tests/fuzz.py $(ARGS)
+	$(SANITIZED) -m pytest --quiet tests/parsing/test_scanner.py tests/parsing/test_tokenizer.py tests/parsing/test_memory_pool.py
+	$(SANITIZED) tests/fuzz/fuzz.py $(ARGS)
 
 wheel: $(VENV)/.dev ## Make an sdist and a wheel in dist/, and convert a sample with the wheel alone, in .venv-wheel
 	rm -rf dist
@@ -99,7 +99,7 @@ lint: $(VENV)/.dev ## Check style and types
 	PATH="$(abspath $(RUN)):$$PATH" cython-lint krr_export
 
 docs: $(VENV)/.dev ## Write the parts of the documents that are made from the program
-	$(RUN)/python tests/documents.py
+	$(RUN)/python tests/support/documents.py
 
 samples: $(VENV)/.dev ## Make samples/ anew, by the commands in samples/README.md
 	sed -n 's|^krr-export sample|$(RUN)/&|p' samples/README.md | sh -ex

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import command
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "derived.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "derived.md"
 VALID = SAMPLES / "valid.xml"
 
 

@@ -21,7 +21,7 @@ from krr_export.schema.record_schema import Facets, Field, RecordSchema, load_sc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "valid.xml"
+SAMPLE = Path(__file__).parents[2] / "samples" / "valid.xml"
 RESERVED_ANYWHERE = ["order", "group", "select", "end", "qualify", "window", "start", "rows", "user", "lambda"]
 
 

@@ -14,7 +14,7 @@ import pytest
 from krr_export.input.sftp import identities, known_hosts
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "krr-export"
-VALID = Path(__file__).parents[1] / "samples" / "valid.xml"
+VALID = Path(__file__).parents[2] / "samples" / "valid.xml"
 
 
 @pytest.mark.parametrize("start", [(PROGRAM,), command.PROGRAM], ids=["script", "module"])

@@ -22,7 +22,7 @@ from benchmarks.render import BEGIN, END, write_docs
 from benchmarks.results import Results, Run, Spread
 from benchmarks.targets import Target
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 XSD = ROOT / "xsd" / "kontaktregister-export-14-05.xsd"
 PEERS = ROOT / "benchmarks" / "peers"
 PNG = b"\x89PNG\r\n\x1a\n"

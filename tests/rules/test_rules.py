@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-DOCUMENTATION = (Path(__file__).parents[1] / "docs/rules.md").read_text(encoding="utf-8")
+DOCUMENTATION = (Path(__file__).parents[2] / "docs/rules.md").read_text(encoding="utf-8")
 FAULTY = SAMPLES / "faulty.xml"
 
 

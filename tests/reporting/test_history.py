@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Krr = Callable[..., Ran]
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 OSLO = timezone(timedelta(hours=1))
 FIRST, SECOND, THIRD = (f"eksport=2026030{day}T033000Z" for day in (1, 2, 3))
 BAD = road.person("<status>X</status>")

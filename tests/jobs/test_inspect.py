@@ -21,7 +21,7 @@ from krr_export.parsing.tokenizing import Cutter, Scan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 PLANTED = ["03851598730", "+4799887766", "kari.planted@example.no", "kari.planted#9YDT", "984661185", "0123456789"]
 
 

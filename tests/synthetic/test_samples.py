@@ -40,7 +40,7 @@ from krr_export.synthetic.faults import JUNK_AFTER_GROUP, Fault, faults_for
 from krr_export.synthetic.identifiers import check_digits, identity_numbers
 from krr_export.synthetic.rule_violations import RuleFault, rule_faults
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 NAMESPACE = "{http://begrep.difi.no}"
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-SCHEMA = json.loads((Path(__file__).parents[1] / "docs/report.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/report.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 BAD = road.person("<status>X</status>")
 

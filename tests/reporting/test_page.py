@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Krr = Callable[..., Ran]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "krr_export/reporting/page"
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
 SCRIPT = "<script>alert('x')</script>\"&{{ 7*7 }}{% raw %}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import RecordSchema
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 NAMES = ("valid.xml", "valid.xml.gz", "faulty.xml", "prefixed.xml", "naive.xml", "old-spellings.xml", "16-02.xml")
 
 PERSONAL = ("personidentifikator", "mobiltelefonnummer", "epostadresse", "postkasseadresse")

@@ -44,7 +44,7 @@ ELSEWHERE = [
     r"C:\krr",
     "C:/krr",
 ]
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 COMMANDS = commands_of(click.Context(krr_export_group))
 PATHS = [
     (name, parameter)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Krr = Callable[..., Ran]
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 VALID = SAMPLES / "valid.xml"
 FAULTY = SAMPLES / "faulty.xml"
 COMMANDS = tuple(group.list_commands(click.Context(group)))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from xmlschema.validators import XsdSimpleType
 
-XSD = Path(__file__).parent.parent / "xsd"
+XSD = Path(__file__).parents[2] / "xsd"
 
 _XS = "http://www.w3.org/2001/XMLSchema"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"

@@ -24,7 +24,7 @@ from krr_export.synthetic.fault_injection import SYNTHETIC
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 

@@ -15,7 +15,7 @@ import command
 import pytest
 from command import Ran
 
-CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 
 
 def run_case(name: str, *arguments: str) -> str:
@@ -71,7 +71,7 @@ def test_config_toml_with_bom() -> None:
 def test_csv_is_for_a_warehouse_and_the_documents_say_what_excel_makes_of_it() -> None:
     printed = run_case("csv-for-excel.sh")
     assert printed.count(",=1+1@example.no\n") == 3, "the data as they are"
-    assert "`=1+1@example.no`" in (Path(__file__).parents[1] / "docs/querying.md").read_text()
+    assert "`=1+1@example.no`" in (Path(__file__).parents[2] / "docs/querying.md").read_text()
 
 
 def test_eboks_eight_digits() -> None:

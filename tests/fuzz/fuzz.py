@@ -1,6 +1,6 @@
 """Changes bytes of exports at random, and compares what the readers make of them.
 
-``python tests/fuzz.py --seconds 120 --seed 1``: a difference is shrunk to a small document, which is kept in
+``python tests/fuzz/fuzz.py --seconds 120 --seed 1``: a difference is shrunk to a small document, which is kept in
 ``fuzz_cases/``, where the tests find it; the exit code is then 1. The same seed tries the same documents.
 """
 
@@ -27,7 +27,7 @@ from krr_export.synthetic import SampleOptions, write_sample
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CASES = Path(__file__).parent / "fuzz_cases"
+CASES = Path(__file__).parent / "cases"
 
 _TOKENS = [*(token.encode() for token in (*CHARACTERS, *CONSTRUCTS, *MALFORMED)), *BYTES]
 _MARKUP = [b"<Person>", b"</Person>", b"<ns2:Person>", b"</ns2:Person>", b"<Person/>", b"</et:Kontaktregister>", b" "]

@@ -28,7 +28,7 @@ from krr_export import errors
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("querying", "nightly", "options"))]
 """What a new reader types, in the order of reading."""
 README = PAGES[0].read_text()
