@@ -48,7 +48,7 @@ class Console:
         self._as_json = as_json
 
     @classmethod
-    def taken(cls, options: dict[str, Any]) -> Self:
+    def from_options(cls, options: dict[str, Any]) -> Self:
         """The console that a command's options ask for; takes them out."""
         return cls(quiet=options.pop("quiet"), verbose=options.pop("verbose"), as_json=options.pop("as_json"))
 

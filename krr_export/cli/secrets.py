@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MAX_PASSPHRASE_BYTES = 4096
 
 
-def taken_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions:
+def pop_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions:
     """The delivery's options among a command's; takes them out."""
     passphrase_file: Path | None = options.pop("passphrase_file")
     chosen = DeliveryOptions(
@@ -68,7 +68,7 @@ def _typed() -> bytes:
         raise InputError("the passphrase is not text in the terminal's encoding", "give --passphrase-file") from None
 
 
-def taken_login(console: Console, options: dict[str, Any]) -> Login:
+def pop_login(console: Console, options: dict[str, Any]) -> Login:
     """How to log in, by the `login_options`; takes them out of a command's options, and leaves ``force``."""
     from krr_export.input.sftp import Login  # noqa: PLC0415 - paramiko is loaded once there is work for it
 

@@ -56,7 +56,7 @@ class AgeLimits:
         if self.max_age is not None and age > self.max_age:
             # It grows older before anybody gives that option: hence one more.
             raise GuardError(
-                f"the export was made {_shown(made)}, more than {_words(age)} ago: --max-age {_written(self.max_age)}",
+                f"the export was made {_moment(made)}, more than {_words(age)} ago: --max-age {_written(self.max_age)}",
                 f"ask the sender for a newer one, or accept it with --max-age {_enough(age, 2)}",
             )
 
@@ -70,7 +70,7 @@ class AgeLimits:
         if ahead > self.max_ahead:
             limit = f"--max-ahead {_written(self.max_ahead)}"
             raise GuardError(
-                f"the export says that it was made {_shown(made)}, more than {_words(ahead)} from now: {limit}",
+                f"the export says that it was made {_moment(made)}, more than {_words(ahead)} from now: {limit}",
                 "is a clock wrong? Ask the sender: it would be latest until then. Accept it with"
                 f" --max-ahead {_enough(ahead, 1)}",
             )
@@ -98,7 +98,7 @@ def check_not_older(made: datetime, newest: str | None) -> None:
     """
     if newest is not None and export_name(made) < newest:
         raise GuardError(
-            f"the export was made {_shown(made)}, before the newest snapshot, {newest}",
+            f"the export was made {_moment(made)}, before the newest snapshot, {newest}",
             f"is it an old set, delivered again? Ask the sender, or accept it with {ALLOW_OLDER}",
         )
 
@@ -113,7 +113,7 @@ def _length(option: str, value: timedelta | str) -> timedelta:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _shown(moment: datetime) -> str:
+def _moment(moment: datetime) -> str:
     return f"{moment.year:04}-{moment:%m-%d %H:%M} UTC"  # strftime does not pad a year before 1000 everywhere
 
 

@@ -178,7 +178,7 @@ def _masked(blocks: list[LexicalBlock], schema: RecordSchema) -> Iterator[Inspec
 
 def _accepted_record(block: LexicalBlock, row: int, schema: RecordSchema) -> InspectedRecord:
     values = {
-        field.name: _shown(column[row], field) for field, column in zip(schema.fields, block.columns, strict=True)
+        field.name: _display(column[row], field) for field, column in zip(schema.fields, block.columns, strict=True)
     }
     return InspectedRecord(block.ordinals[row], accepted=True, findings=(), values=values)
 
@@ -188,7 +188,7 @@ def _rejected_record(reject: Reject) -> InspectedRecord:
     return InspectedRecord(reject.ordinal, accepted=False, findings=findings, values={})
 
 
-def _shown(value: str | None, field: Field) -> str:
+def _display(value: str | None, field: Field) -> str:
     """A value of an accepted record as it may be shown."""
     if value is None:
         return ABSENT

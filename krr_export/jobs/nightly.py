@@ -144,7 +144,7 @@ def run_night(
     if options.keep is not None:
         with open_store(store, create=False) as opened:
             pruned = tuple(opened.prune(options.keep))
-    said = "; ".join(dict.fromkeys(_said(result) for result in converted))
+    said = "; ".join(dict.fromkeys(_describe(result) for result in converted))
     deleted = f"; deleted {len(pruned)} old ones" if pruned else ""
     return NightResult(fetched, converted, pruned, f"{fetched.message}; {said}{deleted}")
 
@@ -187,5 +187,5 @@ def _if_no_help(error: DeliveryError) -> str:
     return str(error.hint) if signed else "if that is no help, check the keys, ask the sender"
 
 
-def _said(result: ConvertResult) -> str:
+def _describe(result: ConvertResult) -> str:
     return f"{result.message}, proven" if result.outcome == "published" else result.message

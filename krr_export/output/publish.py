@@ -16,7 +16,7 @@ from pathlib import Path
 
 from krr_export.domain.store_layout import LATEST, REPLACED, REPLACING, STAGING
 from krr_export.errors import OutputError
-from krr_export.output.store_contents import Standing, entries
+from krr_export.output.store_contents import EntryStatus, entries
 from krr_export.util.files import remove, sync_directory
 from krr_export.util.paths import real_path
 
@@ -190,7 +190,7 @@ def mend_latest(store: Path) -> None:
 
 def _newest(store: Path, there: str | None) -> str | None:
     for entry in entries(store):
-        if entry.standing is Standing.SNAPSHOT or (entry.published and entry.path.name == there):
+        if entry.standing is EntryStatus.SNAPSHOT or (entry.published and entry.path.name == there):
             return entry.path.name
     return None
 

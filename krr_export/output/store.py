@@ -23,7 +23,7 @@ from krr_export.errors import OutputError, UsageError
 from krr_export.output.manifest import NOTHING_APPLIED, Manifest, read_manifest
 from krr_export.output.publish import finish_replacements, is_dead, mend_latest, remove_replaced, retire
 from krr_export.output.snapshot import Staging
-from krr_export.output.store_contents import Standing, check_replaceable, entries, judge, no_store, snapshots
+from krr_export.output.store_contents import EntryStatus, check_replaceable, entries, judge, no_store, snapshots
 from krr_export.output.verification import verify
 from krr_export.util.files import make_directories, make_parents, output_errors, remove, sync_directory
 from krr_export.util.paths import local_path, real_path
@@ -129,7 +129,7 @@ class Store:
 
     def find(self, name: str) -> Manifest | None:
         """The manifest of the published snapshot of that name, if there is one that can be read."""
-        if judge(self.path / name).standing is not Standing.SNAPSHOT:
+        if judge(self.path / name).standing is not EntryStatus.SNAPSHOT:
             return None  # damaged: as good as not there, but publishing over it still takes --replace
         return read_manifest(self.path / name)
 
@@ -176,7 +176,7 @@ class Store:
                 other pseudonyms.
         """
         for entry in entries(self.path):
-            if manifest := self.find(entry.path.name) if entry.standing is Standing.SNAPSHOT else None:
+            if manifest := self.find(entry.path.name) if entry.standing is EntryStatus.SNAPSHOT else None:
                 there = (
                     manifest.options.get("format"),
                     _partitioning(manifest),
@@ -289,7 +289,7 @@ def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> 
     for what, old, new in zip(_KIND, there, asked, strict=True):
         if old != new:
             raise UsageError(
-                f"the snapshots in this store have the {what} {_shown(old)}, not {_shown(new)}",
+                f"the snapshots in this store have the {what} {_display(old)}, not {_display(new)}",
                 "a store keeps one kind: choose another store",
             )
 
@@ -306,5 +306,5 @@ def _partitioning(manifest: Manifest) -> tuple[str, ...]:
     return tuple(f"{column}=…" for column in columns) if is_old else columns
 
 
-def _shown(value: object) -> str:
+def _display(value: object) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, tuple | list) else str(value or "none")

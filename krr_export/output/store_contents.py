@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NAMED_AT_MOST = 3
 
 
-class Standing(Enum):
+class EntryStatus(Enum):
     """What an entry of a store is to the store."""
 
     SNAPSHOT = auto()
@@ -36,14 +36,14 @@ class Entry:
     """One entry of a store, judged."""
 
     path: Path
-    standing: Standing
+    standing: EntryStatus
     why: str = ""
     """Why it is no snapshot, in a few words."""
 
     @property
     def published(self) -> bool:
         """Whether it was published by the store, damaged or not."""
-        return self.standing in {Standing.SNAPSHOT, Standing.DAMAGED}
+        return self.standing in {EntryStatus.SNAPSHOT, EntryStatus.DAMAGED}
 
 
 def judge(path: Path) -> Entry:
@@ -53,26 +53,26 @@ def judge(path: Path) -> Entry:
         OSError: It may not be looked at.
     """
     if not is_export_name(path.name):
-        return Entry(path, Standing.OTHER, "it is not named like an export")
+        return Entry(path, EntryStatus.OTHER, "it is not named like an export")
     if path.is_symlink() or not path.is_dir():
-        return Entry(path, Standing.OTHER, "it is no directory, or a link to one")
+        return Entry(path, EntryStatus.OTHER, "it is no directory, or a link to one")
     return Entry(path, *_by_manifest(path))
 
 
-def _by_manifest(path: Path) -> tuple[Standing, str]:
+def _by_manifest(path: Path) -> tuple[EntryStatus, str]:
     """What a directory that is named like an export is, and why it is no snapshot."""
     complete = (path / SUCCESS).is_file()
     try:
         manifest = read_manifest(path)
     except InputError as error:
-        return (Standing.DAMAGED, error.message) if complete else (Standing.OTHER, f"it has no {SUCCESS}")
+        return (EntryStatus.DAMAGED, error.message) if complete else (EntryStatus.OTHER, f"it has no {SUCCESS}")
     if manifest.export_name is None and complete:
-        return Standing.DAMAGED, f"{MANIFEST} does not say which export it is of"
+        return EntryStatus.DAMAGED, f"{MANIFEST} does not say which export it is of"
     if manifest.export_name != path.name:
-        return Standing.OTHER, f"{MANIFEST} is that of another export"
+        return EntryStatus.OTHER, f"{MANIFEST} is that of another export"
     if manifest.partial:
-        return Standing.OTHER, "a partial result, of --limit"
-    return (Standing.SNAPSHOT, "") if complete else (Standing.INCOMPLETE, f"it has no {SUCCESS}")
+        return EntryStatus.OTHER, "a partial result, of --limit"
+    return (EntryStatus.SNAPSHOT, "") if complete else (EntryStatus.INCOMPLETE, f"it has no {SUCCESS}")
 
 
 def entries(store: Path, wanted: Callable[[str], bool] = bool) -> Iterator[Entry]:
@@ -92,7 +92,7 @@ def entries(store: Path, wanted: Callable[[str], bool] = bool) -> Iterator[Entry
 
 def snapshots(store: Path) -> list[Path]:
     """The snapshots of a store, oldest first: their names are times of one length."""
-    return [entry.path for entry in entries(store) if entry.standing is Standing.SNAPSHOT][::-1]
+    return [entry.path for entry in entries(store) if entry.standing is EntryStatus.SNAPSHOT][::-1]
 
 
 def no_store(path: Path) -> InputError:
@@ -107,7 +107,7 @@ def check_replaceable(path: Path) -> None:
         UsageError: Something else lies there.
     """
     entry = judge(path)
-    if os.path.lexists(path) and entry.standing is Standing.OTHER:
+    if os.path.lexists(path) and entry.standing is EntryStatus.OTHER:
         raise UsageError(f"{path.name} lies in the store and is no snapshot: {entry.why}", "move it out of the store")
 
 
@@ -128,7 +128,7 @@ def warnings(store: Path, *, damaged: bool = True) -> Iterator[str]:
             f"in the store, but no snapshot: {_named(others)}; left alone, but a query over eksport=*/person/** would"
             " read it: move it out of the store"
         )
-    harmed = [entry for entry in judged if entry.standing is Standing.DAMAGED]
+    harmed = [entry for entry in judged if entry.standing is EntryStatus.DAMAGED]
     if damaged and harmed:
         yield f"damaged: {_named(harmed)}; neither counted nor pruned: convert that export again with --replace"
 

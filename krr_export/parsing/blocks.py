@@ -47,7 +47,7 @@ _LONG_BYTES = 1 << 19
 """From so much on, what does not end yet is no longer looked at again with every read."""
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where a record of a block is."""
 
     line: int
@@ -88,7 +88,7 @@ class Block:
         """How many records it holds."""
         return len(self.spans)
 
-    def places(self, ordinals: Iterable[int]) -> Iterator[Place]:
+    def places(self, ordinals: Iterable[int]) -> Iterator[Location]:
         """Where records are.
 
         Args:
@@ -98,7 +98,7 @@ class Block:
         for ordinal in ordinals:
             start, end = map(int, self.spans[ordinal - self.first])
             line, counted = line + count_line_ends(self.buffer, counted, start), start
-            yield Place(line, start, end)
+            yield Location(line, start, end)
 
     def first_records(self, most: int) -> Block:
         """The block, or its first ``most`` records where it holds more."""

@@ -48,7 +48,7 @@ _USUAL_TO = 32_503_680_000_000_000
 
 
 @dataclass(frozen=True)
-class Remark:
+class Observation:
     """What must be said of values of one field in a block.
 
     Attributes:
@@ -69,22 +69,22 @@ class TypedBlock:
     Attributes:
         batch: ``radnummer`` and the schema's columns; a binary column is dictionary-encoded, since its values are often
             few and always large.
-        remarks: what had to be said of values.
+        observations: what had to be said of values.
     """
 
     batch: pa.RecordBatch
-    remarks: list[Remark]
+    observations: list[Observation]
 
 
 def to_arrow(block: LexicalBlock, schema: RecordSchema) -> TypedBlock:
     """Type the columns of a block."""
     arrays = []
-    remarks = []
+    observations = []
     for field, values in zip(schema.fields, block.columns, strict=True):
         array, odd = _typed(field, values)
         arrays.append(array)
-        remarks += [Remark(code, field.label, sorted(rows)) for code, rows in odd.items() if rows]
-    return TypedBlock(to_batch(block.ordinals, arrays, schema), remarks)
+        observations += [Observation(code, field.label, sorted(rows)) for code, rows in odd.items() if rows]
+    return TypedBlock(to_batch(block.ordinals, arrays, schema), observations)
 
 
 def to_batch(

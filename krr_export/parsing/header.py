@@ -265,7 +265,7 @@ def _check_root(root: etree._Element, schema: RecordSchema) -> None:
         )
     if tag != expected:
         raise InputError(
-            f"the root is in the namespace {_shown(namespace(tag))}, not in {namespace(expected)}",
+            f"the root is in the namespace {_display(namespace(tag))}, not in {namespace(expected)}",
             "is it the right file, and --schema the right version?",
         )
     for attribute in ROOT_ATTRIBUTES:
@@ -287,7 +287,7 @@ def _complaint(message: str) -> str:
     return "it has an attribute or text that the XSD does not allow"
 
 
-def _shown(uri: str) -> str:
+def _display(uri: str) -> str:
     """A namespace as a message may show it: that of another version helps; any other is what the sender chose."""
     if not uri:
         return "none"

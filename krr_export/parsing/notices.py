@@ -1,4 +1,4 @@
-"""Remarks on values of a block, made into notices: counted by code and field, the first of them shown in place."""
+"""What is to be said of values of a block, as notices: counted by code and field, the first of them shown in place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Remarks:
+class NoticeBuilder:
     """Values of a block with something to say of them, before it is known where in the document they are.
 
     Attributes:
@@ -35,7 +35,7 @@ class Remarks:
     detail: Callable[[int, int], str]
 
     def notices(self, schema: RecordSchema, block: Block, shown: Mapping[str, int]) -> Iterator[Notice]:
-        """The remarks by code, with places for as many as a report may show.
+        """The observations by code, with places for as many as a report may show.
 
         Args:
             schema: names the columns.

@@ -110,13 +110,13 @@ class ScannedBlock:
 
     Attributes:
         arrays: for each field of the schema its values, one a record that was taken.
-        remarks: rows with something to say of their value, by code and column.
+        observations: rows with something to say of their value, by code and column.
         unusual: which records were handed on, from 0, in order.
         rows: how many were taken.
     """
 
     arrays: list[pa.Array]
-    remarks: dict[str, dict[int, NDArray[np.int64]]]
+    observations: dict[str, dict[int, NDArray[np.int64]]]
     unusual: NDArray[np.int32]
     rows: int
 
@@ -133,7 +133,7 @@ class ScannedBlock:
             [array.filter(pa.array(kept)) for array in self.arrays],
             {
                 code: {column: moved[rows[kept[rows]]] for column, rows in by_column.items()}
-                for code, by_column in self.remarks.items()
+                for code, by_column in self.observations.items()
             },
             np.union1d(self.unusual, taken[~kept]),
             int(kept.sum()),
@@ -178,17 +178,17 @@ class BlockScanner:
             [tuple(start + place for place in parts) for parts in layout.columns],
         )
         arrays = []
-        remarks: dict[str, dict[int, NDArray[np.int64]]] = {}
+        observations: dict[str, dict[int, NDArray[np.int64]]] = {}
         for column, (field, kind, parts, size) in enumerate(
             zip(self._schema.fields, self._kinds, layout.columns, sizes, strict=True)
         ):
             written = _Written(memory.buffer, parts, rows, *size)
             if written.flagged:
                 for code, concerned in _settle(written).items():
-                    remarks.setdefault(code, {})[column] = concerned
+                    observations.setdefault(code, {})[column] = concerned
             arrays.append(_ARRAYS[kind](written, field))
         unusual = np.frombuffer(memory.buffer.slice(layout.unusual, 4 * handed_on), np.int32)
-        scanned = ScannedBlock(arrays, remarks, unusual, rows)
+        scanned = ScannedBlock(arrays, observations, unusual, rows)
         return self._typed(scanned, count) if self._forms else scanned
 
     def _typed(self, scanned: ScannedBlock, count: int) -> ScannedBlock:

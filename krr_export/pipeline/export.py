@@ -14,7 +14,7 @@ from krr_export.input.source import Source, open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.parsing.scanning import scanner_of
-from krr_export.pipeline.process_block import Road, RoadMap
+from krr_export.pipeline.process_block import BlockProcessor, Plan
 from krr_export.profiling import Profiler
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
@@ -131,7 +131,7 @@ class Export:
             raise UsageError("the records of an export can be read once", "open it again")
         self._is_read = True
         options, document = self._options, self._document
-        road_map = RoadMap(
+        plan = Plan(
             self.record_schema,
             document.envelope,
             scanner_of(self.record_schema, self.header.namespaces) if options.reader == "auto" else None,
@@ -141,7 +141,7 @@ class Export:
         )
         with naming(self.source.name), blaming(self.source):
             blocks = document.blocks() if options.limit is None else _limited(document.blocks(), options.limit)
-            with closing(map_in_order(lambda: Road(road_map).travel, blocks, self.workers)) as results:
+            with closing(map_in_order(lambda: BlockProcessor(plan).process, blocks, self.workers)) as results:
                 yield from results
             if options.limit is not None:
                 self.source.prove()

@@ -1,4 +1,4 @@
-"""The road of one block: reader, columns, rules, profile, derived columns. What a worker does, wherever it runs."""
+"""One block: reader, columns, rules, profile, derived columns. What a worker does, wherever it runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from krr_export.errors import InputError
 from krr_export.findings.finding import mask
 from krr_export.parsing.batch_view import BatchView
 from krr_export.parsing.columns import to_arrow, to_batch
-from krr_export.parsing.notices import Remarks, refusals
+from krr_export.parsing.notices import NoticeBuilder, refusals
 from krr_export.parsing.reference import IterparseReader
 from krr_export.parsing.scanning import NAME as SCANNER
 from krr_export.parsing.unusual import pick_out, put_back
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from krr_export.domain.identity_numbers import Identities
     from krr_export.findings.finding import Notice
     from krr_export.parsing.blocks import Block
-    from krr_export.parsing.columns import Remark
+    from krr_export.parsing.columns import Observation
     from krr_export.parsing.lexical import Reject
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock
     from krr_export.profiling import Profile, Profiler
@@ -42,8 +42,8 @@ _WHITE_SPACE = b" \t\r\n"
 
 
 @dataclass(frozen=True)
-class RoadMap:
-    """All that is needed to travel the road of any block of one document; goes to each worker once.
+class Plan:
+    """All that is needed to process any block of one document; shared by the workers.
 
     Attributes:
         schema: what a record holds.
@@ -89,20 +89,20 @@ class BlockResult:
     identities: Identities | None = None
 
 
-class Road:
-    """Travels the road, block by block; the blocks come in the document's order."""
+class BlockProcessor:
+    """Processes blocks, which come in the document's order."""
 
-    def __init__(self, road_map: RoadMap) -> None:
-        self._schema = road_map.schema
-        self._turn = road_map.turn
-        self._reference = IterparseReader(road_map.schema, road_map.envelope)
-        self._scanner = road_map.scanner
-        self._rules = RuleStage(road_map.schema, road_map.rules) if road_map.rules else None
-        self._profiler = road_map.profiler
-        self._derivation = road_map.derivation
+    def __init__(self, plan: Plan) -> None:
+        self._schema = plan.schema
+        self._turn = plan.turn
+        self._reference = IterparseReader(plan.schema, plan.envelope)
+        self._scanner = plan.scanner
+        self._rules = RuleStage(plan.schema, plan.rules) if plan.rules else None
+        self._profiler = plan.profiler
+        self._derivation = plan.derivation
         self._shown: Counter[str] = Counter()
 
-    def travel(self, block: Block) -> BlockResult:
+    def process(self, block: Block) -> BlockResult:
         """Read and type one block, and look at what it holds.
 
         Raises:
@@ -142,8 +142,8 @@ class Road:
             else:
                 lexical = put_back(self._reference.read(pick_out(block, unusual)), block, unusual)
             typed = to_arrow(lexical, self._schema)
-        remarks = Remarks(
-            self._by_code(typed.remarks),
+        observations = NoticeBuilder(
+            self._by_code(typed.observations),
             ordinal=lambda row: lexical.ordinals[row],
             detail=lambda row, column: mask(lexical.columns[column][row] or ""),
         )
@@ -151,7 +151,7 @@ class Road:
             records=len(lexical.ordinals) + len(lexical.rejects),
             batch=typed.batch,
             rejects=lexical.rejects,
-            notices=[*refusals(lexical.rejects), *remarks.notices(self._schema, block, self._shown)],
+            notices=[*refusals(lexical.rejects), *observations.notices(self._schema, block, self._shown)],
             read_by=lexical.read_by,
         )
 
@@ -181,12 +181,12 @@ class Road:
         """The records that the scanner took."""
         ordinals = np.delete(np.arange(block.first, block.first + block.records), scanned.unusual)
         batch = to_batch(ordinals, scanned.arrays, self._schema)
-        remarks = Remarks(
-            scanned.remarks,
+        observations = NoticeBuilder(
+            scanned.observations,
             ordinal=lambda row: int(ordinals[row]),
             detail=lambda row, column: mask(self._text(block, int(ordinals[row]), column)),
         )
-        notices = list(remarks.notices(self._schema, block, self._shown))
+        notices = list(observations.notices(self._schema, block, self._shown))
         return BlockResult(batch.num_rows, batch, [], notices, {SCANNER: batch.num_rows} if batch.num_rows else {})
 
     def _text(self, block: Block, ordinal: int, column: int) -> str:
@@ -194,10 +194,10 @@ class Road:
         record = pick_out(block, np.array([ordinal - block.first], np.int32))
         return self._reference.read(record).columns[column][0] or ""
 
-    def _by_code(self, remarks: list[Remark]) -> dict[str, dict[int, list[int]]]:
+    def _by_code(self, observations: list[Observation]) -> dict[str, dict[int, list[int]]]:
         columns = {field.label: column for column, field in enumerate(self._schema.fields)}
         rows: dict[str, dict[int, list[int]]] = {}
-        for remark in remarks:
+        for remark in observations:
             rows.setdefault(remark.code, {})[columns[remark.field]] = remark.rows
         return rows
 

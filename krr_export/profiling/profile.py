@@ -146,9 +146,9 @@ class Profile:
         Args:
             hidden: columns of which nothing but nulls may be told: they are left out of the table, or pseudonymised.
         """
-        from krr_export.profiling.summary import told  # noqa: PLC0415 - workers tell nothing
+        from krr_export.profiling.summary import profile_to_dict  # noqa: PLC0415 - workers tell nothing
 
-        return told(self, frozenset(hidden))
+        return profile_to_dict(self, frozenset(hidden))
 
 
 def nothing(plan: Plan) -> Profile:

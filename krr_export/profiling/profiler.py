@@ -51,8 +51,8 @@ class Profiler:
         """The profile of a batch.
 
         Args:
-            view: rows of the schema's table, as `road.Road` gives them: the schema's columns are there, and may be
-                followed by others.
+            view: rows of the schema's table, as `pipeline.process_block` gives them: the schema's columns are
+                there, and may be followed by others.
         """
         plan, profile = self._plan, self.nothing()
         profile.records = len(view)

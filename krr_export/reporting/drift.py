@@ -136,7 +136,7 @@ def _record_change(
     if limit.allows(change, known) or (limit.percent and min(change, known) <= FEW_RECORDS):
         return
     share = Fraction(_ALL * change, known) if limit.percent else Fraction(change)
-    by, accept = (f"{_shown(share)}%", f"{_enough(share)}%") if limit.percent else (number(change), str(change))
+    by, accept = (f"{_display(share)}%", f"{_enough(share)}%") if limit.percent else (number(change), str(change))
     asked = f"{option} {limit}"
     fewer = "fewer" if seen < known else "more"
     text = f"{records(seen)}, before {number(known)}: {by} {fewer} ({asked})"
@@ -204,13 +204,13 @@ def _shift(kind: _Kind, now: _Share, before: _Share, limit: Limit) -> Iterator[D
         return
     asked = f"--max-shift {limit}"
     was, is_now = round(float(before.percent), 6), round(float(now.percent), 6)
-    text = f"{kind}: {is_now:.1f}% of the records, before {was:.1f}%, a shift of {_shown(shift)} points ({asked})"
+    text = f"{kind}: {is_now:.1f}% of the records, before {was:.1f}%, a shift of {_display(shift)} points ({asked})"
     excess = float(shift / limit.number) if limit.number else inf
     accept = f"--max-shift {_enough(shift)}%"
     yield Difference(kind.what, was, is_now, asked, accept, text, excess, kind.column, kind.value)
 
 
-def _shown(percent: Fraction) -> str:
+def _display(percent: Fraction) -> str:
     """Rounded up: what is above its limit is not shown as equal to it."""
     return _rounded_up(percent, 1 if percent >= 1 else 4)
 

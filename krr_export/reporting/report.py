@@ -126,7 +126,7 @@ class Report:
             yield f"{severity:9} {notice.code}: {number(notice.count)} in {records(notice.records)}; {code.text}"
             if verbose:
                 yield f"          what to do: {code.fix}"
-                yield from (_shown(example) for example in notice.examples[:_SHOWN_EXAMPLES])
+                yield from (_display(example) for example in notice.examples[:_SHOWN_EXAMPLES])
         if self.profile is not None:
             from krr_export.profiling.summary import lines  # noqa: PLC0415 - Arrow; history reads reports without it
 
@@ -194,7 +194,7 @@ def _rates(seen: int, performance: Performance) -> dict[str, float]:
     }
 
 
-def _shown(example: Example) -> str:
+def _display(example: Example) -> str:
     where = f"record {number(example.record)}, line {example.line}, byte {example.byte_offset}"
     return f"          {where}: {': '.join(filter(None, (example.field, example.detail)))}"
 

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 
 from krr_export.domain.certificates import load_certificate
 from krr_export.domain.vocabulary import CERTIFICATE, EXPIRES_SOON_DAYS, PROVIDER
-from krr_export.rules.breaches import breach
+from krr_export.rules.violations import violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from krr_export.parsing.batch_view import BatchView
-    from krr_export.rules.breaches import Breach
+    from krr_export.rules.violations import Violation
 
 _REMEMBERED = 1024
 """Certificates that are remembered, by their SHA-256, for one may be as large as a record: an export holds few distinct
@@ -70,7 +70,7 @@ class CertificateJudge:
         self._exported = exported_at
         self._facts: dict[bytes, CertificateFacts | None] = {}
 
-    def judge(self, view: BatchView) -> Iterator[Breach]:
+    def judge(self, view: BatchView) -> Iterator[Violation]:
         """The rules of certificates."""
         certificates = view.octets(CERTIFICATE)
         if certificates is None or not len(certificates.dictionary):
@@ -79,11 +79,11 @@ class CertificateJudge:
         codes = [self._code(fact) for fact in facts]
         for code in dict.fromkeys(filter(None, codes)):
             wrong = pa.array([other == code for other in codes])
-            yield from breach(code, CERTIFICATE, wrong.take(certificates.indices))
+            yield from violations(code, CERTIFICATE, wrong.take(certificates.indices))
         providers = view.texts(PROVIDER)
         if providers is not None:
             named = pa.array([fact.organisation if fact else None for fact in facts], pa.string())
-            yield from breach(
+            yield from violations(
                 "certificate-of-another", CERTIFICATE, pc.not_equal(named.take(certificates.indices), providers)
             )
 

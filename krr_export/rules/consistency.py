@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from krr_export.domain.vocabulary import ACTIVE, CERTIFICATE, EMAIL, INACTIVE, MAILBOX, MOBILE, STATUS
-from krr_export.rules.breaches import breach
+from krr_export.rules.violations import violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from krr_export.parsing.batch_view import BatchView
-    from krr_export.rules.breaches import Breach
+    from krr_export.rules.violations import Violation
 
 _NOT_FOR_INACTIVE = {
     MOBILE: "inactive-with-contact",
@@ -21,18 +21,18 @@ _NOT_FOR_INACTIVE = {
 }
 
 
-def judge_consistency(view: BatchView) -> Iterator[Breach]:
+def judge_consistency(view: BatchView) -> Iterator[Violation]:
     """The rules of status, mailbox and certificate together."""
     inactive = view.among(STATUS, INACTIVE)
     if inactive is not None and inactive.any():
         for name, code in _NOT_FOR_INACTIVE.items():
             if view.has(name):
-                yield from breach(code, name, inactive & view.present(name))
+                yield from violations(code, name, inactive & view.present(name))
     if view.has(MAILBOX, CERTIFICATE):
         mailbox, certificate = view.present(MAILBOX), view.present(CERTIFICATE)
-        yield from breach("mailbox-without-certificate", MAILBOX, mailbox & ~certificate)
-        yield from breach("certificate-without-mailbox", CERTIFICATE, certificate & ~mailbox)
+        yield from violations("mailbox-without-certificate", MAILBOX, mailbox & ~certificate)
+        yield from violations("certificate-without-mailbox", CERTIFICATE, certificate & ~mailbox)
     active = view.among(STATUS, [ACTIVE])
     if active is not None and view.has(MOBILE, EMAIL):
         none = ~(view.present(MOBILE) | view.present(EMAIL))
-        yield from breach("active-without-channel", STATUS, active & none)
+        yield from violations("active-without-channel", STATUS, active & none)

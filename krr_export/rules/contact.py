@@ -10,16 +10,16 @@ import pyarrow.compute as pc
 from krr_export.domain.times import EPOCH, MICROSECOND
 from krr_export.domain.vocabulary import CHANNELS, EMAIL, MOBILE, UPDATED, VERIFIED
 from krr_export.parsing.batch_view import NEVER
-from krr_export.rules.breaches import breach, breach_among
 from krr_export.rules.catalogue import TIMES
 from krr_export.rules.forms import USUAL_EMAIL, USUAL_MOBILE, unusual_rows
+from krr_export.rules.violations import violations, violations_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from krr_export.parsing.batch_view import BatchView
-    from krr_export.rules.breaches import Breach
+    from krr_export.rules.violations import Violation
 
 MOBILE_RULE = r"^\+?[- _0-9]+$"
 _WITH_COUNTRY = r"^(?:\+|00)47"
@@ -40,7 +40,7 @@ _YEAR_2000 = 946_684_800_000_000
 """In microseconds since 1970."""
 
 
-def judge_mobiles(view: BatchView) -> Iterator[Breach]:
+def judge_mobiles(view: BatchView) -> Iterator[Violation]:
     """The rules of mobile numbers."""
     values = view.texts(MOBILE)
     if values is None:
@@ -56,11 +56,11 @@ def judge_mobiles(view: BatchView) -> Iterator[Breach]:
         pc.and_not(with_country, pc.match_substring_regex(values, _NORWEGIAN)),
         pc.and_not(national, pc.match_substring_regex(values, _NATIONAL)),
     )
-    yield from breach_among(rows, "mobile-pattern", MOBILE, pc.invert(spelt))
-    yield from breach_among(rows, "mobile-first-digit", MOBILE, pc.and_(spelt, wrong))
+    yield from violations_among(rows, "mobile-pattern", MOBILE, pc.invert(spelt))
+    yield from violations_among(rows, "mobile-first-digit", MOBILE, pc.and_(spelt, wrong))
 
 
-def judge_emails(view: BatchView) -> Iterator[Breach]:
+def judge_emails(view: BatchView) -> Iterator[Violation]:
     """The rule of e-mail addresses."""
     values = view.texts(EMAIL)
     if values is None:
@@ -68,10 +68,10 @@ def judge_emails(view: BatchView) -> Iterator[Breach]:
     rows = unusual_rows(values, view.present(EMAIL), USUAL_EMAIL)
     if rows.size:
         right = pc.match_substring_regex(values.take(pa.array(rows)), EMAIL_RULE)
-        yield from breach_among(rows, "email-syntax", EMAIL, pc.invert(right))
+        yield from violations_among(rows, "email-syntax", EMAIL, pc.invert(right))
 
 
-def judge_times(view: BatchView, exported_at: datetime) -> Iterator[Breach]:
+def judge_times(view: BatchView, exported_at: datetime) -> Iterator[Violation]:
     """The rules of the times of contact data.
 
     Args:
@@ -81,9 +81,11 @@ def judge_times(view: BatchView, exported_at: datetime) -> Iterator[Breach]:
     exported = (exported_at - EPOCH) // MICROSECOND
     for name in TIMES:
         if (times := view.micros(name)) is not None:
-            yield from breach("time-after-export", name, times > exported)
-            yield from breach("time-before-2000", name, (times < _YEAR_2000) & (times != NEVER))
+            yield from violations("time-after-export", name, times > exported)
+            yield from violations("time-before-2000", name, (times < _YEAR_2000) & (times != NEVER))
     for channel in CHANNELS:
         updated, verified = view.micros(UPDATED[channel]), view.micros(VERIFIED[channel])
         if updated is not None and verified is not None:
-            yield from breach("verified-before-updated", VERIFIED[channel], (verified < updated) & (verified != NEVER))
+            yield from violations(
+                "verified-before-updated", VERIFIED[channel], (verified < updated) & (verified != NEVER)
+            )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from krr_export.parsing.batch_view import BatchView
-    from krr_export.rules.breaches import Breach
+    from krr_export.rules.violations import Violation
 
 _ORDER = {name: place for place, name in enumerate(RULE_NAMES)}
 
@@ -34,7 +34,7 @@ class Judge:
         self._exported_at = exported_at
         self._certificates = CertificateJudge(exported_at)
 
-    def judge(self, view: BatchView) -> list[Breach]:
+    def judge(self, view: BatchView) -> list[Violation]:
         """What rules the rows break, in the catalogue's order.
 
         A rule that reads a column which is not there, or of another type than it knows, says nothing.
@@ -44,9 +44,9 @@ class Judge:
         """
         if not len(view):
             return []
-        return sorted(self._breaches(view), key=lambda breach: _ORDER[breach.code])
+        return sorted(self._violations(view), key=lambda violation: _ORDER[violation.code])
 
-    def _breaches(self, view: BatchView) -> Iterator[Breach]:
+    def _violations(self, view: BatchView) -> Iterator[Violation]:
         yield from judge_identifiers(view)
         yield from judge_mobiles(view)
         yield from judge_emails(view)

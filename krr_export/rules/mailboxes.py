@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from krr_export.domain.mailbox_providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
 from krr_export.domain.organisation_numbers import are_valid
 from krr_export.domain.vocabulary import MAILBOX, PROVIDER
-from krr_export.rules.breaches import Breach, breach
 from krr_export.rules.forms import unusual_rows
+from krr_export.rules.violations import Violation, violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ _KNOWN = pa.array(list(PROVIDERS), pa.string())
 _PLACEHOLDERS = pa.array(PLACEHOLDERS, pa.string())
 
 
-def judge_mailboxes(view: BatchView) -> Iterator[Breach]:
+def judge_mailboxes(view: BatchView) -> Iterator[Violation]:
     """The rules of providers, over distinct values, and of mailbox addresses by provider."""
     values = view.texts(PROVIDER)
     if values is None:
@@ -39,7 +39,7 @@ def judge_mailboxes(view: BatchView) -> Iterator[Breach]:
         ("provider-unknown", pc.and_not(valid, pc.is_in(distinct, _KNOWN))),
     ):
         if wrong.true_count:
-            yield from breach(code, PROVIDER, wrong.take(providers.indices))
+            yield from violations(code, PROVIDER, wrong.take(providers.indices))
     addresses = view.texts(MAILBOX)
     if addresses is not None:
         yield from _judge_addresses(addresses, view.present(MAILBOX), providers)
@@ -47,7 +47,7 @@ def judge_mailboxes(view: BatchView) -> Iterator[Breach]:
 
 def _judge_addresses(
     addresses: pa.StringArray, present: NDArray[np.bool_], providers: pa.DictionaryArray
-) -> Iterator[Breach]:
+) -> Iterator[Violation]:
     wrong = []
     names = [PROVIDERS.get(number) for number in providers.dictionary.to_pylist()]
     indices = np.asarray(providers.indices.fill_null(len(names)))
@@ -60,7 +60,7 @@ def _judge_addresses(
                 wrong.append(rows[~np.asarray(pc.match_substring_regex(addresses.take(pa.array(rows)), form))])
     rows = np.sort(np.concatenate(wrong)) if wrong else _NONE
     if rows.size:
-        yield Breach("mailbox-address-form", MAILBOX, rows)
+        yield Violation("mailbox-address-form", MAILBOX, rows)
 
 
 _NONE = np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""The rules as a stage of the road: what they find in a block becomes notices, and where asked, rejects."""
+"""The rules as a stage of the pipeline: what they find in a block becomes notices, and where asked, rejects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from krr_export.findings.finding import Finding, mask
 from krr_export.parsing.lexical import Reject
-from krr_export.parsing.notices import Remarks
+from krr_export.parsing.notices import NoticeBuilder
 from krr_export.rules.judge import Judge
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from krr_export.findings.finding import Notice
     from krr_export.parsing.batch_view import BatchView
     from krr_export.parsing.blocks import Block
-    from krr_export.rules.breaches import Breach
+    from krr_export.rules.violations import Violation
     from krr_export.schema.record_schema import RecordSchema
 
 
@@ -77,17 +77,17 @@ class RuleStage:
             block: where they are.
             shown: by code, how many examples earlier blocks gave.
         """
-        batch, breaches = view.batch, self._judge.judge(view)
-        if not breaches:
+        batch, found = view.batch, self._judge.judge(view)
+        if not found:
             return Judged(batch, [], [])
         rows: dict[str, dict[int, NDArray[np.int64]]] = {}
-        for breach in breaches:
-            rows.setdefault(breach.code, {})[self._columns[breach.column]] = breach.rows
+        for violation in found:
+            rows.setdefault(violation.code, {})[self._columns[violation.column]] = violation.rows
         details = _Details(batch)
         ordinals = batch.column(0)
-        remarks = Remarks(rows, ordinal=lambda row: int(ordinals[row].as_py()), detail=details.of)
-        notices = list(remarks.notices(self._schema, block, shown))
-        strict = [breach for breach in breaches if breach.code in self._strict]
+        observations = NoticeBuilder(rows, ordinal=lambda row: int(ordinals[row].as_py()), detail=details.of)
+        notices = list(observations.notices(self._schema, block, shown))
+        strict = [violation for violation in found if violation.code in self._strict]
         if not strict:
             return Judged(batch, [], notices)
         refused = self._refused(strict, details)
@@ -96,14 +96,14 @@ class RuleStage:
         rejects = list(_rejects(refused, ordinals.take(pa.array(list(refused))).to_pylist(), block))
         return Judged(batch.filter(pa.array(kept)), rejects, notices)
 
-    def _refused(self, strict: list[Breach], details: _Details) -> dict[int, list[Finding]]:
+    def _refused(self, strict: list[Violation], details: _Details) -> dict[int, list[Finding]]:
         """The findings of each row that is refused, rows in order."""
         refused: dict[int, list[Finding]] = defaultdict(list)
-        for breach in strict:
-            column = self._columns[breach.column]
+        for violation in strict:
+            column = self._columns[violation.column]
             label = self._schema.fields[column].label
-            for row in breach.rows.tolist():
-                refused[row].append(Finding(breach.code, label, details.of(row, column)))
+            for row in violation.rows.tolist():
+                refused[row].append(Finding(violation.code, label, details.of(row, column)))
         return dict(sorted(refused.items()))
 
 

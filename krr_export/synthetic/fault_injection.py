@@ -47,7 +47,7 @@ class Planted(NamedTuple):
 
 
 @dataclass
-class Ledger:
+class ExpectedFindings:
     """Counts what was planted, and passes it on."""
 
     note: Callable[[Planted], object] | None
@@ -74,7 +74,7 @@ class Ledger:
                 self.note(entry)
 
 
-class Natural:
+class Baseline:
     """What the rules say of persons as they are drawn, by how they are drawn.
 
     Args:
@@ -99,7 +99,7 @@ class Planter:
     Faults have a source of chance of their own, so that they leave the other records as they would be without.
     """
 
-    def __init__(self, options: SampleOptions, builder: Builder, persons: Persons, ledger: Ledger) -> None:
+    def __init__(self, options: SampleOptions, builder: Builder, persons: Persons, ledger: ExpectedFindings) -> None:
         schema = options.schema
         rng = Random(f"faults of {options.seed}")  # noqa: S311 - reproducible, and no secret
         self._random = rng.random
@@ -115,7 +115,7 @@ class Planter:
         breaches = rule_faults(schema, rng, options.exported, lambda _: self._earlier)
         self._faults = cycle(filter(None, chain.from_iterable(zip_longest(faults, breaches))))
         self._earlier: str | None = None
-        self._natural = Natural(schema)
+        self._natural = Baseline(schema)
         times = (field for field in schema.fields if field.base == "dateTime" and field.name in DRAWN)
         self._naive = {field.name: field.label for field in times if options.naive_times}
         self._dated = 0

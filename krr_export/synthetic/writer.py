@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from krr_export.synthetic.fault_injection import Ledger, Natural, Planted, Planter
+from krr_export.synthetic.fault_injection import Baseline, ExpectedFindings, Planted, Planter
 from krr_export.synthetic.persons import DRAWN, Persons
 from krr_export.synthetic.tree import Builder
 from krr_export.synthetic.values import Make, Makers
@@ -56,7 +56,7 @@ def write_sample(
     Raises:
         UsageError: the schema requires a value that cannot be made.
     """
-    ledger = Ledger(note)
+    ledger = ExpectedFindings(note)
     sample = _Sample(options, ledger)
     octets = out.write(sample.head())
     for first in range(1, options.records + 1, _BLOCK):
@@ -77,7 +77,7 @@ class _Shape(NamedTuple):
 class _Sample:
     """One export in the making."""
 
-    def __init__(self, options: SampleOptions, ledger: Ledger) -> None:
+    def __init__(self, options: SampleOptions, ledger: ExpectedFindings) -> None:
         rng = Random(options.seed)  # noqa: S311 - reproducible, and no secret
         self._random = rng.random
         self._options = options
@@ -89,7 +89,7 @@ class _Sample:
         self._added = [name for name in self._makers.names if name not in DRAWN]
         self._shapes: dict[tuple[str, ...], _Shape] = {}
         plain = not (options.fault_share or options.old_spellings or options.naive_times)
-        self._ledger, self._natural = ledger, Natural(options.schema)
+        self._ledger, self._natural = ledger, Baseline(options.schema)
         self._planter = None if plain else Planter(options, self._builder, self._persons, ledger)
 
     def head(self) -> bytes:

@@ -38,9 +38,9 @@ def column(schema: RecordSchema, field: Field, values: list[str | None]) -> tupl
     only = replace(schema, fields=(field,))
     typed = to_arrow(lexical([values]), only)
     assert typed.batch.schema.names == ["radnummer", field.name]
-    assert {said.field for said in typed.remarks} <= {field.label}
-    assert all(said.rows == sorted(set(said.rows)) and said.rows for said in typed.remarks), "in order, each once"
-    return typed.batch.column(1), {said.code: said.rows for said in typed.remarks}
+    assert {said.field for said in typed.observations} <= {field.label}
+    assert all(said.rows == sorted(set(said.rows)) and said.rows for said in typed.observations), "in order, each once"
+    return typed.batch.column(1), {said.code: said.rows for said in typed.observations}
 
 
 def field_of(schema: RecordSchema, name: str, **changes: object) -> Field:
@@ -225,7 +225,7 @@ def test_what_is_said_names_the_record_and_the_field(schema: RecordSchema) -> No
     for size in (1, 1 << 20):
         arrival = travel(export(*persons), schema, size)
         updated, verified = (f"Kontaktinformasjon/Epostadresse/@{name}" for name in ("sistOppdatert", "sistVerifisert"))
-        assert sorted((said.radnummer, said.code, said.field) for said in arrival.remarks) == [
+        assert sorted((said.radnummer, said.code, said.field) for said in arrival.observations) == [
             (1, "time-ambiguous", updated),
             (1, "time-midnight-24", verified),
             (1, "time-without-offset", updated),

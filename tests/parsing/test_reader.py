@@ -551,7 +551,7 @@ def everything_said(data: bytes, schema: RecordSchema, size: int) -> str:
         shown = [error, error.message, error.hint, error.args, *traceback.format_exception(error)]
         return " ".join(map(str, shown))
     said = [repr((finding, finding.message)) for reject in arrival.rejects for finding in reject.findings]
-    return " ".join([*said, *map(repr, arrival.remarks)])
+    return " ".join([*said, *map(repr, arrival.observations)])
 
 
 @st.composite

@@ -181,7 +181,7 @@ def test_a_date_becomes_a_day(with_person: Callable[..., Path]) -> None:
         export(*(person(f"<ny>{day}</ny>") for day in ("2014-02-25", "2014-02-25Z", "12014-01-01"))), schema
     )
     assert [str(row["ny"]) for row in arrival.rows] == ["2014-02-25", "2014-02-25", "None"]
-    assert [(said.code, said.radnummer) for said in arrival.remarks] == [
+    assert [(said.code, said.radnummer) for said in arrival.observations] == [
         ("date-offset-dropped", 2),
         ("time-out-of-range", 3),
     ]

@@ -13,7 +13,7 @@ from krr_export.parsing.blocks import Document
 from krr_export.parsing.lexical import Reject
 from krr_export.parsing.scanning import scanner_of
 from krr_export.pipeline.export import ReadOptions, open_with
-from krr_export.pipeline.process_block import Road, RoadMap
+from krr_export.pipeline.process_block import BlockProcessor, Plan
 from krr_export.pipeline.tally import Tally
 from krr_export.rules.stage import RuleSet
 
@@ -73,9 +73,9 @@ def _results(pieces: Iterable[bytes], schema: RecordSchema, reader: str, size: i
     document = Document(pieces, schema)
     rules = RuleSet(document.header.exported_at, STRICT)
     scanner = scanner_of(schema, document.header.namespaces) if reader == "auto" else None
-    road = Road(RoadMap(schema, document.envelope, scanner, rules))
+    road = BlockProcessor(Plan(schema, document.envelope, scanner, rules))
     for block in document.blocks(size):
-        result = road.travel(block)
+        result = road.process(block)
         assert result.records == block.records
         yield result
 

@@ -76,7 +76,7 @@ class Arrival:
     """The accepted records' values as they were written, a record at a time."""
     rows: list[dict[str, Any]]
     rejects: list[Reject]
-    remarks: list[Remarked]
+    observations: list[Remarked]
 
     @property
     def codes(self) -> list[tuple[str, str | None]]:
@@ -109,16 +109,16 @@ def travel(data: bytes | Iterable[bytes], schema: RecordSchema, size: int = BLOC
     texts: list[tuple[str | None, ...]] = []
     rows: list[dict[str, Any]] = []
     rejects: list[Reject] = []
-    remarks: list[Remarked] = []
+    observations: list[Remarked] = []
     for block in document.blocks(size):
         lexical = reader.read(block)
         typed = to_arrow(lexical, schema)
         texts += zip(*lexical.columns, strict=True)
         rows += typed.batch.to_pylist()
         rejects += lexical.rejects
-        remarks += [
+        observations += [
             Remarked(remark.code, remark.field, lexical.ordinals[row])
-            for remark in typed.remarks
+            for remark in typed.observations
             for row in remark.rows
         ]
-    return Arrival(document.header, texts, rows, rejects, remarks)
+    return Arrival(document.header, texts, rows, rejects, observations)

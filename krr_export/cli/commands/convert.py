@@ -10,7 +10,7 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.options import OUTPUT, limit_option, reading_options, writing_options
 from krr_export.cli.parameters import LocalName, LocalPath, Role, option
-from krr_export.cli.secrets import taken_delivery
+from krr_export.cli.secrets import pop_delivery
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,8 +38,8 @@ def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: A
     """
     from krr_export.jobs.convert import convert  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
-    console = Console.taken(options)
-    options["delivery"] = taken_delivery(console, options)
+    console = Console.from_options(options)
+    options["delivery"] = pop_delivery(console, options)
     console.warn_of_others(store)
     with console.progress(options.pop("progress")) as progress:
         result = convert(source, store, progress=progress, **options)

@@ -11,7 +11,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.options import json_option, login_options
 from krr_export.cli.parameters import LocalPath, Role, option
-from krr_export.cli.secrets import taken_login
+from krr_export.cli.secrets import pop_login
 from krr_export.cli.transfer_progress import KEPT, transfer_progress
 from krr_export.errors import INTERRUPTED
 from krr_export.input.freshness import MAX_AHEAD
@@ -50,7 +50,7 @@ def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any)
             fetched = fetch(
                 uri,
                 inbox,
-                login=taken_login(console, options),
+                login=pop_login(console, options),
                 since=since.date() if since is not None else None,
                 progress=progress,
                 **options,

@@ -10,7 +10,7 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.options import delivery_options, json_option, schema_option
 from krr_export.cli.parameters import LocalName
-from krr_export.cli.secrets import taken_delivery
+from krr_export.cli.secrets import pop_delivery
 
 
 @command("inspect", "krr-export inspect export.xml.gz")
@@ -34,7 +34,7 @@ def inspect_command(
     from krr_export.jobs.inspect import inspect  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    found = inspect(source, schema, taken_delivery(console, options))
+    found = inspect(source, schema, pop_delivery(console, options))
     if not as_json:
         console.give("\n".join(found.lines()))
     return console.finish(found.verdict(), 0, found.to_dict())

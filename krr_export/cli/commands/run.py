@@ -12,7 +12,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.options import GUARD, OUTPUT, login_options, reading_options, writing_options
 from krr_export.cli.parameters import LocalPath, Role, option
-from krr_export.cli.secrets import taken_delivery, taken_login
+from krr_export.cli.secrets import pop_delivery, pop_login
 from krr_export.cli.transfer_progress import KEPT, transfer_progress
 from krr_export.errors import INTERRUPTED
 
@@ -71,12 +71,12 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
     from krr_export.jobs.nightly import NightOptions, NightProgress, run_night  # noqa: PLC0415 - as above
     from krr_export.jobs.options import ConvertOptions  # noqa: PLC0415 - Arrow is loaded once there is work for it
 
-    console = Console.taken(options)
-    delivery = taken_delivery(console, options)
+    console = Console.from_options(options)
+    delivery = pop_delivery(console, options)
     console.warn_of_others(store)
     shown = options.pop("progress")
     night = NightOptions(
-        login=taken_login(console, options),
+        login=pop_login(console, options),
         keep=options.pop("keep"),
         allow_older=options.pop("allow_older"),
         force=options.pop("force"),

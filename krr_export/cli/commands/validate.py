@@ -11,7 +11,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.documents import Destination
 from krr_export.cli.options import OUTPUT, lang_option, limit_option, reading_options, report_format_option
 from krr_export.cli.parameters import LocalName, Role, option
-from krr_export.cli.secrets import taken_delivery
+from krr_export.cli.secrets import pop_delivery
 from krr_export.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def validate_command(
     from krr_export.jobs.convert import validate  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
 
     destination = _destination(report_to, report_format, lang, as_json=options["as_json"])
-    console = Console.taken(options)
-    options["delivery"] = taken_delivery(console, options)
+    console = Console.from_options(options)
+    options["delivery"] = pop_delivery(console, options)
     with console.progress(options.pop("progress")) as progress:
         report = validate(source, progress=progress, **options)
     console.say_report(report)

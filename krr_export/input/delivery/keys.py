@@ -192,7 +192,7 @@ def _private_key(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTy
     except ValueError:
         raise InputError(f"{name} is no private key, or is damaged", _WHAT_IS_A_KEY) from None
     except TypeError:  # what the library says of a key that is encrypted
-        secret = _asked(passphrase, name)
+        secret = _ask(passphrase, name)
     try:
         return load(data, secret)
     except (ValueError, TypeError):
@@ -215,7 +215,7 @@ def _from_pkcs12(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTy
     # The library gives the first key and keeps silent of the others.
     if (count := len(_KEY_BAG.findall(data))) > 1:
         raise _several(count, name, f"take out the one that the deliveries are made for: {_keytool(name)}")
-    loaded = _pkcs12_with(data, None) or _pkcs12_with(data, b"") or _pkcs12_with(data, _asked(passphrase, name))
+    loaded = _pkcs12_with(data, None) or _pkcs12_with(data, b"") or _pkcs12_with(data, _ask(passphrase, name))
     if loaded is None:
         raise _wrong_passphrase(name)
     if loaded.key is None:
@@ -231,7 +231,7 @@ def _pkcs12_with(data: bytes, passphrase: bytes | None) -> pkcs12.PKCS12KeyAndCe
         return None
 
 
-def _asked(passphrase: Passphrase, name: str) -> bytes:
+def _ask(passphrase: Passphrase, name: str) -> bytes:
     secret = passphrase()
     if not secret:
         raise InputError(f"{name} is encrypted, and there is no passphrase for it", "--passphrase-file FILE")

@@ -264,7 +264,7 @@ def _result(
         newest_stamp=newest.stamp if newest else None,
         skipped=None,
         unusable=None,
-        message=_said(address, fetched, newest.name if newest else None, inbox) + rest,
+        message=_describe(address, fetched, newest.name if newest else None, inbox) + rest,
     )
 
 
@@ -275,7 +275,7 @@ def _newest(inbox: Inbox, sorted_out: _SortedOut, choice: _Choice) -> PartName |
     return inbox.newest(choice.orgnr, choice.latest_stamp)
 
 
-def _said(address: Address, fetched: list[RemoteFile], newest: str | None, inbox: Inbox) -> str:
+def _describe(address: Address, fetched: list[RemoteFile], newest: str | None, inbox: Inbox) -> str:
     if not fetched:
         there = f": the newest complete set in {inbox.path} is {newest}" if newest else ""
         return f"nothing new on {address.shown}{there}"

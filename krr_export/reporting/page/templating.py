@@ -37,7 +37,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters |= {"kept": _kept, "parted": _parted}
+    environment.filters |= {"kept": _kept, "parted": _break_path}
     environment.globals["style"] = _style()
     return environment
 
@@ -50,7 +50,7 @@ def _kept(text: str) -> Markup:
     )
 
 
-def _parted(path: str) -> Markup:
+def _break_path(path: str) -> Markup:
     """A path that may be parted after each of its steps."""
     return Markup("/<wbr>").join(path.split("/"))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Breach:
+class Violation:
     """Rows of a batch that break a rule.
 
     Attributes:
@@ -30,7 +30,7 @@ class Breach:
     rows: NDArray[np.int64]
 
 
-def breach(code: str, column: str, broken: pa.BooleanArray | NDArray[np.bool_]) -> Iterator[Breach]:
+def violations(code: str, column: str, broken: pa.BooleanArray | NDArray[np.bool_]) -> Iterator[Violation]:
     """The rows where ``broken`` is true, if there are any."""
     if isinstance(broken, np.ndarray):
         rows: NDArray[np.int64] = np.flatnonzero(broken)
@@ -39,10 +39,10 @@ def breach(code: str, column: str, broken: pa.BooleanArray | NDArray[np.bool_]) 
     else:
         rows = np.asarray(pc.indices_nonzero(broken)).astype(np.int64)
     if rows.size:
-        yield Breach(code, column, rows)
+        yield Violation(code, column, rows)
 
 
-def breach_among(rows: NDArray[np.int64], code: str, column: str, broken: pa.BooleanArray) -> Iterator[Breach]:
+def violations_among(rows: NDArray[np.int64], code: str, column: str, broken: pa.BooleanArray) -> Iterator[Violation]:
     """The same where only some ``rows`` were looked at: ``broken`` says it of each of these."""
     if broken.true_count:
-        yield Breach(code, column, rows[np.asarray(broken.fill_null(fill_value=False))])
+        yield Violation(code, column, rows[np.asarray(broken.fill_null(fill_value=False))])
