@@ -34,6 +34,7 @@ from krr_export.errors import InputError, KrrExportError, NetworkError, OutputEr
 from krr_export.input.sftp import Fetched, Login, fetch, remote
 from krr_export.input.sftp.address import read_address
 from krr_export.input.sftp.identities import identities
+from krr_export.input.sftp.inbox import open_inbox
 from krr_export.input.sftp.known_hosts import known_keys
 
 if TYPE_CHECKING:
@@ -706,6 +707,15 @@ def test_a_server_is_not_asked_more_often_than_every_twenty_minutes(server: Serv
     put(server.directory, "20260102T0140")
     assert take(server, inbox, force=False).skipped == "asked less than a minute ago"
     assert take(server, inbox, force=True).newest_stamp == "20260102T0140"
+
+
+def test_a_set_that_is_set_aside_does_not_have_the_server_asked_any_sooner(server: Server, inbox: Path) -> None:
+    data = put(server.directory, "20260102T0100")
+    take(server, inbox, force=False)
+    with open_inbox(inbox) as opened:
+        opened.set_aside(data.name)
+    skipped = take(server, inbox, force=False)
+    assert (skipped.skipped, skipped.unusable) == ("asked less than a minute ago", data.name)
 
 
 def test_another_directory_is_another_matter(server: Server, inbox: Path) -> None:

@@ -283,6 +283,8 @@ def test_no_report_takes_the_place_of_a_configuration_or_of_a_file_of_a_delivery
     inbox.mkdir()
     for end in ("gz.enc", "sig", "key.991825827"):
         (inbox / f"Kontaktregister-20260226T122225.{end}").write_bytes(b"x")
+    linked = tmp_path / "Kontaktregister-20260226T122225.gz.enc"
+    linked.symlink_to(inbox / linked.name)
     more = ("--report-format", "markdown")
     for arguments in (
         ("validate", SAMPLES / "valid.xml", "--config", config, "--report", config, *more),
@@ -290,6 +292,7 @@ def test_no_report_takes_the_place_of_a_configuration_or_of_a_file_of_a_delivery
         ("validate", inbox, "--report", inbox / "Kontaktregister-20260226T122225.key.991825827", *more),
         ("validate", inbox / "Kontaktregister-20260226T122225.gz.enc", "--report",
          inbox / "Kontaktregister-20260226T122225.sig", *more),
+        ("validate", linked, "--report", inbox / "Kontaktregister-20260226T122225.sig", *more),
     ):  # fmt: skip
         ran = command.call(capfd, *arguments)
         assert (ran.code, "the same file as" in ran.last) == (2, True), ran.last
