@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from krr_export.pipeline.progress import Progress
     from krr_export.reporting.history import HistoryLine, history
     from krr_export.reporting.report import Report
-    from krr_export.schema.record_schema import load_schema
+    from krr_export.schema.registry import load_schema
 
 __all__ = [
     "ConvertOptions",
@@ -53,7 +53,7 @@ _HOME = {
     "jobs.options": ("ConvertOptions",),
     "pipeline.progress": ("Progress",),
     "reporting.report": ("Report",),
-    "schema.record_schema": ("load_schema",),
+    "schema.registry": ("load_schema",),
     "output.verification": ("verify",),
 }
 

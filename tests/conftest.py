@@ -14,10 +14,12 @@ import pytest
 import road
 from hypothesis import settings
 
-from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+
+    from krr_export.schema.record_schema import RecordSchema
 
 # Derandomized: a suite that fails must fail again. More examples: `pytest --hypothesis-profile=long`.
 settings.register_profile("suite", derandomize=True, deadline=None, database=None, max_examples=60)

@@ -16,7 +16,8 @@ from krr_export.input.source import open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.reference import IterparseReader
 from krr_export.pipeline.export import blaming, naming
-from krr_export.schema.record_schema import BUILT_IN, load_schema
+from krr_export.schema.record_schema import BUILT_IN
+from krr_export.schema.registry import load_schema
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:

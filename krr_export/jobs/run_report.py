@@ -11,6 +11,7 @@ from krr_export.input.delivery import provenance
 from krr_export.output.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.output.publish import latest_remark
 from krr_export.pipeline.tally import Tally
+from krr_export.profiling.summary import profile_to_dict
 from krr_export.reporting.report import FIND_DUPLICATES, Performance, Report
 from krr_export.rules.duplicates import Duplicates
 from krr_export.util.formatting import instant, number, records
@@ -124,7 +125,8 @@ def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
     privacy = run.options.privacy
     names = export.record_schema.arrow.names
     hidden = {name for name in names if privacy.columns and name not in privacy.columns}
-    return (tally.profile or export.profiler.nothing()).to_dict(hidden.union(privacy.drop, privacy.pseudonymise))
+    profile = tally.profile or export.profiler.nothing()
+    return profile_to_dict(profile, frozenset(hidden.union(privacy.drop, privacy.pseudonymise)))
 
 
 def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:

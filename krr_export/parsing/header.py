@@ -19,7 +19,8 @@ from krr_export.errors import InputError
 from krr_export.findings.finding import mask
 from krr_export.input.archives import foreign_form
 from krr_export.parsing.bounds import HOSTILE, excess
-from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, load_schema, local_name, namespace
+from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, local_name, namespace
+from krr_export.schema.registry import load_schema
 from krr_export.util.formatting import instant
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from krr_export.pipeline.process_block import BlockProcessor, Plan
 from krr_export.profiling import Profiler
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
-from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.schema.record_schema import RecordSchema
+from krr_export.schema.registry import load_schema
 from krr_export.transform import DeriveOptions, derivation_of
 from krr_export.transform.privacy import column_names
 from krr_export.util.processors import MOST_THREADS, default_workers

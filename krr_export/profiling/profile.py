@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +13,6 @@ from krr_export.profiling.certificates import Certificates
 from krr_export.profiling.distinct import Distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from numpy.typing import NDArray
 
     from krr_export.profiling.plan import Plan
@@ -139,16 +137,6 @@ class Profile:
     def nothing(self) -> Profile:
         """The profile of no records of the same schema."""
         return nothing(self.plan)
-
-    def to_dict(self, hidden: Collection[str] = ()) -> dict[str, Any]:
-        """The profile as the report has it; no personal value is in it.
-
-        Args:
-            hidden: columns of which nothing but nulls may be told: they are left out of the table, or pseudonymised.
-        """
-        from krr_export.profiling.summary import profile_to_dict  # noqa: PLC0415 - workers tell nothing
-
-        return profile_to_dict(self, frozenset(hidden))
 
 
 def nothing(plan: Plan) -> Profile:

@@ -31,7 +31,7 @@ _DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]+")
 """What may be a domain of the Internet. Anything else after an ``@`` may not have been meant to be there."""
 
 
-def profile_to_dict(profile: Profile, hidden: frozenset[str]) -> dict[str, Any]:
+def profile_to_dict(profile: Profile, hidden: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The profile as the report has it; see `Profile.to_dict`."""
     plan = profile.plan
     shows_kinds = plan.identifier not in hidden

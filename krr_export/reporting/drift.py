@@ -244,3 +244,69 @@ def acceptance(accepts: Iterable[str]) -> str:
 
 def _size(limit: str) -> float:
     return float(limit.rstrip("%") or inf)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """What the guard says of an export.
+
+    Attributes:
+        compared_with: the name of the snapshot before it; ``None`` where nothing was compared.
+        differences: by how much it differs from its neighbours more than it may, the greatest excess first.
+        skipped: what was not compared or not held against it, and why; ``None`` where everything was.
+        damaged: the snapshots between which it stands and that could not be read.
+        accepted: whether differences are accepted, by ``--no-guard``.
+    """
+
+    compared_with: str | None = None
+    differences: tuple[Difference, ...] = ()
+    skipped: str | None = None
+    damaged: tuple[str, ...] = ()
+    accepted: bool = False
+
+    @property
+    def tripped(self) -> bool:
+        """Whether the export must not be published."""
+        return bool(self.differences) and not self.accepted
+
+    @property
+    def reason(self) -> str:
+        """What differs most, and how much else does."""
+        against = f" from {self.compared_with}" if self.compared_with else ""
+        return f"it differs too much{against}: {self._in_short()}"
+
+    @property
+    def acceptance(self) -> str:
+        """The options that would accept all of it."""
+        options = acceptance(difference.accept for difference in self.differences)
+        return options if options == NO_GUARD else f"{options}, or {NO_GUARD}"
+
+    @property
+    def remark(self) -> str:
+        """What the last line of a run must not keep to itself; mostly nothing."""
+        if self.differences and self.accepted:
+            return f"; accepted by --no-guard: {self._in_short()}"
+        return f"; the guard was passed over: {self.skipped}" if self.damaged and not self.compared_with else ""
+
+    def summary(self) -> Iterator[str]:
+        """The same in a few lines."""
+        if self.compared_with:
+            many = len(self.differences)
+            found = f"{many} difference{'s' * (many > 1)} beyond the limits" if many else "all differences are allowed"
+            yield f"guard     compared with {self.compared_with}: {found}"
+        if self.skipped:
+            yield f"guard     {self.skipped}"
+        for difference in self.differences:
+            yield f"differs   {difference.text}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON has it."""
+        return {
+            "compared_with": self.compared_with,
+            "differences": [difference.to_dict() for difference in self.differences],
+            "skipped": self.skipped,
+        }
+
+    def _in_short(self) -> str:
+        others = len(self.differences) - 1
+        return self.differences[0].text + (f", and {others} more" if others else "")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from krr_export.findings.codes import Severity
     from krr_export.findings.finding import Example, Notice
-    from krr_export.reporting.baseline import Guarded
+    from krr_export.reporting.drift import Guarded
 
 VERSION = 1
 """Of the report's format; its JSON Schema is docs/report.schema.json."""

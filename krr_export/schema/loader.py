@@ -1,4 +1,4 @@
-"""An XSD flattened into columns, with the `xmlschema` package: what ``schema.load_schema`` stands on.
+"""An XSD flattened into columns, with the `xmlschema` package: what `registry.load_schema` reads with.
 
 A schema whose records are not flat (a repeated leaf, mixed content, a wildcard, recursion, …) is refused: no table
 could hold its values without loss.
@@ -18,7 +18,6 @@ from xmlschema.validators import XsdElement
 from krr_export.errors import UsageError
 from krr_export.schema.faults import unusable
 from krr_export.schema.record_schema import (
-    BUILT_IN,
     ORDINAL,
     ROOT_ATTRIBUTES,
     Attribute,
@@ -27,13 +26,12 @@ from krr_export.schema.record_schema import (
     Field,
     RecordSchema,
     column_name,
-    load_schema,
     local_name,
 )
 from krr_export.util.paths import real_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Component: TypeAlias = Any
 """An XSD component as `xmlschema` models it: its annotations are unions that only a run-time check tells apart."""
@@ -64,21 +62,27 @@ other type (decimal and integer have no bound, for example) stays a string, exac
 _LOW_CARDINALITY = ("krr-export", "low-cardinality")
 
 
-def flatten(name: str, path: Path) -> RecordSchema:
+def flatten(name: str, path: Path, envelope: Callable[[], RecordSchema] | None = None) -> RecordSchema:
     """The record schema of the XSD at ``path``, under the given name.
+
+    Args:
+        name: of the schema.
+        path: of the XSD.
+        envelope: gives the schema whose root an XSD of the record alone gets; without it such an XSD is refused.
 
     Raises:
         UsageError: it is not a valid XSD, declares no export, or cannot be flattened into columns.
     """
-    return _Flattening(name, path).schema()
+    return _Flattening(name, path, envelope).schema()
 
 
 class _Flattening:
     """Flattens one XSD; holds the columns found so far, and the types of the groups that it is within."""
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, envelope: Callable[[], RecordSchema] | None) -> None:
         self.name = name
         self.path = path
+        self.envelope = envelope
         self.fields: list[Field] = []
         self.within: list[Component] = []
 
@@ -87,11 +91,13 @@ class _Flattening:
         documents = _documents(xsd)
         if (root := _root_of(xsd)) is not None:
             root_tag, record, root_xsd = root.name, next(root.type.content.iter_elements()), self.path
-        else:
-            built_in = load_schema(BUILT_IN[0])
+        elif self.envelope is not None:
+            built_in = self.envelope()
             record = xsd.maps.elements.get(built_in.record.tag)
             root_tag, root_xsd = built_in.root_tag, Path(built_in.root_xsd)
             documents += [root_xsd]
+        else:
+            record = None
         if record is None or record.name not in xsd.maps.elements:
             raise self._refused(f"it declares no export (a root with {' and '.join(ROOT_ATTRIBUTES)} over records)")
         record_element = self._element(record, (), required=True, repeatable=True)

@@ -6,7 +6,6 @@ tree of elements is kept beside the columns, for those who read or write records
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,15 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from krr_export.errors import UsageError
-from krr_export.schema.built_in import built_in_schema
 from krr_export.schema.faults import compiled
-from krr_export.util.formatting import printable
-from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lxml import etree
 
@@ -158,26 +152,6 @@ def column_name(*names: str) -> str:
     """The register's own term in snake_case: ``X509Sertifikat`` → ``x509_sertifikat``."""
     words = (re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name) for name in names)
     return re.sub(r"\W", "_", "_".join(words)).lower()
-
-
-def load_schema(spec: str | Path = "14-05") -> RecordSchema:
-    """Read the record schema of a built-in version or of an XSD file.
-
-    Args:
-        spec: ``14-05``, ``16-02``, or the path of an XSD: of the whole export, or of its record alone
-            (the root is then the built-in one).
-
-    Raises:
-        UsageError: there is no such schema, it is not a valid XSD, or it cannot be flattened into columns.
-    """
-    if str(spec) in BUILT_IN:
-        return built_in_schema(str(spec))
-    path = local_path(spec)
-    if not path.is_file():
-        raise UsageError(f"no schema {str(spec)!r}", f"give {' or '.join(BUILT_IN)}, or the path of an XSD file")
-    from krr_export.schema.loader import flatten  # noqa: PLC0415 - only an own XSD pays for the slow import of xmlschema
-
-    return flatten(printable(os.fsencode(path.stem).decode(errors="replace")), path)
 
 
 def _depth(element: Element) -> int:

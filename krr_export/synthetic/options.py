@@ -7,9 +7,10 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
-from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
+    from krr_export.schema.record_schema import RecordSchema
     from krr_export.synthetic.tree import Prefix
 
 EXPORTED = datetime(2026, 2, 26, 12, 22, 25, tzinfo=timezone(timedelta(hours=1)))

@@ -21,11 +21,13 @@ from agreement import WHOLE, delivered, disagreements, pick_out, pieces_of
 from conversions import cut_into
 from odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
 
-from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.schema.registry import load_schema
 from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from krr_export.schema.record_schema import RecordSchema
 
 CASES = Path(__file__).parent / "cases"
 

@@ -16,12 +16,14 @@ import pytest
 from conversions import NAMES, SAMPLES, content, cut_into, read_naively, typed, version
 
 import krr_export
-from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.schema.registry import load_schema
 from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from krr_export.schema.record_schema import RecordSchema
 
 Rows = list[dict[str, Any]]
 

@@ -21,12 +21,12 @@ from krr_export.errors import InputError
 from krr_export.findings.finding import KNOWN_OLD_NAMES
 from krr_export.parsing.blocks import Document
 from krr_export.rules.catalogue import CATALOGUE
-from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from krr_export.schema.record_schema import Field
+    from krr_export.schema.record_schema import Field, RecordSchema
 
 # --- the verdict, on every mutant -------------------------------------------------------------------------------------
 

@@ -20,12 +20,14 @@ from odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
 from road import IDENTIFIER, contact, export, person
 
 from krr_export.rules.catalogue import DUPLICATE
-from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.schema.registry import load_schema
 from krr_export.synthetic import Planted, SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from krr_export.schema.record_schema import RecordSchema
 
 VERSIONS = ("14-05", "16-02")
 picking_out = pytest.mark.usefixtures("picked_out")

@@ -14,7 +14,7 @@ from mutants import XSD, mutants_of
 from odd_exports import Author
 from road import export, person
 
-from krr_export.schema.record_schema import load_schema
+from krr_export.schema.registry import load_schema
 from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:

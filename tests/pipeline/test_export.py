@@ -16,7 +16,7 @@ from conversions import NAMES, SAMPLES, content, cut_into, read_naively, version
 import krr_export
 from krr_export.errors import InputError, UsageError
 from krr_export.parsing.rejects import REJECTS_SCHEMA
-from krr_export.schema.record_schema import load_schema
+from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,7 @@ from jsonschema import Draft202012Validator
 import krr_export
 from krr_export.errors import UsageError
 from krr_export.output.snapshot import verify
-from krr_export.reporting.baseline import Guarded
-from krr_export.reporting.drift import GuardLimits, compare, compare_order
+from krr_export.reporting.drift import Guarded, GuardLimits, compare, compare_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,8 @@ from krr_export.errors import UsageError
 from krr_export.reporting.history import earlier
 from krr_export.reporting.page.details import translated
 from krr_export.reporting.page.english import ENGLISH
-from krr_export.reporting.page.language import LANGUAGES, language
+from krr_export.reporting.page.language import LANGUAGES
+from krr_export.reporting.page.languages import language
 from krr_export.reporting.page.norwegian import NORWEGIAN
 from krr_export.reporting.page.rendering import MAX_BYTES, render, render_history
 from krr_export.rules.catalogue import CATALOGUE

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 import krr_export
 from krr_export.errors import UsageError
 from krr_export.reporting.formats import FORMATS, SUFFIXES, format_of, formatted
-from krr_export.schema.record_schema import load_schema
+from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,7 +23,8 @@ from krr_export.errors import UsageError
 from krr_export.findings.finding import MAX_EXAMPLES
 from krr_export.pipeline.export import READERS
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, RULE_NAMES, RULES
-from krr_export.schema.record_schema import BUILT_IN, load_schema
+from krr_export.schema.record_schema import BUILT_IN
+from krr_export.schema.registry import load_schema
 from krr_export.synthetic import Planted, SampleOptions, write_sample
 from krr_export.synthetic.fault_injection import SYNTHETIC
 

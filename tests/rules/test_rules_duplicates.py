@@ -82,7 +82,7 @@ import pyarrow as pa
 from krr_export.rules.duplicates import Duplicates
 from krr_export.domain.identity_numbers import Identities
 from krr_export.synthetic.identifiers import identity_numbers
-from krr_export.schema.record_schema import load_schema
+from krr_export.schema.registry import load_schema
 from random import Random
 def now(): return int(open("/proc/self/statm").read().split()[1]) * 4096
 numbers = identity_numbers(Random(1))
@@ -112,7 +112,7 @@ import pyarrow as pa
 from krr_export.rules.duplicates import Duplicates
 from krr_export.domain.identity_numbers import Identities
 from krr_export.synthetic.identifiers import check_digits
-from krr_export.schema.record_schema import load_schema
+from krr_export.schema.registry import load_schema
 def now(): return int(open("/proc/self/statm").read().split()[1]) * 4096
 def right(random):
     while True:

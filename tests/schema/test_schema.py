@@ -14,7 +14,8 @@ from road import ROOT_ATTRIBUTES, export, person, travel
 
 from krr_export.errors import UsageError
 from krr_export.schema.faults import compiled
-from krr_export.schema.record_schema import RecordSchema, column_name, load_schema
+from krr_export.schema.record_schema import RecordSchema, column_name
+from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,8 @@ import krr_export
 from krr_export.errors import UsageError
 from krr_export.schema.ddl import DIALECTS
 from krr_export.schema.formats import FORMATS, render
-from krr_export.schema.record_schema import Facets, Field, RecordSchema, load_schema
+from krr_export.schema.record_schema import Facets, Field, RecordSchema
+from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

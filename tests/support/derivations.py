@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from krr_export.schema.record_schema import load_schema
+from krr_export.schema.registry import load_schema
 from krr_export.transform import ALL, DeriveOptions, derivation_of
 
 if TYPE_CHECKING:

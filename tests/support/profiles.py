@@ -11,6 +11,7 @@ import pyarrow as pa
 from krr_export import load_schema, open_export
 from krr_export.parsing.batch_view import BatchView
 from krr_export.profiling import Profile, Profiler
+from krr_export.profiling.summary import profile_to_dict
 from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def profiled(*batches: pa.RecordBatch) -> Profile:
 
 def told(*batches: pa.RecordBatch, hidden: Iterable[str] = ()) -> Json:
     """The same as a report has it."""
-    return profiled(*batches).to_dict(set(hidden))
+    return profile_to_dict(profiled(*batches), frozenset(hidden))
 
 
 def pieces(table: pa.Table, cuts: Iterable[int]) -> list[pa.RecordBatch]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from krr_export.parsing.batch_view import BatchView
 from krr_export.rules.judge import Judge
-from krr_export.schema.record_schema import load_schema
+from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema

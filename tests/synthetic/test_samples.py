@@ -26,7 +26,8 @@ from lxml import etree
 
 from krr_export.errors import UsageError
 from krr_export.rules.catalogue import CATALOGUE, RULE_NAMES
-from krr_export.schema.record_schema import BUILT_IN, RecordSchema, load_schema
+from krr_export.schema.record_schema import BUILT_IN, RecordSchema
+from krr_export.schema.registry import load_schema
 from krr_export.synthetic import (
     EXPORTED,
     Planted,

@@ -23,7 +23,8 @@ import krr_export
 from krr_export.errors import GuardError, UsageError
 from krr_export.output.manifest import read_manifest
 from krr_export.schema.formats import FORMATS, render
-from krr_export.schema.record_schema import RecordSchema, load_schema
+from krr_export.schema.record_schema import RecordSchema
+from krr_export.schema.registry import load_schema
 from krr_export.synthetic import SampleOptions, write_sample
 from krr_export.transform import NAMES, DeriveOptions, derivation_of, derived_fields
 from krr_export.transform.catalogue import CATALOGUE

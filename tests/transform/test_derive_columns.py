@@ -15,7 +15,7 @@ from stdnum.no import orgnr
 
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.mailbox_providers import PROVIDERS
-from krr_export.schema.record_schema import load_schema
+from krr_export.schema.registry import load_schema
 from krr_export.transform import DeriveOptions, derivation_of
 from krr_export.transform.catalogue import CATALOGUE
 

@@ -41,7 +41,7 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
     What a reader must find in it is written beside it as OUT.expected.json.
     """
     from krr_export.output.outputs import not_written  # noqa: PLC0415 - slow to load
-    from krr_export.schema.record_schema import load_schema  # noqa: PLC0415 - as above
+    from krr_export.schema.registry import load_schema  # noqa: PLC0415 - as above
     from krr_export.synthetic import SampleOptions, expected_path, write_sample_file  # noqa: PLC0415 - slow to load
 
     if str(out) == "-":

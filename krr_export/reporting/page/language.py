@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from krr_export.errors import UsageError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -128,20 +126,3 @@ def _local(moment: str) -> datetime:
         return instant.astimezone(NORWAY)
     except OverflowError:  # within an offset of the calendar's ends
         return instant
-
-
-def language(code: Lang) -> Language:
-    """The language of that code.
-
-    Raises:
-        UsageError: There is none.
-    """
-    if code == "nb":
-        from krr_export.reporting.page.norwegian import NORWEGIAN  # noqa: PLC0415 - only who reads it pays for it
-
-        return NORWEGIAN
-    if code == "en":
-        from krr_export.reporting.page.english import ENGLISH  # noqa: PLC0415 - as above
-
-        return ENGLISH
-    raise UsageError(f"--lang {code}: the page does not speak that language", "choose en or nb")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from krr_export.reporting.page.facts import facts, key_figures
 from krr_export.reporting.page.finding_cards import cards, chart
 from krr_export.reporting.page.history_chart import before, nights, table, this_night, trend
-from krr_export.reporting.page.language import Lang, language
+from krr_export.reporting.page.languages import language
 from krr_export.reporting.page.profile_charts import contents
 from krr_export.reporting.page.text import ROOMS, Room, clean
 from krr_export.reporting.page.verdict import verdict
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from krr_export.reporting.history import HistoryLine
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.language import Lang, Language
 
 MAX_BYTES = 300_000
 """Of a page, whatever the export."""

@@ -1,8 +1,9 @@
-"""The schemas that the package carries, flattened once and kept: to do so takes half of a short run."""
+"""The schemas by name: those that the package carries, flattened once and kept, and the XSD files of users."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import sys
 from functools import cache
@@ -11,19 +12,44 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from krr_export.errors import UsageError
+from krr_export.schema.record_schema import BUILT_IN
 from krr_export.util import pycache
+from krr_export.util.formatting import printable
+from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
 
 _HERE = Path(__file__).parent
 _XSD = _HERE.parent / "xsd"
-_MAKERS = ("loader.py", "record_schema.py", "built_in.py")
+_MAKERS = ("loader.py", "record_schema.py", "registry.py")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
+def load_schema(spec: str | Path = "14-05") -> RecordSchema:
+    """Read the record schema of a built-in version or of an XSD file.
+
+    Args:
+        spec: ``14-05``, ``16-02``, or the path of an XSD: of the whole export, or of its record alone
+            (the root is then the built-in one).
+
+    Raises:
+        UsageError: there is no such schema, it is not a valid XSD, or it cannot be flattened into columns.
+    """
+    if str(spec) in BUILT_IN:
+        return _built_in_schema(str(spec))
+    path = local_path(spec)
+    if not path.is_file():
+        raise UsageError(f"no schema {str(spec)!r}", f"give {' or '.join(BUILT_IN)}, or the path of an XSD file")
+    from krr_export.schema.loader import flatten  # noqa: PLC0415 - only an own XSD pays for the slow import of xmlschema
+
+    name = printable(os.fsencode(path.stem).decode(errors="replace"))
+    return flatten(name, path, lambda: _built_in_schema(BUILT_IN[0]))
+
+
 @cache
-def built_in_schema(name: str) -> RecordSchema:
+def _built_in_schema(name: str) -> RecordSchema:
     """The record schema of a version that the package carries; it is made once in a process, and frozen."""
     path = pycache.path_for(_HERE / f"schema-{name}", ".schema")
     key = _key()
