@@ -1,4 +1,4 @@
-"""The road itself, from source to snapshot: puts the stages together and decides what becomes of the result."""
+"""Convert and validate: put the stages of a pass together, and decide what becomes of the result."""
 
 from __future__ import annotations
 
