@@ -74,7 +74,7 @@ class BatchView:
     def identities(self) -> Identities | None:
         """What the identity numbers are; ``None`` where there are none."""
         values = self.texts(IDENTIFIER)
-        return None if values is None else Identities.of(values)
+        return None if values is None else Identities.parse(values)
 
     def among(self, name: str, values: Sequence[str]) -> NDArray[np.bool_] | None:
         """Whether each of a column of strings, enumerated or not, is one of these; ``None`` where there is none."""

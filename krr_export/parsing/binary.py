@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 _WITHOUT_WHITE_SPACE = dict.fromkeys(map(ord, " \t\r\n"))
 
-_REMEMBERED = 512
+_MAX_CACHED_VALUES = 512
 """Distinct values kept decoded, more than certificates of providers there are: with the next, at most 32 MB."""
 
-_LONGEST_REMEMBERED = 16 << 10
+_MAX_CACHED_CHARACTERS = 16 << 10
 """Characters. No certificate is longer; a value may be, up to the limit of a record, and must not be kept."""
 
 
 def decode_base64(text: str) -> bytes | None:
     """Decode xs:base64Binary; ``None`` where it is not valid, which libxml2 does not always see."""
-    return _base64(text) if len(text) <= _LONGEST_REMEMBERED else _base64.__wrapped__(text)
+    return _decode_base64(text) if len(text) <= _MAX_CACHED_CHARACTERS else _decode_base64.__wrapped__(text)
 
 
-@lru_cache(_REMEMBERED)
-def _base64(text: str) -> bytes | None:
+@lru_cache(_MAX_CACHED_VALUES)
+def _decode_base64(text: str) -> bytes | None:
     try:
         compact = text.translate(_WITHOUT_WHITE_SPACE)
         decoded = binascii.a2b_base64(compact.encode("ascii"), strict_mode=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.domain.times import date_days, date_time_micros, norwegian_hour
+from krr_export.domain.times import date_days, date_time_micros, norwegian_offset
 from krr_export.parsing.binary import BINARY_DECODERS
 from krr_export.schema.record_schema import ORDINAL
 
@@ -179,7 +179,7 @@ def _norwegian(walls: pa.Array, odd: Odd) -> pa.Array:
     """Norwegian wall time → UTC. The offset is the same throughout an hour, so each distinct hour is asked for once."""
     micros = walls.cast(pa.int64())
     hours = pc.divide(pc.floor_temporal(walls, unit="hour").cast(pa.int64()), _HOUR).dictionary_encode()
-    known = [norwegian_hour(hour) for hour in hours.dictionary.to_pylist()]
+    known = [norwegian_offset(hour) for hour in hours.dictionary.to_pylist()]
     codes: dict[str, list[int]] = defaultdict(list)
     for index, (_, said) in enumerate(known):
         for code in said:
