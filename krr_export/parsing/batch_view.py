@@ -43,7 +43,7 @@ class BatchView:
         """Whether all of these are there."""
         return all(name in self._columns for name in names)
 
-    def any(self, name: str) -> pa.Array:
+    def column(self, name: str) -> pa.Array:
         """A column of whatever type, which must be there."""
         return self._columns[name]
 
@@ -80,7 +80,7 @@ class BatchView:
         """Whether each of a column of strings, enumerated or not, is one of these; ``None`` where there is none."""
         if not self.has(name):
             return None
-        column = self.any(name)
+        column = self.column(name)
         if pa.types.is_dictionary(column.type) and column.type.value_type == pa.string():
             chosen = [value in values for value in column.dictionary.to_pylist()]
             codes = np.where(self.present(name), _numbers(column, column.type.index_type), len(chosen))

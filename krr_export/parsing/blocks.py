@@ -17,13 +17,13 @@ from krr_export.parsing.encoding import as_utf8
 from krr_export.parsing.header import (
     MAX_PROLOG_BYTES,
     Header,
-    another_document,
-    fault_in,
+    begins_another_document,
+    find_fault,
     find_frame,
     parse_frame,
     read_header,
 )
-from krr_export.parsing.tokenizing import Cutter, Scan, count_line_ends
+from krr_export.parsing.tokenizing import RecordTokenizer, TokenizedRecords, count_line_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,7 +88,7 @@ class Block:
         """How many records it holds."""
         return len(self.spans)
 
-    def places(self, ordinals: Iterable[int]) -> Iterator[Location]:
+    def locations(self, ordinals: Iterable[int]) -> Iterator[Location]:
         """Where records are.
 
         Args:
@@ -104,9 +104,9 @@ class Block:
         """The block, or its first ``most`` records where it holds more."""
         if self.records <= most:
             return self
-        return self.up_to(most, int(self.spans[most - 1, 1]))
+        return self.truncated(most, int(self.spans[most - 1, 1]))
 
-    def up_to(self, records: int, end: int) -> Block:
+    def truncated(self, records: int, end: int) -> Block:
         """The block's first records and bytes, so many of each."""
         return replace(self, size=end, spans=self.spans[:records])
 
@@ -129,14 +129,14 @@ class Document:
     def __init__(self, pieces: Iterable[bytes], schema: RecordSchema) -> None:
         stream = as_utf8(pieces)
         self._pieces: Iterator[bytes] = stream.pieces
-        self._broken: InputError | None = None
+        self._stream_error: InputError | None = None
         self._frame, self._buffer = self._read_frame()
         self.header: Header = read_header(self._frame, schema, stream.encoding)
         self.transcoded = stream.transcoded
         self._offset = stream.offset + len(self._frame.start)
         self._line = 1 + self._frame.start.count(b"\n")
         self._records = 0
-        self.cutter = Cutter(schema.record.local_name, self._frame.root_name)
+        self.tokenizer = RecordTokenizer(schema.record.local_name, self._frame.root_name)
 
     @cached_property
     def envelope(self) -> tuple[bytes, bytes]:
@@ -161,23 +161,23 @@ class Document:
         data, more = self._fill(self._buffer, size - len(self._buffer))
         self._buffer = b""
         while True:
-            scan = self.cutter.scan(data)
-            self._check_lengths(scan, len(data))
-            end = scan.end
-            if scan.root_end is not None:
-                end = scan.stop or 0
+            tokenized = self.tokenizer.tokenize(data)
+            self._check_lengths(tokenized, len(data))
+            end = tokenized.end
+            if tokenized.root_end is not None:
+                end = tokenized.stop or 0
             if end:
-                yield from self._blocks_of(data, end, scan.spans)
-            if scan.root_end is not None:
-                self._line += data.count(b"\n", end, scan.root_end)
-                self._check_tail(data[scan.root_end :])
+                yield from self._split(data, end, tokenized.spans)
+            if tokenized.root_end is not None:
+                self._line += data.count(b"\n", end, tokenized.root_end)
+                self._check_tail(data[tokenized.root_end :])
                 return
-            if scan.stop is not None:
+            if tokenized.stop is not None:
                 # With what follows: of a quote that is open where the cutter stopped, the parser would say nothing.
-                raise self._unfinished(data[end:])
+                raise self._unfinished_error(data[end:])
             data = data[end:]
             if not more:
-                raise self._unfinished(data)
+                raise self._unfinished_error(data)
             # What does not end yet is looked at again from its beginning: not for every small piece, once it is long.
             data, more = self._fill(data, size if len(data) < _LONG_BYTES else max(size, len(data) // 4))
 
@@ -192,8 +192,8 @@ class Document:
                 return frame, head[len(frame.start) :]
         if len(head) > MAX_PROLOG_BYTES:
             raise InputError(f"the root does not begin within the first {MAX_PROLOG_BYTES} bytes", "is it an export?")
-        if self._broken:
-            raise self._broken
+        if self._stream_error:
+            raise self._stream_error
         if not head.strip():
             raise InputError("the input is empty", "is it the right file, and was it transferred?")
         raise InputError("the document is truncated or not XML: it ends before its root begins", TRANSFER_AGAIN)
@@ -218,10 +218,10 @@ class Document:
         try:
             return next(self._pieces, None)
         except InputError as error:
-            self._broken = error
+            self._stream_error = error
             return None
 
-    def _blocks_of(self, data: bytes, size: int, spans: NDArray[np.int32]) -> Iterator[Block]:
+    def _split(self, data: bytes, size: int, spans: NDArray[np.int32]) -> Iterator[Block]:
         """One block; several, where the records are so small that they would be too many."""
         begins = 0
         for last in range(BLOCK_RECORDS, len(spans), BLOCK_RECORDS):
@@ -238,7 +238,7 @@ class Document:
         self._line += count_line_ends(data, 0, size)
         return block
 
-    def _check_lengths(self, scan: Scan, length: int) -> None:
+    def _check_lengths(self, tokenized: TokenizedRecords, length: int) -> None:
         """Refuse a record, or a gap between two, that is too long.
 
         What does not end yet counts as far as it goes. Where no record is open, it may still be a gap and the beginning
@@ -246,22 +246,22 @@ class Document:
         """
         if length > MAX_RECORD_BYTES:  # else nothing in it can be
             before = 0
-            for ordinal, (start, end) in enumerate(scan.spans.tolist(), start=self._records + 1):
+            for ordinal, (start, end) in enumerate(tokenized.spans.tolist(), start=self._records + 1):
                 if end - start > MAX_RECORD_BYTES:
-                    raise self._too_long(f"record {ordinal}")
+                    raise self._too_long_error(f"record {ordinal}")
                 if start - before > MAX_RECORD_BYTES:
-                    raise self._too_long(f"what stands before record {ordinal}")
+                    raise self._too_long_error(f"what stands before record {ordinal}")
                 before = end
-        at = scan.end
-        ordinal = self._records + len(scan.spans) + 1
-        begins, limit = at, MAX_RECORD_BYTES if scan.stop is not None else 2 * MAX_RECORD_BYTES
-        if scan.open_at is not None:
-            begins, limit = scan.open_at, MAX_RECORD_BYTES
-        ends = scan.stop if scan.stop is not None else length
+        at = tokenized.end
+        ordinal = self._records + len(tokenized.spans) + 1
+        begins, limit = at, MAX_RECORD_BYTES if tokenized.stop is not None else 2 * MAX_RECORD_BYTES
+        if tokenized.open_at is not None:
+            begins, limit = tokenized.open_at, MAX_RECORD_BYTES
+        ends = tokenized.stop if tokenized.stop is not None else length
         if begins - at > MAX_RECORD_BYTES or ends - begins > limit:
-            raise self._too_long(f"record {ordinal}, or what stands before it,")
+            raise self._too_long_error(f"record {ordinal}, or what stands before it,")
 
-    def _too_long(self, what: str) -> InputError:
+    def _too_long_error(self, what: str) -> InputError:
         return InputError(f"{what} is longer than {MAX_RECORD_BYTES >> 20} MiB", "no real export is so: is it hostile?")
 
     def _check_tail(self, tail: bytes) -> None:
@@ -269,21 +269,21 @@ class Document:
         more = True
         while more and len(tail) <= MAX_PROLOG_BYTES:
             tail, more = self._fill(tail, len(tail) or 1)  # at least doubled, as the beginning is
-        if len(tail) > MAX_PROLOG_BYTES and not another_document(tail):
+        if len(tail) > MAX_PROLOG_BYTES and not begins_another_document(tail):
             raise InputError(f"more than {MAX_PROLOG_BYTES} bytes stand after the root's end", "is it hostile?")
-        if self._broken:
-            raise self._broken
+        if self._stream_error:
+            raise self._stream_error
         records = self._line - 1 - self._frame.start.count(b"\n")
         parse_frame(self._frame, tail, line_offset=records)
 
-    def _unfinished(self, data: bytes) -> InputError:
+    def _unfinished_error(self, data: bytes) -> InputError:
         """The document ends before its root does: because it was cut, or because something in it is malformed."""
         envelope = self.envelope[0]
-        fault = fault_in(envelope, data, line_offset=self._line - 1 - envelope.count(b"\n"))
+        fault = find_fault(envelope, data, line_offset=self._line - 1 - envelope.count(b"\n"))
         if fault is not None:
             return fault
-        if self._broken:
-            return self._broken
+        if self._stream_error:
+            return self._stream_error
         line = self._line + data.count(b"\n")
         return InputError(
             f"the document is truncated: it ends on line {line}, after {self._records} whole records",

@@ -42,7 +42,7 @@ _START_TAG = re.compile(
 _ATTRIBUTE = re.compile(rb"([^\s=\"'/]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
 
 
-def excess(markup: bytes) -> str | None:
+def find_excess(markup: bytes) -> str | None:
     """What there is too much of in a record or a start tag; ``None`` where all is within bounds."""
     if _is_harmless(markup):
         return None
@@ -62,7 +62,7 @@ def _is_harmless(markup: bytes) -> bool:
     return len(markup) <= FREE_BYTES and markup.count(b"=") <= MAX_ATTRIBUTES and b"xmlns" not in markup
 
 
-def element_in_gap(data: bytes, start: int, end: int) -> int | None:
+def find_element_in_gap(data: bytes, start: int, end: int) -> int | None:
     """Where the first element begins in a large stretch of a document; ``None`` where there is none, or it is small."""
     if end - start <= FREE_BYTES:
         return None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import Field, RecordSchema
 
 Values: TypeAlias = list[str | None]
-Odd: TypeAlias = dict[str, list[int]]
+FlaggedRows: TypeAlias = dict[str, list[int]]
 """Rows with something to say of their value, by code."""
 
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -81,9 +81,9 @@ def to_arrow(block: LexicalBlock, schema: RecordSchema) -> TypedBlock:
     arrays = []
     observations = []
     for field, values in zip(schema.fields, block.columns, strict=True):
-        array, odd = _typed(field, values)
+        array, flagged = _to_array(field, values)
         arrays.append(array)
-        observations += [Observation(code, field.label, sorted(rows)) for code, rows in odd.items() if rows]
+        observations += [Observation(code, field.label, sorted(rows)) for code, rows in flagged.items() if rows]
     return TypedBlock(to_batch(block.ordinals, arrays, schema), observations)
 
 
@@ -96,24 +96,24 @@ def to_batch(
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
-def _typed(field: Field, values: Values) -> tuple[pa.Array, Odd]:
+def _to_array(field: Field, values: Values) -> tuple[pa.Array, FlaggedRows]:
     kind = field.arrow_type
     if field.base in BINARY_DECODERS:
-        return binaries(values, BINARY_DECODERS[field.base]), {}
+        return _decode_binaries(values, BINARY_DECODERS[field.base]), {}
     if pa.types.is_timestamp(kind):
-        return timestamps(pa.array(values, pa.string()))
+        return _parse_timestamps(pa.array(values, pa.string()))
     if pa.types.is_date(kind):
         return _dates(values)
     if (parse := _PARSERS.get(field.base)) is not None:
         return pa.array([None if value is None else parse(value) for value in values], kind), {}
-    texts = pa.array(_normalised(values, field.facets.white_space), pa.string())
+    texts = pa.array(_normalise(values, field.facets.white_space), pa.string())
     if pa.types.is_dictionary(kind):
         listed = pa.array(field.facets.enumeration, pa.string())
         return pa.DictionaryArray.from_arrays(pc.index_in(texts, listed).cast(kind.index_type), listed), {}
     return texts, {}
 
 
-def _normalised(values: Values, white_space: str) -> Values:
+def _normalise(values: Values, white_space: str) -> Values:
     """Values as the XSD's whiteSpace facet has them; ``preserve`` is the rule for this register."""
     if white_space == "preserve":
         return values
@@ -123,7 +123,7 @@ def _normalised(values: Values, white_space: str) -> Values:
     return [None if value is None else re.sub(r" +", " ", value).strip(" ") for value in replaced]
 
 
-def binaries(values: Values, decode: Callable[[str], bytes | None]) -> pa.DictionaryArray:
+def _decode_binaries(values: Values, decode: Callable[[str], bytes | None]) -> pa.DictionaryArray:
     """Decode each distinct value once."""
     encoded = pa.array(values, pa.string()).dictionary_encode()
     decoded = [decode(text) for text in encoded.dictionary.to_pylist()]
@@ -132,23 +132,23 @@ def binaries(values: Values, decode: Callable[[str], bytes | None]) -> pa.Dictio
     return array if len(set(decoded)) == len(decoded) else array.dictionary_decode().dictionary_encode()
 
 
-def timestamps(texts: pa.StringArray) -> tuple[pa.Array, Odd]:
+def _parse_timestamps(texts: pa.StringArray) -> tuple[pa.Array, FlaggedRows]:
     """Instants in UTC; usual ones by kernels, the rest a value at a time."""
-    if (instants := usual_instants(texts)) is not None:
+    if (instants := _parse_usual_instants(texts)) is not None:
         return instants, {}
     zoned = pc.match_substring_regex(texts, _WITH_OFFSET)
-    instants = _where(zoned, texts).cast(INSTANT)
-    odd: Odd = defaultdict(list)
+    instants = _select(zoned, texts).cast(INSTANT)
+    flagged: FlaggedRows = defaultdict(list)
     wall = pc.and_not(pc.match_substring_regex(texts, _WITHOUT_OFFSET), zoned)
     if pc.any(wall, min_count=0).as_py():
-        instants = pc.coalesce(instants, _norwegian(_where(wall, texts).cast(_WALL), odd))
+        instants = pc.coalesce(instants, _wall_to_utc(_select(wall, texts).cast(_WALL), flagged))
     rest = pc.indices_nonzero(pc.and_not(pc.is_valid(texts), pc.is_valid(instants)))
     if len(rest):
-        instants = _replaced(instants, rest.to_pylist(), texts.take(rest).to_pylist(), date_time_micros, odd)
-    return instants, odd
+        instants = _parse_rows(instants, rest.to_pylist(), texts.take(rest).to_pylist(), date_time_micros, flagged)
+    return instants, flagged
 
 
-def usual_instants(texts: pa.StringArray) -> pa.TimestampArray | None:
+def _parse_usual_instants(texts: pa.StringArray) -> pa.TimestampArray | None:
     """Timestamps that all have an offset and lie far from the calendar's ends, by Arrow's own parser; else ``None``.
 
     That parser is strict, but takes a time without seconds, and offsets of up to 24 hours: the XSD has judged before.
@@ -163,40 +163,40 @@ def usual_instants(texts: pa.StringArray) -> pa.TimestampArray | None:
     return instants
 
 
-def _dates(values: Values) -> tuple[pa.Array, Odd]:
-    odd: Odd = defaultdict(list)
+def _dates(values: Values) -> tuple[pa.Array, FlaggedRows]:
+    flagged: FlaggedRows = defaultdict(list)
     rows = [row for row, value in enumerate(values) if value is not None]
     present = [value for value in values if value is not None]
-    days = _replaced(pa.nulls(len(values), pa.int32()), rows, present, date_days, odd)
-    return days.cast(pa.date32()), odd
+    days = _parse_rows(pa.nulls(len(values), pa.int32()), rows, present, date_days, flagged)
+    return days.cast(pa.date32()), flagged
 
 
-def _where(mask: pa.BooleanArray, array: pa.Array) -> pa.Array:
+def _select(mask: pa.BooleanArray, array: pa.Array) -> pa.Array:
     return pc.if_else(mask, array, pa.scalar(None, array.type))
 
 
-def _norwegian(walls: pa.Array, odd: Odd) -> pa.Array:
+def _wall_to_utc(walls: pa.Array, flagged: FlaggedRows) -> pa.Array:
     """Norwegian wall time → UTC. The offset is the same throughout an hour, so each distinct hour is asked for once."""
     micros = walls.cast(pa.int64())
     hours = pc.divide(pc.floor_temporal(walls, unit="hour").cast(pa.int64()), _HOUR).dictionary_encode()
-    known = [norwegian_offset(hour) for hour in hours.dictionary.to_pylist()]
+    offsets_and_codes = [norwegian_offset(hour) for hour in hours.dictionary.to_pylist()]
     codes: dict[str, list[int]] = defaultdict(list)
-    for index, (_, said) in enumerate(known):
+    for index, (_, said) in enumerate(offsets_and_codes):
         for code in said:
             codes[code].append(index)
     for code, indices in codes.items():
         concerned = pc.is_in(hours.indices, pa.array(indices, hours.indices.type))
-        odd[code] += pc.indices_nonzero(concerned).to_pylist()
-    offsets = pa.array([offset for offset, _ in known], pa.int64()).take(hours.indices)
+        flagged[code] += pc.indices_nonzero(concerned).to_pylist()
+    offsets = pa.array([offset for offset, _ in offsets_and_codes], pa.int64()).take(hours.indices)
     return pc.subtract(micros, offsets).cast(INSTANT)
 
 
-def _replaced(
+def _parse_rows(
     array: pa.Array,
     rows: list[int],
     texts: list[str],
     parse: Callable[[str], tuple[int | None, tuple[str, ...]]],
-    odd: Odd,
+    flagged: FlaggedRows,
 ) -> pa.Array:
     """Put ``parse`` of ``texts``, one for each of ``rows``, in their places, and note what it says of them."""
     mask = [False] * len(array)
@@ -206,7 +206,7 @@ def _replaced(
         mask[row] = True
         parsed.append(number)
         for code in codes:
-            odd[code].append(row)
+            flagged[code].append(row)
     storage = pa.int64() if pa.types.is_timestamp(array.type) else array.type
     filled = pc.replace_with_mask(array.cast(storage), pa.array(mask, pa.bool_()), pa.array(parsed, storage))
     return filled.cast(array.type)

@@ -72,7 +72,7 @@ class Diagnosis:
     def __init__(self, schema: RecordSchema) -> None:
         self._schema = schema
         self._fields = {field.path: (column, field) for column, field in enumerate(schema.fields)}
-        self._paths = set(_paths(schema.record))
+        self._walk_paths = set(_walk_paths(schema.record))
         self._known = {element.tag: element for element in schema.record.walk()}
         self._known_locals = {element.local_name for element in schema.record.walk()}
 
@@ -86,16 +86,16 @@ class Diagnosis:
             attribute = _ATTRIBUTE_NAME.match(entry.message)
             place = (entry.path, attribute[1] if attribute else None)
             if place not in found:
-                found[place] = self._finding(record, entry, place[1])
+                found[place] = self._diagnose(record, entry, place[1])
         # Of several strangers in one parent, libxml2 names the first.
-        every = dict.fromkeys([*found.values(), *self._old_names(record)])
+        every = dict.fromkeys([*found.values(), *self._find_old_names(record)])
         return tuple(every) or (Finding("record-invalid", None, "refused by the XSD"),)
 
     def wrong_type(self, column: int, value: str) -> Finding:
         """A value that is not of its field's type."""
-        return self._value("value-type", self._schema.fields[column], value)
+        return self._value_finding("value-type", self._schema.fields[column], value)
 
-    def _finding(self, record: etree._Element, entry: etree._LogEntry, attribute: str | None) -> Finding:
+    def _diagnose(self, record: etree._Element, entry: etree._LogEntry, attribute: str | None) -> Finding:
         element = _locate(record, entry.path)
         if element is None:
             return Finding("record-invalid", None, "refused by the XSD")
@@ -106,25 +106,25 @@ class Diagnosis:
             known = f"xsi:{name}, " if name in {"nil", "type"} else ""
             return Finding("attribute-unexpected", _label(path), f"{known}an attribute that the XSD does not have here")
         if kind == _CONTENT:
-            return self._content(element, path, entry.message)
+            return self._diagnose_content(element, path, entry.message)
         if kind in _FACET_CODES:
-            return self._facet(_FACET_CODES[kind], element, path, attribute)
+            return self._diagnose_facet(_FACET_CODES[kind], element, path, attribute)
         if kind == _ATTRIBUTE_MISSING and (missing := _MISSING_ATTRIBUTE.search(entry.message)):
             return Finding("attribute-missing", _label((*path, f"@{missing[1]}")), "the attribute is missing")
         code, text = _OTHER_CODES.get(kind, ("record-invalid", "refused by the XSD"))
         return Finding(code, _label(path), text)
 
-    def _old_names(self, record: etree._Element) -> Iterator[Finding]:
+    def _find_old_names(self, record: etree._Element) -> Iterator[Finding]:
         for child in record.iter(*_ANY_OLD_NAME):
             parent = child.getparent()
             if child is record or parent is None or not self._is_old(child):
                 continue
-            above = self._path(record, parent)
-            if above in self._paths:  # else the sender makes up as many fields as there are records
-                yield self._old_name(child, above)
-                yield from self._nulls(child, (*above, KNOWN_OLD_NAMES[local_name(str(child.tag))]))
+            parent_path = self._path(record, parent)
+            if parent_path in self._walk_paths:  # else the sender makes up as many fields as there are records
+                yield self._old_name_finding(child, parent_path)
+                yield from self._find_database_nulls(child, (*parent_path, KNOWN_OLD_NAMES[local_name(str(child.tag))]))
 
-    def _nulls(self, element: etree._Element, path: tuple[str, ...]) -> Iterator[Finding]:
+    def _find_database_nulls(self, element: etree._Element, path: tuple[str, ...]) -> Iterator[Finding]:
         """Where an element of an old name, or an attribute of it, holds a database's NULL; by the name it has now."""
         if "".join(map(str, element.itertext())).strip() == DATABASE_NULL:
             yield Finding("database-null", _label(path), _IS_DATABASE_NULL)
@@ -136,9 +136,11 @@ class Diagnosis:
     def _is_old(self, element: etree._Element) -> bool:
         return element.tag not in self._known and local_name(str(element.tag)) in KNOWN_OLD_NAMES
 
-    def _old_name(self, element: etree._Element, above: tuple[str, ...]) -> Finding:
+    def _old_name_finding(self, element: etree._Element, parent_path: tuple[str, ...]) -> Finding:
         name = local_name(str(element.tag))
-        return Finding("old-element-name", _label((*above, KNOWN_OLD_NAMES[name])), f"written as {name}, as until 2014")
+        return Finding(
+            "old-element-name", _label((*parent_path, KNOWN_OLD_NAMES[name])), f"written as {name}, as until 2014"
+        )
 
     def _path(self, record: etree._Element, element: etree._Element) -> tuple[str, ...]:
         """Local names from the record down to ``element``; empty for the record; names of the sender's are masked."""
@@ -149,24 +151,26 @@ class Diagnosis:
             element = parent
         return tuple(names)
 
-    def _content(self, element: etree._Element, path: tuple[str, ...], message: str) -> Finding:
+    def _diagnose_content(self, element: etree._Element, path: tuple[str, ...], message: str) -> Finding:
         match = _EXPECTED.search(message)
         expected = [local_name(name) for name in match[1].split(", ")] if match else []
         if _MISSING_CHILD.search(message):
             return Finding("element-missing", _label((*path, *expected[:1])), "the element is missing")
         name = local_name(str(element.tag))
-        above = path[:-1]
+        parent_path = path[:-1]
         if self._is_old(element):
-            return self._old_name(element, above)
+            return self._old_name_finding(element, parent_path)
         if element.tag not in self._known:
             if name in self._known_locals:
-                return Finding("element-namespace", _label((*above, name)), "the element is in another namespace")
-            return Finding("element-unexpected", _label(above), "an element that the XSD does not know")
+                return Finding("element-namespace", _label((*parent_path, name)), "the element is in another namespace")
+            return Finding("element-unexpected", _label(parent_path), "an element that the XSD does not know")
         if len(expected) == 1 and not _follows(element, expected[0]):
-            return Finding("element-missing", _label((*above, expected[0])), "the element is missing")
+            return Finding("element-missing", _label((*parent_path, expected[0])), "the element is missing")
         return Finding("element-unexpected", _label(path), "the element is repeated, or not in its place")
 
-    def _facet(self, code: str, element: etree._Element, path: tuple[str, ...], attribute: str | None) -> Finding:
+    def _diagnose_facet(
+        self, code: str, element: etree._Element, path: tuple[str, ...], attribute: str | None
+    ) -> Finding:
         if attribute is None:
             value = element.text or ""
         else:
@@ -174,22 +178,22 @@ class Diagnosis:
             path = (*path, f"@{local_name(attribute)}")
         if path not in self._fields:
             return Finding(code, _label(path[:-1]), mask(value))
-        return self._value(code, self._fields[path][1], value)
+        return self._value_finding(code, self._fields[path][1], value)
 
-    def _value(self, code: str, field: Field, value: str) -> Finding:
+    def _value_finding(self, code: str, field: Field, value: str) -> Finding:
         if value == DATABASE_NULL:
             return Finding("database-null", field.label, _IS_DATABASE_NULL)
-        return Finding(code, field.label, f"{mask(value)}; {_asked(code, field)}")
+        return Finding(code, field.label, f"{mask(value)}; {_describe_constraint(code, field)}")
 
 
-def _paths(element: Element, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def _walk_paths(element: Element, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The paths of an element and all below it, as the schema has them."""
     yield path
     for child in element.children:
-        yield from _paths(child, (*path, child.local_name))
+        yield from _walk_paths(child, (*path, child.local_name))
 
 
-def depth_of(record: etree._Element, limit: int) -> int:
+def measure_depth(record: etree._Element, limit: int) -> int:
     """How many elements deep a record is, itself included; stops counting just past ``limit``."""
     depth = 0
     level = [record]
@@ -199,7 +203,7 @@ def depth_of(record: etree._Element, limit: int) -> int:
     return depth
 
 
-def _asked(code: str, field: Field) -> str:
+def _describe_constraint(code: str, field: Field) -> str:
     """What the XSD asks of the field's value."""
     facets = field.facets
     return {
@@ -229,7 +233,7 @@ def _locate(record: etree._Element, path: str | None) -> etree._Element | None:
     for step in path.split("/")[2:]:
         name, _, position = step.rstrip("]").partition("[")
         # No further than to the one that is meant: its siblings may be thousands.
-        candidates = (child for child in element if name in {"*", _step(child)})
+        candidates = (child for child in element if name in {"*", _path_step(child)})
         found = next(islice(candidates, int(position or 1) - 1, None), None)
         if found is None:
             return None
@@ -237,7 +241,7 @@ def _locate(record: etree._Element, path: str | None) -> etree._Element | None:
     return element
 
 
-def _step(element: etree._Element) -> str:
+def _path_step(element: etree._Element) -> str:
     """An element in a libxml2 node path, without its position."""
     if element.prefix is not None:
         return f"{element.prefix}:{local_name(str(element.tag))}"

@@ -76,29 +76,29 @@ def as_utf8(pieces: Iterable[bytes]) -> Utf8Stream:
             break
     whole = itertools.chain((head,), stream)
     if head.startswith(codecs.BOM_UTF8):
-        _declared(head[3:], family="UTF-8")
+        _declared_encoding(head[3:], family="UTF-8")
         return Utf8Stream(itertools.chain((head[3:],), stream), UTF_8, offset=3)
-    if (order := _utf_16(head)) is not None:
+    if (order := _detect_utf_16(head)) is not None:
         # The decoder takes a byte order mark away only where it is told nothing of the order.
         codec = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else _CODECS[order]
-        name = _declared(head.decode(codec, errors="replace").encode(), family=order)
-        return Utf8Stream(_transcoded(whole, codec, name), name, offset=0)
-    name = _declared(head, family="ASCII")
+        name = _declared_encoding(head.decode(codec, errors="replace").encode(), family=order)
+        return Utf8Stream(_transcode(whole, codec, name), name, offset=0)
+    name = _declared_encoding(head, family="ASCII")
     if name == UTF_8:
         return Utf8Stream(whole, name, offset=0)
-    return Utf8Stream(_transcoded(whole, _CODECS[name], name), name, offset=0)
+    return Utf8Stream(_transcode(whole, _CODECS[name], name), name, offset=0)
 
 
-def _utf_16(head: bytes) -> str | None:
+def _detect_utf_16(head: bytes) -> str | None:
     """Which UTF-16 the document is in, if it is, by its byte order mark or by its first character, ``<``."""
     if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"<\0\0\0", b"\0\0\0<")):
-        raise InputError("the document is in UTF-32", _accepted())
+        raise InputError("the document is in UTF-32", _accepted_hint())
     if head.startswith((codecs.BOM_UTF16_LE, b"<\0")):
         return "UTF-16LE"
     return "UTF-16BE" if head.startswith((codecs.BOM_UTF16_BE, b"\0<")) else None
 
 
-def _declared(head: bytes, *, family: str) -> str:
+def _declared_encoding(head: bytes, *, family: str) -> str:
     """The declared encoding, or the one that XML takes in its absence; it must agree with how the bytes look.
 
     Args:
@@ -109,7 +109,7 @@ def _declared(head: bytes, *, family: str) -> str:
     declared = (match[1] or match[2] or b"").decode("ascii", errors="replace").upper() if match else ""
     name = _ALIASES.get(declared, declared) or ("UTF-16" if family.startswith("UTF-16") else UTF_8)
     if name not in _CODECS:
-        raise InputError("the document declares an encoding that is not accepted", _accepted())
+        raise InputError("the document declares an encoding that is not accepted", _accepted_hint())
     if _BEGINS_DECLARATION.match(head) and b"?>" not in head:
         raise InputError(f"the XML declaration does not end within {_HEAD_BYTES} bytes", "is it an export?")
     agrees = {
@@ -125,21 +125,21 @@ def _declared(head: bytes, *, family: str) -> str:
     return name
 
 
-def _accepted() -> str:
+def _accepted_hint() -> str:
     return "accepted are " + ", ".join(name for name in _CODECS if not name.endswith(("LE", "BE")))
 
 
-def _transcoded(pieces: Iterable[bytes], codec: str, name: str) -> Iterator[bytes]:
+def _transcode(pieces: Iterable[bytes], codec: str, name: str) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(codec)()
     read = 0
     for piece in itertools.chain(pieces, (b"",)):
-        text, breaks = "", None
+        text, invalid_at = "", None
         waiting = len(decoder.getstate()[0])  # bytes of a character that the piece before began
         try:
             text = decoder.decode(piece, final=not piece)
         except UnicodeDecodeError as error:
-            breaks = read - waiting + error.start
-        if breaks is not None:  # out here, for the codec's own error holds the bytes
-            raise InputError(f"the document is not valid {name}: byte {breaks} is not", "ask the sender for UTF-8")
+            invalid_at = read - waiting + error.start
+        if invalid_at is not None:  # out here, for the codec's own error holds the bytes
+            raise InputError(f"the document is not valid {name}: byte {invalid_at} is not", "ask the sender for UTF-8")
         yield text.encode()
         read += len(piece)

@@ -18,7 +18,7 @@ from krr_export.domain.times import to_instant
 from krr_export.errors import InputError
 from krr_export.findings.finding import mask
 from krr_export.input.archives import foreign_form
-from krr_export.parsing.bounds import HOSTILE, excess
+from krr_export.parsing.bounds import HOSTILE, find_excess
 from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, load_schema, local_name, namespace
 from krr_export.util.formatting import instant
 
@@ -33,7 +33,7 @@ _MAX_NAMESPACES = 64
 MAX_PROLOG_BYTES = 1 << 20
 """How much may stand before the root's start tag ends. Real exports: some hundred bytes."""
 
-_FED_BYTES = 1 << 20
+_FEED_BYTES = 1 << 20
 """libxml2 takes more than 10 MB at once for an attack."""
 
 _EXPORTED_AT, _CHANGE_NUMBER = ROOT_ATTRIBUTES
@@ -132,7 +132,7 @@ def find_frame(head: bytes) -> Frame | None:
     return Frame(head[:at], tag[0], tag[1], empty=tag[0].endswith(b"/>"))
 
 
-def another_document(tail: bytes) -> bool:
+def begins_another_document(tail: bytes) -> bool:
     """Whether what follows a root's end begins another document: two exports in a row, say."""
     return _ANOTHER_DOCUMENT.match(tail) is not None
 
@@ -170,7 +170,7 @@ def parse_frame(frame: Frame, tail: bytes = b"", *, line_offset: int = 0) -> etr
         root: etree._Element = etree.fromstring(frame.start + frame.end_tag + tail, etree.XMLParser(**parser_options()))
     except etree.XMLSyntaxError as error:
         refusal = not_well_formed(error, line_offset)
-        if another_document(tail):
+        if begins_another_document(tail):
             line = (error.lineno or 1) + line_offset
             refusal = InputError(
                 f"the document is not well-formed XML: line {line}: something stands after the root's end",
@@ -181,7 +181,7 @@ def parse_frame(frame: Frame, tail: bytes = b"", *, line_offset: int = 0) -> etr
     return root
 
 
-def fault_in(*pieces: bytes, line_offset: int) -> InputError | None:
+def find_fault(*pieces: bytes, line_offset: int) -> InputError | None:
     """What is not well-formed in a document, which may be large and hostile: no tree is built of it.
 
     Args:
@@ -191,18 +191,18 @@ def fault_in(*pieces: bytes, line_offset: int) -> InputError | None:
     Returns:
         the first fault; ``None`` also where the document only ends too soon.
     """
-    nobody: Any = _Nobody()
-    parser = etree.XMLParser(target=nobody, **parser_options())
+    target: Any = _DiscardingTarget()
+    parser = etree.XMLParser(target=target, **parser_options())
     try:
         for piece in pieces:
-            for at in range(0, len(piece), _FED_BYTES):
-                parser.feed(piece[at : at + _FED_BYTES])
+            for at in range(0, len(piece), _FEED_BYTES):
+                parser.feed(piece[at : at + _FEED_BYTES])
     except etree.XMLSyntaxError as error:
         return not_well_formed(error, line_offset, parser.feed_error_log)
     return None
 
 
-class _Nobody:
+class _DiscardingTarget:
     """Whom a parser tells nothing: so it builds nothing either."""
 
     def close(self) -> None:
@@ -237,7 +237,7 @@ def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
     Raises:
         InputError: another root or namespace, attributes missing or invalid, not well-formed.
     """
-    if (too_much := excess(frame.root_tag)) is not None:
+    if (too_much := find_excess(frame.root_tag)) is not None:
         raise InputError(f"the root's start tag has {too_much}", HOSTILE)
     root = parse_frame(frame)
     if len(root.nsmap) > _MAX_NAMESPACES:
@@ -265,7 +265,7 @@ def _check_root(root: etree._Element, schema: RecordSchema) -> None:
         )
     if tag != expected:
         raise InputError(
-            f"the root is in the namespace {_display(namespace(tag))}, not in {namespace(expected)}",
+            f"the root is in the namespace {_describe_namespace(namespace(tag))}, not in {namespace(expected)}",
             "is it the right file, and --schema the right version?",
         )
     for attribute in ROOT_ATTRIBUTES:
@@ -276,10 +276,12 @@ def _check_root(root: etree._Element, schema: RecordSchema) -> None:
     # The records are not there: an XSD that asks for one at least says so here.
     complaints = [entry.message for entry in validator.error_log if entry.type_name != "SCHEMAV_ELEMENT_CONTENT"]
     if complaints:
-        raise InputError(f"the root is not valid: {_complaint(complaints[0])}", "ask the sender for a valid export")
+        raise InputError(
+            f"the root is not valid: {_describe_root_error(complaints[0])}", "ask the sender for a valid export"
+        )
 
 
-def _complaint(message: str) -> str:
+def _describe_root_error(message: str) -> str:
     """What is wrong with the root, without quoting it."""
     for attribute in ROOT_ATTRIBUTES:
         if f"'{attribute}'" in message:
@@ -287,7 +289,7 @@ def _complaint(message: str) -> str:
     return "it has an attribute or text that the XSD does not allow"
 
 
-def _display(uri: str) -> str:
+def _describe_namespace(uri: str) -> str:
     """A namespace as a message may show it: that of another version helps; any other is what the sender chose."""
     if not uri:
         return "none"
@@ -302,12 +304,12 @@ _MAYBE_REFERENCES = {etree.ErrorTypes.ERR_NAME_REQUIRED, etree.ErrorTypes.ERR_EN
 
 _BARE_AMPERSAND = "an & begins no entity; itself it is written &amp;"
 _ATTRIBUTE = "an attribute is not written as name, = and a quoted value"
-_PROCESSING = "a processing instruction (<? ?>) is not written as XML asks"
-_DECLARED = "the XML declaration is not written as XML asks"
+_INSTRUCTION = "a processing instruction (<? ?>) is not written as XML asks"
+_DECLARATION = "the XML declaration is not written as XML asks"
 _REFERENCE = "a reference to a character (&#…;) is wrong"
 _NAMESPACE = "a namespace is declared that may not be, or a reserved prefix"
 _COLON = "a name has a colon where none may be"
-_TWICE = "an element has the same attribute twice"
+_REPEATED_ATTRIBUTE = "an element has the same attribute twice"
 
 _REASONS: dict[int, str] = {
     etree.ErrorTypes.ERR_TAG_NAME_MISMATCH: "an end tag does not match its start tag",
@@ -329,12 +331,12 @@ _REASONS: dict[int, str] = {
     etree.ErrorTypes.ERR_ATTRIBUTE_NOT_FINISHED: _ATTRIBUTE,
     etree.ErrorTypes.ERR_ATTRIBUTE_WITHOUT_VALUE: _ATTRIBUTE,
     etree.ErrorTypes.ERR_SPACE_REQUIRED: "white space is missing, between attributes say",
-    etree.ErrorTypes.ERR_ATTRIBUTE_REDEFINED: _TWICE,
-    etree.ErrorTypes.NS_ERR_ATTRIBUTE_REDEFINED: _TWICE,
+    etree.ErrorTypes.ERR_ATTRIBUTE_REDEFINED: _REPEATED_ATTRIBUTE,
+    etree.ErrorTypes.NS_ERR_ATTRIBUTE_REDEFINED: _REPEATED_ATTRIBUTE,
     etree.ErrorTypes.ERR_HYPHEN_IN_COMMENT: "a comment holds --",
     etree.ErrorTypes.ERR_COMMENT_NOT_FINISHED: "a comment does not end",
-    etree.ErrorTypes.ERR_PI_NOT_STARTED: _PROCESSING,
-    etree.ErrorTypes.ERR_PI_NOT_FINISHED: _PROCESSING,
+    etree.ErrorTypes.ERR_PI_NOT_STARTED: _INSTRUCTION,
+    etree.ErrorTypes.ERR_PI_NOT_FINISHED: _INSTRUCTION,
     etree.ErrorTypes.NS_ERR_COLON: _COLON,
     etree.ErrorTypes.NS_ERR_QNAME: _COLON,
     etree.ErrorTypes.NS_ERR_XML_NAMESPACE: _NAMESPACE,
@@ -345,10 +347,10 @@ _REASONS: dict[int, str] = {
     etree.ErrorTypes.ERR_INVALID_HEX_CHARREF: _REFERENCE,
     etree.ErrorTypes.ERR_INVALID_DEC_CHARREF: _REFERENCE,
     etree.ErrorTypes.ERR_INVALID_CHARREF: _REFERENCE,
-    etree.ErrorTypes.ERR_XMLDECL_NOT_STARTED: _DECLARED,
-    etree.ErrorTypes.ERR_XMLDECL_NOT_FINISHED: _DECLARED,
-    etree.ErrorTypes.ERR_VERSION_MISSING: _DECLARED,
-    etree.ErrorTypes.ERR_UNKNOWN_VERSION: _DECLARED,
-    etree.ErrorTypes.ERR_STANDALONE_VALUE: _DECLARED,
-    etree.ErrorTypes.ERR_ENCODING_NAME: _DECLARED,
+    etree.ErrorTypes.ERR_XMLDECL_NOT_STARTED: _DECLARATION,
+    etree.ErrorTypes.ERR_XMLDECL_NOT_FINISHED: _DECLARATION,
+    etree.ErrorTypes.ERR_VERSION_MISSING: _DECLARATION,
+    etree.ErrorTypes.ERR_UNKNOWN_VERSION: _DECLARATION,
+    etree.ErrorTypes.ERR_STANDALONE_VALUE: _DECLARATION,
+    etree.ErrorTypes.ERR_ENCODING_NAME: _DECLARATION,
 }

@@ -56,13 +56,13 @@ class NoticeBuilder:
 
     def _examples(self, schema: RecordSchema, block: Block, first: list[tuple[int, int]]) -> Iterator[Example]:
         ordinals = [self.ordinal(row) for row, _ in first]
-        for (row, column), ordinal, place in zip(first, ordinals, block.places(ordinals), strict=True):
+        for (row, column), ordinal, place in zip(first, ordinals, block.locations(ordinals), strict=True):
             byte_offset = block.byte_offset + place.start
             label = schema.fields[column].label
             yield Example(ordinal, place.line, byte_offset, label, self.detail(row, column))
 
 
-def refusals(rejects: list[Reject]) -> list[Notice]:
+def reject_notices(rejects: list[Reject]) -> list[Notice]:
     """The rejects' findings as notices by code."""
     notices: dict[str, tuple[Counter[str], set[int], list[Example]]] = {}
     for reject in rejects:

@@ -61,18 +61,18 @@ class Layout:
     size: int = 0
 
     @classmethod
-    def of(cls, kinds: Sequence[int], count: int, octets: int) -> Layout:
+    def for_columns(cls, kinds: Sequence[int], count: int, octets: int) -> Layout:
         """A layout for columns of these kinds, and blocks of at least so many records and octets."""
-        layout = cls(_rounded(count + 1, _RECORDS), _rounded(octets + 1, _BYTES))
-        room, records = layout._room, layout.records
+        layout = cls(_round_up(count + 1, _RECORDS), _round_up(octets + 1, _BYTES))
+        reserve, records = layout._reserve, layout.records
         layout.slots = 1 << (2 * records).bit_length()
         cleared = [
             (
-                room(records // 8 + 1),
-                room((records + 1) * (8 if kind == INSTANT else 4)),
-                room(records if kind == INSTANT else 0),
-                room(layout.slots * 4 if kind == BINARY else 0),
-                room((records + 1) * 4 if kind == BINARY else 0),
+                reserve(records // 8 + 1),
+                reserve((records + 1) * (8 if kind == INSTANT else 4)),
+                reserve(records if kind == INSTANT else 0),
+                reserve(layout.slots * 4 if kind == BINARY else 0),
+                reserve((records + 1) * 4 if kind == BINARY else 0),
             )
             for kind in kinds
         ]
@@ -80,18 +80,18 @@ class Layout:
         layout.columns = [
             Parts(
                 *places,
-                data=room(layout.octets if kind in {TEXT, BINARY} else 0),
-                written=room(records * 16 if kind == BINARY else 0),
+                data=reserve(layout.octets if kind in {TEXT, BINARY} else 0),
+                written=reserve(records * 16 if kind == BINARY else 0),
             )
             for kind, places in zip(kinds, cleared, strict=True)
         ]
-        layout.unusual = room(records * 4)
+        layout.unusual = reserve(records * 4)
         return layout
 
-    def _room(self, size: int) -> int:
+    def _reserve(self, size: int) -> int:
         """A place of so many octets."""
         place = self.size
-        self.size += _rounded(size, _ALIGNMENT)
+        self.size += _round_up(size, _ALIGNMENT)
         return place
 
 
@@ -120,14 +120,14 @@ class MemoryPool:
 
     def take(self, records: int, octets: int) -> Memory:
         """Memory for a block of so many records and octets; what must be zero is."""
-        layout, pages = self._fitting(records, octets) or self._new(records, octets)
+        layout, pages = self._reuse(records, octets) or self._allocate(records, octets)
         view = memoryview(pages)
         # Arrow's buffers, and what numpy makes of them, refer to the view, and it to the pages.
         returned = weakref.finalize(view, self._free.append, (layout, pages))
         returned.atexit = False
         return Memory(layout, pa.py_buffer(view))
 
-    def _fitting(self, records: int, octets: int) -> tuple[Layout, mmap] | None:
+    def _reuse(self, records: int, octets: int) -> tuple[Layout, mmap] | None:
         """Memory that was used before, made zero where it must be; what is too small is dropped."""
         try:
             layout, pages = self._free.pop()
@@ -138,10 +138,10 @@ class MemoryPool:
         np.frombuffer(pages, np.uint8, layout.cleared).fill(0)
         return layout, pages
 
-    def _new(self, records: int, octets: int) -> tuple[Layout, mmap]:
-        layout = Layout.of(self._kinds, records, octets)
+    def _allocate(self, records: int, octets: int) -> tuple[Layout, mmap]:
+        layout = Layout.for_columns(self._kinds, records, octets)
         return layout, mmap(-1, layout.size, flags=MAP_PRIVATE | MAP_ANONYMOUS)  # zero by nature
 
 
-def _rounded(size: int, unit: int) -> int:
+def _round_up(size: int, unit: int) -> int:
     return -(-size // unit) * unit

@@ -11,7 +11,7 @@ import pyarrow as pa
 from krr_export.domain.wall_time import ambiguous_and_skipped, to_instants
 from krr_export.parsing.bounds import MAX_ATTRIBUTES, MAX_NAME_BYTES
 from krr_export.parsing.scan_memory import BINARY, HANDED_ON, INSTANT, LISTED, TEXT, MemoryPool, Parts
-from krr_export.parsing.text_columns import doubtful, form_of, typed
+from krr_export.parsing.text_columns import cast_texts, find_doubtful, lexical_form
 from krr_export.schema.record_schema import local_name, namespace
 
 try:
@@ -38,7 +38,7 @@ _NO_LIMIT = 2**62
 _KINDS = {"base64Binary": BINARY, "dateTime": INSTANT}
 
 
-class Plan(NamedTuple):
+class ScanPlan(NamedTuple):
     """The record's tree in flat lists, as the scanner takes it: children of an element, and attributes, adjoin.
 
     Attributes:
@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     columns: list[tuple[int, int, int, tuple[bytes, ...]]]
 
 
-def plan_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> Plan | None:
+def make_plan(schema: RecordSchema, namespaces: Mapping[str, str]) -> ScanPlan | None:
     """The plan of a document; ``None`` where the scanner knows no such schema or prefixes.
 
     Args:
@@ -67,15 +67,15 @@ def plan_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> Plan | None:
         or any(namespace(attribute.name) for element in tree for attribute in element.attributes)
     ):
         return None
-    plan = Plan([], [], [_column(field) for field in schema.fields])
-    waiting: list[Element] = [schema.record]
+    plan = ScanPlan([], [], [_column(field) for field in schema.fields])
+    queue: list[Element] = [schema.record]
     place = 1
-    for element in waiting:  # level by level: so children adjoin
+    for element in queue:  # level by level: so children adjoin
         name = (prefixes[namespace(element.tag)] + element.local_name).encode()
         counts = len(plan.attributes), len(element.attributes), place, len(element.children)
         plan.elements.append((name, -1 if element.column is None else element.column, element.required, *counts))
         plan.attributes.extend((local_name(a.name).encode(), a.column, a.required) for a in element.attributes)
-        waiting += element.children
+        queue += element.children
         place += len(element.children)
     names = [element[0] for element in plan.elements] + [attribute[0] for attribute in plan.attributes]
     if max(map(len, names)) > MAX_NAME_BYTES or any(len(each.attributes) > MAX_ATTRIBUTES for each in tree):
@@ -93,7 +93,7 @@ def _kind(field: Field) -> int:
         return LISTED if as_written else HANDED_ON
     if field.base in _KINDS and not facets.enumeration:
         return _KINDS[field.base]
-    return TEXT if form_of(field) else HANDED_ON
+    return TEXT if lexical_form(field) else HANDED_ON
 
 
 def _column(field: Field) -> tuple[int, int, int, tuple[bytes, ...]]:
@@ -120,7 +120,7 @@ class ScannedBlock:
     unusual: NDArray[np.int32]
     rows: int
 
-    def without(self, kept: NDArray[np.bool_], count: int) -> ScannedBlock:
+    def filtered(self, kept: NDArray[np.bool_], count: int) -> ScannedBlock:
         """The same with some of the records handed on that were taken.
 
         Args:
@@ -140,21 +140,21 @@ class ScannedBlock:
         )
 
 
-def scanner_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> BlockScanner | None:
+def make_scanner(schema: RecordSchema, namespaces: Mapping[str, str]) -> BlockScanner | None:
     """A scanner for a document; ``None`` where there is none for its schema or prefixes, or none was built."""
-    plan = plan_of(schema, namespaces)
+    plan = make_plan(schema, namespaces)
     return BlockScanner(schema, plan) if plan is not None and IS_BUILT else None
 
 
 class BlockScanner:
     """Scans blocks of one document; may be used by several threads at once."""
 
-    def __init__(self, schema: RecordSchema, plan: Plan) -> None:
+    def __init__(self, schema: RecordSchema, plan: ScanPlan) -> None:
         self._schema = schema
         self._kinds = [kind for kind, *_ in plan.columns]
-        forms = {column: form_of(field) for column, field in enumerate(schema.fields)}
+        forms = {column: lexical_form(field) for column, field in enumerate(schema.fields)}
         self._forms = {
-            column: form for column, form in forms.items() if form and form.form and self._kinds[column] == TEXT
+            column: form for column, form in forms.items() if form and form.pattern and self._kinds[column] == TEXT
         }
         self._scanner = Scanner(plan.elements, plan.attributes, plan.columns)
         self._memories = MemoryPool(self._kinds)
@@ -182,27 +182,27 @@ class BlockScanner:
         for column, (field, kind, parts, size) in enumerate(
             zip(self._schema.fields, self._kinds, layout.columns, sizes, strict=True)
         ):
-            written = _Written(memory.buffer, parts, rows, *size)
+            written = _WrittenColumn(memory.buffer, parts, rows, *size)
             if written.flagged:
-                for code, concerned in _settle(written).items():
+                for code, concerned in _resolve_wall_times(written).items():
                     observations.setdefault(code, {})[column] = concerned
             arrays.append(_ARRAYS[kind](written, field))
         unusual = np.frombuffer(memory.buffer.slice(layout.unusual, 4 * handed_on), np.int32)
         scanned = ScannedBlock(arrays, observations, unusual, rows)
-        return self._typed(scanned, count) if self._forms else scanned
+        return self._cast_texts(scanned, count) if self._forms else scanned
 
-    def _typed(self, scanned: ScannedBlock, count: int) -> ScannedBlock:
+    def _cast_texts(self, scanned: ScannedBlock, count: int) -> ScannedBlock:
         """The same with captured columns typed; records with a value that is not certain are handed on, too."""
-        doubts = [doubtful(scanned.arrays[column], form) for column, form in self._forms.items()]
+        doubts = [find_doubtful(scanned.arrays[column], form) for column, form in self._forms.items()]
         kept = ~np.logical_or.reduce([doubt.to_numpy(zero_copy_only=False) for doubt in doubts])
         if not kept.all():
-            scanned = scanned.without(kept, count)
+            scanned = scanned.filtered(kept, count)
         for column, form in self._forms.items():
-            scanned.arrays[column] = typed(scanned.arrays[column], form, self._schema.fields[column])
+            scanned.arrays[column] = cast_texts(scanned.arrays[column], form, self._schema.fields[column])
         return scanned
 
 
-def _settle(written: _Written) -> dict[str, NDArray[np.int64]]:
+def _resolve_wall_times(written: _WrittenColumn) -> dict[str, NDArray[np.int64]]:
     """Turn wall times into instants, in place; the rows with something to say of them, by code."""
     flags = np.frombuffer(written.memory, np.uint8, written.rows, written.parts.flags)
     instants = np.frombuffer(written.memory, np.int64, written.rows, written.parts.values)
@@ -220,7 +220,7 @@ def _settle(written: _Written) -> dict[str, NDArray[np.int64]]:
 
 
 @dataclass(frozen=True)
-class _Written:
+class _WrittenColumn:
     """What was written of one column.
 
     Attributes:
@@ -254,15 +254,15 @@ class _Written:
         return self.memory.slice(self.parts.data, self.size)
 
 
-def _texts(written: _Written, _field: Field) -> pa.Array:
+def _texts(written: _WrittenColumn, _field: Field) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), written.rows, [written.valid, written.values(4, 1), written.data])
 
 
-def _instants(written: _Written, field: Field) -> pa.Array:
+def _instants(written: _WrittenColumn, field: Field) -> pa.Array:
     return pa.Array.from_buffers(field.arrow_type, written.rows, [written.valid, written.values(8)])
 
 
-def _nothing(written: _Written, field: Field) -> pa.Array:
+def _nulls(written: _WrittenColumn, field: Field) -> pa.Array:
     """Of a column whose records are all handed on where it has a value."""
     kind = field.arrow_type
     if pa.types.is_dictionary(kind):  # with its categories
@@ -271,18 +271,18 @@ def _nothing(written: _Written, field: Field) -> pa.Array:
     return pa.nulls(written.rows, pa.dictionary(pa.int32(), pa.binary()) if pa.types.is_binary(kind) else kind)
 
 
-def _listed(written: _Written, field: Field) -> pa.Array:
+def _listed(written: _WrittenColumn, field: Field) -> pa.Array:
     index = field.arrow_type.index_type
     codes = np.frombuffer(written.values(4), np.int32).astype(f"i{index.byte_width}")
     indices = pa.Array.from_buffers(index, written.rows, [written.valid, pa.py_buffer(codes)])
     return pa.DictionaryArray.from_arrays(indices, pa.array(field.facets.enumeration, pa.string()))
 
 
-def _binaries(written: _Written, _field: Field) -> pa.Array:
+def _binaries(written: _WrittenColumn, _field: Field) -> pa.Array:
     indices = pa.Array.from_buffers(pa.int32(), written.rows, [written.valid, written.values(4)])
     offsets = written.memory.slice(written.parts.distinct, (written.distinct + 1) * 4)
     known = pa.Array.from_buffers(pa.binary(), written.distinct, [None, offsets, written.data])
     return pa.DictionaryArray.from_arrays(indices, known)
 
 
-_ARRAYS = {TEXT: _texts, LISTED: _listed, INSTANT: _instants, BINARY: _binaries, HANDED_ON: _nothing}
+_ARRAYS = {TEXT: _texts, LISTED: _listed, INSTANT: _instants, BINARY: _binaries, HANDED_ON: _nulls}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import Field
 
 
-class Lexical(NamedTuple):
+class LexicalForm(NamedTuple):
     """A type whose usual values are known by their form.
 
     Attributes:
@@ -22,12 +22,12 @@ class Lexical(NamedTuple):
         through: the Arrow types to cast to before the column's own.
     """
 
-    form: str
-    through: tuple[pa.DataType, ...] = ()
+    pattern: str
+    casts: tuple[pa.DataType, ...] = ()
 
 
-def _integer(digits: int, sign: str = "-?") -> Lexical:
-    return Lexical(f"^{sign}(0|[1-9][0-9]{{0,{digits - 1}}})$")
+def _integer(digits: int, sign: str = "-?") -> LexicalForm:
+    return LexicalForm(f"^{sign}(0|[1-9][0-9]{{0,{digits - 1}}})$")
 
 
 # A calendar that is right but not complete: 29 February is left to the reference.
@@ -35,7 +35,7 @@ _DATE = r"^[12]\d{3}-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|3
 _FLOAT = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
 
 _FORMS = {
-    "boolean": Lexical("^(true|false|0|1)$"),
+    "boolean": LexicalForm("^(true|false|0|1)$"),
     "byte": _integer(2),
     "short": _integer(4),
     "int": _integer(9),
@@ -44,23 +44,23 @@ _FORMS = {
     "unsignedShort": _integer(4, sign=""),
     "unsignedInt": _integer(9, sign=""),
     "unsignedLong": _integer(18, sign=""),
-    "float": Lexical(_FLOAT, through=(pa.float64(),)),  # rounded twice, as the reference does
-    "double": Lexical(_FLOAT),
-    "date": Lexical(_DATE),
-    "integer": Lexical("^-?[0-9]+$"),
-    "decimal": Lexical(r"^-?[0-9]+(\.[0-9]+)?$"),
+    "float": LexicalForm(_FLOAT, casts=(pa.float64(),)),  # rounded twice, as the reference does
+    "double": LexicalForm(_FLOAT),
+    "date": LexicalForm(_DATE),
+    "integer": LexicalForm("^-?[0-9]+$"),
+    "decimal": LexicalForm(r"^-?[0-9]+(\.[0-9]+)?$"),
 }
 
 _WITHOUT_WHITE_SPACE_TO_CHANGE = {
-    "preserve": Lexical(""),
-    "replace": Lexical(r"^[^\t\r\n]*$"),
-    "collapse": Lexical(r"^([^ \t\r\n]+( [^ \t\r\n]+)*)?$"),
+    "preserve": LexicalForm(""),
+    "replace": LexicalForm(r"^[^\t\r\n]*$"),
+    "collapse": LexicalForm(r"^([^ \t\r\n]+( [^ \t\r\n]+)*)?$"),
 }
 
 _STRINGS = {"anySimpleType", "string", "normalizedString", "token"}
 
 
-def form_of(field: Field) -> Lexical | None:
+def lexical_form(field: Field) -> LexicalForm | None:
     """How a column's values are known to be valid; ``None`` where only the reference knows."""
     facets = field.facets
     if facets.others or facets.enumeration:
@@ -70,13 +70,13 @@ def form_of(field: Field) -> Lexical | None:
     return _FORMS.get(field.base)
 
 
-def doubtful(texts: pa.StringArray, form: Lexical) -> pa.BooleanArray:
+def find_doubtful(texts: pa.StringArray, form: LexicalForm) -> pa.BooleanArray:
     """Which values are not certain to be valid; an absent one is."""
-    return pc.fill_null(pc.invert(pc.match_substring_regex(texts, form.form)), fill_value=False)
+    return pc.fill_null(pc.invert(pc.match_substring_regex(texts, form.pattern)), fill_value=False)
 
 
-def typed(texts: pa.StringArray, form: Lexical, field: Field) -> pa.Array:
+def cast_texts(texts: pa.StringArray, form: LexicalForm, field: Field) -> pa.Array:
     """Values that are certain, in the column's own type."""
-    for kind in (*form.through, field.arrow_type):
+    for kind in (*form.casts, field.arrow_type):
         texts = texts.cast(kind)
     return texts

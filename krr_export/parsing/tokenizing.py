@@ -30,11 +30,11 @@ except ImportError:  # there was no C compiler when this was installed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["IS_BUILT", "Cutter", "Scan", "count_line_ends", "scan_by_expression"]
+__all__ = ["IS_BUILT", "RecordTokenizer", "TokenizedRecords", "count_line_ends", "tokenize_with_regex"]
 
 
 @dataclass(frozen=True)
-class Scan:
+class TokenizedRecords:
     """What a scan of bytes from a record boundary found.
 
     Attributes:
@@ -55,7 +55,7 @@ class Scan:
         return int(self.spans[-1, 1]) if len(self.spans) else 0
 
 
-class Cutter:
+class RecordTokenizer:
     """Finds the records in a document's bytes.
 
     Args:
@@ -67,18 +67,18 @@ class Cutter:
         self._record_name = record_name.encode()
         self._root_name = root_name
 
-    def scan(self, data: bytes) -> Scan:
+    def tokenize(self, data: bytes) -> TokenizedRecords:
         """Find the whole records in ``data``, which begins at a record boundary."""
         if not IS_BUILT:
-            return scan_by_expression(data, self._record_name, self._root_name)
+            return tokenize_with_regex(data, self._record_name, self._root_name)
         shortest = len(self._record_name) + len("</>")
         spans = np.empty((len(data) // shortest + 1, 2), np.int32)
         count, *ends = tokenize_records(data, self._record_name, self._root_name, spans.ctypes.data)
         stop, root_end, open_at = (None if end < 0 else end for end in ends)
-        return Scan(spans[:count].copy(), stop, root_end, open_at)
+        return TokenizedRecords(spans[:count].copy(), stop, root_end, open_at)
 
 
-def scan_by_expression(data: bytes, record_name: bytes, root_name: bytes) -> Scan:
+def tokenize_with_regex(data: bytes, record_name: bytes, root_name: bytes) -> TokenizedRecords:
     """See `Cutter.scan`."""
     spans: list[tuple[int, int]] = []
     depth = opened = 0
@@ -89,9 +89,9 @@ def scan_by_expression(data: bytes, record_name: bytes, root_name: bytes) -> Sca
             break
         if depth == 0:
             if kind == "end":
-                return Scan(_as_array(spans), stop=token.end())
+                return TokenizedRecords(_as_array(spans), stop=token.end())
             if kind == "root":
-                return Scan(_as_array(spans), stop=token.start(), root_end=token.end())
+                return TokenizedRecords(_as_array(spans), stop=token.start(), root_end=token.end())
             if kind in {"start", "empty"}:
                 opened, name = token.start(), token["start"]
         if kind == "start" and token["start"] == name:
@@ -100,7 +100,7 @@ def scan_by_expression(data: bytes, record_name: bytes, root_name: bytes) -> Sca
             depth -= 1
         if depth == 0 and kind in {"end", "empty"}:
             spans.append((opened, token.end()))
-    return Scan(_as_array(spans), open_at=opened if depth else None)
+    return TokenizedRecords(_as_array(spans), open_at=opened if depth else None)
 
 
 def _as_array(spans: list[tuple[int, int]]) -> NDArray[np.int32]:

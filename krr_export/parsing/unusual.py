@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from krr_export.parsing.lexical import LexicalBlock
 
 
-def pick_out(block: Block, unusual: NDArray[np.int32]) -> Block:
+def extract_records(block: Block, unusual: NDArray[np.int32]) -> Block:
     """A block of these records alone, each with what stands before it; its ordinals, lines and offsets are its own.
 
     Args:
@@ -33,7 +33,7 @@ def pick_out(block: Block, unusual: NDArray[np.int32]) -> Block:
     return Block(data, len(data), first=1, byte_offset=0, line=1, spans=(spans - moved[:, np.newaxis]).astype(np.int32))
 
 
-def put_back(read: LexicalBlock, block: Block, unusual: NDArray[np.int32]) -> LexicalBlock:
+def restore_locations(read: LexicalBlock, block: Block, unusual: NDArray[np.int32]) -> LexicalBlock:
     """What was read of a block that was picked out, with the places of its records in the whole one.
 
     Args:
@@ -48,6 +48,6 @@ def put_back(read: LexicalBlock, block: Block, unusual: NDArray[np.int32]) -> Le
         ordinals=[ordinals[ordinal - 1] for ordinal in read.ordinals],
         rejects=[
             replace(reject, ordinal=ordinal, line=place.line, byte_offset=block.byte_offset + place.start)
-            for reject, ordinal, place in zip(read.rejects, refused, block.places(refused), strict=True)
+            for reject, ordinal, place in zip(read.rejects, refused, block.locations(refused), strict=True)
         ],
     )

@@ -13,7 +13,7 @@ from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.source import Source, open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.rejects import REJECTS_SCHEMA, to_batch
-from krr_export.parsing.scanning import scanner_of
+from krr_export.parsing.scanning import make_scanner
 from krr_export.pipeline.process_block import BlockProcessor, Plan
 from krr_export.profiling import Profiler
 from krr_export.rules.catalogue import RULE_NAMES
@@ -134,7 +134,7 @@ class Export:
         plan = Plan(
             self.record_schema,
             document.envelope,
-            scanner_of(self.record_schema, self.header.namespaces) if options.reader == "auto" else None,
+            make_scanner(self.record_schema, self.header.namespaces) if options.reader == "auto" else None,
             rules=RuleSet(self.header.exported_at, frozenset(options.strict)) if options.rules else None,
             profiler=self.profiler,
             derivation=self.derivation if self.derivation.columns else None,

@@ -14,10 +14,10 @@ from krr_export.errors import InputError
 from krr_export.findings.finding import mask
 from krr_export.parsing.batch_view import BatchView
 from krr_export.parsing.columns import to_arrow, to_batch
-from krr_export.parsing.notices import NoticeBuilder, refusals
+from krr_export.parsing.notices import NoticeBuilder, reject_notices
 from krr_export.parsing.reference import IterparseReader
 from krr_export.parsing.scanning import NAME as SCANNER
-from krr_export.parsing.unusual import pick_out, put_back
+from krr_export.parsing.unusual import extract_records, restore_locations
 from krr_export.rules.stage import RuleStage
 from krr_export.schema.record_schema import ORDINAL
 
@@ -140,7 +140,7 @@ class BlockProcessor:
             if unusual is None:
                 lexical = self._reference.read(block)
             else:
-                lexical = put_back(self._reference.read(pick_out(block, unusual)), block, unusual)
+                lexical = restore_locations(self._reference.read(extract_records(block, unusual)), block, unusual)
             typed = to_arrow(lexical, self._schema)
         observations = NoticeBuilder(
             self._by_code(typed.observations),
@@ -151,7 +151,7 @@ class BlockProcessor:
             records=len(lexical.ordinals) + len(lexical.rejects),
             batch=typed.batch,
             rejects=lexical.rejects,
-            notices=[*refusals(lexical.rejects), *observations.notices(self._schema, block, self._shown)],
+            notices=[*reject_notices(lexical.rejects), *observations.notices(self._schema, block, self._shown)],
             read_by=lexical.read_by,
         )
 
@@ -191,7 +191,7 @@ class BlockProcessor:
 
     def _text(self, block: Block, ordinal: int, column: int) -> str:
         """A value as it is written in a record that the scanner took."""
-        record = pick_out(block, np.array([ordinal - block.first], np.int32))
+        record = extract_records(block, np.array([ordinal - block.first], np.int32))
         return self._reference.read(record).columns[column][0] or ""
 
     def _by_code(self, observations: list[Observation]) -> dict[str, dict[int, list[int]]]:
