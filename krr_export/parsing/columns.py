@@ -1,7 +1,7 @@
-"""Lexical columns → typed Arrow arrays, a column at a time.
+"""Convert lexical columns to typed Arrow arrays, a column at a time.
 
-Everything here is valid by the XSD. What the table's type cannot hold as it was written is counted as a finding, never
-changed in silence.
+All values here are valid by the XSD. A value that the table's type cannot store as written is counted as a finding,
+never changed silently.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 Values: TypeAlias = list[str | None]
 FlaggedRows: TypeAlias = dict[str, list[int]]
-"""Rows with something to say of their value, by code."""
+"""Rows whose value gives a finding, by code."""
 
 INSTANT = pa.timestamp("us", tz="UTC")
 _WALL = pa.timestamp("us")
 _HOUR = 3_600_000_000
 
-# What Arrow's own parser takes, and takes rightly. All else is done a value at a time, by `times`.
+# Values that Arrow's own parser accepts and parses correctly. `domain.times` parses the others, one at a time.
 _CLOCK = r"-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,6})?"
 _WITH_OFFSET = r"^[12]\d{3}" + _CLOCK + r"(Z|[+-]\d\d:\d\d)$"
 _WITHOUT_OFFSET = r"^(19|2\d)\d\d" + _CLOCK + "$"
@@ -49,10 +49,10 @@ _USUAL_TO = 32_503_680_000_000_000
 
 @dataclass(frozen=True)
 class Observation:
-    """What must be said of values of one field in a block.
+    """A finding about values of one field in a block.
 
     Attributes:
-        code: in the catalogue of findings.
+        code: the code in the catalogue of findings.
         field: the field's label.
         rows: the rows of the batch concerned, in order.
     """
@@ -67,9 +67,9 @@ class TypedBlock:
     """A block's accepted records as a record batch.
 
     Attributes:
-        batch: ``radnummer`` and the schema's columns; a binary column is dictionary-encoded, since its values are often
-            few and always large.
-        observations: what had to be said of values.
+        batch: ``radnummer`` and the schema's columns; a binary column is dictionary-encoded, because its distinct
+            values are often few and always large.
+        observations: findings about values.
     """
 
     batch: pa.RecordBatch
@@ -77,7 +77,7 @@ class TypedBlock:
 
 
 def to_arrow(block: LexicalBlock, schema: RecordSchema) -> TypedBlock:
-    """Type the columns of a block."""
+    """Convert the columns of a block to a record batch."""
     arrays = []
     observations = []
     for field, values in zip(schema.fields, block.columns, strict=True):
@@ -90,7 +90,7 @@ def to_arrow(block: LexicalBlock, schema: RecordSchema) -> TypedBlock:
 def to_batch(
     ordinals: Sequence[int] | NDArray[np.int64], arrays: list[pa.Array], schema: RecordSchema
 ) -> pa.RecordBatch:
-    """Typed columns and the records' ordinals as a batch; binary columns stay dictionary-encoded."""
+    """Put ordinals and typed columns together as a batch; binary columns stay dictionary-encoded."""
     columns = [pa.array(ordinals, ORDINAL.type), *arrays]
     fields = [logical.with_type(array.type) for logical, array in zip(schema.arrow, columns, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
@@ -114,7 +114,7 @@ def _to_array(field: Field, values: Values) -> tuple[pa.Array, FlaggedRows]:
 
 
 def _normalise(values: Values, white_space: str) -> Values:
-    """Values as the XSD's whiteSpace facet has them; ``preserve`` is the rule for this register."""
+    """Apply the XSD's whiteSpace facet; in this register it is ``preserve`` as a rule."""
     if white_space == "preserve":
         return values
     replaced = [None if value is None else re.sub(r"[\t\r\n]", " ", value) for value in values]
@@ -128,12 +128,12 @@ def _decode_binaries(values: Values, decode: Callable[[str], bytes | None]) -> p
     encoded = pa.array(values, pa.string()).dictionary_encode()
     decoded = [decode(text) for text in encoded.dictionary.to_pylist()]
     array = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(decoded, pa.binary()))
-    # The same bytes may be written in several ways (white space): one dictionary entry all the same.
+    # The same bytes may be written in several ways (white space), but get one dictionary entry.
     return array if len(set(decoded)) == len(decoded) else array.dictionary_decode().dictionary_encode()
 
 
 def _parse_timestamps(texts: pa.StringArray) -> tuple[pa.Array, FlaggedRows]:
-    """Instants in UTC; usual ones by kernels, the rest a value at a time."""
+    """Parse timestamps into instants in UTC: usual ones by kernels, the rest one at a time."""
     if (instants := _parse_usual_instants(texts)) is not None:
         return instants, {}
     zoned = pc.match_substring_regex(texts, _WITH_OFFSET)
@@ -149,9 +149,10 @@ def _parse_timestamps(texts: pa.StringArray) -> tuple[pa.Array, FlaggedRows]:
 
 
 def _parse_usual_instants(texts: pa.StringArray) -> pa.TimestampArray | None:
-    """Timestamps that all have an offset and lie far from the calendar's ends, by Arrow's own parser; else ``None``.
+    """Parse timestamps with Arrow's own parser; return ``None`` unless all have an offset and a year from 1000 to 2999.
 
-    That parser is strict, but takes a time without seconds, and offsets of up to 24 hours: the XSD has judged before.
+    That parser is strict, except that it accepts times without seconds and offsets of up to 24 hours: the XSD has
+    excluded these before.
     """
     try:
         instants = texts.cast(INSTANT)
@@ -176,15 +177,15 @@ def _select(mask: pa.BooleanArray, array: pa.Array) -> pa.Array:
 
 
 def _wall_to_utc(walls: pa.Array, flagged: FlaggedRows) -> pa.Array:
-    """Norwegian wall time → UTC. The offset is the same throughout an hour, so each distinct hour is asked for once."""
+    """Convert Norwegian wall time to UTC. The offset is constant within an hour, so it is looked up once for each."""
     micros = walls.cast(pa.int64())
     hours = pc.divide(pc.floor_temporal(walls, unit="hour").cast(pa.int64()), _HOUR).dictionary_encode()
     offsets_and_codes = [norwegian_offset(hour) for hour in hours.dictionary.to_pylist()]
-    codes: dict[str, list[int]] = defaultdict(list)
-    for index, (_, said) in enumerate(offsets_and_codes):
-        for code in said:
-            codes[code].append(index)
-    for code, indices in codes.items():
+    hours_by_code: dict[str, list[int]] = defaultdict(list)
+    for index, (_, codes) in enumerate(offsets_and_codes):
+        for code in codes:
+            hours_by_code[code].append(index)
+    for code, indices in hours_by_code.items():
         concerned = pc.is_in(hours.indices, pa.array(indices, hours.indices.type))
         flagged[code] += pc.indices_nonzero(concerned).to_pylist()
     offsets = pa.array([offset for offset, _ in offsets_and_codes], pa.int64()).take(hours.indices)
@@ -198,7 +199,7 @@ def _parse_rows(
     parse: Callable[[str], tuple[int | None, tuple[str, ...]]],
     flagged: FlaggedRows,
 ) -> pa.Array:
-    """Put ``parse`` of ``texts``, one for each of ``rows``, in their places, and note what it says of them."""
+    """Parse ``texts``, one for each of ``rows``, put the numbers in those rows, and collect the codes of findings."""
     mask = [False] * len(array)
     parsed = []
     for row, text in zip(rows, texts, strict=True):
@@ -217,7 +218,7 @@ def _boolean(text: str) -> bool:
 
 
 def _integer(text: str) -> int:
-    return int(Decimal(text))  # int alone has a limit of digits, leading zeros among them
+    return int(Decimal(text))  # int alone limits the number of digits, leading zeros included
 
 
 _PARSERS: dict[str, Callable[[str], object]] = {
@@ -226,4 +227,4 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(("unsignedByte", "unsignedShort", "unsignedInt", "unsignedLong"), _integer),
     **dict.fromkeys(("float", "double"), float),
 }
-"""For the rarer types, a value at a time: no column of the register's is of them."""
+"""Parsers of single values for rare types, which no column of the register has."""

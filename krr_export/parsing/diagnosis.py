@@ -1,7 +1,7 @@
-"""Why the XSD refuses a record, as findings that quote nothing.
+"""Explain why the XSD refuses a record, in findings that quote nothing.
 
-libxml2's messages quote values and the sender's names. Only what is our own is taken from them: the kind of error and
-names that the schema knows. Values are looked up in the record and masked.
+libxml2's messages quote values and names chosen by the sender. Only the kind of error and names of the schema are taken
+from them. Values are looked up in the record and masked.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ATTRIBUTE_MISSING = "SCHEMAV_CVC_COMPLEX_TYPE_4"
 _CONTENT = "SCHEMAV_ELEMENT_CONTENT"
 _NOT_NILLABLE = "SCHEMAV_CVC_ELT_3_1"
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
-"""The namespace of ``xsi:nil`` and ``xsi:type``, with which Java's and .NET's serialisers adorn elements."""
+"""The namespace of ``xsi:nil`` and ``xsi:type``, which Java's and .NET's serialisers add to elements."""
 
 _IS_DATABASE_NULL = rf"the value is {DATABASE_NULL}"
 
@@ -63,23 +63,19 @@ _EXPECTED = re.compile(r"Expected is(?: one of)? \( ([^()]*) \)\.$")
 
 
 class Diagnosis:
-    """Turns libxml2's complaints about a record into findings.
-
-    Args:
-        schema: what a record holds.
-    """
+    """Turns libxml2's errors about a record into findings."""
 
     def __init__(self, schema: RecordSchema) -> None:
         self._schema = schema
         self._fields = {field.path: (column, field) for column, field in enumerate(schema.fields)}
-        self._walk_paths = set(_walk_paths(schema.record))
+        self._known_paths = set(_walk_paths(schema.record))
         self._known = {element.tag: element for element in schema.record.walk()}
         self._known_locals = {element.local_name for element in schema.record.walk()}
 
     def findings(self, record: etree._Element, log: Iterable[etree._LogEntry]) -> tuple[Finding, ...]:
-        """What is wrong with a record, one finding for each element or attribute concerned.
+        """Return what is wrong with a record, one finding for each element or attribute concerned.
 
-        libxml2 may say several things of one value (not in the list, so not of the type): the first is kept.
+        libxml2 may report several errors about one value (not in the list, so not of the type): the first is kept.
         """
         found: dict[tuple[str | None, str | None], Finding] = {}
         for entry in log:
@@ -87,12 +83,12 @@ class Diagnosis:
             place = (entry.path, attribute[1] if attribute else None)
             if place not in found:
                 found[place] = self._diagnose(record, entry, place[1])
-        # Of several strangers in one parent, libxml2 names the first.
+        # libxml2 reports only the first of several unexpected elements in one parent.
         every = dict.fromkeys([*found.values(), *self._find_old_names(record)])
         return tuple(every) or (Finding("record-invalid", None, "refused by the XSD"),)
 
     def wrong_type(self, column: int, value: str) -> Finding:
-        """A value that is not of its field's type."""
+        """Return the finding about a value that is not of its field's type."""
         return self._value_finding("value-type", self._schema.fields[column], value)
 
     def _diagnose(self, record: etree._Element, entry: etree._LogEntry, attribute: str | None) -> Finding:
@@ -120,12 +116,12 @@ class Diagnosis:
             if child is record or parent is None or not self._is_old(child):
                 continue
             parent_path = self._path(record, parent)
-            if parent_path in self._walk_paths:  # else the sender makes up as many fields as there are records
+            if parent_path in self._known_paths:  # else a sender could invent as many fields as there are records
                 yield self._old_name_finding(child, parent_path)
                 yield from self._find_database_nulls(child, (*parent_path, KNOWN_OLD_NAMES[local_name(str(child.tag))]))
 
     def _find_database_nulls(self, element: etree._Element, path: tuple[str, ...]) -> Iterator[Finding]:
-        """Where an element of an old name, or an attribute of it, holds a database's NULL; by the name it has now."""
+        """Yield findings for a database's NULL in an element with an old name or its attributes, under the new name."""
         if "".join(map(str, element.itertext())).strip() == DATABASE_NULL:
             yield Finding("database-null", _label(path), _IS_DATABASE_NULL)
         for name, value in element.attrib.items():
@@ -143,7 +139,7 @@ class Diagnosis:
         )
 
     def _path(self, record: etree._Element, element: etree._Element) -> tuple[str, ...]:
-        """Local names from the record down to ``element``; empty for the record; names of the sender's are masked."""
+        """Return local names from the record down to ``element``, empty for the record; unknown names are masked."""
         names: list[str] = []
         while element is not record and (parent := element.getparent()) is not None:
             known = element.tag in self._known
@@ -187,14 +183,14 @@ class Diagnosis:
 
 
 def _walk_paths(element: Element, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of an element and all below it, as the schema has them."""
+    """Yield the paths of an element of the schema and of all below it."""
     yield path
     for child in element.children:
         yield from _walk_paths(child, (*path, child.local_name))
 
 
 def measure_depth(record: etree._Element, limit: int) -> int:
-    """How many elements deep a record is, itself included; stops counting just past ``limit``."""
+    """Return the depth of a record in elements, itself included; stop counting just past ``limit``."""
     depth = 0
     level = [record]
     while level and depth <= limit:
@@ -204,7 +200,7 @@ def measure_depth(record: etree._Element, limit: int) -> int:
 
 
 def _describe_constraint(code: str, field: Field) -> str:
-    """What the XSD asks of the field's value."""
+    """Say what the XSD asks of the field's value."""
     facets = field.facets
     return {
         "value-length": f"the XSD asks for {facets.min_length} characters",
@@ -220,19 +216,19 @@ def _label(path: tuple[str, ...]) -> str | None:
 
 
 def _follows(element: etree._Element, name: str) -> bool:
-    """Whether a later sibling has that local name: then it is out of order rather than missing."""
+    """Return whether a later sibling has that local name: then it is out of order rather than missing."""
     return any(local_name(str(sibling.tag)) == name for sibling in element.itersiblings())
 
 
 def _locate(record: etree._Element, path: str | None) -> etree._Element | None:
-    """The element of a libxml2 node path such as ``/*/*[2]/m:status``, whose first step is the record."""
+    """Return the element at a libxml2 node path such as ``/*/*[2]/m:status``, whose first step is the record."""
     if path is None:
         return None
     element = record
-    # Not as XPath: that knows fewer names than XML, and of two namespaces with one prefix only one.
+    # Not with XPath: it allows fewer names than XML, and only one namespace for a prefix.
     for step in path.split("/")[2:]:
         name, _, position = step.rstrip("]").partition("[")
-        # No further than to the one that is meant: its siblings may be thousands.
+        # Stop at the element that is meant: it may have thousands of siblings.
         candidates = (child for child in element if name in {"*", _path_step(child)})
         found = next(islice(candidates, int(position or 1) - 1, None), None)
         if found is None:
@@ -242,7 +238,7 @@ def _locate(record: etree._Element, path: str | None) -> etree._Element | None:
 
 
 def _path_step(element: etree._Element) -> str:
-    """An element in a libxml2 node path, without its position."""
+    """Return the step to an element in a libxml2 node path, without its position."""
     if element.prefix is not None:
         return f"{element.prefix}:{local_name(str(element.tag))}"
     return "*" if namespace(str(element.tag)) else str(element.tag)

@@ -1,4 +1,4 @@
-"""From blocks to typed columns by the compiled scanner: its plan, made from the record schema, and its memory."""
+"""Scan blocks into typed columns with the compiled scanner, by a plan made from the record schema."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _KINDS = {"base64Binary": BINARY, "dateTime": INSTANT}
 
 
 class ScanPlan(NamedTuple):
-    """The record's tree in flat lists, as the scanner takes it: children of an element, and attributes, adjoin.
+    """The record's tree in flat lists for the scanner: the children of an element are adjacent, and so its attributes.
 
     Attributes:
-        elements: name, column or -1, whether required, first attribute, how many, first child, how many.
+        elements: name, column or -1, whether required, first attribute, their number, first child, their number.
         attributes: name, column, whether required.
         columns: kind, shortest, longest, listed values.
     """
@@ -53,10 +53,10 @@ class ScanPlan(NamedTuple):
 
 
 def make_plan(schema: RecordSchema, namespaces: Mapping[str, str]) -> ScanPlan | None:
-    """The plan of a document; ``None`` where the scanner knows no such schema or prefixes.
+    """Make the plan for a document; return ``None`` if the scanner does not support its schema or prefixes.
 
     Args:
-        schema: what a record holds.
+        schema: the structure of a record.
         namespaces: the document's prefixes, as its root declares them; ``""`` is the default namespace.
     """
     prefixes = {uri: f"{prefix}:" if prefix else "" for prefix, uri in sorted(namespaces.items(), reverse=True)}
@@ -70,7 +70,7 @@ def make_plan(schema: RecordSchema, namespaces: Mapping[str, str]) -> ScanPlan |
     plan = ScanPlan([], [], [_column(field) for field in schema.fields])
     queue: list[Element] = [schema.record]
     place = 1
-    for element in queue:  # level by level: so children adjoin
+    for element in queue:  # breadth first, so that children are adjacent
         name = (prefixes[namespace(element.tag)] + element.local_name).encode()
         counts = len(plan.attributes), len(element.attributes), place, len(element.children)
         plan.elements.append((name, -1 if element.column is None else element.column, element.required, *counts))
@@ -79,7 +79,7 @@ def make_plan(schema: RecordSchema, namespaces: Mapping[str, str]) -> ScanPlan |
         place += len(element.children)
     names = [element[0] for element in plan.elements] + [attribute[0] for attribute in plan.attributes]
     if max(map(len, names)) > MAX_NAME_BYTES or any(len(each.attributes) > MAX_ATTRIBUTES for each in tree):
-        return None  # the reference refuses such names where a record is large
+        return None  # the reference refuses such names in a large record
     return plan
 
 
@@ -88,7 +88,7 @@ def _kind(field: Field) -> int:
     if facets.others:
         return HANDED_ON
     if field.base in {"string", "normalizedString", "token"} and facets.enumeration:
-        # Where white space is changed, libxml2 does not always change it in the list, too.
+        # If the facet changes white space, libxml2 does not always apply that to the listed values.
         as_written = facets.white_space == "preserve" or all(v == " ".join(v.split()) for v in facets.enumeration)
         return LISTED if as_written else HANDED_ON
     if field.base in _KINDS and not facets.enumeration:
@@ -106,13 +106,13 @@ def _column(field: Field) -> tuple[int, int, int, tuple[bytes, ...]]:
 
 @dataclass(frozen=True)
 class ScannedBlock:
-    """What the scanner took of a block.
+    """The records of a block that the scanner took.
 
     Attributes:
-        arrays: for each field of the schema its values, one a record that was taken.
-        observations: rows with something to say of their value, by code and column.
-        unusual: which records were handed on, from 0, in order.
-        rows: how many were taken.
+        arrays: for each field of the schema, its values in the records that were taken.
+        observations: rows with a finding about their value, by code and column.
+        unusual: indices of the records that were handed on, from 0, ascending.
+        rows: the number of records that were taken.
     """
 
     arrays: list[pa.Array]
@@ -121,11 +121,11 @@ class ScannedBlock:
     rows: int
 
     def filtered(self, kept: NDArray[np.bool_], count: int) -> ScannedBlock:
-        """The same with some of the records handed on that were taken.
+        """Keep some of the records that were taken, and hand the others on as well.
 
         Args:
-            kept: which are kept, of those that were taken.
-            count: how many records there are in the block.
+            kept: which of the taken records are kept.
+            count: the number of records in the block.
         """
         taken = np.delete(np.arange(count, dtype=np.int32), self.unusual)
         moved = np.cumsum(kept) - 1
@@ -141,13 +141,13 @@ class ScannedBlock:
 
 
 def make_scanner(schema: RecordSchema, namespaces: Mapping[str, str]) -> BlockScanner | None:
-    """A scanner for a document; ``None`` where there is none for its schema or prefixes, or none was built."""
+    """Make a scanner for a document; return ``None`` if that is not supported, or none was built."""
     plan = make_plan(schema, namespaces)
     return BlockScanner(schema, plan) if plan is not None and IS_BUILT else None
 
 
 class BlockScanner:
-    """Scans blocks of one document; may be used by several threads at once."""
+    """Scans blocks of one document; thread-safe."""
 
     def __init__(self, schema: RecordSchema, plan: ScanPlan) -> None:
         self._schema = schema
@@ -160,11 +160,11 @@ class BlockScanner:
         self._memories = MemoryPool(self._kinds)
 
     def scan(self, data: bytes, spans: NDArray[np.int32]) -> ScannedBlock:
-        """Take what is certain.
+        """Take the records that are certainly valid.
 
         Args:
             data: the block.
-            spans: where its records begin and end, by rows.
+            spans: start and end of each record, a row for each.
         """
         count = len(spans)
         memory = self._memories.take(count, len(data))
@@ -192,7 +192,7 @@ class BlockScanner:
         return self._cast_texts(scanned, count) if self._forms else scanned
 
     def _cast_texts(self, scanned: ScannedBlock, count: int) -> ScannedBlock:
-        """The same with captured columns typed; records with a value that is not certain are handed on, too."""
+        """Cast columns that were taken as text to their types, and hand on records with a doubtful value."""
         doubts = [find_doubtful(scanned.arrays[column], form) for column, form in self._forms.items()]
         kept = ~np.logical_or.reduce([doubt.to_numpy(zero_copy_only=False) for doubt in doubts])
         if not kept.all():
@@ -203,7 +203,7 @@ class BlockScanner:
 
 
 def _resolve_wall_times(written: _WrittenColumn) -> dict[str, NDArray[np.int64]]:
-    """Turn wall times into instants, in place; the rows with something to say of them, by code."""
+    """Convert wall times to instants, in place; return the rows with a finding about their time, by code."""
     flags = np.frombuffer(written.memory, np.uint8, written.rows, written.parts.flags)
     instants = np.frombuffer(written.memory, np.int64, written.rows, written.parts.values)
     local = np.flatnonzero(flags & WITHOUT_OFFSET)
@@ -221,15 +221,15 @@ def _resolve_wall_times(written: _WrittenColumn) -> dict[str, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class _WrittenColumn:
-    """What was written of one column.
+    """What the scanner wrote to one column.
 
     Attributes:
-        memory: the block's.
-        parts: where in it the column lies.
-        rows: how many records were taken.
+        memory: the block's memory.
+        parts: the offsets of the column's parts in it.
+        rows: the number of records that were taken.
         size: octets of text, or of distinct binary values.
-        distinct: how many distinct binary values there are.
-        flagged: how many instants have something to say of them.
+        distinct: the number of distinct binary values.
+        flagged: the number of instants with a finding.
     """
 
     memory: pa.Buffer
@@ -240,12 +240,12 @@ class _WrittenColumn:
     flagged: int
 
     def values(self, width: int, more: int = 0) -> pa.Buffer:
-        """The numbers of the rows, so many octets each."""
+        """Return the rows' numbers, each ``width`` octets."""
         return self.memory.slice(self.parts.values, (self.rows + more) * width)
 
     @property
     def valid(self) -> pa.Buffer:
-        """A bit a row: whether there is a value."""
+        """The validity bitmap: a bit for each row."""
         return self.memory.slice(self.parts.valid, self.rows // 8 + 1)
 
     @property
@@ -263,7 +263,7 @@ def _instants(written: _WrittenColumn, field: Field) -> pa.Array:
 
 
 def _nulls(written: _WrittenColumn, field: Field) -> pa.Array:
-    """Of a column whose records are all handed on where it has a value."""
+    """Return nulls: the scanner hands on every record with a value in this column."""
     kind = field.arrow_type
     if pa.types.is_dictionary(kind):  # with its categories
         listed = pa.array(field.facets.enumeration, kind.value_type)

@@ -1,6 +1,6 @@
-"""Values of types that the scanner captures as text: which are certain to be valid, and what they are, by kernels.
+"""Check and cast columns that the scanner takes as text, with Arrow's kernels.
 
-A kernel only ever accepts: the record of a value that it does not take for certain is handed on, as the scanner does.
+As in the scanner, a value is only accepted or left: the record of a value that is not certainly valid is handed on.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class LexicalForm(NamedTuple):
-    """A type whose usual values are known by their form.
+    """A type whose usual values can be recognised by a pattern.
 
     Attributes:
-        form: a regular expression (RE2) of values that are certain to be valid.
-        through: the Arrow types to cast to before the column's own.
+        pattern: a regular expression (RE2) for values that are certainly valid.
+        casts: the Arrow types to cast to before the column's own.
     """
 
     pattern: str
@@ -30,7 +30,7 @@ def _integer(digits: int, sign: str = "-?") -> LexicalForm:
     return LexicalForm(f"^{sign}(0|[1-9][0-9]{{0,{digits - 1}}})$")
 
 
-# A calendar that is right but not complete: 29 February is left to the reference.
+# A correct but incomplete calendar: 29 February is left to the reference.
 _DATE = r"^[12]\d{3}-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)$"
 _FLOAT = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
 
@@ -61,7 +61,7 @@ _STRINGS = {"anySimpleType", "string", "normalizedString", "token"}
 
 
 def lexical_form(field: Field) -> LexicalForm | None:
-    """How a column's values are known to be valid; ``None`` where only the reference knows."""
+    """Return the form that a column's values must have; ``None`` if only the reference can check them."""
     facets = field.facets
     if facets.others or facets.enumeration:
         return None
@@ -71,12 +71,12 @@ def lexical_form(field: Field) -> LexicalForm | None:
 
 
 def find_doubtful(texts: pa.StringArray, form: LexicalForm) -> pa.BooleanArray:
-    """Which values are not certain to be valid; an absent one is."""
+    """Return which values are not certainly valid; null is valid."""
     return pc.fill_null(pc.invert(pc.match_substring_regex(texts, form.pattern)), fill_value=False)
 
 
 def cast_texts(texts: pa.StringArray, form: LexicalForm, field: Field) -> pa.Array:
-    """Values that are certain, in the column's own type."""
+    """Cast values that are certainly valid to the column's own type."""
     for kind in (*form.casts, field.arrow_type):
         texts = texts.cast(kind)
     return texts

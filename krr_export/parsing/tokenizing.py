@@ -1,10 +1,10 @@
-"""The cutter: finds whole records in a document's bytes.
+"""Find whole records in a document's bytes.
 
-It finds record boundaries by the tags of the record's name, whatever its prefix, and knows where such a tag is none: in
-a comment, a CDATA section or a processing instruction. A record ends with the end tag of its own name as written, and
-records of that name may stand in it. All other judgement is the XML parser's.
+Record boundaries are the tags of the record's name, with any prefix, except in a comment, a CDATA section or a
+processing instruction. A record ends with the end tag of its own name as written, and may contain elements of that
+name. All other checks are left to the XML parser.
 
-The compiled tokenizer does it; where that could not be built, a regular expression does, a hundred times as slowly.
+The compiled tokenizer does this; if it could not be built, a regular expression does, a hundred times as slowly.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ except ImportError:  # there was no C compiler when this was installed
     IS_BUILT = False
 
     def count_line_ends(data: bytes, start: int, end: int) -> int:
-        """Line feeds in a part of ``data``."""
+        """Count the line feeds in a part of ``data``."""
         return data.count(b"\n", start, end)
 
 
@@ -35,13 +35,13 @@ __all__ = ["IS_BUILT", "RecordTokenizer", "TokenizedRecords", "count_line_ends",
 
 @dataclass(frozen=True)
 class TokenizedRecords:
-    """What a scan of bytes from a record boundary found.
+    """The records found in bytes from a record boundary on.
 
     Attributes:
-        spans: where the whole records begin and end, in bytes; int32, a row a record.
-        stop: where the scan could not go on: the root's end tag, or behind an end tag that ends nothing.
-        root_end: where the root's end tag ends, if it was met.
-        open_at: where a record that does not end begins, if there is one.
+        spans: start and end of each whole record, in bytes; int32, a row for each record.
+        stop: where tokenizing stopped: at the root's end tag, or after an end tag without a start tag.
+        root_end: the end of the root's end tag, if it was found.
+        open_at: the start of an incomplete record, if there is one.
     """
 
     spans: NDArray[np.int32]
@@ -51,7 +51,7 @@ class TokenizedRecords:
 
     @property
     def end(self) -> int:
-        """Where the last whole record ends."""
+        """The end of the last whole record."""
         return int(self.spans[-1, 1]) if len(self.spans) else 0
 
 
@@ -59,8 +59,8 @@ class RecordTokenizer:
     """Finds the records in a document's bytes.
 
     Args:
-        record_name: local name of the record's element.
-        root_name: the root's name as written, with its prefix; bytes of an end tag of that name end the document.
+        record_name: the local name of the record's element.
+        root_name: the root's name as written, with its prefix; an end tag of that name ends the document.
     """
 
     def __init__(self, record_name: str, root_name: bytes) -> None:
@@ -79,7 +79,7 @@ class RecordTokenizer:
 
 
 def tokenize_with_regex(data: bytes, record_name: bytes, root_name: bytes) -> TokenizedRecords:
-    """See `Cutter.scan`."""
+    """Do the same as `RecordTokenizer.tokenize`, with a regular expression."""
     spans: list[tuple[int, int]] = []
     depth = opened = 0
     name = b""
@@ -108,12 +108,12 @@ def _as_array(spans: list[tuple[int, int]]) -> NDArray[np.int32]:
 
 
 def _tokens(record_name: bytes, root_name: bytes) -> re.Pattern[bytes]:
-    # Possessive, so that a name or tag that turns out to be none costs one pass over it.
+    # Possessive, so that a false start of a name or tag costs one pass over it.
     name = rb"(?:[^\s<>/:!?=\"']++:)?" + re.escape(record_name)
     attributes = rb"(?:[^<>\"'/]++|/(?!>)|\"[^\"<]*\"|'[^'<]*')*+"
     return re.compile(
         # A common first character lets the engine search with memchr. A construct that does not end here
-        # matches only its opening, so that nothing behind it is taken for a tag.
+        # matches only its opening, so that nothing after it is taken for a tag.
         rb"<(?:!--(?:.*?-->|(?P<unended_comment>))"
         rb"|!\[CDATA\[(?:.*?\]\]>|(?P<unended_cdata>))"
         rb"|\?(?:.*?\?>|(?P<unended_instruction>))"
