@@ -200,7 +200,7 @@ cdef inline bint begins_end_of_cdata(const uint8_t* at, const uint8_t* end) noex
 
 
 cdef inline bint take_undecoded(Scan* scan, Value* value) noexcept nogil:
-    """Take anything up to the next "<", which is not consumed: for values that are decoded strictly afterwards."""
+    """Take anything up to the next "<", which is left there: for values that are then compared, or decoded strictly."""
     value.written.at = scan.at
     scan.at = <const uint8_t*>memchr(scan.at, c"<", scan.end - scan.at)
     value.written.length, value.characters, value.has_return = scan.at - value.written.at, 0, False

@@ -95,7 +95,7 @@ def _outcome(results: Iterator[BlockResult], schema: RecordSchema) -> Outcome:
             tally.add(result)
     except KrrExportError as raised:
         error = (type(raised).__name__, raised.message, raised.hint or "")
-    return Outcome(pa.Table.from_batches(batches, schema.arrow), rejects, tally.in_order(), error, tally.read_by)
+    return Outcome(pa.Table.from_batches(batches, schema.arrow), rejects, tally.sorted_notices(), error, tally.read_by)
 
 
 def _logical(batch: pa.RecordBatch, schema: RecordSchema) -> pa.RecordBatch:
