@@ -156,7 +156,8 @@ class IterparseReader:
 
     def _text_between_error(self, block: Block) -> InputError:
         return InputError(
-            f"line {self._first_other(block)}: text stands between the records", "ask the sender for a whole export"
+            f"line {self._line_of_first_stray(block)}: text stands between the records",
+            "ask the sender for a whole export",
         )
 
     def _line_of_first_stray(self, block: Block, after: object = None) -> int:
