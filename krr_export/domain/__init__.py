@@ -1,1 +1,1 @@
-"""Norway and its register: identity and organisation numbers, mailbox providers, times, the terms of the register."""
+"""Norway and its register: identity and organisation numbers, mailbox providers, times, vocabulary, store names."""

@@ -1,4 +1,4 @@
-"""Certificates of the register (X.509, RFC 5280, in DER): whoever asks for one reads it here."""
+"""Load the register's certificates (X.509, RFC 5280, in DER); all other modules do it through this one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 def load_certificate(der: bytes) -> x509.Certificate | None:
-    """Read a certificate; ``None`` where it is none, or its validity cannot be told.
+    """Load a certificate; return ``None`` if the bytes are not one, or its validity period cannot be read.
 
-    Its subject may still be unreadable (`ValueError`): nobody has looked at it, which takes ten times as long.
+    The subject is not read here, because that takes ten times as long: reading it later may raise `ValueError`.
     """
     from cryptography import x509  # noqa: PLC0415 - slow to load, and not every run meets a certificate
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what standards it breaks: that is for the rules to say
+            warnings.simplefilter("ignore")  # about standards that it breaks: the rules report those
             certificate = x509.load_der_x509_certificate(der)
             _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     except (ValueError, x509.InvalidVersion):

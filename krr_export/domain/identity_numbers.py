@@ -1,6 +1,6 @@
-"""Identity numbers of the population register, a column at a time: their kind, their date, their check digits.
+"""Identity numbers of the population register, a column at a time: kind, date and check digits.
 
-Skatteetaten's rules, today's and those of the numbers that are issued from 2032.
+The rules are Skatteetaten's: today's, and those for numbers issued from 2032.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from krr_export.domain.digits import digits_of
+from krr_export.domain.digits import to_digits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,19 +33,19 @@ KINDS: tuple[str, ...] = (
     "h-nummer-eller-syntetisk-nav-d-nummer",
     "ukjent",
 )
-"""The kinds of identity number, told by what is added to the day and to the month. ``syntetisk`` is the test population
-of the tax administration (Tenor) and Digdir, ``syntetisk-nhn`` that of Norsk helsenett. H-numbers and NAV's synthetic
-numbers look the same."""
+"""The kinds of identity number, distinguished by what is added to the day and to the month. ``syntetisk`` is the test
+population of the tax administration (Tenor) and Digdir, ``syntetisk-nhn`` that of Norsk helsenett. H-numbers and NAV's
+synthetic numbers look the same."""
 
 UNKNOWN = KINDS.index("ukjent")
 _ORDINARY = KINDS.index("fodselsnummer")
 _REAL = (_ORDINARY, KINDS.index("d-nummer"), UNKNOWN)
-"""Kinds that are not synthetic, nor H-numbers."""
+"""Kinds that are neither synthetic nor H-numbers."""
 
 _WEIGHTS_1 = (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)
 _WEIGHTS_2 = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)
 REMAINDERS = range(4)
-"""Of the first check digit: 0 today, any of these in numbers issued from 2032."""
+"""Allowed remainders for the first check digit: 0 today, any of these in numbers issued from 2032."""
 
 _CENTURIES = (
     (500, 749, 1854, 1899),
@@ -53,23 +53,20 @@ _CENTURIES = (
     (900, 999, 1940, 1999),
     (500, 999, 2000, 2039),
 )
-"""Individual numbers from and to, and the years of birth, from and to, that they are given to."""
+"""Individual numbers from and to, and the years of birth, from and to, in which they are used."""
 
 _D_NUMBER_DAY = 40
 _MONTHS = (0, 80, 65, 40)
 """What is added to the month, in the order of ``KINDS``."""
 
 
-def kinds_of(values: pa.StringArray) -> NDArray[np.int8]:
-    """The kind of each identity number: an index into `KINDS`, -1 for null.
+def classify_numbers(values: pa.StringArray) -> NDArray[np.int8]:
+    """Return the kind of each identity number: an index into `KINDS`, -1 for null.
 
-    The day and the month alone decide, not the check digits nor the calendar: ``ukjent`` is what is not eleven digits,
-    and what has a day or a month that no kind has.
-
-    Args:
-        values: a column of identity numbers.
+    Only the day and the month decide, not the check digits or the calendar. ``ukjent`` means not eleven digits, or a
+    day or a month that no kind has.
     """
-    kinds: NDArray[np.int8] = _KIND_OF[_days_and_months(digits_of(values, WIDTH))]
+    kinds: NDArray[np.int8] = _KIND_TABLE[_parse_day_months(to_digits(values, WIDTH))]
     if values.null_count:
         kinds[np.asarray(values.is_null())] = -1
     return kinds
@@ -77,46 +74,47 @@ def kinds_of(values: pa.StringArray) -> NDArray[np.int8]:
 
 @dataclass(frozen=True)
 class Identities:
-    """What the numbers of a column are, as far as rules, profile and the search for duplicates all ask.
+    """A column of identity numbers, parsed as far as rules, profile and the search for duplicates all need.
 
     Attributes:
-        digits: their digits; what is not eleven digits is not ``whole``.
-        days: day and month as one number of four digits; 0, which is neither, for what is not eleven digits.
-        kinds: indices into `KINDS`; what is not eleven digits, or not there, is ``ukjent``.
-        remainders: what the first and the second check digit leave of the sums that they check: 0 to 10.
+        digits: the digits; a value that is not eleven digits is not ``whole``.
+        day_months: day and month as one number of four digits; 0, which is no date, for a value that is not eleven
+            digits.
+        kinds: indices into `KINDS`; ``ukjent`` for null and for a value that is not eleven digits.
+        remainders: the weighted sums of the first and of the second check digit, modulo 11: 0 to 10.
     """
 
     digits: Digits
-    days: NDArray[np.int64]
+    day_months: NDArray[np.int64]
     kinds: NDArray[np.int8]
     remainders: tuple[NDArray[np.uint16], NDArray[np.uint16]]
 
     @classmethod
-    def of(cls, values: pa.StringArray) -> Identities:
-        """Look at a column of identity numbers."""
-        digits = digits_of(values, WIDTH)
-        days = _days_and_months(digits)
-        remainders = digits.weighted(_WEIGHTS_1) % 11, digits.weighted(_WEIGHTS_2) % 11
-        return cls(digits, days, _KIND_OF[days], remainders)
+    def parse(cls, values: pa.StringArray) -> Identities:
+        """Parse a column of identity numbers."""
+        digits = to_digits(values, WIDTH)
+        day_months = _parse_day_months(digits)
+        remainders = digits.weighted_sum(_WEIGHTS_1) % 11, digits.weighted_sum(_WEIGHTS_2) % 11
+        return cls(digits, day_months, _KIND_TABLE[day_months], remainders)
 
     @cached_property
-    def are_right_today(self) -> NDArray[np.bool_]:
-        """Whether the check digits are right by today's rule."""
+    def are_valid_today(self) -> NDArray[np.bool_]:
+        """Whether the check digits are valid by today's rule."""
         first, second = self.remainders
         right: NDArray[np.bool_] = (first | second) == 0
         return self.digits.whole & right
 
     @cached_property
     def may_be_issued(self) -> NDArray[np.bool_]:
-        """Whether they are right by today's rule or that of 2032, which is wider."""
+        """Whether the check digits are valid by today's rule or that of 2032, which is wider."""
         first, second = self.remainders
         right: NDArray[np.bool_] = (first < len(REMAINDERS)) & (second == 0)
         return self.digits.whole & right
 
     @cached_property
     def have_dates(self) -> NDArray[np.bool_]:
-        """Whether each begins with a date, by the calendar; a year is taken for a leap year where it may be one."""
-        calendar = _CALENDAR[self.days]
+        """Whether each begins with a date of the calendar; a year that may be a leap year is taken for one."""
+        calendar = _CALENDAR[self.day_months]
         dates: NDArray[np.bool_] = calendar == _A_DATE
         leap_days = np.flatnonzero(calendar == _LEAP_DAY)
         if leap_days.size:
@@ -125,24 +123,24 @@ class Identities:
 
     @cached_property
     def lack_century(self) -> NDArray[np.bool_]:
-        """Which ordinary ones, right today, have an individual number that no century gives to their year."""
-        ordinary: NDArray[np.bool_] = self.are_right_today & (self.kinds == _ORDINARY)
+        """Which ordinary numbers, valid today, have an individual number that no century uses for their year."""
+        ordinary: NDArray[np.bool_] = self.are_valid_today & (self.kinds == _ORDINARY)
         if not ordinary.any():
             return ordinary
-        ordinary[ordinary] = ~_HAS_CENTURY[self.digits.number(4, 9)[ordinary]]
+        ordinary[ordinary] = ~_CENTURY_TABLE[self.digits.number(4, 9)[ordinary]]
         return ordinary
 
 
-def _days_and_months(digits: Digits) -> NDArray[np.int64]:
-    """Day and month as one number of four digits; 0, which is neither, for what is not eleven digits."""
+def _parse_day_months(digits: Digits) -> NDArray[np.int64]:
+    """Return day and month as one number of four digits; 0, which is no date, for a value that is not eleven digits."""
     numbers = digits.number(0, 4)
     if not digits.whole.all():
         numbers[~digits.whole] = 0
     return numbers
 
 
-def _kind_of() -> NDArray[np.int8]:
-    """The kind by day and month as one number of four digits."""
+def _build_kind_table() -> NDArray[np.int8]:
+    """Build the table from day and month, as one number of four digits, to kind."""
     table = np.full(10_000, UNKNOWN, np.int8)
     for series, added_to_month in enumerate(_MONTHS):
         for is_d_number, added_to_day in enumerate((0, _D_NUMBER_DAY)):
@@ -152,24 +150,24 @@ def _kind_of() -> NDArray[np.int8]:
     return table
 
 
-def _has_century() -> NDArray[np.bool_]:
-    """By year and individual number as one number of five digits, whether some century has them."""
+def _build_century_table() -> NDArray[np.bool_]:
+    """Build the table from year and individual number, as one number of five digits, to whether some century has it."""
     table = np.zeros((100, 1000), np.bool_)
     for first, last, since, until in _CENTURIES:
         table[since % 100 : until % 100 + 1, first : last + 1] = True
     return table.reshape(-1)
 
 
-_HAS_CENTURY = _has_century()
-_KIND_OF = _kind_of()
+_CENTURY_TABLE = _build_century_table()
+_KIND_TABLE = _build_kind_table()
 IS_SYNTHETIC = np.array([kind not in _REAL for kind in range(len(KINDS))])
-"""By kind, whether nobody in the register has such a number."""
+"""By kind, whether no real person in the register has such a number."""
 
 _NO_DATE, _A_DATE, _LEAP_DAY = range(3)
 
 
-def _calendar() -> NDArray[np.int8]:
-    """By day and month as one number of four digits, whether there is such a day: always, or in leap years."""
+def _build_calendar() -> NDArray[np.int8]:
+    """Build the table from day and month, as four digits, to whether it is a date: never, always, or in leap years."""
     table = np.full(10_000, _NO_DATE, np.int8)
     for added_to_month in _MONTHS:
         for added_to_day in (0, _D_NUMBER_DAY):
@@ -181,4 +179,4 @@ def _calendar() -> NDArray[np.int8]:
 
 
 _COMMON_YEAR = 2023
-_CALENDAR = _calendar()
+_CALENDAR = _build_calendar()

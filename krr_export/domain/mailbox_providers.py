@@ -1,4 +1,4 @@
-"""The providers of digital mailboxes by organisation number, and the numbers that stand for them in documentation."""
+"""The providers of digital mailboxes by organisation number, and the placeholders used for them in documentation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROVIDERS: Mapping[str, str] = MappingProxyType(
 """From organisation number to name."""
 
 PLACEHOLDERS = ("012345678", "123456789", "998877665")
-"""Numbers that stand for a provider in examples of the register's documentation; their check digits are wrong."""
+"""Numbers used for a provider in examples of the register's documentation; their check digits are wrong."""
 
 NUMBER = r"^(?:[0-9]{8}|[0-9]{10})$"
 NAME_AND_SIGNS = r"^[^\s#@]+#[0-9A-Za-z]{4}$"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from krr_export.domain.digits import digits_of
+from krr_export.domain.digits import to_digits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,11 +19,7 @@ _WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2, 1)
 
 
 def are_valid(values: pa.StringArray) -> pa.BooleanArray:
-    """Whether each is nine digits of which the last is the check digit (modulus 11); null for null.
-
-    Args:
-        values: a column of organisation numbers.
-    """
-    digits = digits_of(values, WIDTH)
-    valid: NDArray[np.bool_] = digits.whole & (digits.weighted(_WEIGHTS) % 11 == 0)
+    """Return whether each value is nine digits with a valid check digit (modulus 11) at the end; null for null."""
+    digits = to_digits(values, WIDTH)
+    valid: NDArray[np.bool_] = digits.whole & (digits.weighted_sum(_WEIGHTS) % 11 == 0)
     return pa.array(valid, mask=np.asarray(values.is_null()) if values.null_count else None)

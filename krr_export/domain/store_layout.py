@@ -1,4 +1,4 @@
-"""The layout of a store: what its files and directories are called, and that nothing but publishing writes there."""
+"""The layout of a store: the names of its files and directories, and the guard that only publishing writes there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from krr_export.errors import UsageError
 
 MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
-"""The file that is there once a snapshot is proven. It holds the manifest's SHA-256 as ``sha256sum -c`` reads it."""
+"""The file that marks a proven snapshot. It contains the manifest's SHA-256 in the format of ``sha256sum -c``."""
 
 LATEST = "latest"
 LOCK = ".lock"
@@ -19,29 +19,29 @@ FAILED = ".failed"
 PARTIAL = ".partial"
 """Directory in a store for the results of ``--limit``."""
 STAGING = ".staging-"
-"""Beginning of the names of unfinished and of doomed entries; then comes which kernel's they are."""
+"""Prefix of unfinished entries and of entries to be deleted; the id of the kernel that made them follows."""
 REPLACING = ".replacing-"
 REPLACED = ".replaced-"
-"""Beginnings of the names that a snapshot's successor, and the snapshot itself, have while one replaces the other."""
+"""Prefixes of a snapshot's successor, and of the snapshot itself, while one replaces the other."""
 
 EXPORT_PREFIX = "eksport="
 
-_STORES_OWN = {LOCK, LATEST, FAILED, PARTIAL}
-_STORES_OWN_PREFIXES = (EXPORT_PREFIX, STAGING, REPLACING, REPLACED)
+_RESERVED_NAMES = {LOCK, LATEST, FAILED, PARTIAL}
+_RESERVED_PREFIXES = (EXPORT_PREFIX, STAGING, REPLACING, REPLACED)
 
 
 def export_name(exported_at: datetime) -> str:
-    """The name of an export's directory in a store: ``eksport=20140226T112225Z``.
+    """Return the name of an export's directory in a store: ``eksport=20140226T112225Z``.
 
     Args:
-        exported_at: when it was made, in UTC.
+        exported_at: when the export was made, in UTC.
     """
     # strftime does not pad a year before 1000 everywhere.
     return f"{EXPORT_PREFIX}{exported_at.year:04}{exported_at:%m%dT%H%M%SZ}"
 
 
 def is_export_name(name: str) -> bool:
-    """Whether it is a name that `export_name` gives: of a real time, and nothing after it."""
+    """Return whether `export_name` gives this name: a real time, and nothing after it."""
     try:
         exported_at = datetime.strptime(f"{name}+0000", f"{EXPORT_PREFIX}%Y%m%dT%H%M%SZ%z")
     except ValueError:
@@ -50,32 +50,32 @@ def is_export_name(name: str) -> bool:
 
 
 def refuse_snapshot(path: Path) -> None:
-    """Refuse to write what lies in a snapshot, or is a store's own; links are followed.
+    """Refuse to write to a path that is in a snapshot, or is a file or directory of a store; links are followed.
 
     Raises:
-        UsageError: it does, or is.
+        UsageError: the path is one of these.
     """
     real = Path(os.path.realpath(path))
     for place in (real, *real.parents):
-        if is_snapshot(place) or _is_stores_own(place):
+        if is_snapshot(place) or _is_reserved(place):
             raise UsageError(
                 f"{path} lies in a snapshot, or is the store's own: only publishing writes there", "give another path"
             )
 
 
 def is_snapshot(directory: Path) -> bool:
-    """Whether a directory is a snapshot, or what is kept of one that was not published; or a copy of it."""
-    named = directory.name.startswith(EXPORT_PREFIX) or _is_there(directory / SUCCESS)
-    return named and _is_there(directory / MANIFEST)
+    """Return whether a directory is a snapshot, the remains of one that was not published, or a copy of either."""
+    has_name = directory.name.startswith(EXPORT_PREFIX) or _exists(directory / SUCCESS)
+    return has_name and _exists(directory / MANIFEST)
 
 
-def _is_stores_own(path: Path) -> bool:
-    own = path.name in _STORES_OWN or path.name.startswith(_STORES_OWN_PREFIXES)
-    return own and _is_there(path.parent / LOCK)
+def _is_reserved(path: Path) -> bool:
+    is_reserved = path.name in _RESERVED_NAMES or path.name.startswith(_RESERVED_PREFIXES)
+    return is_reserved and _exists(path.parent / LOCK)
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except (OSError, ValueError):
-        return False  # whoever reads or writes it says what is wrong
+        return False  # reading or writing it will raise the error

@@ -1,6 +1,6 @@
-"""Date and time values of the XSD (xs:dateTime, xs:date) as instants and days, one value at a time.
+"""Parse date and time values of the XSD (xs:dateTime, xs:date), one value at a time.
 
-This is the reference; `columns` takes whole columns of usual values faster, and anything unusual from here.
+This is the reference; `parsing.columns` parses whole columns of usual values faster, and unusual values through this.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 NORWAY = ZoneInfo("Europe/Oslo")
 """A timestamp without offset is Norwegian wall time."""
 
-_LONGEST_REMEMBERED = 64
-"""Characters. A fraction may have millions of digits, and must not be kept."""
+_MAX_CACHED_CHARACTERS = 64
+"""A fraction may have millions of digits, which must not be cached."""
 
 _FIRST_SUMMER_TIME = 1916
-"""Before, clocks changed once, on New Year's Day of 1895: 17 minutes from local mean time, not worth a code."""
+"""Before that, clocks changed once, on New Year's Day of 1895: 17 minutes from local mean time, not worth a code."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -27,15 +27,15 @@ _DATE = re.compile(r"(-?\d{4,})-(\d\d)-(\d\d)(Z|[+-]\d\d:\d\d)?", flags=re.ASCII
 
 
 def date_time_micros(text: str) -> tuple[int | None, tuple[str, ...]]:
-    """An xs:dateTime in microseconds since 1970 in UTC, and the codes of what must be said of it.
+    """Return an xs:dateTime in microseconds since 1970 in UTC, and the codes of the findings about it.
 
-    ``None`` where the instant lies outside the years 0001 to 9999. The text must be valid by the XSD.
+    ``None`` if the instant is outside the years 0001 to 9999. The text must be valid by the XSD.
     """
-    return _micros(text) if len(text) <= _LONGEST_REMEMBERED else _micros.__wrapped__(text)
+    return _parse_date_time(text) if len(text) <= _MAX_CACHED_CHARACTERS else _parse_date_time.__wrapped__(text)
 
 
 @lru_cache(maxsize=4096)
-def _micros(text: str) -> tuple[int | None, tuple[str, ...]]:
+def _parse_date_time(text: str) -> tuple[int | None, tuple[str, ...]]:
     match = _DATE_TIME.fullmatch(text.strip())
     if match is None:
         raise ValueError("not an xs:dateTime")
@@ -53,14 +53,14 @@ def _micros(text: str) -> tuple[int | None, tuple[str, ...]]:
             codes += ["time-without-offset", *_norwegian_codes(wall)]
             instant = wall.replace(tzinfo=NORWAY)
         else:
-            instant = wall.replace(tzinfo=UTC) - _offset(offset)
+            instant = wall.replace(tzinfo=UTC) - _parse_offset(offset)
         return (instant.astimezone(UTC) - EPOCH) // MICROSECOND, tuple(codes)
     except (ValueError, OverflowError):
         return None, ("time-out-of-range",)
 
 
 def date_days(text: str) -> tuple[int | None, tuple[str, ...]]:
-    """An xs:date in days since 1970, and the codes of what must be said of it; ``None`` outside years 0001 to 9999."""
+    """Return an xs:date in days since 1970 (``None`` outside the years 0001 to 9999), and the codes of its findings."""
     match = _DATE.fullmatch(text.strip())
     if match is None:
         raise ValueError("not an xs:date")
@@ -72,20 +72,20 @@ def date_days(text: str) -> tuple[int | None, tuple[str, ...]]:
 
 
 def to_instant(text: str) -> datetime | None:
-    """An xs:dateTime as an instant in UTC; ``None`` outside the years 0001 to 9999."""
+    """Return an xs:dateTime as an instant in UTC; ``None`` outside the years 0001 to 9999."""
     micros, _ = date_time_micros(text)
     return None if micros is None else EPOCH + micros * MICROSECOND
 
 
-def norwegian_hour(hours: int) -> tuple[int, tuple[str, ...]]:
-    """What to subtract from Norwegian wall time to get UTC, in microseconds, within one hour of wall time.
+def norwegian_offset(hours: int) -> tuple[int, tuple[str, ...]]:
+    """Return the offset from UTC of one hour of Norwegian wall time, in microseconds, and the codes of findings.
 
     Args:
         hours: whole hours of wall time since 1970-01-01T00:00, in 1900 or later: since then the offset changes only at
             whole hours.
 
     Returns:
-        the offset, and the codes of what must be said of a time in that hour.
+        what to subtract from wall time to get UTC, and the codes of the findings about any time in that hour.
     """
     wall = datetime(1970, 1, 1) + timedelta(hours=hours)  # noqa: DTZ001 - wall time
     offset = wall.replace(tzinfo=NORWAY).utcoffset() or timedelta()
@@ -95,13 +95,13 @@ def norwegian_hour(hours: int) -> tuple[int, tuple[str, ...]]:
 def _norwegian_codes(wall: datetime) -> tuple[str, ...]:
     first = wall.replace(tzinfo=NORWAY, fold=0).utcoffset() or timedelta()
     second = wall.replace(tzinfo=NORWAY, fold=1).utcoffset() or timedelta()
-    # fold=0 is what the design asks in both cases: the first pass, and the offset before the change.
+    # fold=0 is right in both cases: the first pass, and the offset before the change.
     if first == second or wall.year < _FIRST_SUMMER_TIME:
         return ()
     return ("time-ambiguous",) if first > second else ("time-skipped",)
 
 
-def _offset(text: str) -> timedelta:
+def _parse_offset(text: str) -> timedelta:
     if text == "Z":
         return timedelta()
     size = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))

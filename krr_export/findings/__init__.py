@@ -1,1 +1,1 @@
-"""Findings: their codes, what is said of them, and how values are masked."""
+"""Findings: their codes and texts, and the masking of values."""

@@ -1,4 +1,4 @@
-"""The codes of what is found by the XSD and of what a table cannot hold as it was written."""
+"""The codes of findings about records that the XSD refuses, and about values that the table cannot store as written."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["reject", "warning", "info"]
-"""``reject``: the record is kept out of the table. ``warning``: a value was changed, or is doubtful. ``info``: a count
-worth knowing."""
+"""``reject``: the record is not in the table. ``warning``: a value was changed, or is doubtful. ``info``: a count worth
+knowing."""
 
 SEVERITIES: tuple[Severity, ...] = ("reject", "warning", "info")
-"""The gravest first."""
+"""The most severe first."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Code:
 
 
 PARTITION_OTHER = "partition-other"
-"""The one code that the writer of files finds, not a reader of records."""
+"""The only code that comes from writing files, not from reading records."""
 
 CODES: tuple[Code, ...] = (
     Code(

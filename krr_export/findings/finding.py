@@ -1,7 +1,7 @@
-"""Findings: each thing worth saying about a record or the document, with a stable code, a severity and a fix.
+"""Findings: what is wrong or notable in a record or the document, with a stable code, a severity and a fix.
 
-Nothing here, or made here, holds a value from the data. A detail is *masked*: a value's kind and length, never some of
-its characters, never a name that the sender chose.
+No finding contains a value from the data. A detail is *masked*: it gives a value's kind and length, never any of its
+characters, and never a name that the sender chose.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ KNOWN_OLD_NAMES: dict[str, str] = {
     "Sertifikat": "X509Sertifikat",
     "X509Certificate": "X509Sertifikat",
 }
-"""Element names in force until 2014-03-03 (``X509Certificate``: 2014-04-03), and what replaced them. History, not
-structure: no XSD states it (the register's integration guide of 2014)."""
+"""Element names in force until 2014-03-03 (``X509Certificate``: 2014-04-03), and what replaced them. This is history,
+not structure: no XSD states it (source: the register's integration guide of 2014)."""
 
 DATABASE_NULL = r"\N"
 
@@ -36,17 +36,17 @@ class Finding:
 
     @property
     def message(self) -> str:
-        """The finding in one line, as the table of rejects holds it."""
+        """The finding in one line, as in the table of rejects."""
         where = f"{self.field}: " if self.field else ""
         return f"{where}{self.detail}"
 
 
 MAX_EXAMPLES = 20
-"""How many examples of one code a report shows; the counts are true all the same."""
+"""How many examples of one code a report shows; the counts include all findings."""
 
 
 class Example(NamedTuple):
-    """Where a finding was met, masked."""
+    """The location of one finding, with its masked detail."""
 
     record: int
     """The record's ordinal in the export."""
@@ -60,23 +60,23 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Notice:
-    """Findings of one code, counted."""
+    """The findings of one code, counted."""
 
     code: str
     fields: dict[str, int]
-    """Findings by field's label; ``""`` for the record as a whole."""
+    """Number of findings by field label; ``""`` for the record as a whole."""
     records: int
-    """Records concerned."""
+    """Number of records concerned."""
     examples: tuple[Example, ...]
     """The first ones, at most ``MAX_EXAMPLES``."""
 
     @property
     def count(self) -> int:
-        """Findings, of which a record may have several."""
+        """Number of findings; a record may have several."""
         return sum(self.fields.values())
 
     def __add__(self, later: Notice) -> Notice:
-        """Both together, the first examples of both in the records' order."""
+        """Add up both notices, with the first examples of both in the order of the records."""
         fields = {
             name: self.fields.get(name, 0) + later.fields.get(name, 0) for name in {**self.fields, **later.fields}
         }
@@ -85,14 +85,14 @@ class Notice:
 
 
 def mask(value: str) -> str:
-    """A value's kind and length, such as ``11 characters, digits``; never any of its characters."""
+    """Return a value's kind and length, such as ``11 characters, digits``; never any of its characters."""
     if not value:
         return "empty"
     length = "1 character" if len(value) == 1 else f"{len(value)} characters"
-    return f"{length}, {_kind(value)}"
+    return f"{length}, {_describe_kind(value)}"
 
 
-def _kind(value: str) -> str:
+def _describe_kind(value: str) -> str:
     kinds = {
         "digits": string.digits,
         "letters": string.ascii_letters,

@@ -19,7 +19,7 @@ from krr_export.output.sinks import PartFile, SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Staging
 from krr_export.output.store import Store, open_store
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
-from krr_export.pipeline.export import Export, naming, open_with
+from krr_export.pipeline.export import Export, name_source_in_errors, open_with
 from krr_export.pipeline.progress import Progress
 from krr_export.reporting.baseline import PARTIAL, guarded
 from krr_export.reporting.history import read_report
@@ -176,7 +176,7 @@ def _proven(export: Export) -> Iterator[None]:
     try:
         yield
     except GuardError:
-        with naming(export.source.name):
+        with name_source_in_errors(export.source.name):
             export.source.prove()
         raise
 

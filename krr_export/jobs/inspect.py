@@ -15,7 +15,7 @@ from krr_export.input.delivery import provenance
 from krr_export.input.source import open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.reference import IterparseReader
-from krr_export.pipeline.export import blaming, naming
+from krr_export.pipeline.export import attribute_errors, name_source_in_errors
 from krr_export.schema.record_schema import BUILT_IN
 from krr_export.schema.registry import load_schema
 from krr_export.util.formatting import number
@@ -124,7 +124,11 @@ def inspect(
         InputError: there is no export, or its beginning is not an export's.
     """
     asked = load_schema(schema)
-    with naming(source_name(source)), open_source(source, delivery=delivery) as stream, blaming(stream, whole=False):
+    with (
+        name_source_in_errors(source_name(source)),
+        open_source(source, delivery=delivery) as stream,
+        attribute_errors(stream, whole=False),
+    ):
         document = Document(stream, asked)
         blocks = _beginning(document)
         lexical = [_read(block, asked, document) for block in blocks]

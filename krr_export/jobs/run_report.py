@@ -112,7 +112,7 @@ def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
         },
         counts=asdict(_counts(tally)),
         read_by=dict(+tally.read_by),  # those that took any
-        notices=tally.in_order(run.options.strict),
+        notices=tally.sorted_notices(run.options.strict),
         profile=_profile(export, run, tally),
         performance=run.performance(export),
     )

@@ -1,1 +1,1 @@
-"""Parsing: from bytes of XML to typed Arrow."""
+"""Parse bytes of XML into typed Arrow."""

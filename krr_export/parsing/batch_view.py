@@ -1,4 +1,4 @@
-"""A typed batch as rules and profile look at it: its columns by name, and what several ask for computed once."""
+"""A view of a typed batch for rules and profile: columns by name, and values used by several of them computed once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 INSTANT = pa.timestamp("us", tz="UTC")
 
 NEVER = np.iinfo(np.int64).min
-"""Stands for a time that is not there: older than any."""
+"""Stands for a missing time: older than any other."""
 
 
 class BatchView:
-    """The columns of a batch by name, where they are there and of the type that is asked for.
+    """The columns of a batch by name, if they exist and have the type that is asked for.
 
     Args:
         batch: typed rows; binary columns are dictionary-encoded.
@@ -40,23 +40,23 @@ class BatchView:
         return int(self.batch.num_rows)
 
     def has(self, *names: str) -> bool:
-        """Whether all of these are there."""
+        """Return whether all of these columns exist."""
         return all(name in self._columns for name in names)
 
-    def any(self, name: str) -> pa.Array:
-        """A column of whatever type, which must be there."""
+    def column(self, name: str) -> pa.Array:
+        """Return a column of any type, which must exist."""
         return self._columns[name]
 
     def texts(self, name: str) -> pa.StringArray | None:
-        """A column of strings; ``None`` where there is none of that name and type."""
+        """Return a column of strings; ``None`` if there is none of that name and type."""
         return self._of_type(name, pa.string())
 
     def octets(self, name: str) -> pa.DictionaryArray | None:
-        """A column of binary values, dictionary-encoded; ``None`` where there is none of that name and type."""
+        """Return a column of binary values, dictionary-encoded; ``None`` if there is none of that name and type."""
         return self._of_type(name, pa.dictionary(pa.int32(), pa.binary()))
 
     def micros(self, name: str) -> NDArray[np.int64] | None:
-        """Instants in microseconds since 1970, `NEVER` where there is none; ``None`` where there is no such column."""
+        """Return instants in microseconds since 1970, `NEVER` for null; ``None`` if there is no such column."""
         if name not in self._micros:
             column = self._of_type(name, INSTANT)
             if column is None:
@@ -65,22 +65,22 @@ class BatchView:
         return self._micros[name]
 
     def present(self, name: str) -> NDArray[np.bool_]:
-        """Which rows have a value in a column; none where there is no such column."""
+        """Return which rows have a value in a column; none of them if there is no such column."""
         if name not in self._present:
             self._present[name] = self._presence(name)
         return self._present[name]
 
     @cached_property
     def identities(self) -> Identities | None:
-        """What the identity numbers are; ``None`` where there are none."""
+        """The parsed identity numbers; ``None`` if there is no column of them."""
         values = self.texts(IDENTIFIER)
-        return None if values is None else Identities.of(values)
+        return None if values is None else Identities.parse(values)
 
     def among(self, name: str, values: Sequence[str]) -> NDArray[np.bool_] | None:
-        """Whether each of a column of strings, enumerated or not, is one of these; ``None`` where there is none."""
+        """Return which strings of a column, enumerated or not, are among these values; ``None`` if there is none."""
         if not self.has(name):
             return None
-        column = self.any(name)
+        column = self.column(name)
         if pa.types.is_dictionary(column.type) and column.type.value_type == pa.string():
             chosen = [value in values for value in column.dictionary.to_pylist()]
             codes = np.where(self.present(name), _numbers(column, column.type.index_type), len(chosen))
@@ -107,8 +107,8 @@ class BatchView:
 
 
 def _numbers(column: pa.Array, kind: pa.DataType) -> NDArray[np.integer]:
-    """A column's numbers as they lie in memory, anything where there is none."""
+    """Return a column's numbers straight from its buffer, with any number for null."""
     values = column.buffers()[1]
-    if values is None:  # of no rows
+    if values is None:  # no rows
         return np.zeros(len(column), f"i{kind.byte_width}")
     return np.frombuffer(values, f"i{kind.byte_width}")[column.offset : column.offset + len(column)]

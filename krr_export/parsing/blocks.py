@@ -1,7 +1,7 @@
-"""Blocks: the document cut into runs of whole records, and its frame checked.
+"""Cut the document into blocks of whole records, and check its frame.
 
-Each block is later parsed by a real XML parser, so the blocks together are well-formed if each of them is, and whatever
-is malformed is left in a block for that parser to find.
+Each block is parsed later by a real XML parser: the document is well-formed if every block is, and malformed markup is
+left in a block for that parser to find.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from krr_export.parsing.encoding import as_utf8
 from krr_export.parsing.header import (
     MAX_PROLOG_BYTES,
     Header,
-    another_document,
-    fault_in,
+    begins_another_document,
+    find_fault,
     find_frame,
     parse_frame,
     read_header,
 )
-from krr_export.parsing.tokenizing import Cutter, Scan, count_line_ends
+from krr_export.parsing.tokenizing import RecordTokenizer, TokenizedRecords, count_line_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,23 +35,23 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
 
 BLOCK_BYTES = 4 << 20
-"""What a block aims at. Measured: 4 to 8 MB is best, for the caches and for the workers' balance."""
+"""Target size of a block. Measured: 4 to 8 MB is best, for the caches and for the workers' balance."""
 
 BLOCK_RECORDS = 1 << 14
-"""More records do not make a block, however small: one that is refused becomes many times its size. Real ones: 4000."""
+"""Maximum of records in a block, however small: a refused one takes many times its size. Real blocks have 4000."""
 
 MAX_RECORD_BYTES = 8 << 20
-"""A longer record is refused, and so is as much between two records: the bound on memory. Real ones: some kB."""
+"""A longer record is refused, and so is a longer gap between two: this bounds memory. Real records: some kB."""
 
 _LONG_BYTES = 1 << 19
-"""From so much on, what does not end yet is no longer looked at again with every read."""
+"""An incomplete record or gap of at least this size is no longer tokenized again after every read."""
 
 
 class Location(NamedTuple):
-    """Where a record of a block is."""
+    """The location of a record in its block."""
 
     line: int
-    """The line it begins on, in the document."""
+    """The line of the document that it begins on."""
     start: int
     end: int
     """The record itself, in bytes of the block."""
@@ -59,16 +59,16 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """A run of whole records, with what stands between them.
+    """Consecutive whole records, with the markup and white space between them.
 
     Attributes:
-        buffer: its bytes, in UTF-8, and behind them perhaps some of the next block: to copy millions of bytes for each
-            block would hold up all threads.
-        size: how many of them are its own.
+        buffer: the block's bytes, in UTF-8, possibly followed by some of the next block: copying millions of bytes for
+            each block would hold up all threads.
+        size: the number of bytes that belong to the block.
         first: the ordinal of its first record in the export, from 1.
-        byte_offset: where it begins, in bytes of the document.
-        line: the line it begins on, from 1.
-        spans: where in ``buffer`` each record begins and ends; int32, a row a record.
+        byte_offset: where the block begins, in bytes of the document.
+        line: the line on which the block begins, from 1.
+        spans: start and end of each record in ``buffer``; int32, a row for each record.
     """
 
     buffer: bytes
@@ -80,19 +80,19 @@ class Block:
 
     @property
     def data(self) -> bytes:
-        """A copy of its bytes alone."""
+        """A copy of the block's own bytes."""
         return self.buffer[: self.size]
 
     @property
     def records(self) -> int:
-        """How many records it holds."""
+        """The number of records in it."""
         return len(self.spans)
 
-    def places(self, ordinals: Iterable[int]) -> Iterator[Location]:
-        """Where records are.
+    def locations(self, ordinals: Iterable[int]) -> Iterator[Location]:
+        """Yield the locations of records.
 
         Args:
-            ordinals: of records of the block, in order; one may come several times.
+            ordinals: ordinals of records in the block, ascending; one may occur several times.
         """
         line, counted = self.line, 0
         for ordinal in ordinals:
@@ -101,13 +101,13 @@ class Block:
             yield Location(line, start, end)
 
     def first_records(self, most: int) -> Block:
-        """The block, or its first ``most`` records where it holds more."""
+        """Return the block, or one of its first ``most`` records if it has more."""
         if self.records <= most:
             return self
-        return self.up_to(most, int(self.spans[most - 1, 1]))
+        return self.truncated(most, int(self.spans[most - 1, 1]))
 
-    def up_to(self, records: int, end: int) -> Block:
-        """The block's first records and bytes, so many of each."""
+    def truncated(self, records: int, end: int) -> Block:
+        """Return the block cut down to its first ``records``, and to its first ``end`` bytes."""
         return replace(self, size=end, spans=self.spans[:records])
 
 
@@ -116,11 +116,11 @@ class Document:
 
     Args:
         pieces: the document's bytes, in any of the accepted encodings.
-        schema: what the export is to be.
+        schema: the schema that the export must have.
 
     Attributes:
-        header: what the export says of itself.
-        transcoded: whether offsets count in UTF-8 instead of delivered bytes.
+        header: the export's header.
+        transcoded: whether offsets count bytes of UTF-8 instead of delivered bytes.
 
     Raises:
         InputError: the beginning is not that of an export.
@@ -129,18 +129,18 @@ class Document:
     def __init__(self, pieces: Iterable[bytes], schema: RecordSchema) -> None:
         stream = as_utf8(pieces)
         self._pieces: Iterator[bytes] = stream.pieces
-        self._broken: InputError | None = None
+        self._stream_error: InputError | None = None
         self._frame, self._buffer = self._read_frame()
         self.header: Header = read_header(self._frame, schema, stream.encoding)
         self.transcoded = stream.transcoded
         self._offset = stream.offset + len(self._frame.start)
         self._line = 1 + self._frame.start.count(b"\n")
         self._records = 0
-        self.cutter = Cutter(schema.record.local_name, self._frame.root_name)
+        self.tokenizer = RecordTokenizer(schema.record.local_name, self._frame.root_name)
 
     @cached_property
     def envelope(self) -> tuple[bytes, bytes]:
-        """A start and an end tag with the root's namespaces: between them, a block is a document."""
+        """A start and an end tag with the root's namespaces: a block between them is a document."""
         root = parse_frame(self._frame)
         bare = etree.Element(root.tag, nsmap=root.nsmap)
         bare.text = ""  # makes the end tag explicit
@@ -148,58 +148,58 @@ class Document:
         return start, slash + end
 
     def blocks(self, size: int | None = None) -> Iterator[Block]:
-        """Cut the document into blocks of about ``size`` bytes, exactly.
+        """Cut the document into blocks of about ``size`` bytes, without losing a byte.
 
         Raises:
-            InputError: a record is too long; the document is truncated; something stands after the root.
+            InputError: a record is too long; the document is truncated; something follows the root.
         """
         if self._frame.empty:
             self._check_tail(self._buffer)
             return
         size = size or BLOCK_BYTES
-        # What came along with the frame counts: a pipe may hold no more for now.
+        # Bytes read together with the frame count: a pipe may have no more for now.
         data, more = self._fill(self._buffer, size - len(self._buffer))
         self._buffer = b""
         while True:
-            scan = self.cutter.scan(data)
-            self._check_lengths(scan, len(data))
-            end = scan.end
-            if scan.root_end is not None:
-                end = scan.stop or 0
+            tokenized = self.tokenizer.tokenize(data)
+            self._check_lengths(tokenized, len(data))
+            end = tokenized.end
+            if tokenized.root_end is not None:
+                end = tokenized.stop or 0
             if end:
-                yield from self._blocks_of(data, end, scan.spans)
-            if scan.root_end is not None:
-                self._line += data.count(b"\n", end, scan.root_end)
-                self._check_tail(data[scan.root_end :])
+                yield from self._split(data, end, tokenized.spans)
+            if tokenized.root_end is not None:
+                self._line += data.count(b"\n", end, tokenized.root_end)
+                self._check_tail(data[tokenized.root_end :])
                 return
-            if scan.stop is not None:
-                # With what follows: of a quote that is open where the cutter stopped, the parser would say nothing.
-                raise self._unfinished(data[end:])
+            if tokenized.stop is not None:
+                # With what follows: about an open quote where the tokenizer stopped, the parser would report nothing.
+                raise self._unfinished_error(data[end:])
             data = data[end:]
             if not more:
-                raise self._unfinished(data)
-            # What does not end yet is looked at again from its beginning: not for every small piece, once it is long.
+                raise self._unfinished_error(data)
+            # An incomplete record is tokenized again from its start: once it is long, not for every small piece.
             data, more = self._fill(data, size if len(data) < _LONG_BYTES else max(size, len(data) // 4))
 
     def _read_frame(self) -> tuple[Frame, bytes]:
         head = b""
         more = True
         while more and len(head) <= MAX_PROLOG_BYTES:
-            # At least doubled, so that looking again and again costs no more than reading, however small the pieces.
+            # At least doubled, so that repeated searching costs no more than reading, however small the pieces.
             head, more = self._fill(head, len(head) or 1)
             frame = find_frame(head)
             if frame is not None and len(frame.start) <= MAX_PROLOG_BYTES:
                 return frame, head[len(frame.start) :]
         if len(head) > MAX_PROLOG_BYTES:
             raise InputError(f"the root does not begin within the first {MAX_PROLOG_BYTES} bytes", "is it an export?")
-        if self._broken:
-            raise self._broken
+        if self._stream_error:
+            raise self._stream_error
         if not head.strip():
             raise InputError("the input is empty", "is it the right file, and was it transferred?")
         raise InputError("the document is truncated or not XML: it ends before its root begins", TRANSFER_AGAIN)
 
     def _fill(self, data: bytes, size: int) -> tuple[bytes, bool]:
-        """Add pieces until there are ``size`` bytes more; also say whether the document goes on."""
+        """Add pieces until there are ``size`` bytes more; also return whether the document goes on."""
         pieces = [data]
         length = 0
         while length < size:
@@ -211,18 +211,19 @@ class Document:
         return b"".join(pieces), True
 
     def _next_piece(self) -> bytes | None:
-        """The next piece, or ``None`` where there is no more, be it that the stream is broken off.
+        """Return the next piece; ``None`` at the end, also if the stream broke off.
 
-        Then what came before is looked at first: of several faults the first is told, whatever the size of blocks.
+        The stream's error is raised later, after the bytes before it were checked: the first of several faults is
+        reported, whatever the size of blocks.
         """
         try:
             return next(self._pieces, None)
         except InputError as error:
-            self._broken = error
+            self._stream_error = error
             return None
 
-    def _blocks_of(self, data: bytes, size: int, spans: NDArray[np.int32]) -> Iterator[Block]:
-        """One block; several, where the records are so small that they would be too many."""
+    def _split(self, data: bytes, size: int, spans: NDArray[np.int32]) -> Iterator[Block]:
+        """Yield one block; several if the records are too many for one."""
         begins = 0
         for last in range(BLOCK_RECORDS, len(spans), BLOCK_RECORDS):
             ends = int(spans[last - 1, 1])
@@ -238,52 +239,52 @@ class Document:
         self._line += count_line_ends(data, 0, size)
         return block
 
-    def _check_lengths(self, scan: Scan, length: int) -> None:
+    def _check_lengths(self, tokenized: TokenizedRecords, length: int) -> None:
         """Refuse a record, or a gap between two, that is too long.
 
-        What does not end yet counts as far as it goes. Where no record is open, it may still be a gap and the beginning
-        of a start tag: with both limits together the verdict does not depend on where blocks are cut.
+        An incomplete one counts as far as it goes. If no record is open, it may be a gap and the beginning of a start
+        tag: then the sum of both limits applies, so that the verdict does not depend on where blocks are cut.
         """
-        if length > MAX_RECORD_BYTES:  # else nothing in it can be
+        if length > MAX_RECORD_BYTES:  # else nothing in it can be too long
             before = 0
-            for ordinal, (start, end) in enumerate(scan.spans.tolist(), start=self._records + 1):
+            for ordinal, (start, end) in enumerate(tokenized.spans.tolist(), start=self._records + 1):
                 if end - start > MAX_RECORD_BYTES:
-                    raise self._too_long(f"record {ordinal}")
+                    raise self._too_long_error(f"record {ordinal}")
                 if start - before > MAX_RECORD_BYTES:
-                    raise self._too_long(f"what stands before record {ordinal}")
+                    raise self._too_long_error(f"what stands before record {ordinal}")
                 before = end
-        at = scan.end
-        ordinal = self._records + len(scan.spans) + 1
-        begins, limit = at, MAX_RECORD_BYTES if scan.stop is not None else 2 * MAX_RECORD_BYTES
-        if scan.open_at is not None:
-            begins, limit = scan.open_at, MAX_RECORD_BYTES
-        ends = scan.stop if scan.stop is not None else length
+        at = tokenized.end
+        ordinal = self._records + len(tokenized.spans) + 1
+        begins, limit = at, MAX_RECORD_BYTES if tokenized.stop is not None else 2 * MAX_RECORD_BYTES
+        if tokenized.open_at is not None:
+            begins, limit = tokenized.open_at, MAX_RECORD_BYTES
+        ends = tokenized.stop if tokenized.stop is not None else length
         if begins - at > MAX_RECORD_BYTES or ends - begins > limit:
-            raise self._too_long(f"record {ordinal}, or what stands before it,")
+            raise self._too_long_error(f"record {ordinal}, or what stands before it,")
 
-    def _too_long(self, what: str) -> InputError:
+    def _too_long_error(self, what: str) -> InputError:
         return InputError(f"{what} is longer than {MAX_RECORD_BYTES >> 20} MiB", "no real export is so: is it hostile?")
 
     def _check_tail(self, tail: bytes) -> None:
-        """After the root only comments, processing instructions and white space may stand."""
+        """Check that only comments, processing instructions and white space follow the root."""
         more = True
         while more and len(tail) <= MAX_PROLOG_BYTES:
-            tail, more = self._fill(tail, len(tail) or 1)  # at least doubled, as the beginning is
-        if len(tail) > MAX_PROLOG_BYTES and not another_document(tail):
+            tail, more = self._fill(tail, len(tail) or 1)  # at least doubled, as in `_read_frame`
+        if len(tail) > MAX_PROLOG_BYTES and not begins_another_document(tail):
             raise InputError(f"more than {MAX_PROLOG_BYTES} bytes stand after the root's end", "is it hostile?")
-        if self._broken:
-            raise self._broken
+        if self._stream_error:
+            raise self._stream_error
         records = self._line - 1 - self._frame.start.count(b"\n")
         parse_frame(self._frame, tail, line_offset=records)
 
-    def _unfinished(self, data: bytes) -> InputError:
-        """The document ends before its root does: because it was cut, or because something in it is malformed."""
+    def _unfinished_error(self, data: bytes) -> InputError:
+        """Return the error for a document that ends before its root does: truncated, or malformed somewhere."""
         envelope = self.envelope[0]
-        fault = fault_in(envelope, data, line_offset=self._line - 1 - envelope.count(b"\n"))
+        fault = find_fault(envelope, data, line_offset=self._line - 1 - envelope.count(b"\n"))
         if fault is not None:
             return fault
-        if self._broken:
-            return self._broken
+        if self._stream_error:
+            return self._stream_error
         line = self._line + data.count(b"\n")
         return InputError(
             f"the document is truncated: it ends on line {line}, after {self._records} whole records",

@@ -1,8 +1,8 @@
-"""Bounds: how much markup one record, or the root's start tag, may have, judged on its bytes.
+"""Limits on the markup of one record, or of the root's start tag, checked on its bytes.
 
-libxml2 builds a tree of whatever it is given, hundred times the size of short tags, and its validator writes a message
-with the full name of every attribute that it refuses: a document of some kB could take all memory. So what is large is
-looked at before either of them sees it, by a tokenizer that keeps nothing and stops at the first thing too much.
+libxml2 builds a tree a hundred times the size of short tags, and its validator writes a message with the full name of
+every attribute that it refuses: a document of some kB could take all memory. So large markup is checked before libxml2
+sees it, by a tokenizer that keeps nothing and stops at the first excess.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FREE_BYTES = 8 << 10
-"""Up to this size not even all of it as elements costs much. Real records: 1 to 5 kB."""
+"""Markup up to this size is cheap even if it is nothing but elements. Real records: 1 to 5 kB."""
 
 MAX_ELEMENTS = 10_000
-"""Elements of one record. Real ones: a dozen."""
+"""Elements of one record. Real records: a dozen."""
 
 MAX_ATTRIBUTES = 100
-"""Attributes of one element, the namespaces that it declares among them. Real ones: two, the root's: five."""
+"""Attributes of one element, namespace declarations included. Real elements: two; the root: five."""
 
 MAX_NAME_BYTES = 256
-"""Bytes of a name as written, prefix and all, and of a namespace's name. Real ones: up to 60."""
+"""Bytes of a name as written, with its prefix, and of a namespace's name. Real names: up to 60."""
 
 HOSTILE = "no real export is so: is it hostile?"
 
@@ -31,7 +31,7 @@ TOO_MANY_ELEMENTS = f"more than {MAX_ELEMENTS} elements"
 TOO_MANY_ATTRIBUTES = f"an element with more than {MAX_ATTRIBUTES} attributes"
 TOO_LONG_A_NAME = f"a name, or the name of a namespace, of more than {MAX_NAME_BYTES} bytes"
 
-# Of what is well-formed it sees what an XML parser sees; whether it is, that parser says.
+# In well-formed markup it finds the same tags as an XML parser; the parser decides whether markup is well-formed.
 _START_TAG = re.compile(
     rb"<(?:!--(?:.*?-->|.*+)"
     rb"|!\[CDATA\[(?:.*?\]\]>|.*+)"
@@ -42,8 +42,8 @@ _START_TAG = re.compile(
 _ATTRIBUTE = re.compile(rb"([^\s=\"'/]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
 
 
-def excess(markup: bytes) -> str | None:
-    """What there is too much of in a record or a start tag; ``None`` where all is within bounds."""
+def find_excess(markup: bytes) -> str | None:
+    """Say what there is too much of in a record or a start tag; return ``None`` if all is within the limits."""
     if _is_harmless(markup):
         return None
     for elements, tag in enumerate(_start_tags(markup), start=1):
@@ -55,15 +55,15 @@ def excess(markup: bytes) -> str | None:
 
 
 def _is_harmless(markup: bytes) -> bool:
-    """Whether it is so small, and has so little that could be attributes, that nothing needs looking at.
+    """Return whether markup is so small, and can have so few attributes, that it needs no check.
 
-    Attributes in a namespace of its own make small records costly as well: a message of 4 kB for each of 500.
+    Attributes in namespaces make small records costly as well: 500 of them give 500 messages of 4 kB.
     """
     return len(markup) <= FREE_BYTES and markup.count(b"=") <= MAX_ATTRIBUTES and b"xmlns" not in markup
 
 
-def element_in_gap(data: bytes, start: int, end: int) -> int | None:
-    """Where the first element begins in a large stretch of a document; ``None`` where there is none, or it is small."""
+def find_element_in_gap(data: bytes, start: int, end: int) -> int | None:
+    """Return where the first element begins in a large gap; ``None`` if there is none, or the gap is small."""
     if end - start <= FREE_BYTES:
         return None
     return next((tag.start() for tag in _start_tags(data, start, end)), None)

@@ -1,7 +1,7 @@
-"""Why the XSD refuses a record, as findings that quote nothing.
+"""Explain why the XSD refuses a record, in findings that quote nothing.
 
-libxml2's messages quote values and the sender's names. Only what is our own is taken from them: the kind of error and
-names that the schema knows. Values are looked up in the record and masked.
+libxml2's messages quote values and names chosen by the sender. Only the kind of error and names of the schema are taken
+from them. Values are looked up in the record and masked.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ATTRIBUTE_MISSING = "SCHEMAV_CVC_COMPLEX_TYPE_4"
 _CONTENT = "SCHEMAV_ELEMENT_CONTENT"
 _NOT_NILLABLE = "SCHEMAV_CVC_ELT_3_1"
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
-"""The namespace of ``xsi:nil`` and ``xsi:type``, with which Java's and .NET's serialisers adorn elements."""
+"""The namespace of ``xsi:nil`` and ``xsi:type``, which Java's and .NET's serialisers add to elements."""
 
 _IS_DATABASE_NULL = rf"the value is {DATABASE_NULL}"
 
@@ -63,39 +63,35 @@ _EXPECTED = re.compile(r"Expected is(?: one of)? \( ([^()]*) \)\.$")
 
 
 class Diagnosis:
-    """Turns libxml2's complaints about a record into findings.
-
-    Args:
-        schema: what a record holds.
-    """
+    """Turns libxml2's errors about a record into findings."""
 
     def __init__(self, schema: RecordSchema) -> None:
         self._schema = schema
         self._fields = {field.path: (column, field) for column, field in enumerate(schema.fields)}
-        self._paths = set(_paths(schema.record))
+        self._known_paths = set(_walk_paths(schema.record))
         self._known = {element.tag: element for element in schema.record.walk()}
         self._known_locals = {element.local_name for element in schema.record.walk()}
 
     def findings(self, record: etree._Element, log: Iterable[etree._LogEntry]) -> tuple[Finding, ...]:
-        """What is wrong with a record, one finding for each element or attribute concerned.
+        """Return what is wrong with a record, one finding for each element or attribute concerned.
 
-        libxml2 may say several things of one value (not in the list, so not of the type): the first is kept.
+        libxml2 may report several errors about one value (not in the list, so not of the type): the first is kept.
         """
         found: dict[tuple[str | None, str | None], Finding] = {}
         for entry in log:
             attribute = _ATTRIBUTE_NAME.match(entry.message)
             place = (entry.path, attribute[1] if attribute else None)
             if place not in found:
-                found[place] = self._finding(record, entry, place[1])
-        # Of several strangers in one parent, libxml2 names the first.
-        every = dict.fromkeys([*found.values(), *self._old_names(record)])
+                found[place] = self._diagnose(record, entry, place[1])
+        # libxml2 reports only the first of several unexpected elements in one parent.
+        every = dict.fromkeys([*found.values(), *self._find_old_names(record)])
         return tuple(every) or (Finding("record-invalid", None, "refused by the XSD"),)
 
     def wrong_type(self, column: int, value: str) -> Finding:
-        """A value that is not of its field's type."""
-        return self._value("value-type", self._schema.fields[column], value)
+        """Return the finding about a value that is not of its field's type."""
+        return self._value_finding("value-type", self._schema.fields[column], value)
 
-    def _finding(self, record: etree._Element, entry: etree._LogEntry, attribute: str | None) -> Finding:
+    def _diagnose(self, record: etree._Element, entry: etree._LogEntry, attribute: str | None) -> Finding:
         element = _locate(record, entry.path)
         if element is None:
             return Finding("record-invalid", None, "refused by the XSD")
@@ -106,26 +102,26 @@ class Diagnosis:
             known = f"xsi:{name}, " if name in {"nil", "type"} else ""
             return Finding("attribute-unexpected", _label(path), f"{known}an attribute that the XSD does not have here")
         if kind == _CONTENT:
-            return self._content(element, path, entry.message)
+            return self._diagnose_content(element, path, entry.message)
         if kind in _FACET_CODES:
-            return self._facet(_FACET_CODES[kind], element, path, attribute)
+            return self._diagnose_facet(_FACET_CODES[kind], element, path, attribute)
         if kind == _ATTRIBUTE_MISSING and (missing := _MISSING_ATTRIBUTE.search(entry.message)):
             return Finding("attribute-missing", _label((*path, f"@{missing[1]}")), "the attribute is missing")
         code, text = _OTHER_CODES.get(kind, ("record-invalid", "refused by the XSD"))
         return Finding(code, _label(path), text)
 
-    def _old_names(self, record: etree._Element) -> Iterator[Finding]:
+    def _find_old_names(self, record: etree._Element) -> Iterator[Finding]:
         for child in record.iter(*_ANY_OLD_NAME):
             parent = child.getparent()
             if child is record or parent is None or not self._is_old(child):
                 continue
-            above = self._path(record, parent)
-            if above in self._paths:  # else the sender makes up as many fields as there are records
-                yield self._old_name(child, above)
-                yield from self._nulls(child, (*above, KNOWN_OLD_NAMES[local_name(str(child.tag))]))
+            parent_path = self._path(record, parent)
+            if parent_path in self._known_paths:  # else a sender could invent as many fields as there are records
+                yield self._old_name_finding(child, parent_path)
+                yield from self._find_database_nulls(child, (*parent_path, KNOWN_OLD_NAMES[local_name(str(child.tag))]))
 
-    def _nulls(self, element: etree._Element, path: tuple[str, ...]) -> Iterator[Finding]:
-        """Where an element of an old name, or an attribute of it, holds a database's NULL; by the name it has now."""
+    def _find_database_nulls(self, element: etree._Element, path: tuple[str, ...]) -> Iterator[Finding]:
+        """Yield findings for a database's NULL in an element with an old name or its attributes, under the new name."""
         if "".join(map(str, element.itertext())).strip() == DATABASE_NULL:
             yield Finding("database-null", _label(path), _IS_DATABASE_NULL)
         for name, value in element.attrib.items():
@@ -136,12 +132,14 @@ class Diagnosis:
     def _is_old(self, element: etree._Element) -> bool:
         return element.tag not in self._known and local_name(str(element.tag)) in KNOWN_OLD_NAMES
 
-    def _old_name(self, element: etree._Element, above: tuple[str, ...]) -> Finding:
+    def _old_name_finding(self, element: etree._Element, parent_path: tuple[str, ...]) -> Finding:
         name = local_name(str(element.tag))
-        return Finding("old-element-name", _label((*above, KNOWN_OLD_NAMES[name])), f"written as {name}, as until 2014")
+        return Finding(
+            "old-element-name", _label((*parent_path, KNOWN_OLD_NAMES[name])), f"written as {name}, as until 2014"
+        )
 
     def _path(self, record: etree._Element, element: etree._Element) -> tuple[str, ...]:
-        """Local names from the record down to ``element``; empty for the record; names of the sender's are masked."""
+        """Return local names from the record down to ``element``, empty for the record; unknown names are masked."""
         names: list[str] = []
         while element is not record and (parent := element.getparent()) is not None:
             known = element.tag in self._known
@@ -149,24 +147,26 @@ class Diagnosis:
             element = parent
         return tuple(names)
 
-    def _content(self, element: etree._Element, path: tuple[str, ...], message: str) -> Finding:
+    def _diagnose_content(self, element: etree._Element, path: tuple[str, ...], message: str) -> Finding:
         match = _EXPECTED.search(message)
         expected = [local_name(name) for name in match[1].split(", ")] if match else []
         if _MISSING_CHILD.search(message):
             return Finding("element-missing", _label((*path, *expected[:1])), "the element is missing")
         name = local_name(str(element.tag))
-        above = path[:-1]
+        parent_path = path[:-1]
         if self._is_old(element):
-            return self._old_name(element, above)
+            return self._old_name_finding(element, parent_path)
         if element.tag not in self._known:
             if name in self._known_locals:
-                return Finding("element-namespace", _label((*above, name)), "the element is in another namespace")
-            return Finding("element-unexpected", _label(above), "an element that the XSD does not know")
+                return Finding("element-namespace", _label((*parent_path, name)), "the element is in another namespace")
+            return Finding("element-unexpected", _label(parent_path), "an element that the XSD does not know")
         if len(expected) == 1 and not _follows(element, expected[0]):
-            return Finding("element-missing", _label((*above, expected[0])), "the element is missing")
+            return Finding("element-missing", _label((*parent_path, expected[0])), "the element is missing")
         return Finding("element-unexpected", _label(path), "the element is repeated, or not in its place")
 
-    def _facet(self, code: str, element: etree._Element, path: tuple[str, ...], attribute: str | None) -> Finding:
+    def _diagnose_facet(
+        self, code: str, element: etree._Element, path: tuple[str, ...], attribute: str | None
+    ) -> Finding:
         if attribute is None:
             value = element.text or ""
         else:
@@ -174,23 +174,23 @@ class Diagnosis:
             path = (*path, f"@{local_name(attribute)}")
         if path not in self._fields:
             return Finding(code, _label(path[:-1]), mask(value))
-        return self._value(code, self._fields[path][1], value)
+        return self._value_finding(code, self._fields[path][1], value)
 
-    def _value(self, code: str, field: Field, value: str) -> Finding:
+    def _value_finding(self, code: str, field: Field, value: str) -> Finding:
         if value == DATABASE_NULL:
             return Finding("database-null", field.label, _IS_DATABASE_NULL)
-        return Finding(code, field.label, f"{mask(value)}; {_asked(code, field)}")
+        return Finding(code, field.label, f"{mask(value)}; {_describe_constraint(code, field)}")
 
 
-def _paths(element: Element, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of an element and all below it, as the schema has them."""
+def _walk_paths(element: Element, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of an element of the schema and of all below it."""
     yield path
     for child in element.children:
-        yield from _paths(child, (*path, child.local_name))
+        yield from _walk_paths(child, (*path, child.local_name))
 
 
-def depth_of(record: etree._Element, limit: int) -> int:
-    """How many elements deep a record is, itself included; stops counting just past ``limit``."""
+def measure_depth(record: etree._Element, limit: int) -> int:
+    """Return the depth of a record in elements, itself included; stop counting just past ``limit``."""
     depth = 0
     level = [record]
     while level and depth <= limit:
@@ -199,8 +199,8 @@ def depth_of(record: etree._Element, limit: int) -> int:
     return depth
 
 
-def _asked(code: str, field: Field) -> str:
-    """What the XSD asks of the field's value."""
+def _describe_constraint(code: str, field: Field) -> str:
+    """Say what the XSD asks of the field's value."""
     facets = field.facets
     return {
         "value-length": f"the XSD asks for {facets.min_length} characters",
@@ -216,20 +216,20 @@ def _label(path: tuple[str, ...]) -> str | None:
 
 
 def _follows(element: etree._Element, name: str) -> bool:
-    """Whether a later sibling has that local name: then it is out of order rather than missing."""
+    """Return whether a later sibling has that local name: then it is out of order rather than missing."""
     return any(local_name(str(sibling.tag)) == name for sibling in element.itersiblings())
 
 
 def _locate(record: etree._Element, path: str | None) -> etree._Element | None:
-    """The element of a libxml2 node path such as ``/*/*[2]/m:status``, whose first step is the record."""
+    """Return the element at a libxml2 node path such as ``/*/*[2]/m:status``, whose first step is the record."""
     if path is None:
         return None
     element = record
-    # Not as XPath: that knows fewer names than XML, and of two namespaces with one prefix only one.
+    # Not with XPath: it allows fewer names than XML, and only one namespace for a prefix.
     for step in path.split("/")[2:]:
         name, _, position = step.rstrip("]").partition("[")
-        # No further than to the one that is meant: its siblings may be thousands.
-        candidates = (child for child in element if name in {"*", _step(child)})
+        # Stop at the element that is meant: it may have thousands of siblings.
+        candidates = (child for child in element if name in {"*", _path_step(child)})
         found = next(islice(candidates, int(position or 1) - 1, None), None)
         if found is None:
             return None
@@ -237,8 +237,8 @@ def _locate(record: etree._Element, path: str | None) -> etree._Element | None:
     return element
 
 
-def _step(element: etree._Element) -> str:
-    """An element in a libxml2 node path, without its position."""
+def _path_step(element: etree._Element) -> str:
+    """Return the step to an element in a libxml2 node path, without its position."""
     if element.prefix is not None:
         return f"{element.prefix}:{local_name(str(element.tag))}"
     return "*" if namespace(str(element.tag)) else str(element.tag)

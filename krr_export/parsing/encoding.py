@@ -1,7 +1,7 @@
-"""The document's encoding: found as XML says (byte order mark, declaration), transcoded to UTF-8 while streaming.
+"""Detect the document's encoding as XML defines it (byte order mark, declaration), and transcode to UTF-8 in a stream.
 
-Only encodings that an export may have are accepted. libxml2 would take many more, UTF-7 among them, in which a document
-looks like another one to whoever does not decode it.
+Only encodings that an export may have are accepted. libxml2 accepts many more, such as UTF-7, in which a document looks
+like a different one to software that does not decode it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _DECLARATION = re.compile(
 )
 _BEGINS_DECLARATION = re.compile(rb"<\?xml\s")
 _HEAD_BYTES = 1024
-"""The declaration stands at the very beginning and is short: one that is longer hides something."""
+"""The declaration is at the very beginning and is short: a longer one hides something."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Utf8Stream:
 
     Attributes:
         pieces: the document in UTF-8, without byte order mark.
-        encoding: the encoding it was delivered in, by its IANA name.
+        encoding: the encoding of the delivered document, by its IANA name.
         offset: where in the delivered bytes the first piece begins (after a byte order mark).
     """
 
@@ -57,7 +57,7 @@ class Utf8Stream:
 
     @property
     def transcoded(self) -> bool:
-        """Whether byte offsets count in UTF-8 instead of the delivered bytes."""
+        """Whether byte offsets count bytes of UTF-8 instead of delivered bytes."""
         return self.encoding not in {"UTF-8", "US-ASCII"}
 
 
@@ -65,8 +65,8 @@ def as_utf8(pieces: Iterable[bytes]) -> Utf8Stream:
     """Find a document's encoding and transcode it to UTF-8.
 
     Raises:
-        InputError: at once where the encoding is not accepted or contradicts the byte order mark; while streaming where
-            bytes are not of the encoding. (Bytes that are not UTF-8 are left for the XML parser to find.)
+        InputError: at once, the encoding is not accepted or contradicts the byte order mark; while streaming, bytes are
+            not valid in the encoding. (Bytes that are not UTF-8 are left for the XML parser to find.)
     """
     stream = iter(pieces)
     head = b""
@@ -76,40 +76,40 @@ def as_utf8(pieces: Iterable[bytes]) -> Utf8Stream:
             break
     whole = itertools.chain((head,), stream)
     if head.startswith(codecs.BOM_UTF8):
-        _declared(head[3:], family="UTF-8")
+        _declared_encoding(head[3:], family="UTF-8")
         return Utf8Stream(itertools.chain((head[3:],), stream), UTF_8, offset=3)
-    if (order := _utf_16(head)) is not None:
-        # The decoder takes a byte order mark away only where it is told nothing of the order.
+    if (order := _detect_utf_16(head)) is not None:
+        # Only the codec without a byte order in its name removes the byte order mark.
         codec = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else _CODECS[order]
-        name = _declared(head.decode(codec, errors="replace").encode(), family=order)
-        return Utf8Stream(_transcoded(whole, codec, name), name, offset=0)
-    name = _declared(head, family="ASCII")
+        name = _declared_encoding(head.decode(codec, errors="replace").encode(), family=order)
+        return Utf8Stream(_transcode(whole, codec, name), name, offset=0)
+    name = _declared_encoding(head, family="ASCII")
     if name == UTF_8:
         return Utf8Stream(whole, name, offset=0)
-    return Utf8Stream(_transcoded(whole, _CODECS[name], name), name, offset=0)
+    return Utf8Stream(_transcode(whole, _CODECS[name], name), name, offset=0)
 
 
-def _utf_16(head: bytes) -> str | None:
-    """Which UTF-16 the document is in, if it is, by its byte order mark or by its first character, ``<``."""
+def _detect_utf_16(head: bytes) -> str | None:
+    """Return which UTF-16 the document is in, if any, by its byte order mark or its first character, ``<``."""
     if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"<\0\0\0", b"\0\0\0<")):
-        raise InputError("the document is in UTF-32", _accepted())
+        raise InputError("the document is in UTF-32", _accepted_hint())
     if head.startswith((codecs.BOM_UTF16_LE, b"<\0")):
         return "UTF-16LE"
     return "UTF-16BE" if head.startswith((codecs.BOM_UTF16_BE, b"\0<")) else None
 
 
-def _declared(head: bytes, *, family: str) -> str:
-    """The declared encoding, or the one that XML takes in its absence; it must agree with how the bytes look.
+def _declared_encoding(head: bytes, *, family: str) -> str:
+    """Return the declared encoding, or XML's default; it must agree with how the bytes look.
 
     Args:
         head: the beginning, decoded if it is UTF-16, without byte order mark.
-        family: what it looks like: a UTF, or ``ASCII`` for anything in which the declaration reads as in ASCII.
+        family: what the bytes look like: a UTF, or ``ASCII`` for any encoding in which the declaration is ASCII.
     """
     match = _DECLARATION.match(head)
     declared = (match[1] or match[2] or b"").decode("ascii", errors="replace").upper() if match else ""
     name = _ALIASES.get(declared, declared) or ("UTF-16" if family.startswith("UTF-16") else UTF_8)
     if name not in _CODECS:
-        raise InputError("the document declares an encoding that is not accepted", _accepted())
+        raise InputError("the document declares an encoding that is not accepted", _accepted_hint())
     if _BEGINS_DECLARATION.match(head) and b"?>" not in head:
         raise InputError(f"the XML declaration does not end within {_HEAD_BYTES} bytes", "is it an export?")
     agrees = {
@@ -125,21 +125,21 @@ def _declared(head: bytes, *, family: str) -> str:
     return name
 
 
-def _accepted() -> str:
+def _accepted_hint() -> str:
     return "accepted are " + ", ".join(name for name in _CODECS if not name.endswith(("LE", "BE")))
 
 
-def _transcoded(pieces: Iterable[bytes], codec: str, name: str) -> Iterator[bytes]:
+def _transcode(pieces: Iterable[bytes], codec: str, name: str) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(codec)()
     read = 0
     for piece in itertools.chain(pieces, (b"",)):
-        text, breaks = "", None
-        waiting = len(decoder.getstate()[0])  # bytes of a character that the piece before began
+        text, invalid_at = "", None
+        waiting = len(decoder.getstate()[0])  # bytes of a character that began in the previous piece
         try:
             text = decoder.decode(piece, final=not piece)
         except UnicodeDecodeError as error:
-            breaks = read - waiting + error.start
-        if breaks is not None:  # out here, for the codec's own error holds the bytes
-            raise InputError(f"the document is not valid {name}: byte {breaks} is not", "ask the sender for UTF-8")
+            invalid_at = read - waiting + error.start
+        if invalid_at is not None:  # raised here, since the codec's own error contains the bytes
+            raise InputError(f"the document is not valid {name}: byte {invalid_at} is not", "ask the sender for UTF-8")
         yield text.encode()
         read += len(piece)

@@ -1,4 +1,4 @@
-"""The document's frame: everything around the records, checked by a real XML parser.
+"""Read the header from the document's frame, which is everything around the records; a real XML parser checks it.
 
 The prolog and the root's start tag become the `Header`; what follows the root's end tag is checked at the end.
 """
@@ -18,7 +18,7 @@ from krr_export.domain.times import to_instant
 from krr_export.errors import InputError
 from krr_export.findings.finding import mask
 from krr_export.input.archives import foreign_form
-from krr_export.parsing.bounds import HOSTILE, excess
+from krr_export.parsing.bounds import HOSTILE, find_excess
 from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, local_name, namespace
 from krr_export.schema.registry import load_schema
 from krr_export.util.formatting import instant
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
 
 _MAX_NAMESPACES = 64
-"""How many namespaces the root may declare: each is copied for each record that is validated. Real exports: three."""
+"""Maximum of namespaces on the root: each is copied for every record that is validated. Real exports: three."""
 
 MAX_PROLOG_BYTES = 1 << 20
-"""How much may stand before the root's start tag ends. Real exports: some hundred bytes."""
+"""Maximum size of the document up to the end of the root's start tag. Real exports: some hundred bytes."""
 
-_FED_BYTES = 1 << 20
-"""libxml2 takes more than 10 MB at once for an attack."""
+_FEED_BYTES = 1 << 20
+"""libxml2 treats more than 10 MB at once as an attack."""
 
 _EXPORTED_AT, _CHANGE_NUMBER = ROOT_ATTRIBUTES
 
 _VERSION = re.compile(r"\d\d-\d\d\Z", flags=re.ASCII)
 _USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)?", flags=re.ASCII)
-"""What is repeated in reports and messages: a longer fraction says no more, may spell a number, and have a megabyte."""
+"""Times that reports and messages may quote: a longer fraction adds nothing, may spell a number, or take a megabyte."""
 
-# The pieces of a prolog. They only find where the root's start tag ends: the parser judges what they hold.
+# The pieces of a prolog. They only find the end of the root's start tag: the parser checks their content.
 _BESIDE_ELEMENTS = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _LATE_DECLARATION = re.compile(rb"\s++<\?xml\s")
 _ANOTHER_DOCUMENT = re.compile(rb"(?:\s++|<\?(?!xml\s).*?\?>|<!--.*?-->)*+(?:<\?xml\s|<[^\s<>/!?])", re.DOTALL)
@@ -52,13 +52,13 @@ _ROOT_TAG = re.compile(rb"""<([^\s<>/!?"'=]++)(?:[^<>"']|"[^"]*"|'[^']*')*+>""")
 
 @dataclass(frozen=True)
 class Header:
-    """What the export says of itself.
+    """What an export states about itself.
 
     Attributes:
-        eksport_tidspunkt: when it was made, as written; the instant, where that is not written as usual.
+        eksport_tidspunkt: when it was made, as written; or the instant, if that is not written as usual.
         exported_at: the same in UTC.
         seneste_endringsnummer: the register's last change number in it.
-        encoding: the encoding it was delivered in.
+        encoding: the encoding of the delivered document.
         namespaces: the root's namespace declarations by prefix; ``""`` is the default namespace.
     """
 
@@ -82,7 +82,7 @@ class Frame:
         prolog: everything before the root's start tag.
         root_tag: the root's start tag.
         root_name: the root's name as written, with its prefix.
-        empty: whether the root is closed in its start tag.
+        empty: whether the root is an empty-element tag.
     """
 
     prolog: bytes
@@ -102,13 +102,13 @@ class Frame:
 
 
 def skip_misc(data: bytes, at: int = 0) -> int:
-    """Where the white space, comments and processing instructions that stand at ``at`` end."""
+    """Return the end of the white space, comments and processing instructions that begin at ``at``."""
     match = _BESIDE_ELEMENTS.match(data, at)
     return match.end() if match else at
 
 
 def find_frame(head: bytes) -> Frame | None:
-    """Find where the root's start tag ends, or ``None`` where ``head`` does not reach so far.
+    """Find the document's frame; return ``None`` if ``head`` ends before the root's start tag does.
 
     Raises:
         InputError: the document has a DOCTYPE, or is not XML.
@@ -133,13 +133,13 @@ def find_frame(head: bytes) -> Frame | None:
     return Frame(head[:at], tag[0], tag[1], empty=tag[0].endswith(b"/>"))
 
 
-def another_document(tail: bytes) -> bool:
-    """Whether what follows a root's end begins another document: two exports in a row, say."""
+def begins_another_document(tail: bytes) -> bool:
+    """Return whether the bytes after a root begin another document, as with two exports in a row."""
     return _ANOTHER_DOCUMENT.match(tail) is not None
 
 
 def parser_options() -> dict[str, Any]:
-    """How every parser here is set: nothing from outside, no entities, comments no part of values, UTF-8."""
+    """Return the options of every parser here: nothing external, no entities, comments no part of values, UTF-8."""
     return {
         "resolve_entities": False,
         "no_network": True,
@@ -156,70 +156,70 @@ def parser_options() -> dict[str, Any]:
 
 
 def parse_frame(frame: Frame, tail: bytes = b"", *, line_offset: int = 0) -> etree._Element:
-    """Parse the document without its records: well-formed, or not.
+    """Parse the document without its records, and return the root.
 
     Args:
-        frame: what stands before the records.
-        tail: what follows the root's end tag.
-        line_offset: how many lines the records take.
+        frame: the bytes before the records.
+        tail: the bytes after the root's end tag.
+        line_offset: the number of lines that the records take.
 
     Raises:
-        InputError: it is not.
+        InputError: it is not well-formed.
     """
     refusal = None
     try:
         root: etree._Element = etree.fromstring(frame.start + frame.end_tag + tail, etree.XMLParser(**parser_options()))
     except etree.XMLSyntaxError as error:
         refusal = not_well_formed(error, line_offset)
-        if another_document(tail):
+        if begins_another_document(tail):
             line = (error.lineno or 1) + line_offset
             refusal = InputError(
                 f"the document is not well-formed XML: line {line}: something stands after the root's end",
                 "it begins another document: are they two exports in a row? Give each by itself",
             )
     if refusal is not None:
-        raise refusal  # from out here: the parser's own error, which quotes the document, is not to hang on to it
+        raise refusal  # raised here, so that the parser's error, which quotes the document, is not its context
     return root
 
 
-def fault_in(*pieces: bytes, line_offset: int) -> InputError | None:
-    """What is not well-formed in a document, which may be large and hostile: no tree is built of it.
+def find_fault(*pieces: bytes, line_offset: int) -> InputError | None:
+    """Find the first place where a document is not well-formed. No tree is built: it may be large and hostile.
 
     Args:
         pieces: the document.
         line_offset: what to add to the parser's lines.
 
     Returns:
-        the first fault; ``None`` also where the document only ends too soon.
+        the error about it; ``None`` also if the document only ends too soon.
     """
-    nobody: Any = _Nobody()
-    parser = etree.XMLParser(target=nobody, **parser_options())
+    target: Any = _DiscardingTarget()
+    parser = etree.XMLParser(target=target, **parser_options())
     try:
         for piece in pieces:
-            for at in range(0, len(piece), _FED_BYTES):
-                parser.feed(piece[at : at + _FED_BYTES])
+            for at in range(0, len(piece), _FEED_BYTES):
+                parser.feed(piece[at : at + _FEED_BYTES])
     except etree.XMLSyntaxError as error:
         return not_well_formed(error, line_offset, parser.feed_error_log)
     return None
 
 
-class _Nobody:
-    """Whom a parser tells nothing: so it builds nothing either."""
+class _DiscardingTarget:
+    """A parser target without event methods: the parser builds nothing for it."""
 
     def close(self) -> None:
-        """Nothing is to be given back."""
+        """Return no result."""
 
 
 def not_well_formed(error: etree.XMLSyntaxError, line_offset: int, log: Iterable[etree._LogEntry] = ()) -> InputError:
-    """The parser's complaint without the names and values that it quotes.
+    """Convert the parser's error to one without the names and values that it quotes.
 
     Args:
-        error: what it raised.
+        error: the parser's error.
         line_offset: what to add to its line.
         log: the parser's own log: iterparse does not always raise what it logged.
 
     Raises:
-        MemoryError: the complaint was that.
+        MemoryError: the parser ran out of memory.
     """
     code, line = error.code, error.lineno
     if not line:
@@ -238,7 +238,7 @@ def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
     Raises:
         InputError: another root or namespace, attributes missing or invalid, not well-formed.
     """
-    if (too_much := excess(frame.root_tag)) is not None:
+    if (too_much := find_excess(frame.root_tag)) is not None:
         raise InputError(f"the root's start tag has {too_much}", HOSTILE)
     root = parse_frame(frame)
     if len(root.nsmap) > _MAX_NAMESPACES:
@@ -251,7 +251,7 @@ def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
     return Header(
         eksport_tidspunkt=written if _USUAL_TIME.fullmatch(written) else instant(exported_at),
         exported_at=exported_at.astimezone(UTC),
-        seneste_endringsnummer=int(Decimal(str(root.get(_CHANGE_NUMBER)))),  # int alone has a limit of digits
+        seneste_endringsnummer=int(Decimal(str(root.get(_CHANGE_NUMBER)))),  # int alone limits the number of digits
         encoding=encoding,
         namespaces={prefix or "": uri for prefix, uri in root.nsmap.items()},
     )
@@ -266,7 +266,7 @@ def _check_root(root: etree._Element, schema: RecordSchema) -> None:
         )
     if tag != expected:
         raise InputError(
-            f"the root is in the namespace {_display(namespace(tag))}, not in {namespace(expected)}",
+            f"the root is in the namespace {_describe_namespace(namespace(tag))}, not in {namespace(expected)}",
             "is it the right file, and --schema the right version?",
         )
     for attribute in ROOT_ATTRIBUTES:
@@ -274,22 +274,24 @@ def _check_root(root: etree._Element, schema: RecordSchema) -> None:
             raise InputError(f"the root's attribute {attribute} is missing", "ask the sender for a whole export")
     validator = schema.root_validator()
     validator.validate(root)
-    # The records are not there: an XSD that asks for one at least says so here.
+    # The records are left out here: an XSD that requires at least one gives this error.
     complaints = [entry.message for entry in validator.error_log if entry.type_name != "SCHEMAV_ELEMENT_CONTENT"]
     if complaints:
-        raise InputError(f"the root is not valid: {_complaint(complaints[0])}", "ask the sender for a valid export")
+        raise InputError(
+            f"the root is not valid: {_describe_root_error(complaints[0])}", "ask the sender for a valid export"
+        )
 
 
-def _complaint(message: str) -> str:
-    """What is wrong with the root, without quoting it."""
+def _describe_root_error(message: str) -> str:
+    """Say what is wrong with the root, without quoting it."""
     for attribute in ROOT_ATTRIBUTES:
         if f"'{attribute}'" in message:
             return f"the value of {attribute} is not of its type"
     return "it has an attribute or text that the XSD does not allow"
 
 
-def _display(uri: str) -> str:
-    """A namespace as a message may show it: that of another version helps; any other is what the sender chose."""
+def _describe_namespace(uri: str) -> str:
+    """Describe a namespace in a message: quote it only if it is that of another version, not chosen by the sender."""
     if not uri:
         return "none"
     built_in = (load_schema(name) for name in BUILT_IN)
@@ -299,16 +301,16 @@ def _display(uri: str) -> str:
 
 
 _MAYBE_REFERENCES = {etree.ErrorTypes.ERR_NAME_REQUIRED, etree.ErrorTypes.ERR_ENTITYREF_SEMICOL_MISSING}
-"""Complaints that libxml2 makes of a bare ``&``, and of other things as well."""
+"""libxml2's errors for a bare ``&``, but for other faults too."""
 
 _BARE_AMPERSAND = "an & begins no entity; itself it is written &amp;"
 _ATTRIBUTE = "an attribute is not written as name, = and a quoted value"
-_PROCESSING = "a processing instruction (<? ?>) is not written as XML asks"
-_DECLARED = "the XML declaration is not written as XML asks"
+_INSTRUCTION = "a processing instruction (<? ?>) is not written as XML asks"
+_DECLARATION = "the XML declaration is not written as XML asks"
 _REFERENCE = "a reference to a character (&#…;) is wrong"
 _NAMESPACE = "a namespace is declared that may not be, or a reserved prefix"
 _COLON = "a name has a colon where none may be"
-_TWICE = "an element has the same attribute twice"
+_REPEATED_ATTRIBUTE = "an element has the same attribute twice"
 
 _REASONS: dict[int, str] = {
     etree.ErrorTypes.ERR_TAG_NAME_MISMATCH: "an end tag does not match its start tag",
@@ -330,12 +332,12 @@ _REASONS: dict[int, str] = {
     etree.ErrorTypes.ERR_ATTRIBUTE_NOT_FINISHED: _ATTRIBUTE,
     etree.ErrorTypes.ERR_ATTRIBUTE_WITHOUT_VALUE: _ATTRIBUTE,
     etree.ErrorTypes.ERR_SPACE_REQUIRED: "white space is missing, between attributes say",
-    etree.ErrorTypes.ERR_ATTRIBUTE_REDEFINED: _TWICE,
-    etree.ErrorTypes.NS_ERR_ATTRIBUTE_REDEFINED: _TWICE,
+    etree.ErrorTypes.ERR_ATTRIBUTE_REDEFINED: _REPEATED_ATTRIBUTE,
+    etree.ErrorTypes.NS_ERR_ATTRIBUTE_REDEFINED: _REPEATED_ATTRIBUTE,
     etree.ErrorTypes.ERR_HYPHEN_IN_COMMENT: "a comment holds --",
     etree.ErrorTypes.ERR_COMMENT_NOT_FINISHED: "a comment does not end",
-    etree.ErrorTypes.ERR_PI_NOT_STARTED: _PROCESSING,
-    etree.ErrorTypes.ERR_PI_NOT_FINISHED: _PROCESSING,
+    etree.ErrorTypes.ERR_PI_NOT_STARTED: _INSTRUCTION,
+    etree.ErrorTypes.ERR_PI_NOT_FINISHED: _INSTRUCTION,
     etree.ErrorTypes.NS_ERR_COLON: _COLON,
     etree.ErrorTypes.NS_ERR_QNAME: _COLON,
     etree.ErrorTypes.NS_ERR_XML_NAMESPACE: _NAMESPACE,
@@ -346,10 +348,10 @@ _REASONS: dict[int, str] = {
     etree.ErrorTypes.ERR_INVALID_HEX_CHARREF: _REFERENCE,
     etree.ErrorTypes.ERR_INVALID_DEC_CHARREF: _REFERENCE,
     etree.ErrorTypes.ERR_INVALID_CHARREF: _REFERENCE,
-    etree.ErrorTypes.ERR_XMLDECL_NOT_STARTED: _DECLARED,
-    etree.ErrorTypes.ERR_XMLDECL_NOT_FINISHED: _DECLARED,
-    etree.ErrorTypes.ERR_VERSION_MISSING: _DECLARED,
-    etree.ErrorTypes.ERR_UNKNOWN_VERSION: _DECLARED,
-    etree.ErrorTypes.ERR_STANDALONE_VALUE: _DECLARED,
-    etree.ErrorTypes.ERR_ENCODING_NAME: _DECLARED,
+    etree.ErrorTypes.ERR_XMLDECL_NOT_STARTED: _DECLARATION,
+    etree.ErrorTypes.ERR_XMLDECL_NOT_FINISHED: _DECLARATION,
+    etree.ErrorTypes.ERR_VERSION_MISSING: _DECLARATION,
+    etree.ErrorTypes.ERR_UNKNOWN_VERSION: _DECLARATION,
+    etree.ErrorTypes.ERR_STANDALONE_VALUE: _DECLARATION,
+    etree.ErrorTypes.ERR_ENCODING_NAME: _DECLARATION,
 }

@@ -1,4 +1,4 @@
-"""What every reader gives: lexical columns of the records that the XSD accepts, and the others as rejects."""
+"""What the reference reader returns: lexical columns of the records that the XSD accepts, and the others as rejects."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Reject:
 
     Attributes:
         ordinal: the record's ordinal in the export, from 1.
-        line: the line it begins on.
-        byte_offset: where it begins in the document.
-        findings: why; at least one.
-        record: its own bytes, in UTF-8.
+        line: the line on which the record begins.
+        byte_offset: where the record begins in the document.
+        findings: the reasons; at least one.
+        record: the record's bytes, in UTF-8.
     """
 
     ordinal: int
@@ -34,9 +34,9 @@ class LexicalBlock:
 
     Attributes:
         ordinals: the ordinals of the accepted records.
-        columns: for each field of the schema its values, one an accepted record; ``None`` where it is absent.
+        columns: for each field of the schema, its values in the accepted records; ``None`` if absent.
         rejects: the other records.
-        read_by: how many records each reader took, by its name.
+        read_by: the number of records that each reader read, by its name.
     """
 
     ordinals: list[int]

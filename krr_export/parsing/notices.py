@@ -1,4 +1,4 @@
-"""What is to be said of values of a block, as notices: counted by code and field, the first of them shown in place."""
+"""Build notices from the findings of a block: counts by code and field, and the first ones as examples."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NoticeBuilder:
-    """Values of a block with something to say of them, before it is known where in the document they are.
+    """Findings about values of a block, before their locations in the document are known.
 
     Attributes:
         rows: the rows concerned in order, by code and column (an index into the schema's fields).
-        ordinal: a row's ordinal in the export.
-        detail: what is to be said of a row's value in a column, masked.
+        ordinal: gives a row's ordinal in the export.
+        detail: gives the masked detail about a row's value in a column.
     """
 
     rows: Mapping[str, Mapping[int, Sequence[int] | NDArray[np.int64]]]
@@ -35,12 +35,12 @@ class NoticeBuilder:
     detail: Callable[[int, int], str]
 
     def notices(self, schema: RecordSchema, block: Block, shown: Mapping[str, int]) -> Iterator[Notice]:
-        """The observations by code, with places for as many as a report may show.
+        """Yield a notice for each code, with as many examples as a report may show.
 
         Args:
-            schema: names the columns.
-            block: where the records are.
-            shown: by code, how many examples earlier blocks gave: they come first in the report as well.
+            schema: gives the columns their labels.
+            block: gives the records their locations.
+            shown: by code, the number of examples from earlier blocks, which come first in the report.
         """
         for code, by_column in self.rows.items():
             found = {column: rows for column, rows in by_column.items() if len(rows)}
@@ -56,14 +56,14 @@ class NoticeBuilder:
 
     def _examples(self, schema: RecordSchema, block: Block, first: list[tuple[int, int]]) -> Iterator[Example]:
         ordinals = [self.ordinal(row) for row, _ in first]
-        for (row, column), ordinal, place in zip(first, ordinals, block.places(ordinals), strict=True):
+        for (row, column), ordinal, place in zip(first, ordinals, block.locations(ordinals), strict=True):
             byte_offset = block.byte_offset + place.start
             label = schema.fields[column].label
             yield Example(ordinal, place.line, byte_offset, label, self.detail(row, column))
 
 
-def refusals(rejects: list[Reject]) -> list[Notice]:
-    """The rejects' findings as notices by code."""
+def reject_notices(rejects: list[Reject]) -> list[Notice]:
+    """Build a notice for each code among the rejects' findings."""
     notices: dict[str, tuple[Counter[str], set[int], list[Example]]] = {}
     for reject in rejects:
         for finding in reject.findings:

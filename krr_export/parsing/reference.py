@@ -1,4 +1,4 @@
-"""The reference reader: lxml's iterparse, and the XSD's verdict on each record on its own.
+"""The reference reader: parse with lxml, and validate each record on its own against the XSD.
 
 ``iterparse(schema=…)`` would be shorter, but it yields every record and raises only at the end, so it cannot tell which
 record was refused.
@@ -12,8 +12,8 @@ from lxml import etree
 
 from krr_export.errors import InputError
 from krr_export.parsing.binary import BINARY_DECODERS
-from krr_export.parsing.bounds import HOSTILE, element_in_gap, excess
-from krr_export.parsing.diagnosis import Diagnosis, depth_of
+from krr_export.parsing.bounds import HOSTILE, find_element_in_gap, find_excess
+from krr_export.parsing.diagnosis import Diagnosis, measure_depth
 from krr_export.parsing.header import not_well_formed, parser_options, skip_misc
 from krr_export.parsing.lexical import LexicalBlock, Reject
 from krr_export.parsing.tokenizing import count_line_ends
@@ -30,17 +30,17 @@ NAME = "iterparse"
 LIBXML2_VERSION = ".".join(map(str, etree.LIBXML_VERSION))
 
 MAX_DEPTH = 64
-"""A deeper record is refused as hostile: it is a bomb rather than a mistake."""
+"""A deeper record is refused as hostile: it is an attack rather than a mistake."""
 
 REPEATED_BYTES = 256
-"""A refused record no longer than this is judged once a block, however often it is repeated there, byte for byte."""
+"""A refused record up to this size is validated once a block, however often the same bytes are repeated there."""
 
 
 class IterparseReader:
     """Reads blocks with lxml and validates each record with libxml2.
 
     Args:
-        schema: what a record holds.
+        schema: the structure of a record.
         envelope: a start and an end tag with the root's namespaces, to make a document of a block.
     """
 
@@ -49,34 +49,36 @@ class IterparseReader:
         self._before, self._after = envelope
         self._validator = schema.record_validator()
         self._diagnosis = Diagnosis(schema)
-        self._plan = _Plan(schema.record)
+        self._extractor = _Extractor(schema.record)
         uri = namespace(schema.record.tag)
         record, prefix = ({"record": uri}, "record:") if uri else ({}, "")
         other = f"*[not(self::{prefix}{schema.record.local_name})][1]"
         self._count_others = etree.XPath(f"count({other})", namespaces=record)
         self._count_before_other = etree.XPath(f"count({other}/preceding-sibling::*)", namespaces=record)
-        # libxml2 lets some base64 pass that the XSD does not (junk after a whole group): decoding it is the judge.
-        self._strict = [(i, BINARY_DECODERS[f.base]) for i, f in enumerate(schema.fields) if f.base in BINARY_DECODERS]
+        # libxml2 accepts some base64 that the XSD does not (junk after a whole group), so decoding decides.
+        self._binary_columns = [
+            (i, BINARY_DECODERS[f.base]) for i, f in enumerate(schema.fields) if f.base in BINARY_DECODERS
+        ]
 
     def read(self, block: Block) -> LexicalBlock:
         """Read one block.
 
         Raises:
-            InputError: the block is not well-formed, or holds what no export may hold.
+            InputError: the block is not well-formed, or contains something that no export may contain.
         """
         harmless, refusal = self._within_bounds(block)
         rows: list[list[str | None]] = []
         ordinals: list[int] = []
         refused: dict[int, tuple[Finding, ...]] = {}
-        known: dict[bytes, tuple[Finding, ...]] = {}
+        diagnosed: dict[bytes, tuple[Finding, ...]] = {}
         pairs = zip(self._records(harmless), harmless.spans.tolist(), strict=True)
         for ordinal, (record, (start, end)) in enumerate(pairs, start=block.first):
-            written = block.buffer[start:end]
-            findings, row = (known[written], []) if written in known else self._judge(record, ordinal)
+            markup = block.buffer[start:end]
+            findings, row = (diagnosed[markup], []) if markup in diagnosed else self._validate(record, ordinal)
             if findings:
                 refused[ordinal] = findings
-                if len(written) <= REPEATED_BYTES:
-                    known[written] = findings
+                if len(markup) <= REPEATED_BYTES:
+                    diagnosed[markup] = findings
             else:
                 rows.append(row)
                 ordinals.append(ordinal)
@@ -87,17 +89,17 @@ class IterparseReader:
         return LexicalBlock(ordinals, columns, self._rejects(block, refused), read_by)
 
     def _records(self, block: Block) -> Iterator[etree._Element]:
-        """The records of a block, one at a time; each is empty when the next one is asked for."""
+        """Yield the records of a block, one at a time; each is cleared when the next one is asked for."""
         parser = etree.XMLPullParser(events=("end",), tag=self._schema.record.tag, **parser_options())
         root = refusal = None
         try:
-            for element in _ended(parser, self._before, block.data, self._after):
+            for element in _ended_elements(parser, self._before, block.data, self._after):
                 parent = element.getparent()
                 if root is None and parent is not None:
                     root = parent.getroottree().getroot()
                 if parent is not root:
-                    continue  # a record's name within a record: the XSD will say what it thinks of it
-                stray = self._stray_before(element, block)
+                    continue  # an element of the record's name within a record: left to the XSD
+                stray = self._find_stray(element, block)
                 if stray is not None and self._comes_first(block, parser.feed_error_log):
                     raise stray
                 yield element
@@ -106,64 +108,65 @@ class IterparseReader:
         except etree.XMLSyntaxError as error:
             refusal = not_well_formed(error, self._lines_before(block), parser.feed_error_log)
         if refusal is not None:
-            raise refusal  # from out here: the parser's own error, which quotes the document, is not to hang on to it
+            raise refusal  # raised here, so that the parser's error, which quotes the document, is not its context
 
     def _within_bounds(self, block: Block) -> tuple[Block, InputError | None]:
-        """The block up to what no parser should see of it, and how that is refused, once all before it was read."""
+        """Return the part of the block that is within bounds, and the error to raise after reading it, if any."""
         at = 0
         for index, (start, end) in enumerate([*block.spans.tolist(), (block.size, block.size)]):
-            stray = element_in_gap(block.buffer, at, start)
+            stray = find_element_in_gap(block.buffer, at, start)
             if stray is not None:
-                return block.up_to(index, stray), self._other_element(block, index)
-            if (too_much := excess(block.buffer[start:end])) is not None:
+                return block.truncated(index, stray), self._other_element_error(block, index)
+            if (too_much := find_excess(block.buffer[start:end])) is not None:
                 refusal = InputError(f"record {block.first + index} has {too_much}", HOSTILE)
-                return block.up_to(index, start), refusal
+                return block.truncated(index, start), refusal
             at = end
         return block, None
 
     def _check_between(self, root: etree._Element, block: Block) -> None:
-        """Between the records, which are empty by now, stands white space and nothing else."""
+        """Check that there is only white space between the records, which are cleared by now."""
         if self._count_others(root):
-            raise self._other_element(block, self._count_before_other(root))
+            raise self._other_element_error(block, self._count_before_other(root))
         if etree.tostring(root, method="text", encoding="utf-8").strip(_WHITE_SPACE):
-            raise self._text_between(block)
+            raise self._text_between_error(block)
 
-    def _stray_before(self, record: etree._Element, block: Block) -> InputError | None:
-        """What is wrong with what stands right before a record: told before anything that is wrong later on."""
+    def _find_stray(self, record: etree._Element, block: Block) -> InputError | None:
+        """Return the error about anything but white space right before a record, to report it before later faults."""
         previous, root = record.getprevious(), record.getparent()
         if previous is not None and root is not None and previous.tag != record.tag:
-            return self._other_element(block, self._count_before_other(root))
+            return self._other_element_error(block, self._count_before_other(root))
         text = previous.tail if previous is not None else root.text if root is not None else None
-        return self._text_between(block) if text and text.strip(_WHITE_SPACE.decode()) else None
+        return self._text_between_error(block) if text and text.strip(_WHITE_SPACE.decode()) else None
 
     def _comes_first(self, block: Block, log: Iterable[etree._LogEntry]) -> bool:
-        """Whether a stray comes before all that the parser, which reads ahead, has to say or is going to."""
-        line = self._first_other(block) - self._lines_before(block)
+        """Return whether a stray comes before all errors of the parser, which reads ahead."""
+        line = self._line_of_first_stray(block) - self._lines_before(block)
         return all(entry.line > line for entry in log)
 
     def _lines_before(self, block: Block) -> int:
-        """What to add to the parser's lines to get the document's."""
+        """Return what to add to the parser's lines to get the document's."""
         return block.line - 1 - self._before.count(b"\n")
 
-    def _other_element(self, block: Block, after: object) -> InputError:
-        line = self._first_other(block, after)
+    def _other_element_error(self, block: Block, after: object) -> InputError:
+        line = self._line_of_first_stray(block, after)
         return InputError(
             f"line {line}: an element other than {self._schema.record.local_name} stands under the root",
             "is it an export, and --schema the right version?",
         )
 
-    def _text_between(self, block: Block) -> InputError:
+    def _text_between_error(self, block: Block) -> InputError:
         return InputError(
-            f"line {self._first_other(block)}: text stands between the records", "ask the sender for a whole export"
+            f"line {self._line_of_first_stray(block)}: text stands between the records",
+            "ask the sender for a whole export",
         )
 
-    def _first_other(self, block: Block, after: object = None) -> int:
-        """The line of the first thing in a block that is no record and may not stand beside one.
+    def _line_of_first_stray(self, block: Block, after: object = None) -> int:
+        """Return the line of the first thing in a block that may not be between records.
 
         Args:
             block: the block.
-            after: after how many records at the latest, where that is known: what looks like the next one may be of
-                another namespace.
+            after: the number of records before it, at most, if known: what looks like the next record may be in another
+                namespace.
         """
         data, at = block.data, 0
         for index, (start, end) in enumerate(block.spans.tolist()):
@@ -173,23 +176,23 @@ class IterparseReader:
             at = end
         return block.line + count_line_ends(data, 0, skip_misc(data, at))
 
-    def _judge(self, record: etree._Element, ordinal: int) -> tuple[tuple[Finding, ...], list[str | None]]:
-        """The reasons to refuse a record, or else its values."""
+    def _validate(self, record: etree._Element, ordinal: int) -> tuple[tuple[Finding, ...], list[str | None]]:
+        """Return the reasons to refuse a record, or no reasons and its values."""
         row: list[str | None] = [None] * len(self._schema.fields)
         if not self._validator.validate(record):
-            if depth_of(record, MAX_DEPTH) > MAX_DEPTH:
+            if measure_depth(record, MAX_DEPTH) > MAX_DEPTH:
                 raise InputError(f"record {ordinal} is nested more than {MAX_DEPTH} elements deep", "is it hostile?")
             return self._diagnosis.findings(record, self._validator.error_log), row
-        self._plan.extract(record, row)
+        self._extractor.extract(record, row)
         findings = tuple(
             self._diagnosis.wrong_type(column, value)
-            for column, decode in self._strict
+            for column, decode in self._binary_columns
             if (value := row[column]) is not None and decode(value) is None
         )
         return findings, row
 
     def _rejects(self, block: Block, refused: dict[int, tuple[Finding, ...]]) -> list[Reject]:
-        places = block.places(refused)
+        places = block.locations(refused)
         return [
             Reject(
                 ordinal, place.line, block.byte_offset + place.start, findings, block.buffer[place.start : place.end]
@@ -200,36 +203,36 @@ class IterparseReader:
 
 _WHITE_SPACE = b" \t\r\n"
 
-_FED_BYTES = 1 << 15
+_FEED_BYTES = 1 << 15
 
 
-def _ended(parser: etree.XMLPullParser, *pieces: bytes) -> Iterator[etree._Element]:
-    """The elements that end in ``pieces``, up to the first error, which is raised after them.
+def _ended_elements(parser: etree.XMLPullParser, *pieces: bytes) -> Iterator[etree._Element]:
+    """Yield the elements that end in ``pieces``, up to the first error, which is raised after them.
 
-    It is what lxml.iterparse does, but that forgets ``collect_ids``: two records with one xml:id would end the run.
+    lxml.iterparse does the same, but ignores ``collect_ids``: two records with one xml:id would end the run.
     """
     for piece in pieces:
-        for at in range(0, len(piece), _FED_BYTES):
+        for at in range(0, len(piece), _FEED_BYTES):
             error = None
             try:
-                parser.feed(piece[at : at + _FED_BYTES])
+                parser.feed(piece[at : at + _FEED_BYTES])
             except etree.XMLSyntaxError as raised:
                 error = raised
             if error is None and parser.feed_error_log.filter_from_errors():
-                # An undeclared entity. lxml says so only at the end, and takes the next piece for a new document.
+                # An undeclared entity. lxml raises that only at the end, and takes the next piece for a new document.
                 error = etree.XMLSyntaxError("", 0, 0, 0)
             yield from (element for _, element in parser.read_events())
             if error is not None:
                 raise error
 
 
-class _Plan:
-    """Where the values of an element go: made once from the schema, walked for each record."""
+class _Extractor:
+    """Extracts the values of an element into columns: built once from the schema, run for each record."""
 
     def __init__(self, element: Element) -> None:
         self._attributes = [(attribute.name, attribute.column) for attribute in element.attributes]
         self._children = {
-            child.tag: (child.column, _Plan(child) if child.attributes or child.children else None)
+            child.tag: (child.column, _Extractor(child) if child.attributes or child.children else None)
             for child in element.children
         }
 

@@ -1,4 +1,4 @@
-"""The table ``rejects``: what the XSD refused, why, where, and the record's own bytes."""
+"""The table ``rejects``: each record that the XSD refused, with reasons, location and bytes."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ REJECTS_SCHEMA = pa.schema(
         pa.field("record", pa.binary()),
     ]
 )
-"""One row a rejected record; ``codes`` and ``messages`` go together. ``record`` is null where it must not be kept."""
+"""A row for each rejected record; ``codes`` and ``messages`` run parallel. ``record`` is null if not to be kept."""
 
 REJECTS_GROUP_BYTES = 16 << 20
-"""So many bytes of records are written at a time. They are no shorter than their rows of the table ``person`` would be,
-with nothing to share: as large row groups as there, of a table that few read, would take most of a run's memory."""
+"""Bytes of records in a row group. A reject is at least as long as its row in ``person`` would be, and shares nothing
+with others: row groups as large as there would take most of a run's memory, for a table that few people read."""
 
 
 def to_batch(rejects: Sequence[Reject], *, keep_records: bool = True) -> pa.RecordBatch:
-    """Rejects as rows of ``REJECTS_SCHEMA``.
+    """Convert rejects to rows of ``REJECTS_SCHEMA``.
 
     Args:
-        rejects: what was refused.
-        keep_records: whether the records' own bytes are kept; they hold every value of the record.
+        rejects: the refused records.
+        keep_records: whether the records' bytes are kept; they contain every value of the record.
     """
     columns = [
         [reject.ordinal for reject in rejects],

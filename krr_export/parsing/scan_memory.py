@@ -1,6 +1,6 @@
-"""The memory that the scanner writes to: laid out for blocks up to some size, and used again when nothing refers to it.
+"""The memory that the scanner writes to: laid out for blocks up to some size, and reused when nothing refers to it.
 
-New memory costs more than the scanning: the system clears every page of it before its first use.
+New memory costs more than scanning, because the system clears every page before its first use.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TEXT, LISTED, INSTANT, BINARY, HANDED_ON = range(5)
-"""The kinds of columns that the scanner writes; see there."""
+"""The kinds of columns that the scanner writes: see ``Kind`` in ``scanner.pyx``."""
 
 _RECORDS, _BYTES = 1 << 12, 1 << 20
-"""A layout has room for so many more than the block that it is made for: the next ones are about as large."""
+"""Sizes of a layout are rounded up to multiples of these, because the next blocks are about as large."""
 
 _ALIGNMENT = 64
-"""In octets, as Arrow has it."""
+"""In octets, as Arrow recommends."""
 
 
 class Parts(NamedTuple):
-    """Where in a block's memory what is written of one column lies, in the order that the scanner takes."""
+    """Offsets of the parts of one column in a block's memory, in the order in which the scanner takes them."""
 
     valid: int
     values: int
@@ -40,16 +40,16 @@ class Parts(NamedTuple):
 
 @dataclass
 class Layout:
-    """Places in one stretch of memory.
+    """The layout of one stretch of memory; offsets and sizes are in octets.
 
     Attributes:
-        records: how many records there is room for.
-        octets: how long a block there is room for.
-        slots: places in each table of distinct values, a power of two.
-        unusual: where the places of unusual records begin.
-        columns: of each column.
-        cleared: so many octets from the beginning must be zero before a scan.
-        size: of it all; most of it is never touched, and so takes no memory.
+        records: the number of records that fit.
+        octets: the size of a block that fits.
+        slots: the number of slots in each table of distinct values, a power of two.
+        unusual: the offset of the list of unusual records.
+        columns: the offsets of each column's parts.
+        cleared: the size of the first part, which must be zero before a scan.
+        size: the total size; most of it is never touched, and so takes no memory.
     """
 
     records: int
@@ -61,18 +61,18 @@ class Layout:
     size: int = 0
 
     @classmethod
-    def of(cls, kinds: Sequence[int], count: int, octets: int) -> Layout:
-        """A layout for columns of these kinds, and blocks of at least so many records and octets."""
-        layout = cls(_rounded(count + 1, _RECORDS), _rounded(octets + 1, _BYTES))
-        room, records = layout._room, layout.records
+    def for_columns(cls, kinds: Sequence[int], count: int, octets: int) -> Layout:
+        """Make a layout for columns of these kinds, and for blocks of at least this many records and octets."""
+        layout = cls(_round_up(count + 1, _RECORDS), _round_up(octets + 1, _BYTES))
+        reserve, records = layout._reserve, layout.records
         layout.slots = 1 << (2 * records).bit_length()
         cleared = [
             (
-                room(records // 8 + 1),
-                room((records + 1) * (8 if kind == INSTANT else 4)),
-                room(records if kind == INSTANT else 0),
-                room(layout.slots * 4 if kind == BINARY else 0),
-                room((records + 1) * 4 if kind == BINARY else 0),
+                reserve(records // 8 + 1),
+                reserve((records + 1) * (8 if kind == INSTANT else 4)),
+                reserve(records if kind == INSTANT else 0),
+                reserve(layout.slots * 4 if kind == BINARY else 0),
+                reserve((records + 1) * 4 if kind == BINARY else 0),
             )
             for kind in kinds
         ]
@@ -80,18 +80,18 @@ class Layout:
         layout.columns = [
             Parts(
                 *places,
-                data=room(layout.octets if kind in {TEXT, BINARY} else 0),
-                written=room(records * 16 if kind == BINARY else 0),
+                data=reserve(layout.octets if kind in {TEXT, BINARY} else 0),
+                written=reserve(records * 16 if kind == BINARY else 0),
             )
             for kind, places in zip(kinds, cleared, strict=True)
         ]
-        layout.unusual = room(records * 4)
+        layout.unusual = reserve(records * 4)
         return layout
 
-    def _room(self, size: int) -> int:
-        """A place of so many octets."""
+    def _reserve(self, size: int) -> int:
+        """Reserve this many octets; return their offset."""
         place = self.size
-        self.size += _rounded(size, _ALIGNMENT)
+        self.size += _round_up(size, _ALIGNMENT)
         return place
 
 
@@ -99,8 +99,8 @@ class Memory(NamedTuple):
     """Memory for one block.
 
     Attributes:
-        layout: what lies where in it.
-        buffer: itself; all that refers to it must do so through this.
+        layout: its layout.
+        buffer: the memory itself; everything that refers to it must do so through this buffer.
     """
 
     layout: Layout
@@ -108,10 +108,10 @@ class Memory(NamedTuple):
 
 
 class MemoryPool:
-    """Gives memory to blocks, and takes it back by itself once nothing refers to it; several threads may ask it.
+    """A pool of memory for blocks, which returns to it once nothing refers to it; thread-safe.
 
     Args:
-        kinds: of the columns.
+        kinds: the kinds of the columns.
     """
 
     def __init__(self, kinds: Sequence[int]) -> None:
@@ -119,16 +119,16 @@ class MemoryPool:
         self._free: list[tuple[Layout, mmap]] = []
 
     def take(self, records: int, octets: int) -> Memory:
-        """Memory for a block of so many records and octets; what must be zero is."""
-        layout, pages = self._fitting(records, octets) or self._new(records, octets)
+        """Return memory for a block of this many records and octets, zero where it must be."""
+        layout, pages = self._reuse(records, octets) or self._allocate(records, octets)
         view = memoryview(pages)
-        # Arrow's buffers, and what numpy makes of them, refer to the view, and it to the pages.
+        # Arrow's buffers, and numpy arrays over them, refer to the view, and the view to the pages.
         returned = weakref.finalize(view, self._free.append, (layout, pages))
         returned.atexit = False
         return Memory(layout, pa.py_buffer(view))
 
-    def _fitting(self, records: int, octets: int) -> tuple[Layout, mmap] | None:
-        """Memory that was used before, made zero where it must be; what is too small is dropped."""
+    def _reuse(self, records: int, octets: int) -> tuple[Layout, mmap] | None:
+        """Return memory that was used before, zeroed where it must be; drop it if it is too small."""
         try:
             layout, pages = self._free.pop()
         except IndexError:
@@ -138,10 +138,10 @@ class MemoryPool:
         np.frombuffer(pages, np.uint8, layout.cleared).fill(0)
         return layout, pages
 
-    def _new(self, records: int, octets: int) -> tuple[Layout, mmap]:
-        layout = Layout.of(self._kinds, records, octets)
-        return layout, mmap(-1, layout.size, flags=MAP_PRIVATE | MAP_ANONYMOUS)  # zero by nature
+    def _allocate(self, records: int, octets: int) -> tuple[Layout, mmap]:
+        layout = Layout.for_columns(self._kinds, records, octets)
+        return layout, mmap(-1, layout.size, flags=MAP_PRIVATE | MAP_ANONYMOUS)  # new pages are zero
 
 
-def _rounded(size: int, unit: int) -> int:
+def _round_up(size: int, unit: int) -> int:
     return -(-size // unit) * unit

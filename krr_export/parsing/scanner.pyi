@@ -4,13 +4,7 @@ PARTS: tuple[str, ...]
 """The parts of a column's memory, in the order in which their addresses are taken."""
 
 class Scanner:
-    """Scans blocks by one plan; may be used by several threads at once.
-
-    Args:
-        elements: see `scanning.Plan`.
-        attributes: see there.
-        columns: see there.
-    """
+    """Scans blocks by one plan, see `scanning.ScanPlan`; thread-safe."""
 
     def __init__(
         self,
@@ -27,17 +21,17 @@ class Scanner:
         table_size: int,
         columns: Sequence[tuple[int, ...]],
     ) -> tuple[int, int, list[tuple[int, int, int]]]:
-        """Take what is certain of a block, without the interpreter's lock.
+        """Take the records of a block that are certainly valid, without holding the GIL.
 
         Args:
             data: the block.
-            count: how many records it holds.
-            spans: address of where these begin and end, int32.
+            count: the number of its records.
+            spans: address of their starts and ends, int32.
             unusual: address of room for as many int32.
-            table_size: places in each table of distinct values, a power of two.
-            columns: for each column the addresses of its `memory.Parts`, zeroed as far as `memory.Layout` says.
+            table_size: slots in each table of distinct values, a power of two.
+            columns: for each column the addresses of its `scan_memory.Parts`, zeroed as `scan_memory.Layout` says.
 
         Returns:
-            How many records were taken, and how many handed on; for each column octets of data, distinct values, and
+            The number of records taken, and of those handed on; for each column octets of data, distinct values, and
             flagged rows.
         """

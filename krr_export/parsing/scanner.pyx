@@ -1,24 +1,24 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The scanner: takes records whose validity is certain straight from bytes to Arrow buffers, without the GIL.
+"""The scanner: writes records that are certainly valid straight from bytes to Arrow buffers, without the GIL.
 
-What it takes (names are the plan's, with the prefixes that the root declares; S is space, tab, CR or LF)::
+It takes this grammar (names are the plan's, with the prefixes that the root declares; S is space, tab, CR or LF)::
 
     element   = "<" name (S attribute)* S? ( ">" content "</" name S? ">" | "/>" )
     attribute = name S? "=" S? ( '"' value '"' | "'" value "'" )        in any order, each once
     content   = value | (S? element)* S?                                elements in the order of the XSD
     value     = characters of XML in well-formed UTF-8, none of them "<" or "&", within the facets of its column
 
-Line ends in text become line feeds, as XML 1.0 §2.11 says. Everything else is handed on, as the record's place in the
+Line ends in text become line feeds (XML 1.0 §2.11). A record with anything else is handed on, by its index in the
 block, to the reference reader, which alone may refuse:
 
 - references, CDATA sections, comments and processing instructions; "]]>" in text; control characters;
   tabs and line ends in an attribute, which XML turns into spaces;
 - elements and attributes that the plan does not have here, repeated, missing or out of order; a namespace declaration;
-- a value outside its facets, or not certain to be of its type: of times, the years before 1000 and after 9998, hour 24,
-  white space around; of those without offset, the years before 1900; of base64, any white space.
+- a value outside its facets, or not certainly of its type: a time before the year 1000 or after 9998, with hour 24 or
+  with white space around it; a time without offset before 1900; base64 with any white space.
 
-Every read is bounded by the record's end. All memory that is written is given by `scanning`, and large enough for any
-block: a column has a place for each record, and its values are never longer than what they are written in.
+Every read is bounded by the record's end. The caller, `scanning`, provides all memory to write to, enough for any
+block: a column has room for a value of each record, and values are never longer than the markup that they come from.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t, uintptr_t
@@ -27,10 +27,10 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 cdef enum Kind:
     TEXT = 0     # offsets and bytes
-    LISTED = 1   # int32 codes: places in the list of values
+    LISTED = 1   # int32 codes: indices into the list of values
     INSTANT = 2  # int64 microseconds since 1970, in UTC unless the row is flagged
-    BINARY = 3   # int32 places in a table of distinct values, decoded
-    HANDED_ON = 4  # nothing: only the reference knows such values
+    BINARY = 3   # int32 indices into the distinct values, decoded
+    HANDED_ON = 4  # nothing: only the reference reads such values
 
 cdef enum Flag:
     WITHOUT_OFFSET = 1
@@ -42,12 +42,12 @@ cdef struct Bytes:
 
 cdef struct Value:
     Bytes written
-    int64_t characters  # as XML reads them
-    bint has_return     # a carriage return, which XML makes a line feed
+    int64_t characters  # after XML's normalisation of line ends
+    bint has_return     # whether it has a carriage return, which XML turns into a line feed
 
 cdef struct Element:
     Bytes name
-    int column  # -1: it holds elements
+    int column  # -1: it contains elements
     bint required
     int first_attribute
     int attributes
@@ -61,22 +61,22 @@ cdef struct Attribute:
 
 cdef struct Column:
     Kind kind
-    int64_t shortest  # in characters; of binary values, in octets
+    int64_t shortest  # in characters; for binary values, in octets
     int64_t longest
     const Bytes* listed
     int listed_count
-    # What is written, a row at a time:
+    # Written a row at a time:
     uint8_t* valid
-    void* values         # int32 offsets, int32 codes or places, int64 instants
-    uint8_t* data        # of texts, and of distinct binary values
-    int32_t* distinct    # offsets of distinct binary values in data; one more than there are
-    Bytes* written       # the same values as they are written
-    int32_t* table       # by hash: place + 1
-    uint8_t* flags       # of instants
-    int64_t length       # of data
+    void* values         # int32 offsets, int32 codes or indices, int64 instants
+    uint8_t* data        # octets of texts, or of distinct binary values
+    int32_t* distinct    # offsets of distinct binary values in data; one more than values
+    Bytes* written       # the distinct binary values as written
+    int32_t* table       # hash table of distinct values: index + 1
+    uint8_t* flags       # flags of instants
+    int64_t length       # length of data
     int64_t distinct_count
     int64_t flagged
-    int64_t new_slot     # of the table, taken in this row; -1: none
+    int64_t new_slot     # slot of the table that was taken in this row; -1: none
 
 cdef struct Scan:
     const Element* elements
@@ -88,7 +88,7 @@ cdef struct Scan:
     const uint8_t* at
     const uint8_t* end
 
-cdef enum:  # of an octet, in text or in an attribute's value
+cdef enum:  # classes of octets, in text or in an attribute's value
     PLAIN = 0
     NOT_ASCII = 1
     SPECIAL = 2  # it may end the value, or needs a look
@@ -97,7 +97,7 @@ cdef enum:  # of an octet, in text or in an attribute's value
 cdef enum:
     NO_SEXTET = 0xff
     NO_SLOT = -1
-    PROBES = 16  # so that values made to collide cost no more than to decode each
+    PROBES = 16  # a limit, so that values made to collide cost no more than decoding each
 
 cdef uint8_t IN_TEXT[256]
 cdef uint8_t IN_ATTRIBUTES[256]
@@ -137,7 +137,7 @@ cdef inline void skip_space(Scan* scan) noexcept nogil:
 
 
 cdef inline int character_length(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Octets of the character beyond ASCII that begins here; 0 where it is none that XML and UTF-8 allow."""
+    """Return the length of the non-ASCII character that begins here; 0 if XML or UTF-8 does not allow it."""
     cdef uint8_t first = at[0]
     cdef Py_ssize_t left = end - at
     if 0xC2 <= first <= 0xDF:
@@ -165,10 +165,10 @@ cdef inline bint is_tail(uint8_t octet) noexcept nogil:
 
 
 cdef inline bint take_value(Scan* scan, Value* value, uint8_t stop, const uint8_t* classes) noexcept nogil:
-    """Characters up to the next ``stop``, which is left."""
+    """Take characters up to the next ``stop``, which is not consumed."""
     cdef const uint8_t* at = scan.at
     cdef const uint8_t* end = scan.end
-    cdef int64_t beyond = 0  # octets that are no character of their own
+    cdef int64_t beyond = 0  # octets in excess of characters
     cdef int size
     value.written.at, value.has_return = at, False
     while at < end:
@@ -200,7 +200,7 @@ cdef inline bint begins_end_of_cdata(const uint8_t* at, const uint8_t* end) noex
 
 
 cdef inline bint take_undecoded(Scan* scan, Value* value) noexcept nogil:
-    """Anything up to the next "<", which is left: for values that are then compared, or decoded strictly."""
+    """Take anything up to the next "<", which is left there: for values that are then compared, or decoded strictly."""
     value.written.at = scan.at
     scan.at = <const uint8_t*>memchr(scan.at, c"<", scan.end - scan.at)
     value.written.length, value.characters, value.has_return = scan.at - value.written.at, 0, False
@@ -208,7 +208,7 @@ cdef inline bint take_undecoded(Scan* scan, Value* value) noexcept nogil:
 
 
 cdef inline bint take_quoted(Scan* scan, Value* value) noexcept nogil:
-    """An attribute's value, in either quote."""
+    """Take an attribute's value, in either kind of quotes."""
     if scan.at >= scan.end or (scan.at[0] != c'"' and scan.at[0] != c"'"):
         return False
     scan.at += 1
@@ -219,7 +219,7 @@ cdef inline bint take_quoted(Scan* scan, Value* value) noexcept nogil:
 
 
 cdef inline int digits(const uint8_t* at, int count) noexcept nogil:
-    """A number of so many digits; negative where one is none."""
+    """Parse a number of ``count`` digits; return -1 if any of them is not a digit."""
     cdef int number = 0
     cdef int place
     cdef uint8_t digit
@@ -238,14 +238,14 @@ cdef inline int days_of(int month, int year) noexcept nogil:
 
 
 cdef inline int64_t days_since_1970(int year, int month, int day) noexcept nogil:
-    """Days of the Gregorian calendar, counted in years that begin in March."""
+    """Count days of the Gregorian calendar since 1970, by way of years that begin in March."""
     cdef int64_t y = year - (1 if month <= 2 else 0)
     cdef int64_t of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
     return y * 365 + y // 4 - y // 100 + y // 400 + of_year - 719468
 
 
 cdef bint parse_instant(Bytes text, int64_t* micros, uint8_t* flags) noexcept nogil:
-    """An xs:dateTime, ``YYYY-MM-DDThh:mm:ss(.f+)?(Z|(+|-)hh:mm)?``; without offset it stays wall time, flagged."""
+    """Parse an xs:dateTime, ``YYYY-MM-DDThh:mm:ss(.f+)?(Z|(+|-)hh:mm)?``; without offset it is wall time, flagged."""
     cdef const uint8_t* at = text.at
     cdef const uint8_t* end = text.at + text.length
     cdef int year, month, day, hour, minute, second, offset_hour, offset_minute
@@ -272,7 +272,7 @@ cdef bint parse_instant(Bytes text, int64_t* micros, uint8_t* flags) noexcept no
                 flags[0] = FRACTION_CUT
             at += 1
     if second == 59 and flags[0]:
-        return False  # libxml2 reads seconds as a double: so many nines are the 60th
+        return False  # libxml2 parses seconds as a double: with many nines they become 60
     micros[0] = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
     micros[0] = micros[0] * 1000000 + fraction
     if at == end:
@@ -295,7 +295,7 @@ cdef inline bint is_digit(uint8_t octet) noexcept nogil:
 
 
 cdef Py_ssize_t decode_base64(Bytes text, uint8_t* into) noexcept nogil:
-    """xs:base64Binary without white space, strictly (RFC 4648 §3.5: no bits left over); negative where it is none."""
+    """Decode xs:base64Binary without white space, strictly (RFC 4648 §3.5: unused bits are zero); -1 if invalid."""
     cdef const uint8_t* at = text.at
     cdef Py_ssize_t groups = text.length // 4
     cdef Py_ssize_t _group
@@ -332,7 +332,7 @@ cdef Py_ssize_t decode_base64(Bytes text, uint8_t* into) noexcept nogil:
 
 
 cdef inline bint store(Scan* scan, int place, const Value* value) noexcept nogil:
-    """Write a value to its column if that is certain to be right; each column takes one a row."""
+    """Write a value to its column if it is certainly valid; a column takes one value a row."""
     cdef Column* column = &scan.columns[place]
     cdef int64_t row = scan.row
     cdef uint8_t bit = 1 << (row & 7)
@@ -388,7 +388,7 @@ cdef inline bint store_instant(Column* column, int64_t row, Bytes value) noexcep
 
 
 cdef inline bint store_binary(Scan* scan, Column* column, int64_t row, Bytes value) noexcept nogil:
-    """Each distinct value, as it is written, is decoded once; or again, where others have its places in the table."""
+    """Decode each distinct value, as written, once; or again if other values have taken its slots in the table."""
     cdef uint64_t hashed = hash_of(value)
     cdef int64_t decoded, slot
     cdef int32_t place
@@ -418,7 +418,7 @@ cdef inline bint store_binary(Scan* scan, Column* column, int64_t row, Bytes val
 
 
 cdef inline uint64_t hash_of(Bytes value) noexcept nogil:
-    """Of the length and the last 32 octets: of certificates, these are of the signature, and differ."""
+    """Hash the length and the last 32 octets: in certificates, these belong to the signature, and differ."""
     cdef uint64_t words[4]
     cdef uint64_t hashed = <uint64_t>value.length
     cdef Py_ssize_t size = value.length if value.length < 32 else 32
@@ -435,7 +435,7 @@ cdef inline uint64_t hash_of(Bytes value) noexcept nogil:
 
 
 cdef inline bint take_name(Scan* scan, Bytes name) noexcept nogil:
-    """A name, and behind it something that ends it."""
+    """Take a name that is followed by something that ends it."""
     cdef uint8_t after
     if scan.end - scan.at <= name.length or scan.at[0] != name.at[0] or memcmp(scan.at, name.at, name.length) != 0:
         return False
@@ -464,7 +464,7 @@ cdef inline bint take_attribute(Scan* scan, const Element* element) noexcept nog
 
 
 cdef inline bint has_attributes(Scan* scan, const Element* element) noexcept nogil:
-    """Whether the attributes that the XSD requires were there."""
+    """Return whether the element had all attributes that the XSD requires."""
     cdef const Attribute* attribute
     cdef int index
     for index in range(element.first_attribute, element.first_attribute + element.attributes):
@@ -475,7 +475,7 @@ cdef inline bint has_attributes(Scan* scan, const Element* element) noexcept nog
 
 
 cdef bint take_element(Scan* scan, const Element* element) noexcept nogil:
-    """What follows "<" and the element's name, up to the end of its end tag."""
+    """Take an element from after "<" and its name, up to the end of its end tag."""
     cdef Value value
     cdef const uint8_t* before
     while True:
@@ -527,7 +527,7 @@ cdef inline bint take_end_tag(Scan* scan, const Element* element) noexcept nogil
 
 
 cdef bint take_children(Scan* scan, const Element* element) noexcept nogil:
-    """The elements of a sequence, up to the end tag of their parent, which is left."""
+    """Take the elements of a sequence, up to the end tag of their parent, which is not consumed."""
     cdef int child = element.first_child
     cdef int last = child + element.children
     while True:
@@ -547,7 +547,7 @@ cdef bint take_children(Scan* scan, const Element* element) noexcept nogil:
 
 
 cdef inline bint may_end_before(Scan* scan, const Element* element, int first) noexcept nogil:
-    """Whether the children from the ``first`` on may be absent."""
+    """Return whether the children from ``first`` on may be absent."""
     cdef int child
     for child in range(first, element.first_child + element.children):
         if scan.elements[child].required:
@@ -556,7 +556,7 @@ cdef inline bint may_end_before(Scan* scan, const Element* element, int first) n
 
 
 cdef inline bint take_record(Scan* scan, const uint8_t* start, const uint8_t* end) noexcept nogil:
-    """A record that begins and ends exactly here."""
+    """Take a record with exactly this start and end."""
     scan.at, scan.end = start + 1, end
     return take_name(scan, scan.elements[0].name) and take_element(scan, &scan.elements[0]) and scan.at == end
 
@@ -573,7 +573,7 @@ cdef inline void finish_row(Scan* scan) noexcept nogil:
 
 
 cdef void take_back_row(Scan* scan) noexcept nogil:
-    """Forget what was written of the row that is not to be."""
+    """Undo what was written to a row of a record that is handed on."""
     cdef Column* column
     cdef int place
     for place in range(scan.column_count):
@@ -595,7 +595,7 @@ cdef void take_back_row(Scan* scan) noexcept nogil:
 
 
 cdef bint is_gap(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Whether nothing but white space stands here."""
+    """Return whether there is only white space here."""
     while at < end and is_space(at[0]):
         at += 1
     return at == end
@@ -604,7 +604,7 @@ cdef bint is_gap(const uint8_t* at, const uint8_t* end) noexcept nogil:
 cdef int64_t take_block(
     Scan* scan, const uint8_t* data, const int32_t* spans, Py_ssize_t count, int32_t* unusual
 ) noexcept nogil:
-    """All records of a block; those that are handed on are listed in ``unusual``, and counted."""
+    """Take all records of a block; list those that are handed on in ``unusual``, and return their number."""
     cdef int64_t index, handed_on = 0
     cdef const uint8_t* before = data
     for index in range(count):
@@ -620,7 +620,7 @@ cdef int64_t take_block(
     return handed_on
 
 
-# ---- the Python face: see the `.pyi` --------------------------------------------------------------------------------
+# ---- the Python interface: see the `.pyi` ---------------------------------------------------------------------------
 
 
 cdef class Scanner:
@@ -630,7 +630,7 @@ cdef class Scanner:
     cdef Column* columns
     cdef Bytes* listed
     cdef int column_count
-    cdef object names  # holds the bytes that the plan points into
+    cdef object names  # keeps the bytes alive that the plan points into
 
     def __cinit__(self, elements, attributes, columns):
         cdef int index, at = 0
@@ -688,7 +688,7 @@ cdef class Scanner:
             free(written)
 
 
-# The addresses that a column is given, in their order: so one that was built of older sources is known.
+# The addresses of a column, in their order: `scanning` compares them, to detect a build from older sources.
 PARTS = ("valid", "values", "flags", "table", "distinct", "data", "written")
 
 

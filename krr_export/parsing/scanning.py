@@ -1,4 +1,4 @@
-"""From blocks to typed columns by the compiled scanner: its plan, made from the record schema, and its memory."""
+"""Scan blocks into typed columns with the compiled scanner, by a plan made from the record schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from krr_export.domain.wall_time import ambiguous_and_skipped, to_instants
 from krr_export.parsing.bounds import MAX_ATTRIBUTES, MAX_NAME_BYTES
 from krr_export.parsing.scan_memory import BINARY, HANDED_ON, INSTANT, LISTED, TEXT, MemoryPool, Parts
-from krr_export.parsing.text_columns import doubtful, form_of, typed
+from krr_export.parsing.text_columns import cast_texts, find_doubtful, lexical_form
 from krr_export.schema.record_schema import local_name, namespace
 
 try:
@@ -38,11 +38,11 @@ _NO_LIMIT = 2**62
 _KINDS = {"base64Binary": BINARY, "dateTime": INSTANT}
 
 
-class Plan(NamedTuple):
-    """The record's tree in flat lists, as the scanner takes it: children of an element, and attributes, adjoin.
+class ScanPlan(NamedTuple):
+    """The record's tree in flat lists for the scanner: the children of an element are adjacent, and so its attributes.
 
     Attributes:
-        elements: name, column or -1, whether required, first attribute, how many, first child, how many.
+        elements: name, column or -1, whether required, first attribute, their number, first child, their number.
         attributes: name, column, whether required.
         columns: kind, shortest, longest, listed values.
     """
@@ -52,11 +52,11 @@ class Plan(NamedTuple):
     columns: list[tuple[int, int, int, tuple[bytes, ...]]]
 
 
-def plan_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> Plan | None:
-    """The plan of a document; ``None`` where the scanner knows no such schema or prefixes.
+def make_plan(schema: RecordSchema, namespaces: Mapping[str, str]) -> ScanPlan | None:
+    """Make the plan for a document; return ``None`` if the scanner does not support its schema or prefixes.
 
     Args:
-        schema: what a record holds.
+        schema: the structure of a record.
         namespaces: the document's prefixes, as its root declares them; ``""`` is the default namespace.
     """
     prefixes = {uri: f"{prefix}:" if prefix else "" for prefix, uri in sorted(namespaces.items(), reverse=True)}
@@ -67,19 +67,19 @@ def plan_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> Plan | None:
         or any(namespace(attribute.name) for element in tree for attribute in element.attributes)
     ):
         return None
-    plan = Plan([], [], [_column(field) for field in schema.fields])
-    waiting: list[Element] = [schema.record]
+    plan = ScanPlan([], [], [_column(field) for field in schema.fields])
+    queue: list[Element] = [schema.record]
     place = 1
-    for element in waiting:  # level by level: so children adjoin
+    for element in queue:  # breadth first, so that children are adjacent
         name = (prefixes[namespace(element.tag)] + element.local_name).encode()
         counts = len(plan.attributes), len(element.attributes), place, len(element.children)
         plan.elements.append((name, -1 if element.column is None else element.column, element.required, *counts))
         plan.attributes.extend((local_name(a.name).encode(), a.column, a.required) for a in element.attributes)
-        waiting += element.children
+        queue += element.children
         place += len(element.children)
     names = [element[0] for element in plan.elements] + [attribute[0] for attribute in plan.attributes]
     if max(map(len, names)) > MAX_NAME_BYTES or any(len(each.attributes) > MAX_ATTRIBUTES for each in tree):
-        return None  # the reference refuses such names where a record is large
+        return None  # the reference refuses such names in a large record
     return plan
 
 
@@ -88,12 +88,12 @@ def _kind(field: Field) -> int:
     if facets.others:
         return HANDED_ON
     if field.base in {"string", "normalizedString", "token"} and facets.enumeration:
-        # Where white space is changed, libxml2 does not always change it in the list, too.
+        # If the facet changes white space, libxml2 does not always apply that to the listed values.
         as_written = facets.white_space == "preserve" or all(v == " ".join(v.split()) for v in facets.enumeration)
         return LISTED if as_written else HANDED_ON
     if field.base in _KINDS and not facets.enumeration:
         return _KINDS[field.base]
-    return TEXT if form_of(field) else HANDED_ON
+    return TEXT if lexical_form(field) else HANDED_ON
 
 
 def _column(field: Field) -> tuple[int, int, int, tuple[bytes, ...]]:
@@ -106,13 +106,13 @@ def _column(field: Field) -> tuple[int, int, int, tuple[bytes, ...]]:
 
 @dataclass(frozen=True)
 class ScannedBlock:
-    """What the scanner took of a block.
+    """The records of a block that the scanner took.
 
     Attributes:
-        arrays: for each field of the schema its values, one a record that was taken.
-        observations: rows with something to say of their value, by code and column.
-        unusual: which records were handed on, from 0, in order.
-        rows: how many were taken.
+        arrays: for each field of the schema, its values in the records that were taken.
+        observations: rows with a finding about their value, by code and column.
+        unusual: indices of the records that were handed on, from 0, ascending.
+        rows: the number of records that were taken.
     """
 
     arrays: list[pa.Array]
@@ -120,12 +120,12 @@ class ScannedBlock:
     unusual: NDArray[np.int32]
     rows: int
 
-    def without(self, kept: NDArray[np.bool_], count: int) -> ScannedBlock:
-        """The same with some of the records handed on that were taken.
+    def filtered(self, kept: NDArray[np.bool_], count: int) -> ScannedBlock:
+        """Keep some of the records that were taken, and hand the others on as well.
 
         Args:
-            kept: which are kept, of those that were taken.
-            count: how many records there are in the block.
+            kept: which of the taken records are kept.
+            count: the number of records in the block.
         """
         taken = np.delete(np.arange(count, dtype=np.int32), self.unusual)
         moved = np.cumsum(kept) - 1
@@ -140,31 +140,31 @@ class ScannedBlock:
         )
 
 
-def scanner_of(schema: RecordSchema, namespaces: Mapping[str, str]) -> BlockScanner | None:
-    """A scanner for a document; ``None`` where there is none for its schema or prefixes, or none was built."""
-    plan = plan_of(schema, namespaces)
+def make_scanner(schema: RecordSchema, namespaces: Mapping[str, str]) -> BlockScanner | None:
+    """Make a scanner for a document; return ``None`` if that is not supported, or none was built."""
+    plan = make_plan(schema, namespaces)
     return BlockScanner(schema, plan) if plan is not None and IS_BUILT else None
 
 
 class BlockScanner:
-    """Scans blocks of one document; may be used by several threads at once."""
+    """Scans blocks of one document; thread-safe."""
 
-    def __init__(self, schema: RecordSchema, plan: Plan) -> None:
+    def __init__(self, schema: RecordSchema, plan: ScanPlan) -> None:
         self._schema = schema
         self._kinds = [kind for kind, *_ in plan.columns]
-        forms = {column: form_of(field) for column, field in enumerate(schema.fields)}
+        forms = {column: lexical_form(field) for column, field in enumerate(schema.fields)}
         self._forms = {
-            column: form for column, form in forms.items() if form and form.form and self._kinds[column] == TEXT
+            column: form for column, form in forms.items() if form and form.pattern and self._kinds[column] == TEXT
         }
         self._scanner = Scanner(plan.elements, plan.attributes, plan.columns)
         self._memories = MemoryPool(self._kinds)
 
     def scan(self, data: bytes, spans: NDArray[np.int32]) -> ScannedBlock:
-        """Take what is certain.
+        """Take the records that are certainly valid.
 
         Args:
             data: the block.
-            spans: where its records begin and end, by rows.
+            spans: start and end of each record, a row for each.
         """
         count = len(spans)
         memory = self._memories.take(count, len(data))
@@ -182,28 +182,28 @@ class BlockScanner:
         for column, (field, kind, parts, size) in enumerate(
             zip(self._schema.fields, self._kinds, layout.columns, sizes, strict=True)
         ):
-            written = _Written(memory.buffer, parts, rows, *size)
+            written = _WrittenColumn(memory.buffer, parts, rows, *size)
             if written.flagged:
-                for code, concerned in _settle(written).items():
+                for code, concerned in _resolve_wall_times(written).items():
                     observations.setdefault(code, {})[column] = concerned
             arrays.append(_ARRAYS[kind](written, field))
         unusual = np.frombuffer(memory.buffer.slice(layout.unusual, 4 * handed_on), np.int32)
         scanned = ScannedBlock(arrays, observations, unusual, rows)
-        return self._typed(scanned, count) if self._forms else scanned
+        return self._cast_texts(scanned, count) if self._forms else scanned
 
-    def _typed(self, scanned: ScannedBlock, count: int) -> ScannedBlock:
-        """The same with captured columns typed; records with a value that is not certain are handed on, too."""
-        doubts = [doubtful(scanned.arrays[column], form) for column, form in self._forms.items()]
+    def _cast_texts(self, scanned: ScannedBlock, count: int) -> ScannedBlock:
+        """Cast columns that were taken as text to their types, and hand on records with a doubtful value."""
+        doubts = [find_doubtful(scanned.arrays[column], form) for column, form in self._forms.items()]
         kept = ~np.logical_or.reduce([doubt.to_numpy(zero_copy_only=False) for doubt in doubts])
         if not kept.all():
-            scanned = scanned.without(kept, count)
+            scanned = scanned.filtered(kept, count)
         for column, form in self._forms.items():
-            scanned.arrays[column] = typed(scanned.arrays[column], form, self._schema.fields[column])
+            scanned.arrays[column] = cast_texts(scanned.arrays[column], form, self._schema.fields[column])
         return scanned
 
 
-def _settle(written: _Written) -> dict[str, NDArray[np.int64]]:
-    """Turn wall times into instants, in place; the rows with something to say of them, by code."""
+def _resolve_wall_times(written: _WrittenColumn) -> dict[str, NDArray[np.int64]]:
+    """Convert wall times to instants, in place; return the rows with a finding about their time, by code."""
     flags = np.frombuffer(written.memory, np.uint8, written.rows, written.parts.flags)
     instants = np.frombuffer(written.memory, np.int64, written.rows, written.parts.values)
     local = np.flatnonzero(flags & WITHOUT_OFFSET)
@@ -220,16 +220,16 @@ def _settle(written: _Written) -> dict[str, NDArray[np.int64]]:
 
 
 @dataclass(frozen=True)
-class _Written:
-    """What was written of one column.
+class _WrittenColumn:
+    """What the scanner wrote to one column.
 
     Attributes:
-        memory: the block's.
-        parts: where in it the column lies.
-        rows: how many records were taken.
+        memory: the block's memory.
+        parts: the offsets of the column's parts in it.
+        rows: the number of records that were taken.
         size: octets of text, or of distinct binary values.
-        distinct: how many distinct binary values there are.
-        flagged: how many instants have something to say of them.
+        distinct: the number of distinct binary values.
+        flagged: the number of instants with a finding.
     """
 
     memory: pa.Buffer
@@ -240,12 +240,12 @@ class _Written:
     flagged: int
 
     def values(self, width: int, more: int = 0) -> pa.Buffer:
-        """The numbers of the rows, so many octets each."""
+        """Return the rows' numbers, each ``width`` octets."""
         return self.memory.slice(self.parts.values, (self.rows + more) * width)
 
     @property
     def valid(self) -> pa.Buffer:
-        """A bit a row: whether there is a value."""
+        """The validity bitmap: a bit for each row."""
         return self.memory.slice(self.parts.valid, self.rows // 8 + 1)
 
     @property
@@ -254,16 +254,16 @@ class _Written:
         return self.memory.slice(self.parts.data, self.size)
 
 
-def _texts(written: _Written, _field: Field) -> pa.Array:
+def _texts(written: _WrittenColumn, _field: Field) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), written.rows, [written.valid, written.values(4, 1), written.data])
 
 
-def _instants(written: _Written, field: Field) -> pa.Array:
+def _instants(written: _WrittenColumn, field: Field) -> pa.Array:
     return pa.Array.from_buffers(field.arrow_type, written.rows, [written.valid, written.values(8)])
 
 
-def _nothing(written: _Written, field: Field) -> pa.Array:
-    """Of a column whose records are all handed on where it has a value."""
+def _nulls(written: _WrittenColumn, field: Field) -> pa.Array:
+    """Return nulls: the scanner hands on every record with a value in this column."""
     kind = field.arrow_type
     if pa.types.is_dictionary(kind):  # with its categories
         listed = pa.array(field.facets.enumeration, kind.value_type)
@@ -271,18 +271,18 @@ def _nothing(written: _Written, field: Field) -> pa.Array:
     return pa.nulls(written.rows, pa.dictionary(pa.int32(), pa.binary()) if pa.types.is_binary(kind) else kind)
 
 
-def _listed(written: _Written, field: Field) -> pa.Array:
+def _listed(written: _WrittenColumn, field: Field) -> pa.Array:
     index = field.arrow_type.index_type
     codes = np.frombuffer(written.values(4), np.int32).astype(f"i{index.byte_width}")
     indices = pa.Array.from_buffers(index, written.rows, [written.valid, pa.py_buffer(codes)])
     return pa.DictionaryArray.from_arrays(indices, pa.array(field.facets.enumeration, pa.string()))
 
 
-def _binaries(written: _Written, _field: Field) -> pa.Array:
+def _binaries(written: _WrittenColumn, _field: Field) -> pa.Array:
     indices = pa.Array.from_buffers(pa.int32(), written.rows, [written.valid, written.values(4)])
     offsets = written.memory.slice(written.parts.distinct, (written.distinct + 1) * 4)
     known = pa.Array.from_buffers(pa.binary(), written.distinct, [None, offsets, written.data])
     return pa.DictionaryArray.from_arrays(indices, known)
 
 
-_ARRAYS = {TEXT: _texts, LISTED: _listed, INSTANT: _instants, BINARY: _binaries, HANDED_ON: _nothing}
+_ARRAYS = {TEXT: _texts, LISTED: _listed, INSTANT: _instants, BINARY: _binaries, HANDED_ON: _nulls}

@@ -1,6 +1,6 @@
-"""Values of types that the scanner captures as text: which are certain to be valid, and what they are, by kernels.
+"""Check and cast columns that the scanner takes as text, with Arrow's kernels.
 
-A kernel only ever accepts: the record of a value that it does not take for certain is handed on, as the scanner does.
+As in the scanner, a value is only accepted or left: the record of a value that is not certainly valid is handed on.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import Field
 
 
-class Lexical(NamedTuple):
-    """A type whose usual values are known by their form.
+class LexicalForm(NamedTuple):
+    """A type whose usual values can be recognised by a pattern.
 
     Attributes:
-        form: a regular expression (RE2) of values that are certain to be valid.
-        through: the Arrow types to cast to before the column's own.
+        pattern: a regular expression (RE2) for values that are certainly valid.
+        casts: the Arrow types to cast to before the column's own.
     """
 
-    form: str
-    through: tuple[pa.DataType, ...] = ()
+    pattern: str
+    casts: tuple[pa.DataType, ...] = ()
 
 
-def _integer(digits: int, sign: str = "-?") -> Lexical:
-    return Lexical(f"^{sign}(0|[1-9][0-9]{{0,{digits - 1}}})$")
+def _integer(digits: int, sign: str = "-?") -> LexicalForm:
+    return LexicalForm(f"^{sign}(0|[1-9][0-9]{{0,{digits - 1}}})$")
 
 
-# A calendar that is right but not complete: 29 February is left to the reference.
+# A correct but incomplete calendar: 29 February is left to the reference.
 _DATE = r"^[12]\d{3}-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)$"
 _FLOAT = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
 
 _FORMS = {
-    "boolean": Lexical("^(true|false|0|1)$"),
+    "boolean": LexicalForm("^(true|false|0|1)$"),
     "byte": _integer(2),
     "short": _integer(4),
     "int": _integer(9),
@@ -44,24 +44,24 @@ _FORMS = {
     "unsignedShort": _integer(4, sign=""),
     "unsignedInt": _integer(9, sign=""),
     "unsignedLong": _integer(18, sign=""),
-    "float": Lexical(_FLOAT, through=(pa.float64(),)),  # rounded twice, as the reference does
-    "double": Lexical(_FLOAT),
-    "date": Lexical(_DATE),
-    "integer": Lexical("^-?[0-9]+$"),
-    "decimal": Lexical(r"^-?[0-9]+(\.[0-9]+)?$"),
+    "float": LexicalForm(_FLOAT, casts=(pa.float64(),)),  # rounded twice, as the reference does
+    "double": LexicalForm(_FLOAT),
+    "date": LexicalForm(_DATE),
+    "integer": LexicalForm("^-?[0-9]+$"),
+    "decimal": LexicalForm(r"^-?[0-9]+(\.[0-9]+)?$"),
 }
 
 _WITHOUT_WHITE_SPACE_TO_CHANGE = {
-    "preserve": Lexical(""),
-    "replace": Lexical(r"^[^\t\r\n]*$"),
-    "collapse": Lexical(r"^([^ \t\r\n]+( [^ \t\r\n]+)*)?$"),
+    "preserve": LexicalForm(""),
+    "replace": LexicalForm(r"^[^\t\r\n]*$"),
+    "collapse": LexicalForm(r"^([^ \t\r\n]+( [^ \t\r\n]+)*)?$"),
 }
 
 _STRINGS = {"anySimpleType", "string", "normalizedString", "token"}
 
 
-def form_of(field: Field) -> Lexical | None:
-    """How a column's values are known to be valid; ``None`` where only the reference knows."""
+def lexical_form(field: Field) -> LexicalForm | None:
+    """Return the form that a column's values must have; ``None`` if only the reference can check them."""
     facets = field.facets
     if facets.others or facets.enumeration:
         return None
@@ -70,13 +70,13 @@ def form_of(field: Field) -> Lexical | None:
     return _FORMS.get(field.base)
 
 
-def doubtful(texts: pa.StringArray, form: Lexical) -> pa.BooleanArray:
-    """Which values are not certain to be valid; an absent one is."""
-    return pc.fill_null(pc.invert(pc.match_substring_regex(texts, form.form)), fill_value=False)
+def find_doubtful(texts: pa.StringArray, form: LexicalForm) -> pa.BooleanArray:
+    """Return which values are not certainly valid; null is valid."""
+    return pc.fill_null(pc.invert(pc.match_substring_regex(texts, form.pattern)), fill_value=False)
 
 
-def typed(texts: pa.StringArray, form: Lexical, field: Field) -> pa.Array:
-    """Values that are certain, in the column's own type."""
-    for kind in (*form.through, field.arrow_type):
+def cast_texts(texts: pa.StringArray, form: LexicalForm, field: Field) -> pa.Array:
+    """Cast values that are certainly valid to the column's own type."""
+    for kind in (*form.casts, field.arrow_type):
         texts = texts.cast(kind)
     return texts

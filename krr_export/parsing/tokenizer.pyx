@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The tokenizer: finds whole records in a document's bytes, without the GIL. `cutter` is its face.
+"""The tokenizer: finds whole records in a document's bytes, without the GIL. `tokenizing` is its Python interface.
 
-It knows the tags of the record's name, whatever its prefix, their nesting and quotes; and where such a tag is none: in
-a comment, a CDATA section or a processing instruction. All other judgement is the XML parser's.
+It recognises the tags of the record's name, with any prefix, their nesting and quotes; and ignores such a tag in a
+comment, a CDATA section or a processing instruction. All other checks are left to the XML parser.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
@@ -34,12 +34,12 @@ cdef inline bint is_space(uint8_t octet) noexcept nogil:
 
 
 cdef inline bint begins(const uint8_t* at, const uint8_t* end, const uint8_t* with_, Py_ssize_t length) noexcept nogil:
-    # Nearly all differ in their first octet, which costs less than a call.
+    # Nearly all differ in their first octet: comparing it costs less than a call.
     return end - at >= length and at[0] == with_[0] and memcmp(at, with_, length) == 0
 
 
 cdef inline const uint8_t* behind_name(Tokens* tokens, const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Behind the record's name, with a prefix or without; ``NULL`` where it is another name."""
+    """Return the end of the record's name, with a prefix or without; ``NULL`` if it is another name."""
     cdef const uint8_t* colon = at
     if begins(at, end, tokens.name, tokens.name_length):
         colon = at + tokens.name_length
@@ -54,14 +54,14 @@ cdef inline const uint8_t* behind_name(Tokens* tokens, const uint8_t* at, const 
 
 
 cdef inline const uint8_t* behind_end(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Behind the ">" of an end tag; ``NULL`` where something else stands there."""
+    """Return the position after the ">" of an end tag; ``NULL`` if something else is there."""
     while at < end and is_space(at[0]):
         at += 1
     return at + 1 if at < end and at[0] == c">" else NULL
 
 
 cdef inline const uint8_t* behind_start(const uint8_t* at, const uint8_t* end, bint* empty) noexcept nogil:
-    """Behind the ">" of a start tag, past its attributes; ``NULL`` where it has no end, or holds a "<"."""
+    """Return the position after the ">" of a start tag; ``NULL`` if it has no end, or contains a "<"."""
     cdef const uint8_t* quote
     if at == end or not (is_space(at[0]) or at[0] == c"/" or at[0] == c">"):
         return NULL
@@ -90,7 +90,7 @@ cdef inline const uint8_t* behind(
 
 
 cdef inline const uint8_t* behind_markup(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Behind a comment, a CDATA section or a processing instruction; ``NULL`` where it does not end."""
+    """Return the end of a comment, a CDATA section or a processing instruction; ``NULL`` if it does not end."""
     if begins(at, end, b"<!--", 4):
         return behind(at + 4, end, "-->", 3)
     if begins(at, end, b"<![CDATA[", 9):
@@ -99,11 +99,11 @@ cdef inline const uint8_t* behind_markup(const uint8_t* at, const uint8_t* end) 
 
 
 cdef void tokenize(Tokens* tokens, const uint8_t* data, const uint8_t* end) noexcept nogil:
-    """All whole records from a record boundary on, up to the root's end tag or what cannot be a record's beginning."""
+    """Find all whole records from a record boundary on, up to the root's end tag or an end tag without a start tag."""
     cdef const uint8_t* at = data
     cdef const uint8_t* opened = data
     cdef const uint8_t* after
-    cdef Py_ssize_t length = 0  # of the open record's name as written: what ends it has the same
+    cdef Py_ssize_t length = 0  # of the open record's name as written: its end tag has the same
     cdef int64_t depth = 0
     cdef bint empty
     while True:
@@ -114,7 +114,7 @@ cdef void tokenize(Tokens* tokens, const uint8_t* data, const uint8_t* end) noex
         if at[1] == c"!" or at[1] == c"?":
             after = behind_markup(at, end)
             if after == NULL:
-                break  # nothing behind it is a tag for certain
+                break  # nothing after it is certainly a tag
         elif at[1] == c"/":
             if depth == 0:
                 if ends_root(tokens, data, at, end):
@@ -140,7 +140,7 @@ cdef void tokenize(Tokens* tokens, const uint8_t* data, const uint8_t* end) noex
 
 
 cdef inline bint ends_root(Tokens* tokens, const uint8_t* data, const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Whether the end tag that begins here is the root's; or a record's, which ends none: there, too, all ends."""
+    """Return whether the end tag that begins here is the root's, or a record's without a start tag: both stop."""
     cdef const uint8_t* after = behind_name(tokens, at + 2, end)
     after = behind_end(after, end) if after != NULL else NULL
     if after != NULL:
@@ -160,7 +160,7 @@ cdef inline void add(Tokens* tokens, int64_t start, int64_t end) noexcept nogil:
 
 
 cdef int64_t line_ends_in(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Counted in octets as long as these cannot overflow: many at once."""
+    """Count line feeds: 255 octets at a time into an octet, which cannot overflow and lets the compiler vectorise."""
     cdef int64_t count = 0
     cdef uint8_t part
     cdef int index

@@ -1,10 +1,10 @@
-"""The cutter: finds whole records in a document's bytes.
+"""Find whole records in a document's bytes.
 
-It finds record boundaries by the tags of the record's name, whatever its prefix, and knows where such a tag is none: in
-a comment, a CDATA section or a processing instruction. A record ends with the end tag of its own name as written, and
-records of that name may stand in it. All other judgement is the XML parser's.
+Record boundaries are the tags of the record's name, with any prefix, except in a comment, a CDATA section or a
+processing instruction. A record ends with the end tag of its own name as written, and may contain elements of that
+name. All other checks are left to the XML parser.
 
-The compiled tokenizer does it; where that could not be built, a regular expression does, a hundred times as slowly.
+The compiled tokenizer does this; if it could not be built, a regular expression does, a hundred times as slowly.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ except ImportError:  # there was no C compiler when this was installed
     IS_BUILT = False
 
     def count_line_ends(data: bytes, start: int, end: int) -> int:
-        """Line feeds in a part of ``data``."""
+        """Count the line feeds in a part of ``data``."""
         return data.count(b"\n", start, end)
 
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["IS_BUILT", "Cutter", "Scan", "count_line_ends", "scan_by_expression"]
+__all__ = ["IS_BUILT", "RecordTokenizer", "TokenizedRecords", "count_line_ends", "tokenize_with_regex"]
 
 
 @dataclass(frozen=True)
-class Scan:
-    """What a scan of bytes from a record boundary found.
+class TokenizedRecords:
+    """The records found in bytes from a record boundary on.
 
     Attributes:
-        spans: where the whole records begin and end, in bytes; int32, a row a record.
-        stop: where the scan could not go on: the root's end tag, or behind an end tag that ends nothing.
-        root_end: where the root's end tag ends, if it was met.
-        open_at: where a record that does not end begins, if there is one.
+        spans: start and end of each whole record, in bytes; int32, a row for each record.
+        stop: where tokenizing stopped: at the root's end tag, or after an end tag without a start tag.
+        root_end: the end of the root's end tag, if it was found.
+        open_at: the start of an incomplete record, if there is one.
     """
 
     spans: NDArray[np.int32]
@@ -51,35 +51,35 @@ class Scan:
 
     @property
     def end(self) -> int:
-        """Where the last whole record ends."""
+        """The end of the last whole record."""
         return int(self.spans[-1, 1]) if len(self.spans) else 0
 
 
-class Cutter:
+class RecordTokenizer:
     """Finds the records in a document's bytes.
 
     Args:
-        record_name: local name of the record's element.
-        root_name: the root's name as written, with its prefix; bytes of an end tag of that name end the document.
+        record_name: the local name of the record's element.
+        root_name: the root's name as written, with its prefix; an end tag of that name ends the document.
     """
 
     def __init__(self, record_name: str, root_name: bytes) -> None:
         self._record_name = record_name.encode()
         self._root_name = root_name
 
-    def scan(self, data: bytes) -> Scan:
+    def tokenize(self, data: bytes) -> TokenizedRecords:
         """Find the whole records in ``data``, which begins at a record boundary."""
         if not IS_BUILT:
-            return scan_by_expression(data, self._record_name, self._root_name)
+            return tokenize_with_regex(data, self._record_name, self._root_name)
         shortest = len(self._record_name) + len("</>")
         spans = np.empty((len(data) // shortest + 1, 2), np.int32)
         count, *ends = tokenize_records(data, self._record_name, self._root_name, spans.ctypes.data)
         stop, root_end, open_at = (None if end < 0 else end for end in ends)
-        return Scan(spans[:count].copy(), stop, root_end, open_at)
+        return TokenizedRecords(spans[:count].copy(), stop, root_end, open_at)
 
 
-def scan_by_expression(data: bytes, record_name: bytes, root_name: bytes) -> Scan:
-    """See `Cutter.scan`."""
+def tokenize_with_regex(data: bytes, record_name: bytes, root_name: bytes) -> TokenizedRecords:
+    """Do the same as `RecordTokenizer.tokenize`, with a regular expression."""
     spans: list[tuple[int, int]] = []
     depth = opened = 0
     name = b""
@@ -89,9 +89,9 @@ def scan_by_expression(data: bytes, record_name: bytes, root_name: bytes) -> Sca
             break
         if depth == 0:
             if kind == "end":
-                return Scan(_as_array(spans), stop=token.end())
+                return TokenizedRecords(_as_array(spans), stop=token.end())
             if kind == "root":
-                return Scan(_as_array(spans), stop=token.start(), root_end=token.end())
+                return TokenizedRecords(_as_array(spans), stop=token.start(), root_end=token.end())
             if kind in {"start", "empty"}:
                 opened, name = token.start(), token["start"]
         if kind == "start" and token["start"] == name:
@@ -100,7 +100,7 @@ def scan_by_expression(data: bytes, record_name: bytes, root_name: bytes) -> Sca
             depth -= 1
         if depth == 0 and kind in {"end", "empty"}:
             spans.append((opened, token.end()))
-    return Scan(_as_array(spans), open_at=opened if depth else None)
+    return TokenizedRecords(_as_array(spans), open_at=opened if depth else None)
 
 
 def _as_array(spans: list[tuple[int, int]]) -> NDArray[np.int32]:
@@ -108,12 +108,12 @@ def _as_array(spans: list[tuple[int, int]]) -> NDArray[np.int32]:
 
 
 def _tokens(record_name: bytes, root_name: bytes) -> re.Pattern[bytes]:
-    # Possessive, so that a name or tag that turns out to be none costs one pass over it.
+    # Possessive, so that a false start of a name or tag costs one pass over it.
     name = rb"(?:[^\s<>/:!?=\"']++:)?" + re.escape(record_name)
     attributes = rb"(?:[^<>\"'/]++|/(?!>)|\"[^\"<]*\"|'[^'<]*')*+"
     return re.compile(
         # A common first character lets the engine search with memchr. A construct that does not end here
-        # matches only its opening, so that nothing behind it is taken for a tag.
+        # matches only its opening, so that nothing after it is taken for a tag.
         rb"<(?:!--(?:.*?-->|(?P<unended_comment>))"
         rb"|!\[CDATA\[(?:.*?\]\]>|(?P<unended_cdata>))"
         rb"|\?(?:.*?\?>|(?P<unended_instruction>))"

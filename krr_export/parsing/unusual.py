@@ -1,6 +1,6 @@
-"""Unusual records: those that the scanner hands on, picked out of their block to be read by the reference together.
+"""Extract the unusual records, which the scanner hands on, from a block, so that the reference reads them together.
 
-To read them together is cheap: each parse by itself costs more than a record.
+One parse for all is cheap: a parse for each would cost more than the record itself.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from krr_export.parsing.lexical import LexicalBlock
 
 
-def pick_out(block: Block, unusual: NDArray[np.int32]) -> Block:
-    """A block of these records alone, each with what stands before it; its ordinals, lines and offsets are its own.
+def extract_records(block: Block, unusual: NDArray[np.int32]) -> Block:
+    """Return a block of these records alone, each with what precedes it; ordinals, lines and offsets begin anew.
 
     Args:
         block: the whole block.
-        unusual: which records, from 0, in order.
+        unusual: indices of the records, from 0, ascending.
     """
     begins = np.concatenate([np.zeros(1, np.int32), block.spans[:-1, 1]])[unusual]
     spans = block.spans[unusual]
@@ -33,13 +33,13 @@ def pick_out(block: Block, unusual: NDArray[np.int32]) -> Block:
     return Block(data, len(data), first=1, byte_offset=0, line=1, spans=(spans - moved[:, np.newaxis]).astype(np.int32))
 
 
-def put_back(read: LexicalBlock, block: Block, unusual: NDArray[np.int32]) -> LexicalBlock:
-    """What was read of a block that was picked out, with the places of its records in the whole one.
+def restore_locations(read: LexicalBlock, block: Block, unusual: NDArray[np.int32]) -> LexicalBlock:
+    """Replace ordinals, lines and offsets in an extracted block by those in the whole block.
 
     Args:
-        read: what was read.
+        read: what was read from the extracted block.
         block: the whole block.
-        unusual: which records were picked out, from 0, in order.
+        unusual: indices of the extracted records, from 0, ascending.
     """
     ordinals = (block.first + unusual).tolist()
     refused = [ordinals[reject.ordinal - 1] for reject in read.rejects]
@@ -48,6 +48,6 @@ def put_back(read: LexicalBlock, block: Block, unusual: NDArray[np.int32]) -> Le
         ordinals=[ordinals[ordinal - 1] for ordinal in read.ordinals],
         rejects=[
             replace(reject, ordinal=ordinal, line=place.line, byte_offset=block.byte_offset + place.start)
-            for reject, ordinal, place in zip(read.rejects, refused, block.places(refused), strict=True)
+            for reject, ordinal, place in zip(read.rejects, refused, block.locations(refused), strict=True)
         ],
     )

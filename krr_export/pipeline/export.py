@@ -1,4 +1,4 @@
-"""An export as a lazy object: opened by its header, read when it is iterated."""
+"""An export as a lazy object: opening it reads the header, iterating it reads the records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.source import Source, open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.rejects import REJECTS_SCHEMA, to_batch
-from krr_export.parsing.scanning import scanner_of
+from krr_export.parsing.scanning import make_scanner
 from krr_export.pipeline.process_block import BlockProcessor, Plan
 from krr_export.profiling import Profiler
 from krr_export.rules.catalogue import RULE_NAMES
@@ -39,22 +39,22 @@ if TYPE_CHECKING:
     from krr_export.pipeline.process_block import BlockResult
 
 READERS = ("auto", "iterparse")
-"""``auto`` is the scanner with iterparse, the reference, for what it does not take; both give the same."""
+"""``auto`` is the scanner, with iterparse, the reference, for records that it hands on; both give the same results."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How an export is read; but for ``derive``, nothing here changes what is found.
+    """How an export is read; except for ``derive``, no option changes the values that are read.
 
     Attributes:
         workers: threads that read blocks; 0 for none, ``None`` for `default_workers`.
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records; ``None`` for all.
         delivery: how a delivery is verified and decrypted.
-        derive: the columns that are derived of the accepted records.
-        rules: whether the accepted records are judged by the register's own rules.
+        derive: the columns to derive from the accepted records.
+        rules: whether the accepted records are checked against the register's own rules.
         profile: whether they are profiled.
-        strict: names of rules whose breach makes a record a reject.
+        strict: names of rules whose violation makes a record a reject.
 
     Raises:
         UsageError: an option has no such value.
@@ -87,13 +87,13 @@ class Export:
     """An opened export. Its records can be read once. Use it as a context manager.
 
     Attributes:
-        source: the stream it comes from.
-        header: what the export says of itself.
-        record_schema: what its records hold, from the XSD.
-        profiler: makes profiles of its records; ``None`` where nobody asked.
-        derivation: the columns that are derived of its records.
+        source: the stream that it is read from.
+        header: the export's header.
+        record_schema: the structure of its records, from the XSD.
+        profiler: makes profiles of its records; ``None`` if not asked for.
+        derivation: the columns to derive from its records.
         workers: threads that read blocks, besides the caller's; 0 for none.
-        schema: the Arrow schema of its table, derived columns included; the metadata name the export.
+        schema: the Arrow schema of its table, derived columns included; the metadata identify the export.
     """
 
     def __init__(self, source: Source, record_schema: RecordSchema, options: ReadOptions) -> None:
@@ -106,8 +106,8 @@ class Export:
         self.transcoded: bool = self._document.transcoded
         self.profiler = Profiler(record_schema, self.header.exported_at) if options.profile else None
         self.derivation = derivation_of(record_schema, self.header.exported_at, options.derive)
-        described = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
-        self.schema: pa.Schema = self.derivation.extended(described)
+        schema_with_metadata = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
+        self.schema: pa.Schema = self.derivation.extended(schema_with_metadata)
         self._rejected: list[pa.RecordBatch] = []
         self._is_read = False
 
@@ -122,11 +122,11 @@ class Export:
         self.source.close()
 
     def results(self) -> Generator[BlockResult, None, None]:
-        """What became of each block, in order; the engine under everything else here.
+        """Yield the result of each block, in order; all other ways to read are built on this.
 
         Raises:
-            InputError: the export is unusable; what was given before is valid all the same.
-            UsageError: they were asked for before.
+            InputError: the export is unusable; results yielded before are still valid.
+            UsageError: the records were read before.
         """
         if self._is_read:
             raise UsageError("the records of an export can be read once", "open it again")
@@ -135,20 +135,20 @@ class Export:
         plan = Plan(
             self.record_schema,
             document.envelope,
-            scanner_of(self.record_schema, self.header.namespaces) if options.reader == "auto" else None,
+            make_scanner(self.record_schema, self.header.namespaces) if options.reader == "auto" else None,
             rules=RuleSet(self.header.exported_at, frozenset(options.strict)) if options.rules else None,
             profiler=self.profiler,
             derivation=self.derivation if self.derivation.columns else None,
         )
-        with naming(self.source.name), blaming(self.source):
-            blocks = document.blocks() if options.limit is None else _limited(document.blocks(), options.limit)
+        with name_source_in_errors(self.source.name), attribute_errors(self.source):
+            blocks = document.blocks() if options.limit is None else _limit_blocks(document.blocks(), options.limit)
             with closing(map_in_order(lambda: BlockProcessor(plan).process, blocks, self.workers)) as results:
                 yield from results
             if options.limit is not None:
                 self.source.prove()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The accepted records as record batches of ``schema``, in order, while the export is read.
+        """Yield the accepted records as record batches of ``schema``, in order, while the export is read.
 
         Raises:
             InputError: the export is unusable.
@@ -157,20 +157,20 @@ class Export:
             if result.rejects:
                 self._rejected.append(to_batch(result.rejects))
             if result.batch.num_rows:
-                yield _logical(result.batch, self.schema)
+                yield _cast_to_schema(result.batch, self.schema)
 
     def reader(self) -> pa.RecordBatchReader:
-        """``batches`` as an Arrow stream: DuckDB, pandas and Polars take it."""
+        """Return ``batches`` as an Arrow stream, which DuckDB, pandas and Polars can read."""
         return pa.RecordBatchReader.from_batches(self.schema, self.batches())
 
     def to_pandas(self) -> pd.DataFrame:
-        """All accepted records as a data frame; times in UTC, enumerated columns categorical."""
+        """Return all accepted records as a data frame; times in UTC, enumerated columns categorical."""
         frame: pd.DataFrame = self.reader().read_all().to_pandas()
         return frame
 
     @property
     def rejects(self) -> pa.Table:
-        """The rejected records met so far by ``batches``, ``reader`` or ``to_pandas``; see ``rejects`` in the docs.
+        """The records rejected so far by ``batches``, ``reader`` or ``to_pandas``; see ``rejects`` in the docs.
 
         They are kept in memory, so this grows with their number.
         """
@@ -194,13 +194,13 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
         schema: ``14-05``, ``16-02``, or the path of an XSD.
-        workers: threads that read; 0 for none, by default one a processor that may be used, a container's quota
-            included, 8 at the most. Small exports take none.
+        workers: threads that read; 0 for none, by default one for each processor that may be used (a container's quota
+            counts), 8 at most. Small exports use none.
         reader: ``auto`` or a reader's name.
         limit: read no more than this many records.
         delivery: how a delivery is verified and decrypted; ``source`` is then one file of its set, or a directory.
-        derive: columns to derive, of `krr_export.transform.NAMES`; or ``all``.
-        as_of: the moment that varslingsstatus is judged at; by default, that of the export.
+        derive: columns to derive, from `krr_export.transform.NAMES`; or ``all``.
+        as_of: the moment for which varslingsstatus is derived; by default, that of the export.
         on_read: called with the number of bytes just read from the source.
 
     Raises:
@@ -218,31 +218,31 @@ def open_with(
     options: ReadOptions,
     on_read: Callable[[int], object] | None = None,
 ) -> Export:
-    """``open_export`` with its options already made.
+    """Open an export as `open_export` does, but with options already made.
 
     Args:
-        source: as there.
-        schema: as there, or already loaded.
-        options: how it is read.
-        on_read: as there.
+        source: as in `open_export`.
+        schema: as in `open_export`, or already loaded.
+        options: how the export is read.
+        on_read: as in `open_export`.
 
     Raises:
         InputError: there is no export, or its beginning is not an export's.
         UsageError: there is no such schema.
     """
-    with naming(source_name(source)), ExitStack() as on_error:
+    with name_source_in_errors(source_name(source)), ExitStack() as on_error:
         stream = open_source(source, delivery=options.delivery, on_read=on_read)
         on_error.callback(stream.close)
         record_schema = schema if isinstance(schema, RecordSchema) else load_schema(schema)
-        with blaming(stream, whole=False):
+        with attribute_errors(stream, whole=False):
             export = Export(stream, record_schema, options)
         on_error.pop_all()
         return export
 
 
 @contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Say in an error which export it is about."""
+def name_source_in_errors(name: str) -> Iterator[None]:
+    """Put the source's name before the message of an `InputError`."""
     try:
         yield
     except InputError as error:
@@ -250,15 +250,15 @@ def naming(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def blaming(source: Source, *, whole: bool = True) -> Iterator[None]:
-    """Say in an error who is to blame: the transfer or the sender.
+def attribute_errors(source: Source, *, whole: bool = True) -> Iterator[None]:
+    """Make an `InputError` say whether the transfer or the sender is at fault.
 
-    What a corrupt transfer made of the export looks as if the sender had sent it so, and the other way round: the
-    source, which has a checksum or a signature, says which of the two it is.
+    A corrupt transfer looks as if the sender had sent the export so, and the other way round. The source knows which of
+    the two it is, if it has a checksum or a signature.
 
     Args:
-        source: what is read.
-        whole: read it to its end to know; else only what is known by now is said.
+        source: the source being read.
+        whole: whether to read it to its end to find out; otherwise only what is known by now is used.
     """
     try:
         try:
@@ -273,8 +273,8 @@ def blaming(source: Source, *, whole: bool = True) -> Iterator[None]:
         raise
 
 
-def _limited(blocks: Iterable[Block], limit: int) -> Iterator[Block]:
-    """The blocks up to record ``limit``; what follows is not read."""
+def _limit_blocks(blocks: Iterable[Block], limit: int) -> Iterator[Block]:
+    """Yield the blocks up to record ``limit``; the rest is not read."""
     for block in blocks:
         room = limit - block.first + 1
         yield block.first_records(room)
@@ -282,8 +282,8 @@ def _limited(blocks: Iterable[Block], limit: int) -> Iterator[Block]:
             return
 
 
-def _logical(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch with the types of ``schema``: binary columns travel dictionary-encoded."""
+def _cast_to_schema(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Cast a batch to the types of ``schema``, since binary columns are dictionary-encoded until here."""
     columns = [
         column if column.type == field.type else column.cast(field.type)
         for column, field in zip(batch.columns, schema, strict=True)

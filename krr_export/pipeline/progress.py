@@ -1,4 +1,4 @@
-"""How far a run has come, for whoever wants to be told."""
+"""The interface for watching the progress of a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Is told how far a run has come; this one does nothing with it."""
+    """Receives the progress of a run; this base class ignores it."""
 
     def opened(self, export: Export) -> None:
-        """The export's header was read."""
+        """Handle that the export's header was read."""
 
     def read(self, size: int) -> None:
-        """So many bytes more of the source were read, as delivered."""
+        """Handle that ``size`` more bytes of the source were read, as delivered."""
 
     def passed(self, records: int) -> None:
-        """So many records more were read and judged."""
+        """Handle that ``records`` more records were processed."""

@@ -1,4 +1,4 @@
-"""The tally: adds up what came of each block, for the report and the manifest."""
+"""Add up the results of all blocks, for the report and the manifest."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """Adds up the results of blocks, which come in order.
+    """Adds up the results of blocks, given in order.
 
     Args:
-        duplicates: collects identity numbers; ``None`` where nobody asks how many occur twice.
+        duplicates: collects identity numbers; ``None`` to look for no duplicates.
     """
 
     def __init__(self, duplicates: Duplicates | None = None) -> None:
@@ -48,21 +48,23 @@ class Tally:
             self._duplicates.add(result.identities)
 
     def note(self, notice: Notice) -> None:
-        """Add findings that no block's result holds, or one block's."""
+        """Add findings, of one block or of the export as a whole."""
         known = self.notices.get(notice.code)
         self.notices[notice.code] = known + notice if known else notice
 
     @cached_property
     def duplicates(self) -> Notice | None:
-        """The finding of identity numbers that occur more than once; asked for when no more blocks come."""
+        """The finding of identity numbers that occur more than once; use it after the last block."""
         return self._duplicates.notice() if self._duplicates else None
 
-    def in_order(self, strict: Collection[str] = ()) -> list[Notice]:
-        """All notices, the gravest first; asked for when no more blocks come.
+    def sorted_notices(self, strict: Collection[str] = ()) -> list[Notice]:
+        """Return all notices, rejects first, then in the order of the catalogue; call it after the last block.
 
         Args:
-            strict: names of rules that refuse records.
+            strict: names of rules that reject records.
         """
         notices = [*self.notices.values(), *filter(None, [self.duplicates])]
-        places = {code: place for place, code in enumerate(CATALOGUE)}
-        return sorted(notices, key=lambda one: (severity_of(one.code, strict) != "reject", places[one.code]))
+        positions = {code: position for position, code in enumerate(CATALOGUE)}
+        return sorted(
+            notices, key=lambda notice: (severity_of(notice.code, strict) != "reject", positions[notice.code])
+        )

@@ -56,13 +56,13 @@ class Profiler:
         """
         plan, profile = self._plan, self.nothing()
         profile.records = len(view)
-        profile.nulls[:] = [view.any(name).null_count for name in plan.columns]
+        profile.nulls[:] = [view.column(name).null_count for name in plan.columns]
         if not len(view):
             return profile
         for row, name in enumerate(plan.measured):
-            _measure(profile.lengths, row, view.any(name), view.present(name))
+            _measure(profile.lengths, row, view.column(name), view.present(name))
         for counts, (name, _) in zip(profile.values, plan.enumerated, strict=True):
-            np.add(counts, _counted(view.any(name).indices.drop_null().to_numpy(), len(counts)), out=counts)
+            np.add(counts, _counted(view.column(name).indices.drop_null().to_numpy(), len(counts)), out=counts)
         if plan.identifier and view.identities:
             kinds = view.identities.kinds
             profile.kinds += _counted(kinds[view.present(plan.identifier)], len(KINDS))
@@ -70,11 +70,11 @@ class Profiler:
         for row, channel in enumerate(plan.channels):
             self._date(profile.ages, row, channel, view)
         if plan.provider:
-            profile.providers = _values(view.any(plan.provider))
+            profile.providers = _values(view.column(plan.provider))
         if plan.email:
-            profile.domains = _domains(view.any(plan.email))
+            profile.domains = _domains(view.column(plan.email))
         if plan.certificate:
-            profile.certificates = certificates_of(view.any(plan.certificate))
+            profile.certificates = certificates_of(view.column(plan.certificate))
         return profile
 
     def _date(self, ages: Ages, row: int, channel: Channel, view: BatchView) -> None:

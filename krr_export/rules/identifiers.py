@@ -23,7 +23,7 @@ def judge_identifiers(view: BatchView) -> Iterator[Violation]:
     whole = identities.digits.whole
     if not whole.all():
         yield from violations("identifier-not-digits", IDENTIFIER, ~whole & view.present(IDENTIFIER))
-    today = identities.are_right_today
+    today = identities.are_valid_today
     if not today.all():
         later = identities.may_be_issued & ~today
         yield from violations("identifier-check-digits", IDENTIFIER, whole & ~today & ~later)

@@ -108,7 +108,7 @@ class RuleStage:
 
 
 def _rejects(refused: Mapping[int, Sequence[Finding]], ordinals: list[int], block: Block) -> Iterator[Reject]:
-    for findings, ordinal, place in zip(refused.values(), ordinals, block.places(ordinals), strict=True):
+    for findings, ordinal, place in zip(refused.values(), ordinals, block.locations(ordinals), strict=True):
         record = block.buffer[place.start : place.end]
         yield Reject(ordinal, place.line, block.byte_offset + place.start, tuple(findings), record)
 

@@ -1,1 +1,1 @@
-"""From an XSD to what a record holds, and that as DDL, JSON and other descriptions."""
+"""Read an XSD into a record schema, and describe that as DDL, JSON and in other formats."""

@@ -1,4 +1,4 @@
-"""The table ``person`` as a CREATE TABLE statement, in the dialects of the usual warehouses."""
+"""Write the table ``person`` as a CREATE TABLE statement, in the dialects of common warehouses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TABLE = "person"
 
-# Reserved in at least one of the dialects: a name that is quoted without need does no harm.
+# Reserved in at least one of the dialects: quoting a name without need does no harm.
 _RESERVED = frozenset(
     """
     account all alter analyse analyze and anti any array as asc asof assert_rows_modified asymmetric at authorization
@@ -37,18 +37,18 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one database writes a table.
+    """The SQL dialect of one database.
 
     Attributes:
-        name: as people know it.
-        types: its types by Arrow's names for theirs.
-        quotes: what stands around a name that needs it.
+        name: the database's usual name.
+        types: SQL types by the names of Arrow types.
+        quotes: the character before and after a name that must be quoted.
         backslash: whether a backslash in a string escapes the next character.
-        listed: the type and constraint of a text column with a list of values, from its name and the values as SQL;
-            ``None`` where the dialect enforces no such thing.
-        column_comment: a comment within a column's definition; ``None`` where comments are statements of their own.
+        listed: gives the type and constraint of a text column with a list of values, from its name and the values as
+            SQL; ``None`` if the dialect cannot enforce a list.
+        column_comment: a comment within a column's definition; ``None`` if comments are separate statements.
         table_comment: the same for the table, after its columns.
-        load: how to load a snapshot, in words for a comment.
+        load: how to load a snapshot, as text for a comment.
     """
 
     name: str
@@ -61,11 +61,11 @@ class Dialect:
     load: str = ""
 
     def create_table(self, fields: Iterable[Field], about: str) -> str:
-        """The statements that make the table, each ended by a semicolon.
+        """Return the statements that create the table, each ended by a semicolon.
 
         Args:
-            fields: its columns.
-            about: what the table is, in a line.
+            fields: the columns.
+            about: what the table is, in one line.
         """
         fields = tuple(fields)
         lines = [f"-- {about}", *(f"-- {line}" for line in self.load.splitlines()), f"CREATE TABLE {TABLE} ("]
@@ -73,7 +73,7 @@ class Dialect:
         if self.column_comment and self.table_comment:
             lines.append(f") {self.table_comment.format(self._string(about))};")
         else:
-            lines += [");", *self._comments(fields, about)]
+            lines += [");", *self._comment_statements(fields, about)]
         return "\n".join(lines)
 
     def _column(self, field: Field) -> str:
@@ -93,7 +93,7 @@ class Dialect:
             return self.types["string"]
         return self.listed(name, ", ".join(self._string(value) for value in field.facets.enumeration))
 
-    def _comments(self, fields: Iterable[Field], about: str) -> Iterator[str]:
+    def _comment_statements(self, fields: Iterable[Field], about: str) -> Iterator[str]:
         yield f"COMMENT ON TABLE {TABLE} IS {self._string(about)};"
         for field in fields:
             if field.documentation:
@@ -111,7 +111,7 @@ class Dialect:
 
 
 def _types(**types: str) -> dict[str, str]:
-    """SQL types by Arrow's; keywords cannot spell the names of all Arrow types."""
+    """Map Arrow types to SQL types; ``date`` and ``timestamp`` stand for names that are no keywords."""
     names = {"date": "date32[day]", "timestamp": str(pa.timestamp("us", tz="UTC"))}
     return {names.get(arrow, arrow): sql for arrow, sql in types.items()}
 
@@ -209,4 +209,4 @@ DIALECTS: dict[str, Dialect] = {
         ),
     ),
 }
-"""By the name that ``--format sql-…`` gives them."""
+"""By their names in ``--format sql-…``."""

@@ -1,4 +1,4 @@
-"""The record schema in the forms that people and warehouses ask for: what ``krr-export schema`` prints."""
+"""Print the record schema in several formats, for people and for warehouses: the output of ``krr-export schema``."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _WIDTH = 100
 
 
 def render(schema: RecordSchema, format: str, derived: Sequence[Field] = ()) -> str:  # noqa: A002 - the option's name
-    """The record schema as text, without a line end at its end.
+    """Return the record schema as text, without a line end at the end.
 
     Args:
-        schema: what to show.
-        format: one of ``FORMATS``: ``table`` for people, ``json`` with all there is to know, ``sql-…`` as a CREATE
-            TABLE statement of that dialect, ``arrow`` as pyarrow prints a schema.
-        derived: columns beside the schema's own, which come after them.
+        schema: the record schema.
+        format: one of ``FORMATS``: ``table`` for people, ``json`` with all details, ``sql-…`` as a CREATE TABLE
+            statement of that dialect, ``arrow`` as pyarrow prints a schema.
+        derived: derived columns, to be put after the schema's own.
 
     Raises:
         UsageError: there is no such format.
@@ -83,7 +83,7 @@ def _column_dict(field: Field) -> dict[str, Any]:
 
 
 def _as_table(columns: Sequence[Field]) -> str:
-    """One column a paragraph: its path and its meaning are too long for cells beside its name."""
+    """Write a paragraph for each column: its path and its meaning are too long for cells beside its name."""
     rows = [(field.name, _type_name(field.arrow_type), "no" if field.required else "yes") for field in columns]
     rows.insert(0, ("column", "Arrow type", "null"))
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
@@ -98,7 +98,7 @@ def _as_table(columns: Sequence[Field]) -> str:
 
 
 def _type_name(kind: pa.DataType) -> str:
-    """Arrow's name of a type; of a dictionary without what nobody asks for."""
+    """Return Arrow's name of a type; for a dictionary, only the types of its indices and values."""
     if not pa.types.is_dictionary(kind):
         return str(kind)
     return f"dictionary<{kind.index_type}, {kind.value_type}>"

@@ -1,7 +1,7 @@
-"""An XSD flattened into columns, with the `xmlschema` package: what `registry.load_schema` reads with.
+"""Flatten an XSD into columns, with the `xmlschema` package; `registry.load_schema` uses it.
 
-A schema whose records are not flat (a repeated leaf, mixed content, a wildcard, recursion, …) is refused: no table
-could hold its values without loss.
+A schema whose records are not flat (a repeated leaf, mixed content, a wildcard, recursion, …) is refused, because no
+table could store its values without loss.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import xmlschema
 from xmlschema.validators import XsdElement
 
 from krr_export.errors import UsageError
-from krr_export.schema.faults import unusable
+from krr_export.schema.faults import to_usage_error
 from krr_export.schema.record_schema import (
     ORDINAL,
     ROOT_ATTRIBUTES,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Component: TypeAlias = Any
-"""An XSD component as `xmlschema` models it: its annotations are unions that only a run-time check tells apart."""
+"""An XSD component of `xmlschema`, whose annotations are unions that only a run-time check could narrow."""
 
 XSD_NAMESPACE = "{http://www.w3.org/2001/XMLSchema}"
 
@@ -55,15 +55,15 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "base64Binary": pa.binary(),
     "hexBinary": pa.binary(),
 }
-"""Built-in XSD types with an Arrow type that holds all of their values, or all but those that get a finding. Every
-other type (decimal and integer have no bound, for example) stays a string, exactly as it was written."""
+"""Built-in XSD types with an Arrow type for all of their values, or for all but those that get a finding. Every other
+type (decimal and integer have no bound, for example) stays a string, exactly as written."""
 
 # The marker in our own XSDs that lets a free string be a partition (see xsd/).
 _LOW_CARDINALITY = ("krr-export", "low-cardinality")
 
 
 def flatten(name: str, path: Path, envelope: Callable[[], RecordSchema] | None = None) -> RecordSchema:
-    """The record schema of the XSD at ``path``, under the given name.
+    """Return the record schema of the XSD at ``path``, under the given name.
 
     Args:
         name: of the schema.
@@ -73,23 +73,23 @@ def flatten(name: str, path: Path, envelope: Callable[[], RecordSchema] | None =
     Raises:
         UsageError: it is not a valid XSD, declares no export, or cannot be flattened into columns.
     """
-    return _Flattening(name, path, envelope).schema()
+    return _Flattening(name, path, envelope).build()
 
 
 class _Flattening:
-    """Flattens one XSD; holds the columns found so far, and the types of the groups that it is within."""
+    """The flattening of one XSD: the columns found so far, and the types of the current element's ancestors."""
 
     def __init__(self, name: str, path: Path, envelope: Callable[[], RecordSchema] | None) -> None:
         self.name = name
         self.path = path
         self.envelope = envelope
         self.fields: list[Field] = []
-        self.within: list[Component] = []
+        self.ancestors: list[Component] = []
 
-    def schema(self) -> RecordSchema:
+    def build(self) -> RecordSchema:
         xsd = self._parse(self.path)
         documents = _documents(xsd)
-        if (root := _root_of(xsd)) is not None:
+        if (root := _find_root(xsd)) is not None:
             root_tag, record, root_xsd = root.name, next(root.type.content.iter_elements()), self.path
         elif self.envelope is not None:
             built_in = self.envelope()
@@ -99,10 +99,10 @@ class _Flattening:
         else:
             record = None
         if record is None or record.name not in xsd.maps.elements:
-            raise self._refused(f"it declares no export (a root with {' and '.join(ROOT_ATTRIBUTES)} over records)")
-        record_element = self._element(record, (), required=True, repeatable=True)
+            raise self._refusal(f"it declares no export (a root with {' and '.join(ROOT_ATTRIBUTES)} over records)")
+        record_element = self._build_element(record, (), required=True, repeatable=True)
         if record_element.column is not None or not self.fields:
-            raise self._refused("its record holds no elements")
+            raise self._refusal("its record holds no elements")
         return RecordSchema(
             name=self.name,
             sha256=_digest(documents),
@@ -116,27 +116,29 @@ class _Flattening:
     def _parse(self, path: Path) -> Component:
         try:
             with warnings.catch_warnings():
-                # What an import that fails would have brought is missed where it is used, if it is.
+                # If anything from an import that fails is used, that is an error of its own.
                 warnings.simplefilter("ignore", xmlschema.XMLSchemaImportWarning)
                 warnings.simplefilter("ignore", xmlschema.XMLSchemaIncludeWarning)
                 return xmlschema.XMLSchema10(real_path(path).as_uri(), allow="local", defuse="always")
         except (xmlschema.XMLSchemaException, SyntaxError, ValueError, RecursionError, OSError) as error:
-            raise unusable(path, error) from None
-        except AttributeError:  # a fault of xmlschema, met where simple content restricts mixed content
-            raise self._refused("it derives a type in a way that is not supported") from None
+            raise to_usage_error(path, error) from None
+        except AttributeError:  # a bug of xmlschema, when simple content restricts mixed content
+            raise self._refusal("it derives a type in a way that is not supported") from None
 
-    def _refused(self, why: str) -> UsageError:
+    def _refusal(self, why: str) -> UsageError:
         return UsageError(f"the schema {self.path.name} cannot be flattened into columns: {why}")
 
-    def _element(self, xsd: Component, above: tuple[str, ...], *, required: bool, repeatable: bool = False) -> Element:
+    def _build_element(
+        self, xsd: Component, above: tuple[str, ...], *, required: bool, repeatable: bool = False
+    ) -> Element:
         path = (*above, xsd.local_name) if above or not repeatable else ()
         where = "/".join((*above, xsd.local_name))
-        self._check(xsd, where, repeatable=repeatable)
+        self._check_flat(xsd, where, repeatable=repeatable)
         text: int | None = None
         if xsd.type.is_simple() or xsd.type.has_simple_content():
-            text = self._add(xsd, path, xsd.local_name, kind=_simple_type(xsd.type), required=required)
+            text = self._add_field(xsd, path, xsd.local_name, kind=_simple_type(xsd.type), required=required)
         attributes = tuple(
-            self._attribute(attribute, path, xsd.local_name, required=required)
+            self._build_attribute(attribute, path, xsd.local_name, required=required)
             for attribute in xsd.attributes.values()
             if attribute.use != "prohibited"
         )
@@ -144,21 +146,21 @@ class _Flattening:
         in_sequence = True
         if text is None:
             in_sequence = xsd.type.content.model == "sequence"
-            self.within.append(xsd.type)
-            children = tuple(self._children(xsd.type.content, path, required=required and in_sequence))
-            self.within.pop()
+            self.ancestors.append(xsd.type)
+            children = tuple(self._build_children(xsd.type.content, path, required=required and in_sequence))
+            self.ancestors.pop()
         return Element(xsd.name, xsd.min_occurs > 0, text, attributes, children, in_sequence)
 
-    def _children(self, group: Component, path: tuple[str, ...], *, required: bool) -> Iterator[Element]:
+    def _build_children(self, group: Component, path: tuple[str, ...], *, required: bool) -> Iterator[Element]:
         for particle in group:
             if not isinstance(particle, XsdElement):
-                raise self._refused(f"{'/'.join(path) or 'the record'} holds a nested group or a wildcard")
-            yield self._element(particle, path, required=required and particle.min_occurs > 0)
+                raise self._refusal(f"{'/'.join(path) or 'the record'} holds a nested group or a wildcard")
+            yield self._build_element(particle, path, required=required and particle.min_occurs > 0)
 
-    def _check(self, xsd: Component, where: str, *, repeatable: bool) -> None:
+    def _check_flat(self, xsd: Component, where: str, *, repeatable: bool) -> None:
         kind = xsd.type
         reasons = {
-            "it contains itself": xsd.type in self.within,
+            "it contains itself": xsd.type in self.ancestors,
             "it may be repeated": not repeatable and xsd.max_occurs != 1,
             "it has mixed content": kind.has_mixed_content(),
             "it is empty or of any type": not (kind.is_simple() or kind.has_simple_content() or kind.is_element_only()),
@@ -175,31 +177,31 @@ class _Flattening:
         }
         for reason, holds in reasons.items():
             if holds:
-                raise self._refused(f"{where}: {reason}")
+                raise self._refusal(f"{where}: {reason}")
 
-    def _attribute(self, xsd: Component, above: tuple[str, ...], element: str, *, required: bool) -> Attribute:
+    def _build_attribute(self, xsd: Component, above: tuple[str, ...], element: str, *, required: bool) -> Attribute:
         path = (*above, f"@{xsd.local_name}")
         if xsd.default is not None or xsd.fixed is not None:
-            raise self._refused(f"{'/'.join(path)}: it has a default or fixed value")
+            raise self._refusal(f"{'/'.join(path)}: it has a default or fixed value")
         mandatory = xsd.use == "required"
-        column = self._add(xsd, path, element, xsd.local_name, kind=xsd.type, required=required and mandatory)
+        column = self._add_field(xsd, path, element, xsd.local_name, kind=xsd.type, required=required and mandatory)
         return Attribute(xsd.name, column, mandatory)
 
-    def _add(self, xsd: Component, path: tuple[str, ...], *names: str, kind: Component, required: bool) -> int:
+    def _add_field(self, xsd: Component, path: tuple[str, ...], *names: str, kind: Component, required: bool) -> int:
         # A grouping element adds no prefix; an attribute is prefixed with its element's name.
         name = column_name(*names)
         if name == ORDINAL.name or any(field.name == name for field in self.fields):
-            raise self._refused(f"two leaves would become the column {name}")
-        base, facets = _base(kind), _facets(kind)
+            raise self._refusal(f"two leaves would become the column {name}")
+        base, facets = _base_type(kind), _facets(kind)
         arrow_type = _arrow_type(kind, base, facets)
         partitionable = pa.types.is_dictionary(arrow_type) or pa.types.is_boolean(arrow_type)
-        partitionable |= arrow_type == pa.string() and _is_marked(xsd)
+        partitionable |= arrow_type == pa.string() and _is_low_cardinality(xsd)
         self.fields.append(Field(name, path, base, arrow_type, required, facets, _documentation(xsd), partitionable))
         return len(self.fields) - 1
 
 
-def _root_of(xsd: Component) -> Component | None:
-    """The one global element of the schema's own namespace that repeats one global element, if there is one."""
+def _find_root(xsd: Component) -> Component | None:
+    """Return the global element of the schema's own namespace that repeats one global element, if there is one."""
     for element in xsd.elements.values():
         if element.type.is_element_only() and element.attributes.keys() >= set(ROOT_ATTRIBUTES):
             particles = list(element.type.content.iter_elements())
@@ -209,7 +211,7 @@ def _root_of(xsd: Component) -> Component | None:
 
 
 def _is_extended(xsd: Component) -> bool:
-    """Whether ``xsi:type`` could give a group elements that it does not have."""
+    """Return whether ``xsi:type`` could give a group elements that it does not have."""
     kind = xsd.type
     return kind.is_element_only() and any(
         other is not kind and other.is_derived(kind, "extension") for other in xsd.maps.types.values()
@@ -217,7 +219,7 @@ def _is_extended(xsd: Component) -> bool:
 
 
 def _documents(xsd: Component) -> list[Path]:
-    """The files that make up the schema, the built-in ones of the `xmlschema` package left out."""
+    """Return the files that make up the schema, without the built-in ones of the `xmlschema` package."""
     schemas = [schema for schema in xsd.maps.iter_schemas() if schema.meta_schema is not None]
     return [Path(schema.filepath) for schema in schemas if schema.filepath and schema.target_namespace not in _W3C]
 
@@ -238,8 +240,8 @@ def _simple_type(kind: Component) -> Component:
     return kind if kind.is_simple() else kind.content
 
 
-def _base(kind: Component) -> str:
-    """The nearest built-in ancestor; a list or union is as good as a string, kept as it was written."""
+def _base_type(kind: Component) -> str:
+    """Return the nearest built-in ancestor; a list or union counts as a string, which stays as written."""
     if kind.is_list() or kind.is_union():
         return "string"
     *_, nearest = _lineage(kind)
@@ -247,7 +249,7 @@ def _base(kind: Component) -> str:
 
 
 def _lineage(kind: Component) -> Iterator[Component]:
-    """A simple type and those that it is derived from, as far as the first that is built in, or has no other."""
+    """Yield a simple type and its ancestors, up to the first that is built in or has no ancestor."""
     while not (kind.name or "").startswith(XSD_NAMESPACE) and kind.base_type is not None:
         yield kind
         kind = _simple_type(kind.base_type)  # between two simple contents, there may be a complex type without a name
@@ -257,12 +259,12 @@ def _lineage(kind: Component) -> Iterator[Component]:
 def _facets(kind: Component) -> Facets:
     known = {"whiteSpace", "enumeration", "length", "minLength", "maxLength"}
     others = {"union"} if kind.is_union() else {"list"} if kind.is_list() else set()
-    # Of any ancestor: xmlschema tells only a type's own, and nothing beyond a complex type.
-    own = [one for one in _lineage(kind) if not (one.name or "").startswith(XSD_NAMESPACE)]
-    for one in own:
+    # Facets of all ancestors: xmlschema gives only a type's own, and none beyond a complex type.
+    user_defined = [one for one in _lineage(kind) if not (one.name or "").startswith(XSD_NAMESPACE)]
+    for one in user_defined:
         others |= {local_name(name) for name in getattr(one, "facets", {}) if name} - known
-    shortest, longest = [one.min_length for one in own], [one.max_length for one in own]
-    enumeration = next((one.enumeration for one in own if one.enumeration), ())
+    shortest, longest = [one.min_length for one in user_defined], [one.max_length for one in user_defined]
+    enumeration = next((one.enumeration for one in user_defined if one.enumeration), ())
     return Facets(
         white_space=kind.white_space or "preserve",
         enumeration=tuple(str(value) for value in enumeration),
@@ -275,8 +277,8 @@ def _facets(kind: Component) -> Facets:
 def _arrow_type(kind: Component, base: str, facets: Facets) -> pa.DataType:
     if base in _ARROW_TYPES:
         return _ARROW_TYPES[base]
-    # Only strings equal a listed value where they are written like it: a decimal of 1.00 is one of 1.0. And
-    # xs:anySimpleType, as which an attribute without a type is declared, has no primitive type.
+    # Only strings are compared as written: the decimal 1.00 equals a listed 1.0. And xs:anySimpleType, the type of an
+    # attribute declared without one, has no primitive type.
     primitive = getattr(kind, "primitive_type", None)
     is_text = primitive is not None and primitive.name == f"{XSD_NAMESPACE}string"
     if not facets.enumeration or not is_text:
@@ -290,6 +292,6 @@ def _documentation(xsd: Component) -> str:
     return " ".join(" ".join((text.text or "").split()) for text in texts)
 
 
-def _is_marked(xsd: Component) -> bool:
+def _is_low_cardinality(xsd: Component) -> bool:
     notes = xsd.annotation.appinfo if xsd.annotation is not None else ()
     return any((note.get("source"), (note.text or "").strip()) == _LOW_CARDINALITY for note in notes)

@@ -1,7 +1,7 @@
-"""The record schema: what one record holds, read from the XSD and nowhere else.
+"""The record schema: the structure of one record, which comes from the XSD and nowhere else.
 
 The XSD is flattened into columns: every leaf element and every attribute becomes one column, in document order. The
-tree of elements is kept beside the columns, for those who read or write records (readers, sample generator).
+tree of elements is kept beside the columns, for code that reads or writes records (readers, sample generator).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from krr_export.schema.faults import compiled
+from krr_export.schema.faults import compile_xsd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,27 +24,27 @@ BUILT_IN = ("14-05", "16-02")
 """The schema versions that the package carries."""
 
 ROOT_ATTRIBUTES = ("eksportTidspunkt", "senesteEndringsNummer")
-"""What every export says of itself: when it was made, and the register's last change number in it."""
+"""Attributes of every export's root: when it was made, and the register's last change number in it."""
 
 ORDINAL = pa.field("radnummer", pa.int64(), nullable=False)
-"""The column before all others: the record's ordinal in the export, from 1."""
+"""The first column: the record's ordinal in the export, from 1."""
 
 
 @dataclass(frozen=True)
 class Facets:
-    """What the XSD asks of a value; lengths count characters (octets for binary types)."""
+    """The constraints that the XSD puts on a value; lengths count characters (octets for binary types)."""
 
     white_space: str = "preserve"
     enumeration: tuple[str, ...] = ()
     min_length: int | None = None
     max_length: int | None = None
     others: tuple[str, ...] = ()
-    """Names of further facets (pattern, maxInclusive, …), and ``union`` or ``list``: only an XSD engine judges them."""
+    """Names of further facets (pattern, maxInclusive, …), and ``union`` or ``list``: only an XSD engine checks them."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One column, and the leaf element or attribute that it comes from."""
+    """A column, and the leaf element or attribute that it comes from."""
 
     name: str
     path: tuple[str, ...]
@@ -56,11 +56,11 @@ class Field:
     facets: Facets
     documentation: str
     partitionable: bool
-    """Whether the value is of few kinds and says nothing of one person, so that it may name a file."""
+    """Whether the column has few distinct values, which identify no person: then a value may be part of a path."""
 
     @property
     def label(self) -> str:
-        """The field as messages name it, such as ``Kontaktinformasjon/Epostadresse/@sistOppdatert``."""
+        """The field's name in messages, such as ``Kontaktinformasjon/Epostadresse/@sistOppdatert``."""
         return "/".join(self.path)
 
 
@@ -80,11 +80,11 @@ class Element:
     """Clark notation, ``{namespace}local``."""
     required: bool
     column: int | None
-    """The column of its text; ``None`` for an element that holds elements."""
+    """The column of its text; ``None`` for an element that contains elements."""
     attributes: tuple[Attribute, ...]
     children: tuple[Element, ...]
     in_sequence: bool
-    """Whether the children, if any, stand in exactly this order (``xs:sequence``; not ``choice`` or ``all``)."""
+    """Whether the children, if any, are in exactly this order (``xs:sequence``; not ``choice`` or ``all``)."""
 
     @property
     def local_name(self) -> str:
@@ -92,7 +92,7 @@ class Element:
         return local_name(self.tag)
 
     def walk(self) -> Iterator[Element]:
-        """This element and all below it, in document order."""
+        """Yield this element and all below it, in document order."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -100,19 +100,19 @@ class Element:
 
 @dataclass(frozen=True)
 class RecordSchema:
-    """The structure of an export and of its records, as one XSD states it."""
+    """The structure of an export and of its records, as one XSD defines it."""
 
     name: str
     """``14-05``, ``16-02``, or the file's stem."""
     sha256: str
-    """Over the schema documents involved, imports included."""
+    """The digest of the schema documents involved, imports included."""
     root_tag: str
     record: Element
     fields: tuple[Field, ...]
     root_xsd: str
     """Path of the XSD that declares the root."""
     record_xsd: str
-    """Path of the XSD that declares the record; most often the same."""
+    """Path of the XSD that declares the record; usually the same."""
 
     @cached_property
     def arrow(self) -> pa.Schema:
@@ -122,20 +122,20 @@ class RecordSchema:
 
     @property
     def depth(self) -> int:
-        """How many elements deep a valid record is, itself included."""
+        """The depth of a valid record in elements, itself included."""
         return _depth(self.record)
 
     def partitionable(self) -> list[str]:
-        """The names of the columns that ``--partition-by`` accepts."""
+        """Return the names of the columns that ``--partition-by`` accepts."""
         return [f.name for f in self.fields if f.partitionable]
 
     def root_validator(self) -> etree.XMLSchema:
-        """The compiled XSD that judges the root element and its attributes."""
-        return compiled(self.root_xsd)
+        """Compile the XSD that validates the root element and its attributes."""
+        return compile_xsd(self.root_xsd)
 
     def record_validator(self) -> etree.XMLSchema:
-        """The compiled XSD that judges a record on its own."""
-        return compiled(self.record_xsd)
+        """Compile the XSD that validates a record on its own."""
+        return compile_xsd(self.record_xsd)
 
 
 def local_name(tag: str) -> str:
@@ -144,12 +144,12 @@ def local_name(tag: str) -> str:
 
 
 def namespace(tag: str) -> str:
-    """``{namespace}local`` → ``namespace``; empty where there is none."""
+    """``{namespace}local`` → ``namespace``; empty if there is none."""
     return tag.rpartition("}")[0][1:]
 
 
 def column_name(*names: str) -> str:
-    """The register's own term in snake_case: ``X509Sertifikat`` → ``x509_sertifikat``."""
+    """Convert the register's own term to snake_case: ``X509Sertifikat`` → ``x509_sertifikat``."""
     words = (re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name) for name in names)
     return re.sub(r"\W", "_", "_".join(words)).lower()
 

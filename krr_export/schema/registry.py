@@ -1,4 +1,4 @@
-"""The schemas by name: those that the package carries, flattened once and kept, and the XSD files of users."""
+"""The schemas by name: those that the package carries, flattened once and cached, and the XSD files of users."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _XSD = _HERE.parent / "xsd"
-_MAKERS = ("loader.py", "record_schema.py", "registry.py")
+_SOURCES = ("loader.py", "record_schema.py", "registry.py")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -50,36 +50,36 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
 
 @cache
 def _built_in_schema(name: str) -> RecordSchema:
-    """The record schema of a version that the package carries; it is made once in a process, and frozen."""
+    """Return the record schema of a version that the package carries; it is loaded once in a process, and frozen."""
     path = pycache.path_for(_HERE / f"schema-{name}", ".schema")
-    key = _key()
-    known = _kept(path, key)
-    if known is None:
-        from krr_export.schema.loader import flatten  # noqa: PLC0415 - it loads xmlschema, which is what all this saves
+    key = _cache_key()
+    schema = _load_cached(path, key)
+    if schema is None:
+        from krr_export.schema.loader import flatten  # noqa: PLC0415 - it imports xmlschema, which is slow: the cache saves that
 
-        known = flatten(name, _XSD / f"kontaktregister-export-{name}.xsd")
-        content = pickle.dumps(known)
+        schema = flatten(name, _XSD / f"kontaktregister-export-{name}.xsd")
+        content = pickle.dumps(schema)
         pycache.keep(path, key + hashlib.sha256(content).digest() + content)
-    return known
-
-
-def _kept(path: Path, key: bytes) -> RecordSchema | None:
-    """What was kept, if it is whole and was made of the same."""
-    try:
-        kept = path.read_bytes()
-    except OSError:
-        return None
-    content = kept[2 * _DIGEST_BYTES :]
-    if kept[: 2 * _DIGEST_BYTES] != key + hashlib.sha256(content).digest():
-        return None
-    schema: RecordSchema = pickle.loads(content)  # noqa: S301 - it lies beside our own bytecode, as well guarded
     return schema
 
 
-def _key() -> bytes:
-    """A digest of all that a flattened schema is made of, and where."""
+def _load_cached(path: Path, key: bytes) -> RecordSchema | None:
+    """Return the cached schema, if it is complete and its key is this one."""
+    try:
+        cached = path.read_bytes()
+    except OSError:
+        return None
+    content = cached[2 * _DIGEST_BYTES :]
+    if cached[: 2 * _DIGEST_BYTES] != key + hashlib.sha256(content).digest():
+        return None
+    schema: RecordSchema = pickle.loads(content)  # noqa: S301 - it is beside our own bytecode, and as well protected
+    return schema
+
+
+def _cache_key() -> bytes:
+    """Return a digest of everything that a flattened schema depends on, and of where that is."""
     digest = hashlib.sha256(repr((str(_HERE), sys.version, pa.__version__)).encode())
-    for path in (*sorted(_XSD.glob("*.xsd")), *(_HERE / maker for maker in _MAKERS)):
+    for path in (*sorted(_XSD.glob("*.xsd")), *(_HERE / source for source in _SOURCES)):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)}\n".encode() + content)
     return digest.digest()

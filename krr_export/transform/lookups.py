@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.domain.identity_numbers import KINDS, kinds_of
+from krr_export.domain.identity_numbers import KINDS, classify_numbers
 from krr_export.domain.mailbox_providers import PROVIDERS
 from krr_export.domain.vocabulary import IDENTIFIER, PROVIDER
 
@@ -20,7 +20,7 @@ PROVIDER_NAMES = tuple(dict.fromkeys(PROVIDERS.values()))
 
 def identifier_kind(inputs: Inputs) -> pa.DictionaryArray:
     """The kind of each identity number."""
-    kinds = kinds_of(inputs[IDENTIFIER])
+    kinds = classify_numbers(inputs[IDENTIFIER])
     return pa.DictionaryArray.from_arrays(pa.array(kinds, pa.int8(), mask=kinds < 0), pa.array(KINDS))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.domain.times import EPOCH, date_days, date_time_micros, norwegian_hour, to_instant
+from krr_export.domain.times import EPOCH, date_days, date_time_micros, norwegian_offset, to_instant
 from krr_export.rules.catalogue import CATALOGUE
 
 WITHOUT = "time-without-offset"
@@ -150,6 +150,6 @@ def test_an_offset_is_taken_off(wall: datetime, minutes: int) -> None:
 @given(st.datetimes(datetime(1900, 1, 1), datetime(9999, 12, 30)))  # noqa: DTZ001 - wall time
 def test_the_offset_is_the_same_throughout_an_hour(wall: datetime) -> None:
     hours = (wall - datetime(1970, 1, 1)) // timedelta(hours=1)  # noqa: DTZ001 - wall time
-    offset, codes = norwegian_hour(hours)
+    offset, codes = norwegian_offset(hours)
     micros, said = date_time_micros(wall.isoformat())
     assert (micros, codes) == ((wall.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1) - offset, said)

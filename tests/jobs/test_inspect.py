@@ -16,7 +16,7 @@ import road
 
 from krr_export.errors import InputError, UsageError
 from krr_export.jobs.inspect import inspect
-from krr_export.parsing.tokenizing import Cutter, Scan
+from krr_export.parsing.tokenizing import RecordTokenizer, TokenizedRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -213,18 +213,18 @@ def test_what_stands_between_records_is_looked_at_a_few_times_however_much_it_is
     export: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked_at = 0
-    scan = Cutter.scan
+    tokenize = RecordTokenizer.tokenize
 
-    def counted(self: Cutter, data: bytes) -> Scan:
+    def counted(self: RecordTokenizer, data: bytes) -> TokenizedRecords:
         nonlocal looked_at
         looked_at += len(data)
-        return scan(self, data)
+        return tokenize(self, data)
 
     class Pipe(io.BytesIO):
         def read1(self, size: int | None = -1, /) -> bytes:
             return self.read(min(size or 0, 1 << 16))
 
-    monkeypatch.setattr(Cutter, "scan", counted)
+    monkeypatch.setattr(RecordTokenizer, "tokenize", counted)
     data = export(*["<Person/>"] * 5, between="<?a?>" * 1_000_000)
     assert inspect(Pipe(data)).judged == 5
     assert looked_at < 16 * len(data)

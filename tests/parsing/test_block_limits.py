@@ -194,7 +194,7 @@ def test_a_block_of_tiny_records_holds_no_more_of_them_than_it_may(count: int, s
     assert b"".join(block.data for block in blocks) + f"{END}".encode() == data[blocks[0].byte_offset :]
     for block, first in zip(blocks, range(1, count + 1, BLOCK_RECORDS), strict=True):
         assert (block.first, block.line) == (first, 1 + data.count(b"\n", 0, block.byte_offset))
-        places = block.places(range(block.first, block.first + block.records))
+        places = block.locations(range(block.first, block.first + block.records))
         assert {block.buffer[place.start : place.end] for place in places} == {b"<Person/>"}
 
 

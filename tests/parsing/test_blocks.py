@@ -101,7 +101,7 @@ def exact(data: bytes, pieces: list[bytes], size: int, schema: RecordSchema, exp
     assert b"".join(block.data for block in blocks) == content
     ordinal = 1
     for block in blocks:
-        spans = document.cutter.scan(block.data).spans
+        spans = document.tokenizer.tokenize(block.data).spans
         assert (block.first, block.records) == (ordinal, len(spans))
         assert data[block.byte_offset : block.byte_offset + len(block.data)] == block.data
         assert block.line == data[: block.byte_offset].count(b"\n") + 1

@@ -63,10 +63,10 @@ def test_a_record_with_too_much_markup_is_refused_in_little_memory(tmp_path: Pat
 
 def test_small_records_with_a_namespace_of_their_own_are_looked_at_as_well() -> None:
     long = b"n" * (bounds.MAX_NAME_BYTES + 1)
-    assert bounds.excess(b'<P xmlns:a="' + long + b'" a:b=""/>') == bounds.TOO_LONG_A_NAME
+    assert bounds.find_excess(b'<P xmlns:a="' + long + b'" a:b=""/>') == bounds.TOO_LONG_A_NAME
     attributes = b"".join(b' a%d=""' % i for i in range(bounds.MAX_ATTRIBUTES + 1))
-    assert bounds.excess(b"<P" + attributes + b"/>") == bounds.TOO_MANY_ATTRIBUTES
-    assert bounds.excess(b"<P>" + b"=" * (bounds.MAX_ATTRIBUTES + 1) + b"</P>") is None
+    assert bounds.find_excess(b"<P" + attributes + b"/>") == bounds.TOO_MANY_ATTRIBUTES
+    assert bounds.find_excess(b"<P>" + b"=" * (bounds.MAX_ATTRIBUTES + 1) + b"</P>") is None
 
 
 def test_the_sender_cannot_make_up_fields(schema: RecordSchema) -> None:
@@ -102,12 +102,12 @@ def test_what_is_within_bounds_is_not_refused() -> None:
     value = b"x" * bounds.FREE_BYTES
     attributes = b"".join(b' a%d="="' % i for i in range(bounds.MAX_ATTRIBUTES))
     name = b"n" * bounds.MAX_NAME_BYTES
-    assert bounds.excess(b"<P" + attributes + b">" + value + b"</P>") is None
-    assert bounds.excess(b"<P" + attributes + b' b=""' + b">" + value + b"</P>") == bounds.TOO_MANY_ATTRIBUTES
-    assert bounds.excess(b"<" + name + b' xmlns="' + name + b'">' + value) is None
-    assert bounds.excess(b"<" + name + b"n>" + value) == bounds.TOO_LONG_A_NAME
-    assert bounds.excess(b"<P xmlns:a='" + name + b"n'>" + value) == bounds.TOO_LONG_A_NAME
-    assert bounds.excess(b"<P a='" + name + b"n'>" + value) is None
+    assert bounds.find_excess(b"<P" + attributes + b">" + value + b"</P>") is None
+    assert bounds.find_excess(b"<P" + attributes + b' b=""' + b">" + value + b"</P>") == bounds.TOO_MANY_ATTRIBUTES
+    assert bounds.find_excess(b"<" + name + b' xmlns="' + name + b'">' + value) is None
+    assert bounds.find_excess(b"<" + name + b"n>" + value) == bounds.TOO_LONG_A_NAME
+    assert bounds.find_excess(b"<P xmlns:a='" + name + b"n'>" + value) == bounds.TOO_LONG_A_NAME
+    assert bounds.find_excess(b"<P a='" + name + b"n'>" + value) is None
     most = b"<P>" + b"<a/>" * (bounds.MAX_ELEMENTS - 1)
-    assert bounds.excess(most + b"<!-- <a/> --><![CDATA[<a/>]]><?a <a/>?></P>") is None
-    assert bounds.excess(most + b"<a/></P>") == bounds.TOO_MANY_ELEMENTS
+    assert bounds.find_excess(most + b"<!-- <a/> --><![CDATA[<a/>]]><?a <a/>?></P>") is None
+    assert bounds.find_excess(most + b"<a/></P>") == bounds.TOO_MANY_ELEMENTS

@@ -254,12 +254,13 @@ def test_a_batch_has_the_table_s_columns_with_certificates_as_a_dictionary(schem
 
 
 def test_long_values_are_decoded_and_not_remembered() -> None:
-    remembered = binary._base64.cache_info().currsize, times_module._micros.cache_info().currsize  # noqa: SLF001 - the promise
+    caches = [binary._decode_base64, times_module._parse_date_time]  # noqa: SLF001 - the promise
+    remembered = [cache.cache_info().currsize for cache in caches]
     assert binary.decode_base64("QUJD" * 5000) == b"ABC" * 5000
     assert binary.decode_base64("QUJD" * 5000 + "*") is None
     instant, codes = date_time_micros(f"1970-01-01T00:00:00.{'1' * 5000}Z")
     assert (instant, codes) == (111111, ("time-fraction-cut",))
-    assert remembered == (binary._base64.cache_info().currsize, times_module._micros.cache_info().currsize)  # noqa: SLF001 - as above
+    assert remembered == [cache.cache_info().currsize for cache in caches]
 
 
 def test_decoded_values_are_kept_up_to_so_many_bytes() -> None:

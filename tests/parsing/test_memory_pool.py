@@ -8,8 +8,8 @@ import road
 
 from krr_export import load_schema
 from krr_export.parsing.scan_memory import BINARY, INSTANT, LISTED, TEXT, Layout, MemoryPool
-from krr_export.parsing.scanning import scanner_of
-from krr_export.parsing.tokenizing import Cutter
+from krr_export.parsing.scanning import make_scanner
+from krr_export.parsing.tokenizing import RecordTokenizer
 
 KINDS = (TEXT, LISTED, INSTANT, BINARY)
 SCHEMA = load_schema("14-05")
@@ -52,7 +52,7 @@ def test_memory_that_is_too_small_for_a_block_is_not_given_to_it() -> None:
 
 
 def test_places_do_not_overlap() -> None:
-    layout = Layout.of(KINDS, 5000, 3_000_000)
+    layout = Layout.for_columns(KINDS, 5000, 3_000_000)
     places = sorted({place for parts in layout.columns for place in parts} | {layout.unusual, layout.size})
     assert all(place % 64 == 0 for place in places)
     for kind, parts in zip(KINDS, layout.columns, strict=True):
@@ -64,7 +64,7 @@ def test_places_do_not_overlap() -> None:
 
 
 def test_what_was_scanned_stays_while_other_blocks_are_scanned() -> None:
-    scanner = scanner_of(SCHEMA, {"": road.PERSONS})
+    scanner = make_scanner(SCHEMA, {"": road.PERSONS})
     assert scanner is not None
 
     def block(letter: str) -> bytes:
@@ -74,11 +74,11 @@ def test_what_was_scanned_stays_while_other_blocks_are_scanned() -> None:
         )
         return b"".join(road.person(*inner, identifier=f"{n:011}").encode() for n in range(200))
 
-    cutter = Cutter("Person", b"Kontaktregister")
+    tokenizer = RecordTokenizer("Person", b"Kontaktregister")
     kept = []
     for letter in "abcdefgh":
         data = block(letter)
-        kept.append((letter, scanner.scan(data, cutter.scan(data).spans).arrays))
+        kept.append((letter, scanner.scan(data, tokenizer.tokenize(data).spans).arrays))
         if letter in "bdf":
             kept.pop(0)
     email = [field.name for field in SCHEMA.fields].index("epostadresse")

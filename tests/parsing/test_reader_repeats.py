@@ -74,13 +74,13 @@ def test_only_short_ones_are_remembered_and_only_within_their_block(
 ) -> None:
     document, [block] = cut(export(*[filled(length)] * 50), schema)
     ordinals = []
-    judge = IterparseReader._judge  # noqa: SLF001 - counted, not called otherwise
+    judge = IterparseReader._validate  # noqa: SLF001 - counted, not called otherwise
 
     def counted(self: IterparseReader, record: etree._Element, ordinal: int) -> object:
         ordinals.append(ordinal)
         return judge(self, record, ordinal)
 
-    monkeypatch.setattr(IterparseReader, "_judge", counted)
+    monkeypatch.setattr(IterparseReader, "_validate", counted)
     reader = IterparseReader(schema, document.envelope)
     for _ in range(2):
         rejects = reader.read(block).rejects

@@ -18,7 +18,7 @@ from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 
 from krr_export.domain.times import date_time_micros
 from krr_export.parsing.blocks import Document
-from krr_export.parsing.scanning import scanner_of
+from krr_export.parsing.scanning import make_scanner
 from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_a_certain_time_is_valid_and_the_instant_of_the_reference(
         [export(*(person(contact(attributes=f'sistOppdatert="{each}"')) for each in EVERY[kind]))], schema
     )
     (block,) = document.blocks()
-    scanner = scanner_of(schema, document.header.namespaces)
+    scanner = make_scanner(schema, document.header.namespaces)
     assert scanner is not None
     scanned = scanner.scan(block.buffer, block.spans)
     taken = np.delete(np.arange(block.records), scanned.unusual).tolist()
@@ -143,11 +143,11 @@ def test_no_repetition_takes_more_than_linear_time(kind: str, where: str, schema
         }[where]
         data = f"{USUAL}\n{record}\n{USUAL}".encode()
         document = Document([export()], schema)
-        scanner = scanner_of(schema, document.header.namespaces)
+        scanner = make_scanner(schema, document.header.namespaces)
         assert scanner is not None
 
         def work() -> None:
-            scan = document.cutter.scan(data)
+            scan = document.tokenizer.tokenize(data)
             scanner.scan(data[: scan.end], scan.spans)
 
         return work
@@ -275,7 +275,7 @@ def test_of_octets_beyond_ascii_those_are_taken_that_are_characters(schema: Reco
     head, tail = (part.encode() for part in person("<beskrivelse>|</beskrivelse>").split("|"))
     start, end = export().split(b"\n</")
     document = Document([b"".join([start, *(head + octets + tail for octets in each), b"</", end])], schema)
-    scanner = scanner_of(schema, document.header.namespaces)
+    scanner = make_scanner(schema, document.header.namespaces)
     assert scanner is not None
     refused = [
         each[block.first - 1 + record]

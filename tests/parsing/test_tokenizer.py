@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.parsing.tokenizing import IS_BUILT, Cutter, Scan, count_line_ends, scan_by_expression
+from krr_export.parsing.tokenizing import (
+    IS_BUILT,
+    RecordTokenizer,
+    TokenizedRecords,
+    count_line_ends,
+    tokenize_with_regex,
+)
 
 assert IS_BUILT
 
@@ -71,19 +77,19 @@ PARTS = [
 ]
 
 
-def found(scan: Scan) -> tuple[object, ...]:
+def found(scan: TokenizedRecords) -> tuple[object, ...]:
     return scan.spans.tolist(), scan.stop, scan.root_end, scan.open_at
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=30).map("".join), st.sampled_from([b"root", b"r:root"]))
 def test_it_finds_what_the_expression_finds(text: str, root: bytes) -> None:
     data = text.encode()
-    assert found(Cutter("Person", root).scan(data)) == found(scan_by_expression(data, b"Person", root))
+    assert found(RecordTokenizer("Person", root).tokenize(data)) == found(tokenize_with_regex(data, b"Person", root))
 
 
 def test_a_prefix_may_begin_like_the_name_of_the_record() -> None:
     data = b"<Persons:Person></Persons:Person><Person:Person/>"
-    assert Cutter("Person", b"root").scan(data).spans.tolist() == [[0, 33], [33, 49]]
+    assert RecordTokenizer("Person", b"root").tokenize(data).spans.tolist() == [[0, 33], [33, 49]]
 
 
 RECORDS = b"""
@@ -94,11 +100,13 @@ RECORDS = b"""
 def test_data_may_end_anywhere() -> None:
     for end in range(len(RECORDS) + 1):
         data = RECORDS[:end]
-        assert found(Cutter("Person", b"root").scan(data)) == found(scan_by_expression(data, b"Person", b"root"))
+        assert found(RecordTokenizer("Person", b"root").tokenize(data)) == found(
+            tokenize_with_regex(data, b"Person", b"root")
+        )
 
 
 def test_the_expression_finds_the_records() -> None:
-    scan = scan_by_expression(RECORDS, b"Person", b"root")
+    scan = tokenize_with_regex(RECORDS, b"Person", b"root")
     assert [RECORDS[start:end][:9] for start, end in scan.spans] == [
         b"<Person><", b"<p:Person", b"<Person/>", b"<Person >",
     ]  # fmt: skip
@@ -119,4 +127,4 @@ def test_no_line_ends_are_counted_outside_of_the_data(start: int, end: int) -> N
 
 
 def test_a_span_is_two_numbers_of_32_bits() -> None:
-    assert Cutter("Person", b"root").scan(b"<Person/>" * 3).spans.dtype == np.int32
+    assert RecordTokenizer("Person", b"root").tokenize(b"<Person/>" * 3).spans.dtype == np.int32

@@ -28,7 +28,7 @@ def valid(number: int) -> bool:
 def collected(*blocks: list[str | None]) -> Duplicates:
     found = Duplicates(schema())
     for numbers in blocks:
-        found.add(Identities.of(pa.array(numbers, pa.string())))
+        found.add(Identities.parse(pa.array(numbers, pa.string())))
     return found
 
 
@@ -92,7 +92,7 @@ grown = []
 for turn in range(3):
     before = now()
     for batch in batches:
-        found.add(Identities.of(batch))
+        found.add(Identities.parse(batch))
     grown.append(now() - before)
 print(found.count(), *grown)
 """
@@ -123,10 +123,10 @@ numbers = right(Random(1))
 batches = [pa.array(list(islice(numbers, 3200))) for _ in range(20)]
 known = {number for batch in batches for number in batch.to_pylist()}
 found = Duplicates(load_schema())
-found.add(Identities.of(batches[0]))
+found.add(Identities.parse(batches[0]))
 before = now()
 for batch in batches[1:]:
-    found.add(Identities.of(batch))
+    found.add(Identities.parse(batch))
 print(now() - before, found.count(), 20 * 3200 - len(known))
 """
     out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stdnum.no import fodselsnummer, orgnr
 from verdicts import codes
 
-from krr_export.domain.identity_numbers import KINDS, kinds_of
+from krr_export.domain.identity_numbers import KINDS, classify_numbers
 from krr_export.domain.mailbox_providers import PLACEHOLDERS, PROVIDERS
 from krr_export.domain.organisation_numbers import are_valid
 from krr_export.synthetic.identifiers import check_digits
@@ -35,7 +35,7 @@ ODD = [None, "", "1", "0385159873", "038515987300", "0385159873x", "æøåæøå
 
 
 def names(values: Sequence[str | None]) -> list[str | None]:
-    return [KINDS[kind] if kind >= 0 else None for kind in kinds_of(pa.array(values, pa.string()))]
+    return [KINDS[kind] if kind >= 0 else None for kind in classify_numbers(pa.array(values, pa.string()))]
 
 
 def test_the_known_numbers_are_of_the_kinds_that_they_are() -> None:
@@ -76,9 +76,9 @@ def test_a_slice_of_a_column_is_judged_as_its_values_are_one_by_one(
 ) -> None:
     start = data.draw(st.integers(0, len(values)))
     part = pa.array(values, pa.string())[start:]
-    alone = [int(kinds_of(pa.array([value], pa.string()))[0]) for value in values[start:]]
-    assert kinds_of(part).tolist() == alone
-    assert kinds_of(part).dtype == np.int8
+    alone = [int(classify_numbers(pa.array([value], pa.string()))[0]) for value in values[start:]]
+    assert classify_numbers(part).tolist() == alone
+    assert classify_numbers(part).dtype == np.int8
 
 
 @given(st.lists(st.none() | st.sampled_from(ODD) | st.from_regex(r"\A[0-9]{9}\Z"), max_size=40))

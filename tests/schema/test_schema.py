@@ -13,7 +13,7 @@ from mutants import XSD
 from road import ROOT_ATTRIBUTES, export, person, travel
 
 from krr_export.errors import UsageError
-from krr_export.schema.faults import compiled
+from krr_export.schema.faults import compile_xsd
 from krr_export.schema.record_schema import RecordSchema, column_name
 from krr_export.schema.registry import load_schema
 
@@ -487,8 +487,8 @@ def test_what_only_libxml2_or_only_xmlschema_refuses_is_said_in_our_words(
     path = tmp_path / "a.xsd"
     path.write_text(f'<xs:schema {XS}><xs:element name="a" type="geheim"/></xs:schema>', encoding="utf-8")
     with pytest.raises(UsageError, match=r"^a.xsd is not a usable XSD: line 1 of a.xsd is no valid XSD; check it"):
-        compiled(str(path))
-    monkeypatch.setattr("krr_export.schema.faults.compiled", lambda _path: None)
+        compile_xsd(str(path))
+    monkeypatch.setattr("krr_export.schema.faults.compile_xsd", lambda _path: None)
     with pytest.raises(
         UsageError, match=r"^a.xsd is not a usable XSD: xs:element a is not as XSD 1.0 has it; check it"
     ):

@@ -11,7 +11,7 @@ import pyarrow as pa
 from krr_export.errors import KrrExportError
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.lexical import Reject
-from krr_export.parsing.scanning import scanner_of
+from krr_export.parsing.scanning import make_scanner
 from krr_export.pipeline.export import ReadOptions, open_with
 from krr_export.pipeline.process_block import BlockProcessor, Plan
 from krr_export.pipeline.tally import Tally
@@ -72,7 +72,7 @@ def delivered(source: Path | bytes, schema: RecordSchema, reader: str, workers: 
 def _results(pieces: Iterable[bytes], schema: RecordSchema, reader: str, size: int) -> Iterator[BlockResult]:
     document = Document(pieces, schema)
     rules = RuleSet(document.header.exported_at, STRICT)
-    scanner = scanner_of(schema, document.header.namespaces) if reader == "auto" else None
+    scanner = make_scanner(schema, document.header.namespaces) if reader == "auto" else None
     road = BlockProcessor(Plan(schema, document.envelope, scanner, rules))
     for block in document.blocks(size):
         result = road.process(block)
@@ -95,7 +95,7 @@ def _outcome(results: Iterator[BlockResult], schema: RecordSchema) -> Outcome:
             tally.add(result)
     except KrrExportError as raised:
         error = (type(raised).__name__, raised.message, raised.hint or "")
-    return Outcome(pa.Table.from_batches(batches, schema.arrow), rejects, tally.in_order(), error, tally.read_by)
+    return Outcome(pa.Table.from_batches(batches, schema.arrow), rejects, tally.sorted_notices(), error, tally.read_by)
 
 
 def _logical(batch: pa.RecordBatch, schema: RecordSchema) -> pa.RecordBatch:
