@@ -1,4 +1,4 @@
-"""JSON that the store keeps, read again with care: a file of a usual size, usual numbers, values of one type."""
+"""Defensive reading of JSON files in the store: bounded file size, 64-bit finite numbers, checked types."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_BYTES = 1 << 28
-"""No manifest or report comes near to this; what does is something else, and is not read into memory."""
+"""No manifest or report comes near this size; a larger file is something else, and is not read into memory."""
 
 _MOST = 2**63
-"""Numbers of the store are those of xs:long at most. Beyond, they are no floats either."""
+"""Numbers in the store fit into xs:long. A larger whole number is refused, not read as a float."""
 
 _Value = TypeVar("_Value", str, int, bool, dict[str, Any], list[Any])
 
 
 def read_kept(path: Path) -> bytes:
-    """A file of the store, whole.
+    """Return the content of a file of the store.
 
     Raises:
-        OSError: it cannot be read, is no regular file, or is larger than any of ours.
+        OSError: it cannot be read, is no regular file, or is larger than `MOST_BYTES`.
     """
-    # Without O_NONBLOCK a named pipe would wait here for whoever writes to it.
+    # Without O_NONBLOCK, opening a named pipe would wait here for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
@@ -39,10 +39,10 @@ def read_kept(path: Path) -> bytes:
 
 
 def parsed(text: str | bytes) -> object:
-    """What a JSON text says.
+    """Parse a JSON text.
 
     Raises:
-        ValueError: it is no JSON (RFC 8259 has neither ``NaN`` nor ``Infinity``), or a number in it is beyond 64 bits.
+        ValueError: it is not JSON (RFC 8259 has neither ``NaN`` nor ``Infinity``), or a number exceeds 64 bits.
         RecursionError: it is nested too deeply.
     """
     document: object = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
@@ -50,10 +50,10 @@ def parsed(text: str | bytes) -> object:
 
 
 def of(kind: type[_Value], value: object) -> _Value:
-    """The value, if it is of exactly this type: for ``isinstance``, true and false are numbers.
+    """Return the value if it is of exactly this type; ``isinstance`` would take true and false for numbers.
 
     Raises:
-        TypeError: it is of another.
+        TypeError: it is of another type.
     """
     if type(value) is not kind:
         raise TypeError(f"not of type {kind.__name__}")
@@ -61,11 +61,11 @@ def of(kind: type[_Value], value: object) -> _Value:
 
 
 def count(value: object) -> int:
-    """The value, if it is a number of things.
+    """Return the value if it is a whole number from 0.
 
     Raises:
         TypeError: it is no whole number.
-        ValueError: it is less than none.
+        ValueError: it is negative.
     """
     number = of(int, value)
     if number < 0:

@@ -1,6 +1,6 @@
-"""What takes long to make of the package's own files: kept beside them, as Python keeps its modules, if it may write.
+"""A cache, beside the package's files, of results that are slow to compute from them; in ``__pycache__``, if writable.
 
-Python's own switches count: ``PYTHONDONTWRITEBYTECODE`` and ``PYTHONPYCACHEPREFIX``.
+Python's own switches apply: ``PYTHONDONTWRITEBYTECODE`` and ``PYTHONPYCACHEPREFIX``.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 
 
 def path_for(name: Path, suffix: str) -> Path:
-    """Where something is kept.
+    """Return the path of a cached result.
 
     Args:
-        name: of a file beside which it is kept, which need not be there; what it is made by, and Python's version, are
-            in the name that is made of it.
-        suffix: of the file that keeps it.
+        name: a file beside which the cache is placed; it need not exist. The cache's name also contains the
+            implementation and version of Python.
+        suffix: of the cache file.
     """
     return Path(cache_from_source(f"{name}.py")).with_suffix(suffix)
 
 
 def keep(path: Path, content: bytes) -> None:
-    """Keep something, if the directory can be written: two runs at once do each other no harm."""
+    """Write a cache file atomically, if the directory is writable; concurrent runs are safe."""
     if sys.dont_write_bytecode:
         return
     unfinished = path.with_suffix(f".{os.getpid()}")

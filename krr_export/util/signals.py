@@ -1,4 +1,4 @@
-"""What must not be cut short: the renames by which a snapshot is published."""
+"""Protection from signals for the renames that publish a snapshot."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let no signal end the program here: it would say that nothing was published when something was.
+    """Ignore signals that would end the program: it would report that nothing was published when something was.
 
-    A signal that comes is forgotten: what follows is the end of the run, which has done its work.
+    A signal is dropped, not deferred: the run is at its end, and its work is done.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is interrupted, and only it may say how
+        yield  # only the main thread receives signals, and only it may set handlers
         return
     before = {number: signal.signal(number, _forget) for number in _ENDING}
     try:

@@ -1,4 +1,4 @@
-"""Limits that are given as a number of records, or as a share of them."""
+"""Limits given as a number of records, or as a percentage of them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Limit:
 
     @classmethod
     def read(cls, option: str, value: Limit | int | str, *, most: int = _ALL) -> Self:
-        """The limit as an option gives it.
+        """Parse the value of an option.
 
         Args:
-            option: the option's name, for the error.
-            value: a number of records or a percentage; a limit is taken as it is.
+            option: its name, for the error.
+            value: a number of records or a percentage; a `Limit` is copied.
             most: the largest percentage.
 
         Raises:
@@ -44,7 +44,7 @@ class Limit:
         raise UsageError(f"{option} {text} is neither a number nor a percentage", "such as 10, or 0.5%")
 
     def allows(self, part: int, whole: int) -> bool:
-        """Whether so many records among so many are within the limit; exact, no rounding."""
+        """Return whether ``part`` records among ``whole`` are within the limit; exact, no rounding."""
         return part <= (self.number * whole / _ALL if self.percent else self.number)
 
     def __str__(self) -> str:
@@ -53,11 +53,11 @@ class Limit:
 
 
 class RejectLimit(Limit):
-    """``--max-rejects``: how many rejects a run may have."""
+    """The limit ``--max-rejects``: how many rejects a run may have."""
 
     @classmethod
     def of(cls, value: Limit | int | str) -> Self:
-        """The limit as the option gives it.
+        """Parse the value of the option.
 
         Raises:
             UsageError: it is neither a number of records nor a percentage.
