@@ -31,7 +31,7 @@ from krr_export.transform.privacy import read_pseudonym_key, treatment_of
 from krr_export.util.files import mode_remark
 from krr_export.util.formatting import number, records
 from krr_export.util.paths import local_path
-from krr_export.util.signals import uninterrupted
+from krr_export.util.signals import ignore_signals
 from krr_export.util.threads import Stage
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _settle(staging: Staging, report: Report, manifest: Manifest, name: str, opt
     if report.outcome == "partial":
         path = staging.keep_partial(manifest, name)
     elif report.outcome == "published":
-        with uninterrupted():
+        with ignore_signals():
             path = staging.publish(manifest, name, replace=options.replace)
     else:
         path = staging.keep_failed(manifest, name)

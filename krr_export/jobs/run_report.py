@@ -13,7 +13,7 @@ from krr_export.output.publish import latest_remark
 from krr_export.pipeline.tally import Tally
 from krr_export.reporting.report import FIND_DUPLICATES, Performance, Report
 from krr_export.rules.duplicates import Duplicates
-from krr_export.util.formatting import instant, number, records
+from krr_export.util.formatting import format_utc, number, records
 from krr_export.util.memory import peak_memory
 from krr_export.util.processors import default_workers
 from krr_export.version import __version__
@@ -150,7 +150,7 @@ def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, .
 def _header(export: Export) -> dict[str, Any]:
     return {
         "eksport_tidspunkt": export.header.eksport_tidspunkt,
-        "eksport_tidspunkt_utc": instant(export.header.exported_at, "microseconds"),
+        "eksport_tidspunkt_utc": format_utc(export.header.exported_at, "microseconds"),
         "seneste_endringsnummer": export.header.seneste_endringsnummer,
     }
 
@@ -160,4 +160,4 @@ def _counts(tally: Tally) -> Counts:
 
 
 def _now() -> str:
-    return instant(datetime.now(UTC), "seconds")
+    return format_utc(datetime.now(UTC), "seconds")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from krr_export.domain.store_layout import MANIFEST, export_name
 from krr_export.errors import InputError
 from krr_export.util.files import PartFile
-from krr_export.util.formatting import moment
-from krr_export.util.kept_json import count, of, parsed, read_kept
+from krr_export.util.formatting import parse_utc
+from krr_export.util.kept_json import check_count, check_type, parse_json, read_stored_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ class Manifest:
     def export_name(self) -> str | None:
         """The name of the directory that it belongs in, ``eksport=…``; ``None`` where it does not say which."""
         try:
-            return export_name(moment(of(str, self.header.get("eksport_tidspunkt_utc"))))
+            return export_name(parse_utc(check_type(str, self.header.get("eksport_tidspunkt_utc"))))
         except (TypeError, ValueError):
             return None
 
@@ -104,7 +104,7 @@ class Manifest:
             InputError: It is anything else, or it lists a file outside the snapshot.
         """
         try:
-            return _manifest(of(dict, parsed(text)))
+            return _manifest(check_type(dict, parse_json(text)))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{MANIFEST} is damaged or not of this tool") from error
 
@@ -121,7 +121,7 @@ def read_manifest(snapshot: Path) -> Manifest:
         InputError: There is no snapshot, or its manifest cannot be read.
     """
     try:
-        return Manifest.from_json(read_kept(snapshot / MANIFEST))
+        return Manifest.from_json(read_stored_file(snapshot / MANIFEST))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise no_snapshot(snapshot) from error
     except OSError as error:
@@ -134,35 +134,38 @@ def _manifest(document: dict[str, Any]) -> Manifest:
     schema, counts = document["schema"], document["counts"]
     return Manifest(
         source=_source(document["source"]),
-        header=of(dict, document["header"]),
-        schema=SchemaVersion(of(str, schema["name"]), _sha256(schema["sha256"])),
-        tool_version=of(str, document["tool_version"]),
-        options=of(dict, document["options"]),
-        counts=Counts(*(count(counts[key]) for key in ("seen", "written", "rejected"))),
-        files=tuple(_part_file(part) for part in of(list, document["files"])),
-        created=of(str, document["created"]),
-        partial=of(bool, document["partial"]),
+        header=check_type(dict, document["header"]),
+        schema=SchemaVersion(check_type(str, schema["name"]), _sha256(schema["sha256"])),
+        tool_version=check_type(str, document["tool_version"]),
+        options=check_type(dict, document["options"]),
+        counts=Counts(*(check_count(counts[key]) for key in ("seen", "written", "rejected"))),
+        files=tuple(_part_file(part) for part in check_type(list, document["files"])),
+        created=check_type(str, document["created"]),
+        partial=check_type(bool, document["partial"]),
         # The first snapshots do not have them.
-        libraries={of(str, name): of(str, value) for name, value in of(dict, document.get("libraries", {})).items()},
+        libraries={
+            check_type(str, name): check_type(str, value)
+            for name, value in check_type(dict, document.get("libraries", {})).items()
+        },
     )
 
 
 def _source(source: dict[str, Any]) -> SourceFile:
     sha256 = None if source["sha256"] is None else _sha256(source["sha256"])
     delivery = source.get("delivery")  # the first snapshots do not have it
-    known = None if delivery is None else of(dict, delivery)
-    return SourceFile(of(str, source["name"]), of(int, source["size"]), sha256, known)
+    known = None if delivery is None else check_type(dict, delivery)
+    return SourceFile(check_type(str, source["name"]), check_type(int, source["size"]), sha256, known)
 
 
 def _part_file(part: dict[str, Any]) -> PartFile:
-    path = PurePosixPath(of(str, part["path"]))
+    path = PurePosixPath(check_type(str, part["path"]))
     if path.is_absolute() or not path.parts or ".." in path.parts or str(path) != part["path"]:
         raise ValueError("a path that leads out of the snapshot")
-    return PartFile(str(path), count(part["rows"]), count(part["bytes"]), _sha256(part["sha256"]))
+    return PartFile(str(path), check_count(part["rows"]), check_count(part["bytes"]), _sha256(part["sha256"]))
 
 
 def _sha256(value: object) -> str:
-    text = of(str, value)
+    text = check_type(str, value)
     if not re.fullmatch("[0-9a-f]{64}", text):
         raise ValueError("not a SHA-256")
     return text

@@ -16,7 +16,7 @@ from krr_export.errors import InputError, UsageError
 from krr_export.output.manifest import Manifest, read_manifest
 from krr_export.output.store_contents import entries, no_store
 from krr_export.reporting.report import REPORT_JSON, VERSION
-from krr_export.util.kept_json import count, of, parsed, read_kept
+from krr_export.util.kept_json import check_count, check_type, parse_json, read_stored_file
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -243,8 +243,8 @@ def _manifest(snapshot: Path) -> Manifest:
 def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
     """The line with what the manifest says."""
     try:
-        exported_at = of(str, manifest.header["eksport_tidspunkt_utc"])
-        change_number = of(int, manifest.header["seneste_endringsnummer"])
+        exported_at = check_type(str, manifest.header["eksport_tidspunkt_utc"])
+        change_number = check_type(int, manifest.header["seneste_endringsnummer"])
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{MANIFEST} is damaged or not of this tool") from None
     # Under another name its numbers would be taken for those of another night.
@@ -268,7 +268,7 @@ def _report(snapshot: Path, manifest: Manifest) -> bytes:
     if not path.is_file():
         raise InputError(f"{REPORT_JSON} is missing")
     try:
-        content = read_kept(path)
+        content = read_stored_file(path)
     except OSError:
         raise InputError(f"{REPORT_JSON} cannot be read") from None
     listed = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
@@ -278,12 +278,12 @@ def _report(snapshot: Path, manifest: Manifest) -> bytes:
 
 
 def _document(report: bytes) -> dict[str, Any]:
-    document = of(dict, parsed(report))
+    document = check_type(dict, parse_json(report))
     if document["report_version"] != VERSION:
         raise InputError(f"{REPORT_JSON} is of another version", "use the version of krr-export that wrote it")
     for key in ("seen", "written", "rejected"):
-        count(document["counts"][key])
-    of(int, document["header"]["seneste_endringsnummer"])
+        check_count(document["counts"][key])
+    check_type(int, document["header"]["seneste_endringsnummer"])
     return document
 
 
@@ -291,7 +291,7 @@ def _reported(line: HistoryLine, report: bytes) -> HistoryLine:
     """The line with what the report says."""
     try:
         document = _document(report)
-        findings = tuple(_found(finding) for finding in of(list, document["findings"]))
+        findings = tuple(_found(finding) for finding in check_type(list, document["findings"]))
         seconds = _number(document["performance"]["seconds"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
@@ -299,14 +299,14 @@ def _reported(line: HistoryLine, report: bytes) -> HistoryLine:
 
 
 def _found(finding: dict[str, Any]) -> Found:
-    severity = of(str, finding["severity"])
+    severity = check_type(str, finding["severity"])
     if severity not in _SEVERITIES:
         raise ValueError("a severity that there is not")
-    return Found(of(str, finding["code"]), severity, count(finding["records"]))
+    return Found(check_type(str, finding["code"]), severity, check_count(finding["records"]))
 
 
 def _number(value: object) -> float:
-    return value if isinstance(value, float) else float(of(int, value))
+    return value if isinstance(value, float) else float(check_type(int, value))
 
 
 def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:

@@ -25,7 +25,7 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 @cache
 def built_in_schema(name: str) -> RecordSchema:
     """The record schema of a version that the package carries; it is made once in a process, and frozen."""
-    path = pycache.path_for(_HERE / f"schema-{name}", ".schema")
+    path = pycache.cache_path(_HERE / f"schema-{name}", ".schema")
     key = _key()
     known = _kept(path, key)
     if known is None:
@@ -33,7 +33,7 @@ def built_in_schema(name: str) -> RecordSchema:
 
         known = flatten(name, _XSD / f"kontaktregister-export-{name}.xsd")
         content = pickle.dumps(known)
-        pycache.keep(path, key + hashlib.sha256(content).digest() + content)
+        pycache.write_cache(path, key + hashlib.sha256(content).digest() + content)
     return known
 
 

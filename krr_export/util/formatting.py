@@ -20,7 +20,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def instant(moment: datetime, precision: str = "auto") -> str:
+def format_utc(moment: datetime, precision: str = "auto") -> str:
     """Return a time in UTC as ISO 8601: ``2026-02-26T11:22:25Z``.
 
     Args:
@@ -30,13 +30,13 @@ def instant(moment: datetime, precision: str = "auto") -> str:
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def moment(text: str) -> datetime:
-    """Parse a time that `instant` wrote, to the microsecond.
+def parse_utc(text: str) -> datetime:
+    """Parse a time that `format_utc` wrote, to the microsecond.
 
     Raises:
         ValueError: it has any other format.
     """
-    written = datetime.fromisoformat(text)
-    if written.tzinfo is None or instant(written, "microseconds") != text:
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None or format_utc(parsed, "microseconds") != text:
         raise ValueError("not a moment as it is written here")
-    return written
+    return parsed

@@ -11,7 +11,7 @@ from importlib.abc import MetaPathFinder
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
-def keep_arrow_lean() -> None:
+def configure_arrow() -> None:
     """Configure this process, before Arrow is loaded, so that Arrow starts quickly and returns memory."""
     # Arrow's own allocator retains much of what was freed; the system's returns it: 80 MB less in the process tree.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
@@ -19,10 +19,10 @@ def keep_arrow_lean() -> None:
     os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
     # numpy's linear algebra, which is not used here, starts a thread for each processor; they wait by spinning.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.meta_path.insert(0, _WithoutPandas())
+    sys.meta_path.insert(0, _PandasBlocker())
 
 
-def keep_heap_flat() -> None:
+def configure_malloc() -> None:
     """Fix glibc's malloc thresholds, so that the largest blocks are always returned to the system.
 
     Each time a large block is freed, glibc raises the size from which blocks are returned, up to 32 MB (mallopt(3)).
@@ -37,13 +37,13 @@ def keep_heap_flat() -> None:
         mallopt(_M_TRIM_THRESHOLD, 64 << 20)
 
 
-def leave_no_core() -> None:
+def disable_core_dumps() -> None:
     """Disable core dumps: the memory of this process contains the decrypted register."""
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
-class _WithoutPandas(MetaPathFinder):
+class _PandasBlocker(MetaPathFinder):
     """Import hook that reports pandas as missing.
 
     At its first array Arrow imports pandas to check whether the array is a pandas one: 0.4 s and 25 MB for each

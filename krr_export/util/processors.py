@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 """Default limit of workers: one thread writes what they read, and cannot keep up with more."""
 
-MOST_THREADS = 256
+MAX_THREADS = 256
 """The largest number of workers that may be requested: each has a block in memory."""
 
 
 def default_workers() -> int:
-    """Return the number of processors for this process, up to `MOST_WORKERS`."""
-    return min(usable_processors(), MOST_WORKERS)
+    """Return the number of processors for this process, up to `MAX_WORKERS`."""
+    return min(usable_processors(), MAX_WORKERS)
 
 
 def usable_processors(proc: Path = Path("/proc/self")) -> int:
@@ -40,16 +40,16 @@ def usable_processors(proc: Path = Path("/proc/self")) -> int:
 
 def _quotas(proc: Path) -> Iterator[float]:
     """Yield the CPU quota, in processors, of each control group around this process that has one."""
-    for mount, group in _groups(proc):
+    for mount, group in _cgroups(proc):
         # A group is limited by its parents too.
         for directory in (mount / group, *(mount / parent for parent in group.parents)):
             with suppress(OSError, ValueError, ZeroDivisionError):  # not limited, or not known
-                quota, period = _limit(directory)
+                quota, period = _read_quota(directory)
                 if quota > 0:
                     yield quota / period
 
 
-def _limit(directory: Path) -> tuple[int, int]:
+def _read_quota(directory: Path) -> tuple[int, int]:
     """Return quota and period in microseconds, from version 2 or 1 of control groups."""
     if (directory / "cpu.max").exists():
         quota, period = (directory / "cpu.max").read_text().split()
@@ -57,7 +57,7 @@ def _limit(directory: Path) -> tuple[int, int]:
     return int((directory / "cpu.cfs_quota_us").read_text()), int((directory / "cpu.cfs_period_us").read_text())
 
 
-def _groups(proc: Path) -> Iterator[tuple[Path, PurePosixPath]]:
+def _cgroups(proc: Path) -> Iterator[tuple[Path, PurePosixPath]]:
     """Yield each mount of control groups that limit processor time, with this process's group below it."""
     try:
         own = [line.split(":", 2) for line in (proc / "cgroup").read_text().splitlines()]
@@ -70,10 +70,13 @@ def _groups(proc: Path) -> Iterator[tuple[Path, PurePosixPath]]:
         for _, controllers, group in own:
             of_cpu = kind == "cgroup" and "cpu" in controllers.split(",") and "cpu" in options.split(",")
             if of_cpu or (kind == "cgroup2" and not controllers):
-                yield Path(_unescaped(fields[4])), _below(PurePosixPath(group), PurePosixPath(_unescaped(fields[3])))
+                yield (
+                    Path(_unescape(fields[4])),
+                    _relative_group(PurePosixPath(group), PurePosixPath(_unescape(fields[3]))),
+                )
 
 
-def _below(group: PurePosixPath, root: PurePosixPath) -> PurePosixPath:
+def _relative_group(group: PurePosixPath, root: PurePosixPath) -> PurePosixPath:
     """Return a group's path relative to the mount's root; if it is outside, the mount is the container's own group."""
     try:
         path = group.relative_to(root)
@@ -82,7 +85,7 @@ def _below(group: PurePosixPath, root: PurePosixPath) -> PurePosixPath:
     return PurePosixPath() if ".." in path.parts else path
 
 
-def _unescaped(path: str) -> str:
+def _unescape(path: str) -> str:
     """Decode a path from mountinfo, which writes white space as octal numbers."""
     for character in " \t\n\\":
         path = path.replace(f"\\{ord(character):03o}", character)

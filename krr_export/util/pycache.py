@@ -12,7 +12,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 
-def path_for(name: Path, suffix: str) -> Path:
+def cache_path(name: Path, suffix: str) -> Path:
     """Return the path of a cached result.
 
     Args:
@@ -23,16 +23,16 @@ def path_for(name: Path, suffix: str) -> Path:
     return Path(cache_from_source(f"{name}.py")).with_suffix(suffix)
 
 
-def keep(path: Path, content: bytes) -> None:
+def write_cache(path: Path, content: bytes) -> None:
     """Write a cache file atomically, if the directory is writable; concurrent runs are safe."""
     if sys.dont_write_bytecode:
         return
-    unfinished = path.with_suffix(f".{os.getpid()}")
+    temporary = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with unfinished.open("xb") as file:
+            with temporary.open("xb") as file:
                 file.write(content)
-            unfinished.replace(path)
+            temporary.replace(path)
         finally:
-            unfinished.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+_TERMINATION_SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def ignore_signals() -> Iterator[None]:
     """Ignore signals that would end the program: it would report that nothing was published when something was.
 
     A signal is dropped, not deferred: the run is at its end, and its work is done.
@@ -23,7 +23,7 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread receives signals, and only it may set handlers
         return
-    before = {number: signal.signal(number, _forget) for number in _ENDING}
+    before = {number: signal.signal(number, _ignore) for number in _TERMINATION_SIGNALS}
     try:
         yield
     finally:
@@ -31,5 +31,5 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def _forget(_number: int, _frame: FrameType | None) -> None:
+def _ignore(_number: int, _frame: FrameType | None) -> None:
     return None

@@ -23,12 +23,12 @@ _AHEAD = 2
 
 
 def map_in_order(
-    makers: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task], workers: int
+    make_worker: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task], workers: int
 ) -> Generator[Result, None, None]:
     """Run tasks in threads; yield results in the order of the tasks.
 
     Args:
-        makers: creates a worker function; each is used by one thread at a time, and gets its tasks in order.
+        make_worker: creates a worker function; each is used by one thread at a time, and gets its tasks in order.
         tasks: in order; an error that they raise is raised after the results of the tasks before it.
         workers: the number of threads; 0 runs the tasks in this one.
 
@@ -36,28 +36,28 @@ def map_in_order(
         Exception: the first one raised by a task or by ``tasks`` itself.
     """
     if workers == 0:
-        yield from map(makers(), tasks)
+        yield from map(make_worker(), tasks)
         return
     idle: SimpleQueue[Callable[[Task], Result]] = SimpleQueue()
 
-    def do(task: Task) -> Result:
+    def run_task(task: Task) -> Result:
         try:
             worker = idle.get_nowait()
         except Empty:  # created on demand: a small export needs one
-            worker = makers()
+            worker = make_worker()
         try:
             return worker(task)
         finally:
             idle.put(worker)
 
     with _pool(workers) as pool:
-        yield from _results(pool, do, tasks, workers + _AHEAD)
+        yield from _results_in_order(pool, run_task, tasks, workers + _AHEAD)
 
 
-def _results(
-    pool: ThreadPoolExecutor, do: Callable[[Task], Result], tasks: Iterable[Task], room: int
+def _results_in_order(
+    pool: ThreadPoolExecutor, run_task: Callable[[Task], Result], tasks: Iterable[Task], max_pending: int
 ) -> Iterator[Result]:
-    waiting: deque[Future[Result]] = deque()
+    pending: deque[Future[Result]] = deque()
     error = None
     iterator = iter(tasks)
     while True:
@@ -68,11 +68,11 @@ def _results(
         except Exception as raised:  # raised again below, after the pending results
             error = raised
             break
-        waiting.append(pool.submit(do, task))
-        if len(waiting) > room:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        pending.append(pool.submit(run_task, task))
+        if len(pending) > max_pending:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
     if error is not None:
         raise error
 
@@ -83,14 +83,14 @@ class Stage(Generic[Item]):
     As a context manager it ends when all items are consumed; on an error, pending items are dropped.
 
     Args:
-        take: called with each item.
+        consume: called with each item.
         threaded: whether to use a thread; otherwise `put` consumes the item itself.
     """
 
-    def __init__(self, take: Callable[[Item], object], *, threaded: bool = True) -> None:
-        self._take = take
+    def __init__(self, consume: Callable[[Item], object], *, threaded: bool = True) -> None:
+        self._consume = consume
         self._pool = ThreadPoolExecutor(1) if threaded else None
-        self._waiting: deque[Future[object]] = deque()
+        self._pending: deque[Future[object]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -105,16 +105,16 @@ class Stage(Generic[Item]):
     def put(self, item: Item) -> None:
         """Submit an item; raises the error of an earlier one."""
         if self._pool is None:
-            self._take(item)
+            self._consume(item)
             return
-        self._waiting.append(self._pool.submit(self._take, item))
-        if len(self._waiting) > _AHEAD:
-            self._waiting.popleft().result()
+        self._pending.append(self._pool.submit(self._consume, item))
+        if len(self._pending) > _AHEAD:
+            self._pending.popleft().result()
 
     def finish(self) -> None:
         """Wait until all items are consumed; raises the error of any."""
-        while self._waiting:
-            self._waiting.popleft().result()
+        while self._pending:
+            self._pending.popleft().result()
 
     def close(self) -> None:
         """End the thread once its current item is done."""

@@ -321,10 +321,10 @@ def test_a_file_of_exactly_the_limit_s_size_is_read_and_none_larger(
     monkeypatch.setattr(kept_json, "MOST_BYTES", 100)
     path = tmp_path / "report.json"
     path.write_bytes(b"x" * 100)
-    assert kept_json.read_kept(path) == b"x" * 100
+    assert kept_json.read_stored_file(path) == b"x" * 100
     path.write_bytes(b"x" * 101)
     with pytest.raises(OSError, match="File too large"):
-        kept_json.read_kept(path)
+        kept_json.read_stored_file(path)
 
 
 def test_a_snapshot_that_is_pruned_meanwhile_has_no_line(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

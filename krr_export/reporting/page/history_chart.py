@@ -9,7 +9,7 @@ from krr_export.domain.store_layout import export_name
 from krr_export.reporting.history import Found, HistoryLine, Trend
 from krr_export.reporting.page.key_figures import NOTHING, Cell, Table, number_cell
 from krr_export.reporting.page.text import clean
-from krr_export.util.formatting import moment
+from krr_export.util.formatting import parse_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def this_night(report: Mapping[str, Any]) -> HistoryLine:
     header, counts = report["header"], report["counts"]
     exported = header["eksport_tidspunkt_utc"]
     return HistoryLine(
-        snapshot=export_name(moment(exported)),
+        snapshot=export_name(parse_utc(exported)),
         exported_at=exported,
         change_number=header["seneste_endringsnummer"],
         records=counts["written"],
