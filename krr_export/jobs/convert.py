@@ -1,4 +1,4 @@
-"""The road itself, from source to snapshot: puts the stages together and decides what becomes of the result."""
+"""Conversion from source to snapshot: connects the stages and decides whether the result is published."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ REJECTS = "rejects"
 
 @dataclass(frozen=True)
 class ConvertResult:
-    """What became of an export.
+    """The result of a conversion.
 
     Attributes:
-        outcome: ``published``, ``unchanged`` (it was there already, the same), ``partial``, ``too-many-rejects``,
-            ``empty``, ``duplicates`` (of identity numbers, where `strict` forbids them), ``guard`` (it differs too
-            much from the one before it).
-        path: the snapshot; the kept report and rejects, where it was not published.
-        report: ``None`` where there was nothing to do.
-        message: the same in one line for people.
+        outcome: ``published``, ``unchanged`` (an identical snapshot exists), ``partial``, ``too-many-rejects``,
+            ``empty``, ``duplicates`` (of identity numbers, if `strict` forbids them), ``guard`` (it differs too much
+            from the export before it).
+        path: the snapshot; or, if not published, the directory with the report and rejects.
+        report: ``None`` if there was nothing to do.
+        message: the result in one line for people.
     """
 
     outcome: str
@@ -68,12 +68,12 @@ class ConvertResult:
 
     @property
     def published(self) -> bool:
-        """Whether the store holds the whole export now."""
+        """True if the store now contains the whole export."""
         return self.outcome in {"published", "unchanged"}
 
     @property
     def exit_code(self) -> int:
-        """The command's: 0; where the export was not published, 5 for the guard and else 1."""
+        """The command's exit code: 0; if the export was not published, 5 for the guard and otherwise 1."""
         return {"too-many-rejects": 1, "empty": 1, "duplicates": 1, "guard": GuardError.exit_code}.get(self.outcome, 0)
 
 
@@ -89,15 +89,15 @@ def convert(
 
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
-        store: the directory that holds the snapshots; made if missing.
-        options: what may be chosen.
-        progress: is told how far the run has come.
-        changes: options by name, such as ``format="csv"``; they go before ``options``.
+        store: the directory of snapshots; created if missing.
+        options: the options of the conversion.
+        progress: receives the progress of the run.
+        changes: options by name, such as ``format="csv"``; they override ``options``.
 
     Raises:
         UsageError: an option or the schema is wrong, or the store is of another kind.
         InputError: the export is unusable.
-        GuardError: the export is too old, from the future, or published already with another result; or it is older
+        GuardError: the export is too old, from the future, or already published with another result; or it is older
             than the newest snapshot, and that is not allowed.
         OutputError: the store or the machine failed; nothing was published.
     """
@@ -150,7 +150,7 @@ def validate(
     progress: Progress | None = None,
     **changes: Any,  # noqa: ANN401 - fields of ConvertOptions, which checks them
 ) -> Report:
-    """Make the same checks as ``convert``, and write nothing.
+    """Run the same checks as ``convert``, and write nothing.
 
     Raises:
         UsageError: an option or the schema is wrong.
@@ -159,7 +159,7 @@ def validate(
     options = replace(options or ConvertOptions(), **changes)
     progress = progress or Progress()
     run = Run(time.monotonic(), options)
-    reading = replace(options.read, derive=DeriveOptions())  # of no use where nothing is written
+    reading = replace(options.read, derive=DeriveOptions())  # derived columns are useless if nothing is written
     with open_with(source, options.schema, reading, progress.read) as export:
         progress.opened(export)
         tally = tally_of(export, options)
@@ -172,7 +172,7 @@ def validate(
 
 @contextmanager
 def _proven(export: Export) -> Iterator[None]:
-    """Before the sender is blamed for a time, see that it is the sender's: that what was read is what was verified."""
+    """Before a `GuardError` about the export's time, prove that the bytes read are those that were verified."""
     try:
         yield
     except GuardError:
@@ -182,9 +182,9 @@ def _proven(export: Export) -> Iterator[None]:
 
 
 def _check_turn(store: Store, export: Export, options: ConvertOptions) -> None:
-    """See that the export does not take `latest` from the future, nor comes after what is newer where that matters."""
+    """Refuse an export that is from the future, or older than the newest snapshot if that is not allowed."""
     made = export.header.exported_at
-    if store.find(export.header.export_name) is None:  # else somebody accepted it, once for all
+    if store.find(export.header.export_name) is None:  # otherwise it was accepted before
         options.age_limits.check_ahead(made)
     if not options.allow_older:
         check_not_older(made, store.newest())
@@ -229,7 +229,7 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
 
 
 def _judged(export: Export, run: Run, tally: Tally, store: Store) -> Report:
-    """The report with what the guard says of the export, and what is therefore to become of it."""
+    """Return the report, with the guard's result and the final outcome."""
     options = run.options
     report = report_of("published", export, run, tally)
     if options.limit is not None:
@@ -245,7 +245,7 @@ def _judged(export: Export, run: Run, tally: Tally, store: Store) -> Report:
 
 
 def _settle(staging: Staging, report: Report, manifest: Manifest, name: str, options: ConvertOptions) -> ConvertResult:
-    """Publish what was written, or keep what explains why not."""
+    """Publish the result, or keep the files that explain why it is not published."""
     if report.outcome == "partial":
         path = staging.keep_partial(manifest, name)
     elif report.outcome == "published":
@@ -258,7 +258,7 @@ def _settle(staging: Staging, report: Report, manifest: Manifest, name: str, opt
 
 
 def _failure(options: ConvertOptions, tally: Tally) -> str | None:
-    """Why the result must not be published, if it must not."""
+    """Return the outcome that forbids publishing; ``None`` if there is none."""
     if not options.reject_limit.allows(tally.rejected, tally.seen):
         return "too-many-rejects"
     if tally.seen == 0 and not options.allow_empty:
@@ -267,7 +267,7 @@ def _failure(options: ConvertOptions, tally: Tally) -> str | None:
 
 
 def _is_known(store: Store, export: Export, run: Run) -> bool:
-    """Whether this export's snapshot is there, whole, of the same schema and options; the source may still differ."""
+    """Return whether this export has an intact snapshot of the same schema and options; the source may still differ."""
     options = run.options
     name = export.header.export_name
     manifest = store.find(name)
@@ -277,14 +277,14 @@ def _is_known(store: Store, export: Export, run: Run) -> bool:
         and (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
         and manifest.schema.sha256 == export.record_schema.sha256
         and options.shaping(run.treatment).items() <= {**UNSAID, **manifest.options}.items()
-        # Whoever asks to replace it may know that it is damaged in a way that its sizes do not show.
+        # With --replace, the snapshot may be damaged in a way that file sizes do not show.
         and store.is_intact(name, prove=options.replace)
         and not (options.replace and options.profile and _lacks_profile(store.path / name))
     )
 
 
 def _lacks_profile(snapshot: Path) -> bool:
-    """Whether nobody asked what the export holds when it was published; whoever replaces it asks now."""
+    """Return whether the snapshot was published without a profile (``--no-profile``), or its report is unreadable."""
     try:
         return read_report(snapshot).get("profile") is None
     except InputError:
@@ -307,7 +307,7 @@ def _unchanged(store: Store, export: Export) -> ConvertResult:
 
 @contextmanager
 def _naming_store(store: Path) -> Iterator[None]:
-    """Say in an error which store it is about."""
+    """Add the store's path to errors."""
     try:
         yield
     except (GuardError, OutputError, UsageError) as error:

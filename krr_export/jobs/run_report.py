@@ -1,4 +1,4 @@
-"""The accounts of a run: what it cost and found, as the report, the manifest and one line for people say it."""
+"""Report, manifest and final message of a run."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """One run's options and costs, and what it does to the rows before they are written."""
+    """The state of one run: its options, its start, and the treatment of rows before they are written."""
 
     treatment: Treatment
-    """Known once the export is open."""
+    """Set once the export is open."""
 
     def __init__(self, started: float, options: ConvertOptions) -> None:
         self.options = options
         self.started = started
 
     def account(self, result: BlockResult, tally: Tally, progress: Progress) -> None:
-        """Take note of one block's result."""
+        """Add one block's result to the tally and the progress."""
         tally.add(result)
         progress.passed(result.records)
 
     def performance(self, export: Export) -> Performance:
-        """What the run has taken up to now."""
+        """Return time, bytes, memory and workers of the run so far."""
         workers = default_workers() if self.options.workers is None else self.options.workers
         seconds = round(time.monotonic() - self.started, 3)
         return Performance(seconds, export.source.bytes_read, peak_memory(), workers)
 
 
 def message_of(path: Path, report: Report) -> str:
-    """What became of the export, in one line."""
+    """Return the outcome of the run in one line."""
     counts, limits = report.counts, report.limits
     held = records(counts["written"])
     if counts["rejected"]:
@@ -81,12 +81,12 @@ def message_of(path: Path, report: Report) -> str:
 
 
 def tally_of(export: Export, options: ConvertOptions) -> Tally:
-    """A tally for the blocks of this export."""
+    """Return an empty tally for the blocks of this export."""
     return Tally(Duplicates(export.record_schema) if options.rules else None)
 
 
 def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
-    """The report of a run with this outcome (see `Report.outcome`)."""
+    """Return the report of a run with this outcome (see `Report.outcome`)."""
     source, header = export.source, export.header
     return Report(
         outcome=outcome,
@@ -110,7 +110,7 @@ def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
             "strict": sorted(run.options.strict),
         },
         counts=asdict(_counts(tally)),
-        read_by=dict(+tally.read_by),  # those that took any
+        read_by=dict(+tally.read_by),  # without readers that read no records
         notices=tally.in_order(run.options.strict),
         profile=_profile(export, run, tally),
         performance=run.performance(export),
@@ -118,7 +118,7 @@ def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
 
 
 def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
-    """What the accepted records hold, before they were treated: nothing is told that the treatment hides."""
+    """Return the profile of the accepted records, taken before the treatment; it shows nothing that the treatment hides."""
     if export.profiler is None:
         return None
     privacy = run.options.privacy
@@ -128,7 +128,7 @@ def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
 
 
 def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
-    """The manifest of what was written: these files, both tables' and the report."""
+    """Return the manifest of a snapshot with these files: those of both tables, and the report."""
     options = run.options
     return Manifest(
         source=SourceFile(export.source.name, export.source.bytes_read, export.source.sha256, export.source.provenance),
