@@ -13,8 +13,8 @@ from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.input.delivery.provenance import is_unverified, remark
 from krr_export.input.freshness import check_not_older
-from krr_export.jobs.options import UNSAID, ConvertOptions
-from krr_export.jobs.run_report import Run, manifest_of, message_of, report_of, tally_of
+from krr_export.jobs.options import OPTION_DEFAULTS, ConvertOptions
+from krr_export.jobs.run_report import Run, build_manifest, build_report, describe_outcome, new_tally
 from krr_export.output.sinks import PartFile, SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Staging
 from krr_export.output.store import Store, open_store
@@ -108,7 +108,7 @@ def convert(
     key = read_pseudonym_key(options.privacy.pseudonym_key) if options.privacy.pseudonym_key else None
     with ExitStack() as stack:
         export = stack.enter_context(open_with(source, options.schema, options.read, progress.read))
-        with _proven(export):
+        with _proving_source(export):
             options.age_limits.check_age(export.header.exported_at)
         _check_partitions(options.partition_by, export)
         run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
@@ -125,22 +125,22 @@ def convert(
         )
         if options.limit is None:
             opened.check_place(export.header.export_name)
-            with _proven(export):
-                _check_turn(opened, export, options)
-        if _is_known(opened, export, run) and export.source.digest_ahead() == _known_digest(opened, export):
-            return _unchanged(opened, export)
+            with _proving_source(export):
+                _check_order(opened, export, options)
+        if _has_same_snapshot(opened, export, run) and export.source.digest_ahead() == _snapshot_digest(opened, export):
+            return _unchanged_result(opened, export)
         staging = stack.enter_context(opened.staging())
         tally, files = _write(export, staging, run, progress)
-        if _is_known(opened, export, run) and export.source.sha256 == _known_digest(opened, export):
-            return _unchanged(opened, export)
+        if _has_same_snapshot(opened, export, run) and export.source.sha256 == _snapshot_digest(opened, export):
+            return _unchanged_result(opened, export)
         name = export.header.export_name
-        report = _judged(export, run, tally, opened)
+        report = _build_guarded_report(export, run, tally, opened)
         page = page_of(report.to_dict(), opened.path, name, options.lang)
-        told = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
-        manifest = manifest_of(export, run, tally, (*files, *told))
-        first = opened.remark()
-        result = _settle(staging, report, manifest, name, options)
-        return replace(result, message=result.message + first) if result.outcome == "published" else result
+        report_files = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
+        manifest = build_manifest(export, run, tally, (*files, *report_files))
+        store_remark = opened.remark()
+        result = _publish_or_keep(staging, report, manifest, name, options)
+        return replace(result, message=result.message + store_remark) if result.outcome == "published" else result
 
 
 def validate(
@@ -159,19 +159,19 @@ def validate(
     options = replace(options or ConvertOptions(), **changes)
     progress = progress or Progress()
     run = Run(time.monotonic(), options)
-    reading = replace(options.read, derive=DeriveOptions())  # derived columns are useless if nothing is written
-    with open_with(source, options.schema, reading, progress.read) as export:
+    read_options = replace(options.read, derive=DeriveOptions())  # derived columns are useless if nothing is written
+    with open_with(source, options.schema, read_options, progress.read) as export:
         progress.opened(export)
-        tally = tally_of(export, options)
+        tally = new_tally(export, options)
         with closing(export.results()) as results:
             for result in results:
-                run.account(result, tally, progress)
-        outcome = _failure(options, tally) or "valid"
-        return report_of("rejects" if outcome == "too-many-rejects" else outcome, export, run, tally)
+                run.add_result(result, tally, progress)
+        outcome = _failure_outcome(options, tally) or "valid"
+        return build_report("rejects" if outcome == "too-many-rejects" else outcome, export, run, tally)
 
 
 @contextmanager
-def _proven(export: Export) -> Iterator[None]:
+def _proving_source(export: Export) -> Iterator[None]:
     """Before a `GuardError` about the export's time, prove that the bytes read are those that were verified."""
     try:
         yield
@@ -181,13 +181,13 @@ def _proven(export: Export) -> Iterator[None]:
         raise
 
 
-def _check_turn(store: Store, export: Export, options: ConvertOptions) -> None:
+def _check_order(store: Store, export: Export, options: ConvertOptions) -> None:
     """Refuse an export that is from the future, or older than the newest snapshot if that is not allowed."""
-    made = export.header.exported_at
+    exported_at = export.header.exported_at
     if store.find(export.header.export_name) is None:  # otherwise it was accepted before
-        options.age_limits.check_ahead(made)
+        options.age_limits.check_ahead(exported_at)
     if not options.allow_older:
-        check_not_older(made, store.newest())
+        check_not_older(exported_at, store.newest())
 
 
 def _check_partitions(columns: Sequence[str], export: Export) -> None:
@@ -202,13 +202,13 @@ def _check_partitions(columns: Sequence[str], export: Export) -> None:
 
 def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tuple[Tally, tuple[PartFile, ...]]:
     """Write both tables into the staging directory."""
-    tally = tally_of(export, run.options)
+    tally = new_tally(export, run.options)
     sink = run.options.sink
     # Rejects are always Parquet, in one directory.
-    plain = SinkOptions(file_mode=sink.file_mode, group_bytes=REJECTS_GROUP_BYTES)
+    rejects_options = SinkOptions(file_mode=sink.file_mode, group_bytes=REJECTS_GROUP_BYTES)
     with (
         TableSink(staging.path, PERSON, run.treatment.schema, sink) as persons,
-        TableSink(staging.path, REJECTS, REJECTS_SCHEMA, plain) as rejects,
+        TableSink(staging.path, REJECTS, REJECTS_SCHEMA, rejects_options) as rejects,
     ):
 
         def write(result: BlockResult) -> None:
@@ -219,7 +219,7 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
         with Stage(write, threaded=export.workers > 0) as stage, closing(export.results()) as results:
             for result in results:
                 stage.put(result)
-                run.account(result, tally, progress)
+                run.add_result(result, tally, progress)
         files = (*persons.close(), *rejects.close())
     if persons.others:
         labels = {field.name: field.label for field in export.record_schema.fields}
@@ -228,12 +228,12 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
     return tally, files
 
 
-def _judged(export: Export, run: Run, tally: Tally, store: Store) -> Report:
+def _build_guarded_report(export: Export, run: Run, tally: Tally, store: Store) -> Report:
     """Return the report, with the guard's result and the final outcome."""
     options = run.options
-    report = report_of("published", export, run, tally)
+    report = build_report("published", export, run, tally)
     if options.limit is not None:
-        return replace(report, outcome=_failure(options, tally) or "partial", guard=PARTIAL)
+        return replace(report, outcome=_failure_outcome(options, tally) or "partial", guard=PARTIAL)
     guard = guarded(
         store.path,
         export.header.export_name,
@@ -241,10 +241,14 @@ def _judged(export: Export, run: Run, tally: Tally, store: Store) -> Report:
         options.guard_limits,
         accepted=not options.guard,
     )
-    return replace(report, outcome=_failure(options, tally) or ("guard" if guard.tripped else "published"), guard=guard)
+    return replace(
+        report, outcome=_failure_outcome(options, tally) or ("guard" if guard.tripped else "published"), guard=guard
+    )
 
 
-def _settle(staging: Staging, report: Report, manifest: Manifest, name: str, options: ConvertOptions) -> ConvertResult:
+def _publish_or_keep(
+    staging: Staging, report: Report, manifest: Manifest, name: str, options: ConvertOptions
+) -> ConvertResult:
     """Publish the result, or keep the files that explain why it is not published."""
     if report.outcome == "partial":
         path = staging.keep_partial(manifest, name)
@@ -253,11 +257,11 @@ def _settle(staging: Staging, report: Report, manifest: Manifest, name: str, opt
             path = staging.publish(manifest, name, replace=options.replace)
     else:
         path = staging.keep_failed(manifest, name)
-    message = message_of(path, report) + mode_remark(path / MANIFEST, options.mode)
+    message = describe_outcome(path, report) + mode_remark(path / MANIFEST, options.mode)
     return ConvertResult(report.outcome, path, report, message)
 
 
-def _failure(options: ConvertOptions, tally: Tally) -> str | None:
+def _failure_outcome(options: ConvertOptions, tally: Tally) -> str | None:
     """Return the outcome that forbids publishing; ``None`` if there is none."""
     if not options.reject_limit.allows(tally.rejected, tally.seen):
         return "too-many-rejects"
@@ -266,7 +270,7 @@ def _failure(options: ConvertOptions, tally: Tally) -> str | None:
     return "duplicates" if DUPLICATE in options.strict and tally.duplicates else None
 
 
-def _is_known(store: Store, export: Export, run: Run) -> bool:
+def _has_same_snapshot(store: Store, export: Export, run: Run) -> bool:
     """Return whether this export has an intact snapshot of the same schema and options; the source may still differ."""
     options = run.options
     name = export.header.export_name
@@ -276,7 +280,7 @@ def _is_known(store: Store, export: Export, run: Run) -> bool:
         and options.limit is None
         and (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
         and manifest.schema.sha256 == export.record_schema.sha256
-        and options.shaping(run.treatment).items() <= {**UNSAID, **manifest.options}.items()
+        and options.shaping(run.treatment).items() <= {**OPTION_DEFAULTS, **manifest.options}.items()
         # With --replace, the snapshot may be damaged in a way that file sizes do not show.
         and store.is_intact(name, prove=options.replace)
         and not (options.replace and options.profile and _lacks_profile(store.path / name))
@@ -291,17 +295,17 @@ def _lacks_profile(snapshot: Path) -> bool:
         return True
 
 
-def _known_digest(store: Store, export: Export) -> str | None:
+def _snapshot_digest(store: Store, export: Export) -> str | None:
     manifest = store.find(export.header.export_name)
     return manifest.source.sha256 if manifest else None
 
 
-def _unchanged(store: Store, export: Export) -> ConvertResult:
+def _unchanged_result(store: Store, export: Export) -> ConvertResult:
     path = store.path / export.header.export_name
     manifest = store.find(export.header.export_name)
     counts = manifest.counts if manifest else Counts(0, 0, 0)
-    held = f"{records(counts.written)}, {number(counts.rejected)} rejected"
-    same = f"{path} already holds this export, the same: {held}{remark(export.source.provenance)}"
+    counted = f"{records(counts.written)}, {number(counts.rejected)} rejected"
+    same = f"{path} already holds this export, the same: {counted}{remark(export.source.provenance)}"
     return ConvertResult("unchanged", path, None, f"nothing to do: {same}")
 
 

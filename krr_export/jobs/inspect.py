@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SHOWN_RECORDS = 5
 """The number of records shown."""
 
-_JUDGED_RECORDS = 100
+_MAX_VALIDATED = 100
 """The most records validated with each schema: as many as came in the blocks of the first few."""
 
 ABSENT = "absent"
@@ -97,13 +97,13 @@ class Inspection:
 
     def lines(self) -> Iterator[str]:
         """Yield the result as lines of text for people."""
-        packed = ", gzip" if self.compression == "gzip" else ""
-        yield f"export    {self.source}: {self.encoding}{packed}"
+        compression = ", gzip" if self.compression == "gzip" else ""
+        yield f"export    {self.source}: {self.encoding}{compression}"
         yield from provenance.lines(self.delivery, datetime.now(UTC))
         yield f"made      {self.eksport_tidspunkt}, change number {self.seneste_endringsnummer}"
         for name, accepted in self.accepted_by.items():
-            better = f": try --schema {name}" if accepted > self.accepted_by[self.schema] else ""
-            yield f"schema    {name} accepts {number(accepted)} of the first {number(self.judged)} records{better}"
+            hint = f": try --schema {name}" if accepted > self.accepted_by[self.schema] else ""
+            yield f"schema    {name} accepts {number(accepted)} of the first {number(self.judged)} records{hint}"
         for record in self.records:
             yield from _record_lines(record)
 
@@ -122,14 +122,14 @@ def inspect(
         UsageError: there is no such schema.
         InputError: there is no export, or its beginning is not an export's.
     """
-    asked = load_schema(schema)
+    requested = load_schema(schema)
     with naming(source_name(source)), open_source(source, delivery=delivery) as stream, blaming(stream, whole=False):
-        document = Document(stream, asked)
-        blocks = _beginning(document)
-        lexical = [_read(block, asked, document) for block in blocks]
-        others = [load_schema(name) for name in BUILT_IN if name != asked.name]
+        document = Document(stream, requested)
+        blocks = _first_blocks(document)
+        lexical = [_read_block(block, requested, document) for block in blocks]
+        others = [load_schema(name) for name in BUILT_IN if name != requested.name]
         stream.prove()
-        accepted = {asked.name: sum(len(block.ordinals) for block in lexical)}
+        accepted = {requested.name: sum(len(block.ordinals) for block in lexical)}
         return Inspection(
             source=stream.name,
             compression=stream.compression,
@@ -137,38 +137,38 @@ def inspect(
             delivery=stream.provenance,
             eksport_tidspunkt=document.header.eksport_tidspunkt,
             seneste_endringsnummer=document.header.seneste_endringsnummer,
-            schema=asked.name,
+            schema=requested.name,
             judged=sum(block.records for block in blocks),
-            accepted_by=accepted | {other.name: _accepted(blocks, other, document) for other in others},
-            records=tuple(_masked(lexical, asked))[:SHOWN_RECORDS],
+            accepted_by=accepted | {other.name: _count_accepted(blocks, other, document) for other in others},
+            records=tuple(_mask_records(lexical, requested))[:SHOWN_RECORDS],
         )
 
 
-def _beginning(document: Document) -> list[Block]:
+def _first_blocks(document: Document) -> list[Block]:
     """Return the first blocks, each from a single read, until there are enough records to show."""
     found: list[Block] = []
-    room = _JUDGED_RECORDS
+    remaining = _MAX_VALIDATED
     for block in document.blocks(1):
-        found.append(block.first_records(room))
-        room -= found[-1].records
-        if _JUDGED_RECORDS - room >= SHOWN_RECORDS:
+        found.append(block.first_records(remaining))
+        remaining -= found[-1].records
+        if _MAX_VALIDATED - remaining >= SHOWN_RECORDS:
             break
     return found
 
 
-def _read(block: Block, schema: RecordSchema, document: Document) -> LexicalBlock:
+def _read_block(block: Block, schema: RecordSchema, document: Document) -> LexicalBlock:
     return IterparseReader(schema, document.envelope).read(block)
 
 
-def _accepted(blocks: list[Block], schema: RecordSchema, document: Document) -> int:
+def _count_accepted(blocks: list[Block], schema: RecordSchema, document: Document) -> int:
     """Return how many records another schema accepts; 0 also if its record element has another name."""
     try:
-        return sum(len(_read(block, schema, document).ordinals) for block in blocks)
+        return sum(len(_read_block(block, schema, document).ordinals) for block in blocks)
     except InputError:
         return 0
 
 
-def _masked(blocks: list[LexicalBlock], schema: RecordSchema) -> Iterator[InspectedRecord]:
+def _mask_records(blocks: list[LexicalBlock], schema: RecordSchema) -> Iterator[InspectedRecord]:
     """Yield the records in order, accepted or not, masked."""
     for block in blocks:
         records = [_accepted_record(block, row, schema) for row in range(len(block.ordinals))]
@@ -178,7 +178,7 @@ def _masked(blocks: list[LexicalBlock], schema: RecordSchema) -> Iterator[Inspec
 
 def _accepted_record(block: LexicalBlock, row: int, schema: RecordSchema) -> InspectedRecord:
     values = {
-        field.name: _display(column[row], field) for field, column in zip(schema.fields, block.columns, strict=True)
+        field.name: _mask_value(column[row], field) for field, column in zip(schema.fields, block.columns, strict=True)
     }
     return InspectedRecord(block.ordinals[row], accepted=True, findings=(), values=values)
 
@@ -188,7 +188,7 @@ def _rejected_record(reject: Reject) -> InspectedRecord:
     return InspectedRecord(reject.ordinal, accepted=False, findings=findings, values={})
 
 
-def _display(value: str | None, field: Field) -> str:
+def _mask_value(value: str | None, field: Field) -> str:
     """Return a value of an accepted record, masked for display."""
     if value is None:
         return ABSENT

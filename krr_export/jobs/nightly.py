@@ -120,7 +120,7 @@ def run_night(
     progress = progress or NightProgress()
     delivery = with_keys(options.convert.delivery)  # before the server is contacted
     options = replace(options, convert=replace(options.convert, delivery=delivery))
-    with progress.fetching() as moved:
+    with progress.fetching() as fetch_progress:
         fetched = fetch(
             uri,
             inbox,
@@ -128,7 +128,7 @@ def run_night(
             orgnr=delivery.orgnr,
             force=options.force,
             max_ahead=options.convert.max_ahead,
-            progress=moved,
+            progress=fetch_progress,
         )
     if fetched.newest is None:  # the server was not contacted: otherwise fetch would have raised
         raise InputError(f"{fetched.message}; the inbox holds no export", "run again later, or with --force")
@@ -136,28 +136,31 @@ def run_night(
         raise InputError(fetched.message, "run again later, or with --force")
     # The newest one is converted even if an earlier run fetched it: that run may have ended before converting it.
     exports = fetched.sets if fetched.newest in fetched.sets else (*fetched.sets, fetched.newest)
-    with progress.loading() as loaded:
+    with progress.loading() as convert_progress:
         converted = tuple(
-            _converted(export, store, _how(options, is_newest=export == fetched.newest), loaded) for export in exports
+            _convert_and_verify(
+                export, store, _convert_options(options, is_newest=export == fetched.newest), convert_progress
+            )
+            for export in exports
         )
     pruned: tuple[Path, ...] = ()
     if options.keep is not None:
         with open_store(store, create=False) as opened:
             pruned = tuple(opened.prune(options.keep))
-    said = "; ".join(dict.fromkeys(_describe(result) for result in converted))
+    messages = "; ".join(dict.fromkeys(_describe(result) for result in converted))
     deleted = f"; deleted {len(pruned)} old ones" if pruned else ""
-    return NightResult(fetched, converted, pruned, f"{fetched.message}; {said}{deleted}")
+    return NightResult(fetched, converted, pruned, f"{fetched.message}; {messages}{deleted}")
 
 
-def _how(options: NightOptions, *, is_newest: bool) -> ConvertOptions:
+def _convert_options(options: NightOptions, *, is_newest: bool) -> ConvertOptions:
     """Return the options for one export: the checks of age and order apply to the newest alone."""
     if is_newest:
         return replace(options.convert, allow_older=options.allow_older)
     return replace(options.convert, allow_older=True, max_age=None)
 
 
-def _converted(export: Path, store: Path, options: ConvertOptions, progress: Progress | None) -> ConvertResult:
-    with _setting_aside(export):
+def _convert_and_verify(export: Path, store: Path, options: ConvertOptions, progress: Progress | None) -> ConvertResult:
+    with _set_aside_on_failure(export):
         result = convert(export, store, options, progress=progress)
     if result.published and not (found := verify(result.path)).proven:
         raise OutputError(f"{result.path} differs from its manifest: {found.differences[0]}", "is the disk failing?")
@@ -165,7 +168,7 @@ def _converted(export: Path, store: Path, options: ConvertOptions, progress: Pro
 
 
 @contextmanager
-def _setting_aside(export: Path) -> Iterator[None]:
+def _set_aside_on_failure(export: Path) -> Iterator[None]:
     """Set an unusable set of the inbox aside: otherwise the next run would not fetch it again."""
     try:
         yield
@@ -177,14 +180,14 @@ def _setting_aside(export: Path) -> Iterator[None]:
             raise DeliveryError(f"{error.message}; {failed.message}", "delete the set's files, and run again") from None
         raise DeliveryError(
             f"{error.message}; the set's files are set aside, as .{export.name}.bad",
-            f"the next run that asks the server fetches them anew; {_if_no_help(error)}",
+            f"the next run that asks the server fetches them anew; {_retry_hint(error)}",
         ) from None
 
 
-def _if_no_help(error: DeliveryError) -> str:
+def _retry_hint(error: DeliveryError) -> str:
     """Return the hint for when the next transfer delivers the same files again."""
-    signed = error.hint is not None and "signature is right" in error.hint
-    return str(error.hint) if signed else "if that is no help, check the keys, ask the sender"
+    is_signed = error.hint is not None and "signature is right" in error.hint
+    return str(error.hint) if is_signed else "if that is no help, check the keys, ask the sender"
 
 
 def _describe(result: ConvertResult) -> str:

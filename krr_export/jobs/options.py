@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from krr_export.transform.privacy import Treatment
 
 
-UNSAID: dict[str, Any] = {**NOTHING_APPLIED, **NOTHING_DERIVED, "strict": []}
+OPTION_DEFAULTS: dict[str, Any] = {**NOTHING_APPLIED, **NOTHING_DERIVED, "strict": []}
 """Defaults for options missing from a manifest: the first snapshots are older than these options."""
 
 

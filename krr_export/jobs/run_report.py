@@ -39,7 +39,7 @@ class Run:
         self.options = options
         self.started = started
 
-    def account(self, result: BlockResult, tally: Tally, progress: Progress) -> None:
+    def add_result(self, result: BlockResult, tally: Tally, progress: Progress) -> None:
         """Add one block's result to the tally and the progress."""
         tally.add(result)
         progress.passed(result.records)
@@ -51,19 +51,19 @@ class Run:
         return Performance(seconds, export.source.bytes_read, peak_memory(), workers)
 
 
-def message_of(path: Path, report: Report) -> str:
+def describe_outcome(path: Path, report: Report) -> str:
     """Return the outcome of the run in one line."""
     counts, limits = report.counts, report.limits
-    held = records(counts["written"])
+    written = records(counts["written"])
     if counts["rejected"]:
-        held += f", {number(counts['rejected'])} rejected"
+        written += f", {number(counts['rejected'])} rejected"
     delivered = provenance.remark(report.source["delivery"])
     compared = report.guard.remark if report.guard else ""
     match report.outcome:
         case "published":
-            return f"published {held} as {path}{latest_remark(path)}{delivered}{compared}"
+            return f"published {written} as {path}{latest_remark(path)}{delivered}{compared}"
         case "partial":
-            return f"kept a partial result of {held} as {path}; it is not published{delivered}"
+            return f"kept a partial result of {written} as {path}; it is not published{delivered}"
         case "empty":
             why, then = "the export holds no records", "or give --allow-empty if that is right"
         case "duplicates":
@@ -76,16 +76,16 @@ def message_of(path: Path, report: Report) -> str:
                 f" --max-rejects {limits['max_rejects']} allows"
             )
             then = report.main_reason()
-    more = "report.json and rejects/" if counts["rejected"] else "report.json"
-    return f"not published: {why}; see {more} in {path}; {then}{delivered}"
+    files = "report.json and rejects/" if counts["rejected"] else "report.json"
+    return f"not published: {why}; see {files} in {path}; {then}{delivered}"
 
 
-def tally_of(export: Export, options: ConvertOptions) -> Tally:
+def new_tally(export: Export, options: ConvertOptions) -> Tally:
     """Return an empty tally for the blocks of this export."""
     return Tally(Duplicates(export.record_schema) if options.rules else None)
 
 
-def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
+def build_report(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
     """Return the report of a run with this outcome (see `Report.outcome`)."""
     source, header = export.source, export.header
     return Report(
@@ -118,7 +118,7 @@ def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
 
 
 def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
-    """Return the profile of the accepted records, taken before the treatment; it shows nothing that the treatment hides."""
+    """Return the profile of the accepted records before the treatment, without what the treatment hides."""
     if export.profiler is None:
         return None
     privacy = run.options.privacy
@@ -127,7 +127,7 @@ def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
     return (tally.profile or export.profiler.nothing()).to_dict(hidden.union(privacy.drop, privacy.pseudonymise))
 
 
-def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
+def build_manifest(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
     """Return the manifest of a snapshot with these files: those of both tables, and the report."""
     options = run.options
     return Manifest(
