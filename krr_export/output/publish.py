@@ -1,6 +1,6 @@
-"""The renames by which a snapshot becomes visible, whole, and an old one vanishes.
+"""Atomic publishing of a snapshot, and removal of an old one, by renames.
 
-Each step leaves the store in a state that the next run knows how to complete. The caller holds the store's lock.
+Each step leaves the store in a state from which the next run can continue. The caller holds the store's lock.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from krr_export.util.paths import real_path
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _DASHES = 2
 _SILENT = 12 * 3600
-"""Seconds without a change after which an entry of another machine's is held to be a dead run's."""
+"""Seconds without a change after which another machine's staging directory belongs to a dead run."""
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # linux/fcntl.h
 _CANNOT_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
-"""What symlink(2) says where the file system knows no symbolic links: vfat and SMB, CIFS, FUSE."""
+"""Errors of symlink(2) on file systems without symbolic links: vfat and SMB, CIFS, FUSE."""
 
 
 def staging_path(store: Path) -> Path:
-    """A name in ``store`` that nothing has yet, and that the next run sweeps."""
+    """Return an unused path in ``store`` that the next run sweeps."""
     return store / f"{STAGING}{_kernel()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def is_dead(staging: Path, now: float) -> bool:
-    """Whether the run that made it has ended, for whoever holds the store's lock.
+    """Return whether the run that created a staging directory has ended. The caller holds the store's lock.
 
-    On one machine the lock is proof. Another machine may not know of it (NFS with ``local_lock`` or ``nolock``): what
-    was made there, or before this machine was started, has to be silent for hours as well.
+    On one machine the lock is proof. Another machine may not see it (NFS with ``local_lock`` or ``nolock``): one
+    created there, or before this machine was started, must also be unchanged for hours.
 
     Args:
         staging: Its path.
-        now: The time by the clock of the file system.
+        now: The time on the file system's clock.
     """
     name = staging.name.removeprefix(STAGING)
     if name.count("-") != _DASHES or name.startswith(f"{_kernel()}-"):
@@ -53,7 +53,7 @@ def is_dead(staging: Path, now: float) -> bool:
     try:
         return all(now - path.lstat().st_mtime > _SILENT for path in (staging, *inside))
     except FileNotFoundError:
-        return False  # somebody is at work there
+        return False  # another run is at work there
 
 
 @cache
@@ -66,7 +66,7 @@ def _kernel() -> str:
 
 
 def put_in_place(new: Path, target: Path) -> None:
-    """Rename ``new`` to ``target`` in the same directory. What lay there stays, for `remove_replaced`.
+    """Rename ``new`` to ``target`` in the same directory. The replaced entry remains, for `remove_replaced`.
 
     Raises:
         OSError: The file system refuses.
@@ -79,13 +79,13 @@ def put_in_place(new: Path, target: Path) -> None:
         try:
             _finish(waiting, target)
         except OSError:
-            if os.path.lexists(target):  # what lay there may not be moved: then nothing was done
+            if os.path.lexists(target):  # the old entry may not be moved: nothing was changed
                 waiting.rename(new)
             raise
 
 
 def withdraw(target: Path, exchanged: Path) -> None:
-    """Take what was put in place out of it again; what it replaced, if anything, gets its name back.
+    """Undo `put_in_place`; the entry it replaced, if any, gets its name back.
 
     Raises:
         OSError: The file system refuses.
@@ -101,9 +101,9 @@ def withdraw(target: Path, exchanged: Path) -> None:
 
 
 def finish_replacements(store: Path) -> None:
-    """Do the renames that are left of a replacement by two of them, wherever it was interrupted.
+    """Complete interrupted replacements that consist of two renames.
 
-    Where what is to be replaced may not be moved, it stays, and the replacement is given up: it was never published.
+    If the old entry may not be moved, it stays, and the replacement is given up: it was never published.
     """
     for waiting in store.glob(f"{REPLACING}*"):
         target = store / waiting.name.removeprefix(REPLACING)
@@ -128,19 +128,19 @@ def _finish(waiting: Path, target: Path) -> None:
 
 
 def remove_replaced(store: Path, exchanged: Path | None = None) -> None:
-    """Remove what was replaced: by two renames, or by being exchanged. The caller has forced ``store`` to the disk."""
+    """Remove entries replaced by two renames or by an exchange. The caller has synced ``store`` to the disk."""
     for old in (*store.glob(f"{REPLACED}*"), *filter(None, [exchanged])):
         remove(old)
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Let two names change places at once (Linux ``renameat2`` with ``RENAME_EXCHANGE``).
+    """Exchange two names atomically (Linux ``renameat2`` with ``RENAME_EXCHANGE``).
 
     Returns:
-        Whether it was done; not where the system or the file system does not know how.
+        Whether it was done: false if the system or the file system does not support it.
 
     Raises:
-        OSError: Any other refusal.
+        OSError: Any other error.
     """
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
@@ -154,7 +154,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def retire(path: Path, store: Path) -> None:
-    """Let ``path`` vanish from its place at once, then delete it."""
+    """Move ``path`` out of its place atomically, then delete it."""
     doomed = staging_path(store)
     path.rename(doomed)
     sync_directory(path.parent)
@@ -162,15 +162,15 @@ def retire(path: Path, store: Path) -> None:
 
 
 def mend_latest(store: Path) -> None:
-    """Let ``latest`` point to the newest snapshot; without any there is no ``latest``.
+    """Point ``latest`` to the newest snapshot; without snapshots, remove it.
 
-    As the newest only ever becomes newer, so does ``latest``. A newer one whose manifest was damaged later keeps it:
-    readers must not go back to older data unawares. Where the file system makes no symbolic links there is no
-    ``latest``, rather than one that stays behind.
+    ``latest`` never moves to an older snapshot, even if the manifest of its own was damaged later: readers must not go
+    back to older data unawares. If the file system has no symbolic links there is no ``latest``, rather than one that
+    is out of date.
 
     Raises:
         OSError: The file system refuses.
-        OutputError: ``latest`` is something else than a symbolic link.
+        OutputError: ``latest`` is not a symbolic link.
     """
     link = store / LATEST
     if os.path.lexists(link) and not link.is_symlink():
@@ -208,7 +208,7 @@ def _point(link: Path, name: str) -> None:
 
 
 def latest_remark(snapshot: Path) -> str:
-    """What the last line of a run must say of ``latest``; nothing where it points to the snapshot just published."""
+    """Return a remark about ``latest`` for the last line of a run; empty if it points to the published snapshot."""
     link = snapshot.parent / LATEST
     if not os.path.lexists(link):
         return "; without latest: the file system makes no symbolic links, so take the greatest name eksport=…"

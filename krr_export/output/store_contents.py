@@ -1,4 +1,4 @@
-"""What lies in a store as ``eksport=…``: its snapshots, and what only looks like one."""
+"""The entries ``eksport=…`` of a store: its snapshots, and entries that only look like one."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ _NAMED_AT_MOST = 3
 
 
 class EntryStatus(Enum):
-    """What an entry of a store is to the store."""
+    """Classification of an entry of a store."""
 
     SNAPSHOT = auto()
     """A directory named like an export, with ``_SUCCESS`` and a manifest that names that very export."""
     DAMAGED = auto()
-    """It was published under this name, but its manifest cannot be read. It is neither counted nor deleted."""
+    """Published under this name, but its manifest cannot be read. It is neither counted nor deleted."""
     INCOMPLETE = auto()
-    """The manifest names this export, but ``_SUCCESS`` is missing: a copy on its way, or a damaged one."""
+    """The manifest names this export, but ``_SUCCESS`` is missing: a copy in progress, or a damaged one."""
     OTHER = auto()
-    """Anything else: a copy under another name, a link, a result of ``--limit``. It is left alone."""
+    """Anything else: a copy under another name, a link, a result of ``--limit``. It is never touched."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a store, judged."""
+    """One classified entry of a store."""
 
     path: Path
     standing: EntryStatus
     why: str = ""
-    """Why it is no snapshot, in a few words."""
+    """The reason why it is not a snapshot, in a few words."""
 
     @property
     def published(self) -> bool:
-        """Whether it was published by the store, damaged or not."""
+        """True if the store published it, damaged or not."""
         return self.standing in {EntryStatus.SNAPSHOT, EntryStatus.DAMAGED}
 
 
 def judge(path: Path) -> Entry:
-    """Say what an entry of a store is: the one place that decides what a snapshot is.
+    """Classify an entry of a store. Only this function decides what a snapshot is.
 
     Raises:
-        OSError: It may not be looked at.
+        OSError: Access is denied.
     """
     if not is_export_name(path.name):
         return Entry(path, EntryStatus.OTHER, "it is not named like an export")
@@ -60,7 +60,7 @@ def judge(path: Path) -> Entry:
 
 
 def _by_manifest(path: Path) -> tuple[EntryStatus, str]:
-    """What a directory that is named like an export is, and why it is no snapshot."""
+    """Return the status of a directory named like an export, and the reason if it is not a snapshot."""
     complete = (path / SUCCESS).is_file()
     try:
         manifest = read_manifest(path)
@@ -76,14 +76,14 @@ def _by_manifest(path: Path) -> tuple[EntryStatus, str]:
 
 
 def entries(store: Path, wanted: Callable[[str], bool] = bool) -> Iterator[Entry]:
-    """What lies in a store as ``eksport=…``, newest first; each is judged when its turn comes.
+    """Yield the entries ``eksport=…`` of a store, newest first; each is classified when it is reached.
 
     Args:
-        store: The directory that holds the snapshots.
-        wanted: Says of a name whether it is to be looked at.
+        store: The directory of snapshots.
+        wanted: Filter of names.
 
     Raises:
-        OSError: An entry may not be looked at.
+        OSError: Access to an entry is denied.
     """
     for path in sorted(store.glob("eksport=*"), reverse=True):
         if wanted(path.name):
@@ -91,20 +91,20 @@ def entries(store: Path, wanted: Callable[[str], bool] = bool) -> Iterator[Entry
 
 
 def snapshots(store: Path) -> list[Path]:
-    """The snapshots of a store, oldest first: their names are times of one length."""
+    """Return the snapshots of a store, oldest first: their names are times of equal length."""
     return [entry.path for entry in entries(store) if entry.standing is EntryStatus.SNAPSHOT][::-1]
 
 
 def no_store(path: Path) -> InputError:
-    """What to say where a store must be there, and is not; of a file and of any other directory, the same."""
+    """Return the error for a path without a store, be it missing, a file or another directory."""
     return InputError(f"there is no store at {path}", "give the directory that holds the snapshots")
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse to put a snapshot in the place of something that the store has not published.
+    """Refuse to replace an entry that the store has not published.
 
     Raises:
-        UsageError: Something else lies there.
+        UsageError: The path is such an entry.
     """
     entry = judge(path)
     if os.path.lexists(path) and entry.standing is EntryStatus.OTHER:
@@ -112,14 +112,14 @@ def check_replaceable(path: Path) -> None:
 
 
 def warnings(store: Path, *, damaged: bool = True) -> Iterator[str]:
-    """What is to be said of a store's entries that are no snapshots, in a line for each kind.
+    """Yield warnings about entries of a store that are not snapshots, one line for each kind.
 
     Args:
-        store: The directory that holds the snapshots.
-        damaged: Whether to speak of damaged ones too.
+        store: The directory of snapshots.
+        damaged: Whether to warn of damaged ones too.
 
     Raises:
-        OSError: An entry may not be looked at.
+        OSError: Access to an entry is denied.
     """
     judged = list(entries(store))
     others = [entry for entry in judged if not entry.published]

@@ -1,4 +1,4 @@
-"""A table as files: numbered parts, rolled by rows, a series of them for each partition if asked."""
+"""A table as numbered part files, rolled by rows, optionally a series of them for each partition."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from krr_export.util.files import PartFile
 
 MAX_PARTITIONS = 32
-"""As many files are open at a time, and one more for all further values."""
+"""The most part files open at a time, plus one for all further values."""
 _WINDOW_ROWS = 16_384
-"""Rows that are spread over the partitions at a time."""
+"""Rows that are distributed over the partitions at a time."""
 _MAX_WAITING = 4
-"""Row groups' worth of rows that may wait in all partitions together; of bytes, one row group's worth."""
+"""Limit of rows buffered in all partitions together, in row groups; for bytes, the limit is one row group."""
 
 
 class _Part(Protocol):
@@ -41,20 +41,20 @@ _Open: TypeAlias = "Callable[[str, pa.Table], _Part]"
 
 
 class TableSink:
-    """Writes one table into a snapshot in the making; a context manager.
+    """Writes one table into a staging directory; a context manager.
 
-    Leaving it on an exception closes the files and promises nothing. At most one row group waits in memory: 122 880
-    rows (8 192 for CSV) and 192 MiB of text and binary. With partitions, at most four times as many rows, but no more
-    bytes, wait in all of them together, however many there are: beyond that the fullest writes a short row group.
+    On an exception the files are closed unfinished. At most one row group is buffered in memory: 122 880 rows (8 192
+    for CSV) and 192 MiB of text and binary. With partitions, at most four times as many rows, but no more bytes, are
+    buffered in all of them together, however many there are: beyond that the fullest writes a short row group.
 
     Args:
         directory: The snapshot's directory; paths of the parts are relative to it.
         table: Name of the table, and of its directory.
-        schema: All columns; the metadata goes into each Parquet file.
+        schema: All columns; the metadata is written into each Parquet file.
         options: Format, compression, rolling, partitions.
 
     Attributes:
-        others: Rows in the files named ``other``, by the column whose value must not name one, or ``""`` where there
+        others: Rows in the files named ``other``, by the column whose value must not name one, or ``""`` if there
             were too many partitions already.
         rows_in_others: The number of these rows.
     """
@@ -87,7 +87,7 @@ class TableSink:
     def write(self, batch: pa.RecordBatch) -> None:
         """Append the rows of ``batch``, in order.
 
-        A column may come dictionary-encoded where the schema says binary.
+        A column may be dictionary-encoded where the schema says binary.
 
         Raises:
             OutputError: The disk is full or failing.
@@ -95,15 +95,15 @@ class TableSink:
         if not self._options.partition_by:
             self._partition("").add(batch)
             return
-        # Partitions are filled from windows that are cut at fixed rows: which one is the fullest, and so where short
-        # row groups fall, then does not depend on the batches.
+        # Partitions are filled from windows with fixed boundaries: so which one is the fullest, and where short row
+        # groups are, does not depend on the batches.
         while batch.num_rows:
             batch = batch.slice(self._window.take(batch, batch.num_rows))
             if self._window.fullness >= 1:
                 self._spread()
 
     def close(self) -> tuple[PartFile, ...]:
-        """Finish all files and return them, sorted by path; at least one, even if no row came.
+        """Finish all files and return them, sorted by path; at least one, even without rows.
 
         Raises:
             OutputError: The disk is full or failing.
@@ -118,7 +118,7 @@ class TableSink:
         return self._finished
 
     def _spread(self) -> None:
-        """Move the rows of the window into their partitions."""
+        """Distribute the rows of the window over their partitions."""
         window = self._window.drain()
         self._layout_of(window)
         for share in split(window, self._options.partition_by):
@@ -149,7 +149,7 @@ class TableSink:
         return self._partitions[key]
 
     def _open(self, path: str, rows: pa.Table, *, named: tuple[str, ...]) -> _Part:
-        """A new part file that begins with these rows."""
+        """Open a new part file that begins with these rows."""
         file = HashedFile(self._directory, path, self._options.file_mode)
         compression = self._options.effective_compression
         if self._options.format == "parquet":
@@ -157,13 +157,13 @@ class TableSink:
         return CsvPart(file, self._schema, compression, EXCEL if self._options.format == "csv-excel" else RFC_4180)
 
     def _layout_of(self, rows: pa.Table) -> ParquetLayout:
-        """How all files are written: the table's first rows decide."""
+        """Return the layout of all files; the table's first rows decide it."""
         self._layout = self._layout or ParquetLayout.of(rows, self._schema)
         return self._layout
 
 
 class _Partition:
-    """A series of numbered part files, and the rows that wait to be written there."""
+    """A series of numbered part files, and the buffered rows for the next row group."""
 
     def __init__(self, options: SinkOptions, schema: pa.Schema, prefix: str, open_part: _Open) -> None:
         self._options = options
