@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import UsageError
-from krr_export.output.outputs import not_written, written_whole
+from krr_export.output.outputs import atomic_write, write_error
 from krr_export.reporting.formats import SUFFIXES, format_of, formatted
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def write_document(console: Console, text: str, to: str, what: str) -> None:
         return
     path = Path(to)
     try:
-        with written_whole(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
     except OSError as error:
-        raise not_written(f"the {what} {to}", error) from None
+        raise write_error(f"the {what} {to}", error) from None

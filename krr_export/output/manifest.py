@@ -17,7 +17,7 @@ from krr_export.util.kept_json import check_count, check_type, parse_json, read_
 if TYPE_CHECKING:
     from pathlib import Path
 
-WHICH = "give a directory eksport=… of a store, or its link latest"
+SNAPSHOT_HINT = "give a directory eksport=… of a store, or its link latest"
 """The hint if a snapshot's path is wrong."""
 VERSION = 1
 
@@ -25,7 +25,7 @@ NOTHING_APPLIED: dict[str, Any] = {"columns": None, "pseudonymised": [], "pseudo
 """The options of a manifest if nothing was left out or replaced; manifests of the first snapshots lack them."""
 
 
-def _libraries() -> dict[str, str]:
+def _library_versions() -> dict[str, str]:
     from importlib.metadata import version  # noqa: PLC0415 - slow to load, and needed only to write a manifest
 
     return {name: version(name) for name in ("lxml", "pyarrow")}
@@ -79,7 +79,7 @@ class Manifest:
     """ISO 8601 in UTC."""
     partial: bool = False
     """Whether only a part of the export was requested (``--limit``)."""
-    libraries: dict[str, str] = field(default_factory=_libraries)
+    libraries: dict[str, str] = field(default_factory=_library_versions)
     """Versions of the libraries that the data files' bytes and the verdicts depend on."""
 
     @property
@@ -104,14 +104,14 @@ class Manifest:
             InputError: The text is not such a manifest, or it lists a file outside the snapshot.
         """
         try:
-            return _manifest(check_type(dict, parse_json(text)))
+            return _decode_manifest(check_type(dict, parse_json(text)))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{MANIFEST} is damaged or not of this tool") from error
 
 
-def no_snapshot(path: Path) -> InputError:
+def missing_snapshot(path: Path) -> InputError:
     """Return the error for a path without a snapshot, be it missing, a file or another directory."""
-    return InputError(f"there is no snapshot at {path}", WHICH)
+    return InputError(f"there is no snapshot at {path}", SNAPSHOT_HINT)
 
 
 def read_manifest(snapshot: Path) -> Manifest:
@@ -123,23 +123,23 @@ def read_manifest(snapshot: Path) -> Manifest:
     try:
         return Manifest.from_json(read_stored_file(snapshot / MANIFEST))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise no_snapshot(snapshot) from error
+        raise missing_snapshot(snapshot) from error
     except OSError as error:
         raise InputError(f"{MANIFEST} cannot be read", error.strerror) from error
 
 
-def _manifest(document: dict[str, Any]) -> Manifest:
+def _decode_manifest(document: dict[str, Any]) -> Manifest:
     if document["manifest_version"] != VERSION:
         raise InputError(f"{MANIFEST} is of another version", "use the version of krr-export that wrote it")
     schema, counts = document["schema"], document["counts"]
     return Manifest(
-        source=_source(document["source"]),
+        source=_decode_source(document["source"]),
         header=check_type(dict, document["header"]),
-        schema=SchemaVersion(check_type(str, schema["name"]), _sha256(schema["sha256"])),
+        schema=SchemaVersion(check_type(str, schema["name"]), _decode_sha256(schema["sha256"])),
         tool_version=check_type(str, document["tool_version"]),
         options=check_type(dict, document["options"]),
         counts=Counts(*(check_count(counts[key]) for key in ("seen", "written", "rejected"))),
-        files=tuple(_part_file(part) for part in check_type(list, document["files"])),
+        files=tuple(_decode_part_file(part) for part in check_type(list, document["files"])),
         created=check_type(str, document["created"]),
         partial=check_type(bool, document["partial"]),
         # Manifests of the first snapshots lack them.
@@ -150,21 +150,21 @@ def _manifest(document: dict[str, Any]) -> Manifest:
     )
 
 
-def _source(source: dict[str, Any]) -> SourceFile:
-    sha256 = None if source["sha256"] is None else _sha256(source["sha256"])
+def _decode_source(source: dict[str, Any]) -> SourceFile:
+    sha256 = None if source["sha256"] is None else _decode_sha256(source["sha256"])
     delivery = source.get("delivery")  # manifests of the first snapshots lack it
-    known = None if delivery is None else check_type(dict, delivery)
-    return SourceFile(check_type(str, source["name"]), check_type(int, source["size"]), sha256, known)
+    decoded = None if delivery is None else check_type(dict, delivery)
+    return SourceFile(check_type(str, source["name"]), check_type(int, source["size"]), sha256, decoded)
 
 
-def _part_file(part: dict[str, Any]) -> PartFile:
+def _decode_part_file(part: dict[str, Any]) -> PartFile:
     path = PurePosixPath(check_type(str, part["path"]))
     if path.is_absolute() or not path.parts or ".." in path.parts or str(path) != part["path"]:
         raise ValueError("a path that leads out of the snapshot")
-    return PartFile(str(path), check_count(part["rows"]), check_count(part["bytes"]), _sha256(part["sha256"]))
+    return PartFile(str(path), check_count(part["rows"]), check_count(part["bytes"]), _decode_sha256(part["sha256"]))
 
 
-def _sha256(value: object) -> str:
+def _decode_sha256(value: object) -> str:
     text = check_type(str, value)
     if not re.fullmatch("[0-9a-f]{64}", text):
         raise ValueError("not a SHA-256")

@@ -22,18 +22,18 @@ from krr_export.util.paths import real_path
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _DASHES = 2
-_SILENT = 12 * 3600
+_STALE_SECONDS = 12 * 3600
 """Seconds without a change after which another machine's staging directory belongs to a dead run."""
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # linux/fcntl.h
 _CANNOT_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+_CANNOT_LINK = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 """Errors of symlink(2) on file systems without symbolic links: vfat and SMB, CIFS, FUSE."""
 
 
 def staging_path(store: Path) -> Path:
     """Return an unused path in ``store`` that the next run sweeps."""
-    return store / f"{STAGING}{_kernel()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return store / f"{STAGING}{_boot_token()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def is_dead(staging: Path, now: float) -> bool:
@@ -47,22 +47,22 @@ def is_dead(staging: Path, now: float) -> bool:
         now: The time on the file system's clock.
     """
     name = staging.name.removeprefix(STAGING)
-    if name.count("-") != _DASHES or name.startswith(f"{_kernel()}-"):
+    if name.count("-") != _DASHES or name.startswith(f"{_boot_token()}-"):
         return True
-    inside = (Path(place, name) for place, *names in os.walk(staging) for name in (*names[0], *names[1]))
+    inside = (Path(directory, name) for directory, *names in os.walk(staging) for name in (*names[0], *names[1]))
     try:
-        return all(now - path.lstat().st_mtime > _SILENT for path in (staging, *inside))
+        return all(now - path.lstat().st_mtime > _STALE_SECONDS for path in (staging, *inside))
     except FileNotFoundError:
         return False  # another run is at work there
 
 
 @cache
-def _kernel() -> str:
+def _boot_token() -> str:
     try:
-        started = _BOOT.read_text()
+        boot = _BOOT.read_text()
     except OSError:  # not Linux
-        started = str(uuid.getnode())
-    return hashlib.sha256(started.encode()).hexdigest()[:8]
+        boot = str(uuid.getnode())
+    return hashlib.sha256(boot.encode()).hexdigest()[:8]
 
 
 def put_in_place(new: Path, target: Path) -> None:
@@ -74,13 +74,13 @@ def put_in_place(new: Path, target: Path) -> None:
     if not os.path.lexists(target):
         new.rename(target)
     elif not exchange(new, target):
-        waiting = _waiting(target)
-        new.rename(waiting)
+        pending = _replacement_path(target)
+        new.rename(pending)
         try:
-            _finish(waiting, target)
+            _finish_replacement(pending, target)
         except OSError:
             if os.path.lexists(target):  # the old entry may not be moved: nothing was changed
-                waiting.rename(new)
+                pending.rename(new)
             raise
 
 
@@ -94,8 +94,8 @@ def withdraw(target: Path, exchanged: Path) -> None:
         return
     old = exchanged if os.path.lexists(exchanged) else target.parent / f"{REPLACED}{target.name}"
     if os.path.lexists(old):
-        old.rename(_waiting(target))  # from now on the next run would complete it
-        _finish(_waiting(target), target)
+        old.rename(_replacement_path(target))  # from now on the next run would complete it
+        _finish_replacement(_replacement_path(target), target)
     else:
         target.rename(staging_path(target.parent))
 
@@ -105,26 +105,26 @@ def finish_replacements(store: Path) -> None:
 
     If the old entry may not be moved, it stays, and the replacement is given up: it was never published.
     """
-    for waiting in store.glob(f"{REPLACING}*"):
-        target = store / waiting.name.removeprefix(REPLACING)
+    for pending in store.glob(f"{REPLACING}*"):
+        target = store / pending.name.removeprefix(REPLACING)
         try:
-            _finish(waiting, target)
+            _finish_replacement(pending, target)
         except PermissionError:
             if not os.path.lexists(target):
                 raise
-            waiting.rename(staging_path(store))
+            pending.rename(staging_path(store))
 
 
-def _waiting(target: Path) -> Path:
+def _replacement_path(target: Path) -> Path:
     return target.parent / f"{REPLACING}{target.name}"
 
 
-def _finish(waiting: Path, target: Path) -> None:
+def _finish_replacement(pending: Path, target: Path) -> None:
     if os.path.lexists(target):
         old = target.parent / f"{REPLACED}{target.name}"
         remove(old)
         target.rename(old)
-    waiting.rename(target)
+    pending.rename(target)
 
 
 def remove_replaced(store: Path, exchanged: Path | None = None) -> None:
@@ -155,13 +155,13 @@ def exchange(one: Path, other: Path) -> bool:
 
 def retire(path: Path, store: Path) -> None:
     """Move ``path`` out of its place atomically, then delete it."""
-    doomed = staging_path(store)
-    path.rename(doomed)
+    retired = staging_path(store)
+    path.rename(retired)
     sync_directory(path.parent)
-    remove(doomed)
+    remove(retired)
 
 
-def mend_latest(store: Path) -> None:
+def update_latest(store: Path) -> None:
     """Point ``latest`` to the newest snapshot; without snapshots, remove it.
 
     ``latest`` never moves to an older snapshot, even if the manifest of its own was damaged later: readers must not go
@@ -179,32 +179,32 @@ def mend_latest(store: Path) -> None:
             f"{link} is {what}, not a symbolic link: a copy of a store that follows links leaves it so",
             "delete it, for it is a second copy of a snapshot, and run again; copy with cp -a, or rsync without -L",
         )
-    there = os.readlink(link) if link.is_symlink() else None  # noqa: PTH115 - compared as text
-    newest = _newest(store, there)
+    current = os.readlink(link) if link.is_symlink() else None  # noqa: PTH115 - compared as text
+    newest = _newest_name(store, current)
     if newest is None:
         link.unlink(missing_ok=True)
-    elif newest != there:
-        _point(link, newest)
+    elif newest != current:
+        _link_latest(link, newest)
         sync_directory(store)
 
 
-def _newest(store: Path, there: str | None) -> str | None:
+def _newest_name(store: Path, current: str | None) -> str | None:
     for entry in entries(store):
-        if entry.standing is EntryStatus.SNAPSHOT or (entry.published and entry.path.name == there):
+        if entry.status is EntryStatus.SNAPSHOT or (entry.published and entry.path.name == current):
             return entry.path.name
     return None
 
 
-def _point(link: Path, name: str) -> None:
-    fresh = staging_path(link.parent)
+def _link_latest(link: Path, name: str) -> None:
+    temporary = staging_path(link.parent)
     try:
-        fresh.symlink_to(name)
+        temporary.symlink_to(name)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in _CANNOT_LINK:
             raise
         link.unlink(missing_ok=True)
     else:
-        fresh.replace(link)
+        temporary.replace(link)
 
 
 def latest_remark(snapshot: Path) -> str:

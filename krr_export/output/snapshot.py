@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import GuardError, OutputError
 from krr_export.output.manifest import Counts, Manifest, SchemaVersion, SourceFile
-from krr_export.output.publish import mend_latest, put_in_place, remove_replaced, retire, staging_path, withdraw
+from krr_export.output.publish import put_in_place, remove_replaced, retire, staging_path, update_latest, withdraw
 from krr_export.output.store_contents import check_replaceable
 from krr_export.output.verification import Verification, prove, success_text, verify
 from krr_export.util.files import (
@@ -97,16 +97,16 @@ class Staging:
         self._put_in_place(target)
         with output_errors(f"force {name} to the disk, though it is published"):
             sync_directory(self._store)
-        self._look_again(target, manifest)
+        self._check_published(target, manifest)
         with output_errors(f"let latest follow to {name}, though it is published"):
-            mend_latest(self._store)
+            update_latest(self._store)
         with output_errors(f"delete what {name} replaced, though it is published"):
             remove_replaced(self._store, self.path)
-        refused = self._store / FAILED / name
-        if os.path.lexists(refused) and not refused.parent.is_symlink():
+        failed = self._store / FAILED / name
+        if os.path.lexists(failed) and not failed.parent.is_symlink():
             # Its rejects are raw records of the export that is published now: personal data without a purpose.
             with output_errors(f"delete {FAILED}/{name}, though {name} is published"):
-                retire(refused, self._store)
+                retire(failed, self._store)
         return target
 
     def keep_failed(self, manifest: Manifest, name: str) -> Path:
@@ -155,10 +155,10 @@ class Staging:
             ) from error.__cause__
         self._is_visible = True
 
-    def _look_again(self, target: Path, manifest: Manifest) -> None:
+    def _check_published(self, target: Path, manifest: Manifest) -> None:
         """Check the published files: if locks do not work across machines, another run may have changed them."""
-        listed = all(_size(target / part.path) == part.bytes for part in manifest.files)
-        if listed and (target / SUCCESS).is_file():
+        complete = all(_size(target / part.path) == part.bytes for part in manifest.files)
+        if complete and (target / SUCCESS).is_file():
             return
         with output_errors(f"withdraw {target.name}, of which another run deleted files"):
             withdraw(target, self.path)

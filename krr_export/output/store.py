@@ -21,9 +21,9 @@ from krr_export.domain.store_layout import (
 )
 from krr_export.errors import OutputError, UsageError
 from krr_export.output.manifest import NOTHING_APPLIED, Manifest, read_manifest
-from krr_export.output.publish import finish_replacements, is_dead, mend_latest, remove_replaced, retire
+from krr_export.output.publish import finish_replacements, is_dead, remove_replaced, retire, update_latest
 from krr_export.output.snapshot import Staging
-from krr_export.output.store_contents import EntryStatus, check_replaceable, entries, judge, no_store, snapshots
+from krr_export.output.store_contents import EntryStatus, check_replaceable, classify, entries, missing_store, snapshots
 from krr_export.output.verification import verify
 from krr_export.util.files import make_directories, make_parents, output_errors, remove, sync_directory
 from krr_export.util.paths import local_path, real_path
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from krr_export.util.files import PartFile
 
-_KIND = (
+_COMMON_PROPERTIES = (
     "format",
     "partitioning",
     "schema",
@@ -82,13 +82,13 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
     is_new = not os.path.lexists(path / LOCK)
     with output_errors(f"open the store {path}"):
         if create:
-            _make(path, file_mode)
+            _create(path, file_mode)
         fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, file_mode)
     _locks.add(fd)
     try:
         _lock(fd, path)
         with output_errors(f"tidy the store {path}"):
-            _tidy(path)
+            _clean_up(path)
         yield Store(path, file_mode, is_new)
     finally:
         _locks.discard(fd)
@@ -129,7 +129,7 @@ class Store:
 
     def find(self, name: str) -> Manifest | None:
         """Return the manifest of the published snapshot of that name; ``None`` if there is none that can be read."""
-        if judge(self.path / name).standing is not EntryStatus.SNAPSHOT:
+        if classify(self.path / name).status is not EntryStatus.SNAPSHOT:
             return None  # also if damaged, but publishing over it still requires --replace
         return read_manifest(self.path / name)
 
@@ -149,7 +149,7 @@ class Store:
             prove: Read every byte, as ``verify`` does; otherwise check only that listed files exist with their sizes.
         """
         manifest = self.find(name)
-        if manifest is None or not all(_has_size(self.path / name, part) for part in manifest.files):
+        if manifest is None or not all(_has_listed_size(self.path / name, part) for part in manifest.files):
             return False
         return not prove or verify(self.path / name).proven
 
@@ -176,15 +176,15 @@ class Store:
                 pseudonyms.
         """
         for entry in entries(self.path):
-            if manifest := self.find(entry.path.name) if entry.standing is EntryStatus.SNAPSHOT else None:
-                there = (
+            if manifest := self.find(entry.path.name) if entry.status is EntryStatus.SNAPSHOT else None:
+                found = (
                     manifest.options.get("format"),
                     _partitioning(manifest),
                     manifest.schema.name,
                     tuple(manifest.options.get("derive") or ()),
-                    *_applied(manifest.options),
+                    *_privacy_options(manifest.options),
                 )
-                _refuse_other_kind(there, (format, partition_by, schema_name, derive, *_applied(privacy)))
+                _check_properties(found, (format, partition_by, schema_name, derive, *_privacy_options(privacy)))
                 return
 
     def prune(self, keep: int) -> list[Path]:
@@ -204,17 +204,17 @@ class Store:
         """
         if keep < 1:
             raise UsageError("--keep must be at least 1")
-        recognised = self.snapshots()
+        published = self.snapshots()
         latest = real_path(self.path / LATEST)
-        doomed = [path for path in recognised[:-keep] if real_path(path) != latest]
-        oldest = next((path.name for path in recognised if path not in doomed), "")
+        deleted = [path for path in published[:-keep] if real_path(path) != latest]
+        oldest = next((path.name for path in published if path not in deleted), "")
         for place in (FAILED, PARTIAL):
-            aside = _kept_aside(self.path / place)
-            doomed += [path for path in aside if path not in aside[-keep:] or path.name < oldest]
+            unpublished = _unpublished_results(self.path / place)
+            deleted += [path for path in unpublished if path not in unpublished[-keep:] or path.name < oldest]
         with output_errors("delete old snapshots"):
-            for path in doomed:
+            for path in deleted:
                 retire(path, self.path)
-        return doomed
+        return deleted
 
 
 def _check_is_store(path: Path, *, create: bool) -> None:
@@ -223,18 +223,18 @@ def _check_is_store(path: Path, *, create: bool) -> None:
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
     refuse_snapshot(path)
     if not create and not (path / LOCK).exists() and not any(entry.published for entry in entries(path)):
-        raise no_store(path)
+        raise missing_store(path)
 
 
-def _kept_aside(place: Path) -> list[Path]:
+def _unpublished_results(place: Path) -> list[Path]:
     """Return the results kept in ``.failed`` or ``.partial``, oldest first; nothing else, and no targets of links."""
     if place.is_symlink():
         return []
-    aside = (path for path in place.glob("eksport=*") if path.is_dir() and not path.is_symlink())
-    return sorted(path for path in aside if is_export_name(path.name))
+    unpublished = (path for path in place.glob("eksport=*") if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in unpublished if is_export_name(path.name))
 
 
-def _make(path: Path, file_mode: int) -> None:
+def _create(path: Path, file_mode: int) -> None:
     if not path.is_dir():
         make_parents(path)
         make_directories(path, path.parent, file_mode)
@@ -249,14 +249,14 @@ def _lock(fd: int, path: Path) -> None:
         if isinstance(error.__cause__, BlockingIOError):
             raise OutputError(f"another run holds the store {path}", "wait until it has ended") from error
         raise
-    if not _keeps_out_others(path):
+    if not _is_lock_exclusive(path):
         raise UsageError(
             f"the file system of the store {path} does not lock: nothing keeps two runs apart there",
             "choose a store on one that does, or mount it with locks",
         )
 
 
-def _keeps_out_others(path: Path) -> bool:
+def _is_lock_exclusive(path: Path) -> bool:
     """Return whether the file system really locks: a second lock must be refused."""
     fd = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
@@ -268,7 +268,7 @@ def _keeps_out_others(path: Path) -> bool:
     return False
 
 
-def _tidy(path: Path) -> None:
+def _clean_up(path: Path) -> None:
     finish_replacements(path)
     sync_directory(path)  # make a dead run's renames durable before the replaced entries are deleted
     remove_replaced(path)
@@ -277,16 +277,16 @@ def _tidy(path: Path) -> None:
     for left in path.glob(f"{STAGING}*"):
         if is_dead(left, now):
             remove(left)
-    mend_latest(path)
+    update_latest(path)
 
 
-def _has_size(snapshot: Path, part: PartFile) -> bool:
+def _has_listed_size(snapshot: Path, part: PartFile) -> bool:
     path = snapshot / part.path
     return path.is_file() and path.stat().st_size == part.bytes
 
 
-def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> None:
-    for what, old, new in zip(_KIND, there, asked, strict=True):
+def _check_properties(found: tuple[object, ...], requested: tuple[object, ...]) -> None:
+    for what, old, new in zip(_COMMON_PROPERTIES, found, requested, strict=True):
         if old != new:
             raise UsageError(
                 f"the snapshots in this store have the {what} {_display(old)}, not {_display(new)}",
@@ -294,8 +294,8 @@ def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> 
             )
 
 
-def _applied(options: Mapping[str, Any]) -> Iterator[object]:
-    """Yield the options about left out or replaced columns, in the order in which `_KIND` ends."""
+def _privacy_options(options: Mapping[str, Any]) -> Iterator[object]:
+    """Yield the options about left out or replaced columns, in the order in which `_COMMON_PROPERTIES` ends."""
     return (options.get(key, default) for key, default in NOTHING_APPLIED.items())
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_NAMED_AT_MOST = 3
+_MAX_NAMED = 3
 
 
 class EntryStatus(Enum):
@@ -36,17 +36,17 @@ class Entry:
     """One classified entry of a store."""
 
     path: Path
-    standing: EntryStatus
+    status: EntryStatus
     why: str = ""
     """The reason why it is not a snapshot, in a few words."""
 
     @property
     def published(self) -> bool:
         """True if the store published it, damaged or not."""
-        return self.standing in {EntryStatus.SNAPSHOT, EntryStatus.DAMAGED}
+        return self.status in {EntryStatus.SNAPSHOT, EntryStatus.DAMAGED}
 
 
-def judge(path: Path) -> Entry:
+def classify(path: Path) -> Entry:
     """Classify an entry of a store. Only this function decides what a snapshot is.
 
     Raises:
@@ -56,10 +56,10 @@ def judge(path: Path) -> Entry:
         return Entry(path, EntryStatus.OTHER, "it is not named like an export")
     if path.is_symlink() or not path.is_dir():
         return Entry(path, EntryStatus.OTHER, "it is no directory, or a link to one")
-    return Entry(path, *_by_manifest(path))
+    return Entry(path, *_classify_directory(path))
 
 
-def _by_manifest(path: Path) -> tuple[EntryStatus, str]:
+def _classify_directory(path: Path) -> tuple[EntryStatus, str]:
     """Return the status of a directory named like an export, and the reason if it is not a snapshot."""
     complete = (path / SUCCESS).is_file()
     try:
@@ -75,27 +75,27 @@ def _by_manifest(path: Path) -> tuple[EntryStatus, str]:
     return (EntryStatus.SNAPSHOT, "") if complete else (EntryStatus.INCOMPLETE, f"it has no {SUCCESS}")
 
 
-def entries(store: Path, wanted: Callable[[str], bool] = bool) -> Iterator[Entry]:
+def entries(store: Path, name_filter: Callable[[str], bool] = bool) -> Iterator[Entry]:
     """Yield the entries ``eksport=…`` of a store, newest first; each is classified when it is reached.
 
     Args:
         store: The directory of snapshots.
-        wanted: Filter of names.
+        name_filter: Selects entries by name.
 
     Raises:
         OSError: Access to an entry is denied.
     """
     for path in sorted(store.glob("eksport=*"), reverse=True):
-        if wanted(path.name):
-            yield judge(path)
+        if name_filter(path.name):
+            yield classify(path)
 
 
 def snapshots(store: Path) -> list[Path]:
     """Return the snapshots of a store, oldest first: their names are times of equal length."""
-    return [entry.path for entry in entries(store) if entry.standing is EntryStatus.SNAPSHOT][::-1]
+    return [entry.path for entry in entries(store) if entry.status is EntryStatus.SNAPSHOT][::-1]
 
 
-def no_store(path: Path) -> InputError:
+def missing_store(path: Path) -> InputError:
     """Return the error for a path without a store, be it missing, a file or another directory."""
     return InputError(f"there is no store at {path}", "give the directory that holds the snapshots")
 
@@ -106,8 +106,8 @@ def check_replaceable(path: Path) -> None:
     Raises:
         UsageError: The path is such an entry.
     """
-    entry = judge(path)
-    if os.path.lexists(path) and entry.standing is EntryStatus.OTHER:
+    entry = classify(path)
+    if os.path.lexists(path) and entry.status is EntryStatus.OTHER:
         raise UsageError(f"{path.name} lies in the store and is no snapshot: {entry.why}", "move it out of the store")
 
 
@@ -121,19 +121,19 @@ def warnings(store: Path, *, damaged: bool = True) -> Iterator[str]:
     Raises:
         OSError: Access to an entry is denied.
     """
-    judged = list(entries(store))
-    others = [entry for entry in judged if not entry.published]
+    classified = list(entries(store))
+    others = [entry for entry in classified if not entry.published]
     if others:
         yield (
-            f"in the store, but no snapshot: {_named(others)}; left alone, but a query over eksport=*/person/** would"
-            " read it: move it out of the store"
+            f"in the store, but no snapshot: {_list_names(others)}; left alone, but a query over eksport=*/person/**"
+            " would read it: move it out of the store"
         )
-    harmed = [entry for entry in judged if entry.standing is EntryStatus.DAMAGED]
+    harmed = [entry for entry in classified if entry.status is EntryStatus.DAMAGED]
     if damaged and harmed:
-        yield f"damaged: {_named(harmed)}; neither counted nor pruned: convert that export again with --replace"
+        yield f"damaged: {_list_names(harmed)}; neither counted nor pruned: convert that export again with --replace"
 
 
-def _named(some: list[Entry]) -> str:
-    more = len(some) - _NAMED_AT_MOST
-    named = ", ".join(f"{entry.path.name} ({entry.why})" for entry in some[:_NAMED_AT_MOST])
-    return f"{named} and {more} more" if more > 0 else named
+def _list_names(listed: list[Entry]) -> str:
+    more = len(listed) - _MAX_NAMED
+    described = ", ".join(f"{entry.path.name} ({entry.why})" for entry in listed[:_MAX_NAMED])
+    return f"{described} and {more} more" if more > 0 else described

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, SUCCESS
 from krr_export.errors import InputError, OutputError
-from krr_export.output.manifest import Manifest, no_snapshot, read_manifest
+from krr_export.output.manifest import Manifest, missing_snapshot, read_manifest
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def verify(snapshot: Path) -> Verification:
     try:
         root = local_path(snapshot).resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        raise no_snapshot(snapshot) from error
+        raise missing_snapshot(snapshot) from error
     if root.parent.name == FAILED:
         raise InputError(f"{snapshot} was not published", "it explains why an export was refused: see its report.json")
     try:
@@ -128,10 +128,10 @@ def count_rows(path: Path) -> int:
         with path.open("rb") as footer:  # Arrow opens no path that is not UTF-8
             return int(pq.read_metadata(footer).num_rows)
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        return _csv_records(_chunks(file)) - 1  # the header
+        return _count_csv_records(_chunks(file)) - 1  # the header
 
 
-def _csv_records(chunks: Iterable[bytes]) -> int:
+def _count_csv_records(chunks: Iterable[bytes]) -> int:
     """Count line feeds outside quotes. A doubled quote leaves the quotes and enters them again: no special case."""
     records, quoted = 0, False
     for chunk in chunks:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
 from krr_export.output.manifest import Manifest, read_manifest
-from krr_export.output.store_contents import entries, no_store
+from krr_export.output.store_contents import entries, missing_store
 from krr_export.reporting.report import REPORT_JSON, VERSION
 from krr_export.util.kept_json import check_count, check_type, parse_json, read_stored_file
 from krr_export.util.paths import local_path
@@ -197,7 +197,7 @@ def _published(store: Path) -> Iterator[Entry]:
     if (store / MANIFEST).exists() or (store / SUCCESS).exists():
         raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
     if not store.is_dir():
-        raise no_store(store)
+        raise missing_store(store)
     os.scandir(store).close()  # fails where it may not be listed: a glob would find nothing there
     return entries(store)
 

@@ -35,10 +35,10 @@ class Dialect:
             text gets a ``'`` before it. ``None``: texts are not changed.
     """
 
-    beginning: bytes
+    prefix: bytes
     separator: str
-    quoted: str
-    formula: str | None
+    quote_pattern: str
+    formula_pattern: str | None
 
 
 RFC_4180 = Dialect(b"", ",", '[",\r\n]', None)
@@ -61,8 +61,8 @@ class CsvPart:
         self._dialect = dialect
         self._rows = 0
         self._gzip = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW) if compression == "gzip" else None
-        header = dialect.separator.join(_quoted(pa.array(schema.names, pa.string()), dialect).to_pylist())
-        self._put(dialect.beginning + f"{header}\n".encode())
+        header = dialect.separator.join(_quote(pa.array(schema.names, pa.string()), dialect).to_pylist())
+        self._write_bytes(dialect.prefix + f"{header}\n".encode())
 
     def write(self, group: pa.Table) -> None:
         """Append the rows of ``group``; a binary column may be dictionary-encoded.
@@ -70,7 +70,7 @@ class CsvPart:
         Raises:
             OutputError: The disk is full or failing.
         """
-        self._put(csv_text(group, self._dialect))
+        self._write_bytes(csv_text(group, self._dialect))
         self._rows += group.num_rows
 
     def close(self) -> PartFile:
@@ -87,7 +87,7 @@ class CsvPart:
         """Close without finishing the file; never raises."""
         self._file.abandon()
 
-    def _put(self, text: bytes | memoryview) -> None:
+    def _write_bytes(self, text: bytes | memoryview) -> None:
         self._file.write(self._gzip.compress(text) if self._gzip else text)
 
 
@@ -96,42 +96,42 @@ def csv_text(table: pa.Table, dialect: Dialect = RFC_4180) -> memoryview:
 
     Null is nothing at all, an empty string ``""``; times are ``2014-02-25T12:08:00.000000Z``, binary is base64.
     """
-    fields = [_as_text(column, dialect) for column in table.columns]
+    fields = [_csv_fields(column, dialect) for column in table.columns]
     joined = pc.binary_join_element_wise(*fields, dialect.separator, null_handling="replace", null_replacement="")
     lines = pc.binary_join_element_wise(joined, "", "\n")
     # The values of a string array are contiguous: its buffer is the text of the file.
     return memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()]
 
 
-def _as_text(column: pa.ChunkedArray, dialect: Dialect) -> pa.Array:
+def _csv_fields(column: pa.ChunkedArray, dialect: Dialect) -> pa.Array:
     """Return each value as its CSV field, quoted if needed."""
     kind = column.type
     if pa.types.is_binary(kind) or is_encoded_binary(kind):
         distinct = canonical(column, ENCODED_BINARY)
         text = pa.array([b64encode(value) for value in distinct.dictionary.to_pylist()], pa.string())
-        return _quoted(_harmless(text, dialect), dialect).take(distinct.indices)
+        return _quote(_escape_formulas(text, dialect), dialect).take(distinct.indices)
     if pa.types.is_timestamp(kind):
         # Cast to a time without zone: Arrow looks UTC up in the zone database for each value, 14 times slower.
         text = canonical(column.cast(pa.timestamp("us")), pa.string())
         return pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, "T"), "Z", "")
     text = canonical(column, pa.string())
     is_text = pa.types.is_string(kind) or pa.types.is_dictionary(kind)  # a number's minus begins no formula
-    return _quoted(_harmless(text, dialect) if is_text else text, dialect)
+    return _quote(_escape_formulas(text, dialect) if is_text else text, dialect)
 
 
-def _harmless(text: pa.Array, dialect: Dialect) -> pa.Array:
+def _escape_formulas(text: pa.Array, dialect: Dialect) -> pa.Array:
     """Prefix a ``'`` to texts that the dialect's reader would calculate."""
-    if dialect.formula is None:
+    if dialect.formula_pattern is None:
         return text
     prefixed = pc.binary_join_element_wise("'", text, "")
-    return pc.if_else(pc.match_substring_regex(text, dialect.formula), prefixed, text)
+    return pc.if_else(pc.match_substring_regex(text, dialect.formula_pattern), prefixed, text)
 
 
-def _quoted(text: pa.Array, dialect: Dialect) -> pa.Array:
+def _quote(text: pa.Array, dialect: Dialect) -> pa.Array:
     """Quote as in RFC 4180 §2.6 and 2.7; the empty string is quoted too, to be distinct from null."""
     empty = pc.equal(pc.binary_length(text), 0)
-    needed = pc.or_(empty, pc.match_substring_regex(text, dialect.quoted))
-    if not pc.any(needed).as_py():
+    needs_quotes = pc.or_(empty, pc.match_substring_regex(text, dialect.quote_pattern))
+    if not pc.any(needs_quotes).as_py():
         return text
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
-    return pc.if_else(needed, quoted, text)
+    return pc.if_else(needs_quotes, quoted, text)

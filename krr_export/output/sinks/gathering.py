@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Gathering:
+class RowBuffer:
     """A buffer of rows for the next row group.
 
     Args:
@@ -25,10 +25,10 @@ class Gathering:
         max_bytes: The capacity in bytes of text and binary.
     """
 
-    def __init__(self, schema: pa.Schema, limit: int, most_bytes: int) -> None:
+    def __init__(self, schema: pa.Schema, max_rows: int, max_bytes: int) -> None:
         self._schema = schema
-        self._limit = limit
-        self._most_bytes = most_bytes
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
         self._batches: list[pa.RecordBatch] = []
         self.rows = 0
         self.bytes = 0
@@ -36,22 +36,22 @@ class Gathering:
     @property
     def fullness(self) -> float:
         """How full the buffer is, from 0; at 1 it takes no more rows."""
-        return max(self.rows / self._limit, self.bytes / self._most_bytes)
+        return max(self.rows / self._max_rows, self.bytes / self._max_bytes)
 
-    def take(self, batch: pa.RecordBatch, most: int) -> int:
-        """Append the first rows of ``batch``, at most ``most``, as far as there is room; return their number."""
-        head = batch.slice(0, min(most, self._limit - self.rows))
+    def append(self, batch: pa.RecordBatch, max_new: int) -> int:
+        """Append the first rows of ``batch``, at most ``max_new``, as far as there is room; return their number."""
+        head = batch.slice(0, min(max_new, self._max_rows - self.rows))
         total = self.bytes + sum(pc.sum(lengths).as_py() or 0 for lengths in _lengths(head))
-        taken: int = head.num_rows
-        if total >= self._most_bytes:  # the row that reaches the limit is the last one appended
+        appended: int = head.num_rows
+        if total >= self._max_bytes:  # the row that reaches the limit is the last one appended
             totals = self.bytes + np.cumsum(_row_bytes(head))
-            taken = min(taken, int(np.searchsorted(totals, self._most_bytes)) + 1)
-            total = int(totals[taken - 1]) if taken else self.bytes
-        if taken:
-            self._batches.append(head.slice(0, taken))
-            self.rows += taken
+            appended = min(appended, int(np.searchsorted(totals, self._max_bytes)) + 1)
+            total = int(totals[appended - 1]) if appended else self.bytes
+        if appended:
+            self._batches.append(head.slice(0, appended))
+            self.rows += appended
             self.bytes = total
-        return taken
+        return appended
 
     def drain(self) -> pa.Table:
         """Return all rows and empty the buffer.

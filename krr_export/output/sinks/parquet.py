@@ -47,20 +47,20 @@ class ParquetLayout:
     """Parquet paths of the columns that are dictionary-encoded."""
 
     @classmethod
-    def of(cls, rows: pa.Table, schema: pa.Schema) -> ParquetLayout:
+    def from_rows(cls, rows: pa.Table, schema: pa.Schema) -> ParquetLayout:
         """Choose the layout of a table that begins with ``rows``; a binary column may be dictionary-encoded."""
         fields, paths = [], []
         for column, field in zip(rows.columns, schema, strict=True):
-            repeats = _repeats(column)
-            if repeats:
+            is_dictionary = _dictionary_pays(column)
+            if is_dictionary:
                 paths.append(f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name)
-            is_encoded = repeats and pa.types.is_binary(field.type)
+            is_encoded = is_dictionary and pa.types.is_binary(field.type)
             fields.append(field.with_type(ENCODED_BINARY) if is_encoded else field)
         return cls(schema, pa.schema(fields), paths)
 
     def table(self, group: pa.Table) -> pa.Table:
         """Convert the columns of ``group`` to the written types, with chunks that do not depend on the input's."""
-        arrays = [_recut(column, field.type) for column, field in zip(group.columns, self.written, strict=True)]
+        arrays = [_rechunk(column, field.type) for column, field in zip(group.columns, self.written, strict=True)]
         return pa.Table.from_arrays(arrays, schema=self.written)
 
 
@@ -74,11 +74,11 @@ class ParquetPart:
         named: Columns of text whose values the footer may contain: the file's name contains them too.
     """
 
-    def __init__(self, file: HashedFile, layout: ParquetLayout, compression: str, told: Collection[str] = ()) -> None:
+    def __init__(self, file: HashedFile, layout: ParquetLayout, compression: str, named: Collection[str] = ()) -> None:
         self._file = file
         self._layout = layout
         self._compression = compression
-        self._told = told
+        self._named = named
         self._writer: pq.ParquetWriter | None = None
         self._rows = 0
 
@@ -89,7 +89,7 @@ class ParquetPart:
             OutputError: The disk is full or failing.
         """
         group = self._layout.table(group)  # the same name: the input is freed before writing
-        self._start().write_table(group, row_group_size=group.num_rows)
+        self._open_writer().write_table(group, row_group_size=group.num_rows)
         self._rows += group.num_rows
 
     def close(self) -> PartFile:
@@ -98,7 +98,7 @@ class ParquetPart:
         Raises:
             OutputError: The disk is full or failing.
         """
-        writer = self._start()
+        writer = self._open_writer()
         writer.add_key_value_metadata(self._metadata())
         writer.close()
         return self._file.finish(self._rows)
@@ -111,10 +111,10 @@ class ParquetPart:
             with suppress(Exception):
                 self._writer.close()
 
-    def _start(self) -> pq.ParquetWriter:
+    def _open_writer(self) -> pq.ParquetWriter:
         if self._writer is None:
             fields = self._layout.schema
-            counted = [field.name for field in fields if _may_have_statistics(field.type) or field.name in self._told]
+            counted = [field.name for field in fields if _may_have_statistics(field.type) or field.name in self._named]
             self._writer = pq.ParquetWriter(
                 pa.PythonFile(self._file, mode="w"),
                 self._layout.written,
@@ -138,7 +138,7 @@ class ParquetPart:
         return {**(schema.metadata or {}), "ARROW:schema": serialized}
 
 
-def _recut(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+def _rechunk(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
     """Cast the values to ``kind`` in one chunk; a dictionary that does not pay is large, and gives many small ones."""
     if not is_encoded_binary(column.type) or is_encoded_binary(kind):
         return canonical(column, kind)
@@ -146,7 +146,7 @@ def _recut(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedA
     return pa.chunked_array([canonical(column.slice(start, _EXPANDED_ROWS), kind) for start in starts], kind)
 
 
-def _repeats(column: pa.ChunkedArray) -> bool:
+def _dictionary_pays(column: pa.ChunkedArray) -> bool:
     """Return whether a dictionary pays: always for enumerations; for text and bytes if the first rows repeat values."""
     sample = column.slice(0, _SAMPLE_ROWS)
     if pa.types.is_list(sample.type):

@@ -29,7 +29,7 @@ _STEM_LENGTH = 180
 """File systems allow 255 bytes in a name. Values with the same truncated name share their files."""
 
 
-class Share(NamedTuple):
+class PartitionRows(NamedTuple):
     """Rows of a table that belong to the same part files."""
 
     stem: str
@@ -41,7 +41,7 @@ class Share(NamedTuple):
     rows: pa.RecordBatch
 
 
-def split(table: pa.Table, columns: tuple[str, ...]) -> Iterator[Share]:
+def split(table: pa.Table, columns: tuple[str, ...]) -> Iterator[PartitionRows]:
     """Yield the rows of each combination of values in ``columns``, in order of first appearance."""
     # One number for each row: the combination of all columns' labels.
     keys = np.zeros(table.num_rows, np.int64)
@@ -53,15 +53,15 @@ def split(table: pa.Table, columns: tuple[str, ...]) -> Iterator[Share]:
     texts = {name for name in columns if pa.types.is_string(table[name].type)}
     for key in pa.array(keys).unique().to_numpy():
         codes = np.unravel_index(key, [len(labels) for labels in distinct])
-        labels = {name: found[i] for name, found, i in zip(columns, distinct, codes, strict=True)}
-        stem = "-".join(f"{name}.{_fit(label)}" for name, label in labels.items())
+        labels = {name: distinct_labels[i] for name, distinct_labels, i in zip(columns, distinct, codes, strict=True)}
+        stem = "-".join(f"{name}.{_file_name_part(label)}" for name, label in labels.items())
         others = tuple(name for name in columns if name in texts and labels[name] == OTHER)
         named = tuple(name for name in columns if name in texts - {*others} and len(stem) < _STEM_LENGTH)
         chosen = table.filter(pa.array(keys == key))
         # Not slices: a small partition is buffered for long, and would keep the dictionaries of all others alive.
         arrays = [canonical(column, column.type) for column in chosen.columns]
         rows = pa.RecordBatch.from_arrays(arrays, names=chosen.column_names)
-        yield Share(stem[:_STEM_LENGTH], others, named, rows)
+        yield PartitionRows(stem[:_STEM_LENGTH], others, named, rows)
 
 
 def _labels(column: pa.ChunkedArray) -> pa.StringArray:
@@ -72,6 +72,6 @@ def _labels(column: pa.ChunkedArray) -> pa.StringArray:
     return text.fill_null(_NULL)
 
 
-def _fit(label: str) -> str:
+def _file_name_part(label: str) -> str:
     """Return a label that any file system and any reader accepts in a file name."""
     return re.sub(r"[^0-9A-Za-z_-]", "_", label)[:_LABEL_LENGTH]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import InputError
-from krr_export.output.manifest import WHICH, no_snapshot
+from krr_export.output.manifest import SNAPSHOT_HINT, missing_snapshot
 from krr_export.reporting.history import earlier, read_report
 from krr_export.reporting.page.history_chart import SHOWN
 from krr_export.reporting.page.rendering import render
@@ -37,13 +37,13 @@ def report_of_snapshot(snapshot: Path) -> dict[str, Any]:
     try:
         path = snapshot.resolve(strict=True)
     except (OSError, RuntimeError):
-        raise no_snapshot(snapshot) from None
+        raise missing_snapshot(snapshot) from None
     if not any((path / name).exists() for name in (MANIFEST, SUCCESS, REPORT_JSON)):
-        raise no_snapshot(snapshot)
+        raise missing_snapshot(snapshot)
     try:
         return read_report(path)
     except InputError as error:
-        raise InputError(f"{snapshot}: {error.message}", error.hint or WHICH) from None
+        raise InputError(f"{snapshot}: {error.message}", error.hint or SNAPSHOT_HINT) from None
 
 
 def older_than(snapshot: Path) -> tuple[HistoryLine, ...]:
