@@ -1,4 +1,4 @@
-"""Between which published snapshots of a store an export stands, and whether the guard lets it stand there."""
+"""The guard's comparison of an export with the nearest published snapshots of a store."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _ACCEPTED = "--no-guard: whatever differs is accepted"
 
 @dataclass(frozen=True)
 class Guarded:
-    """What the guard says of an export.
+    """The guard's result for an export.
 
     Attributes:
-        compared_with: the name of the snapshot before it; ``None`` where nothing was compared.
-        differences: by how much it differs from its neighbours more than it may, the greatest excess first.
-        skipped: what was not compared or not held against it, and why; ``None`` where everything was.
-        damaged: the snapshots between which it stands and that could not be read.
+        compared_with: the name of the snapshot before it; ``None`` if nothing was compared.
+        differences: those from its neighbours that exceed the limits, the greatest excess first.
+        skipped: the comparisons that were skipped or ignored, and why; ``None`` if there are none.
+        damaged: the nearest snapshots that could not be read.
         accepted: whether differences are accepted, by ``--no-guard``.
     """
 
@@ -42,30 +42,30 @@ class Guarded:
 
     @property
     def tripped(self) -> bool:
-        """Whether the export must not be published."""
+        """True if the export must not be published."""
         return bool(self.differences) and not self.accepted
 
     @property
     def reason(self) -> str:
-        """What differs most, and how much else does."""
+        """The greatest difference, and the number of others."""
         against = f" from {self.compared_with}" if self.compared_with else ""
         return f"it differs too much{against}: {self._in_short()}"
 
     @property
     def acceptance(self) -> str:
-        """The options that would accept all of it."""
+        """The options that would accept all differences."""
         options = acceptance(difference.accept for difference in self.differences)
         return options if options == NO_GUARD else f"{options}, or {NO_GUARD}"
 
     @property
     def remark(self) -> str:
-        """What the last line of a run must not keep to itself; mostly nothing."""
+        """A remark for the last line of a run; usually empty."""
         if self.differences and self.accepted:
             return f"; accepted by --no-guard: {self._in_short()}"
         return f"; the guard was passed over: {self.skipped}" if self.damaged and not self.compared_with else ""
 
     def summary(self) -> Iterator[str]:
-        """The same in a few lines."""
+        """Yield the result as a few lines of text."""
         if self.compared_with:
             many = len(self.differences)
             found = f"{many} difference{'s' * (many > 1)} beyond the limits" if many else "all differences are allowed"
@@ -76,7 +76,7 @@ class Guarded:
             yield f"differs   {difference.text}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON has it."""
+        """Return the result for JSON."""
         return {
             "compared_with": self.compared_with,
             "differences": [difference.to_dict() for difference in self.differences],
@@ -89,21 +89,21 @@ class Guarded:
 
 
 PARTIAL = Guarded(skipped="--limit reads a part of the export only: it is compared with nothing")
-"""What the guard says of the result of ``--limit``."""
+"""The guard's result for ``--limit``."""
 
 
 def guarded(store: Path, name: str, report: Mapping[str, Any], limits: GuardLimits, *, accepted: bool) -> Guarded:
-    """What the guard says of an export that is to become a snapshot of a store.
+    """Compare an export that is about to be published with the snapshots of a store.
 
     It is compared with the newest older snapshot whose report can be read. The change number is also compared with
-    that of the oldest newer one: exports may be loaded late. A snapshot of the same name, which is to be replaced, is
-    not looked at.
+    that of the oldest newer one: exports may be loaded late. A snapshot of the same name, which would be replaced, is
+    ignored.
 
     Args:
-        store: the directory that holds the snapshots.
-        name: what the export's is to be called, ``eksport=20140226T112225Z``.
-        report: the export's, as ``report.json`` has it.
-        limits: what is allowed.
+        store: the directory of snapshots.
+        name: of the export's snapshot, ``eksport=20140226T112225Z``.
+        report: the export's, as in ``report.json``.
+        limits: the allowed differences.
         accepted: whether differences are accepted, by ``--no-guard``.
     """
     older = _Nearest.among(entries(store, lambda other: other < name))
@@ -124,7 +124,7 @@ def guarded(store: Path, name: str, report: Mapping[str, Any], limits: GuardLimi
 
 @dataclass(frozen=True)
 class _Nearest:
-    """The nearest snapshot on one side whose report can be read, and those between that cannot."""
+    """The nearest snapshot on one side whose report can be read, and the nearer ones whose report cannot."""
 
     name: str | None = None
     report: dict[str, Any] | None = None
@@ -142,10 +142,10 @@ class _Nearest:
 
 
 def _comparable(snapshot: Path) -> dict[str, Any]:
-    """A snapshot's report, with which an export can be compared.
+    """Read the report of a snapshot, checked to have the form that `compare` needs.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such report.
     """
     report = read_report(snapshot)
     try:

@@ -1,4 +1,4 @@
-"""The guard: in what a new export may differ from the one before it, by how much, and how to accept more."""
+"""The guard: the differences between an export and the one before it, their limits, and the options to accept more."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 FEW_RECORDS = 100
-"""Limits in per cent hold where more records than these are concerned, and were there before. In a small export shares
-jump about; a shift of 5 points that concerns more than these is beyond three standard deviations of chance."""
+"""Limits in per cent apply only to changes of more records than these, in exports of more records than these. In a
+small export shares fluctuate; a shift of 5 points in more than these is beyond three standard deviations of chance."""
 
 MAX_DROP, MAX_GROWTH, MAX_SHIFT = "5%", "20%", "5%"
-"""What is allowed where nothing else is asked. The register changes by some thousandths from night to night."""
+"""Default limits. The register changes by some thousandths from night to night."""
 
 NO_GUARD = "--no-guard"
-"""What accepts any difference."""
+"""The option that accepts any difference."""
 
 _ALL = 100
 _MOST_GROWTH = 10**15
@@ -33,9 +33,9 @@ class GuardLimits:
     """How far an export may differ from the one before it.
 
     Attributes:
-        max_drop: how many records fewer, as a number or in per cent of those before.
-        max_growth: how many more, likewise.
-        max_shift: by how many percentage points any share may change.
+        max_drop: the largest decrease in records, as a number or in per cent of those before.
+        max_growth: the largest increase, likewise.
+        max_shift: the largest change of any share, in percentage points.
     """
 
     max_drop: Limit
@@ -46,7 +46,7 @@ class GuardLimits:
     def of(
         cls, max_drop: int | str = MAX_DROP, max_growth: int | str = MAX_GROWTH, max_shift: int | str = MAX_SHIFT
     ) -> GuardLimits:
-        """The limits as the options give them.
+        """Parse the limits from the options.
 
         Raises:
             UsageError: one is neither a number of records nor a percentage; or ``max_shift`` is a number of records.
@@ -59,19 +59,19 @@ class GuardLimits:
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing in which two exports differ by more than they may.
+    """One difference between two exports that exceeds its limit.
 
     Attributes:
         what: ``value`` and ``nulls`` are shares of the accepted records, ``rejects`` one of all records.
-        before: of the export before (of ``change-number``: perhaps of the one after): records, the change number, or a
-            share in per cent.
-        now: the same of this export.
-        limit: the option that it exceeds, such as ``--max-drop 5%``; ``None`` where there is none to raise.
-        accept: the option that would let it pass.
-        text: all of it in a few words.
-        excess: how many times the limit it is.
-        column: the column, where it is a share of one.
-        value: the listed value, where it is the share of one.
+        before: the number of the export before (for ``change-number``, possibly of the one after): records, the change
+            number, or a share in per cent.
+        now: the same number of this export.
+        limit: the option that it exceeds, such as ``--max-drop 5%``; ``None`` if no option sets a limit.
+        accept: the option that would accept it.
+        text: a description in a few words.
+        excess: the difference as a multiple of the limit.
+        column: of ``value`` and ``nulls``.
+        value: the enumerated value, of ``value``.
     """
 
     what: Literal["change-number", "records-dropped", "records-grown", "rejects", "value", "nulls"]
@@ -85,30 +85,30 @@ class Difference:
     value: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The difference as JSON has it."""
+        """Return the difference for JSON."""
         keys = ("what", "column", "value", "before", "now", "limit", "accept", "text")
         return {key: getattr(self, key) for key in keys}
 
 
 def compare(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> tuple[Difference, ...]:
-    """In what an export differs from the one before it by more than it may, the greatest excess first.
+    """Return the differences from the export before that exceed the limits, the greatest excess first.
 
-    Shares of values and of nulls are compared where both reports have a profile, for the columns that both have.
+    Shares of values and of nulls are compared if both reports have a profile, for the columns that both have.
 
     Args:
-        now: the export's report, as ``report.json`` has it.
-        before: that of the export before.
-        limits: what is allowed.
+        now: the export's report, as in ``report.json``.
+        before: the report of the export before.
+        limits: the allowed differences.
 
     Raises:
-        KeyError, TypeError: a report is of another form.
+        KeyError, TypeError: a report has another form.
     """
     found = [*_order(now, before, "before it"), *_records(now, before, limits), *_shares(now, before, limits)]
     return tuple(sorted(found, key=lambda difference: -difference.excess))
 
 
 def compare_order(now: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Whether the change number of a later export, which is there already, is smaller than this one's."""
+    """Return a difference if a later export, already published, has a smaller change number than this one."""
     return tuple(_order(after, now, "after it"))
 
 
@@ -146,7 +146,7 @@ def _record_change(
 
 @dataclass(frozen=True)
 class _Share:
-    """How many records of how many."""
+    """A share: ``part`` records of ``whole``."""
 
     part: int
     whole: int
@@ -158,7 +158,7 @@ class _Share:
 
 @dataclass(frozen=True)
 class _Kind:
-    """Of what a share is one."""
+    """What a share measures."""
 
     what: Literal["rejects", "value", "nulls"]
     column: str | None = None
@@ -173,7 +173,7 @@ class _Kind:
 def _shares(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
     limit = limits.max_shift
     rejects, known = (_Share(report["counts"]["rejected"], report["counts"]["seen"]) for report in (now, before))
-    # Fewer rejects than before are good news.
+    # Fewer rejects than before are no difference.
     if rejects.part * known.whole > known.part * rejects.whole:
         yield from _shift(_Kind("rejects"), rejects, known, limit)
     profile, older = now.get("profile"), before.get("profile")
@@ -186,7 +186,7 @@ def _shares(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimi
 
 
 def _profiled(profile: Mapping[str, Any]) -> dict[_Kind, _Share]:
-    """The shares that a profile tells: of each listed value, then of nulls."""
+    """Return the shares in a profile: of each enumerated value, then of nulls."""
     whole = profile["records"]
     values = {
         _Kind("value", column, value): _Share(count, whole)
@@ -211,12 +211,12 @@ def _shift(kind: _Kind, now: _Share, before: _Share, limit: Limit) -> Iterator[D
 
 
 def _display(percent: Fraction) -> str:
-    """Rounded up: what is above its limit is not shown as equal to it."""
+    """Format a percentage, rounded up: a value above its limit must not be shown as equal to it."""
     return _rounded_up(percent, 1 if percent >= 1 else 4)
 
 
 def _enough(percent: Fraction) -> str:
-    """A limit in per cent that allows so much, rather a round one."""
+    """Format a limit that allows this percentage, preferably a round one."""
     return _rounded_up(percent, 0 if percent >= 1 else 4)
 
 
@@ -225,13 +225,13 @@ def _rounded_up(percent: Fraction, digits: int) -> str:
 
 
 def acceptance(accepts: Iterable[str]) -> str:
-    """The options that accept several differences at once, of each option the largest limit; or `NO_GUARD`.
+    """Return the options that accept several differences at once, each with its largest limit; or `NO_GUARD`.
 
     Args:
-        accepts: what would accept each of them, as `Difference.accept` has it.
+        accepts: `Difference.accept` of each.
 
     Raises:
-        ValueError: a limit is no number.
+        ValueError: a limit is not a number.
     """
     wanted: dict[str, str] = {}
     for accept in accepts:

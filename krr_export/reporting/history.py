@@ -1,6 +1,6 @@
 """The history of a store: a line for each published snapshot, from its manifest and its report alone.
 
-No data file is opened. Reading takes no lock: a run may publish or prune meanwhile.
+No data file is opened, and no lock is taken: a run may publish or prune meanwhile.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _SEVERITIES = {*_CONCERNING, "info"}
 
 @dataclass(frozen=True)
 class Found:
-    """What the report of a snapshot says of one code.
+    """The number of records with one code in the report of a snapshot.
 
     Attributes:
-        code: of the catalogue of findings.
+        code: from the catalogue of findings.
         severity: ``reject``, ``warning`` or ``info``.
-        records: how many records have it.
+        records: the number of records with it.
     """
 
     code: str
@@ -46,12 +46,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Trend:
-    """How a snapshot differs from the one before it.
+    """The change from the snapshot before.
 
     Attributes:
-        records: how many records more, or fewer.
-        percent: the same in per cent of the records before; ``None`` where there were none.
-        reject_percent: the change of the share of rejects, in percentage points.
+        records: the change in the number of records.
+        percent: the same in per cent of the records before; ``None`` if there were none.
+        reject_percent: the change in the share of rejects, in percentage points.
     """
 
     records: int
@@ -61,20 +61,20 @@ class Trend:
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """What is known of one published snapshot.
+    """One published snapshot in the history.
 
     Attributes:
         snapshot: the name of its directory, ``eksport=20140226T112225Z``.
-        exported_at: when the export was made, ISO 8601 in UTC.
+        exported_at: the export's time, ISO 8601 in UTC.
         change_number: the register's last change number in it.
-        records: how many were written to the table ``person``.
-        rejects: how many the XSD refused.
+        records: the number written to the table ``person``.
+        rejects: the number that the XSD rejects.
         findings: by code, in the catalogue's order, which is that of severity.
         size: of the files that the manifest lists, in bytes.
-        seconds: what the run took.
-        trend: against the snapshot before; ``None`` for the first, and where the one before cannot be read.
-        damage: what is wrong with the manifest or the report; ``None`` where nothing is. What cannot be known for it
-            is ``None`` as well.
+        seconds: the duration of the run.
+        trend: the change from the snapshot before; ``None`` for the first, and if the one before cannot be read.
+        damage: what is wrong with the manifest or the report; ``None`` if they are intact. Values that are unknown
+            because of damage are ``None`` too.
     """
 
     snapshot: str
@@ -90,7 +90,7 @@ class HistoryLine:
 
     @property
     def time(self) -> str:
-        """When the export was made, in UTC, as the directory is named: ``20140226T112225Z``."""
+        """The export's time in UTC, in the format of the directory's name: ``20140226T112225Z``."""
         return self.snapshot.removeprefix("eksport=")
 
     @property
@@ -103,19 +103,19 @@ class HistoryLine:
 
     @property
     def concerned(self) -> tuple[int, int] | None:
-        """How many records have a reject or a warning: at least, and at most.
+        """The least and the greatest possible number of records with a reject or a warning.
 
-        The two differ only where accepted records have warnings of several codes: the report counts records by code,
-        and does not say which are the same.
+        The two differ only if there are warnings of several codes: the report counts records by code, and does not say
+        how many have more than one.
         """
         if self.records is None or self.rejects is None or self.findings is None:
             return None
-        # Every reject has a reason, and only accepted records have warnings: those two never meet.
+        # Every reject has a reason, and only accepted records have warnings: no record has both.
         warned = [found.records for found in self.findings if found.severity == "warning"]
         return self.rejects + max(warned, default=0), self.rejects + min(sum(warned), self.records)
 
     def to_dict(self) -> dict[str, Any]:
-        """The line as JSON has it; every key is always there (docs/store.md)."""
+        """Return the line for JSON; every key is always present (docs/store.md)."""
         trend, concerned = self.trend, self.concerned
         return {
             "snapshot": self.snapshot,
@@ -137,22 +137,22 @@ class HistoryLine:
 
 
 def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple[HistoryLine, ...]:
-    """What the published snapshots of a store were, oldest first.
+    """Return the history of a store's published snapshots, oldest first.
 
     Args:
-        store: the directory that holds the snapshots.
-        limit: only so many of the newest; ``None`` for all.
+        store: the directory of snapshots.
+        limit: the number of newest snapshots; ``None`` for all.
 
     Raises:
         InputError: there is no store, or no published snapshot in it, or it cannot be read. A snapshot whose manifest
-            or report is damaged has a line all the same, which says so.
-        UsageError: ``store`` is a snapshot or no local path, or ``limit`` is less than 1.
+            or report is damaged still has a line, with `HistoryLine.damage`.
+        UsageError: ``store`` is a snapshot or not a local path, or ``limit`` is less than 1.
     """
     if limit is not None and limit < 1:
         raise UsageError("--limit must be at least 1")
     path = local_path(store)
     try:
-        # One more than is shown: the oldest that is shown has a trend too.
+        # One more than is returned, so that the oldest one has a trend too.
         chosen = _newest(_published(path), None if limit is None else limit + 1)
         lines = [line for snapshot in chosen if (line := _as_it_stands(snapshot)) is not None]
     except OSError as error:
@@ -164,12 +164,12 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
 
 
 def earlier(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...]:
-    """What the published snapshots were that are older than one, oldest first; none where there is none, or no store.
+    """Return the history of the snapshots older than one, oldest first; empty if there are none, or no store.
 
     Args:
-        store: the directory that holds the snapshots.
-        snapshot: the name of a directory, there or not.
-        limit: only so many of the newest.
+        store: the directory of snapshots.
+        snapshot: the name of a directory, which need not exist.
+        limit: the number of newest snapshots.
     """
     try:
         chosen = _newest(entries(store, lambda name: name < snapshot), limit + 1)
@@ -180,13 +180,13 @@ def earlier(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...
 
 
 def read_report(snapshot: Path) -> dict[str, Any]:
-    """The report of a published snapshot as JSON has it, proven to be what was published.
+    """Read the report of a published snapshot, verified against its manifest.
 
     Raises:
         InputError: the manifest or the report is missing, damaged, of another export or of another version.
     """
     manifest = _manifest(snapshot)
-    _described(HistoryLine(snapshot.name), manifest)  # refuses that of another export
+    _described(HistoryLine(snapshot.name), manifest)  # raises if the manifest is that of another export
     try:
         return _document(_report(snapshot, manifest))
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -198,17 +198,17 @@ def _published(store: Path) -> Iterator[Entry]:
         raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
     if not store.is_dir():
         raise missing_store(store)
-    os.scandir(store).close()  # fails where it may not be listed: a glob would find nothing there
+    os.scandir(store).close()  # raises if it may not be listed: a glob would find nothing
     return entries(store)
 
 
 def _newest(lying_there: Iterator[Entry], limit: int | None) -> list[Path]:
-    """The newest that were published, damaged or not, oldest first."""
+    """Return the paths of the newest published entries, damaged or not, oldest first."""
     return [entry.path for entry in islice((entry for entry in lying_there if entry.published), limit)][::-1]
 
 
 def _as_it_stands(snapshot: Path) -> HistoryLine | None:
-    """The line of a snapshot, which a run may replace or prune while it is read; ``None`` where it is gone."""
+    """Read the line of a snapshot, again if a run replaces it meanwhile; ``None`` if it is gone."""
     while (before := _identity(snapshot)) is not None:
         line = _read(snapshot)
         if _identity(snapshot) == before:
@@ -241,13 +241,13 @@ def _manifest(snapshot: Path) -> Manifest:
 
 
 def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
-    """The line with what the manifest says."""
+    """Return the line with the values from the manifest."""
     try:
         exported_at = check_type(str, manifest.header["eksport_tidspunkt_utc"])
         change_number = check_type(int, manifest.header["seneste_endringsnummer"])
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{MANIFEST} is damaged or not of this tool") from None
-    # Under another name its numbers would be taken for those of another night.
+    # Under another name its numbers would be mistaken for those of another night.
     if manifest.export_name is None:
         raise InputError(f"{MANIFEST} is damaged or not of this tool")
     if line.snapshot != manifest.export_name:
@@ -263,7 +263,7 @@ def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
 
 
 def _report(snapshot: Path, manifest: Manifest) -> bytes:
-    """The report, byte for byte as it was published."""
+    """Read the report's bytes, verified against the manifest."""
     path = snapshot / REPORT_JSON
     if not path.is_file():
         raise InputError(f"{REPORT_JSON} is missing")
@@ -288,7 +288,7 @@ def _document(report: bytes) -> dict[str, Any]:
 
 
 def _reported(line: HistoryLine, report: bytes) -> HistoryLine:
-    """The line with what the report says."""
+    """Return the line with the values from the report."""
     try:
         document = _document(report)
         findings = tuple(_found(finding) for finding in check_type(list, document["findings"]))
@@ -310,7 +310,7 @@ def _number(value: object) -> float:
 
 
 def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
-    """The line with its trend, where both are known."""
+    """Return the line with its trend, if both snapshots are readable."""
     if before is None or before.records is None or before.reject_percent is None:
         return line
     if line.records is None or line.reject_percent is None:
@@ -321,5 +321,5 @@ def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
 
 
 def _rounded(percent: float | None) -> float | None:
-    # Of ten million records, one is a hundred-thousandth of a per cent.
+    # One of ten million records is a hundred-thousandth of a per cent.
     return None if percent is None else round(percent, 6)

@@ -1,4 +1,4 @@
-"""The history of a store as a table of text: two lines of headings, and a line for each snapshot."""
+"""The history of a store as a text table: two lines of headings, and a line for each snapshot."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _COLUMNS = (
     ("MB", 2),
     ("s", 2),
 )
-"""The columns of the table, and the space before each. Signed numbers stand apart by their sign."""
+"""The columns of the table, and the space before each. Signed numbers are separated by their sign."""
 
 _GROUPS = (("", 1), ("change", 1), ("records", 3), ("rejects", 2), ("", 3))
-"""What stands above them, and above how many."""
+"""Group headings, and the number of columns below each."""
 
 
 def table(lines: Sequence[HistoryLine]) -> Iterator[str]:
-    """The history for people: two lines of headings, then a line a snapshot, with no line end."""
+    """Yield the lines of the table, without line ends: two of headings, then one for each snapshot."""
     rows = [_cells(line) for line in lines]
     heads = [head for head, _ in _COLUMNS]
     widths = [
@@ -62,8 +62,8 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _cells(line: HistoryLine) -> list[str]:
-    """A line's cells, as many as its damage leaves."""
-    # Whoever can write to the store can name a directory as they like.
+    """Return the cells of a line; a damaged one has fewer."""
+    # A directory in the store may have any name.
     cells = [printable(line.time)]
     if line.records is None or line.rejects is None:
         return cells
@@ -88,7 +88,7 @@ def _signed(change: int) -> str:
 
 
 def _change(percent: float, digits: int) -> str:
-    # The sum makes a zero of a negative zero: the sign is that of what is shown.
+    # Adding zero turns a negative zero into zero: the sign is that of the number shown.
     return f"{round(percent, digits) + 0.0:+.{digits}f}"
 
 

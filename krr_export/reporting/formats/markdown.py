@@ -18,7 +18,7 @@ _SHOWN_EXAMPLES = 3
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """The report as Markdown: the verdict, the numbers, what the guard says, the findings with their first examples."""
+    """Return the report as Markdown: verdict, numbers, the guard's result, findings with their first examples."""
     sections = [_verdict(report), _numbers(report), *_guard(report), *_findings(report)]
     return "\n\n".join(sections) + "\n"
 
@@ -92,7 +92,7 @@ def _findings(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[int] = ()) -> str:
-    """A table; the columns of ``numbers`` are set to the right."""
+    """Return a table; the columns of ``numbers`` are right-aligned."""
     line = "|".join("---:" if column in numbers else "---" for column in range(len(head)))
     return "\n".join((_row(head), f"|{line}|", *(_row(row) for row in rows)))
 
@@ -102,5 +102,5 @@ def _row(cells: Sequence[object]) -> str:
 
 
 def _text(value: object) -> str:
-    """A text that means itself alone: on one line, with no markup."""
+    """Escape a value as plain text on one line, without markup."""
     return _MARKUP.sub(r"\\\1", _NOT_SHOWN.sub(" ", str(value)))

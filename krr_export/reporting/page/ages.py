@@ -1,4 +1,4 @@
-"""The age of contact data, month by month, and the line at 18 months behind which it may not be used."""
+"""Charts of the age of contact data in months, with a line at 18 months: older data may not be used."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LAST, _FUTURE, _OVER = 119, "future", "120+"
 _YEAR = 12
 _LEAST_MONTHS = 36
 _LABELS = 6
-"""So many years can be named on a telephone; of more, every second one is."""
+"""The most years with a label each that fit on a telephone; beyond, every second one has one."""
 _ASIDE, _GAP = 3, 1.5
-"""How wide the columns for later than the export and for ten years and more stand, and how far apart, in months."""
+"""Width of the columns for "after the export" and "ten years or more", and their distance to the others, in months."""
 _BAR = 0.84
 _HEIGHT, _LOW = 150.0, 46.0
 _SERIES = ("newest", "updated", "verified")
@@ -29,7 +29,7 @@ _SERIES = ("newest", "updated", "verified")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a month's records. Across in per cent of the width, up in pixels."""
+    """One column: the records of a month. Horizontal sizes are in per cent of the width, vertical ones in pixels."""
 
     key: str
     label: str
@@ -44,15 +44,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Strip:
-    """One row of columns, over the ages that all of them share.
+    """One row of columns; all rows share the axis of ages.
 
     Attributes:
         key: ``newest``, ``updated`` or ``verified``.
-        title: what it is the age of.
-        top: where the row begins, in pixels.
+        title: the date that the age is counted from.
+        top: the upper edge of the row, in pixels.
         height: of the greatest column.
-        columns: with records.
-        greatest: the greatest column's number, as it is read.
+        columns: those with records.
+        greatest: the greatest column's number, formatted.
     """
 
     key: str
@@ -65,19 +65,19 @@ class Strip:
 
 @dataclass(frozen=True)
 class Ages:
-    """The ages of one kind of contact data.
+    """The chart of one kind of contact data.
 
     Attributes:
         name: unique on the page.
-        index: which of the report's ``contact_age`` it is.
+        index: in the report's ``contact_age``.
         title, description: of the chart.
-        fresh, old: what may be used and what may not, each as a sentence.
-        undated: the same of records without a date; empty where there are none.
-        strips: the rows, the one that counts first.
-        limit: where the line at 18 months stands.
+        fresh, old: the records that may be used and those that may not, each as a sentence.
+        undated: the records without a date, as a sentence; empty if there are none.
+        strips: the rows, the decisive one first.
+        limit: the position of the line at 18 months.
         ticks: of the axis.
-        height: of all, in pixels.
-        table: all of the numbers.
+        height: of the whole chart, in pixels.
+        table: all numbers.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Ages:
 
 @dataclass(frozen=True)
 class _Axis:
-    """Where each age stands, in months from the left edge, and how many months there are from edge to edge."""
+    """The horizontal axis: the positions of ages, in months from the left edge, and the total width in months."""
 
     start: float
     months: int
@@ -105,14 +105,14 @@ class _Axis:
     @classmethod
     def over(cls, keys: set[str]) -> _Axis:
         known = [int(key) for key in keys if key.isdecimal()]
-        # As many whole years as it takes, and three at least.
+        # As many whole years as needed, at least three.
         months = max(_LEAST_MONTHS, -(-(max(known, default=0) + 1) // _YEAR) * _YEAR)
         months = _LAST + 1 if _OVER in keys else min(months, _LAST + 1)
         start = _ASIDE + _GAP if _FUTURE in keys else 0.0
         return cls(start, months, start + months + (_GAP + _ASIDE if _OVER in keys else 0.0))
 
     def place(self, key: str) -> tuple[float, float]:
-        """A column's left edge and width, in per cent."""
+        """Return a column's left edge and width, in per cent."""
         if key == _FUTURE:
             return 0.0, self.percent(_ASIDE)
         if key == _OVER:
@@ -124,13 +124,13 @@ class _Axis:
 
 
 def ages(words: Language, index: int, age: Mapping[str, Any], room: Room) -> Ages:
-    """The chart of one entry of the profile's ``contact_age``.
+    """Return the chart of one entry of the profile's ``contact_age``.
 
     Args:
-        words: the language.
+        words: the language of the page.
         index: of the entry.
         age: the entry.
-        room: how much the page shows.
+        room: the limits of the page.
     """
     name = clean(age["column"], room.characters)
     channel = words.known(f"column.{age['column']}") or name
@@ -191,7 +191,7 @@ def _ticks(words: Language, axis: _Axis) -> tuple[Tick, ...]:
         Tick(axis.percent(axis.start + year * _YEAR), words.say("age.years", n=year), "middle" if year else "start")
         for year in range(0, years, step)
     ]
-    # The end of the axis is labelled only where ten years and more stand beyond it.
+    # The end of the axis has a label only if the column for ten years or more follows it.
     return (*ticks, *([Tick(100.0, words.say("age.over"), "end")] if axis.width > axis.start + axis.months else []))
 
 

@@ -1,4 +1,4 @@
-"""The figures at the top of the page, and the facts at its end: what was read, by what, and what it took."""
+"""The key figures at the top of the page, and the facts about the run at its end."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """A number that one looks for first.
+    """A key figure at the top of the page.
 
     Attributes:
         label: what it counts.
-        shown: the number.
-        value: the same as the report has it, ``None`` where it is no single one of those.
-        key: where it stands in report.json; empty where it does not.
-        beside: what there is to say of it.
-        kind: ``plain``, or ``reject`` or ``warning`` where it is a number of those.
+        shown: the number, formatted.
+        value: the number in report.json; ``None`` if it is not a single one of those.
+        key: its path in report.json; empty if it has none.
+        beside: a comment below the number.
+        kind: ``plain``; or ``reject`` or ``warning`` if it counts those.
     """
 
     label: str
@@ -37,7 +37,7 @@ class KeyFigure:
 
 
 def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine) -> tuple[KeyFigure, ...]:
-    """Records seen, accepted and rejected, those with warnings, and the change since the night before."""
+    """Return the records seen, accepted and rejected, those with warnings, and the change since the night before."""
     counts = report["counts"]
     seen, written, rejected = counts["seen"], counts["written"], counts["rejected"]
     shares = {key: words.say("of.all", share=words.share(counts[key], seen)) for key in ("written", "rejected")}
@@ -58,7 +58,7 @@ def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine
 
 
 def _warned(words: Language, report: Mapping[str, Any]) -> KeyFigure:
-    """How many records have a warning: at least, where there are several codes, for the report counts by code."""
+    """Return the number of records with a warning; a lower bound for several codes, as the report counts by code."""
     warned = [one["records"] for one in report["findings"] if one["severity"] == "warning"]
     most = max(warned, default=0)
     shown = words.number(most) if len(warned) < 2 else words.say("figure.least", n=most)  # noqa: PLR2004 - one code is exact
@@ -68,7 +68,7 @@ def _warned(words: Language, report: Mapping[str, Any]) -> KeyFigure:
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of what was read and how."""
+    """A fact about the run."""
 
     label: str
     text: str
@@ -76,7 +76,7 @@ class Fact:
 
 
 def facts(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Fact, ...]:
-    """What was read, by which schema, under which limits, by what, and what it took."""
+    """Return the facts about source, header, schema, options, guard and performance."""
     return tuple(_facts(words, report, room))
 
 
@@ -97,7 +97,7 @@ def _facts(words: Language, report: Mapping[str, Any], room: Room) -> Iterator[F
     yield Fact(words.say("fact.schema"), clean(schema["name"], room.characters))
     asked = [f"--max-rejects {clean(limits['max_rejects'], 20)}"]
     asked += ["--allow-empty"] if limits["allow_empty"] else []
-    strict = limits.get("strict") or ()  # older reports do not have it
+    strict = limits.get("strict") or ()  # missing in older reports
     asked += [f"--strict {clean(','.join(strict), room.characters)}"] if strict else []
     asked += [f"--limit {limits['limit']}"] if limits["limit"] is not None else []
     yield Fact(words.say("fact.limits"), " ".join(asked), code=True)

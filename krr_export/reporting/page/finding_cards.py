@@ -1,4 +1,4 @@
-"""The findings: a card for each code with what it means, what to do and masked examples, and a chart of them all."""
+"""The findings: a card for each code with meaning, what to do and masked examples; and a chart of all codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MARKS = 20
 _LABELS = 4
-"""So many powers of ten can be named on a telephone; of more, every second one is."""
+"""The most powers of ten with a label each that fit on a telephone; beyond, every second one has one."""
 _SEVERITIES = ("reject", "warning", "info")
 
 
@@ -33,25 +33,25 @@ class Shown:
     field: str
     detail: str
     lang: str
-    """Of the detail, where it is not the page's."""
+    """The language of the detail; empty if it is the page's."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One code.
+    """The card of one code.
 
     Attributes:
-        code: its stable name, and the card's on the page.
+        code: its stable name, which is also the card's anchor.
         severity: ``reject``, ``warning`` or ``info``.
-        severity_word: the same for people.
-        text, fix: what it means, what to do.
-        lang: of both, where it is not the page's.
-        records, share: how many of the records of the export.
-        count: how many findings, as a sentence; empty where each record has one.
-        fields: how many where, the most frequent first.
-        more_fields: how many fields are left out, as a sentence.
+        severity_word: the severity in the page's language.
+        text, fix: the meaning, and what to do.
+        lang: the language of both; empty if it is the page's.
+        records, share: the number of records with it, and their share of the export.
+        count: the number of findings, as a sentence; empty if each record has one.
+        fields: name, number of findings, and that number formatted; the most frequent first.
+        more_fields: the number of fields left out, as a sentence.
         examples: the first ones.
-        summary: what opens the examples: how many of how many.
+        summary: the caption of the examples: how many of how many.
     """
 
     code: str
@@ -71,17 +71,17 @@ class Card:
 
 
 def cards(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Card, ...]:
-    """A card for each code, the gravest first."""
+    """Return a card for each code, the most severe first."""
     return tuple(_card(words, one, report["counts"]["seen"], room) for one in in_order(report)[: room.groups])
 
 
 def in_order(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The findings, the gravest first; of the same severity those on most records."""
+    """Return the findings by severity, the most severe first, then by number of records, the largest first."""
     return sorted(report["findings"], key=lambda one: (_SEVERITIES.index(_severity(one)), -one["records"]))
 
 
 def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars, tuple[Tick, ...]] | None:
-    """How many records each code concerns, on a scale where each line is ten times the one before; none: no chart."""
+    """Return the chart of records by code, with a logarithmic scale; ``None`` without findings."""
     findings: Sequence[Mapping[str, Any]] = in_order(report)[: room.groups]
     if not findings:
         return None
@@ -134,7 +134,7 @@ def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars,
 
 
 _LEFT, _WIDE = 2.5, 93.0
-"""Where 1 stands, and how far it is to the end of the scale, in per cent."""
+"""The position of 1, and the length of the scale, in per cent of the width."""
 
 
 def _card(words: Language, finding: Mapping[str, Any], seen: int, room: Room) -> Card:

@@ -1,4 +1,4 @@
-"""Night by night: records and rejects of a store's snapshots, as a chart and as a table."""
+"""Records and rejects of a store's snapshots, night by night, as a chart and as a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from krr_export.reporting.page.language import Language
 
 SHOWN = 30
-"""Nights in a chart: more would be no wider than a line on a telephone."""
+"""The most nights in a chart: with more, a column would be a thin line on a telephone."""
 
 _HIGH, _LOW = 104.0, 54.0
 _WIDEST = 9.0
@@ -27,16 +27,16 @@ _PUBLISHED = {"published", "valid"}
 
 @dataclass(frozen=True)
 class Point:
-    """A night in a chart. Across in per cent of the width, up in pixels.
+    """A night in a chart. Horizontal sizes are in per cent of the width, vertical ones in pixels.
 
     Attributes:
-        key: the snapshot.
-        day: when the export was made.
-        value: how many records, or rejects.
-        shown: the same as it is read.
-        x: the middle of the night.
-        y: where the point stands, or the column begins.
-        height: of the column, down to the ground.
+        key: the name of the snapshot.
+        day: of the export.
+        value: the number of records, or of rejects.
+        shown: the number, formatted.
+        x: the middle of the column.
+        y: the position of the point, or the upper edge of the column.
+        height: of the column.
         published: whether it is in the store.
     """
 
@@ -52,17 +52,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Nights:
-    """The nights of a store.
+    """The chart of a store's history.
 
     Attributes:
         title, description: of the chart.
-        records: a point a night.
-        rejects: a column a night.
+        records: a point for each night.
+        rejects: a column for each night.
         width: of a column, in per cent.
-        records_ground, rejects_ground: where each of the two stands, in pixels.
+        records_ground, rejects_ground: the base lines of the two parts, in pixels.
         records_range: the fewest and the most, as a sentence: its axis does not begin at zero.
         rejects_range: the most, as a sentence.
-        table: all of the numbers, the newest first.
+        table: all numbers, the newest night first.
     """
 
     title: str
@@ -78,7 +78,7 @@ class Nights:
 
 
 def this_night(report: Mapping[str, Any]) -> HistoryLine:
-    """The line that a report's own export has, or would have, among the snapshots of a store."""
+    """Return the history line of a report's own export, published or not."""
     header, counts = report["header"], report["counts"]
     exported = header["eksport_tidspunkt_utc"]
     return HistoryLine(
@@ -93,12 +93,12 @@ def this_night(report: Mapping[str, Any]) -> HistoryLine:
 
 
 def before(history: Sequence[HistoryLine], line: HistoryLine) -> tuple[HistoryLine, ...]:
-    """The lines of older exports: as many as the chart has room for beside this one."""
+    """Return the lines of older exports, as many as fit into the chart beside this one."""
     return tuple(older for older in history if older.snapshot < line.snapshot)[-SHOWN + 1 :]
 
 
 def trend(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
-    """How a night differs from the one before it, where both are known."""
+    """Return the change from the night before; ``None`` if either is not known."""
     last = older[-1] if older else None
     if last is None or last.records is None or line.records is None:
         return None
@@ -110,19 +110,19 @@ def trend(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
 def nights(
     words: Language, lines: Sequence[HistoryLine], *, outcome: str = "published", rows: int = SHOWN
 ) -> Nights | None:
-    """The chart and the table of some nights.
+    """Return the chart and the table of a history.
 
     Args:
-        words: the language.
+        words: the language of the page.
         lines: the nights, oldest first.
         outcome: of the last one.
-        rows: how many the table has room for, newest first.
+        rows: the most rows in the table, newest first.
 
     Returns:
-        None: fewer than two nights can be read, and there is nothing to compare.
+        The chart; ``None`` if fewer than two nights can be read: there is nothing to compare.
     """
     shown = [line for line in lines if line.records is not None and line.rejects is not None][-SHOWN:]
-    if len(shown) < 2:  # noqa: PLR2004 - one alone is compared with nothing
+    if len(shown) < 2:  # noqa: PLR2004 - a comparison needs two
         return None
     published = [True] * (len(shown) - 1) + [outcome in _PUBLISHED]
     records = _points(words, shown, [line.records or 0 for line in shown], published, from_zero=False)
@@ -154,7 +154,7 @@ def _points(
     span = max(values) - low
     points = []
     for at, (line, value) in enumerate(zip(lines, values, strict=True)):
-        # Where nothing changes, the line runs through the middle.
+        # If nothing changes, the line runs through the middle.
         share = (value - low) / span if span else (0.0 if from_zero else 0.5)
         tall = round(high * share, 1)
         if from_zero and value:
@@ -167,7 +167,7 @@ def _points(
 
 
 def table(words: Language, lines: Sequence[HistoryLine], rows: int) -> Table:
-    """The history as a table, the newest night first."""
+    """Return the history as a table, the newest night first."""
     heads = (
         Cell(words.say("nights.export")),
         *(

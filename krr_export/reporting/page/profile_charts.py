@@ -1,4 +1,4 @@
-"""What is in the export: the figures of a report's profile."""
+"""Charts of a report's profile: the content of the export."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ _MOST_BARS = 10
 _SOON = timedelta(days=EXPIRES_SOON_DAYS)
 _KINDS = "kind."
 _POOLED = {"providers": ("providers", "mailbox"), "domains": ("email_domains", "email")}
-"""Where the numbers of a figure stand in the profile, and of which records they are a part."""
+"""The keys, in the profile, of a chart's numbers and of the channel whose records are the whole."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The figures of a profile.
+    """The charts of a profile.
 
     Attributes:
-        records: that were looked at.
-        ages: of each kind of contact data.
-        reached: how persons can be reached, and what else they have.
-        shares: of the values of enumerated columns, and of kinds of identity numbers.
+        records: the number of records profiled.
+        ages: the age of each kind of contact data.
+        reached: the channels by which persons can be reached, and digital mailboxes.
+        shares: the values of enumerated columns, and the kinds of identity numbers.
         others: mailbox providers and e-mail domains.
-        certificates: the distinct ones, as a table; ``None`` where there are none.
-        expiring: how many of them expire soon or have done so, as a sentence.
-        complete: how much of each column is filled.
-        left_out: figures for which the page has no room, as a sentence.
+        certificates: the distinct ones, as a table; ``None`` if there are none.
+        expiring: the number of them that expire soon or have expired, as a sentence.
+        complete: the share of records with a value, by column.
+        left_out: the number of charts left out for lack of room, as a sentence.
     """
 
     records: int
@@ -62,7 +62,7 @@ class Contents:
 
 
 def contents(words: Language, report: Mapping[str, Any], room: Room) -> Contents | None:
-    """The figures of a report's profile; none where the run did not look (``--no-profile``)."""
+    """Return the charts of a report's profile; ``None`` if it has none (``--no-profile``)."""
     profile = report.get("profile")
     if profile is None:
         return None
@@ -86,10 +86,10 @@ def contents(words: Language, report: Mapping[str, Any], room: Room) -> Contents
     )
 
 
-def _figure(  # noqa: PLR0913 - what a figure is made of, once for all of them
+def _figure(  # noqa: PLR0913 - the parts of a chart
     words: Language, name: str, of: str, counted: list[Counted], whole: int, *, title: str, head: str, note: str = ""
 ) -> Bars:
-    """A figure of shares: those with records as bars, all of them in the table."""
+    """Return a bar chart of shares: those with records as bars, all of them in the table."""
     marks = marks_of(words, [one for one in counted if one.value], whole)
     table = shares_table(words, title, head, counted, whole)
     return Bars(name, title, words.say("bars.description", most=described(words, marks)), marks, table, of, note)
@@ -165,7 +165,7 @@ def _domains(words: Language, profile: Mapping[str, Any], room: Room) -> Bars:
 
 
 def _pooled(words: Language, name: str, counted: list[Counted], profile: Mapping[str, Any], room: Room) -> Bars:
-    """A figure of the most frequent, the rest together."""
+    """Return a bar chart of the most frequent, with the rest as one bar."""
     of, channel = _POOLED[name]
     pooled, whole = profile[f"{of}_pooled"], profile["channels"][channel]
     rest = _rest(words, pooled)
@@ -184,14 +184,14 @@ def _pooled(words: Language, name: str, counted: list[Counted], profile: Mapping
 
 
 def _rest(words: Language, pooled: Mapping[str, Any]) -> str:
-    """What stands for all that is not shown by itself."""
-    if pooled["distinct"] is None:  # the column was left out, or replaced by pseudonyms
+    """Return the label of the bar or row for the rest."""
+    if pooled["distinct"] is None:  # the column was left out, or pseudonymised
         return words.say("pooled.hidden")
     return words.say("pooled" if pooled["exact"] else "pooled.many", n=pooled["distinct"])
 
 
 def _certificates(words: Language, profile: Mapping[str, Any], exported: str, room: Room) -> tuple[Table | None, str]:
-    """The table of certificates, and how many of them will not do for long."""
+    """Return the table of certificates, and a sentence about those that expire soon."""
     listed, pooled = profile["certificates"], profile["certificates_pooled"]
     if not listed and not pooled["records"]:
         return None, ""
@@ -220,7 +220,7 @@ def _certificates(words: Language, profile: Mapping[str, Any], exported: str, ro
 
 
 def _complete(words: Language, profile: Mapping[str, Any], room: Room) -> Bars:
-    """How much of each column is filled, with its lengths in the table."""
+    """Return the chart of records with a value, by column; its table also has the lengths of values."""
     records = profile["records"]
     columns = profile["columns"][: room.rows]
     counted = [

@@ -1,4 +1,4 @@
-"""Renders the page of a report and that of a history: what is shown is put together here, the templates set it."""
+"""Rendering of the HTML pages of a report and of a history: the content is built here, the templates lay it out."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from krr_export.reporting.page.language import Language
 
 MAX_BYTES = 300_000
-"""Of a page, whatever the export."""
+"""The largest size of a page, for any export."""
 
 _Size = TypeVar("_Size")
 _ROWS_OF_HISTORY = (400, 100)
 
 
 def render(report: Mapping[str, Any], history: Sequence[HistoryLine] = (), *, lang: Lang = "en") -> str:
-    """A report as one HTML file that needs nothing else: no network, no script.
+    """Render a report as one self-contained HTML file, without network access or scripts.
 
-    The same report and history give the same bytes. Where they do not fit into ``MAX_BYTES``, fewer examples and
-    shorter tables are shown, and the page says so.
+    The same report and history give the same bytes. If they do not fit into ``MAX_BYTES``, fewer examples and shorter
+    tables are shown, and the page says so.
 
     Args:
-        report: as report.json has it (docs/report.schema.json).
-        history: lines of the store; those of exports that are older than this one are shown beside it.
+        report: as in report.json (docs/report.schema.json).
+        history: lines of the store; those of older exports are shown with this one.
         lang: the language of the page.
 
     Raises:
         UsageError: there is no such language.
-        KeyError, TypeError: the report is of another form.
+        KeyError, TypeError: the report has another form.
     """
     words = language(lang)
     return _first_that_fits(lambda room: _report_page(words, report, history, room), ROOMS)
 
 
 def render_history(history: Sequence[HistoryLine], *, name: str, lang: Lang = "en") -> str:
-    """The history of a store as one HTML file, likewise.
+    """Render the history of a store as one self-contained HTML file.
 
     Args:
         history: its lines, oldest first.
@@ -61,7 +61,7 @@ def render_history(history: Sequence[HistoryLine], *, name: str, lang: Lang = "e
 
 
 def _first_that_fits(page: Callable[[_Size], str], sizes: Sequence[_Size]) -> str:
-    """The page at the largest size at which it is small enough; else at the smallest."""
+    """Return the page with the first of ``sizes`` that keeps it within `MAX_BYTES`; otherwise with the last."""
     html = ""
     for size in sizes:
         html = page(size)
@@ -119,7 +119,7 @@ def _history_page(words: Language, history: Sequence[HistoryLine], name: str, ro
 
 
 def _filled(name: str, /, **values: object) -> str:
-    """A template with its values."""
-    from krr_export.reporting.page.templating import template  # noqa: PLC0415 - Jinja is loaded once there is a page to make
+    """Render a template with these values."""
+    from krr_export.reporting.page.templating import template  # noqa: PLC0415 - Jinja is loaded only to render a page
 
     return template(name).render(values)

@@ -1,4 +1,4 @@
-"""The page of a snapshot: its own report, and the older ones that stand in the same store."""
+"""The page of a snapshot: its own report, and the history of the same store."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _ASIDE = {FAILED, PARTIAL}
 
 
 def report_of_snapshot(snapshot: Path) -> dict[str, Any]:
-    """The report of a snapshot, or of what was kept where nothing was published, checked against its manifest.
+    """Read the report of a snapshot, or of an unpublished result, verified against its manifest.
 
     Args:
         snapshot: its directory, or a link to it such as ``latest``.
 
     Raises:
-        InputError: There is none, or its manifest or report is missing, damaged or of another version.
+        InputError: There is no snapshot, or its manifest or report is missing, damaged or of another version.
     """
     try:
         path = snapshot.resolve(strict=True)
@@ -47,19 +47,19 @@ def report_of_snapshot(snapshot: Path) -> dict[str, Any]:
 
 
 def older_than(snapshot: Path) -> tuple[HistoryLine, ...]:
-    """The older snapshots of the same store, as many as the page shows; oldest first."""
+    """Return the older snapshots of the same store, as many as the page shows; oldest first."""
     path = real_path(snapshot)
     store = path.parent.parent if path.parent.name in _ASIDE else path.parent
     return earlier(store, path.name, limit=SHOWN)
 
 
 def page_of(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> str:
-    """The page of an export that is to become a snapshot of a store.
+    """Render the page of an export that is about to be published.
 
     Args:
-        report: as report.json has it.
+        report: as in report.json.
         store: the directory of snapshots.
-        name: what the snapshot is to be called.
+        name: of the new snapshot.
         lang: the language of the page.
     """
     return render(report, earlier(store, name, limit=SHOWN), lang=lang)

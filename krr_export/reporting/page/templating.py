@@ -1,4 +1,4 @@
-"""The templates as Jinja has them: with the page's style, and with how options and paths are parted over lines."""
+"""The Jinja environment of the templates: the page's style, and filters for line breaks in options and paths."""
 
 from __future__ import annotations
 
@@ -18,11 +18,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def template(name: str) -> Template:
-    """One of the templates, compiled.
-
-    Args:
-        name: of its file.
-    """
+    """Return a compiled template by its file name."""
     return _environment().get_template(name)
 
 
@@ -43,7 +39,7 @@ def _environment() -> Environment:
 
 
 def _kept(text: str) -> Markup:
-    """A text whose options are not parted at their hyphens."""
+    """Mark up a text so that lines do not break at the hyphens of options."""
     return Markup("").join(
         Markup('<span class="keep">{}</span>').format(part) if part.startswith("--") else part
         for part in _OPTION.split(text)
@@ -51,7 +47,7 @@ def _kept(text: str) -> Markup:
 
 
 def _break_path(path: str) -> Markup:
-    """A path that may be parted after each of its steps."""
+    """Mark up a path so that lines may break after each slash."""
     return Markup("/<wbr>").join(path.split("/"))
 
 

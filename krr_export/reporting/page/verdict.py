@@ -1,4 +1,4 @@
-"""The verdict: what became of an export, in one sentence, and what is to be done about it."""
+"""The verdict: the outcome of a run in one sentence, and what to do."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 _GOOD = {"published", "valid"}
 _OF_BOTH = {"empty", "duplicates"}
-"""Outcomes that `validate` and `convert` call the same."""
+"""Outcomes that `validate` and `convert` share."""
 
 _MOST_ACTIONS, _MOST_REASONS = 5, 5
 _MOST_OPTIONS = 200
-"""Characters: three options and their limits are a third of it."""
+"""In characters: three options with their limits are a third of it."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """A finding for which something is to be done.
+    """A finding that requires an action.
 
     Attributes:
         code: of the finding.
-        records: how many have it, in words.
+        records: the number of records with it, as text.
     """
 
     code: str
@@ -39,12 +39,12 @@ class Reason:
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do.
+    """An action for the user.
 
     Attributes:
-        text: what.
-        lang: the language that it is in, where that is not the page's; else empty.
-        reasons: the findings that it would mend.
+        text: what to do.
+        lang: the language of the text; empty if it is the page's.
+        reasons: the findings that it would fix.
     """
 
     text: str
@@ -54,15 +54,15 @@ class Action:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of an export.
+    """The verdict on a run.
 
     Attributes:
         kind: ``good``, ``attention`` or ``bad``: the icon, and the colour.
-        status: in a word or three.
-        sentence: the whole of it.
-        actions: what to do; empty where there is nothing.
-        left: how many codes there is no room for among the actions.
-        differences: in what it differs too much from the export before.
+        status: one to three words.
+        sentence: the outcome.
+        actions: what to do; empty if there is nothing.
+        left: the number of codes left out of the actions.
+        differences: those from the export before that exceed the limits.
     """
 
     kind: Literal["good", "attention", "bad"]
@@ -74,7 +74,7 @@ class Verdict:
 
 
 def verdict(words: Language, report: Mapping[str, Any], room: Room) -> Verdict:
-    """The verdict on a report."""
+    """Return the verdict on a report."""
     outcome = report["outcome"]
     differences = tuple(_difference(words, one, room) for one in _differences(report)[: room.rows])
     of_findings, left = _of_findings(words, report, room)
@@ -82,7 +82,7 @@ def verdict(words: Language, report: Mapping[str, Any], room: Room) -> Verdict:
     if outcome not in _GOOD:
         status, sentence = (words.known(f"outcome.{outcome}") or words.words["outcome.other"]).split("¦")
         kind: Literal["attention", "bad"] = "attention" if outcome == "partial" else "bad"
-        if outcome in _OF_BOTH and report.get("guard") is None:  # only what has a store has a guard
+        if outcome in _OF_BOTH and report.get("guard") is None:  # `validate` has no store, and so no guard
             status = words.say("status.invalid")
         return Verdict(kind, status, _filled(words, sentence, report), actions, left, differences)
     state = _state(report)
@@ -94,7 +94,7 @@ def verdict(words: Language, report: Mapping[str, Any], room: Room) -> Verdict:
 
 
 def finding_text(words: Language, finding: Mapping[str, Any], room: Room) -> tuple[str, str, str]:
-    """What a code means, what to do, and the language of both where it is not the page's."""
+    """Return the meaning of a code, what to do, and the language of both, empty if it is the page's."""
     if finding["code"] in words.findings:
         return (*words.findings[finding["code"]], "")
     lang = "" if words.code == "en" else "en"
@@ -127,7 +127,7 @@ def _differences(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _difference(words: Language, one: Mapping[str, Any], room: Room) -> str:
-    """A difference that the guard found, in the page's language where its kind is known."""
+    """Return a difference found by the guard, in the page's language if its kind is known."""
     key = f"guard.{one['what']}"
     if not words.known(key):
         return clean(one["text"], room.characters * 2)
@@ -147,7 +147,7 @@ def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
     delivery = report["source"].get("delivery")
     if is_unverified(delivery):
         actions.append(Action(words.say("action.unverified")))
-    passed_over = (delivery or {}).get("passed_over") or ()  # older reports do not have it
+    passed_over = (delivery or {}).get("passed_over") or ()  # missing in older reports
     incomplete = [one for one in passed_over if one["missing"]]
     ahead = [one for one in passed_over if not one["missing"]]
     for key, sets in (("action.passed-over", incomplete), ("action.ahead", ahead)):
@@ -157,17 +157,17 @@ def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
 
 
 def _acceptance(report: Mapping[str, Any]) -> str:
-    """The options that would accept all differences."""
+    """Return the options that would accept all differences."""
     try:
         return clean(acceptance(one["accept"] for one in _differences(report)), _MOST_OPTIONS) or NO_GUARD
-    except ValueError:  # not one of our reports
+    except ValueError:  # not a report of this tool
         return NO_GUARD
 
 
 def _of_findings(words: Language, report: Mapping[str, Any], room: Room) -> tuple[list[Action], int]:
-    """What is to be done about the findings, and how many codes are not among the reasons."""
+    """Return the actions for the findings, and the number of codes that are not among their reasons."""
     concerning = [one for one in report["findings"] if one["severity"] != "info"]
-    # What keeps records out goes before what is doubtful; of each, the most frequent first.
+    # Rejects before warnings; of each, the most frequent first.
     concerning.sort(key=lambda one: (one["severity"] != "reject", -one["records"]))
     reasons: dict[tuple[str, str], list[Reason]] = {}
     for finding in concerning:
@@ -182,5 +182,5 @@ def _of_findings(words: Language, report: Mapping[str, Any], room: Room) -> tupl
 
 
 def capital(text: str) -> str:
-    """A text as a sentence begins."""
+    """Return a text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
