@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import UsageError
 from krr_export.output.outputs import atomic_write, write_error
-from krr_export.reporting.formats import SUFFIXES, format_of, formatted
+from krr_export.reporting.formats import SUFFIXES, format_for, render_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class Destination:
             UsageError: The file's name does not say which format.
         """
         if form is None:
-            form = stdout if to == "-" else "html" if to.lower().endswith(HTML) else format_of(to)
+            form = stdout if to == "-" else "html" if to.lower().endswith(HTML) else format_for(to)
         if form is None:
             names = ", ".join((HTML, *SUFFIXES))
             raise UsageError(
@@ -76,7 +76,7 @@ class Destination:
 
             text = render(report, history, lang=self.lang)
         else:
-            text = formatted(report, self.form)
+            text = render_report(report, self.form)
         write_document(console, text, self.to, "report")
 
 

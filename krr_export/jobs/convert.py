@@ -21,7 +21,7 @@ from krr_export.output.store import Store, open_store
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.pipeline.export import Export, naming, open_with
 from krr_export.pipeline.progress import Progress
-from krr_export.reporting.baseline import PARTIAL, guarded
+from krr_export.reporting.baseline import PARTIAL, check_against_store
 from krr_export.reporting.history import read_report
 from krr_export.reporting.page.snapshots import REPORT_HTML, page_of
 from krr_export.reporting.report import REPORT_JSON, Report
@@ -234,7 +234,7 @@ def _build_guarded_report(export: Export, run: Run, tally: Tally, store: Store) 
     report = build_report("published", export, run, tally)
     if options.limit is not None:
         return replace(report, outcome=_failure_outcome(options, tally) or "partial", guard=PARTIAL)
-    guard = guarded(
+    guard = check_against_store(
         store.path,
         export.header.export_name,
         report.to_dict(),

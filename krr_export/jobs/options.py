@@ -96,12 +96,12 @@ class ConvertOptions:
     @property
     def reject_limit(self) -> RejectLimit:
         """The limit of rejects."""
-        return RejectLimit.of(self.max_rejects)
+        return RejectLimit.from_option(self.max_rejects)
 
     @property
     def guard_limits(self) -> GuardLimits:
         """The limits of differences from the export before."""
-        return GuardLimits.of(self.max_drop, self.max_growth, self.max_shift)
+        return GuardLimits.from_options(self.max_drop, self.max_growth, self.max_shift)
 
     @property
     def age_limits(self) -> AgeLimits:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from krr_export.output.store_contents import Entry
 
-_FIRST = "there is no older snapshot to compare with"
+_NO_OLDER = "there is no older snapshot to compare with"
 _UNREADABLE = "there is no older snapshot that can be read and compared with"
 _NO_PROFILE = "without a profile on both sides, shares of values and of nulls are not compared"
 _ACCEPTED = "--no-guard: whatever differs is accepted"
 
 
 @dataclass(frozen=True)
-class Guarded:
+class GuardResult:
     """The guard's result for an export.
 
     Attributes:
@@ -48,8 +48,8 @@ class Guarded:
     @property
     def reason(self) -> str:
         """The greatest difference, and the number of others."""
-        against = f" from {self.compared_with}" if self.compared_with else ""
-        return f"it differs too much{against}: {self._in_short()}"
+        origin = f" from {self.compared_with}" if self.compared_with else ""
+        return f"it differs too much{origin}: {self._summary_text()}"
 
     @property
     def acceptance(self) -> str:
@@ -61,14 +61,16 @@ class Guarded:
     def remark(self) -> str:
         """A remark for the last line of a run; usually empty."""
         if self.differences and self.accepted:
-            return f"; accepted by --no-guard: {self._in_short()}"
+            return f"; accepted by --no-guard: {self._summary_text()}"
         return f"; the guard was passed over: {self.skipped}" if self.damaged and not self.compared_with else ""
 
     def summary(self) -> Iterator[str]:
         """Yield the result as a few lines of text."""
         if self.compared_with:
-            many = len(self.differences)
-            found = f"{many} difference{'s' * (many > 1)} beyond the limits" if many else "all differences are allowed"
+            count = len(self.differences)
+            found = (
+                f"{count} difference{'s' * (count > 1)} beyond the limits" if count else "all differences are allowed"
+            )
             yield f"guard     compared with {self.compared_with}: {found}"
         if self.skipped:
             yield f"guard     {self.skipped}"
@@ -83,16 +85,18 @@ class Guarded:
             "skipped": self.skipped,
         }
 
-    def _in_short(self) -> str:
+    def _summary_text(self) -> str:
         others = len(self.differences) - 1
         return self.differences[0].text + (f", and {others} more" if others else "")
 
 
-PARTIAL = Guarded(skipped="--limit reads a part of the export only: it is compared with nothing")
+PARTIAL = GuardResult(skipped="--limit reads a part of the export only: it is compared with nothing")
 """The guard's result for ``--limit``."""
 
 
-def guarded(store: Path, name: str, report: Mapping[str, Any], limits: GuardLimits, *, accepted: bool) -> Guarded:
+def check_against_store(
+    store: Path, name: str, report: Mapping[str, Any], limits: GuardLimits, *, accepted: bool
+) -> GuardResult:
     """Compare an export that is about to be published with the snapshots of a store.
 
     It is compared with the newest older snapshot whose report can be read. The change number is also compared with
@@ -106,20 +110,20 @@ def guarded(store: Path, name: str, report: Mapping[str, Any], limits: GuardLimi
         limits: the allowed differences.
         accepted: whether differences are accepted, by ``--no-guard``.
     """
-    older = _Nearest.among(entries(store, lambda other: other < name))
-    newer = _Nearest.among(reversed([*entries(store, lambda other: other > name)]))
+    older = _Nearest.find(entries(store, lambda other: other < name))
+    newer = _Nearest.find(reversed([*entries(store, lambda other: other > name)]))
     differences = (
         *(compare(report, older.report, limits) if older.report else ()),
         *(compare_order(report, newer.report) if newer.report else ()),
     )
     skipped = [f"{damaged} cannot be read" for damaged in (*older.damaged, *newer.damaged)]
     if older.report is None:
-        skipped.append(_UNREADABLE if older.damaged else _FIRST)
+        skipped.append(_UNREADABLE if older.damaged else _NO_OLDER)
     elif report.get("profile") is None or older.report.get("profile") is None:
         skipped.append(_NO_PROFILE)
     if accepted:
         skipped.append(_ACCEPTED)
-    return Guarded(older.name, differences, "; ".join(skipped) or None, (*older.damaged, *newer.damaged), accepted)
+    return GuardResult(older.name, differences, "; ".join(skipped) or None, (*older.damaged, *newer.damaged), accepted)
 
 
 @dataclass(frozen=True)
@@ -131,17 +135,17 @@ class _Nearest:
     damaged: tuple[str, ...] = ()
 
     @classmethod
-    def among(cls, lying_there: Iterable[Entry]) -> _Nearest:
-        found = cls()
-        for snapshot in (entry.path for entry in lying_there if entry.published):
+    def find(cls, candidates: Iterable[Entry]) -> _Nearest:
+        nearest = cls()
+        for snapshot in (entry.path for entry in candidates if entry.published):
             try:
-                return replace(found, name=snapshot.name, report=_comparable(snapshot))
+                return replace(nearest, name=snapshot.name, report=_read_comparable_report(snapshot))
             except InputError:
-                found = replace(found, damaged=(*found.damaged, snapshot.name))
-        return found
+                nearest = replace(nearest, damaged=(*nearest.damaged, snapshot.name))
+        return nearest
 
 
-def _comparable(snapshot: Path) -> dict[str, Any]:
+def _read_comparable_report(snapshot: Path) -> dict[str, Any]:
     """Read the report of a snapshot, checked to have the form that `compare` needs.
 
     Raises:
@@ -149,7 +153,7 @@ def _comparable(snapshot: Path) -> dict[str, Any]:
     """
     report = read_report(snapshot)
     try:
-        compare(report, report, GuardLimits.of())
+        compare(report, report, GuardLimits.from_options())
     except (KeyError, TypeError, AttributeError):
         raise InputError("its report is of another form") from None
     return report

@@ -24,8 +24,8 @@ MAX_DROP, MAX_GROWTH, MAX_SHIFT = "5%", "20%", "5%"
 NO_GUARD = "--no-guard"
 """The option that accepts any difference."""
 
-_ALL = 100
-_MOST_GROWTH = 10**15
+_PERCENT = 100
+_MAX_GROWTH_PERCENT = 10**15
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class GuardLimits:
     max_shift: Limit
 
     @classmethod
-    def of(
+    def from_options(
         cls, max_drop: int | str = MAX_DROP, max_growth: int | str = MAX_GROWTH, max_shift: int | str = MAX_SHIFT
     ) -> GuardLimits:
         """Parse the limits from the options.
@@ -51,10 +51,11 @@ class GuardLimits:
         Raises:
             UsageError: one is neither a number of records nor a percentage; or ``max_shift`` is a number of records.
         """
-        shift = Limit.read("--max-shift", max_shift)
+        shift = Limit.parse("--max-shift", max_shift)
         if not shift.percent:
             raise UsageError(f"--max-shift {max_shift} is no percentage", "such as 5%: percentage points of any share")
-        return cls(Limit.read("--max-drop", max_drop), Limit.read("--max-growth", max_growth, most=_MOST_GROWTH), shift)
+        growth = Limit.parse("--max-growth", max_growth, max_percent=_MAX_GROWTH_PERCENT)
+        return cls(Limit.parse("--max-drop", max_drop), growth, shift)
 
 
 @dataclass(frozen=True)
@@ -103,40 +104,48 @@ def compare(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimi
     Raises:
         KeyError, TypeError: a report has another form.
     """
-    found = [*_order(now, before, "before it"), *_records(now, before, limits), *_shares(now, before, limits)]
-    return tuple(sorted(found, key=lambda difference: -difference.excess))
+    differences = [
+        *_change_number_differences(now, before, "before it"),
+        *_record_differences(now, before, limits),
+        *_share_differences(now, before, limits),
+    ]
+    return tuple(sorted(differences, key=lambda difference: -difference.excess))
 
 
 def compare_order(now: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return a difference if a later export, already published, has a smaller change number than this one."""
-    return tuple(_order(after, now, "after it"))
+    return tuple(_change_number_differences(after, now, "after it"))
 
 
-def _order(later: Mapping[str, Any], earlier: Mapping[str, Any], where: str) -> Iterator[Difference]:
-    number, least = (report["header"]["seneste_endringsnummer"] for report in (later, earlier))
-    if number >= least:
+def _change_number_differences(
+    later: Mapping[str, Any], earlier: Mapping[str, Any], where: str
+) -> Iterator[Difference]:
+    number, earlier_number = (report["header"]["seneste_endringsnummer"] for report in (later, earlier))
+    if number >= earlier_number:
         return
-    this, other = (number, least) if where == "before it" else (least, number)
+    this, other = (number, earlier_number) if where == "before it" else (earlier_number, number)
     text = f"change number {this}, but {other} in the export {where}: it must not go backwards"
     yield Difference("change-number", other, this, None, NO_GUARD, text, inf)
 
 
-def _records(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
+def _record_differences(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
     seen, known = now["counts"]["seen"], before["counts"]["seen"]
     if seen < known:
-        yield from _record_change("records-dropped", seen, known, "--max-drop", limits.max_drop)
+        yield from _record_difference("records-dropped", seen, known, "--max-drop", limits.max_drop)
     elif seen > known:
-        yield from _record_change("records-grown", seen, known, "--max-growth", limits.max_growth)
+        yield from _record_difference("records-grown", seen, known, "--max-growth", limits.max_growth)
 
 
-def _record_change(
+def _record_difference(
     what: Literal["records-dropped", "records-grown"], seen: int, known: int, option: str, limit: Limit
 ) -> Iterator[Difference]:
     change = abs(seen - known)
     if limit.allows(change, known) or (limit.percent and min(change, known) <= FEW_RECORDS):
         return
-    share = Fraction(_ALL * change, known) if limit.percent else Fraction(change)
-    by, accept = (f"{_display(share)}%", f"{_enough(share)}%") if limit.percent else (number(change), str(change))
+    share = Fraction(_PERCENT * change, known) if limit.percent else Fraction(change)
+    by, accept = number(change), str(change)
+    if limit.percent:
+        by, accept = f"{_format_percent(share)}%", f"{_format_limit(share)}%"
     asked = f"{option} {limit}"
     fewer = "fewer" if seen < known else "more"
     text = f"{records(seen)}, before {number(known)}: {by} {fewer} ({asked})"
@@ -153,11 +162,11 @@ class _Share:
 
     @property
     def percent(self) -> Fraction:
-        return Fraction(_ALL * self.part, self.whole)
+        return Fraction(_PERCENT * self.part, self.whole)
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _Measure:
     """What a share measures."""
 
     what: Literal["rejects", "value", "nulls"]
@@ -170,57 +179,58 @@ class _Kind:
         return f"{self.column} {'missing' if self.value is None else self.value}"
 
 
-def _shares(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
+def _share_differences(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
     limit = limits.max_shift
     rejects, known = (_Share(report["counts"]["rejected"], report["counts"]["seen"]) for report in (now, before))
     # Fewer rejects than before are no difference.
     if rejects.part * known.whole > known.part * rejects.whole:
-        yield from _shift(_Kind("rejects"), rejects, known, limit)
+        yield from _share_difference(_Measure("rejects"), rejects, known, limit)
     profile, older = now.get("profile"), before.get("profile")
     if profile is None or older is None:
         return
-    there = _profiled(older)
-    for kind, share in _profiled(profile).items():
-        if kind in there:
-            yield from _shift(kind, share, there[kind], limit)
+    earlier_shares = _profile_shares(older)
+    for measure, share in _profile_shares(profile).items():
+        if measure in earlier_shares:
+            yield from _share_difference(measure, share, earlier_shares[measure], limit)
 
 
-def _profiled(profile: Mapping[str, Any]) -> dict[_Kind, _Share]:
+def _profile_shares(profile: Mapping[str, Any]) -> dict[_Measure, _Share]:
     """Return the shares in a profile: of each enumerated value, then of nulls."""
     whole = profile["records"]
     values = {
-        _Kind("value", column, value): _Share(count, whole)
+        _Measure("value", column, value): _Share(count, whole)
         for column, counts in profile["values"].items()
         for value, count in counts.items()
     }
-    return values | {_Kind("nulls", column["name"]): _Share(column["nulls"], whole) for column in profile["columns"]}
+    return values | {_Measure("nulls", column["name"]): _Share(column["nulls"], whole) for column in profile["columns"]}
 
 
-def _shift(kind: _Kind, now: _Share, before: _Share, limit: Limit) -> Iterator[Difference]:
+def _share_difference(measure: _Measure, now: _Share, before: _Share, limit: Limit) -> Iterator[Difference]:
     if not now.whole or not before.whole:
         return  # an empty export has no shares
     shift = abs(now.percent - before.percent)
-    if shift <= limit.number or shift * min(now.whole, before.whole) <= FEW_RECORDS * _ALL:
+    if shift <= limit.number or shift * min(now.whole, before.whole) <= FEW_RECORDS * _PERCENT:
         return
     asked = f"--max-shift {limit}"
     was, is_now = round(float(before.percent), 6), round(float(now.percent), 6)
-    text = f"{kind}: {is_now:.1f}% of the records, before {was:.1f}%, a shift of {_display(shift)} points ({asked})"
+    points = _format_percent(shift)
+    text = f"{measure}: {is_now:.1f}% of the records, before {was:.1f}%, a shift of {points} points ({asked})"
     excess = float(shift / limit.number) if limit.number else inf
-    accept = f"--max-shift {_enough(shift)}%"
-    yield Difference(kind.what, was, is_now, asked, accept, text, excess, kind.column, kind.value)
+    accept = f"--max-shift {_format_limit(shift)}%"
+    yield Difference(measure.what, was, is_now, asked, accept, text, excess, measure.column, measure.value)
 
 
-def _display(percent: Fraction) -> str:
+def _format_percent(percent: Fraction) -> str:
     """Format a percentage, rounded up: a value above its limit must not be shown as equal to it."""
-    return _rounded_up(percent, 1 if percent >= 1 else 4)
+    return _round_up(percent, 1 if percent >= 1 else 4)
 
 
-def _enough(percent: Fraction) -> str:
+def _format_limit(percent: Fraction) -> str:
     """Format a limit that allows this percentage, preferably a round one."""
-    return _rounded_up(percent, 0 if percent >= 1 else 4)
+    return _round_up(percent, 0 if percent >= 1 else 4)
 
 
-def _rounded_up(percent: Fraction, digits: int) -> str:
+def _round_up(percent: Fraction, digits: int) -> str:
     return f"{ceil(percent * 10**digits) / 10**digits:.{digits}f}"
 
 
@@ -233,14 +243,14 @@ def acceptance(accepts: Iterable[str]) -> str:
     Raises:
         ValueError: a limit is not a number.
     """
-    wanted: dict[str, str] = {}
+    options: dict[str, str] = {}
     for accept in accepts:
         option, _, limit = accept.partition(" ")
-        wanted[option] = max(wanted.get(option, limit), limit, key=_size)
-    if NO_GUARD in wanted:
+        options[option] = max(options.get(option, limit), limit, key=_limit_value)
+    if NO_GUARD in options:
         return NO_GUARD
-    return " ".join(f"{option} {limit}" for option, limit in wanted.items())
+    return " ".join(f"{option} {limit}" for option, limit in options.items())
 
 
-def _size(limit: str) -> float:
+def _limit_value(limit: str) -> float:
     return float(limit.rstrip("%") or inf)

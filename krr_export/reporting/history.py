@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
     from krr_export.output.store_contents import Entry
 
-_CONCERNING = {"reject", "warning"}
-_SEVERITIES = {*_CONCERNING, "info"}
+_SEVERITIES = {"reject", "warning", "info"}
 
 
 @dataclass(frozen=True)
-class Found:
+class FindingCount:
     """The number of records with one code in the report of a snapshot.
 
     Attributes:
@@ -82,7 +81,7 @@ class HistoryLine:
     change_number: int | None = None
     records: int | None = None
     rejects: int | None = None
-    findings: tuple[Found, ...] | None = None
+    findings: tuple[FindingCount, ...] | None = None
     size: int | None = None
     seconds: float | None = None
     trend: Trend | None = None
@@ -123,15 +122,15 @@ class HistoryLine:
             "seneste_endringsnummer": self.change_number,
             "records": self.records,
             "rejects": self.rejects,
-            "rejects_percent": _rounded(self.reject_percent),
+            "rejects_percent": _round(self.reject_percent),
             "with_findings_at_least": concerned and concerned[0],
             "with_findings_at_most": concerned and concerned[1],
             "findings": None if self.findings is None else {found.code: found.records for found in self.findings},
             "bytes": self.size,
             "seconds": self.seconds,
             "records_change": trend and trend.records,
-            "records_change_percent": trend and _rounded(trend.percent),
-            "rejects_percent_change": trend and _rounded(trend.reject_percent),
+            "records_change_percent": trend and _round(trend.percent),
+            "rejects_percent_change": trend and _round(trend.reject_percent),
             "damage": self.damage,
         }
 
@@ -153,17 +152,15 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
     path = local_path(store)
     try:
         # One more than is returned, so that the oldest one has a trend too.
-        chosen = _newest(_published(path), None if limit is None else limit + 1)
-        lines = [line for snapshot in chosen if (line := _as_it_stands(snapshot)) is not None]
+        lines = _read_lines(_newest(_published_entries(path), None if limit is None else limit + 1))
     except OSError as error:
         raise InputError(f"the store {path} cannot be read: {os.strerror(error.errno or 0)}") from None
     if not lines:
         raise InputError(f"there is no snapshot in {path}", "convert an export first, or give another store")
-    compared = (_compared(line, before) for before, line in zip([None, *lines], lines, strict=False))
-    return tuple(compared)[0 if limit is None else -limit :]
+    return lines[0 if limit is None else -limit :]
 
 
-def earlier(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...]:
+def history_before(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...]:
     """Return the history of the snapshots older than one, oldest first; empty if there are none, or no store.
 
     Args:
@@ -172,11 +169,9 @@ def earlier(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...
         limit: the number of newest snapshots.
     """
     try:
-        chosen = _newest(entries(store, lambda name: name < snapshot), limit + 1)
-        lines = [line for path in chosen if (line := _as_it_stands(path)) is not None]
+        return _read_lines(_newest(entries(store, lambda name: name < snapshot), limit + 1))[-limit:]
     except OSError:
         return ()
-    return tuple(_compared(line, before) for before, line in zip([None, *lines], lines, strict=False))[-limit:]
 
 
 def read_report(snapshot: Path) -> dict[str, Any]:
@@ -185,15 +180,15 @@ def read_report(snapshot: Path) -> dict[str, Any]:
     Raises:
         InputError: the manifest or the report is missing, damaged, of another export or of another version.
     """
-    manifest = _manifest(snapshot)
-    _described(HistoryLine(snapshot.name), manifest)  # raises if the manifest is that of another export
+    manifest = _read_manifest(snapshot)
+    _with_manifest(HistoryLine(snapshot.name), manifest)  # raises if the manifest is that of another export
     try:
-        return _document(_report(snapshot, manifest))
+        return _decode_report(_read_report_bytes(snapshot, manifest))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
 
 
-def _published(store: Path) -> Iterator[Entry]:
+def _published_entries(store: Path) -> Iterator[Entry]:
     if (store / MANIFEST).exists() or (store / SUCCESS).exists():
         raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
     if not store.is_dir():
@@ -202,15 +197,21 @@ def _published(store: Path) -> Iterator[Entry]:
     return entries(store)
 
 
-def _newest(lying_there: Iterator[Entry], limit: int | None) -> list[Path]:
+def _newest(candidates: Iterator[Entry], limit: int | None) -> list[Path]:
     """Return the paths of the newest published entries, damaged or not, oldest first."""
-    return [entry.path for entry in islice((entry for entry in lying_there if entry.published), limit)][::-1]
+    return [entry.path for entry in islice((entry for entry in candidates if entry.published), limit)][::-1]
 
 
-def _as_it_stands(snapshot: Path) -> HistoryLine | None:
+def _read_lines(snapshots: list[Path]) -> tuple[HistoryLine, ...]:
+    """Read the lines of these snapshots, each with its trend."""
+    lines = [line for path in snapshots if (line := _read_consistently(path)) is not None]
+    return tuple(_with_trend(line, before) for before, line in zip([None, *lines], lines, strict=False))
+
+
+def _read_consistently(snapshot: Path) -> HistoryLine | None:
     """Read the line of a snapshot, again if a run replaces it meanwhile; ``None`` if it is gone."""
     while (before := _identity(snapshot)) is not None:
-        line = _read(snapshot)
+        line = _read_line(snapshot)
         if _identity(snapshot) == before:
             return line
     return None
@@ -224,23 +225,23 @@ def _identity(snapshot: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _read(snapshot: Path) -> HistoryLine:
+def _read_line(snapshot: Path) -> HistoryLine:
     line = HistoryLine(snapshot.name)
     try:
-        manifest = _manifest(snapshot)
-        line = _described(line, manifest)
-        return _reported(line, _report(snapshot, manifest))
+        manifest = _read_manifest(snapshot)
+        line = _with_manifest(line, manifest)
+        return _with_report(line, _read_report_bytes(snapshot, manifest))
     except InputError as error:
         return replace(line, damage=error.message)
 
 
-def _manifest(snapshot: Path) -> Manifest:
+def _read_manifest(snapshot: Path) -> Manifest:
     if not (snapshot / MANIFEST).is_file():
         raise InputError(f"{MANIFEST} is missing")
     return read_manifest(snapshot)
 
 
-def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
+def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:
     """Return the line with the values from the manifest."""
     try:
         exported_at = check_type(str, manifest.header["eksport_tidspunkt_utc"])
@@ -262,7 +263,7 @@ def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
     )
 
 
-def _report(snapshot: Path, manifest: Manifest) -> bytes:
+def _read_report_bytes(snapshot: Path, manifest: Manifest) -> bytes:
     """Read the report's bytes, verified against the manifest."""
     path = snapshot / REPORT_JSON
     if not path.is_file():
@@ -271,13 +272,13 @@ def _report(snapshot: Path, manifest: Manifest) -> bytes:
         content = read_stored_file(path)
     except OSError:
         raise InputError(f"{REPORT_JSON} cannot be read") from None
-    listed = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
-    if hashlib.sha256(content).hexdigest() not in listed:
+    digests = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
+    if hashlib.sha256(content).hexdigest() not in digests:
         raise InputError(f"{REPORT_JSON} is damaged")
     return content
 
 
-def _document(report: bytes) -> dict[str, Any]:
+def _decode_report(report: bytes) -> dict[str, Any]:
     document = check_type(dict, parse_json(report))
     if document["report_version"] != VERSION:
         raise InputError(f"{REPORT_JSON} is of another version", "use the version of krr-export that wrote it")
@@ -287,29 +288,29 @@ def _document(report: bytes) -> dict[str, Any]:
     return document
 
 
-def _reported(line: HistoryLine, report: bytes) -> HistoryLine:
+def _with_report(line: HistoryLine, report: bytes) -> HistoryLine:
     """Return the line with the values from the report."""
     try:
-        document = _document(report)
-        findings = tuple(_found(finding) for finding in check_type(list, document["findings"]))
-        seconds = _number(document["performance"]["seconds"])
+        document = _decode_report(report)
+        findings = tuple(_decode_finding(finding) for finding in check_type(list, document["findings"]))
+        seconds = _decode_number(document["performance"]["seconds"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
     return replace(line, findings=findings, seconds=seconds)
 
 
-def _found(finding: dict[str, Any]) -> Found:
+def _decode_finding(finding: dict[str, Any]) -> FindingCount:
     severity = check_type(str, finding["severity"])
     if severity not in _SEVERITIES:
         raise ValueError("a severity that there is not")
-    return Found(check_type(str, finding["code"]), severity, check_count(finding["records"]))
+    return FindingCount(check_type(str, finding["code"]), severity, check_count(finding["records"]))
 
 
-def _number(value: object) -> float:
+def _decode_number(value: object) -> float:
     return value if isinstance(value, float) else float(check_type(int, value))
 
 
-def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
+def _with_trend(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
     """Return the line with its trend, if both snapshots are readable."""
     if before is None or before.records is None or before.reject_percent is None:
         return line
@@ -320,6 +321,6 @@ def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
     return replace(line, trend=Trend(change, percent, line.reject_percent - before.reject_percent))
 
 
-def _rounded(percent: float | None) -> float | None:
+def _round(percent: float | None) -> float | None:
     # One of ten million records is a hundred-thousandth of a per cent.
     return None if percent is None else round(percent, 6)

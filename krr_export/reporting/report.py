@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from krr_export.findings.codes import Severity
     from krr_export.findings.finding import Example, Notice
-    from krr_export.reporting.baseline import Guarded
+    from krr_export.reporting.baseline import GuardResult
 
 VERSION = 1
 """The version of the report's format; its JSON Schema is docs/report.schema.json."""
@@ -82,7 +82,7 @@ class Report:
     notices: list[Notice]
     performance: Performance
     profile: dict[str, Any] | None = None
-    guard: Guarded | None = None
+    guard: GuardResult | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report for JSON; every key is always present, null or empty if there is no value."""
@@ -126,7 +126,7 @@ class Report:
             yield f"{severity:9} {notice.code}: {number(notice.count)} in {records(notice.records)}; {code.text}"
             if verbose:
                 yield f"          what to do: {code.fix}"
-                yield from (_display(example) for example in notice.examples[:_SHOWN_EXAMPLES])
+                yield from (_format_example(example) for example in notice.examples[:_SHOWN_EXAMPLES])
         if self.profile is not None:
             from krr_export.profiling.summary import lines  # noqa: PLC0415 - loads Arrow, which history does not need
 
@@ -141,8 +141,8 @@ class Report:
     def main_reason(self) -> str:
         """Return the most frequent reason for rejects, and what to do about it."""
         reasons = [notice for notice in self.notices if self._severity(notice) == "reject"]
-        most = max(reasons, key=lambda notice: notice.records)
-        return f"most often {most.code} ({number(most.records)}): {CATALOGUE[most.code].fix}"
+        main = max(reasons, key=lambda notice: notice.records)
+        return f"most often {main.code} ({number(main.records)}): {CATALOGUE[main.code].fix}"
 
     def duplicates(self) -> str:
         """Return why ``--strict`` refuses identity numbers that occur more than once."""
@@ -154,9 +154,9 @@ class Report:
 
     def verdict(self) -> str:
         """Return the result of ``validate`` in one line."""
-        return f"{self._judgement()}{provenance.remark(self.source['delivery'])}"
+        return f"{self._outcome_text()}{provenance.remark(self.source['delivery'])}"
 
-    def _judgement(self) -> str:
+    def _outcome_text(self) -> str:
         seen, rejected = number(self.counts["seen"]), number(self.counts["rejected"])
         name = self.source["name"]
         match self.outcome:
@@ -194,7 +194,7 @@ def _rates(seen: int, performance: Performance) -> dict[str, float]:
     }
 
 
-def _display(example: Example) -> str:
+def _format_example(example: Example) -> str:
     where = f"record {number(example.record)}, line {example.line}, byte {example.byte_offset}"
     return f"          {where}: {': '.join(filter(None, (example.field, example.detail)))}"
 

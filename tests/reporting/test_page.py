@@ -19,7 +19,7 @@ from lxml import html
 
 import krr_export
 from krr_export.errors import UsageError
-from krr_export.reporting.history import earlier
+from krr_export.reporting.history import history_before
 from krr_export.reporting.page.details import translated
 from krr_export.reporting.page.english import ENGLISH
 from krr_export.reporting.page.language import LANGUAGES, language
@@ -545,7 +545,7 @@ def test_the_history_is_written_as_a_page(krr: Krr, store: Path, tmp_path: Path)
 def test_older_snapshots_only_stand_beside_an_export(store: Path) -> None:
     first = html.fromstring((store / "eksport=20260301T033000Z/report.html").read_text())
     assert first.xpath("//*[@data-of='history']") == []
-    assert [line.snapshot for line in earlier(store, "eksport=20260302T033000Z", limit=9)] == [
+    assert [line.snapshot for line in history_before(store, "eksport=20260302T033000Z", limit=9)] == [
         "eksport=20260301T033000Z"
     ]
-    assert earlier(store / "nowhere", "eksport=20260302T033000Z", limit=9) == ()
+    assert history_before(store / "nowhere", "eksport=20260302T033000Z", limit=9) == ()

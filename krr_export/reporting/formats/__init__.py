@@ -24,14 +24,14 @@ SUFFIXES: dict[str, str] = {
 """The format by a file name's suffix."""
 
 
-def format_of(name: str) -> str | None:
+def format_for(name: str) -> str | None:
     """Return the format for a file name; ``None`` if its suffix is not known."""
     fitting = (suffix for suffix in SUFFIXES if name.lower().endswith(suffix))
     longest = max(fitting, key=len, default=None)
     return None if longest is None else SUFFIXES[longest]
 
 
-def formatted(report: Mapping[str, Any], name: str) -> str:
+def render_report(report: Mapping[str, Any], name: str) -> str:
     """Return the report in a format, as text that ends in a line feed.
 
     Args:

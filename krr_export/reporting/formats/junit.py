@@ -47,9 +47,9 @@ def junit(report: Mapping[str, Any]) -> str:
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in _properties(report).items():
         ElementTree.SubElement(properties, "property", name=name, value=_clean(value))
-    for place, case in enumerate(cases):
+    for index, case in enumerate(cases):
         # The first is that of the whole export, and has the time of the whole run.
-        _write(suite, case, "0" if place else seconds)
+        _write(suite, case, "0" if index else seconds)
     passed = "\n".join(f"{case.name}\n{case.text}\n" for case in cases if case.failure is None)
     ElementTree.SubElement(suite, "system-out").text = _clean(passed)
     ElementTree.SubElement(suite, "system-err").text = ""
@@ -87,15 +87,15 @@ def _properties(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _outcome(report: Mapping[str, Any]) -> _Case:
-    said = reading.verdict(report)
-    return _Case("export", "accepted", said, None if reading.is_accepted(report) else said)
+    verdict = reading.verdict(report)
+    return _Case("export", "accepted", verdict, None if reading.is_accepted(report) else verdict)
 
 
 def _findings(report: Mapping[str, Any]) -> Iterator[_Case]:
     for finding in report["findings"]:
         found = f"{finding['severity']}: {finding['text']}: {number(finding['count'])} in {records(finding['records'])}"
-        places = (f"{reading.place(report, at)}: {reading.detail(at)}" for at in finding["examples"])
-        text = "\n".join((found, f"what to do: {finding['fix']}", *places))
+        locations = (f"{reading.place(report, at)}: {reading.detail(at)}" for at in finding["examples"])
+        text = "\n".join((found, f"what to do: {finding['fix']}", *locations))
         yield _Case("findings", finding["code"], text, found if reading.is_reason(report, finding) else None)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import export_name
-from krr_export.reporting.history import Found, HistoryLine, Trend
+from krr_export.reporting.history import FindingCount, HistoryLine, Trend
 from krr_export.reporting.page.key_figures import NOTHING, Cell, Table, number_cell
 from krr_export.reporting.page.text import clean
 from krr_export.util.formatting import parse_utc
@@ -87,7 +87,7 @@ def this_night(report: Mapping[str, Any]) -> HistoryLine:
         change_number=header["seneste_endringsnummer"],
         records=counts["written"],
         rejects=counts["rejected"],
-        findings=tuple(Found(one["code"], one["severity"], one["records"]) for one in report["findings"]),
+        findings=tuple(FindingCount(one["code"], one["severity"], one["records"]) for one in report["findings"]),
         seconds=report["performance"]["seconds"],
     )
 

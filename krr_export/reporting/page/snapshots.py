@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import InputError
 from krr_export.output.manifest import SNAPSHOT_HINT, missing_snapshot
-from krr_export.reporting.history import earlier, read_report
+from krr_export.reporting.history import history_before, read_report
 from krr_export.reporting.page.history_chart import SHOWN
 from krr_export.reporting.page.rendering import render
 from krr_export.reporting.report import REPORT_JSON
@@ -50,7 +50,7 @@ def older_than(snapshot: Path) -> tuple[HistoryLine, ...]:
     """Return the older snapshots of the same store, as many as the page shows; oldest first."""
     path = real_path(snapshot)
     store = path.parent.parent if path.parent.name in _ASIDE else path.parent
-    return earlier(store, path.name, limit=SHOWN)
+    return history_before(store, path.name, limit=SHOWN)
 
 
 def page_of(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> str:
@@ -62,4 +62,4 @@ def page_of(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> st
         name: of the new snapshot.
         lang: the language of the page.
     """
-    return render(report, earlier(store, name, limit=SHOWN), lang=lang)
+    return render(report, history_before(store, name, limit=SHOWN), lang=lang)
