@@ -23,7 +23,7 @@ from krr_export.pipeline.export import Export, naming, open_with
 from krr_export.pipeline.progress import Progress
 from krr_export.reporting.baseline import PARTIAL, check_against_store
 from krr_export.reporting.history import read_report
-from krr_export.reporting.page.snapshots import REPORT_HTML, page_of
+from krr_export.reporting.page.snapshots import REPORT_HTML, render_snapshot_page
 from krr_export.reporting.report import REPORT_JSON, Report
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.transform import DeriveOptions
@@ -135,7 +135,7 @@ def convert(
             return _unchanged_result(opened, export)
         name = export.header.export_name
         report = _build_guarded_report(export, run, tally, opened)
-        page = page_of(report.to_dict(), opened.path, name, options.lang)
+        page = render_snapshot_page(report.to_dict(), opened.path, name, options.lang)
         report_files = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
         manifest = build_manifest(export, run, tally, (*files, *report_files))
         store_remark = opened.remark()

@@ -23,7 +23,7 @@ from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.output.outputs import atomic_write
 from krr_export.output.publish import latest_remark
 from krr_export.output.store import open_store
-from krr_export.reporting.page.snapshots import older_than
+from krr_export.reporting.page.snapshots import older_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +154,7 @@ def test_a_loop_of_links_is_refused_in_python_too(tmp_path: Path) -> None:
             read(tmp_path / "a")
     with pytest.raises(krr_export.OutputError):
         krr_export.convert(SAMPLES / "valid.xml", tmp_path / "a")
-    assert older_than(tmp_path / "a") == ()
+    assert older_snapshots(tmp_path / "a") == ()
 
 
 def test_a_store_whose_latest_is_a_loop_of_links_is_mended(store: Path) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import Room
+    from krr_export.reporting.page.text import PageLimits
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine
             words.say("figure.rejected"), words.number(rejected), rejected, "counts.rejected",
             shares["rejected"], "reject" if rejected else "plain",
         ),
-        _warned(words, report),
+        _warning_figure(words, report),
     ]  # fmt: skip
     if tonight.trend is not None:
         change = tonight.trend
@@ -57,7 +57,7 @@ def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine
     return tuple(figures)
 
 
-def _warned(words: Language, report: Mapping[str, Any]) -> KeyFigure:
+def _warning_figure(words: Language, report: Mapping[str, Any]) -> KeyFigure:
     """Return the number of records with a warning; a lower bound for several codes, as the report counts by code."""
     warned = [one["records"] for one in report["findings"] if one["severity"] == "warning"]
     most = max(warned, default=0)
@@ -75,43 +75,44 @@ class Fact:
     code: bool = False
 
 
-def facts(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Fact, ...]:
+def facts(words: Language, report: Mapping[str, Any], limits: PageLimits) -> tuple[Fact, ...]:
     """Return the facts about source, header, schema, options, guard and performance."""
-    return tuple(_facts(words, report, room))
+    return tuple(_facts(words, report, limits))
 
 
-def _facts(words: Language, report: Mapping[str, Any], room: Room) -> Iterator[Fact]:
-    source, header, schema, limits = (report[key] for key in ("source", "header", "schema", "limits"))
-    took = report["performance"]
-    yield Fact(words.say("fact.source"), clean(source["name"], room.characters))
+def _facts(words: Language, report: Mapping[str, Any], limits: PageLimits) -> Iterator[Fact]:
+    source, header, schema, run_limits = (report[key] for key in ("source", "header", "schema", "limits"))
+    performance = report["performance"]
+    yield Fact(words.say("fact.source"), clean(source["name"], limits.characters))
     size = words.say("fact.unknown") if source["size"] is None else words.size(source["size"])
-    packed = ", gzip" if source["compression"] == "gzip" else ""
-    yield Fact(words.say("fact.size"), f"{size}{packed}, {clean(source['encoding'], 40)}")
+    compression = ", gzip" if source["compression"] == "gzip" else ""
+    yield Fact(words.say("fact.size"), f"{size}{compression}, {clean(source['encoding'], 40)}")
     yield Fact("SHA-256", clean(source["sha256"] or words.say("fact.unknown"), 64), code=True)
     if (delivery := source.get("delivery")) is not None:
-        signature = words.known(f"signature.{delivery['signature']}") or clean(delivery["signature"], 40)
+        signature = words.lookup(f"signature.{delivery['signature']}") or clean(delivery["signature"], 40)
         orgnr = clean(delivery["orgnr"], 40)
         yield Fact(words.say("fact.delivery"), words.say("fact.delivered", orgnr=orgnr, signature=signature))
     yield Fact(words.say("fact.exported"), words.moment(header["eksport_tidspunkt_utc"]))
     yield Fact(words.say("fact.number"), words.number(header["seneste_endringsnummer"]))
-    yield Fact(words.say("fact.schema"), clean(schema["name"], room.characters))
-    asked = [f"--max-rejects {clean(limits['max_rejects'], 20)}"]
-    asked += ["--allow-empty"] if limits["allow_empty"] else []
-    strict = limits.get("strict") or ()  # missing in older reports
-    asked += [f"--strict {clean(','.join(strict), room.characters)}"] if strict else []
-    asked += [f"--limit {limits['limit']}"] if limits["limit"] is not None else []
-    yield Fact(words.say("fact.limits"), " ".join(asked), code=True)
+    yield Fact(words.say("fact.schema"), clean(schema["name"], limits.characters))
+    options = [f"--max-rejects {clean(run_limits['max_rejects'], 20)}"]
+    options += ["--allow-empty"] if run_limits["allow_empty"] else []
+    strict = run_limits.get("strict") or ()  # missing in older reports
+    options += [f"--strict {clean(','.join(strict), limits.characters)}"] if strict else []
+    options += [f"--limit {run_limits['limit']}"] if run_limits["limit"] is not None else []
+    yield Fact(words.say("fact.limits"), " ".join(options), code=True)
     if guard := report.get("guard"):
-        yield Fact(words.say("fact.guard"), _guarded(words, guard, room))
-    rate = words.say("fact.rate", rate=words.number(round(took["records_per_second"])))
-    memory = words.size(took["peak_memory_bytes"])
+        yield Fact(words.say("fact.guard"), _guard_text(words, guard, limits))
+    rate = words.say("fact.rate", rate=words.number(round(performance["records_per_second"])))
+    memory = words.size(performance["peak_memory_bytes"])
     yield Fact(
-        words.say("fact.took"), words.say("fact.cost", time=words.seconds(took["seconds"]), rate=rate, memory=memory)
+        words.say("fact.took"),
+        words.say("fact.cost", time=words.seconds(performance["seconds"]), rate=rate, memory=memory),
     )
 
 
-def _guarded(words: Language, guard: Mapping[str, Any], room: Room) -> str:
+def _guard_text(words: Language, guard: Mapping[str, Any], limits: PageLimits) -> str:
     if guard["compared_with"] is None:
         return words.say("fact.alone")
-    name = clean(guard["compared_with"], room.characters)
+    name = clean(guard["compared_with"], limits.characters)
     return words.say("fact.guarded", name=name, n=len(guard["differences"]))

@@ -51,7 +51,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Nights:
+class HistoryChart:
     """The chart of a store's history.
 
     Attributes:
@@ -77,7 +77,7 @@ class Nights:
     table: Table
 
 
-def this_night(report: Mapping[str, Any]) -> HistoryLine:
+def line_of_report(report: Mapping[str, Any]) -> HistoryLine:
     """Return the history line of a report's own export, published or not."""
     header, counts = report["header"], report["counts"]
     exported = header["eksport_tidspunkt_utc"]
@@ -92,12 +92,12 @@ def this_night(report: Mapping[str, Any]) -> HistoryLine:
     )
 
 
-def before(history: Sequence[HistoryLine], line: HistoryLine) -> tuple[HistoryLine, ...]:
+def older_lines(history: Sequence[HistoryLine], line: HistoryLine) -> tuple[HistoryLine, ...]:
     """Return the lines of older exports, as many as fit into the chart beside this one."""
     return tuple(older for older in history if older.snapshot < line.snapshot)[-SHOWN + 1 :]
 
 
-def trend(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
+def trend_from(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
     """Return the change from the night before; ``None`` if either is not known."""
     last = older[-1] if older else None
     if last is None or last.records is None or line.records is None:
@@ -107,9 +107,9 @@ def trend(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
     return Trend(change, 100 * change / last.records if last.records else None, points)
 
 
-def nights(
+def history_chart(
     words: Language, lines: Sequence[HistoryLine], *, outcome: str = "published", rows: int = SHOWN
-) -> Nights | None:
+) -> HistoryChart | None:
     """Return the chart and the table of a history.
 
     Args:
@@ -129,7 +129,7 @@ def nights(
     rejects = _points(words, shown, [line.rejects or 0 for line in shown], published, from_zero=True)
     fewest, most = min(records, key=lambda p: p.value), max(records, key=lambda p: p.value)
     worst = max(rejects, key=lambda p: p.value)
-    return Nights(
+    return HistoryChart(
         title=words.say("nights.title"),
         description=words.say(
             "nights.description", n=len(shown), fewest=fewest.shown, most=most.shown, last=records[-1].shown,
@@ -142,7 +142,7 @@ def nights(
         rejects_ground=_TOP + _HIGH + _BETWEEN + _LOW,
         records_range=words.say("nights.records", fewest=fewest.shown, most=most.shown),
         rejects_range=words.say("nights.rejects", most=worst.shown),
-        table=table(words, lines, rows),
+        table=history_table(words, lines, rows),
     )  # fmt: skip
 
 
@@ -156,17 +156,19 @@ def _points(
     for at, (line, value) in enumerate(zip(lines, values, strict=True)):
         # If nothing changes, the line runs through the middle.
         share = (value - low) / span if span else (0.0 if from_zero else 0.5)
-        tall = round(high * share, 1)
+        point_height = round(high * share, 1)
         if from_zero and value:
-            tall = max(tall, 1.5)
+            point_height = max(point_height, 1.5)
         x = round(100 * (at + 0.5) / len(lines), 3)
         day = words.day(line.exported_at) if line.exported_at else ""
         key = clean(line.snapshot, 60)
-        points.append(Point(key, day, value, words.number(value), x, ground - tall, tall, published[at]))
+        points.append(
+            Point(key, day, value, words.number(value), x, ground - point_height, point_height, published[at])
+        )
     return tuple(points)
 
 
-def table(words: Language, lines: Sequence[HistoryLine], rows: int) -> Table:
+def history_table(words: Language, lines: Sequence[HistoryLine], rows: int) -> Table:
     """Return the history as a table, the newest night first."""
     heads = (
         Cell(words.say("nights.export")),
@@ -190,23 +192,23 @@ def _row(words: Language, line: HistoryLine) -> tuple[Cell, ...]:
         Cell(when, align="date") if line.damage is None else Cell(f"{when}: {clean(line.damage, 200)}"),
         number_cell(words, line.change_number),
         number_cell(words, line.records),
-        Cell(_change(words, change), change.records if change else None, "number"),
+        Cell(_change_text(words, change), change.records if change else None, "number"),
         number_cell(words, line.rejects),
         Cell(NOTHING if change is None else words.points(change.reject_percent), None, "number"),
-        Cell(_found(words, line), None, "number"),
+        Cell(_found_text(words, line), None, "number"),
         Cell(NOTHING if line.size is None else words.size(line.size), line.size, "number"),
         Cell(NOTHING if line.seconds is None else words.seconds(line.seconds), line.seconds, "number"),
     )
 
 
-def _change(words: Language, change: Trend | None) -> str:
+def _change_text(words: Language, change: Trend | None) -> str:
     if change is None:
         return NOTHING
     percent = "" if change.percent is None else f" ({words.percents(change.percent)})"
     return f"{words.signed(change.records)}{percent}"
 
 
-def _found(words: Language, line: HistoryLine) -> str:
+def _found_text(words: Language, line: HistoryLine) -> str:
     if line.concerned is None:
         return NOTHING
     least, most = line.concerned

@@ -17,9 +17,9 @@ Align = Literal["text", "number", "code", "date"]
 NOTHING = "\N{EN DASH}"
 """The text of a cell without a number."""
 
-_BRIEF = 34
+_BRIEF_LENGTH = 34
 
-SMALLEST_PERCENT = 0.4
+MIN_BAR_PERCENT = 0.4
 """The least length of a bar: one that is not zero must be visible."""
 
 
@@ -80,7 +80,7 @@ class Mark:
     @property
     def brief(self) -> str:
         """The label, cut to fit beside a number on a telephone."""
-        return clean(self.label, _BRIEF)
+        return clean(self.label, _BRIEF_LENGTH)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class Counted:
+class BarItem:
     """A count to be drawn as a bar."""
 
     key: str
@@ -136,37 +136,37 @@ def number_cell(words: Language, value: int | None) -> Cell:
     return Cell(NOTHING if value is None else words.number(value), value, "number")
 
 
-def marks_of(words: Language, counted: Iterable[Counted], whole: int) -> tuple[Mark, ...]:
+def make_marks(words: Language, items: Iterable[BarItem], whole: int) -> tuple[Mark, ...]:
     """Return the bars of counts among ``whole`` records."""
     return tuple(
         Mark(
             one.key, one.label, one.value, words.number(one.value), words.share(one.value, whole),
-            bar_percent(one.value, whole), one.kind,
+            bar_length(one.value, whole), one.kind,
         )
-        for one in counted
+        for one in items
     )  # fmt: skip
 
 
-def bar_percent(part: int, whole: int) -> float:
-    """Return the length of a bar, of 100; at least `SMALLEST_PERCENT` if ``part`` is not zero."""
+def bar_length(part: int, whole: int) -> float:
+    """Return the length of a bar, of 100; at least `MIN_BAR_PERCENT` if ``part`` is not zero."""
     if not part or not whole:
         return 0.0
-    return round(min(max(100 * part / whole, SMALLEST_PERCENT), 100.0), 3)
+    return round(min(max(100 * part / whole, MIN_BAR_PERCENT), 100.0), 3)
 
 
-def shares_table(words: Language, caption: str, head: str, counted: Iterable[Counted], whole: int) -> Table:
+def shares_table(words: Language, caption: str, head: str, items: Iterable[BarItem], whole: int) -> Table:
     """Return the table of a bar chart: label, count and share of each bar."""
     return Table(
         caption,
         (Cell(head), Cell(words.say("records"), align="number"), Cell(words.say("share"), align="number")),
         tuple(
             (Cell(one.label), number_cell(words, one.value), Cell(words.share(one.value, whole), align="number"))
-            for one in counted
+            for one in items
         ),
     )
 
 
-def described(words: Language, marks: Iterable[Mark]) -> str:
+def describe_greatest(words: Language, marks: Iterable[Mark]) -> str:
     """Return the greatest numbers of a chart as a sentence."""
     first = sorted(marks, key=lambda mark: -mark.value)[:3]
     return ", ".join(words.say("described", label=mark.label, shown=mark.shown, share=mark.share) for mark in first)

@@ -51,9 +51,9 @@ class Language:
         if "n" in values and "|" in words:
             one, many = words.split("|")
             words = one if values["n"] == 1 else many
-        return words.format(**{name: self._written(value) for name, value in values.items()})
+        return words.format(**{name: self._format_value(value) for name, value in values.items()})
 
-    def known(self, key: str) -> str:
+    def lookup(self, key: str) -> str:
         """Return the text of a key, or an empty string: for names from the register or from another schema."""
         return self.words.get(key, "")
 
@@ -116,7 +116,7 @@ class Language:
     def _day(self, local: datetime) -> str:
         return self.dates.format(day=local.day, month=self.months[local.month - 1], year=local.year)
 
-    def _written(self, value: object) -> str:
+    def _format_value(self, value: object) -> str:
         return self.number(value) if isinstance(value, int) else str(value)
 
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 REPORT_HTML = "report.html"
 
-_ASIDE = {FAILED, PARTIAL}
+_UNPUBLISHED = {FAILED, PARTIAL}
 
 
-def report_of_snapshot(snapshot: Path) -> dict[str, Any]:
+def read_snapshot_report(snapshot: Path) -> dict[str, Any]:
     """Read the report of a snapshot, or of an unpublished result, verified against its manifest.
 
     Args:
@@ -46,14 +46,14 @@ def report_of_snapshot(snapshot: Path) -> dict[str, Any]:
         raise InputError(f"{snapshot}: {error.message}", error.hint or SNAPSHOT_HINT) from None
 
 
-def older_than(snapshot: Path) -> tuple[HistoryLine, ...]:
+def older_snapshots(snapshot: Path) -> tuple[HistoryLine, ...]:
     """Return the older snapshots of the same store, as many as the page shows; oldest first."""
     path = real_path(snapshot)
-    store = path.parent.parent if path.parent.name in _ASIDE else path.parent
+    store = path.parent.parent if path.parent.name in _UNPUBLISHED else path.parent
     return history_before(store, path.name, limit=SHOWN)
 
 
-def page_of(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> str:
+def render_snapshot_page(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> str:
     """Render the page of an export that is about to be published.
 
     Args:

@@ -33,12 +33,12 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters |= {"kept": _kept, "parted": _break_path}
+    environment.filters |= {"unbroken": _keep_options_unbroken, "breakable": _break_path}
     environment.globals["style"] = _style()
     return environment
 
 
-def _kept(text: str) -> Markup:
+def _keep_options_unbroken(text: str) -> Markup:
     """Mark up a text so that lines do not break at the hyphens of options."""
     return Markup("").join(
         Markup('<span class="keep">{}</span>').format(part) if part.startswith("--") else part
