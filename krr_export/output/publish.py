@@ -165,7 +165,7 @@ def update_latest(store: Path) -> None:
     """Point ``latest`` to the newest snapshot; without snapshots, remove it.
 
     ``latest`` never moves to an older snapshot, even if the manifest of its own was damaged later: readers must not go
-    back to older data unawares. If the file system has no symbolic links there is no ``latest``, rather than one that
+    back to older data unnoticed. If the file system has no symbolic links there is no ``latest``, rather than one that
     is out of date.
 
     Raises:
