@@ -15,13 +15,13 @@ def run() -> NoReturn:
     try:
         # Here, where what is missing or broken is told: these need the packages that were installed with this one.
         from krr_export.cli.main import main  # noqa: PLC0415 - a package that is missing is told of below
-        from krr_export.util.process import keep_arrow_lean, keep_heap_flat, leave_no_core  # noqa: PLC0415 - likewise
+        from krr_export.util.process import configure_arrow, configure_malloc, disable_core_dumps  # noqa: PLC0415 - likewise
 
         if not sys.warnoptions:
             warnings.simplefilter("ignore")  # what a library has to say to its users is not for ours
-        leave_no_core()
-        keep_arrow_lean()
-        keep_heap_flat()
+        disable_core_dumps()
+        configure_arrow()
+        configure_malloc()
         code = main()
     except SystemExit as asked:  # click's answer to the shell's question for completions
         code = 0 if asked.code in {None, 0} else tell(asked)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import UsageError
-from krr_export.output.outputs import not_written, written_whole
-from krr_export.reporting.formats import SUFFIXES, format_of, formatted
+from krr_export.output.outputs import atomic_write, write_error
+from krr_export.reporting.formats import SUFFIXES, format_for, render_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class Destination:
             UsageError: The file's name does not say which format.
         """
         if form is None:
-            form = stdout if to == "-" else "html" if to.lower().endswith(HTML) else format_of(to)
+            form = stdout if to == "-" else "html" if to.lower().endswith(HTML) else format_for(to)
         if form is None:
             names = ", ".join((HTML, *SUFFIXES))
             raise UsageError(
@@ -76,7 +76,7 @@ class Destination:
 
             text = render(report, history, lang=self.lang)
         else:
-            text = formatted(report, self.form)
+            text = render_report(report, self.form)
         write_document(console, text, self.to, "report")
 
 
@@ -98,7 +98,7 @@ def write_document(console: Console, text: str, to: str, what: str) -> None:
         return
     path = Path(to)
     try:
-        with written_whole(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
     except OSError as error:
-        raise not_written(f"the {what} {to}", error) from None
+        raise write_error(f"the {what} {to}", error) from None

@@ -12,7 +12,7 @@ from krr_export.input.freshness import MAX_AHEAD
 from krr_export.reporting.drift import MAX_DROP, MAX_GROWTH, MAX_SHIFT
 from krr_export.reporting.formats import FORMATS
 from krr_export.reporting.page.language import LANGUAGES
-from krr_export.util.processors import MOST_THREADS
+from krr_export.util.processors import MAX_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,7 +170,7 @@ judging_options = all_of(
 tuning_options = all_of(
     option(
         "--workers",
-        type=click.IntRange(min=0, max=MOST_THREADS),
+        type=click.IntRange(min=0, max=MAX_THREADS),
         metavar="N",
         heading=TUNING,
         help="Threads that read; 0 for none but the main one. Default: the processors that may be used, 8 at most.",

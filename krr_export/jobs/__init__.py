@@ -1,1 +1,1 @@
-"""What a person asks for: convert, validate, inspect, the night's work. Each is a function of the public API."""
+"""The tasks of a user: convert, validate, inspect, the nightly run. Each is a function of the public API."""

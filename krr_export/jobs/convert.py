@@ -13,17 +13,17 @@ from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.input.delivery.provenance import is_unverified, remark
 from krr_export.input.freshness import check_not_older
-from krr_export.jobs.options import UNSAID, ConvertOptions
-from krr_export.jobs.run_report import Run, manifest_of, message_of, report_of, tally_of
+from krr_export.jobs.options import OPTION_DEFAULTS, ConvertOptions
+from krr_export.jobs.run_report import Run, build_manifest, build_report, describe_outcome, new_tally
 from krr_export.output.sinks import PartFile, SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Staging
 from krr_export.output.store import Store, open_store
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.pipeline.export import Export, name_source_in_errors, open_with
 from krr_export.pipeline.progress import Progress
-from krr_export.reporting.baseline import PARTIAL, guarded
+from krr_export.reporting.baseline import PARTIAL, check_against_store
 from krr_export.reporting.history import read_report
-from krr_export.reporting.page.snapshots import REPORT_HTML, page_of
+from krr_export.reporting.page.snapshots import REPORT_HTML, render_snapshot_page
 from krr_export.reporting.report import REPORT_JSON, Report
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.transform import DeriveOptions
@@ -31,7 +31,7 @@ from krr_export.transform.privacy import read_pseudonym_key, treatment_of
 from krr_export.util.files import mode_remark
 from krr_export.util.formatting import number, records
 from krr_export.util.paths import local_path
-from krr_export.util.signals import uninterrupted
+from krr_export.util.signals import ignore_signals
 from krr_export.util.threads import Stage
 
 if TYPE_CHECKING:
@@ -50,15 +50,15 @@ REJECTS = "rejects"
 
 @dataclass(frozen=True)
 class ConvertResult:
-    """What became of an export.
+    """The result of a conversion.
 
     Attributes:
-        outcome: ``published``, ``unchanged`` (it was there already, the same), ``partial``, ``too-many-rejects``,
-            ``empty``, ``duplicates`` (of identity numbers, where `strict` forbids them), ``guard`` (it differs too
-            much from the one before it).
-        path: the snapshot; the kept report and rejects, where it was not published.
-        report: ``None`` where there was nothing to do.
-        message: the same in one line for people.
+        outcome: ``published``, ``unchanged`` (an identical snapshot exists), ``partial``, ``too-many-rejects``,
+            ``empty``, ``duplicates`` (of identity numbers, if `strict` forbids them), ``guard`` (it differs too much
+            from the export before it).
+        path: the snapshot; or, if not published, the directory with the report and rejects.
+        report: ``None`` if there was nothing to do.
+        message: the result in one line for people.
     """
 
     outcome: str
@@ -68,12 +68,12 @@ class ConvertResult:
 
     @property
     def published(self) -> bool:
-        """Whether the store holds the whole export now."""
+        """True if the store now contains the whole export."""
         return self.outcome in {"published", "unchanged"}
 
     @property
     def exit_code(self) -> int:
-        """The command's: 0; where the export was not published, 5 for the guard and else 1."""
+        """The command's exit code: 0; if the export was not published, 5 for the guard and otherwise 1."""
         return {"too-many-rejects": 1, "empty": 1, "duplicates": 1, "guard": GuardError.exit_code}.get(self.outcome, 0)
 
 
@@ -89,15 +89,15 @@ def convert(
 
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
-        store: the directory that holds the snapshots; made if missing.
-        options: what may be chosen.
-        progress: is told how far the run has come.
-        changes: options by name, such as ``format="csv"``; they go before ``options``.
+        store: the directory of snapshots; created if missing.
+        options: the options of the conversion.
+        progress: receives the progress of the run.
+        changes: options by name, such as ``format="csv"``; they override ``options``.
 
     Raises:
         UsageError: an option or the schema is wrong, or the store is of another kind.
         InputError: the export is unusable.
-        GuardError: the export is too old, from the future, or published already with another result; or it is older
+        GuardError: the export is too old, from the future, or already published with another result; or it is older
             than the newest snapshot, and that is not allowed.
         OutputError: the store or the machine failed; nothing was published.
     """
@@ -108,7 +108,7 @@ def convert(
     key = read_pseudonym_key(options.privacy.pseudonym_key) if options.privacy.pseudonym_key else None
     with ExitStack() as stack:
         export = stack.enter_context(open_with(source, options.schema, options.read, progress.read))
-        with _proven(export):
+        with _proving_source(export):
             options.age_limits.check_age(export.header.exported_at)
         _check_partitions(options.partition_by, export)
         run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
@@ -125,22 +125,22 @@ def convert(
         )
         if options.limit is None:
             opened.check_place(export.header.export_name)
-            with _proven(export):
-                _check_turn(opened, export, options)
-        if _is_known(opened, export, run) and export.source.digest_ahead() == _known_digest(opened, export):
-            return _unchanged(opened, export)
+            with _proving_source(export):
+                _check_order(opened, export, options)
+        if _has_same_snapshot(opened, export, run) and export.source.digest_ahead() == _snapshot_digest(opened, export):
+            return _unchanged_result(opened, export)
         staging = stack.enter_context(opened.staging())
         tally, files = _write(export, staging, run, progress)
-        if _is_known(opened, export, run) and export.source.sha256 == _known_digest(opened, export):
-            return _unchanged(opened, export)
+        if _has_same_snapshot(opened, export, run) and export.source.sha256 == _snapshot_digest(opened, export):
+            return _unchanged_result(opened, export)
         name = export.header.export_name
-        report = _judged(export, run, tally, opened)
-        page = page_of(report.to_dict(), opened.path, name, options.lang)
-        told = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
-        manifest = manifest_of(export, run, tally, (*files, *told))
-        first = opened.remark()
-        result = _settle(staging, report, manifest, name, options)
-        return replace(result, message=result.message + first) if result.outcome == "published" else result
+        report = _build_guarded_report(export, run, tally, opened)
+        page = render_snapshot_page(report.to_dict(), opened.path, name, options.lang)
+        report_files = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
+        manifest = build_manifest(export, run, tally, (*files, *report_files))
+        store_remark = opened.remark()
+        result = _publish_or_keep(staging, report, manifest, name, options)
+        return replace(result, message=result.message + store_remark) if result.outcome == "published" else result
 
 
 def validate(
@@ -150,7 +150,7 @@ def validate(
     progress: Progress | None = None,
     **changes: Any,  # noqa: ANN401 - fields of ConvertOptions, which checks them
 ) -> Report:
-    """Make the same checks as ``convert``, and write nothing.
+    """Run the same checks as ``convert``, and write nothing.
 
     Raises:
         UsageError: an option or the schema is wrong.
@@ -159,20 +159,20 @@ def validate(
     options = replace(options or ConvertOptions(), **changes)
     progress = progress or Progress()
     run = Run(time.monotonic(), options)
-    reading = replace(options.read, derive=DeriveOptions())  # of no use where nothing is written
-    with open_with(source, options.schema, reading, progress.read) as export:
+    read_options = replace(options.read, derive=DeriveOptions())  # derived columns are useless if nothing is written
+    with open_with(source, options.schema, read_options, progress.read) as export:
         progress.opened(export)
-        tally = tally_of(export, options)
+        tally = new_tally(export, options)
         with closing(export.results()) as results:
             for result in results:
-                run.account(result, tally, progress)
-        outcome = _failure(options, tally) or "valid"
-        return report_of("rejects" if outcome == "too-many-rejects" else outcome, export, run, tally)
+                run.add_result(result, tally, progress)
+        outcome = _failure_outcome(options, tally) or "valid"
+        return build_report("rejects" if outcome == "too-many-rejects" else outcome, export, run, tally)
 
 
 @contextmanager
-def _proven(export: Export) -> Iterator[None]:
-    """Before the sender is blamed for a time, see that it is the sender's: that what was read is what was verified."""
+def _proving_source(export: Export) -> Iterator[None]:
+    """Before a `GuardError` about the export's time, prove that the bytes read are those that were verified."""
     try:
         yield
     except GuardError:
@@ -181,13 +181,13 @@ def _proven(export: Export) -> Iterator[None]:
         raise
 
 
-def _check_turn(store: Store, export: Export, options: ConvertOptions) -> None:
-    """See that the export does not take `latest` from the future, nor comes after what is newer where that matters."""
-    made = export.header.exported_at
-    if store.find(export.header.export_name) is None:  # else somebody accepted it, once for all
-        options.age_limits.check_ahead(made)
+def _check_order(store: Store, export: Export, options: ConvertOptions) -> None:
+    """Refuse an export that is from the future, or older than the newest snapshot if that is not allowed."""
+    exported_at = export.header.exported_at
+    if store.find(export.header.export_name) is None:  # otherwise it was accepted before
+        options.age_limits.check_ahead(exported_at)
     if not options.allow_older:
-        check_not_older(made, store.newest())
+        check_not_older(exported_at, store.newest())
 
 
 def _check_partitions(columns: Sequence[str], export: Export) -> None:
@@ -202,13 +202,13 @@ def _check_partitions(columns: Sequence[str], export: Export) -> None:
 
 def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tuple[Tally, tuple[PartFile, ...]]:
     """Write both tables into the staging directory."""
-    tally = tally_of(export, run.options)
+    tally = new_tally(export, run.options)
     sink = run.options.sink
     # Rejects are always Parquet, in one directory.
-    plain = SinkOptions(file_mode=sink.file_mode, group_bytes=REJECTS_GROUP_BYTES)
+    rejects_options = SinkOptions(file_mode=sink.file_mode, group_bytes=REJECTS_GROUP_BYTES)
     with (
         TableSink(staging.path, PERSON, run.treatment.schema, sink) as persons,
-        TableSink(staging.path, REJECTS, REJECTS_SCHEMA, plain) as rejects,
+        TableSink(staging.path, REJECTS, REJECTS_SCHEMA, rejects_options) as rejects,
     ):
 
         def write(result: BlockResult) -> None:
@@ -219,7 +219,7 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
         with Stage(write, threaded=export.workers > 0) as stage, closing(export.results()) as results:
             for result in results:
                 stage.put(result)
-                run.account(result, tally, progress)
+                run.add_result(result, tally, progress)
         files = (*persons.close(), *rejects.close())
     if persons.others:
         labels = {field.name: field.label for field in export.record_schema.fields}
@@ -228,37 +228,41 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
     return tally, files
 
 
-def _judged(export: Export, run: Run, tally: Tally, store: Store) -> Report:
-    """The report with what the guard says of the export, and what is therefore to become of it."""
+def _build_guarded_report(export: Export, run: Run, tally: Tally, store: Store) -> Report:
+    """Return the report, with the guard's result and the final outcome."""
     options = run.options
-    report = report_of("published", export, run, tally)
+    report = build_report("published", export, run, tally)
     if options.limit is not None:
-        return replace(report, outcome=_failure(options, tally) or "partial", guard=PARTIAL)
-    guard = guarded(
+        return replace(report, outcome=_failure_outcome(options, tally) or "partial", guard=PARTIAL)
+    guard = check_against_store(
         store.path,
         export.header.export_name,
         report.to_dict(),
         options.guard_limits,
         accepted=not options.guard,
     )
-    return replace(report, outcome=_failure(options, tally) or ("guard" if guard.tripped else "published"), guard=guard)
+    return replace(
+        report, outcome=_failure_outcome(options, tally) or ("guard" if guard.tripped else "published"), guard=guard
+    )
 
 
-def _settle(staging: Staging, report: Report, manifest: Manifest, name: str, options: ConvertOptions) -> ConvertResult:
-    """Publish what was written, or keep what explains why not."""
+def _publish_or_keep(
+    staging: Staging, report: Report, manifest: Manifest, name: str, options: ConvertOptions
+) -> ConvertResult:
+    """Publish the result, or keep the files that explain why it is not published."""
     if report.outcome == "partial":
         path = staging.keep_partial(manifest, name)
     elif report.outcome == "published":
-        with uninterrupted():
+        with ignore_signals():
             path = staging.publish(manifest, name, replace=options.replace)
     else:
         path = staging.keep_failed(manifest, name)
-    message = message_of(path, report) + mode_remark(path / MANIFEST, options.mode)
+    message = describe_outcome(path, report) + mode_remark(path / MANIFEST, options.mode)
     return ConvertResult(report.outcome, path, report, message)
 
 
-def _failure(options: ConvertOptions, tally: Tally) -> str | None:
-    """Why the result must not be published, if it must not."""
+def _failure_outcome(options: ConvertOptions, tally: Tally) -> str | None:
+    """Return the outcome that forbids publishing; ``None`` if there is none."""
     if not options.reject_limit.allows(tally.rejected, tally.seen):
         return "too-many-rejects"
     if tally.seen == 0 and not options.allow_empty:
@@ -266,8 +270,8 @@ def _failure(options: ConvertOptions, tally: Tally) -> str | None:
     return "duplicates" if DUPLICATE in options.strict and tally.duplicates else None
 
 
-def _is_known(store: Store, export: Export, run: Run) -> bool:
-    """Whether this export's snapshot is there, whole, of the same schema and options; the source may still differ."""
+def _has_same_snapshot(store: Store, export: Export, run: Run) -> bool:
+    """Return whether this export has an intact snapshot of the same schema and options; the source may still differ."""
     options = run.options
     name = export.header.export_name
     manifest = store.find(name)
@@ -276,38 +280,38 @@ def _is_known(store: Store, export: Export, run: Run) -> bool:
         and options.limit is None
         and (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
         and manifest.schema.sha256 == export.record_schema.sha256
-        and options.shaping(run.treatment).items() <= {**UNSAID, **manifest.options}.items()
-        # Whoever asks to replace it may know that it is damaged in a way that its sizes do not show.
+        and options.shaping(run.treatment).items() <= {**OPTION_DEFAULTS, **manifest.options}.items()
+        # With --replace, the snapshot may be damaged in a way that file sizes do not show.
         and store.is_intact(name, prove=options.replace)
         and not (options.replace and options.profile and _lacks_profile(store.path / name))
     )
 
 
 def _lacks_profile(snapshot: Path) -> bool:
-    """Whether nobody asked what the export holds when it was published; whoever replaces it asks now."""
+    """Return whether the snapshot was published without a profile (``--no-profile``), or its report is unreadable."""
     try:
         return read_report(snapshot).get("profile") is None
     except InputError:
         return True
 
 
-def _known_digest(store: Store, export: Export) -> str | None:
+def _snapshot_digest(store: Store, export: Export) -> str | None:
     manifest = store.find(export.header.export_name)
     return manifest.source.sha256 if manifest else None
 
 
-def _unchanged(store: Store, export: Export) -> ConvertResult:
+def _unchanged_result(store: Store, export: Export) -> ConvertResult:
     path = store.path / export.header.export_name
     manifest = store.find(export.header.export_name)
     counts = manifest.counts if manifest else Counts(0, 0, 0)
-    held = f"{records(counts.written)}, {number(counts.rejected)} rejected"
-    same = f"{path} already holds this export, the same: {held}{remark(export.source.provenance)}"
+    counted = f"{records(counts.written)}, {number(counts.rejected)} rejected"
+    same = f"{path} already holds this export, the same: {counted}{remark(export.source.provenance)}"
     return ConvertResult("unchanged", path, None, f"nothing to do: {same}")
 
 
 @contextmanager
 def _naming_store(store: Path) -> Iterator[None]:
-    """Say in an error which store it is about."""
+    """Add the store's path to errors."""
     try:
         yield
     except (GuardError, OutputError, UsageError) as error:

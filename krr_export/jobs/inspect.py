@@ -1,4 +1,4 @@
-"""A look at the beginning of an export: what it says of itself, which schema it fits, its first records masked."""
+"""Inspection of the beginning of an export: its header, the schemas that accept it, its first records masked."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import Field, RecordSchema
 
 SHOWN_RECORDS = 5
-"""How many records are shown."""
+"""The number of records shown."""
 
-_JUDGED_RECORDS = 100
-"""How many are shown to each schema, at most: as many as came with the first few."""
+_MAX_VALIDATED = 100
+"""The most records validated with each schema: as many as came in the blocks of the first few."""
 
 ABSENT = "absent"
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:\d\d)\s*$")
@@ -47,9 +47,9 @@ class InspectedRecord:
     Attributes:
         number: its ordinal in the export, from 1.
         accepted: whether the schema accepts it.
-        findings: why not, as code, field and masked detail.
-        values: of an accepted record, each column's value, masked: enumerated ones as they are, of others the kind and
-            length, of times and binary values the kind alone; ``absent``.
+        findings: the reasons for a reject, as code, field and masked detail.
+        values: the masked values of an accepted record, by column: enumerated ones as they are; of others the kind and
+            length; of times and binary values the kind alone; or ``absent``.
     """
 
     number: int
@@ -60,20 +60,20 @@ class InspectedRecord:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What the beginning of an export tells. Nothing in it is a personal value.
+    """The result of inspecting the beginning of an export. It contains no personal value.
 
     Attributes:
         source: the export's name.
         compression: ``gzip`` or ``none``.
-        encoding: the encoding it was delivered in.
-        delivery: of an encrypted delivery: for whom, and how it is known from whom; see
-            `krr_export.input.delivery.provenance`. ``None`` of any other source.
-        eksport_tidspunkt: when it was made, as written.
-        seneste_endringsnummer: the register's last change number in it.
-        schema: the name of the schema that was asked for.
-        judged: how many records, the first ones, were shown to each schema.
-        accepted_by: how many of them each schema accepts: the one asked for, and the built-in ones.
-        records: the first few.
+        encoding: of the delivered bytes.
+        delivery: the recipient and the signature of an encrypted delivery; see
+            `krr_export.input.delivery.provenance`. ``None`` for any other source.
+        eksport_tidspunkt: the export's time, as written.
+        seneste_endringsnummer: the register's last change number in the export.
+        schema: the name of the requested schema.
+        judged: the number of records, from the first, that were validated with each schema.
+        accepted_by: the number of them that each schema accepts: the requested one, and the built-in ones.
+        records: the first few records, masked.
     """
 
     source: str
@@ -88,23 +88,23 @@ class Inspection:
     records: tuple[InspectedRecord, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON has it; keys are always there."""
+        """Return the inspection for JSON; every key is always present."""
         return asdict(self)
 
     def verdict(self) -> str:
-        """The same in one line."""
+        """Return the result in one line."""
         accepted = f"{self.accepted_by[self.schema]} of the first {self.judged} records are valid by {self.schema}"
         return f"{accepted}; convert or validate reads them all{provenance.remark(self.delivery)}"
 
     def lines(self) -> Iterator[str]:
-        """The same for people."""
-        packed = ", gzip" if self.compression == "gzip" else ""
-        yield f"export    {self.source}: {self.encoding}{packed}"
+        """Yield the result as lines of text for people."""
+        compression = ", gzip" if self.compression == "gzip" else ""
+        yield f"export    {self.source}: {self.encoding}{compression}"
         yield from provenance.lines(self.delivery, datetime.now(UTC))
         yield f"made      {self.eksport_tidspunkt}, change number {self.seneste_endringsnummer}"
         for name, accepted in self.accepted_by.items():
-            better = f": try --schema {name}" if accepted > self.accepted_by[self.schema] else ""
-            yield f"schema    {name} accepts {number(accepted)} of the first {number(self.judged)} records{better}"
+            hint = f": try --schema {name}" if accepted > self.accepted_by[self.schema] else ""
+            yield f"schema    {name} accepts {number(accepted)} of the first {number(self.judged)} records{hint}"
         for record in self.records:
             yield from _record_lines(record)
 
@@ -112,29 +112,29 @@ class Inspection:
 def inspect(
     source: str | os.PathLike[str] | BinaryIO, schema: str | Path = "14-05", delivery: DeliveryOptions | None = None
 ) -> Inspection:
-    """Look at the beginning of an export; the rest is not read, so nothing is said of it.
+    """Inspect the beginning of an export; the rest is not read.
 
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
         schema: ``14-05``, ``16-02``, or the path of an XSD.
-        delivery: how a delivery is verified, which reads it whole, and decrypted.
+        delivery: how a delivery is verified, which reads all of it, and decrypted.
 
     Raises:
         UsageError: there is no such schema.
         InputError: there is no export, or its beginning is not an export's.
     """
-    asked = load_schema(schema)
+    requested = load_schema(schema)
     with (
         name_source_in_errors(source_name(source)),
         open_source(source, delivery=delivery) as stream,
         attribute_errors(stream, whole=False),
     ):
-        document = Document(stream, asked)
-        blocks = _beginning(document)
-        lexical = [_read(block, asked, document) for block in blocks]
-        others = [load_schema(name) for name in BUILT_IN if name != asked.name]
+        document = Document(stream, requested)
+        blocks = _first_blocks(document)
+        lexical = [_read_block(block, requested, document) for block in blocks]
+        others = [load_schema(name) for name in BUILT_IN if name != requested.name]
         stream.prove()
-        accepted = {asked.name: sum(len(block.ordinals) for block in lexical)}
+        accepted = {requested.name: sum(len(block.ordinals) for block in lexical)}
         return Inspection(
             source=stream.name,
             compression=stream.compression,
@@ -142,39 +142,39 @@ def inspect(
             delivery=stream.provenance,
             eksport_tidspunkt=document.header.eksport_tidspunkt,
             seneste_endringsnummer=document.header.seneste_endringsnummer,
-            schema=asked.name,
+            schema=requested.name,
             judged=sum(block.records for block in blocks),
-            accepted_by=accepted | {other.name: _accepted(blocks, other, document) for other in others},
-            records=tuple(_masked(lexical, asked))[:SHOWN_RECORDS],
+            accepted_by=accepted | {other.name: _count_accepted(blocks, other, document) for other in others},
+            records=tuple(_mask_records(lexical, requested))[:SHOWN_RECORDS],
         )
 
 
-def _beginning(document: Document) -> list[Block]:
-    """The first blocks, each of what a single read gives, until there are enough records to show."""
+def _first_blocks(document: Document) -> list[Block]:
+    """Return the first blocks, each from a single read, until there are enough records to show."""
     found: list[Block] = []
-    room = _JUDGED_RECORDS
+    remaining = _MAX_VALIDATED
     for block in document.blocks(1):
-        found.append(block.first_records(room))
-        room -= found[-1].records
-        if _JUDGED_RECORDS - room >= SHOWN_RECORDS:
+        found.append(block.first_records(remaining))
+        remaining -= found[-1].records
+        if _MAX_VALIDATED - remaining >= SHOWN_RECORDS:
             break
     return found
 
 
-def _read(block: Block, schema: RecordSchema, document: Document) -> LexicalBlock:
+def _read_block(block: Block, schema: RecordSchema, document: Document) -> LexicalBlock:
     return IterparseReader(schema, document.envelope).read(block)
 
 
-def _accepted(blocks: list[Block], schema: RecordSchema, document: Document) -> int:
-    """How many records a schema accepts that was not asked for: its record may even have another name."""
+def _count_accepted(blocks: list[Block], schema: RecordSchema, document: Document) -> int:
+    """Return how many records another schema accepts; 0 also if its record element has another name."""
     try:
-        return sum(len(_read(block, schema, document).ordinals) for block in blocks)
+        return sum(len(_read_block(block, schema, document).ordinals) for block in blocks)
     except InputError:
         return 0
 
 
-def _masked(blocks: list[LexicalBlock], schema: RecordSchema) -> Iterator[InspectedRecord]:
-    """The records in order, accepted or not."""
+def _mask_records(blocks: list[LexicalBlock], schema: RecordSchema) -> Iterator[InspectedRecord]:
+    """Yield the records in order, accepted or not, masked."""
     for block in blocks:
         records = [_accepted_record(block, row, schema) for row in range(len(block.ordinals))]
         records += [_rejected_record(reject) for reject in block.rejects]
@@ -183,7 +183,7 @@ def _masked(blocks: list[LexicalBlock], schema: RecordSchema) -> Iterator[Inspec
 
 def _accepted_record(block: LexicalBlock, row: int, schema: RecordSchema) -> InspectedRecord:
     values = {
-        field.name: _display(column[row], field) for field, column in zip(schema.fields, block.columns, strict=True)
+        field.name: _mask_value(column[row], field) for field, column in zip(schema.fields, block.columns, strict=True)
     }
     return InspectedRecord(block.ordinals[row], accepted=True, findings=(), values=values)
 
@@ -193,12 +193,12 @@ def _rejected_record(reject: Reject) -> InspectedRecord:
     return InspectedRecord(reject.ordinal, accepted=False, findings=findings, values={})
 
 
-def _display(value: str | None, field: Field) -> str:
-    """A value of an accepted record as it may be shown."""
+def _mask_value(value: str | None, field: Field) -> str:
+    """Return a value of an accepted record, masked for display."""
     if value is None:
         return ABSENT
     if pa.types.is_dictionary(field.arrow_type):
-        return value  # one of those that the XSD lists
+        return value  # a value listed in the XSD
     if pa.types.is_timestamp(field.arrow_type):
         return "time with offset" if _OFFSET.search(value) else "time without offset"
     return mask(value) if pa.types.is_string(field.arrow_type) else str(field.arrow_type)

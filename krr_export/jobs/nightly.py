@@ -1,6 +1,6 @@
-"""The whole night's work: fetch what is new, convert it, prove it, prune the store; one result for all of it.
+"""The nightly run: fetch new deliveries, convert and verify them, prune the store; one result for all of it.
 
-Every step may be done again without harm, so a night that was cut short is finished by the next run.
+Every step is idempotent, so the next run completes an interrupted one.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NightOptions:
-    """What may be chosen for a night.
+    """Options of a nightly run.
 
     Attributes:
         login: how to log in to the server.
-        convert: how exports are converted; its ``delivery`` opens them, its ``max_age`` is meant of the newest.
-        keep: how many of the newest snapshots stay; ``None`` for all.
+        convert: how exports are converted; its ``delivery`` opens them, its ``max_age`` applies to the newest one.
+        keep: the number of newest snapshots to keep; ``None`` for all.
         allow_older: whether the newest export may be older than the newest snapshot: an old set, delivered again.
-        force: ask the server though it was asked a moment ago.
+        force: contact the server even if it was contacted a moment ago.
     """
 
     login: Login
@@ -47,13 +47,13 @@ class NightOptions:
 
 @dataclass(frozen=True)
 class NightResult:
-    """What became of a night.
+    """The result of a nightly run.
 
     Attributes:
-        fetched: what came from the server.
-        converted: what became of each export, the oldest first.
-        pruned: the snapshots that were deleted.
-        message: the same in one line for people.
+        fetched: the result of the fetch.
+        converted: the result of each conversion, the oldest export first.
+        pruned: the deleted snapshots.
+        message: the result in one line for people.
     """
 
     fetched: Fetched
@@ -63,11 +63,11 @@ class NightResult:
 
     @property
     def exit_code(self) -> int:
-        """0, or where an export was not published: 1, and 5 where the guard kept it."""
+        """The command's exit code: 0; if an export was not published, 5 for the guard and otherwise 1."""
         return max((result.exit_code for result in self.converted), default=0)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """Return the result for JSON."""
         return {
             "fetched": {**asdict(self.fetched), "sets": list(map(str, self.fetched.sets))}
             | {"newest": None if self.fetched.newest is None else str(self.fetched.newest)},
@@ -85,11 +85,11 @@ class NightResult:
 
 @dataclass(frozen=True)
 class NightProgress:
-    """Is told how far a night has come; each is entered when its part begins.
+    """Receivers of a nightly run's progress; each context is entered when its part begins.
 
     Attributes:
-        fetching: gives what `krr_export.input.sftp.fetch` tells, or ``None``.
-        loading: gives what ``convert`` tells, or ``None``.
+        fetching: gives the callback for `krr_export.input.sftp.fetch`, or ``None``.
+        loading: gives the progress for ``convert``, or ``None``.
     """
 
     fetching: Callable[[], AbstractContextManager[Callable[[int, int | None], object] | None]] = nullcontext
@@ -99,28 +99,28 @@ class NightProgress:
 def run_night(
     uri: str, inbox: Path, store: Path, options: NightOptions, progress: NightProgress | None = None
 ) -> NightResult:
-    """Fetch, convert, prove and prune.
+    """Fetch, convert, verify and prune.
 
     Args:
         uri: the directory on the server, ``sftp://USER@HOST[:PORT]/DIR``.
-        inbox: where deliveries are kept.
-        store: where snapshots are.
-        options: what may be chosen.
-        progress: is told how far it has come.
+        inbox: the directory of fetched deliveries.
+        store: the directory of snapshots.
+        options: of the run.
+        progress: receives the progress of the run.
 
     Raises:
-        NetworkError: the server.
-        InputError: a key or a delivery is unusable; of a delivery, nothing else is at hand until the server may be
-            asked again, or its files were just set aside, so that the next run fetches it anew.
-        OutputError: the inbox, the store or the machine; or a snapshot that was just published is not proven.
-        GuardError: the newest export is older than it may be or than the newest snapshot, or an export was made in the
+        NetworkError: the server failed.
+        InputError: a key or a delivery is unusable. For a delivery: no other one is available until the server may be
+            contacted again; or its files were just set aside, and the next run fetches it again.
+        OutputError: the inbox, the store or the machine failed; or a snapshot just published differs from its manifest.
+        GuardError: the newest export is older than allowed or than the newest snapshot, or an export was made in the
             future; it is then not loaded.
         UsageError: an option is wrong.
     """
     progress = progress or NightProgress()
-    delivery = with_keys(options.convert.delivery)  # before anybody is asked for anything
+    delivery = with_keys(options.convert.delivery)  # before the server is contacted
     options = replace(options, convert=replace(options.convert, delivery=delivery))
-    with progress.fetching() as moved:
+    with progress.fetching() as fetch_progress:
         fetched = fetch(
             uri,
             inbox,
@@ -128,36 +128,39 @@ def run_night(
             orgnr=delivery.orgnr,
             force=options.force,
             max_ahead=options.convert.max_ahead,
-            progress=moved,
+            progress=fetch_progress,
         )
-    if fetched.newest is None:  # then the server was not asked: it would have been said that it has none
+    if fetched.newest is None:  # the server was not contacted: otherwise fetch would have raised
         raise InputError(f"{fetched.message}; the inbox holds no export", "run again later, or with --force")
-    if fetched.unusable is not None:  # whatever else there is, is older
+    if fetched.unusable is not None:  # all other exports are older
         raise InputError(fetched.message, "run again later, or with --force")
-    # The newest one is converted though it was fetched another night, which may have ended before it was.
+    # The newest one is converted even if an earlier run fetched it: that run may have ended before converting it.
     exports = fetched.sets if fetched.newest in fetched.sets else (*fetched.sets, fetched.newest)
-    with progress.loading() as loaded:
+    with progress.loading() as convert_progress:
         converted = tuple(
-            _converted(export, store, _how(options, is_newest=export == fetched.newest), loaded) for export in exports
+            _convert_and_verify(
+                export, store, _convert_options(options, is_newest=export == fetched.newest), convert_progress
+            )
+            for export in exports
         )
     pruned: tuple[Path, ...] = ()
     if options.keep is not None:
         with open_store(store, create=False) as opened:
             pruned = tuple(opened.prune(options.keep))
-    said = "; ".join(dict.fromkeys(_describe(result) for result in converted))
+    messages = "; ".join(dict.fromkeys(_describe(result) for result in converted))
     deleted = f"; deleted {len(pruned)} old ones" if pruned else ""
-    return NightResult(fetched, converted, pruned, f"{fetched.message}; {said}{deleted}")
+    return NightResult(fetched, converted, pruned, f"{fetched.message}; {messages}{deleted}")
 
 
-def _how(options: NightOptions, *, is_newest: bool) -> ConvertOptions:
-    """How an export is converted: what those are that come late, or once more, only the newest can tell."""
+def _convert_options(options: NightOptions, *, is_newest: bool) -> ConvertOptions:
+    """Return the options for one export: the checks of age and order apply to the newest alone."""
     if is_newest:
         return replace(options.convert, allow_older=options.allow_older)
     return replace(options.convert, allow_older=True, max_age=None)
 
 
-def _converted(export: Path, store: Path, options: ConvertOptions, progress: Progress | None) -> ConvertResult:
-    with _setting_aside(export):
+def _convert_and_verify(export: Path, store: Path, options: ConvertOptions, progress: Progress | None) -> ConvertResult:
+    with _set_aside_on_failure(export):
         result = convert(export, store, options, progress=progress)
     if result.published and not (found := verify(result.path)).proven:
         raise OutputError(f"{result.path} differs from its manifest: {found.differences[0]}", "is the disk failing?")
@@ -165,8 +168,8 @@ def _converted(export: Path, store: Path, options: ConvertOptions, progress: Pro
 
 
 @contextmanager
-def _setting_aside(export: Path) -> Iterator[None]:
-    """Where a set of the inbox is unusable, get it out of the way of the next fetch, which would not fetch it again."""
+def _set_aside_on_failure(export: Path) -> Iterator[None]:
+    """Set an unusable set of the inbox aside: otherwise the next run would not fetch it again."""
     try:
         yield
     except DeliveryError as error:
@@ -177,14 +180,14 @@ def _setting_aside(export: Path) -> Iterator[None]:
             raise DeliveryError(f"{error.message}; {failed.message}", "delete the set's files, and run again") from None
         raise DeliveryError(
             f"{error.message}; the set's files are set aside, as .{export.name}.bad",
-            f"the next run that asks the server fetches them anew; {_if_no_help(error)}",
+            f"the next run that asks the server fetches them anew; {_retry_hint(error)}",
         ) from None
 
 
-def _if_no_help(error: DeliveryError) -> str:
-    """What to do where the next transfer brings the same again."""
-    signed = error.hint is not None and "signature is right" in error.hint
-    return str(error.hint) if signed else "if that is no help, check the keys, ask the sender"
+def _retry_hint(error: DeliveryError) -> str:
+    """Return the hint for when the next transfer delivers the same files again."""
+    is_signed = error.hint is not None and "signature is right" in error.hint
+    return str(error.hint) if is_signed else "if that is no help, check the keys, ask the sender"
 
 
 def _describe(result: ConvertResult) -> str:

@@ -1,4 +1,4 @@
-"""What may be chosen for a conversion, checked before anything is read or written."""
+"""Options of a conversion, checked before anything is read or written."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from krr_export.transform.privacy import Treatment
 
 
-UNSAID: dict[str, Any] = {**NOTHING_APPLIED, **NOTHING_DERIVED, "strict": []}
-"""What a manifest means that does not say it: those of the first snapshots are older than these options."""
+OPTION_DEFAULTS: dict[str, Any] = {**NOTHING_APPLIED, **NOTHING_DERIVED, "strict": []}
+"""Defaults for options missing from a manifest: the first snapshots are older than these options."""
 
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """What may be chosen for ``convert``; see the command's help for what each means.
+    """Options of ``convert``; the command's help explains each.
 
     Raises:
-        UsageError: an option has no such value.
+        UsageError: the value of an option is invalid.
     """
 
     schema: str | Path = "14-05"
@@ -69,24 +69,24 @@ class ConvertOptions:
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
 
     def __post_init__(self) -> None:
-        # A list, or one name, is as good as a tuple.
+        # A list or a single name is accepted too.
         columns = (self.partition_by,) if isinstance(self.partition_by, str) else tuple(self.partition_by)
         object.__setattr__(self, "partition_by", columns)
         for option in ("columns", "drop", "pseudonymise", "derive", "strict"):
             object.__setattr__(self, option, column_names(f"--{option}", getattr(self, option)))
         if self.lang not in LANGUAGES:
             raise UsageError(f"--lang {self.lang}: no such language", f"choose from {', '.join(LANGUAGES)}")
-        # Each raises where its part is wrong, before anything is read or written.
+        # Each property validates its options, before anything is read or written.
         _ = self.sink, self.read, self.reject_limit, self.guard_limits, self.age_limits, self.privacy
 
     @property
     def sink(self) -> SinkOptions:
-        """Those that the sinks ask for."""
+        """The options of the sinks."""
         return SinkOptions(self.format, self.compression, self.rows_per_file, self.partition_by, self.mode)
 
     @property
     def read(self) -> ReadOptions:
-        """Those that reading asks for."""
+        """The options of reading."""
         derive = DeriveOptions(self.derive, self.as_of)
         delivery = replace(self.delivery, max_ahead=self.max_ahead)
         return ReadOptions(
@@ -95,30 +95,30 @@ class ConvertOptions:
 
     @property
     def reject_limit(self) -> RejectLimit:
-        """How many rejects are allowed."""
-        return RejectLimit.of(self.max_rejects)
+        """The limit of rejects."""
+        return RejectLimit.from_option(self.max_rejects)
 
     @property
     def guard_limits(self) -> GuardLimits:
-        """How far the export may differ from the one before it."""
-        return GuardLimits.of(self.max_drop, self.max_growth, self.max_shift)
+        """The limits of differences from the export before."""
+        return GuardLimits.from_options(self.max_drop, self.max_growth, self.max_shift)
 
     @property
     def age_limits(self) -> AgeLimits:
-        """When the export may have been made."""
+        """The limits of the export's age."""
         return AgeLimits.of(self.max_age, self.max_ahead)
 
     @property
     def privacy(self) -> PrivacyOptions:
-        """What is left out or replaced."""
-        key = None if self.pseudonym_key is None else Path(self.pseudonym_key)  # text is as good as a path
+        """The columns that are left out or replaced."""
+        key = None if self.pseudonym_key is None else Path(self.pseudonym_key)  # a string is accepted too
         return PrivacyOptions(self.columns, self.drop, self.pseudonymise, key)
 
     def shaping(self, treatment: Treatment) -> dict[str, Any]:
-        """Those that shape the output: two runs that agree in them, the source and the schema give the same files.
+        """Return the options that affect the output: with the same source and schema, equal options give equal files.
 
         Args:
-            treatment: what those of `privacy` mean for the export; the key counts by its fingerprint.
+            treatment: the options of `privacy` as applied to the export; the key is represented by its fingerprint.
         """
         return {
             **treatment.applied,

@@ -1,4 +1,4 @@
-"""The accounts of a run: what it cost and found, as the report, the manifest and one line for people say it."""
+"""Report, manifest and final message of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from krr_export.pipeline.tally import Tally
 from krr_export.profiling.summary import profile_to_dict
 from krr_export.reporting.report import FIND_DUPLICATES, Performance, Report
 from krr_export.rules.duplicates import Duplicates
-from krr_export.util.formatting import instant, number, records
+from krr_export.util.formatting import format_utc, number, records
 from krr_export.util.memory import peak_memory
 from krr_export.util.processors import default_workers
 from krr_export.version import __version__
@@ -31,40 +31,40 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """One run's options and costs, and what it does to the rows before they are written."""
+    """The state of one run: its options, its start, and the treatment of rows before they are written."""
 
     treatment: Treatment
-    """Known once the export is open."""
+    """Set once the export is open."""
 
     def __init__(self, started: float, options: ConvertOptions) -> None:
         self.options = options
         self.started = started
 
-    def account(self, result: BlockResult, tally: Tally, progress: Progress) -> None:
-        """Take note of one block's result."""
+    def add_result(self, result: BlockResult, tally: Tally, progress: Progress) -> None:
+        """Add one block's result to the tally and the progress."""
         tally.add(result)
         progress.passed(result.records)
 
     def performance(self, export: Export) -> Performance:
-        """What the run has taken up to now."""
+        """Return time, bytes, memory and workers of the run so far."""
         workers = default_workers() if self.options.workers is None else self.options.workers
         seconds = round(time.monotonic() - self.started, 3)
         return Performance(seconds, export.source.bytes_read, peak_memory(), workers)
 
 
-def message_of(path: Path, report: Report) -> str:
-    """What became of the export, in one line."""
+def describe_outcome(path: Path, report: Report) -> str:
+    """Return the outcome of the run in one line."""
     counts, limits = report.counts, report.limits
-    held = records(counts["written"])
+    written = records(counts["written"])
     if counts["rejected"]:
-        held += f", {number(counts['rejected'])} rejected"
+        written += f", {number(counts['rejected'])} rejected"
     delivered = provenance.remark(report.source["delivery"])
     compared = report.guard.remark if report.guard else ""
     match report.outcome:
         case "published":
-            return f"published {held} as {path}{latest_remark(path)}{delivered}{compared}"
+            return f"published {written} as {path}{latest_remark(path)}{delivered}{compared}"
         case "partial":
-            return f"kept a partial result of {held} as {path}; it is not published{delivered}"
+            return f"kept a partial result of {written} as {path}; it is not published{delivered}"
         case "empty":
             why, then = "the export holds no records", "or give --allow-empty if that is right"
         case "duplicates":
@@ -77,17 +77,17 @@ def message_of(path: Path, report: Report) -> str:
                 f" --max-rejects {limits['max_rejects']} allows"
             )
             then = report.main_reason()
-    more = "report.json and rejects/" if counts["rejected"] else "report.json"
-    return f"not published: {why}; see {more} in {path}; {then}{delivered}"
+    files = "report.json and rejects/" if counts["rejected"] else "report.json"
+    return f"not published: {why}; see {files} in {path}; {then}{delivered}"
 
 
-def tally_of(export: Export, options: ConvertOptions) -> Tally:
-    """A tally for the blocks of this export."""
+def new_tally(export: Export, options: ConvertOptions) -> Tally:
+    """Return an empty tally for the blocks of this export."""
     return Tally(Duplicates(export.record_schema) if options.rules else None)
 
 
-def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
-    """The report of a run with this outcome (see `Report.outcome`)."""
+def build_report(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
+    """Return the report of a run with this outcome (see `Report.outcome`)."""
     source, header = export.source, export.header
     return Report(
         outcome=outcome,
@@ -111,7 +111,7 @@ def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
             "strict": sorted(run.options.strict),
         },
         counts=asdict(_counts(tally)),
-        read_by=dict(+tally.read_by),  # those that took any
+        read_by=dict(+tally.read_by),  # without readers that read no records
         notices=tally.sorted_notices(run.options.strict),
         profile=_profile(export, run, tally),
         performance=run.performance(export),
@@ -119,7 +119,7 @@ def report_of(outcome: str, export: Export, run: Run, tally: Tally) -> Report:
 
 
 def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
-    """What the accepted records hold, before they were treated: nothing is told that the treatment hides."""
+    """Return the profile of the accepted records before the treatment, without what the treatment hides."""
     if export.profiler is None:
         return None
     privacy = run.options.privacy
@@ -129,8 +129,8 @@ def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
     return profile_to_dict(profile, frozenset(hidden.union(privacy.drop, privacy.pseudonymise)))
 
 
-def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
-    """The manifest of what was written: these files, both tables' and the report."""
+def build_manifest(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
+    """Return the manifest of a snapshot with these files: those of both tables, and the report."""
     options = run.options
     return Manifest(
         source=SourceFile(export.source.name, export.source.bytes_read, export.source.sha256, export.source.provenance),
@@ -152,7 +152,7 @@ def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, .
 def _header(export: Export) -> dict[str, Any]:
     return {
         "eksport_tidspunkt": export.header.eksport_tidspunkt,
-        "eksport_tidspunkt_utc": instant(export.header.exported_at, "microseconds"),
+        "eksport_tidspunkt_utc": format_utc(export.header.exported_at, "microseconds"),
         "seneste_endringsnummer": export.header.seneste_endringsnummer,
     }
 
@@ -162,4 +162,4 @@ def _counts(tally: Tally) -> Counts:
 
 
 def _now() -> str:
-    return instant(datetime.now(UTC), "seconds")
+    return format_utc(datetime.now(UTC), "seconds")

@@ -1,1 +1,1 @@
-"""What becomes of typed rows: part files, snapshots, the store that holds them."""
+"""Output of typed rows: part files, snapshots, and the store of snapshots."""

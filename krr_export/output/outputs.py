@@ -1,6 +1,6 @@
-"""Files that a user names to be written: never over an input, never into a snapshot, whole or not at all.
+"""Output files named by the user: never over an input, never into a snapshot, written completely or not at all.
 
-Whoever writes such a file does it by `written_whole`, or, into a directory, after `refuse_snapshot`.
+Write such a file with `atomic_write`; before writing into a directory, call `refuse_snapshot`.
 """
 
 from __future__ import annotations
@@ -26,61 +26,61 @@ _STDIN, _STDOUT = 0, 1
 
 
 def check_outputs(outputs: Mapping[str, Iterable[str]], inputs: Mapping[str, str]) -> None:
-    """Refuse to write where a file is that is read, by whatever name, or into a snapshot; before anything is written.
+    """Refuse outputs that are the same file as an input, under any name, or are in a snapshot; before any is written.
 
-    Standard output is looked at as well, where it leads to a file.
+    Standard output is checked too, if it leads to a file.
 
     Args:
-        outputs: paths to write, by the options that name them; ``-`` is standard output.
-        inputs: paths to read, likewise; ``-`` is standard input.
+        outputs: paths to write, by option; ``-`` is standard output.
+        inputs: paths to read, by option; ``-`` is standard input.
 
     Raises:
-        UsageError: so it would be.
+        UsageError: an output is refused.
     """
-    read = [(option, status) for option, path in inputs.items() for status in _read_with(path)]
-    named = [(option, path) for option, paths in outputs.items() for path in paths if path != STDIO]
-    written = [(option, _status(path)) for option, path in named]
+    read = [(option, status) for option, path in inputs.items() for status in _input_files(path)]
+    output_paths = [(option, path) for option, paths in outputs.items() for path in paths if path != STDIO]
+    written = [(option, _status(path)) for option, path in output_paths]
     for option, status in (*written, ("standard output", _status(_STDOUT))):
-        for source, other in read:
-            if status is not None and stat.S_ISREG(status.st_mode) and os.path.samestat(status, other):
+        for source, input_status in read:
+            if status is not None and stat.S_ISREG(status.st_mode) and os.path.samestat(status, input_status):
                 raise UsageError(f"{option} is the same file as {source}, which is read", "give another file")
-    for _, path in named:
+    for _, path in output_paths:
         refuse_snapshot(Path(path))
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which gets its name when all is written: what had that name stays whole until then.
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to write; it replaces the file of that name only once it is complete.
 
-    A device, a pipe or a descriptor such as ``/dev/stdout`` is written to as it is: nothing may take its place.
+    A device, a pipe or a descriptor such as ``/dev/stdout`` is written to directly: it must not be replaced.
 
     Raises:
-        UsageError: it lies in a snapshot.
+        UsageError: the path is in a snapshot.
         OSError: it cannot be written.
     """
     refuse_snapshot(path)
-    if _is_device(path):
-        with path.open("ab") as file:  # a descriptor may lead to a file that others write to as well
+    if _is_written_directly(path):
+        with path.open("ab") as file:  # a descriptor may lead to a file that others write to too
             yield file
         return
-    # Of a name that nobody knows beforehand: nothing is there that could be lost, or lead elsewhere.
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
+    # The name cannot be predicted: no file or link of that name exists.
+    temporary = path.with_name(f".{secrets.token_hex(8)}.unfinished")
     try:
-        with unfinished.open("xb") as file:
+        with temporary.open("xb") as file:
             yield file
-        unfinished.replace(path)
+        temporary.replace(path)
     finally:
         with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
-def _is_device(path: Path) -> bool:
+def _is_written_directly(path: Path) -> bool:
     directory = os.path.realpath(path.parent)
     return path.exists() and (not path.is_file() or directory == "/dev" or directory.startswith("/proc/"))
 
 
-def _read_with(path: str) -> Iterator[os.stat_result]:
-    """The files that are read where an input is named: of a delivery, all of its directory."""
+def _input_files(path: str) -> Iterator[os.stat_result]:
+    """Yield the files that are read for an input: for a delivery, all parts in its directory."""
     status = _status(_STDIN if path == STDIO else path)
     if status is None:
         return
@@ -104,21 +104,21 @@ def _status(path: str | Path | int) -> os.stat_result | None:
     try:
         return os.stat(path)  # noqa: PTH116 - also of a descriptor
     except (OSError, ValueError):
-        return None  # whoever reads or writes it says what is wrong
+        return None  # reading or writing the file reports the error
 
 
-def not_written(what: str, error: OSError) -> OutputError:
-    """What to raise where a file cannot be written whose path a user gave.
+def write_error(what: str, error: OSError) -> OutputError:
+    """Return the error for a file named by the user that cannot be written.
 
     Args:
-        what: it is, and its path, to stand after "cannot write".
-        error: what the system said.
+        what: kind and path of the file; follows "cannot write".
+        error: the system's error.
     """
     reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
-    return OutputError(f"cannot write {what}: {reason}", _HINTS.get(error.errno or 0, _ELSEWHERE))
+    return OutputError(f"cannot write {what}: {reason}", _HINTS.get(error.errno or 0, _DEFAULT_HINT))
 
 
-_ELSEWHERE = "give a path in a directory that can be written"
+_DEFAULT_HINT = "give a path in a directory that can be written"
 _HINTS = {
     errno.ENOSPC: "free some space and run again",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",

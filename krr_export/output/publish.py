@@ -1,6 +1,6 @@
-"""The renames by which a snapshot becomes visible, whole, and an old one vanishes.
+"""Atomic publishing of a snapshot, and removal of an old one, by renames.
 
-Each step leaves the store in a state that the next run knows how to complete. The caller holds the store's lock.
+Each step leaves the store in a state from which the next run can continue. The caller holds the store's lock.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ from krr_export.util.paths import real_path
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _DASHES = 2
-_SILENT = 12 * 3600
-"""Seconds without a change after which an entry of another machine's is held to be a dead run's."""
+_STALE_SECONDS = 12 * 3600
+"""Seconds without a change after which another machine's staging directory belongs to a dead run."""
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # linux/fcntl.h
 _CANNOT_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
-"""What symlink(2) says where the file system knows no symbolic links: vfat and SMB, CIFS, FUSE."""
+_CANNOT_LINK = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+"""Errors of symlink(2) on file systems without symbolic links: vfat and SMB, CIFS, FUSE."""
 
 
 def staging_path(store: Path) -> Path:
-    """A name in ``store`` that nothing has yet, and that the next run sweeps."""
-    return store / f"{STAGING}{_kernel()}-{os.getpid()}-{secrets.token_hex(4)}"
+    """Return an unused path in ``store`` that the next run sweeps."""
+    return store / f"{STAGING}{_boot_token()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def is_dead(staging: Path, now: float) -> bool:
-    """Whether the run that made it has ended, for whoever holds the store's lock.
+    """Return whether the run that created a staging directory has ended. The caller holds the store's lock.
 
-    On one machine the lock is proof. Another machine may not know of it (NFS with ``local_lock`` or ``nolock``): what
-    was made there, or before this machine was started, has to be silent for hours as well.
+    On one machine the lock is proof. Another machine may not see it (NFS with ``local_lock`` or ``nolock``): one
+    created there, or before this machine was started, must also be unchanged for hours.
 
     Args:
         staging: Its path.
-        now: The time by the clock of the file system.
+        now: The time on the file system's clock.
     """
     name = staging.name.removeprefix(STAGING)
-    if name.count("-") != _DASHES or name.startswith(f"{_kernel()}-"):
+    if name.count("-") != _DASHES or name.startswith(f"{_boot_token()}-"):
         return True
-    inside = (Path(place, name) for place, *names in os.walk(staging) for name in (*names[0], *names[1]))
+    inside = (Path(directory, name) for directory, *names in os.walk(staging) for name in (*names[0], *names[1]))
     try:
-        return all(now - path.lstat().st_mtime > _SILENT for path in (staging, *inside))
+        return all(now - path.lstat().st_mtime > _STALE_SECONDS for path in (staging, *inside))
     except FileNotFoundError:
-        return False  # somebody is at work there
+        return False  # another run is at work there
 
 
 @cache
-def _kernel() -> str:
+def _boot_token() -> str:
     try:
-        started = _BOOT.read_text()
+        boot = _BOOT.read_text()
     except OSError:  # not Linux
-        started = str(uuid.getnode())
-    return hashlib.sha256(started.encode()).hexdigest()[:8]
+        boot = str(uuid.getnode())
+    return hashlib.sha256(boot.encode()).hexdigest()[:8]
 
 
 def put_in_place(new: Path, target: Path) -> None:
-    """Rename ``new`` to ``target`` in the same directory. What lay there stays, for `remove_replaced`.
+    """Rename ``new`` to ``target`` in the same directory. The replaced entry remains, for `remove_replaced`.
 
     Raises:
         OSError: The file system refuses.
@@ -74,18 +74,18 @@ def put_in_place(new: Path, target: Path) -> None:
     if not os.path.lexists(target):
         new.rename(target)
     elif not exchange(new, target):
-        waiting = _waiting(target)
-        new.rename(waiting)
+        pending = _replacement_path(target)
+        new.rename(pending)
         try:
-            _finish(waiting, target)
+            _finish_replacement(pending, target)
         except OSError:
-            if os.path.lexists(target):  # what lay there may not be moved: then nothing was done
-                waiting.rename(new)
+            if os.path.lexists(target):  # the old entry may not be moved: nothing was changed
+                pending.rename(new)
             raise
 
 
 def withdraw(target: Path, exchanged: Path) -> None:
-    """Take what was put in place out of it again; what it replaced, if anything, gets its name back.
+    """Undo `put_in_place`; the entry it replaced, if any, gets its name back.
 
     Raises:
         OSError: The file system refuses.
@@ -94,53 +94,53 @@ def withdraw(target: Path, exchanged: Path) -> None:
         return
     old = exchanged if os.path.lexists(exchanged) else target.parent / f"{REPLACED}{target.name}"
     if os.path.lexists(old):
-        old.rename(_waiting(target))  # from now on the next run would complete it
-        _finish(_waiting(target), target)
+        old.rename(_replacement_path(target))  # from now on the next run would complete it
+        _finish_replacement(_replacement_path(target), target)
     else:
         target.rename(staging_path(target.parent))
 
 
 def finish_replacements(store: Path) -> None:
-    """Do the renames that are left of a replacement by two of them, wherever it was interrupted.
+    """Complete interrupted replacements that consist of two renames.
 
-    Where what is to be replaced may not be moved, it stays, and the replacement is given up: it was never published.
+    If the old entry may not be moved, it stays, and the replacement is given up: it was never published.
     """
-    for waiting in store.glob(f"{REPLACING}*"):
-        target = store / waiting.name.removeprefix(REPLACING)
+    for pending in store.glob(f"{REPLACING}*"):
+        target = store / pending.name.removeprefix(REPLACING)
         try:
-            _finish(waiting, target)
+            _finish_replacement(pending, target)
         except PermissionError:
             if not os.path.lexists(target):
                 raise
-            waiting.rename(staging_path(store))
+            pending.rename(staging_path(store))
 
 
-def _waiting(target: Path) -> Path:
+def _replacement_path(target: Path) -> Path:
     return target.parent / f"{REPLACING}{target.name}"
 
 
-def _finish(waiting: Path, target: Path) -> None:
+def _finish_replacement(pending: Path, target: Path) -> None:
     if os.path.lexists(target):
         old = target.parent / f"{REPLACED}{target.name}"
         remove(old)
         target.rename(old)
-    waiting.rename(target)
+    pending.rename(target)
 
 
 def remove_replaced(store: Path, exchanged: Path | None = None) -> None:
-    """Remove what was replaced: by two renames, or by being exchanged. The caller has forced ``store`` to the disk."""
+    """Remove entries replaced by two renames or by an exchange. The caller has synced ``store`` to the disk."""
     for old in (*store.glob(f"{REPLACED}*"), *filter(None, [exchanged])):
         remove(old)
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Let two names change places at once (Linux ``renameat2`` with ``RENAME_EXCHANGE``).
+    """Exchange two names atomically (Linux ``renameat2`` with ``RENAME_EXCHANGE``).
 
     Returns:
-        Whether it was done; not where the system or the file system does not know how.
+        Whether it was done: false if the system or the file system does not support it.
 
     Raises:
-        OSError: Any other refusal.
+        OSError: Any other error.
     """
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
@@ -154,23 +154,23 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def retire(path: Path, store: Path) -> None:
-    """Let ``path`` vanish from its place at once, then delete it."""
-    doomed = staging_path(store)
-    path.rename(doomed)
+    """Move ``path`` out of its place atomically, then delete it."""
+    retired = staging_path(store)
+    path.rename(retired)
     sync_directory(path.parent)
-    remove(doomed)
+    remove(retired)
 
 
-def mend_latest(store: Path) -> None:
-    """Let ``latest`` point to the newest snapshot; without any there is no ``latest``.
+def update_latest(store: Path) -> None:
+    """Point ``latest`` to the newest snapshot; without snapshots, remove it.
 
-    As the newest only ever becomes newer, so does ``latest``. A newer one whose manifest was damaged later keeps it:
-    readers must not go back to older data unawares. Where the file system makes no symbolic links there is no
-    ``latest``, rather than one that stays behind.
+    ``latest`` never moves to an older snapshot, even if the manifest of its own was damaged later: readers must not go
+    back to older data unnoticed. If the file system has no symbolic links there is no ``latest``, rather than one that
+    is out of date.
 
     Raises:
         OSError: The file system refuses.
-        OutputError: ``latest`` is something else than a symbolic link.
+        OutputError: ``latest`` is not a symbolic link.
     """
     link = store / LATEST
     if os.path.lexists(link) and not link.is_symlink():
@@ -179,36 +179,36 @@ def mend_latest(store: Path) -> None:
             f"{link} is {what}, not a symbolic link: a copy of a store that follows links leaves it so",
             "delete it, for it is a second copy of a snapshot, and run again; copy with cp -a, or rsync without -L",
         )
-    there = os.readlink(link) if link.is_symlink() else None  # noqa: PTH115 - compared as text
-    newest = _newest(store, there)
+    current = os.readlink(link) if link.is_symlink() else None  # noqa: PTH115 - compared as text
+    newest = _newest_name(store, current)
     if newest is None:
         link.unlink(missing_ok=True)
-    elif newest != there:
-        _point(link, newest)
+    elif newest != current:
+        _link_latest(link, newest)
         sync_directory(store)
 
 
-def _newest(store: Path, there: str | None) -> str | None:
+def _newest_name(store: Path, current: str | None) -> str | None:
     for entry in entries(store):
-        if entry.standing is EntryStatus.SNAPSHOT or (entry.published and entry.path.name == there):
+        if entry.status is EntryStatus.SNAPSHOT or (entry.published and entry.path.name == current):
             return entry.path.name
     return None
 
 
-def _point(link: Path, name: str) -> None:
-    fresh = staging_path(link.parent)
+def _link_latest(link: Path, name: str) -> None:
+    temporary = staging_path(link.parent)
     try:
-        fresh.symlink_to(name)
+        temporary.symlink_to(name)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in _CANNOT_LINK:
             raise
         link.unlink(missing_ok=True)
     else:
-        fresh.replace(link)
+        temporary.replace(link)
 
 
 def latest_remark(snapshot: Path) -> str:
-    """What the last line of a run must say of ``latest``; nothing where it points to the snapshot just published."""
+    """Return a remark about ``latest`` for the last line of a run; empty if it points to the published snapshot."""
     link = snapshot.parent / LATEST
     if not os.path.lexists(link):
         return "; without latest: the file system makes no symbolic links, so take the greatest name eksport=…"

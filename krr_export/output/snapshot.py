@@ -1,4 +1,4 @@
-"""A snapshot in the making: written aside, proven, and published by one rename or not at all."""
+"""Staging of a snapshot: written to its own directory, verified, and published by one rename or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import GuardError, OutputError
 from krr_export.output.manifest import Counts, Manifest, SchemaVersion, SourceFile
-from krr_export.output.publish import mend_latest, put_in_place, remove_replaced, retire, staging_path, withdraw
+from krr_export.output.publish import put_in_place, remove_replaced, retire, staging_path, update_latest, withdraw
 from krr_export.output.store_contents import check_replaceable
 from krr_export.output.verification import Verification, prove, success_text, verify
 from krr_export.util.files import (
@@ -32,16 +32,16 @@ __all__ = ["Counts", "Manifest", "PartFile", "SchemaVersion", "SourceFile", "Sta
 
 
 class Staging:
-    """A directory in which one snapshot is written; a context manager that leaves nothing behind unless it is kept.
+    """The directory in which one snapshot is written; a context manager that removes it unless it is published or kept.
 
     Args:
         store: The directory of snapshots; the caller holds its lock.
-        file_mode: Permission bits of the files; the directories' follow from it.
+        file_mode: Permission bits of the files; those of directories follow from it.
     """
 
     def __init__(self, store: Path, file_mode: int = 0o600) -> None:
         self.path = staging_path(store)
-        """Where the files are to be written."""
+        """The directory to write the files into."""
         self._store = store
         self._file_mode = file_mode
         self._is_visible = False
@@ -54,9 +54,8 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # After publishing, nothing lies here any more, or what was replaced: that is deleted by whoever has forced what
-        # replaced it to the disk. Should this fail, the next run sweeps: an error from here would only hide the one
-        # that led here.
+        # After publishing, the path is gone, or is the replaced snapshot, which `publish` deletes once its replacement
+        # is synced to the disk. If removal fails, the next run sweeps: an error here would only hide the first one.
         if not self._is_visible:
             with suppress(OSError):
                 remove(self.path)
@@ -75,20 +74,20 @@ class Staging:
             file.abandon()
 
     def publish(self, manifest: Manifest, name: str, *, replace: bool) -> Path:
-        """Prove the snapshot and make it visible, whole, as ``STORE/name``; then let ``latest`` follow.
+        """Verify the snapshot, publish it atomically as ``STORE/name``, and update ``latest``.
 
         Args:
-            manifest: What was written; its counts are proven against the files.
+            manifest: Of the snapshot; its counts are checked against the files.
             name: ``eksport=20140226T112225Z``.
-            replace: Whether a snapshot of that name may be exchanged for this one.
+            replace: Whether this snapshot may replace one of that name.
 
         Returns:
             The snapshot's path.
 
         Raises:
-            GuardError: The name is taken.
+            GuardError: A snapshot has the name.
             OutputError: The counts disagree with the files, or the disk is full or failing.
-            UsageError: Something that is no snapshot has the name.
+            UsageError: Something other than a snapshot has the name.
         """
         target = self._store / name
         check_replaceable(target)
@@ -98,22 +97,22 @@ class Staging:
         self._put_in_place(target)
         with output_errors(f"force {name} to the disk, though it is published"):
             sync_directory(self._store)
-        self._look_again(target, manifest)
+        self._check_published(target, manifest)
         with output_errors(f"let latest follow to {name}, though it is published"):
-            mend_latest(self._store)
+            update_latest(self._store)
         with output_errors(f"delete what {name} replaced, though it is published"):
             remove_replaced(self._store, self.path)
-        refused = self._store / FAILED / name
-        if os.path.lexists(refused) and not refused.parent.is_symlink():
+        failed = self._store / FAILED / name
+        if os.path.lexists(failed) and not failed.parent.is_symlink():
             # Its rejects are raw records of the export that is published now: personal data without a purpose.
             with output_errors(f"delete {FAILED}/{name}, though {name} is published"):
-                retire(refused, self._store)
+                retire(failed, self._store)
         return target
 
     def keep_failed(self, manifest: Manifest, name: str) -> Path:
-        """Keep what explains a failed export as ``STORE/.failed/name``, in place of what lies there.
+        """Keep report and rejects of a failed export as ``STORE/.failed/name``, replacing an earlier one.
 
-        The table ``person`` is not kept: nobody shall take it for the result. Nor is there a ``_SUCCESS``.
+        The table ``person`` is not kept: it must not be mistaken for the result. Nor is there a ``_SUCCESS``.
 
         Raises:
             OutputError: The disk is full or failing.
@@ -125,7 +124,7 @@ class Staging:
         return self._keep(FAILED, name)
 
     def keep_partial(self, manifest: Manifest, name: str) -> Path:
-        """Prove a result of ``--limit`` and keep it as ``STORE/.partial/name``, in place of what lies there.
+        """Verify a result of ``--limit`` and keep it as ``STORE/.partial/name``, replacing an earlier one.
 
         It is never matched by ``eksport=*/`` and never becomes ``latest``; its manifest says ``partial``.
 
@@ -136,7 +135,7 @@ class Staging:
         return self._keep(PARTIAL, name)
 
     def _seal(self, manifest: Manifest) -> None:
-        """Prove what was written, and say so in ``_SUCCESS``."""
+        """Write the manifest, verify the files against it, and write ``_SUCCESS``."""
         text = manifest.to_json()
         self.write_text(MANIFEST, text)
         prove(self.path, manifest)
@@ -150,16 +149,16 @@ class Staging:
         except OutputError as error:
             if os.path.lexists(self.path):
                 raise
-            # The first of two renames was done: what is left of them is certain to be done.
+            # The first of two renames was done: the next run will do the second.
             raise OutputError(
                 f"{error.message}; the next run on the store completes it", error.hint
             ) from error.__cause__
         self._is_visible = True
 
-    def _look_again(self, target: Path, manifest: Manifest) -> None:
-        """See that what is published is what was written: where locks do not reach, another run may be at work here."""
-        listed = all(_size(target / part.path) == part.bytes for part in manifest.files)
-        if listed and (target / SUCCESS).is_file():
+    def _check_published(self, target: Path, manifest: Manifest) -> None:
+        """Check the published files: if locks do not work across machines, another run may have changed them."""
+        complete = all(_size(target / part.path) == part.bytes for part in manifest.files)
+        if complete and (target / SUCCESS).is_file():
             return
         with output_errors(f"withdraw {target.name}, of which another run deleted files"):
             withdraw(target, self.path)
@@ -170,10 +169,10 @@ class Staging:
         )
 
     def _keep(self, place: str, name: str) -> Path:
-        """Move everything to ``STORE/place/name``; what lay there is deleted once this is sure to last."""
+        """Move everything to ``STORE/place/name``; an earlier result is deleted once this one is durable."""
         target, old = self._store / place / name, staging_path(self._store)
         with output_errors(f"keep {place}/{name}"):
-            if target.parent.is_symlink():  # what it leads to is not the store's
+            if target.parent.is_symlink():  # its target is not part of the store
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             make_directories(target.parent, self._store, self._file_mode)
             sync_tree(self.path)

@@ -1,4 +1,4 @@
-"""The store: the directory that holds the snapshots, locked for one run at a time and tidied at its start."""
+"""The store: the directory of snapshots, locked for one run at a time and cleaned up at its start."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from krr_export.domain.store_layout import (
 )
 from krr_export.errors import OutputError, UsageError
 from krr_export.output.manifest import NOTHING_APPLIED, Manifest, read_manifest
-from krr_export.output.publish import finish_replacements, is_dead, mend_latest, remove_replaced, retire
+from krr_export.output.publish import finish_replacements, is_dead, remove_replaced, retire, update_latest
 from krr_export.output.snapshot import Staging
-from krr_export.output.store_contents import EntryStatus, check_replaceable, entries, judge, no_store, snapshots
+from krr_export.output.store_contents import EntryStatus, check_replaceable, classify, entries, missing_store, snapshots
 from krr_export.output.verification import verify
 from krr_export.util.files import make_directories, make_parents, output_errors, remove, sync_directory
 from krr_export.util.paths import local_path, real_path
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from krr_export.util.files import PartFile
 
-_KIND = (
+_COMMON_PROPERTIES = (
     "format",
     "partitioning",
     "schema",
@@ -44,7 +44,7 @@ _KIND = (
     "pseudonymised columns",
     "pseudonym key (fingerprint)",
 )
-"""What all snapshots of a store have in common."""
+"""The properties that all snapshots of a store have in common."""
 
 _locks: set[int] = set()
 
@@ -55,40 +55,40 @@ def _forget_locks() -> None:
     _locks.clear()
 
 
-# flock belongs to the open file, which a fork shares: an orphaned worker would go on holding the store.
+# flock belongs to the open file, which a fork shares: an orphaned worker would keep the store locked.
 os.register_at_fork(after_in_child=_forget_locks)
 
 
 @contextmanager
 def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> Iterator[Store]:
-    """Hold the store at ``path`` for one run; tidied, so that nothing of a dead run is left.
+    """Lock the store at ``path`` for one run, and remove everything left by dead runs.
 
-    Staging directories of this machine are swept without asking whose they were: the kernel drops the lock with its
-    process, so whoever holds it is alone. Those of others are swept once they are silent. An interrupted replacement is
-    completed and ``latest`` mended.
+    Staging directories of this machine are always swept: the kernel drops the lock with its process, so its holder is
+    alone. Those of other machines are swept once they are unchanged for hours. An interrupted replacement is completed
+    and ``latest`` updated.
 
     Args:
-        path: The directory; with ``create`` it is made if it is missing, parents included.
-        file_mode: Permission bits of all files written; the directories' follow from it.
-        create: Whether a missing store is made.
+        path: The directory; with ``create`` it is created if missing, parents included.
+        file_mode: Permission bits of all files written; those of directories follow from it.
+        create: Whether to create a missing store.
 
     Raises:
-        InputError: There is no store, and none is to be made.
+        InputError: There is no store, and ``create`` is false.
         OutputError: Another run holds the store, it is not a directory, or it cannot be written.
-        UsageError: It is a snapshot, lies in one, is no local path, or its file system does not lock.
+        UsageError: It is a snapshot or in one, is not a local path, or its file system has no locks.
     """
     path = local_path(path)
     _check_is_store(path, create=create)
     is_new = not os.path.lexists(path / LOCK)
     with output_errors(f"open the store {path}"):
         if create:
-            _make(path, file_mode)
+            _create(path, file_mode)
         fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, file_mode)
     _locks.add(fd)
     try:
         _lock(fd, path)
         with output_errors(f"tidy the store {path}"):
-            _tidy(path)
+            _clean_up(path)
         yield Store(path, file_mode, is_new)
     finally:
         _locks.discard(fd)
@@ -97,12 +97,12 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
 
 @dataclass(frozen=True)
 class Store:
-    """A store whose lock is held; made by ``open_store``.
+    """A locked store; created by ``open_store``.
 
     Attributes:
         path: The directory.
         file_mode: Permission bits of all files written.
-        is_new: Whether no run was here before: perhaps the path is mistyped.
+        is_new: Whether no run has used it before: the path may be mistyped.
     """
 
     path: Path
@@ -110,46 +110,46 @@ class Store:
     is_new: bool = False
 
     def remark(self) -> str:
-        """What the last line of a run must say that publishes into this store, as it is before."""
+        """Return a remark for the last line of a run if it publishes the first snapshot; call it before publishing."""
         if self.snapshots():
             return ""
         return "; the first snapshot of a new store" if self.is_new else "; the store's first snapshot"
 
     def snapshots(self) -> list[Path]:
-        """The published snapshots, oldest first."""
+        """Return the published snapshots, oldest first."""
         return snapshots(self.path)
 
     def newest(self) -> str | None:
-        """The name of the newest published snapshot, damaged or not; ``None`` where there is none."""
+        """Return the name of the newest published snapshot, damaged or not; ``None`` if there is none."""
         return next((entry.path.name for entry in entries(self.path) if entry.published), None)
 
     def staging(self) -> Staging:
-        """A place to write the next snapshot, on the same file system; a context manager."""
+        """Return a staging directory for the next snapshot, on the same file system; a context manager."""
         return Staging(self.path, self.file_mode)
 
     def find(self, name: str) -> Manifest | None:
-        """The manifest of the published snapshot of that name, if there is one that can be read."""
-        if judge(self.path / name).standing is not EntryStatus.SNAPSHOT:
-            return None  # damaged: as good as not there, but publishing over it still takes --replace
+        """Return the manifest of the published snapshot of that name; ``None`` if there is none that can be read."""
+        if classify(self.path / name).status is not EntryStatus.SNAPSHOT:
+            return None  # also if damaged, but publishing over it still requires --replace
         return read_manifest(self.path / name)
 
     def check_place(self, name: str) -> None:
-        """Refuse what could not be published in the end, before anything is read.
+        """Refuse a name that could not be published in the end, before anything is read.
 
         Raises:
-            UsageError: Something that is no snapshot has this name.
+            UsageError: Something other than a snapshot has this name.
         """
         check_replaceable(self.path / name)
 
     def is_intact(self, name: str, *, prove: bool = False) -> bool:
-        """Whether the snapshot is published and whole.
+        """Return whether the snapshot is published and complete.
 
         Args:
             name: ``eksport=20140226T112225Z``.
-            prove: Read every byte, as ``verify`` does; otherwise listed files need only be there with their sizes.
+            prove: Read every byte, as ``verify`` does; otherwise check only that listed files exist with their sizes.
         """
         manifest = self.find(name)
-        if manifest is None or not all(_has_size(self.path / name, part) for part in manifest.files):
+        if manifest is None or not all(_has_listed_size(self.path / name, part) for part in manifest.files):
             return False
         return not prove or verify(self.path / name).proven
 
@@ -162,41 +162,41 @@ class Store:
         derive: tuple[str, ...] = (),
         privacy: Mapping[str, Any] = NOTHING_APPLIED,
     ) -> None:
-        """Refuse what one query over all snapshots could not read together.
+        """Refuse a conversion whose result could not be queried together with the other snapshots.
 
         Args:
             format: ``parquet`` or ``csv``.
-            partition_by: Columns whose values tell which part files a row belongs to.
+            partition_by: Columns whose values decide which part files a row belongs to.
             schema_name: Of the record schema.
-            derive: Columns that are derived.
-            privacy: What was left out or replaced, as the manifest says it.
+            derive: Derived columns.
+            privacy: Columns left out or replaced, as in the manifest.
 
         Raises:
-            UsageError: The snapshots here are of another format, partitioning or schema, or hold other columns, or
-                other pseudonyms.
+            UsageError: The snapshots of the store have another format, partitioning or schema, other columns, or other
+                pseudonyms.
         """
         for entry in entries(self.path):
-            if manifest := self.find(entry.path.name) if entry.standing is EntryStatus.SNAPSHOT else None:
-                there = (
+            if manifest := self.find(entry.path.name) if entry.status is EntryStatus.SNAPSHOT else None:
+                found = (
                     manifest.options.get("format"),
                     _partitioning(manifest),
                     manifest.schema.name,
                     tuple(manifest.options.get("derive") or ()),
-                    *_applied(manifest.options),
+                    *_privacy_options(manifest.options),
                 )
-                _refuse_other_kind(there, (format, partition_by, schema_name, derive, *_applied(privacy)))
+                _check_properties(found, (format, partition_by, schema_name, derive, *_privacy_options(privacy)))
                 return
 
     def prune(self, keep: int) -> list[Path]:
         """Delete all but the newest snapshots, oldest first; never the one that ``latest`` points to.
 
-        What is not recognised as a snapshot, or is damaged, is neither counted nor deleted.
+        Entries that are not recognised as snapshots, or are damaged, are neither counted nor deleted.
 
-        What ``.failed`` and ``.partial`` hold goes too where it is older than the oldest snapshot left, or not among
-        the ``keep`` newest there. Each vanishes from its place at once.
+        Results in ``.failed`` and ``.partial`` are deleted too if they are older than the oldest snapshot left, or not
+        among the ``keep`` newest there. Each is moved out of its place atomically.
 
         Returns:
-            What was deleted.
+            The deleted paths.
 
         Raises:
             UsageError: ``keep`` is less than 1.
@@ -204,37 +204,37 @@ class Store:
         """
         if keep < 1:
             raise UsageError("--keep must be at least 1")
-        recognised = self.snapshots()
+        published = self.snapshots()
         latest = real_path(self.path / LATEST)
-        doomed = [path for path in recognised[:-keep] if real_path(path) != latest]
-        oldest = next((path.name for path in recognised if path not in doomed), "")
+        deleted = [path for path in published[:-keep] if real_path(path) != latest]
+        oldest = next((path.name for path in published if path not in deleted), "")
         for place in (FAILED, PARTIAL):
-            aside = _kept_aside(self.path / place)
-            doomed += [path for path in aside if path not in aside[-keep:] or path.name < oldest]
+            unpublished = _unpublished_results(self.path / place)
+            deleted += [path for path in unpublished if path not in unpublished[-keep:] or path.name < oldest]
         with output_errors("delete old snapshots"):
-            for path in doomed:
+            for path in deleted:
                 retire(path, self.path)
-        return doomed
+        return deleted
 
 
 def _check_is_store(path: Path, *, create: bool) -> None:
-    """Refuse a mistyped path: a snapshot, or, where a store must be there already, anything else."""
+    """Refuse a mistyped path: a snapshot, or, if the store must exist already, anything but a store."""
     if (path / MANIFEST).exists() or (path / SUCCESS).exists():
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
     refuse_snapshot(path)
     if not create and not (path / LOCK).exists() and not any(entry.published for entry in entries(path)):
-        raise no_store(path)
+        raise missing_store(path)
 
 
-def _kept_aside(place: Path) -> list[Path]:
-    """What ``.failed`` or ``.partial`` keeps, oldest first; nothing else, and nothing that a link leads to."""
+def _unpublished_results(place: Path) -> list[Path]:
+    """Return the results kept in ``.failed`` or ``.partial``, oldest first; nothing else, and no targets of links."""
     if place.is_symlink():
         return []
-    aside = (path for path in place.glob("eksport=*") if path.is_dir() and not path.is_symlink())
-    return sorted(path for path in aside if is_export_name(path.name))
+    unpublished = (path for path in place.glob("eksport=*") if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in unpublished if is_export_name(path.name))
 
 
-def _make(path: Path, file_mode: int) -> None:
+def _create(path: Path, file_mode: int) -> None:
     if not path.is_dir():
         make_parents(path)
         make_directories(path, path.parent, file_mode)
@@ -249,15 +249,15 @@ def _lock(fd: int, path: Path) -> None:
         if isinstance(error.__cause__, BlockingIOError):
             raise OutputError(f"another run holds the store {path}", "wait until it has ended") from error
         raise
-    if not _keeps_out_others(path):
+    if not _is_lock_exclusive(path):
         raise UsageError(
             f"the file system of the store {path} does not lock: nothing keeps two runs apart there",
             "choose a store on one that does, or mount it with locks",
         )
 
 
-def _keeps_out_others(path: Path) -> bool:
-    """Whether the lock that is held is one: asked for again, it must be refused."""
+def _is_lock_exclusive(path: Path) -> bool:
+    """Return whether the file system really locks: a second lock must be refused."""
     fd = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -268,25 +268,25 @@ def _keeps_out_others(path: Path) -> bool:
     return False
 
 
-def _tidy(path: Path) -> None:
+def _clean_up(path: Path) -> None:
     finish_replacements(path)
-    sync_directory(path)  # what a dead run made visible is to last, before what it replaced is deleted
+    sync_directory(path)  # make a dead run's renames durable before the replaced entries are deleted
     remove_replaced(path)
     os.utime(path / LOCK)
     now = (path / LOCK).stat().st_mtime
     for left in path.glob(f"{STAGING}*"):
         if is_dead(left, now):
             remove(left)
-    mend_latest(path)
+    update_latest(path)
 
 
-def _has_size(snapshot: Path, part: PartFile) -> bool:
+def _has_listed_size(snapshot: Path, part: PartFile) -> bool:
     path = snapshot / part.path
     return path.is_file() and path.stat().st_size == part.bytes
 
 
-def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> None:
-    for what, old, new in zip(_KIND, there, asked, strict=True):
+def _check_properties(found: tuple[object, ...], requested: tuple[object, ...]) -> None:
+    for what, old, new in zip(_COMMON_PROPERTIES, found, requested, strict=True):
         if old != new:
             raise UsageError(
                 f"the snapshots in this store have the {what} {_display(old)}, not {_display(new)}",
@@ -294,13 +294,13 @@ def _refuse_other_kind(there: tuple[object, ...], asked: tuple[object, ...]) -> 
             )
 
 
-def _applied(options: Mapping[str, Any]) -> Iterator[object]:
-    """What was left out or replaced, as `_KIND` ends."""
+def _privacy_options(options: Mapping[str, Any]) -> Iterator[object]:
+    """Yield the options about left out or replaced columns, in the order in which `_COMMON_PROPERTIES` ends."""
     return (options.get(key, default) for key, default in NOTHING_APPLIED.items())
 
 
 def _partitioning(manifest: Manifest) -> tuple[str, ...]:
-    """The columns partitioned by; where they were directories (``status=AKTIV/``), as they were once, it says so."""
+    """Return the columns partitioned by; marked with ``=…`` if they are directories, ``status=AKTIV/``, as once."""
     columns = tuple(manifest.options.get("partition_by") or ())
     is_old = any("=" in part.path for part in manifest.files)
     return tuple(f"{column}=…" for column in columns) if is_old else columns

@@ -1,4 +1,4 @@
-"""What lies in a store as ``eksport=…``: its snapshots, and what only looks like one."""
+"""The entries ``eksport=…`` of a store: its snapshots, and entries that only look like one."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_NAMED_AT_MOST = 3
+_MAX_NAMED = 3
 
 
 class EntryStatus(Enum):
-    """What an entry of a store is to the store."""
+    """Classification of an entry of a store."""
 
     SNAPSHOT = auto()
     """A directory named like an export, with ``_SUCCESS`` and a manifest that names that very export."""
     DAMAGED = auto()
-    """It was published under this name, but its manifest cannot be read. It is neither counted nor deleted."""
+    """Published under this name, but its manifest cannot be read. It is neither counted nor deleted."""
     INCOMPLETE = auto()
-    """The manifest names this export, but ``_SUCCESS`` is missing: a copy on its way, or a damaged one."""
+    """The manifest names this export, but ``_SUCCESS`` is missing: a copy in progress, or a damaged one."""
     OTHER = auto()
-    """Anything else: a copy under another name, a link, a result of ``--limit``. It is left alone."""
+    """Anything else: a copy under another name, a link, a result of ``--limit``. It is never touched."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a store, judged."""
+    """One classified entry of a store."""
 
     path: Path
-    standing: EntryStatus
+    status: EntryStatus
     why: str = ""
-    """Why it is no snapshot, in a few words."""
+    """The reason why it is not a snapshot, in a few words."""
 
     @property
     def published(self) -> bool:
-        """Whether it was published by the store, damaged or not."""
-        return self.standing in {EntryStatus.SNAPSHOT, EntryStatus.DAMAGED}
+        """True if the store published it, damaged or not."""
+        return self.status in {EntryStatus.SNAPSHOT, EntryStatus.DAMAGED}
 
 
-def judge(path: Path) -> Entry:
-    """Say what an entry of a store is: the one place that decides what a snapshot is.
+def classify(path: Path) -> Entry:
+    """Classify an entry of a store. Only this function decides what a snapshot is.
 
     Raises:
-        OSError: It may not be looked at.
+        OSError: Access is denied.
     """
     if not is_export_name(path.name):
         return Entry(path, EntryStatus.OTHER, "it is not named like an export")
     if path.is_symlink() or not path.is_dir():
         return Entry(path, EntryStatus.OTHER, "it is no directory, or a link to one")
-    return Entry(path, *_by_manifest(path))
+    return Entry(path, *_classify_directory(path))
 
 
-def _by_manifest(path: Path) -> tuple[EntryStatus, str]:
-    """What a directory that is named like an export is, and why it is no snapshot."""
+def _classify_directory(path: Path) -> tuple[EntryStatus, str]:
+    """Return the status of a directory named like an export, and the reason if it is not a snapshot."""
     complete = (path / SUCCESS).is_file()
     try:
         manifest = read_manifest(path)
@@ -75,65 +75,65 @@ def _by_manifest(path: Path) -> tuple[EntryStatus, str]:
     return (EntryStatus.SNAPSHOT, "") if complete else (EntryStatus.INCOMPLETE, f"it has no {SUCCESS}")
 
 
-def entries(store: Path, wanted: Callable[[str], bool] = bool) -> Iterator[Entry]:
-    """What lies in a store as ``eksport=…``, newest first; each is judged when its turn comes.
+def entries(store: Path, name_filter: Callable[[str], bool] = bool) -> Iterator[Entry]:
+    """Yield the entries ``eksport=…`` of a store, newest first; each is classified when it is reached.
 
     Args:
-        store: The directory that holds the snapshots.
-        wanted: Says of a name whether it is to be looked at.
+        store: The directory of snapshots.
+        name_filter: Selects entries by name.
 
     Raises:
-        OSError: An entry may not be looked at.
+        OSError: Access to an entry is denied.
     """
     for path in sorted(store.glob("eksport=*"), reverse=True):
-        if wanted(path.name):
-            yield judge(path)
+        if name_filter(path.name):
+            yield classify(path)
 
 
 def snapshots(store: Path) -> list[Path]:
-    """The snapshots of a store, oldest first: their names are times of one length."""
-    return [entry.path for entry in entries(store) if entry.standing is EntryStatus.SNAPSHOT][::-1]
+    """Return the snapshots of a store, oldest first: their names are times of equal length."""
+    return [entry.path for entry in entries(store) if entry.status is EntryStatus.SNAPSHOT][::-1]
 
 
-def no_store(path: Path) -> InputError:
-    """What to say where a store must be there, and is not; of a file and of any other directory, the same."""
+def missing_store(path: Path) -> InputError:
+    """Return the error for a path without a store, be it missing, a file or another directory."""
     return InputError(f"there is no store at {path}", "give the directory that holds the snapshots")
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse to put a snapshot in the place of something that the store has not published.
+    """Refuse to replace an entry that the store has not published.
 
     Raises:
-        UsageError: Something else lies there.
+        UsageError: The path is such an entry.
     """
-    entry = judge(path)
-    if os.path.lexists(path) and entry.standing is EntryStatus.OTHER:
+    entry = classify(path)
+    if os.path.lexists(path) and entry.status is EntryStatus.OTHER:
         raise UsageError(f"{path.name} lies in the store and is no snapshot: {entry.why}", "move it out of the store")
 
 
 def warnings(store: Path, *, damaged: bool = True) -> Iterator[str]:
-    """What is to be said of a store's entries that are no snapshots, in a line for each kind.
+    """Yield warnings about entries of a store that are not snapshots, one line for each kind.
 
     Args:
-        store: The directory that holds the snapshots.
-        damaged: Whether to speak of damaged ones too.
+        store: The directory of snapshots.
+        damaged: Whether to warn of damaged ones too.
 
     Raises:
-        OSError: An entry may not be looked at.
+        OSError: Access to an entry is denied.
     """
-    judged = list(entries(store))
-    others = [entry for entry in judged if not entry.published]
+    classified = list(entries(store))
+    others = [entry for entry in classified if not entry.published]
     if others:
         yield (
-            f"in the store, but no snapshot: {_named(others)}; left alone, but a query over eksport=*/person/** would"
-            " read it: move it out of the store"
+            f"in the store, but no snapshot: {_list_names(others)}; left alone, but a query over eksport=*/person/**"
+            " would read it: move it out of the store"
         )
-    harmed = [entry for entry in judged if entry.standing is EntryStatus.DAMAGED]
+    harmed = [entry for entry in classified if entry.status is EntryStatus.DAMAGED]
     if damaged and harmed:
-        yield f"damaged: {_named(harmed)}; neither counted nor pruned: convert that export again with --replace"
+        yield f"damaged: {_list_names(harmed)}; neither counted nor pruned: convert that export again with --replace"
 
 
-def _named(some: list[Entry]) -> str:
-    more = len(some) - _NAMED_AT_MOST
-    named = ", ".join(f"{entry.path.name} ({entry.why})" for entry in some[:_NAMED_AT_MOST])
-    return f"{named} and {more} more" if more > 0 else named
+def _list_names(listed: list[Entry]) -> str:
+    more = len(listed) - _MAX_NAMED
+    described = ", ".join(f"{entry.path.name} ({entry.why})" for entry in listed[:_MAX_NAMED])
+    return f"{described} and {more} more" if more > 0 else described

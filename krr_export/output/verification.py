@@ -1,4 +1,4 @@
-"""Proof that the files of a snapshot are what its manifest says."""
+"""Verification of a snapshot's files against its manifest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, SUCCESS
 from krr_export.errors import InputError, OutputError
-from krr_export.output.manifest import Manifest, no_snapshot, read_manifest
+from krr_export.output.manifest import Manifest, missing_snapshot, read_manifest
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -26,40 +26,40 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _UNREADABLE = (OSError, EOFError, ValueError, pa.ArrowException, zlib.error)
-"""All that Arrow and gzip raise for files that are damaged or out of reach."""
+"""All that Arrow and gzip raise for files that are damaged or cannot be read."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What ``verify`` found."""
+    """The result of ``verify``."""
 
     snapshot: Path
-    """The snapshot itself, also where ``latest`` was given."""
+    """The snapshot itself, even if ``latest`` was given."""
     manifest: Manifest | None
-    """``None`` where it is missing or damaged, which is a difference."""
+    """``None`` if it is missing or damaged, which is a difference."""
     differences: tuple[str, ...]
-    """One plain line each; empty if the snapshot is proven."""
+    """One line of text each; empty if the snapshot is proven."""
 
     @property
     def proven(self) -> bool:
-        """Whether everything is as the manifest says."""
+        """True if the snapshot matches its manifest."""
         return not self.differences
 
 
 def verify(snapshot: Path) -> Verification:
-    """Prove a published snapshot anew against its manifest: every file's bytes, SHA-256 and rows, and the counts.
+    """Verify a published snapshot against its manifest: every file's size, SHA-256 and rows, and the counts.
 
     Args:
         snapshot: Its directory, or a link to it such as ``latest``.
 
     Raises:
-        InputError: There is no snapshot there.
-        UsageError: It is no local path.
+        InputError: There is no snapshot at the path.
+        UsageError: It is not a local path.
     """
     try:
         root = local_path(snapshot).resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        raise no_snapshot(snapshot) from error
+        raise missing_snapshot(snapshot) from error
     if root.parent.name == FAILED:
         raise InputError(f"{snapshot} was not published", "it explains why an export was refused: see its report.json")
     try:
@@ -79,7 +79,7 @@ def verify(snapshot: Path) -> Verification:
 
 
 def prove(root: Path, manifest: Manifest) -> None:
-    """Read the footers again and see that every record is accounted for: *seen = written + rejected*.
+    """Read the footers again and check that every record is accounted for: *seen = written + rejected*.
 
     Raises:
         OutputError: The files disagree with the counts.
@@ -93,7 +93,7 @@ def prove(root: Path, manifest: Manifest) -> None:
 
 
 def row_differences(root: Path, manifest: Manifest) -> Iterator[str]:
-    """Where rows in the files and counts in the manifest disagree, a line each."""
+    """Yield a line for each disagreement between rows in the files and counts in the manifest."""
     totals = {"person": 0, "rejects": 0}
     for part in manifest.files:
         table = part.path.partition("/")[0]
@@ -117,22 +117,22 @@ def row_differences(root: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def count_rows(path: Path) -> int:
-    """Rows of a part file: from the footer of Parquet, by counting the records of CSV.
+    """Return the rows of a part file: from the footer of Parquet, by counting the records of CSV.
 
     Raises:
-        OSError, EOFError, ValueError, pyarrow.ArrowException, zlib.error: It cannot be read as what its name says.
+        OSError, EOFError, ValueError, pyarrow.ArrowException, zlib.error: It cannot be read in the format of its name.
     """
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():  # opening a pipe would wait for a writer
         raise FileNotFoundError
     if path.suffix == ".parquet":
         with path.open("rb") as footer:  # Arrow opens no path that is not UTF-8
             return int(pq.read_metadata(footer).num_rows)
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        return _csv_records(_chunks(file)) - 1  # the header
+        return _count_csv_records(_chunks(file)) - 1  # the header
 
 
-def _csv_records(chunks: Iterable[bytes]) -> int:
-    """Line feeds outside quotes. A doubled quote leaves the quotes and enters them again: no special case."""
+def _count_csv_records(chunks: Iterable[bytes]) -> int:
+    """Count line feeds outside quotes. A doubled quote leaves the quotes and enters them again: no special case."""
     records, quoted = 0, False
     for chunk in chunks:
         pieces = chunk.split(b'"')
@@ -156,12 +156,12 @@ def _success_differences(root: Path) -> Iterator[str]:
 
 
 def success_text(manifest: bytes) -> str:
-    """The content of ``_SUCCESS``: ``sha256sum -c _SUCCESS`` checks the manifest."""
+    """Return the content of ``_SUCCESS``: ``sha256sum -c _SUCCESS`` checks the manifest."""
     return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n"
 
 
 def _name_differences(root: Path, manifest: Manifest) -> Iterator[str]:
-    """The directory's name is the export's time: a snapshot under another name would be taken for another night's."""
+    """Check that the directory's name is the export's time: otherwise it would be taken for another night's export."""
     if manifest.export_name is None:
         yield f"{MANIFEST}: it does not say when the export was made"
     elif root.name != manifest.export_name:

@@ -21,7 +21,7 @@ from krr_export.input.archives import foreign_form
 from krr_export.parsing.bounds import HOSTILE, find_excess
 from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, local_name, namespace
 from krr_export.schema.registry import load_schema
-from krr_export.util.formatting import instant
+from krr_export.util.formatting import format_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -249,7 +249,7 @@ def read_header(frame: Frame, schema: RecordSchema, encoding: str) -> Header:
     if exported_at is None:
         raise InputError(f"the root's {_EXPORTED_AT} lies outside the years 0001 to 9999", "no snapshot can be named")
     return Header(
-        eksport_tidspunkt=written if _USUAL_TIME.fullmatch(written) else instant(exported_at),
+        eksport_tidspunkt=written if _USUAL_TIME.fullmatch(written) else format_utc(exported_at),
         exported_at=exported_at.astimezone(UTC),
         seneste_endringsnummer=int(Decimal(str(root.get(_CHANGE_NUMBER)))),  # int alone limits the number of digits
         encoding=encoding,

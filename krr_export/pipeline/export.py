@@ -22,7 +22,7 @@ from krr_export.schema.record_schema import RecordSchema
 from krr_export.schema.registry import load_schema
 from krr_export.transform import DeriveOptions, derivation_of
 from krr_export.transform.privacy import column_names
-from krr_export.util.processors import MOST_THREADS, default_workers
+from krr_export.util.processors import MAX_THREADS, default_workers
 from krr_export.util.threads import map_in_order
 from krr_export.version import __version__
 
@@ -72,8 +72,8 @@ class ReadOptions:
     def __post_init__(self) -> None:
         if self.reader not in READERS:
             raise UsageError(f"no reader {self.reader!r}", f"choose {', '.join(READERS)}")
-        if self.workers is not None and not 0 <= self.workers <= MOST_THREADS:
-            raise UsageError(f"--workers must be 0 to {MOST_THREADS}")
+        if self.workers is not None and not 0 <= self.workers <= MAX_THREADS:
+            raise UsageError(f"--workers must be 0 to {MAX_THREADS}")
         if self.limit is not None and self.limit < 1:
             raise UsageError("--limit must be at least 1")
         for name in self.strict:

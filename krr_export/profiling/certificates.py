@@ -15,7 +15,7 @@ import pyarrow as pa
 from krr_export.domain.certificates import load_certificate
 from krr_export.domain.organisation_numbers import are_valid
 from krr_export.profiling.distinct import Distinct
-from krr_export.util.formatting import instant
+from krr_export.util.formatting import format_utc
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -100,7 +100,7 @@ def subject_of(der: bytes) -> Subject | None:
             subject = certificate.subject
     except ValueError:
         return None
-    return _organisation(subject, instant(certificate.not_valid_after_utc))
+    return _organisation(subject, format_utc(certificate.not_valid_after_utc))
 
 
 _LONG_NUMBER = re.compile(r"\d(?:[\W_]?\d){7}")

@@ -1,4 +1,4 @@
-"""The guard: in what a new export may differ from the one before it, by how much, and how to accept more."""
+"""The guard: the differences between an export and the one before it, their limits, and the options to accept more."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 FEW_RECORDS = 100
-"""Limits in per cent hold where more records than these are concerned, and were there before. In a small export shares
-jump about; a shift of 5 points that concerns more than these is beyond three standard deviations of chance."""
+"""Limits in per cent apply only to changes of more records than these, in exports of more records than these. In a
+small export shares fluctuate; a shift of 5 points in more than these is beyond three standard deviations of chance."""
 
 MAX_DROP, MAX_GROWTH, MAX_SHIFT = "5%", "20%", "5%"
-"""What is allowed where nothing else is asked. The register changes by some thousandths from night to night."""
+"""Default limits. The register changes by some thousandths from night to night."""
 
 NO_GUARD = "--no-guard"
-"""What accepts any difference."""
+"""The option that accepts any difference."""
 
-_ALL = 100
-_MOST_GROWTH = 10**15
+_PERCENT = 100
+_MAX_GROWTH_PERCENT = 10**15
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class GuardLimits:
     """How far an export may differ from the one before it.
 
     Attributes:
-        max_drop: how many records fewer, as a number or in per cent of those before.
-        max_growth: how many more, likewise.
-        max_shift: by how many percentage points any share may change.
+        max_drop: the largest decrease in records, as a number or in per cent of those before.
+        max_growth: the largest increase, likewise.
+        max_shift: the largest change of any share, in percentage points.
     """
 
     max_drop: Limit
@@ -43,35 +43,36 @@ class GuardLimits:
     max_shift: Limit
 
     @classmethod
-    def of(
+    def from_options(
         cls, max_drop: int | str = MAX_DROP, max_growth: int | str = MAX_GROWTH, max_shift: int | str = MAX_SHIFT
     ) -> GuardLimits:
-        """The limits as the options give them.
+        """Parse the limits from the options.
 
         Raises:
             UsageError: one is neither a number of records nor a percentage; or ``max_shift`` is a number of records.
         """
-        shift = Limit.read("--max-shift", max_shift)
+        shift = Limit.parse("--max-shift", max_shift)
         if not shift.percent:
             raise UsageError(f"--max-shift {max_shift} is no percentage", "such as 5%: percentage points of any share")
-        return cls(Limit.read("--max-drop", max_drop), Limit.read("--max-growth", max_growth, most=_MOST_GROWTH), shift)
+        growth = Limit.parse("--max-growth", max_growth, max_percent=_MAX_GROWTH_PERCENT)
+        return cls(Limit.parse("--max-drop", max_drop), growth, shift)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing in which two exports differ by more than they may.
+    """One difference between two exports that exceeds its limit.
 
     Attributes:
         what: ``value`` and ``nulls`` are shares of the accepted records, ``rejects`` one of all records.
-        before: of the export before (of ``change-number``: perhaps of the one after): records, the change number, or a
-            share in per cent.
-        now: the same of this export.
-        limit: the option that it exceeds, such as ``--max-drop 5%``; ``None`` where there is none to raise.
-        accept: the option that would let it pass.
-        text: all of it in a few words.
-        excess: how many times the limit it is.
-        column: the column, where it is a share of one.
-        value: the listed value, where it is the share of one.
+        before: the number of the export before (for ``change-number``, possibly of the one after): records, the change
+            number, or a share in per cent.
+        now: the same number of this export.
+        limit: the option that it exceeds, such as ``--max-drop 5%``; ``None`` if no option sets a limit.
+        accept: the option that would accept it.
+        text: a description in a few words.
+        excess: the difference as a multiple of the limit.
+        column: of ``value`` and ``nulls``.
+        value: the enumerated value, of ``value``.
     """
 
     what: Literal["change-number", "records-dropped", "records-grown", "rejects", "value", "nulls"]
@@ -85,58 +86,66 @@ class Difference:
     value: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The difference as JSON has it."""
+        """Return the difference for JSON."""
         keys = ("what", "column", "value", "before", "now", "limit", "accept", "text")
         return {key: getattr(self, key) for key in keys}
 
 
 def compare(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> tuple[Difference, ...]:
-    """In what an export differs from the one before it by more than it may, the greatest excess first.
+    """Return the differences from the export before that exceed the limits, the greatest excess first.
 
-    Shares of values and of nulls are compared where both reports have a profile, for the columns that both have.
+    Shares of values and of nulls are compared if both reports have a profile, for the columns that both have.
 
     Args:
-        now: the export's report, as ``report.json`` has it.
-        before: that of the export before.
-        limits: what is allowed.
+        now: the export's report, as in ``report.json``.
+        before: the report of the export before.
+        limits: the allowed differences.
 
     Raises:
-        KeyError, TypeError: a report is of another form.
+        KeyError, TypeError: a report has another form.
     """
-    found = [*_order(now, before, "before it"), *_records(now, before, limits), *_shares(now, before, limits)]
-    return tuple(sorted(found, key=lambda difference: -difference.excess))
+    differences = [
+        *_change_number_differences(now, before, "before it"),
+        *_record_differences(now, before, limits),
+        *_share_differences(now, before, limits),
+    ]
+    return tuple(sorted(differences, key=lambda difference: -difference.excess))
 
 
 def compare_order(now: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Whether the change number of a later export, which is there already, is smaller than this one's."""
-    return tuple(_order(after, now, "after it"))
+    """Return a difference if a later export, already published, has a smaller change number than this one."""
+    return tuple(_change_number_differences(after, now, "after it"))
 
 
-def _order(later: Mapping[str, Any], earlier: Mapping[str, Any], where: str) -> Iterator[Difference]:
-    number, least = (report["header"]["seneste_endringsnummer"] for report in (later, earlier))
-    if number >= least:
+def _change_number_differences(
+    later: Mapping[str, Any], earlier: Mapping[str, Any], where: str
+) -> Iterator[Difference]:
+    number, earlier_number = (report["header"]["seneste_endringsnummer"] for report in (later, earlier))
+    if number >= earlier_number:
         return
-    this, other = (number, least) if where == "before it" else (least, number)
+    this, other = (number, earlier_number) if where == "before it" else (earlier_number, number)
     text = f"change number {this}, but {other} in the export {where}: it must not go backwards"
     yield Difference("change-number", other, this, None, NO_GUARD, text, inf)
 
 
-def _records(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
+def _record_differences(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
     seen, known = now["counts"]["seen"], before["counts"]["seen"]
     if seen < known:
-        yield from _record_change("records-dropped", seen, known, "--max-drop", limits.max_drop)
+        yield from _record_difference("records-dropped", seen, known, "--max-drop", limits.max_drop)
     elif seen > known:
-        yield from _record_change("records-grown", seen, known, "--max-growth", limits.max_growth)
+        yield from _record_difference("records-grown", seen, known, "--max-growth", limits.max_growth)
 
 
-def _record_change(
+def _record_difference(
     what: Literal["records-dropped", "records-grown"], seen: int, known: int, option: str, limit: Limit
 ) -> Iterator[Difference]:
     change = abs(seen - known)
     if limit.allows(change, known) or (limit.percent and min(change, known) <= FEW_RECORDS):
         return
-    share = Fraction(_ALL * change, known) if limit.percent else Fraction(change)
-    by, accept = (f"{_display(share)}%", f"{_enough(share)}%") if limit.percent else (number(change), str(change))
+    share = Fraction(_PERCENT * change, known) if limit.percent else Fraction(change)
+    by, accept = number(change), str(change)
+    if limit.percent:
+        by, accept = f"{_format_percent(share)}%", f"{_format_limit(share)}%"
     asked = f"{option} {limit}"
     fewer = "fewer" if seen < known else "more"
     text = f"{records(seen)}, before {number(known)}: {by} {fewer} ({asked})"
@@ -146,19 +155,19 @@ def _record_change(
 
 @dataclass(frozen=True)
 class _Share:
-    """How many records of how many."""
+    """A share: ``part`` records of ``whole``."""
 
     part: int
     whole: int
 
     @property
     def percent(self) -> Fraction:
-        return Fraction(_ALL * self.part, self.whole)
+        return Fraction(_PERCENT * self.part, self.whole)
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """Of what a share is one."""
+class _Measure:
+    """What a share measures."""
 
     what: Literal["rejects", "value", "nulls"]
     column: str | None = None
@@ -170,91 +179,92 @@ class _Kind:
         return f"{self.column} {'missing' if self.value is None else self.value}"
 
 
-def _shares(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
+def _share_differences(now: Mapping[str, Any], before: Mapping[str, Any], limits: GuardLimits) -> Iterator[Difference]:
     limit = limits.max_shift
     rejects, known = (_Share(report["counts"]["rejected"], report["counts"]["seen"]) for report in (now, before))
-    # Fewer rejects than before are good news.
+    # Fewer rejects than before are no difference.
     if rejects.part * known.whole > known.part * rejects.whole:
-        yield from _shift(_Kind("rejects"), rejects, known, limit)
+        yield from _share_difference(_Measure("rejects"), rejects, known, limit)
     profile, older = now.get("profile"), before.get("profile")
     if profile is None or older is None:
         return
-    there = _profiled(older)
-    for kind, share in _profiled(profile).items():
-        if kind in there:
-            yield from _shift(kind, share, there[kind], limit)
+    earlier_shares = _profile_shares(older)
+    for measure, share in _profile_shares(profile).items():
+        if measure in earlier_shares:
+            yield from _share_difference(measure, share, earlier_shares[measure], limit)
 
 
-def _profiled(profile: Mapping[str, Any]) -> dict[_Kind, _Share]:
-    """The shares that a profile tells: of each listed value, then of nulls."""
+def _profile_shares(profile: Mapping[str, Any]) -> dict[_Measure, _Share]:
+    """Return the shares in a profile: of each enumerated value, then of nulls."""
     whole = profile["records"]
     values = {
-        _Kind("value", column, value): _Share(count, whole)
+        _Measure("value", column, value): _Share(count, whole)
         for column, counts in profile["values"].items()
         for value, count in counts.items()
     }
-    return values | {_Kind("nulls", column["name"]): _Share(column["nulls"], whole) for column in profile["columns"]}
+    return values | {_Measure("nulls", column["name"]): _Share(column["nulls"], whole) for column in profile["columns"]}
 
 
-def _shift(kind: _Kind, now: _Share, before: _Share, limit: Limit) -> Iterator[Difference]:
+def _share_difference(measure: _Measure, now: _Share, before: _Share, limit: Limit) -> Iterator[Difference]:
     if not now.whole or not before.whole:
         return  # an empty export has no shares
     shift = abs(now.percent - before.percent)
-    if shift <= limit.number or shift * min(now.whole, before.whole) <= FEW_RECORDS * _ALL:
+    if shift <= limit.number or shift * min(now.whole, before.whole) <= FEW_RECORDS * _PERCENT:
         return
     asked = f"--max-shift {limit}"
     was, is_now = round(float(before.percent), 6), round(float(now.percent), 6)
-    text = f"{kind}: {is_now:.1f}% of the records, before {was:.1f}%, a shift of {_display(shift)} points ({asked})"
+    points = _format_percent(shift)
+    text = f"{measure}: {is_now:.1f}% of the records, before {was:.1f}%, a shift of {points} points ({asked})"
     excess = float(shift / limit.number) if limit.number else inf
-    accept = f"--max-shift {_enough(shift)}%"
-    yield Difference(kind.what, was, is_now, asked, accept, text, excess, kind.column, kind.value)
+    accept = f"--max-shift {_format_limit(shift)}%"
+    yield Difference(measure.what, was, is_now, asked, accept, text, excess, measure.column, measure.value)
 
 
-def _display(percent: Fraction) -> str:
-    """Rounded up: what is above its limit is not shown as equal to it."""
-    return _rounded_up(percent, 1 if percent >= 1 else 4)
+def _format_percent(percent: Fraction) -> str:
+    """Format a percentage, rounded up: a value above its limit must not be shown as equal to it."""
+    return _round_up(percent, 1 if percent >= 1 else 4)
 
 
-def _enough(percent: Fraction) -> str:
-    """A limit in per cent that allows so much, rather a round one."""
-    return _rounded_up(percent, 0 if percent >= 1 else 4)
+def _format_limit(percent: Fraction) -> str:
+    """Format a limit that allows this percentage, preferably a round one."""
+    return _round_up(percent, 0 if percent >= 1 else 4)
 
 
-def _rounded_up(percent: Fraction, digits: int) -> str:
+def _round_up(percent: Fraction, digits: int) -> str:
     return f"{ceil(percent * 10**digits) / 10**digits:.{digits}f}"
 
 
 def acceptance(accepts: Iterable[str]) -> str:
-    """The options that accept several differences at once, of each option the largest limit; or `NO_GUARD`.
+    """Return the options that accept several differences at once, each with its largest limit; or `NO_GUARD`.
 
     Args:
-        accepts: what would accept each of them, as `Difference.accept` has it.
+        accepts: `Difference.accept` of each.
 
     Raises:
-        ValueError: a limit is no number.
+        ValueError: a limit is not a number.
     """
-    wanted: dict[str, str] = {}
+    options: dict[str, str] = {}
     for accept in accepts:
         option, _, limit = accept.partition(" ")
-        wanted[option] = max(wanted.get(option, limit), limit, key=_size)
-    if NO_GUARD in wanted:
+        options[option] = max(options.get(option, limit), limit, key=_limit_value)
+    if NO_GUARD in options:
         return NO_GUARD
-    return " ".join(f"{option} {limit}" for option, limit in wanted.items())
+    return " ".join(f"{option} {limit}" for option, limit in options.items())
 
 
-def _size(limit: str) -> float:
+def _limit_value(limit: str) -> float:
     return float(limit.rstrip("%") or inf)
 
 
 @dataclass(frozen=True)
-class Guarded:
-    """What the guard says of an export.
+class GuardResult:
+    """The guard's result for an export.
 
     Attributes:
-        compared_with: the name of the snapshot before it; ``None`` where nothing was compared.
-        differences: by how much it differs from its neighbours more than it may, the greatest excess first.
-        skipped: what was not compared or not held against it, and why; ``None`` where everything was.
-        damaged: the snapshots between which it stands and that could not be read.
+        compared_with: the name of the snapshot before it; ``None`` if nothing was compared.
+        differences: those from its neighbours that exceed the limits, the greatest excess first.
+        skipped: the comparisons that were skipped or ignored, and why; ``None`` if there are none.
+        damaged: the nearest snapshots that could not be read.
         accepted: whether differences are accepted, by ``--no-guard``.
     """
 
@@ -266,33 +276,35 @@ class Guarded:
 
     @property
     def tripped(self) -> bool:
-        """Whether the export must not be published."""
+        """True if the export must not be published."""
         return bool(self.differences) and not self.accepted
 
     @property
     def reason(self) -> str:
-        """What differs most, and how much else does."""
-        against = f" from {self.compared_with}" if self.compared_with else ""
-        return f"it differs too much{against}: {self._in_short()}"
+        """The greatest difference, and the number of others."""
+        origin = f" from {self.compared_with}" if self.compared_with else ""
+        return f"it differs too much{origin}: {self._summary_text()}"
 
     @property
     def acceptance(self) -> str:
-        """The options that would accept all of it."""
+        """The options that would accept all differences."""
         options = acceptance(difference.accept for difference in self.differences)
         return options if options == NO_GUARD else f"{options}, or {NO_GUARD}"
 
     @property
     def remark(self) -> str:
-        """What the last line of a run must not keep to itself; mostly nothing."""
+        """A remark for the last line of a run; usually empty."""
         if self.differences and self.accepted:
-            return f"; accepted by --no-guard: {self._in_short()}"
+            return f"; accepted by --no-guard: {self._summary_text()}"
         return f"; the guard was passed over: {self.skipped}" if self.damaged and not self.compared_with else ""
 
     def summary(self) -> Iterator[str]:
-        """The same in a few lines."""
+        """Yield the result as a few lines of text."""
         if self.compared_with:
-            many = len(self.differences)
-            found = f"{many} difference{'s' * (many > 1)} beyond the limits" if many else "all differences are allowed"
+            count = len(self.differences)
+            found = (
+                f"{count} difference{'s' * (count > 1)} beyond the limits" if count else "all differences are allowed"
+            )
             yield f"guard     compared with {self.compared_with}: {found}"
         if self.skipped:
             yield f"guard     {self.skipped}"
@@ -300,13 +312,13 @@ class Guarded:
             yield f"differs   {difference.text}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON has it."""
+        """Return the result for JSON."""
         return {
             "compared_with": self.compared_with,
             "differences": [difference.to_dict() for difference in self.differences],
             "skipped": self.skipped,
         }
 
-    def _in_short(self) -> str:
+    def _summary_text(self) -> str:
         others = len(self.differences) - 1
         return self.differences[0].text + (f", and {others} more" if others else "")

@@ -1,6 +1,6 @@
 """The history of a store: a line for each published snapshot, from its manifest and its report alone.
 
-No data file is opened. Reading takes no lock: a run may publish or prune meanwhile.
+No data file is opened, and no lock is taken: a run may publish or prune meanwhile.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
 from krr_export.output.manifest import Manifest, read_manifest
-from krr_export.output.store_contents import entries, no_store
+from krr_export.output.store_contents import entries, missing_store
 from krr_export.reporting.report import REPORT_JSON, VERSION
-from krr_export.util.kept_json import count, of, parsed, read_kept
+from krr_export.util.kept_json import check_count, check_type, parse_json, read_stored_file
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -25,18 +25,17 @@ if TYPE_CHECKING:
 
     from krr_export.output.store_contents import Entry
 
-_CONCERNING = {"reject", "warning"}
-_SEVERITIES = {*_CONCERNING, "info"}
+_SEVERITIES = {"reject", "warning", "info"}
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the report of a snapshot says of one code.
+class FindingCount:
+    """The number of records with one code in the report of a snapshot.
 
     Attributes:
-        code: of the catalogue of findings.
+        code: from the catalogue of findings.
         severity: ``reject``, ``warning`` or ``info``.
-        records: how many records have it.
+        records: the number of records with it.
     """
 
     code: str
@@ -46,12 +45,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Trend:
-    """How a snapshot differs from the one before it.
+    """The change from the snapshot before.
 
     Attributes:
-        records: how many records more, or fewer.
-        percent: the same in per cent of the records before; ``None`` where there were none.
-        reject_percent: the change of the share of rejects, in percentage points.
+        records: the change in the number of records.
+        percent: the same in per cent of the records before; ``None`` if there were none.
+        reject_percent: the change in the share of rejects, in percentage points.
     """
 
     records: int
@@ -61,20 +60,20 @@ class Trend:
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """What is known of one published snapshot.
+    """One published snapshot in the history.
 
     Attributes:
         snapshot: the name of its directory, ``eksport=20140226T112225Z``.
-        exported_at: when the export was made, ISO 8601 in UTC.
+        exported_at: the export's time, ISO 8601 in UTC.
         change_number: the register's last change number in it.
-        records: how many were written to the table ``person``.
-        rejects: how many the XSD refused.
+        records: the number written to the table ``person``.
+        rejects: the number that the XSD rejects.
         findings: by code, in the catalogue's order, which is that of severity.
         size: of the files that the manifest lists, in bytes.
-        seconds: what the run took.
-        trend: against the snapshot before; ``None`` for the first, and where the one before cannot be read.
-        damage: what is wrong with the manifest or the report; ``None`` where nothing is. What cannot be known for it
-            is ``None`` as well.
+        seconds: the duration of the run.
+        trend: the change from the snapshot before; ``None`` for the first, and if the one before cannot be read.
+        damage: what is wrong with the manifest or the report; ``None`` if they are intact. Values that are unknown
+            because of damage are ``None`` too.
     """
 
     snapshot: str
@@ -82,7 +81,7 @@ class HistoryLine:
     change_number: int | None = None
     records: int | None = None
     rejects: int | None = None
-    findings: tuple[Found, ...] | None = None
+    findings: tuple[FindingCount, ...] | None = None
     size: int | None = None
     seconds: float | None = None
     trend: Trend | None = None
@@ -90,7 +89,7 @@ class HistoryLine:
 
     @property
     def time(self) -> str:
-        """When the export was made, in UTC, as the directory is named: ``20140226T112225Z``."""
+        """The export's time in UTC, in the format of the directory's name: ``20140226T112225Z``."""
         return self.snapshot.removeprefix("eksport=")
 
     @property
@@ -103,19 +102,19 @@ class HistoryLine:
 
     @property
     def concerned(self) -> tuple[int, int] | None:
-        """How many records have a reject or a warning: at least, and at most.
+        """The least and the greatest possible number of records with a reject or a warning.
 
-        The two differ only where accepted records have warnings of several codes: the report counts records by code,
-        and does not say which are the same.
+        The two differ only if there are warnings of several codes: the report counts records by code, and does not say
+        how many have more than one.
         """
         if self.records is None or self.rejects is None or self.findings is None:
             return None
-        # Every reject has a reason, and only accepted records have warnings: those two never meet.
+        # Every reject has a reason, and only accepted records have warnings: no record has both.
         warned = [found.records for found in self.findings if found.severity == "warning"]
         return self.rejects + max(warned, default=0), self.rejects + min(sum(warned), self.records)
 
     def to_dict(self) -> dict[str, Any]:
-        """The line as JSON has it; every key is always there (docs/store.md)."""
+        """Return the line for JSON; every key is always present (docs/store.md)."""
         trend, concerned = self.trend, self.concerned
         return {
             "snapshot": self.snapshot,
@@ -123,94 +122,96 @@ class HistoryLine:
             "seneste_endringsnummer": self.change_number,
             "records": self.records,
             "rejects": self.rejects,
-            "rejects_percent": _rounded(self.reject_percent),
+            "rejects_percent": _round(self.reject_percent),
             "with_findings_at_least": concerned and concerned[0],
             "with_findings_at_most": concerned and concerned[1],
             "findings": None if self.findings is None else {found.code: found.records for found in self.findings},
             "bytes": self.size,
             "seconds": self.seconds,
             "records_change": trend and trend.records,
-            "records_change_percent": trend and _rounded(trend.percent),
-            "rejects_percent_change": trend and _rounded(trend.reject_percent),
+            "records_change_percent": trend and _round(trend.percent),
+            "rejects_percent_change": trend and _round(trend.reject_percent),
             "damage": self.damage,
         }
 
 
 def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple[HistoryLine, ...]:
-    """What the published snapshots of a store were, oldest first.
+    """Return the history of a store's published snapshots, oldest first.
 
     Args:
-        store: the directory that holds the snapshots.
-        limit: only so many of the newest; ``None`` for all.
+        store: the directory of snapshots.
+        limit: the number of newest snapshots; ``None`` for all.
 
     Raises:
         InputError: there is no store, or no published snapshot in it, or it cannot be read. A snapshot whose manifest
-            or report is damaged has a line all the same, which says so.
-        UsageError: ``store`` is a snapshot or no local path, or ``limit`` is less than 1.
+            or report is damaged still has a line, with `HistoryLine.damage`.
+        UsageError: ``store`` is a snapshot or not a local path, or ``limit`` is less than 1.
     """
     if limit is not None and limit < 1:
         raise UsageError("--limit must be at least 1")
     path = local_path(store)
     try:
-        # One more than is shown: the oldest that is shown has a trend too.
-        chosen = _newest(_published(path), None if limit is None else limit + 1)
-        lines = [line for snapshot in chosen if (line := _as_it_stands(snapshot)) is not None]
+        # One more than is returned, so that the oldest one has a trend too.
+        lines = _read_lines(_newest(_published_entries(path), None if limit is None else limit + 1))
     except OSError as error:
         raise InputError(f"the store {path} cannot be read: {os.strerror(error.errno or 0)}") from None
     if not lines:
         raise InputError(f"there is no snapshot in {path}", "convert an export first, or give another store")
-    compared = (_compared(line, before) for before, line in zip([None, *lines], lines, strict=False))
-    return tuple(compared)[0 if limit is None else -limit :]
+    return lines[0 if limit is None else -limit :]
 
 
-def earlier(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...]:
-    """What the published snapshots were that are older than one, oldest first; none where there is none, or no store.
+def history_before(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...]:
+    """Return the history of the snapshots older than one, oldest first; empty if there are none, or no store.
 
     Args:
-        store: the directory that holds the snapshots.
-        snapshot: the name of a directory, there or not.
-        limit: only so many of the newest.
+        store: the directory of snapshots.
+        snapshot: the name of a directory, which need not exist.
+        limit: the number of newest snapshots.
     """
     try:
-        chosen = _newest(entries(store, lambda name: name < snapshot), limit + 1)
-        lines = [line for path in chosen if (line := _as_it_stands(path)) is not None]
+        return _read_lines(_newest(entries(store, lambda name: name < snapshot), limit + 1))[-limit:]
     except OSError:
         return ()
-    return tuple(_compared(line, before) for before, line in zip([None, *lines], lines, strict=False))[-limit:]
 
 
 def read_report(snapshot: Path) -> dict[str, Any]:
-    """The report of a published snapshot as JSON has it, proven to be what was published.
+    """Read the report of a published snapshot, verified against its manifest.
 
     Raises:
         InputError: the manifest or the report is missing, damaged, of another export or of another version.
     """
-    manifest = _manifest(snapshot)
-    _described(HistoryLine(snapshot.name), manifest)  # refuses that of another export
+    manifest = _read_manifest(snapshot)
+    _with_manifest(HistoryLine(snapshot.name), manifest)  # raises if the manifest is that of another export
     try:
-        return _document(_report(snapshot, manifest))
+        return _decode_report(_read_report_bytes(snapshot, manifest))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
 
 
-def _published(store: Path) -> Iterator[Entry]:
+def _published_entries(store: Path) -> Iterator[Entry]:
     if (store / MANIFEST).exists() or (store / SUCCESS).exists():
         raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
     if not store.is_dir():
-        raise no_store(store)
-    os.scandir(store).close()  # fails where it may not be listed: a glob would find nothing there
+        raise missing_store(store)
+    os.scandir(store).close()  # raises if it may not be listed: a glob would find nothing
     return entries(store)
 
 
-def _newest(lying_there: Iterator[Entry], limit: int | None) -> list[Path]:
-    """The newest that were published, damaged or not, oldest first."""
-    return [entry.path for entry in islice((entry for entry in lying_there if entry.published), limit)][::-1]
+def _newest(candidates: Iterator[Entry], limit: int | None) -> list[Path]:
+    """Return the paths of the newest published entries, damaged or not, oldest first."""
+    return [entry.path for entry in islice((entry for entry in candidates if entry.published), limit)][::-1]
 
 
-def _as_it_stands(snapshot: Path) -> HistoryLine | None:
-    """The line of a snapshot, which a run may replace or prune while it is read; ``None`` where it is gone."""
+def _read_lines(snapshots: list[Path]) -> tuple[HistoryLine, ...]:
+    """Read the lines of these snapshots, each with its trend."""
+    lines = [line for path in snapshots if (line := _read_consistently(path)) is not None]
+    return tuple(_with_trend(line, before) for before, line in zip([None, *lines], lines, strict=False))
+
+
+def _read_consistently(snapshot: Path) -> HistoryLine | None:
+    """Read the line of a snapshot, again if a run replaces it meanwhile; ``None`` if it is gone."""
     while (before := _identity(snapshot)) is not None:
-        line = _read(snapshot)
+        line = _read_line(snapshot)
         if _identity(snapshot) == before:
             return line
     return None
@@ -224,30 +225,30 @@ def _identity(snapshot: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _read(snapshot: Path) -> HistoryLine:
+def _read_line(snapshot: Path) -> HistoryLine:
     line = HistoryLine(snapshot.name)
     try:
-        manifest = _manifest(snapshot)
-        line = _described(line, manifest)
-        return _reported(line, _report(snapshot, manifest))
+        manifest = _read_manifest(snapshot)
+        line = _with_manifest(line, manifest)
+        return _with_report(line, _read_report_bytes(snapshot, manifest))
     except InputError as error:
         return replace(line, damage=error.message)
 
 
-def _manifest(snapshot: Path) -> Manifest:
+def _read_manifest(snapshot: Path) -> Manifest:
     if not (snapshot / MANIFEST).is_file():
         raise InputError(f"{MANIFEST} is missing")
     return read_manifest(snapshot)
 
 
-def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
-    """The line with what the manifest says."""
+def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:
+    """Return the line with the values from the manifest."""
     try:
-        exported_at = of(str, manifest.header["eksport_tidspunkt_utc"])
-        change_number = of(int, manifest.header["seneste_endringsnummer"])
+        exported_at = check_type(str, manifest.header["eksport_tidspunkt_utc"])
+        change_number = check_type(int, manifest.header["seneste_endringsnummer"])
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{MANIFEST} is damaged or not of this tool") from None
-    # Under another name its numbers would be taken for those of another night.
+    # Under another name its numbers would be mistaken for those of another night.
     if manifest.export_name is None:
         raise InputError(f"{MANIFEST} is damaged or not of this tool")
     if line.snapshot != manifest.export_name:
@@ -262,55 +263,55 @@ def _described(line: HistoryLine, manifest: Manifest) -> HistoryLine:
     )
 
 
-def _report(snapshot: Path, manifest: Manifest) -> bytes:
-    """The report, byte for byte as it was published."""
+def _read_report_bytes(snapshot: Path, manifest: Manifest) -> bytes:
+    """Read the report's bytes, verified against the manifest."""
     path = snapshot / REPORT_JSON
     if not path.is_file():
         raise InputError(f"{REPORT_JSON} is missing")
     try:
-        content = read_kept(path)
+        content = read_stored_file(path)
     except OSError:
         raise InputError(f"{REPORT_JSON} cannot be read") from None
-    listed = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
-    if hashlib.sha256(content).hexdigest() not in listed:
+    digests = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
+    if hashlib.sha256(content).hexdigest() not in digests:
         raise InputError(f"{REPORT_JSON} is damaged")
     return content
 
 
-def _document(report: bytes) -> dict[str, Any]:
-    document = of(dict, parsed(report))
+def _decode_report(report: bytes) -> dict[str, Any]:
+    document = check_type(dict, parse_json(report))
     if document["report_version"] != VERSION:
         raise InputError(f"{REPORT_JSON} is of another version", "use the version of krr-export that wrote it")
     for key in ("seen", "written", "rejected"):
-        count(document["counts"][key])
-    of(int, document["header"]["seneste_endringsnummer"])
+        check_count(document["counts"][key])
+    check_type(int, document["header"]["seneste_endringsnummer"])
     return document
 
 
-def _reported(line: HistoryLine, report: bytes) -> HistoryLine:
-    """The line with what the report says."""
+def _with_report(line: HistoryLine, report: bytes) -> HistoryLine:
+    """Return the line with the values from the report."""
     try:
-        document = _document(report)
-        findings = tuple(_found(finding) for finding in of(list, document["findings"]))
-        seconds = _number(document["performance"]["seconds"])
+        document = _decode_report(report)
+        findings = tuple(_decode_finding(finding) for finding in check_type(list, document["findings"]))
+        seconds = _decode_number(document["performance"]["seconds"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
     return replace(line, findings=findings, seconds=seconds)
 
 
-def _found(finding: dict[str, Any]) -> Found:
-    severity = of(str, finding["severity"])
+def _decode_finding(finding: dict[str, Any]) -> FindingCount:
+    severity = check_type(str, finding["severity"])
     if severity not in _SEVERITIES:
         raise ValueError("a severity that there is not")
-    return Found(of(str, finding["code"]), severity, count(finding["records"]))
+    return FindingCount(check_type(str, finding["code"]), severity, check_count(finding["records"]))
 
 
-def _number(value: object) -> float:
-    return value if isinstance(value, float) else float(of(int, value))
+def _decode_number(value: object) -> float:
+    return value if isinstance(value, float) else float(check_type(int, value))
 
 
-def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
-    """The line with its trend, where both are known."""
+def _with_trend(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
+    """Return the line with its trend, if both snapshots are readable."""
     if before is None or before.records is None or before.reject_percent is None:
         return line
     if line.records is None or line.reject_percent is None:
@@ -320,6 +321,6 @@ def _compared(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
     return replace(line, trend=Trend(change, percent, line.reject_percent - before.reject_percent))
 
 
-def _rounded(percent: float | None) -> float | None:
-    # Of ten million records, one is a hundred-thousandth of a per cent.
+def _round(percent: float | None) -> float | None:
+    # One of ten million records is a hundred-thousandth of a per cent.
     return None if percent is None else round(percent, 6)

@@ -1,4 +1,4 @@
-"""The history of a store as a table of text: two lines of headings, and a line for each snapshot."""
+"""The history of a store as a text table: two lines of headings, and a line for each snapshot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from krr_export.reporting.history import HistoryLine
 
 _MEGABYTE = 1e6
-_FEW = 9.95
+_DECIMAL_BELOW = 9.95
 """Below it, a number of megabytes or seconds has a decimal."""
 
 _COLUMNS = (
@@ -27,27 +27,27 @@ _COLUMNS = (
     ("MB", 2),
     ("s", 2),
 )
-"""The columns of the table, and the space before each. Signed numbers stand apart by their sign."""
+"""The columns of the table, and the space before each. Signed numbers are separated by their sign."""
 
 _GROUPS = (("", 1), ("change", 1), ("records", 3), ("rejects", 2), ("", 3))
-"""What stands above them, and above how many."""
+"""Group headings, and the number of columns below each."""
 
 
 def table(lines: Sequence[HistoryLine]) -> Iterator[str]:
-    """The history for people: two lines of headings, then a line a snapshot, with no line end."""
+    """Yield the lines of the table, without line ends: two of headings, then one for each snapshot."""
     rows = [_cells(line) for line in lines]
     heads = [head for head, _ in _COLUMNS]
     widths = [
         space + max(len(row[at]) for row in (heads, *rows) if at < len(row)) for at, (_, space) in enumerate(_COLUMNS)
     ]
-    yield _grouped(widths)
-    yield _aligned(heads, widths)
+    yield _group_headings(widths)
+    yield _align(heads, widths)
     for line, row in zip(lines, rows, strict=True):
         damage = f"  {line.damage}" if line.damage else ""
-        yield f"{_aligned(row, widths)}{damage}"
+        yield f"{_align(row, widths)}{damage}"
 
 
-def _grouped(widths: list[int]) -> str:
+def _group_headings(widths: list[int]) -> str:
     text, at = "", 0
     for name, columns in _GROUPS:
         text += name.rjust(sum(widths[at : at + columns]))
@@ -55,15 +55,15 @@ def _grouped(widths: list[int]) -> str:
     return text.rstrip()
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _align(cells: Sequence[str], widths: Sequence[int]) -> str:
     # A damaged line has fewer cells than there are columns.
     numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=False))
     return "".join((cells[0].ljust(widths[0]), *numbers)).rstrip()
 
 
 def _cells(line: HistoryLine) -> list[str]:
-    """A line's cells, as many as its damage leaves."""
-    # Whoever can write to the store can name a directory as they like.
+    """Return the cells of a line; a damaged one has fewer."""
+    # A directory in the store may have any name.
     cells = [printable(line.time)]
     if line.records is None or line.rejects is None:
         return cells
@@ -71,26 +71,26 @@ def _cells(line: HistoryLine) -> list[str]:
     cells += [
         str(line.change_number),
         number(line.records),
-        "" if trend is None else _signed(trend.records),
-        "" if trend is None or trend.percent is None else _change(trend.percent, 1),
+        "" if trend is None else _format_signed(trend.records),
+        "" if trend is None or trend.percent is None else _format_change(trend.percent, 1),
         number(line.rejects),
-        "" if trend is None else _change(trend.reject_percent, 2),
+        "" if trend is None else _format_change(trend.reject_percent, 2),
     ]
     if line.concerned is None or line.size is None or line.seconds is None:
         return cells
     least, most = line.concerned
     found = number(least) if least == most else f"{number(least)}-{number(most)}"
-    return [*cells, found, _brief(line.size / _MEGABYTE), _brief(line.seconds)]
+    return [*cells, found, _format_quantity(line.size / _MEGABYTE), _format_quantity(line.seconds)]
 
 
-def _signed(change: int) -> str:
+def _format_signed(change: int) -> str:
     return f"{'-' if change < 0 else '+'}{number(abs(change))}"
 
 
-def _change(percent: float, digits: int) -> str:
-    # The sum makes a zero of a negative zero: the sign is that of what is shown.
+def _format_change(percent: float, digits: int) -> str:
+    # Adding zero turns a negative zero into zero: the sign is that of the number shown.
     return f"{round(percent, digits) + 0.0:+.{digits}f}"
 
 
-def _brief(value: float) -> str:
-    return f"{value:.1f}" if value < _FEW else number(round(value))
+def _format_quantity(value: float) -> str:
+    return f"{value:.1f}" if value < _DECIMAL_BELOW else number(round(value))

@@ -1,4 +1,4 @@
-"""The report of a run: what was in the export and what was wrong with it, merged from the blocks' results."""
+"""The report of a run: content and findings of the export, merged from the blocks' results."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from krr_export.findings.codes import Severity
     from krr_export.findings.finding import Example, Notice
-    from krr_export.reporting.drift import Guarded
+    from krr_export.reporting.drift import GuardResult
 
 VERSION = 1
-"""Of the report's format; its JSON Schema is docs/report.schema.json."""
+"""The version of the report's format; its JSON Schema is docs/report.schema.json."""
 
 REPORT_JSON = "report.json"
 
@@ -27,20 +27,20 @@ FIND_DUPLICATES = (
     "to see which, convert without --strict into another store:"
     " GROUP BY personidentifikator HAVING count(*) > 1; ask the sender"
 )
-"""What to do where they refuse the export: what is not published cannot be asked."""
+"""The hint if duplicates refuse the export: an unpublished result cannot be queried."""
 
 _SHOWN_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class Performance:
-    """What the run took.
+    """Resources used by a run.
 
     Attributes:
         seconds: from the first byte to the last file.
         bytes_read: of the source, as delivered.
         peak_memory_bytes: the largest resident set of the process.
-        workers: threads beside the main one that were asked for.
+        workers: the requested number of threads beside the main one.
     """
 
     seconds: float
@@ -51,23 +51,23 @@ class Performance:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is to be said of a run. Nothing in it is a personal value.
+    """The report of a run. It contains no personal value.
 
     Attributes:
         outcome: ``published``, ``partial``, ``too-many-rejects``, ``empty``, ``duplicates``, ``guard``; of
             ``validate``: ``valid``, ``rejects``, ``empty``, ``duplicates``.
-        created: when, ISO 8601 in UTC.
+        created: the time of the report, ISO 8601 in UTC.
         tool_version: of krr-export.
         source: name, size, SHA-256, compression, encoding; whether byte offsets count in UTF-8 instead.
-        header: the export's own statements.
+        header: values from the export's header.
         schema: name and SHA-256.
-        limits: what was asked: ``max_rejects``, ``allow_empty``, ``limit``, ``strict``.
-        counts: ``seen``, ``written``, ``rejected``; for ``validate``, ``written`` is what would be.
-        read_by: records by the reader that took them.
+        limits: the options ``max_rejects``, ``allow_empty``, ``limit``, ``strict``.
+        counts: ``seen``, ``written``, ``rejected``; for ``validate``, ``written`` is the number of accepted records.
+        read_by: the number of records by reader.
         notices: findings by code.
-        profile: what the accepted records hold; ``None`` where nobody looked.
-        performance: what it took.
-        guard: how it compares with the store's other snapshots; ``None`` for ``validate``, which has no store.
+        profile: of the accepted records; ``None`` without profiling.
+        performance: resources used.
+        guard: the comparison with the store's other snapshots; ``None`` for ``validate``, which has no store.
     """
 
     outcome: str
@@ -82,10 +82,10 @@ class Report:
     notices: list[Notice]
     performance: Performance
     profile: dict[str, Any] | None = None
-    guard: Guarded | None = None
+    guard: GuardResult | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON has it; keys are always there, null or empty where there is nothing to say."""
+        """Return the report for JSON; every key is always present, null or empty if there is no value."""
         return {
             "report_version": VERSION,
             "tool": {"name": "krr-export", "version": self.tool_version},
@@ -104,11 +104,11 @@ class Report:
         }
 
     def to_json(self) -> str:
-        """The report as indented JSON, ended by a line feed."""
+        """Return the report as indented JSON, ended by a line feed."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
     def summary(self, *, verbose: bool = False) -> Iterator[str]:
-        """The report in a few lines of text; ``verbose`` adds what to do and the first examples."""
+        """Yield the report as a few lines of text; ``verbose`` adds what to do and the first examples."""
         rates = _rates(self.counts["seen"], self.performance)
         yield (
             f"export    {self.source['name']}: {_megabytes(self.performance.bytes_read)}, {self.source['encoding']}"
@@ -126,9 +126,9 @@ class Report:
             yield f"{severity:9} {notice.code}: {number(notice.count)} in {records(notice.records)}; {code.text}"
             if verbose:
                 yield f"          what to do: {code.fix}"
-                yield from (_display(example) for example in notice.examples[:_SHOWN_EXAMPLES])
+                yield from (_format_example(example) for example in notice.examples[:_SHOWN_EXAMPLES])
         if self.profile is not None:
-            from krr_export.profiling.summary import lines  # noqa: PLC0415 - Arrow; history reads reports without it
+            from krr_export.profiling.summary import lines  # noqa: PLC0415 - loads Arrow, which history does not need
 
             yield from lines(self.profile)
         if self.guard is not None:
@@ -139,13 +139,13 @@ class Report:
         )
 
     def main_reason(self) -> str:
-        """The most frequent reason for rejects, and what to do about it."""
+        """Return the most frequent reason for rejects, and what to do about it."""
         reasons = [notice for notice in self.notices if self._severity(notice) == "reject"]
-        most = max(reasons, key=lambda notice: notice.records)
-        return f"most often {most.code} ({number(most.records)}): {CATALOGUE[most.code].fix}"
+        main = max(reasons, key=lambda notice: notice.records)
+        return f"most often {main.code} ({number(main.records)}): {CATALOGUE[main.code].fix}"
 
     def duplicates(self) -> str:
-        """What ``--strict`` has to say of identity numbers that occur more than once."""
+        """Return why ``--strict`` refuses identity numbers that occur more than once."""
         [count] = [notice.records for notice in self.notices if notice.code == DUPLICATE]
         return f"{records(count)} with an identity number that came before, which --strict {DUPLICATE} does not allow"
 
@@ -153,10 +153,10 @@ class Report:
         return severity_of(notice.code, self.limits["strict"])
 
     def verdict(self) -> str:
-        """What ``validate`` found, in one line."""
-        return f"{self._judgement()}{provenance.remark(self.source['delivery'])}"
+        """Return the result of ``validate`` in one line."""
+        return f"{self._outcome_text()}{provenance.remark(self.source['delivery'])}"
 
-    def _judgement(self) -> str:
+    def _outcome_text(self) -> str:
         seen, rejected = number(self.counts["seen"]), number(self.counts["rejected"])
         name = self.source["name"]
         match self.outcome:
@@ -194,7 +194,7 @@ def _rates(seen: int, performance: Performance) -> dict[str, float]:
     }
 
 
-def _display(example: Example) -> str:
+def _format_example(example: Example) -> str:
     where = f"record {number(example.record)}, line {example.line}, byte {example.byte_offset}"
     return f"          {where}: {': '.join(filter(None, (example.field, example.detail)))}"
 

@@ -51,7 +51,7 @@ def load_schema(spec: str | Path = "14-05") -> RecordSchema:
 @cache
 def _built_in_schema(name: str) -> RecordSchema:
     """Return the record schema of a version that the package carries; it is loaded once in a process, and frozen."""
-    path = pycache.path_for(_HERE / f"schema-{name}", ".schema")
+    path = pycache.cache_path(_HERE / f"schema-{name}", ".schema")
     key = _cache_key()
     schema = _load_cached(path, key)
     if schema is None:
@@ -59,7 +59,7 @@ def _built_in_schema(name: str) -> RecordSchema:
 
         schema = flatten(name, _XSD / f"kontaktregister-export-{name}.xsd")
         content = pickle.dumps(schema)
-        pycache.keep(path, key + hashlib.sha256(content).digest() + content)
+        pycache.write_cache(path, key + hashlib.sha256(content).digest() + content)
     return schema
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from isal import igzip_threaded
 
-from krr_export.output.outputs import written_whole
+from krr_export.output.outputs import atomic_write
 from krr_export.synthetic.writer import SampleSummary, write_sample
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @contextmanager
 def open_sample_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write a sample to, compressed where its name ends in ``.gz``, with no time in the gzip header."""
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         if path.suffix != ".gz":
             yield file
             return
@@ -51,7 +51,7 @@ def write_sample_file(path: Path, options: SampleOptions) -> SampleSummary:
     """
     with (
         open_sample_file(path) as out,
-        written_whole(expected_path(path)) as beside,
+        atomic_write(expected_path(path)) as beside,
         io.TextIOWrapper(beside, encoding="utf-8", newline="\n") as text,
     ):
         expected = _ExpectedFile(text)

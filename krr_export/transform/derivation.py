@@ -14,7 +14,7 @@ from krr_export.schema.record_schema import Facets, Field
 from krr_export.transform.catalogue import CATALOGUE, NAMES, STATE
 from krr_export.transform.inputs import Inputs
 from krr_export.transform.privacy import column_names
-from krr_export.util.formatting import instant
+from krr_export.util.formatting import format_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -72,7 +72,7 @@ class DeriveOptions:
     @property
     def applied(self) -> dict[str, Any]:
         """What the manifest says of it; see `NOTHING_DERIVED`."""
-        return {"derive": list(self.wanted), "as_of": instant(self.moment, "microseconds") if self.moment else None}
+        return {"derive": list(self.wanted), "as_of": format_utc(self.moment, "microseconds") if self.moment else None}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Derivation:
         """The schema of a batch with the derived columns; its metadata tell the moment, where it matters."""
         metadata = dict(schema.metadata or {})
         if any(name == STATE for name, _ in self.columns):  # a part file explains itself
-            metadata[b"derived_as_of"] = instant(EPOCH + self.reference * MICROSECOND, "microseconds").encode()
+            metadata[b"derived_as_of"] = format_utc(EPOCH + self.reference * MICROSECOND, "microseconds").encode()
         fields = [pa.field(f.name, f.arrow_type, nullable=not f.required) for f in self.fields]
         return pa.schema([*schema, *fields], metadata or None)
 

@@ -1,1 +1,1 @@
-"""Small things that any program needs: files that last, how numbers are written, memory, signals, threads."""
+"""Utilities without domain knowledge: durable files, number formats, memory, signals, threads."""

@@ -1,4 +1,4 @@
-"""File descriptors where the standard streams may be closed: a host may be a daemon that has none."""
+"""File descriptors in a process whose standard streams may be closed, such as a daemon."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import fcntl
 import os
 
 FIRST_FREE = 3
-"""Behind those of the standard streams."""
+"""The first descriptor after those of the standard streams."""
 
 
 def clear_of_standard_streams(descriptor: int) -> int:
-    """Give a descriptor a number that is no standard stream's, where it has one; the old one is closed.
+    """Return the descriptor, duplicated to 3 or above if it is 0, 1 or 2; the original is then closed.
 
-    A child process gets streams of its own under those numbers, and whatever else had them is lost to it.
+    A child process gets its own streams under those numbers and would lose any other file there.
     """
     if descriptor >= FIRST_FREE:
         return descriptor

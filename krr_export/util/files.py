@@ -1,7 +1,7 @@
-"""Files of personal data that must survive a crash: closed to others, hashed while written, forced to the disk.
+"""Durable files of personal data: private permissions, hashed while written, synced to the disk.
 
-Everything that the store holds is written through this module, so that one place decides about permissions and
-durability, and every failure of the machine becomes one clear line.
+Everything in the store is written through this module: one place decides about permissions and durability, and turns
+every failure of the machine into one clear line.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ _HINTS = {
 }
 
 _FIXED_MODES = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
-"""What chmod(2) says where the mount decides who may read, or the server: SMB, vfat, FUSE."""
+"""Errors of chmod(2) on file systems whose mount options or server decide the permissions: SMB, vfat, FUSE."""
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
-"""What fsync(2) says of directories where it means files only."""
+"""Errors of fsync(2) on file systems that sync files but not directories."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,18 @@ class PartFile:
 
 @contextmanager
 def output_errors(doing: str) -> Iterator[None]:
-    """Turn the operating system's refusals into one clear line.
+    """Turn errors of the operating system into one clear line.
 
     Args:
-        doing: What was tried, to stand after "cannot", such as ``write person/part-00000.parquet``.
+        doing: What was tried; follows "cannot", such as ``write person/part-00000.parquet``.
 
     Raises:
-        OutputError: For any ``OSError`` met inside; Arrow raises its own as ``OSError`` too.
+        OutputError: For any ``OSError`` raised inside; Arrow raises its own as ``OSError`` too.
     """
     try:
         yield
     except OSError as error:
-        # Never str(error): it may quote a path with a partition's value, or whatever Arrow found worth saying.
+        # Never str(error): it may quote a path with a partition's value, or any other text from Arrow.
         reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
         raise OutputError(f"cannot {doing}: {reason}", _HINTS.get(error.errno or 0)) from error
 
@@ -89,12 +89,12 @@ def output_errors(doing: str) -> Iterator[None]:
 class HashedFile:
     """A new binary file that is hashed while it is written; Arrow can write to it.
 
-    Writes go straight to the operating system: what is written here comes in large pieces, and a buffer of our own
-    could fail once more while an error is being cleaned up.
+    Writes are unbuffered: they come in large pieces, and a buffer of our own could fail once more while an error is
+    being cleaned up.
 
     Args:
         root: The directory that ``path`` is relative to. The file's own directory is made if it is missing.
-        path: POSIX path below ``root``; nothing may lie there yet.
+        path: POSIX path below ``root``; nothing may exist there yet.
         mode: Permission bits; the process's umask does not change them.
     """
 
@@ -110,11 +110,11 @@ class HashedFile:
 
     @property
     def closed(self) -> bool:
-        """Whether the file is finished or abandoned."""
+        """True if the file is finished or abandoned."""
         return self._fd is None
 
     def write(self, data: bytes | memoryview) -> int:
-        """Append ``data``; after ``abandon`` it vanishes, so that a writer may still close itself.
+        """Append ``data``; after ``abandon`` it is discarded, so that a writer can still close itself.
 
         Raises:
             OutputError: The disk is full or failing.
@@ -131,10 +131,10 @@ class HashedFile:
         return size
 
     def flush(self) -> None:
-        """Do nothing: nothing is held back. Arrow asks every file for it."""
+        """Do nothing: there is no buffer. Arrow calls it on every file."""
 
     def finish(self, rows: int = 0) -> PartFile:
-        """Force the bytes to the disk and close.
+        """Sync the bytes to the disk and close the file.
 
         Raises:
             OutputError: The disk is full or failing.
@@ -147,7 +147,7 @@ class HashedFile:
         return PartFile(self.path, rows, self.size, self._digest.hexdigest())
 
     def abandon(self) -> None:
-        """Close without a promise; never raises. What was written is the caller's to remove."""
+        """Close without syncing; never raises. The caller removes the file."""
         if self._fd is not None:
             fd, self._fd = self._fd, None
             with suppress(OSError):
@@ -155,15 +155,15 @@ class HashedFile:
 
 
 def directory_mode(file_mode: int) -> int:
-    """The mode of directories that hold files of ``file_mode``: 0600 → 0700, 0640 → 0750.
+    """Return the mode of directories for files of ``file_mode``: 0600 → 0700, 0640 → 0750.
 
-    Whoever may read the files may enter the directory.
+    A user who may read the files may enter the directory.
     """
     return 0o700 | file_mode | (file_mode & 0o444) >> 2
 
 
 def make_directories(path: Path, root: Path, file_mode: int) -> None:
-    """Make ``path`` and what is missing between it and ``root``, whatever the umask."""
+    """Create ``path`` and the missing directories between it and ``root``, regardless of the umask."""
     missing = []
     while path != root and not path.is_dir():
         missing.append(path)
@@ -174,14 +174,14 @@ def make_directories(path: Path, root: Path, file_mode: int) -> None:
 
 
 def _set_mode(made: os.stat_result, mode: int, change: Callable[[int], object]) -> None:
-    """Give what was just made the bits that the umask took away, where its file system lets permissions be changed.
+    """Restore the permission bits that the umask removed, if the file system allows changes of permissions.
 
-    The set-group-ID bit, which a directory has from the one above it, stays: by it all that is made below belongs to
-    the store's group.
+    The set-group-ID bit, which a directory inherits from its parent, stays: it gives everything created below to the
+    store's group.
     """
     wanted = mode | made.st_mode & stat.S_ISGID
     if stat.S_IMODE(made.st_mode) == wanted:
-        return  # a change without need could lose that bit, where the user is not of the group
+        return  # a needless chmod could clear that bit if the user is not in the group
     try:
         change(wanted)
     except OSError as error:
@@ -190,23 +190,23 @@ def _set_mode(made: os.stat_result, mode: int, change: Callable[[int], object]) 
 
 
 def mode_remark(path: Path, mode: int) -> str:
-    """What the last line of a run must say where a file did not get its permissions; mostly nothing.
+    """Return a remark for the last line of a run if a file did not get its permissions; usually empty.
 
     Args:
         path: A file that was just written.
-        mode: The permission bits that were asked for.
+        mode: The requested permission bits.
     """
     try:
         got = stat.S_IMODE(path.stat().st_mode)
     except OSError:
-        return ""  # what was done is done; who reads it next will say what is wrong
+        return ""  # the file is written; the next reader will report what is wrong
     if got == mode:
         return ""
     return f"; its files have mode {got:03o}, not {mode:03o}: the file system ignores it, the mount's options decide"
 
 
 def make_parents(path: Path) -> None:
-    """Make the missing directories above ``path``, and force each one's entry to the disk."""
+    """Create the missing parent directories of ``path`` and sync each one's entry to the disk."""
     missing = [parent for parent in path.parents if not parent.is_dir()]
     for directory in reversed(missing):
         directory.mkdir(exist_ok=True)
@@ -214,25 +214,25 @@ def make_parents(path: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Force a directory's entries to the disk, where its file system knows how (POSIX fsync)."""
+    """Sync a directory's entries to the disk, if its file system can (POSIX fsync)."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     except OSError as error:
-        if error.errno not in _CANNOT_SYNC:  # some network file systems cannot, and say so
+        if error.errno not in _CANNOT_SYNC:  # some network file systems cannot
             raise
     finally:
         os.close(fd)
 
 
 def sync_tree(root: Path) -> None:
-    """Force the entries of ``root`` and of all directories below it to the disk, the deepest first."""
+    """Sync the entries of ``root`` and of all directories below it to the disk, the deepest first."""
     for directory, _, _ in os.walk(root, topdown=False):
         sync_directory(Path(directory))
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a whole directory, if it is there; never what a link points to."""
+    """Remove a file, a link or a whole directory, if it exists; never the target of a link."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
     else:

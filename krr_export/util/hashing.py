@@ -1,4 +1,4 @@
-"""SHA-256 of what goes by, in a thread of its own: it takes as long as the rest of what one thread does in order."""
+"""Streaming SHA-256 in its own thread: hashing takes as long as the rest of the sequential work together."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BATCH_BYTES = 1 << 20
-"""Pieces are handed over together: each by itself would cost more than it is worth."""
+"""Pieces are handed to the thread in batches: one by one, the hand-over would cost more than the hashing."""
 
 
 class Sha256:
-    """The digest of the pieces given so far, which must not change."""
+    """The digest of the pieces given so far; the caller must not change them."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -31,13 +31,13 @@ class Sha256:
             self._hand_over()
 
     def hexdigest(self) -> str:
-        """The digest in hexadecimal, of all pieces given."""
+        """Return the digest of all pieces given, in hexadecimal."""
         self._hand_over()
         self._stage.finish()
         return self._digest.hexdigest()
 
     def close(self) -> None:
-        """End the thread; the digest is there all the same."""
+        """End the thread; the digest remains available."""
         self._hand_over()
         self._stage.finish()
         self._stage.close()

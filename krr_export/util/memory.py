@@ -1,4 +1,4 @@
-"""Peak memory of this process, as the kernel keeps it."""
+"""Peak memory of this process, as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 
 def peak_memory() -> int:
-    """The largest resident set that this process had, in bytes.
+    """Return the largest resident set of this process so far, in bytes.
 
-    Of a program that another started, getrusage(2) tells at least what that one had; proc(5) tells the program's own.
+    In a program that another one started, getrusage(2) gives at least the parent's peak; proc(5) gives the program's
+    own.
     """
     try:
         status = Path("/proc/self/status").read_text()

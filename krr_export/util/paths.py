@@ -1,4 +1,4 @@
-"""Paths that a user gives: local ones. An address of something elsewhere is never taken for a directory here."""
+"""Local paths given by a user. A remote address is never taken for a local directory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from krr_export.errors import UsageError
 if TYPE_CHECKING:
     from krr_export.errors import KrrExportError
 
-# A colon at the end of the first component: a URI (also where a Path made one slash of two), HOST:/DIR, a drive.
+# A colon at the end of the first component: a URI (also if a Path made one slash of two), HOST:/DIR, a drive.
 _ELSEWHERE = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/|(?P<drive>[A-Za-z]):(?:[/\\]|$)|[^/\\]+:/|(?P<share>\\\\)"
 )
@@ -27,11 +27,11 @@ _COPY = "give a local path, and copy the files from or to it by its own tool, or
 
 
 def local_path(given: str | os.PathLike[str]) -> Path:
-    """The path as given.
+    """Return the given path, if it is a local one.
 
     Raises:
-        UsageError: it is empty, holds a zero byte, or is the address of something that is not local: a URI, a Windows
-            path, HOST:/DIR. The message does not repeat it: it may hold a password.
+        UsageError: it is empty, contains a zero byte, or is the address of something that is not local: a URI, a
+            Windows path, HOST:/DIR. The message does not repeat it: it may contain a password.
     """
     text = os.fspath(given)
     if not text:
@@ -50,19 +50,19 @@ def local_path(given: str | os.PathLike[str]) -> Path:
 
 
 def real_path(path: Path) -> Path:
-    """The absolute path without links; of a loop of links, the link. `Path.resolve` raises ``RuntimeError`` there."""
+    """Return the absolute path without links; for a loop of links, the link, where `Path.resolve` would raise."""
     return Path(os.path.realpath(path))
 
 
 def check_no_loop(path: Path, error: type[KrrExportError]) -> None:
-    """See that links lead somewhere.
+    """Refuse a path that is a loop of symbolic links.
 
     Args:
-        path: that a user gave.
-        error: what to raise: whether it was to be read or to be written.
+        path: given by a user.
+        error: the class to raise, by whether the path is to be read or written.
 
     Raises:
-        KrrExportError: they lead round in a circle.
+        KrrExportError: the links form a loop.
     """
     try:
         path.stat()

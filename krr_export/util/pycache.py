@@ -1,6 +1,6 @@
-"""What takes long to make of the package's own files: kept beside them, as Python keeps its modules, if it may write.
+"""A cache, beside the package's files, of results that are slow to compute from them; in ``__pycache__``, if writable.
 
-Python's own switches count: ``PYTHONDONTWRITEBYTECODE`` and ``PYTHONPYCACHEPREFIX``.
+Python's own switches apply: ``PYTHONDONTWRITEBYTECODE`` and ``PYTHONPYCACHEPREFIX``.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 
-def path_for(name: Path, suffix: str) -> Path:
-    """Where something is kept.
+def cache_path(name: Path, suffix: str) -> Path:
+    """Return the path of a cached result.
 
     Args:
-        name: of a file beside which it is kept, which need not be there; what it is made by, and Python's version, are
-            in the name that is made of it.
-        suffix: of the file that keeps it.
+        name: a file beside which the cache is placed; it need not exist. The cache's name also contains the
+            implementation and version of Python.
+        suffix: of the cache file.
     """
     return Path(cache_from_source(f"{name}.py")).with_suffix(suffix)
 
 
-def keep(path: Path, content: bytes) -> None:
-    """Keep something, if the directory can be written: two runs at once do each other no harm."""
+def write_cache(path: Path, content: bytes) -> None:
+    """Write a cache file atomically, if the directory is writable; concurrent runs are safe."""
     if sys.dont_write_bytecode:
         return
-    unfinished = path.with_suffix(f".{os.getpid()}")
+    temporary = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with unfinished.open("xb") as file:
+            with temporary.open("xb") as file:
                 file.write(content)
-            unfinished.replace(path)
+            temporary.replace(path)
         finally:
-            unfinished.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)

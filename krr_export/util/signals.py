@@ -1,4 +1,4 @@
-"""What must not be cut short: the renames by which a snapshot is published."""
+"""Protection from signals for the renames that publish a snapshot."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+_TERMINATION_SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let no signal end the program here: it would say that nothing was published when something was.
+def ignore_signals() -> Iterator[None]:
+    """Ignore signals that would end the program: it would report that nothing was published when something was.
 
-    A signal that comes is forgotten: what follows is the end of the run, which has done its work.
+    A signal is dropped, not deferred: the run is at its end, and its work is done.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is interrupted, and only it may say how
+        yield  # only the main thread receives signals, and only it may set handlers
         return
-    before = {number: signal.signal(number, _forget) for number in _ENDING}
+    before = {number: signal.signal(number, _ignore) for number in _TERMINATION_SIGNALS}
     try:
         yield
     finally:
@@ -31,5 +31,5 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def _forget(_number: int, _frame: FrameType | None) -> None:
+def _ignore(_number: int, _frame: FrameType | None) -> None:
     return None

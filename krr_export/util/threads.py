@@ -1,6 +1,6 @@
-"""Threads: work on blocks is shared among a bounded few, results come in order, and writing is a stage of its own.
+"""Threads: a bounded pool that returns results in order, and a stage that consumes items in its own thread.
 
-What is done there is compiled code and Arrow kernels, which let go of the interpreter's lock.
+The work is compiled code and Arrow kernels, which release the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ Result = TypeVar("Result")
 Item = TypeVar("Item")
 
 _AHEAD = 2
-"""Tasks beyond one a thread that are under way: so that none waits while a result is taken."""
+"""Tasks submitted beyond one for each thread, so that no thread is idle while a result is consumed."""
 
 
 def map_in_order(
-    makers: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task], workers: int
+    make_worker: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task], workers: int
 ) -> Generator[Result, None, None]:
-    """Do tasks in threads; results in the order of the tasks.
+    """Run tasks in threads; yield results in the order of the tasks.
 
     Args:
-        makers: makes what does a task; each is used by one thread at a time, and gets its tasks in order.
-        tasks: in order; an error that they raise comes after the results of the tasks before it.
-        workers: how many threads; 0 for this one alone.
+        make_worker: creates a worker function; each is used by one thread at a time, and gets its tasks in order.
+        tasks: in order; an error that they raise is raised after the results of the tasks before it.
+        workers: the number of threads; 0 runs the tasks in this one.
 
     Raises:
-        Exception: the first that any task, or ``tasks`` itself, leads to.
+        Exception: the first one raised by a task or by ``tasks`` itself.
     """
     if workers == 0:
-        yield from map(makers(), tasks)
+        yield from map(make_worker(), tasks)
         return
     idle: SimpleQueue[Callable[[Task], Result]] = SimpleQueue()
 
-    def do(task: Task) -> Result:
+    def run_task(task: Task) -> Result:
         try:
             worker = idle.get_nowait()
-        except Empty:  # made as they are needed: a small export needs one
-            worker = makers()
+        except Empty:  # created on demand: a small export needs one
+            worker = make_worker()
         try:
             return worker(task)
         finally:
             idle.put(worker)
 
     with _pool(workers) as pool:
-        yield from _results(pool, do, tasks, workers + _AHEAD)
+        yield from _results_in_order(pool, run_task, tasks, workers + _AHEAD)
 
 
-def _results(
-    pool: ThreadPoolExecutor, do: Callable[[Task], Result], tasks: Iterable[Task], room: int
+def _results_in_order(
+    pool: ThreadPoolExecutor, run_task: Callable[[Task], Result], tasks: Iterable[Task], max_pending: int
 ) -> Iterator[Result]:
-    waiting: deque[Future[Result]] = deque()
+    pending: deque[Future[Result]] = deque()
     error = None
     iterator = iter(tasks)
     while True:
@@ -65,32 +65,32 @@ def _results(
             task = next(iterator)
         except StopIteration:
             break
-        except Exception as raised:  # it waits until those under way are done
+        except Exception as raised:  # raised again below, after the pending results
             error = raised
             break
-        waiting.append(pool.submit(do, task))
-        if len(waiting) > room:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        pending.append(pool.submit(run_task, task))
+        if len(pending) > max_pending:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
     if error is not None:
         raise error
 
 
 class Stage(Generic[Item]):
-    """Takes items one after the other in a thread of its own; whoever gives them waits where it falls behind.
+    """Consumes items one after the other in its own thread; `put` waits while it is behind.
 
-    As a context manager it ends when all are taken; where an error ends it, what waits is dropped.
+    As a context manager it ends when all items are consumed; on an error, pending items are dropped.
 
     Args:
-        take: does something with an item.
-        threaded: whether in a thread, or at once.
+        consume: called with each item.
+        threaded: whether to use a thread; otherwise `put` consumes the item itself.
     """
 
-    def __init__(self, take: Callable[[Item], object], *, threaded: bool = True) -> None:
-        self._take = take
+    def __init__(self, consume: Callable[[Item], object], *, threaded: bool = True) -> None:
+        self._consume = consume
         self._pool = ThreadPoolExecutor(1) if threaded else None
-        self._waiting: deque[Future[object]] = deque()
+        self._pending: deque[Future[object]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -103,21 +103,21 @@ class Stage(Generic[Item]):
             self.close()
 
     def put(self, item: Item) -> None:
-        """Have the item taken; raises what an earlier one led to."""
+        """Submit an item; raises the error of an earlier one."""
         if self._pool is None:
-            self._take(item)
+            self._consume(item)
             return
-        self._waiting.append(self._pool.submit(self._take, item))
-        if len(self._waiting) > _AHEAD:
-            self._waiting.popleft().result()
+        self._pending.append(self._pool.submit(self._consume, item))
+        if len(self._pending) > _AHEAD:
+            self._pending.popleft().result()
 
     def finish(self) -> None:
-        """Wait until all are taken; raises what one led to."""
-        while self._waiting:
-            self._waiting.popleft().result()
+        """Wait until all items are consumed; raises the error of any."""
+        while self._pending:
+            self._pending.popleft().result()
 
     def close(self) -> None:
-        """End the thread, once it has done what it is doing."""
+        """End the thread once its current item is done."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 

@@ -1,4 +1,4 @@
-"""Limits that are given as a number of records, or as a share of them."""
+"""Limits given as a number of records, or as a percentage of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 
 from krr_export.errors import UsageError
 
-_ALL = 100
+_PERCENT = 100
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Limit:
     percent: bool = False
 
     @classmethod
-    def read(cls, option: str, value: Limit | int | str, *, most: int = _ALL) -> Self:
-        """The limit as an option gives it.
+    def parse(cls, option: str, value: Limit | int | str, *, max_percent: int = _PERCENT) -> Self:
+        """Parse the value of an option.
 
         Args:
-            option: the option's name, for the error.
-            value: a number of records or a percentage; a limit is taken as it is.
-            most: the largest percentage.
+            option: its name, for the error.
+            value: a number of records or a percentage; a `Limit` is copied.
+            max_percent: the largest percentage.
 
         Raises:
             UsageError: it is neither a number of records nor such a percentage.
@@ -38,14 +38,14 @@ class Limit:
             return cls(Fraction(text))
         if re.fullmatch(r"\d{1,15}(\.\d{1,9})?%", text, flags=re.ASCII):
             share = Fraction(text[:-1])
-            if share > most:
-                raise UsageError(f"{option} {text} is more than there can be", f"at most {most}%")
+            if share > max_percent:
+                raise UsageError(f"{option} {text} is more than there can be", f"at most {max_percent}%")
             return cls(share, percent=True)
         raise UsageError(f"{option} {text} is neither a number nor a percentage", "such as 10, or 0.5%")
 
     def allows(self, part: int, whole: int) -> bool:
-        """Whether so many records among so many are within the limit; exact, no rounding."""
-        return part <= (self.number * whole / _ALL if self.percent else self.number)
+        """Return whether ``part`` records among ``whole`` are within the limit; exact, no rounding."""
+        return part <= (self.number * whole / _PERCENT if self.percent else self.number)
 
     def __str__(self) -> str:
         text = f"{float(self.number):.9f}".rstrip("0").rstrip(".")
@@ -53,13 +53,13 @@ class Limit:
 
 
 class RejectLimit(Limit):
-    """``--max-rejects``: how many rejects a run may have."""
+    """The limit ``--max-rejects``: how many rejects a run may have."""
 
     @classmethod
-    def of(cls, value: Limit | int | str) -> Self:
-        """The limit as the option gives it.
+    def from_option(cls, value: Limit | int | str) -> Self:
+        """Parse the value of the option.
 
         Raises:
             UsageError: it is neither a number of records nor a percentage.
         """
-        return cls.read("--max-rejects", value)
+        return cls.parse("--max-rejects", value)

@@ -665,7 +665,7 @@ def test_an_unforeseen_error_is_one_line_and_a_traceback_without_messages(tmp_pa
     script = (
         "import sys, krr_export.jobs.convert as c\n"
         "def fail(*_, **__): raise ValueError('03851598730')\n"
-        "c._settle = fail\n"
+        "c._publish_or_keep = fail\n"
         "from krr_export.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     arguments = ["convert", str(VALID), str(tmp_path / "store"), "-q", "--json"]

@@ -21,7 +21,7 @@ from mutants import XSD
 
 import krr_export
 from krr_export.errors import GuardError, InputError, UsageError
-from krr_export.jobs.options import UNSAID
+from krr_export.jobs.options import OPTION_DEFAULTS
 from krr_export.output.manifest import Manifest, read_manifest
 from krr_export.output.snapshot import Staging, verify
 
@@ -126,7 +126,7 @@ def test_a_rerun_on_a_snapshot_of_an_older_version_is_nothing_to_do(
     source.write_bytes(export(road.person()))
     path = convert(source, tmp_path / "store").path / "manifest.json"
     manifest = json.loads(path.read_text())
-    for option in UNSAID:  # the first version knew none of these
+    for option in OPTION_DEFAULTS:  # the first version knew none of these
         del manifest["options"][option]
     path.write_text(json.dumps(manifest))
     assert convert(source, tmp_path / "store").outcome == "unchanged"

@@ -114,7 +114,7 @@ def _read(path: str) -> str:
 
 
 def test_a_crash_leaves_no_image_of_memory() -> None:
-    code = "import resource; from krr_export.util.process import leave_no_core; leave_no_core();"
+    code = "import resource; from krr_export.util.process import disable_core_dumps; disable_core_dumps();"
     shown = "print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
     assert subprocess.run([sys.executable, "-c", code + shown], capture_output=True, check=True).stdout == b"0\n"
 

@@ -20,10 +20,10 @@ from krr_export.cli.config import commands_of
 from krr_export.cli.main import krr_export as krr_export_group
 from krr_export.cli.parameters import LocalPath, Role
 from krr_export.domain.store_layout import refuse_snapshot
-from krr_export.output.outputs import written_whole
+from krr_export.output.outputs import atomic_write
 from krr_export.output.publish import latest_remark
 from krr_export.output.store import open_store
-from krr_export.reporting.page.snapshots import older_than
+from krr_export.reporting.page.snapshots import older_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +154,7 @@ def test_a_loop_of_links_is_refused_in_python_too(tmp_path: Path) -> None:
             read(tmp_path / "a")
     with pytest.raises(krr_export.OutputError):
         krr_export.convert(SAMPLES / "valid.xml", tmp_path / "a")
-    assert older_than(tmp_path / "a") == ()
+    assert older_snapshots(tmp_path / "a") == ()
 
 
 def test_a_store_whose_latest_is_a_loop_of_links_is_mended(store: Path) -> None:
@@ -336,7 +336,7 @@ def test_nothing_but_publishing_writes_into_a_snapshot(
             ("convert", SAMPLES / "valid.xml", path / "store"),
         ):
             assert command.call(capfd, *arguments).code == 2, arguments
-        with pytest.raises(UsageError, match="only publishing writes there"), written_whole(path):
+        with pytest.raises(UsageError, match="only publishing writes there"), atomic_write(path):
             pass
     assert command.contents(tmp_path) == before
     assert command.call(capfd, "history", store, "--html", store / "history.html").code == 0
@@ -352,12 +352,12 @@ def test_a_file_keeps_its_old_content_until_the_new_one_is_whole(tmp_path: Path)
     path, other = tmp_path / "sample.xml", tmp_path / "hard"
     path.write_text("old")
     other.hardlink_to(path)
-    with pytest.raises(RuntimeError), written_whole(path) as file:  # noqa: PT012 - it is written, then fails
+    with pytest.raises(RuntimeError), atomic_write(path) as file:  # noqa: PT012 - it is written, then fails
         file.write(b"new")
         assert path.read_text() == "old"
         raise RuntimeError
     assert sorted(tmp_path.iterdir()) == [other, path]
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
     assert (path.read_text(), other.read_text()) == ("new", "old")
 
@@ -365,13 +365,13 @@ def test_a_file_keeps_its_old_content_until_the_new_one_is_whole(tmp_path: Path)
 def test_a_descriptor_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("before\n")
-    with log.open("ab") as file, written_whole(Path(f"/proc/self/fd/{file.fileno()}")) as written:
+    with log.open("ab") as file, atomic_write(Path(f"/proc/self/fd/{file.fileno()}")) as written:
         written.write(b"after\n")
     assert log.read_text() == "before\nafter\n"
 
 
 def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
-    # Whoever opens a file to write has a word here on why no user names it, or goes by `written_whole`.
+    # Whoever opens a file to write has a word here on why no user names it, or goes by `atomic_write`.
     allowed = {
         "output/outputs.py", "util/files.py", "output/store.py", "input/sftp/inbox.py", "util/pycache.py",
         "cli/console.py", "cli/failures.py", "cli/main.py",
@@ -381,7 +381,7 @@ def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
         r"""open\([^)]*["'][wxa]b?\+?["']|write_bytes\(|\bPath[^\n]*write_text\(|O_WRONLY|O_RDWR|mkstemp|NamedTemp"""
     )
     found = {str(path.relative_to(package)) for path in package.rglob("*.py") if writing.search(path.read_text())}
-    assert found - {"synthetic/files.py"} <= allowed  # which opens what `written_whole` gave it
+    assert found - {"synthetic/files.py"} <= allowed  # which opens what `atomic_write` gave it
 
 
 def test_empty_paths_are_refused_wherever_one_is_given(capfd: pytest.CaptureFixture[str]) -> None:

@@ -341,7 +341,7 @@ def test_nothing_is_kept_or_deleted_behind_a_link(tmp_path: Path, place: str) ->
     ("call", "said"),
     [
         ("sync_directory", "cannot force .* to the disk, though it is published: Input/output error"),
-        ("mend_latest", "cannot let latest follow to .*, though it is published: Input/output error"),
+        ("update_latest", "cannot let latest follow to .*, though it is published: Input/output error"),
         ("remove_replaced", "cannot delete what .* replaced, though it is published: Input/output error"),
     ],
 )

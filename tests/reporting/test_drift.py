@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 import krr_export
 from krr_export.errors import UsageError
 from krr_export.output.snapshot import verify
-from krr_export.reporting.drift import Guarded, GuardLimits, compare, compare_order
+from krr_export.reporting.drift import GuardLimits, GuardResult, compare, compare_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def report(
 
 
 def found(now: Json, before: Json, **limits: Any) -> list[str]:  # noqa: ANN401 - GuardLimits reads them
-    return [difference.what for difference in compare(now, before, GuardLimits.of(**limits))]
+    return [difference.what for difference in compare(now, before, GuardLimits.from_options(**limits))]
 
 
 # Records
@@ -138,7 +138,7 @@ def test_shares_of_values_and_of_nulls_are_held_to_their_limit_in_both_direction
 def test_shares_are_compared_between_exports_of_any_size() -> None:
     before = report(100_000, shares={"status": {"AKTIV": 90_000, "SLETTET": 10_000}})
     now = report(99_000, shares={"status": {"AKTIV": 80_000, "SLETTET": 19_000}})
-    assert [(d.column, d.value, d.before, d.now) for d in compare(now, before, GuardLimits.of())] == [
+    assert [(d.column, d.value, d.before, d.now) for d in compare(now, before, GuardLimits.from_options())] == [
         ("status", "AKTIV", 90.0, 80.808081),
         ("status", "SLETTET", 10.0, 19.191919),
     ]
@@ -188,26 +188,26 @@ def test_the_change_number_must_not_go_backwards_in_either_direction() -> None:
 def test_what_differs_most_comes_first_and_is_told_with_its_numbers() -> None:
     before = report(4_600_000, rejects=0, nulls={"epostadresse": 460_000})
     now = report(4_094_000, rejects=0, nulls={"epostadresse": 3_275_200})
-    nulls, dropped = compare(now, before, GuardLimits.of())
+    nulls, dropped = compare(now, before, GuardLimits.from_options())
     assert nulls.text == (
         "epostadresse missing: 80.0% of the records, before 10.0%, a shift of 70.0 points (--max-shift 5%)"
     )
     assert dropped.text == "4 094 000 records, before 4 600 000: 11.0% fewer (--max-drop 5%)"
-    guard = Guarded("eksport=20260101T033000Z", (nulls, dropped))
+    guard = GuardResult("eksport=20260101T033000Z", (nulls, dropped))
     assert guard.acceptance == "--max-shift 70% --max-drop 11%, or --no-guard"
     assert guard.reason.endswith(f"{nulls.text}, and 1 more")
 
 
 def test_what_is_above_a_limit_is_not_shown_as_equal_to_it() -> None:
-    (difference,) = compare(report(94_999), report(100_000), GuardLimits.of())
+    (difference,) = compare(report(94_999), report(100_000), GuardLimits.from_options())
     assert "5.1% fewer (--max-drop 5%)" in difference.text
     assert difference.accept == "--max-drop 6%"
 
 
 def test_of_a_change_number_that_goes_backwards_no_limit_is_offered() -> None:
-    differences = compare(report(10, change_number=1), report(100_000), GuardLimits.of())
+    differences = compare(report(10, change_number=1), report(100_000), GuardLimits.from_options())
     assert [difference.what for difference in differences] == ["change-number", "records-dropped"]
-    assert Guarded("eksport=20260101T033000Z", differences).acceptance == "--no-guard"
+    assert GuardResult("eksport=20260101T033000Z", differences).acceptance == "--no-guard"
 
 
 @st.composite
@@ -231,19 +231,19 @@ def reports(draw: st.DrawFn) -> Json:
 )
 def test_the_options_that_are_named_do_accept_it(now: Json, before: Json, drop: str, growth: str, shift: str) -> None:
     limits = {"max_drop": drop, "max_growth": growth, "max_shift": shift}
-    differences = compare(now, before, GuardLimits.of(**limits))
+    differences = compare(now, before, GuardLimits.from_options(**limits))
     if differences:
-        accepted = Guarded("eksport=20260101T033000Z", differences).acceptance
+        accepted = GuardResult("eksport=20260101T033000Z", differences).acceptance
         for option, value in re.findall(r"--(max-\w+) (\S+?)(?=[ ,])", accepted):
             limits[option.replace("-", "_")] = value
-        assert compare(now, before, GuardLimits.of(**limits)) == ()
+        assert compare(now, before, GuardLimits.from_options(**limits)) == ()
 
 
 def test_after_a_first_try_with_few_records_the_growth_that_is_named_may_be_given() -> None:
     now, before = report(4_600_000), report(101)
-    [difference] = compare(now, before, GuardLimits.of())
+    [difference] = compare(now, before, GuardLimits.from_options())
     assert difference.accept == "--max-growth 4554356%"
-    assert compare(now, before, GuardLimits.of(max_growth="4554356%")) == ()
+    assert compare(now, before, GuardLimits.from_options(max_growth="4554356%")) == ()
 
 
 # Options

@@ -22,7 +22,7 @@ import krr_export
 from krr_export.errors import InputError, UsageError
 from krr_export.output import publish
 from krr_export.reporting import history as history_module
-from krr_export.reporting.history import Found, HistoryLine, Trend, history
+from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history
 from krr_export.reporting.history_table import table
 from krr_export.synthetic import SampleOptions, expected_path, write_sample_file
 from krr_export.util import kept_json
@@ -311,7 +311,7 @@ def test_a_report_that_is_listed_and_yet_no_report_of_ours_is_not_believed(
 ) -> None:
     path = store / SECOND / "report.json"
     forged = json.dumps({**json.loads(path.read_text()), **changes}).encode()
-    monkeypatch.setattr(history_module, "_report", lambda *_: forged)
+    monkeypatch.setattr(history_module, "_read_report_bytes", lambda *_: forged)
     assert history(store)[1].damage == said
 
 
@@ -321,27 +321,27 @@ def test_a_file_of_exactly_the_limit_s_size_is_read_and_none_larger(
     monkeypatch.setattr(kept_json, "MOST_BYTES", 100)
     path = tmp_path / "report.json"
     path.write_bytes(b"x" * 100)
-    assert kept_json.read_kept(path) == b"x" * 100
+    assert kept_json.read_stored_file(path) == b"x" * 100
     path.write_bytes(b"x" * 101)
     with pytest.raises(OSError, match="File too large"):
-        kept_json.read_kept(path)
+        kept_json.read_stored_file(path)
 
 
 def test_a_snapshot_that_is_pruned_meanwhile_has_no_line(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = history(store)
-    read = history_module._read  # noqa: SLF001 - the moment at which a run may interfere
+    read = history_module._read_line  # noqa: SLF001 - the moment at which a run may interfere
 
     def pruned_on_the_way(snapshot: Path) -> HistoryLine:
         if snapshot.name == FIRST and snapshot.exists():
             publish.retire(snapshot, store)
         return read(snapshot)
 
-    monkeypatch.setattr(history_module, "_read", pruned_on_the_way)
+    monkeypatch.setattr(history_module, "_read_line", pruned_on_the_way)
     assert [line.snapshot for line in history(store)] == [line.snapshot for line in lines[1:]]
 
 
 def test_a_snapshot_that_is_replaced_meanwhile_is_never_a_mixture(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = history_module._report  # noqa: SLF001 - the moment at which a run may interfere
+    report = history_module._read_report_bytes  # noqa: SLF001 - the moment at which a run may interfere
     once = iter([True])
 
     def replaced_on_the_way(snapshot: Path, manifest: Any) -> bytes:  # noqa: ANN401 - handed on
@@ -349,7 +349,7 @@ def test_a_snapshot_that_is_replaced_meanwhile_is_never_a_mixture(store: Path, m
             load(store, 2, *good(3), BAD, BAD, change_number=20, replace=True)
         return report(snapshot, manifest)
 
-    monkeypatch.setattr(history_module, "_report", replaced_on_the_way)
+    monkeypatch.setattr(history_module, "_read_report_bytes", replaced_on_the_way)
     line = history(store)[1]
     assert (line.records, line.rejects, line.concerned, line.damage) == (3, 2, (2, 2), None)
 
@@ -443,11 +443,11 @@ USUAL = (
     HistoryLine("eksport=20260224T030000Z", "", 41_234_101, 4_597_655, 12, (), 612_300_000, 60.9),
     HistoryLine(
         *("eksport=20260225T030000Z", "", 41_235_877, 4_600_000, 15),
-        (Found("value-type", "reject", 15), Found("time-skipped", "warning", 2)),
+        (FindingCount("value-type", "reject", 15), FindingCount("time-skipped", "warning", 2)),
         *(613_400_000, 61.2, Trend(2345, 100 * 2345 / 4_597_655, 0.0001)),
     ),
     HistoryLine(
-        *("eksport=20260226T030000Z", "", 41_237_020, 4_600_812, 902, (Found("value-type", "reject", 902),)),
+        *("eksport=20260226T030000Z", "", 41_237_020, 4_600_812, 902, (FindingCount("value-type", "reject", 902),)),
         *(613_600_000, 62.4, Trend(812, 100 * 812 / 4_600_000, 0.0193)),
     ),
 )

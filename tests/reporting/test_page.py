@@ -19,8 +19,8 @@ from lxml import html
 
 import krr_export
 from krr_export.errors import UsageError
-from krr_export.reporting.history import earlier
-from krr_export.reporting.page.details import translated
+from krr_export.reporting.history import history_before
+from krr_export.reporting.page.details import translate_detail
 from krr_export.reporting.page.english import ENGLISH
 from krr_export.reporting.page.language import LANGUAGES
 from krr_export.reporting.page.languages import language
@@ -141,7 +141,7 @@ def test_the_verdict_comes_first_in_a_sentence_with_its_numbers(
 def test_every_outcome_of_the_published_schema_has_its_sentence_in_both_languages() -> None:
     for words in (ENGLISH, NORWEGIAN):
         for outcome in SCHEMA["properties"]["outcome"]["enum"]:
-            assert words.known(f"outcome.{outcome}") or words.known(f"outcome.{outcome}.clean"), outcome
+            assert words.lookup(f"outcome.{outcome}") or words.lookup(f"outcome.{outcome}.clean"), outcome
 
 
 @pytest.mark.parametrize(("nights", "at_the_edge"), [(2, 0), (8, 0), (9, 2), (12, 2)])
@@ -317,8 +317,11 @@ def test_details_of_real_examples_are_translated_whole_or_left_whole() -> None:
         "the value is \\N": "verdien er \\N",
         "1250 octets": "1250 oktetter",
     }
-    assert {detail: translated(NORWEGIAN, detail) for detail in known} == {k: (v, "") for k, v in known.items()}
-    assert translated(NORWEGIAN, "19 characters, mixed; on a Tuesday") == ("19 characters, mixed; on a Tuesday", "en")
+    assert {detail: translate_detail(NORWEGIAN, detail) for detail in known} == {k: (v, "") for k, v in known.items()}
+    assert translate_detail(NORWEGIAN, "19 characters, mixed; on a Tuesday") == (
+        "19 characters, mixed; on a Tuesday",
+        "en",
+    )
 
 
 @pytest.mark.parametrize(
@@ -546,7 +549,7 @@ def test_the_history_is_written_as_a_page(krr: Krr, store: Path, tmp_path: Path)
 def test_older_snapshots_only_stand_beside_an_export(store: Path) -> None:
     first = html.fromstring((store / "eksport=20260301T033000Z/report.html").read_text())
     assert first.xpath("//*[@data-of='history']") == []
-    assert [line.snapshot for line in earlier(store, "eksport=20260302T033000Z", limit=9)] == [
+    assert [line.snapshot for line in history_before(store, "eksport=20260302T033000Z", limit=9)] == [
         "eksport=20260301T033000Z"
     ]
-    assert earlier(store / "nowhere", "eksport=20260302T033000Z", limit=9) == ()
+    assert history_before(store / "nowhere", "eksport=20260302T033000Z", limit=9) == ()

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 import krr_export
 from krr_export.errors import UsageError
-from krr_export.reporting.formats import FORMATS, SUFFIXES, format_of, formatted
+from krr_export.reporting.formats import FORMATS, SUFFIXES, format_for, render_report
 from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
@@ -132,22 +132,22 @@ ACCEPTED = {
 def test_every_format_of_every_report_is_text_that_ends_in_one_line_feed(
     name: str, case: str, reports: dict[str, Json]
 ) -> None:
-    text = formatted(reports[case], name)
+    text = render_report(reports[case], name)
     assert text.encode()
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
-    assert formatted(json.loads(json.dumps(reports[case])), name) == text, "from report.json as it lies"
+    assert render_report(json.loads(json.dumps(reports[case])), name) == text, "from report.json as it lies"
 
 
 def test_json_is_the_report_itself(reports: dict[str, Json]) -> None:
-    assert json.loads(formatted(reports["rejects"], "json")) == reports["rejects"]
+    assert json.loads(render_report(reports["rejects"], "json")) == reports["rejects"]
 
 
 # JUnit
 
 
 def suite(report: Json) -> etree._Element:
-    document = etree.fromstring(formatted(report, "junit").encode())
+    document = etree.fromstring(render_report(report, "junit").encode())
     JUNIT_XSD.assertValid(document)
     (only,) = document
     return only
@@ -170,7 +170,7 @@ def test_junit_is_valid_and_fails_exactly_where_the_export_was_not_accepted(
 def test_junit_is_read_by_junitparser_with_a_test_for_each_finding_and_difference(
     case: str, reports: dict[str, Json]
 ) -> None:
-    (read,) = junitparser.JUnitXml.fromstring(formatted(reports[case], "junit").encode())
+    (read,) = junitparser.JUnitXml.fromstring(render_report(reports[case], "junit").encode())
     tests = {(test.classname, test.name): test for test in read}
     findings = {name for group, name in tests if group == "krr-export.findings"}
     assert findings == {finding["code"] for finding in reports[case]["findings"]}
@@ -197,7 +197,7 @@ def test_a_reason_for_refusing_fails_with_its_places_and_what_to_do(reports: dic
 def test_one_record_is_one_record_in_words(tmp_path: Path) -> None:
     report = converted(tmp_path, 1)
     for name in ("junit", "markdown"):
-        text = formatted(report, name)
+        text = render_report(report, name)
         assert "1 record" in text, name
         assert "1 records" not in text, name
 
@@ -238,7 +238,7 @@ def tables(text: str) -> Iterator[list[list[str]]]:
 @pytest.mark.parametrize("case", CASES)
 def test_markdown_has_well_formed_tables_that_hold_the_report(case: str, reports: dict[str, Json]) -> None:
     report = reports[case]
-    found = [*tables(formatted(report, "markdown"))]
+    found = [*tables(render_report(report, "markdown"))]
     for rows in found:
         assert {len(row) for row in rows} == {len(rows[0])}
     facts = dict(found[0])
@@ -259,7 +259,7 @@ def test_markdown_has_well_formed_tables_that_hold_the_report(case: str, reports
 
 
 def test_markdown_shows_a_strange_name_as_it_is(reports: dict[str, Json]) -> None:
-    text = formatted(reports["strange"], "markdown")
+    text = render_report(reports["strange"], "markdown")
     html = MarkdownIt("gfm-like").render(text)
     shown = re.sub(r"[\x07\u2028]", " ", STRANGE).rstrip()
     for markup, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
@@ -270,7 +270,7 @@ def test_markdown_shows_a_strange_name_as_it_is(reports: dict[str, Json]) -> Non
 
 @pytest.mark.parametrize(("case", "mark"), [("valid", "✅"), ("guard", "❌"), ("empty", "❌"), ("published", "✅")])
 def test_markdown_begins_with_the_verdict(case: str, mark: str, reports: dict[str, Json]) -> None:
-    first, _, verdict = formatted(reports[case], "markdown").splitlines()[:3]
+    first, _, verdict = render_report(reports[case], "markdown").splitlines()[:3]
     assert first.startswith(f"## {mark} ")
     assert verdict.startswith("refused" if mark == "❌" else reports[case]["outcome"])
 
@@ -281,7 +281,7 @@ def test_markdown_begins_with_the_verdict(case: str, mark: str, reports: dict[st
 @pytest.mark.parametrize("sample", NAMES)
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_personal_value_is_in_any_format(name: str, sample: str) -> None:
-    text = formatted(validated(sample), name)
+    text = render_report(validated(sample), name)
     records = read_naively(content(SAMPLES / sample), load_schema(version(sample)))
     values = {str(record.values[column] or "") for record in records for column in PERSONAL}
     telling = [value for value in values if len(value) > 4]  # a planted value that is too short is in any number
@@ -297,13 +297,13 @@ def test_no_personal_value_is_in_any_format(name: str, sample: str) -> None:
     ],
 )  # fmt: skip
 def test_a_file_name_says_its_format(name: str, expected: str | None) -> None:
-    assert format_of(name) == expected
+    assert format_for(name) == expected
     assert set(SUFFIXES.values()) <= {*FORMATS, "html"}
 
 
 def test_another_format_is_refused(reports: dict[str, Json]) -> None:
     with pytest.raises(UsageError, match="no report format pdf"):
-        formatted(reports["valid"], "pdf")
+        render_report(reports["valid"], "pdf")
 
 
 # By command

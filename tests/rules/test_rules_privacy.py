@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krr_export.cli.main import main
-from krr_export.reporting.formats import FORMATS, formatted
+from krr_export.reporting.formats import FORMATS, render_report
 from krr_export.reporting.page.rendering import render
 from krr_export.rules import stage
 from krr_export.rules.catalogue import RULE_NAMES
@@ -167,7 +167,7 @@ def everything_said(planted: Planted, strict: tuple[str, ...], directory: Path) 
         if file.is_file() and not name.startswith(DATA):
             said[name] = file.read_bytes().decode()
     report = json.loads(said["report.json"])
-    said |= {form: formatted(report, form) for form in FORMATS if form != "json"}
+    said |= {form: render_report(report, form) for form in FORMATS if form != "json"}
     said["page in Norwegian"] = render(report, lang="nb")
     return said, path
 

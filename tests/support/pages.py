@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from krr_export.domain.identity_numbers import KINDS
-from krr_export.reporting.history import Found, HistoryLine, Trend
+from krr_export.reporting.history import FindingCount, HistoryLine, Trend
 from krr_export.rules.catalogue import CATALOGUE
 
 Json = dict[str, Any]
@@ -190,7 +190,10 @@ def history(nights: int = 12) -> tuple[HistoryLine, ...]:
         if before is not None and before.records is not None and before.reject_percent is not None:
             change = records - before.records
             trend = Trend(change, 100 * change / before.records, percent - before.reject_percent)
-        found = (Found("value-not-in-list", "reject", rejects), Found("time-ambiguous", "warning", 30 + night))
+        found = (
+            FindingCount("value-not-in-list", "reject", rejects),
+            FindingCount("time-ambiguous", "warning", 30 + night),
+        )
         lines.append(
             HistoryLine(
                 f"eksport={name}", exported, 41_200_000 + 2851 * night, records, rejects, found, 52_000_000 + night,

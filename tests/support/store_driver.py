@@ -13,7 +13,7 @@ from krr_export.errors import KrrExportError
 from krr_export.output.sinks import SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
 from krr_export.output.store import open_store
-from krr_export.util.formatting import instant
+from krr_export.util.formatting import format_utc
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -37,7 +37,7 @@ def manifest(name: str, files: tuple[Any, ...], rows: int) -> Manifest:
     exported_at = datetime.strptime(f"{name}+0000", "eksport=%Y%m%dT%H%M%SZ%z")
     return Manifest(
         source=SourceFile("export.xml.gz", 123, "0" * 64),
-        header={"eksport_tidspunkt_utc": instant(exported_at, "microseconds"), "seneste_endringsnummer": 7},
+        header={"eksport_tidspunkt_utc": format_utc(exported_at, "microseconds"), "seneste_endringsnummer": 7},
         schema=SchemaVersion("14-05", "1" * 64),
         tool_version="0.1.0",
         options=OPTIONS,

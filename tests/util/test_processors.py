@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from krr_export.util import processors
-from krr_export.util.processors import MOST_WORKERS, default_workers, usable_processors
+from krr_export.util.processors import MAX_WORKERS, default_workers, usable_processors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +103,6 @@ def test_without_proc_the_affinity_holds(tmp_path: Path) -> None:
 
 def test_a_large_host_starts_no_more_workers_than_one_writer_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processors, "usable_processors", lambda: HOST)
-    assert default_workers() == MOST_WORKERS
+    assert default_workers() == MAX_WORKERS
     monkeypatch.setattr(processors, "usable_processors", lambda: 3)
     assert default_workers() == 3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from krr_export.util.signals import uninterrupted
+from krr_export.util.signals import ignore_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,21 +34,21 @@ def _handlers() -> Iterator[None]:
 
 @pytest.mark.parametrize("number", ENDING)
 def test_a_signal_that_comes_meanwhile_is_forgotten_and_one_afterwards_is_not(number: signal.Signals) -> None:
-    with uninterrupted():
+    with ignore_signals():
         signal.raise_signal(number)
     with pytest.raises(Ended):
         signal.raise_signal(number)
 
 
 def test_signals_are_as_they_were_also_after_an_error() -> None:
-    with pytest.raises(OSError, match="the disk is full"), uninterrupted():
+    with pytest.raises(OSError, match="the disk is full"), ignore_signals():
         raise OSError("the disk is full")
     assert [signal.getsignal(number) for number in ENDING] == [end] * 3
 
 
 def test_in_a_thread_of_a_library_user_nothing_is_done_to_signals() -> None:
     def publish() -> list[object]:
-        with uninterrupted():
+        with ignore_signals():
             return [signal.getsignal(number) for number in ENDING]
 
     with ThreadPoolExecutor(1) as threads:

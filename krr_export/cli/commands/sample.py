@@ -40,7 +40,7 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
     No real person is in it: identity numbers are synthetic, month + 80. OUT is compressed where its name ends in .gz.
     What a reader must find in it is written beside it as OUT.expected.json.
     """
-    from krr_export.output.outputs import not_written  # noqa: PLC0415 - slow to load
+    from krr_export.output.outputs import write_error  # noqa: PLC0415 - slow to load
     from krr_export.schema.registry import load_schema  # noqa: PLC0415 - as above
     from krr_export.synthetic import SampleOptions, expected_path, write_sample_file  # noqa: PLC0415 - slow to load
 
@@ -54,7 +54,7 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
     try:
         summary = write_sample_file(out, SampleOptions(**chosen))
     except OSError as error:
-        raise not_written(str(out), error) from None
+        raise write_error(str(out), error) from None
     message = f"wrote {records(summary.records)}, {summary.octets / 1e6:.1f} MB of XML, to {out}"
     return console.finish(f"{message}; {number(summary.rejected)} invalid, listed in {expected_path(out).name}", 0, {})
 

@@ -1,4 +1,4 @@
-"""Record batches → part files: Parquet or CSV, rolled by rows, one series of files for each partition if asked."""
+"""Record batches → part files: Parquet or CSV, rolled by rows, optionally one series of files for each partition."""
 
 from krr_export.output.sinks.options import SinkOptions
 from krr_export.output.sinks.table import TableSink

@@ -1,4 +1,4 @@
-"""Batches of any size → row groups that are cut at the same rows however the rows arrived."""
+"""Batches of any size → row groups whose boundaries do not depend on the batches."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Gathering:
-    """Rows waiting to become a row group.
+class RowBuffer:
+    """A buffer of rows for the next row group.
 
     Args:
-        schema: Their columns.
-        limit: How many rows there is room for.
-        most_bytes: And for how much text and binary.
+        schema: The columns.
+        max_rows: The capacity in rows.
+        max_bytes: The capacity in bytes of text and binary.
     """
 
-    def __init__(self, schema: pa.Schema, limit: int, most_bytes: int) -> None:
+    def __init__(self, schema: pa.Schema, max_rows: int, max_bytes: int) -> None:
         self._schema = schema
-        self._limit = limit
-        self._most_bytes = most_bytes
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
         self._batches: list[pa.RecordBatch] = []
         self.rows = 0
         self.bytes = 0
 
     @property
     def fullness(self) -> float:
-        """From 0 to 1; from 1 on it takes no more rows."""
-        return max(self.rows / self._limit, self.bytes / self._most_bytes)
+        """How full the buffer is, from 0; at 1 it takes no more rows."""
+        return max(self.rows / self._max_rows, self.bytes / self._max_bytes)
 
-    def take(self, batch: pa.RecordBatch, most: int) -> int:
-        """Keep the first rows of ``batch``, ``most`` at most, as many as there is room for; return their number."""
-        head = batch.slice(0, min(most, self._limit - self.rows))
+    def append(self, batch: pa.RecordBatch, max_new: int) -> int:
+        """Append the first rows of ``batch``, at most ``max_new``, as far as there is room; return their number."""
+        head = batch.slice(0, min(max_new, self._max_rows - self.rows))
         total = self.bytes + sum(pc.sum(lengths).as_py() or 0 for lengths in _lengths(head))
-        taken: int = head.num_rows
-        if total >= self._most_bytes:  # the row that reaches the limit is the last one taken
+        appended: int = head.num_rows
+        if total >= self._max_bytes:  # the row that reaches the limit is the last one appended
             totals = self.bytes + np.cumsum(_row_bytes(head))
-            taken = min(taken, int(np.searchsorted(totals, self._most_bytes)) + 1)
-            total = int(totals[taken - 1]) if taken else self.bytes
-        if taken:
-            self._batches.append(head.slice(0, taken))
-            self.rows += taken
+            appended = min(appended, int(np.searchsorted(totals, self._max_bytes)) + 1)
+            total = int(totals[appended - 1]) if appended else self.bytes
+        if appended:
+            self._batches.append(head.slice(0, appended))
+            self.rows += appended
             self.bytes = total
-        return taken
+        return appended
 
     def drain(self) -> pa.Table:
-        """What was gathered; nothing remains.
+        """Return all rows and empty the buffer.
 
-        Columns have the schema's types, but a binary column that came dictionary-encoded in every batch stays so.
+        Columns have the schema's types, but a binary column that was dictionary-encoded in every batch stays so.
         """
         batches, self._batches, self.rows, self.bytes = self._batches, [], 0, 0
         columns = [_column([batch.column(i) for batch in batches], field) for i, field in enumerate(self._schema)]
@@ -71,7 +71,7 @@ def _column(chunks: list[pa.Array], field: pa.Field) -> pa.ChunkedArray:
 
 
 def _row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    """Bytes of text and binary in each row."""
+    """Return the bytes of text and binary in each row."""
     total = np.zeros(batch.num_rows, np.int64)
     for lengths in _lengths(batch):
         total += pc.fill_null(lengths, 0).to_numpy()
@@ -79,7 +79,7 @@ def _row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
 
 
 def _lengths(batch: pa.RecordBatch) -> Iterator[pa.Int32Array]:
-    """Bytes in each row of each column of text, binary, or lists of text."""
+    """Yield the bytes in each row, for each column of text, binary, or lists of text."""
     for column in batch.columns:
         if pa.types.is_list(column.type):
             totals = np.concatenate([[0], np.cumsum(pc.binary_length(column.flatten()).to_numpy())])

@@ -1,4 +1,4 @@
-"""What a user may choose about the part files."""
+"""Options of the part files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Literal
 from krr_export.errors import UsageError
 
 ROW_GROUP_ROWS = 122_880
-"""Rows in a row group, whatever the batches: DuckDB's own number, so that its threads share a file evenly."""
+"""Rows in a row group, for any batches: DuckDB's own number, so that its threads share a file evenly."""
 
 ROW_GROUP_BYTES = 192 << 20
-"""A row group is closed early at this much text and binary: rows may be hundred times longer than any ordinary one,
-and memory shall stay bounded. Certificates on every row stay well below it."""
+"""A row group is closed early at this much text and binary: rows may be a hundred times longer than ordinary ones, and
+memory must stay bounded. Certificates on every row stay well below it."""
 
 CSV_GROUP_ROWS = 8_192
-"""Rows made into CSV at a time: certificates are expanded there, which for a row group would take 90 MB."""
+"""Rows converted to CSV at a time: certificates are expanded there, which for a row group would take 90 MB."""
 
 Format = Literal["parquet", "csv", "csv-excel"]
 Compression = Literal["zstd", "snappy", "gzip", "none"]
@@ -29,7 +29,7 @@ _ALLOWED: dict[Format, tuple[Compression, ...]] = {
 
 @dataclass(frozen=True)
 class SinkOptions:
-    """How a table becomes files.
+    """Options for writing a table to files.
 
     Raises:
         UsageError: There is no such format, the compression does not go with it, or ``rows_per_file`` is not
@@ -41,11 +41,11 @@ class SinkOptions:
     """``None``: zstd for Parquet, none for either CSV, which takes only gzip or none."""
     rows_per_file: int = 10 * ROW_GROUP_ROWS
     partition_by: tuple[str, ...] = ()
-    """Columns whose values part the rows into files; whether a column may is the caller's to judge."""
+    """Columns whose values partition the rows into files; the caller checks that they are allowed."""
     file_mode: int = 0o600
-    """Permission bits of every file; directories follow from it."""
+    """Permission bits of every file; those of directories follow from it."""
     group_bytes: int = ROW_GROUP_BYTES
-    """Bytes of text and binary that wait in memory at most: then they are written, however few rows they are."""
+    """The most bytes of text and binary buffered in memory: then they are written, however few rows they are."""
 
     def __post_init__(self) -> None:
         if self.format not in _ALLOWED:
@@ -60,12 +60,12 @@ class SinkOptions:
 
     @property
     def effective_compression(self) -> Compression:
-        """The compression that is used: the one asked for, or else the format's own."""
+        """The requested compression, or the format's default."""
         return self.compression or _ALLOWED[self.format][0]
 
     @property
     def group_rows(self) -> int:
-        """Rows that are written at a time, and that wait in memory until then."""
+        """Rows that are buffered in memory and written at a time."""
         return ROW_GROUP_ROWS if self.format == "parquet" else CSV_GROUP_ROWS
 
     @property

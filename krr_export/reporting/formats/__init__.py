@@ -1,6 +1,6 @@
-"""The report in the forms that pipelines read: JSON, JUnit XML and Markdown, each made from `report.json` alone.
+"""The report in formats for CI pipelines: JSON, JUnit XML and Markdown, each made from `report.json` alone.
 
-Nothing is in any of them that is not in the report, so no personal value is.
+They contain nothing that is not in the report, so no personal value.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ SUFFIXES: dict[str, str] = {
     ".xml": "junit",
     ".md": "markdown",
 }
-"""Which format a file's name asks for by its end."""
+"""The format by a file name's suffix."""
 
 
-def format_of(name: str) -> str | None:
-    """The format that a file's name asks for; ``None`` where it asks for none."""
+def format_for(name: str) -> str | None:
+    """Return the format for a file name; ``None`` if its suffix is not known."""
     fitting = (suffix for suffix in SUFFIXES if name.lower().endswith(suffix))
     longest = max(fitting, key=len, default=None)
     return None if longest is None else SUFFIXES[longest]
 
 
-def formatted(report: Mapping[str, Any], name: str) -> str:
-    """The report in a format, as text that ends in a line feed.
+def render_report(report: Mapping[str, Any], name: str) -> str:
+    """Return the report in a format, as text that ends in a line feed.
 
     Args:
-        report: as ``report.json`` has it.
+        report: as in ``report.json``.
         name: of the format, one of `FORMATS`.
 
     Raises:
         UsageError: there is no such format.
     """
-    # Each is loaded where it is asked for: the command line's help knows their names alone.
+    # Each is loaded when it is needed: the command line's help needs the names only.
     match name:
         case "json":
             return json.dumps(report, indent=2, ensure_ascii=False) + "\n"

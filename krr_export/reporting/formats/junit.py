@@ -1,7 +1,7 @@
-"""The report as JUnit XML: a suite whose tests fail exactly where the export was not accepted.
+"""The report as JUnit XML: a suite with failing tests exactly if the export was not accepted.
 
-There is no standard, but two schemas: that of Apache Ant's reports, the stricter one, and that of Jenkins. What is
-written is valid by both, so that Jenkins, GitLab, Azure DevOps and others read it.
+There is no standard, but two schemas: that of Apache Ant's reports, the stricter one, and that of Jenkins. The output
+is valid by both, so that Jenkins, GitLab, Azure DevOps and others read it.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 _SUITE = "krr-export"
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to write; the name of a file may hold it."""
+"""Characters that XML 1.0 cannot contain; a file name may."""
 
 
 @dataclass(frozen=True)
 class _Case:
-    """One test: what it is called, and why it failed, if it did."""
+    """One test: its name, and the reason if it failed."""
 
     group: str
     name: str
     text: str
-    """What was found, in lines."""
+    """The details, in lines."""
     failure: str | None = None
-    """In one line."""
+    """The reason, in one line; ``None`` if it passed."""
 
 
 def junit(report: Mapping[str, Any]) -> str:
-    """The report as JUnit XML.
+    """Return the report as JUnit XML.
 
-    Tests: whether the export was accepted; one for each finding, which fails where it is a reason for refusing the
-    export; one for each difference that the guard found. What did not fail is told in ``system-out``.
+    Tests: whether the export was accepted; one for each finding, which fails if it is a reason for refusing the export;
+    one for each difference that the guard found. Those that passed are described in ``system-out``.
     """
     cases = [_outcome(report), *_findings(report), *_guard(report)]
     suites = ElementTree.Element("testsuites")
@@ -47,9 +47,9 @@ def junit(report: Mapping[str, Any]) -> str:
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in _properties(report).items():
         ElementTree.SubElement(properties, "property", name=name, value=_clean(value))
-    for place, case in enumerate(cases):
-        # The first is the export's own: what all of it took.
-        _write(suite, case, "0" if place else seconds)
+    for index, case in enumerate(cases):
+        # The first is that of the whole export, and has the time of the whole run.
+        _write(suite, case, "0" if index else seconds)
     passed = "\n".join(f"{case.name}\n{case.text}\n" for case in cases if case.failure is None)
     ElementTree.SubElement(suite, "system-out").text = _clean(passed)
     ElementTree.SubElement(suite, "system-err").text = ""
@@ -63,8 +63,8 @@ def _attributes(report: Mapping[str, Any], cases: list[_Case], seconds: str) -> 
         "name": _SUITE,
         "package": _SUITE,
         "id": "0",
-        "hostname": "localhost",  # both schemas ask for one; which machine it was is nobody's business
-        "timestamp": str(report["created"])[:19],  # in UTC: no zone may be given
+        "hostname": "localhost",  # required by both schemas; the machine's name is not disclosed
+        "timestamp": str(report["created"])[:19],  # in UTC; the schemas allow no zone
         "tests": str(len(cases)),
         "failures": str(sum(case.failure is not None for case in cases)),
         "errors": "0",
@@ -87,15 +87,15 @@ def _properties(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _outcome(report: Mapping[str, Any]) -> _Case:
-    said = reading.verdict(report)
-    return _Case("export", "accepted", said, None if reading.is_accepted(report) else said)
+    verdict = reading.verdict(report)
+    return _Case("export", "accepted", verdict, None if reading.is_accepted(report) else verdict)
 
 
 def _findings(report: Mapping[str, Any]) -> Iterator[_Case]:
     for finding in report["findings"]:
         found = f"{finding['severity']}: {finding['text']}: {number(finding['count'])} in {records(finding['records'])}"
-        places = (f"{reading.place(report, at)}: {reading.detail(at)}" for at in finding["examples"])
-        text = "\n".join((found, f"what to do: {finding['fix']}", *places))
+        locations = (f"{reading.place(report, at)}: {reading.detail(at)}" for at in finding["examples"])
+        text = "\n".join((found, f"what to do: {finding['fix']}", *locations))
         yield _Case("findings", finding["code"], text, found if reading.is_reason(report, finding) else None)
 
 

@@ -18,7 +18,7 @@ _SHOWN_EXAMPLES = 3
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """The report as Markdown: the verdict, the numbers, what the guard says, the findings with their first examples."""
+    """Return the report as Markdown: verdict, numbers, the guard's result, findings with their first examples."""
     sections = [_verdict(report), _numbers(report), *_guard(report), *_findings(report)]
     return "\n\n".join(sections) + "\n"
 
@@ -30,7 +30,7 @@ def _verdict(report: Mapping[str, Any]) -> str:
 
 def _numbers(report: Mapping[str, Any]) -> str:
     header, counts = report["header"], report["counts"]
-    facts = {
+    rows_by_label = {
         "export made": header["eksport_tidspunkt"],
         "change number": header["seneste_endringsnummer"],
         "schema": report["schema"]["name"],
@@ -38,7 +38,7 @@ def _numbers(report: Mapping[str, Any]) -> str:
         **_channels(report),
         "made by": f"{report['tool']['name']} {report['tool']['version']}, {report['created']}",
     }
-    return _table(("", ""), facts.items())
+    return _table(("", ""), rows_by_label.items())
 
 
 def _channels(report: Mapping[str, Any]) -> dict[str, str]:
@@ -82,19 +82,19 @@ def _findings(report: Mapping[str, Any]) -> Iterator[str]:
     )
     yield "### Findings"
     yield _table(("severity", "code", "records", "findings", "it means", "what to do"), rows, numbers=(2, 3))
-    places = (
+    locations = (
         (finding["code"], reading.place(report, example), reading.detail(example))
         for finding in findings
         for example in finding["examples"][:_SHOWN_EXAMPLES]
     )
     yield "### First examples"
-    yield _table(("code", "where", "what"), places)
+    yield _table(("code", "where", "what"), locations)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[int] = ()) -> str:
-    """A table; the columns of ``numbers`` are set to the right."""
-    line = "|".join("---:" if column in numbers else "---" for column in range(len(head)))
-    return "\n".join((_row(head), f"|{line}|", *(_row(row) for row in rows)))
+def _table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[int] = ()) -> str:
+    """Return a table; the columns of ``numbers`` are right-aligned."""
+    line = "|".join("---:" if column in numbers else "---" for column in range(len(headings)))
+    return "\n".join((_row(headings), f"|{line}|", *(_row(row) for row in rows)))
 
 
 def _row(cells: Sequence[object]) -> str:
@@ -102,5 +102,5 @@ def _row(cells: Sequence[object]) -> str:
 
 
 def _text(value: object) -> str:
-    """A text that means itself alone: on one line, with no markup."""
+    """Escape a value as plain text on one line, without markup."""
     return _MARKUP.sub(r"\\\1", _NOT_SHOWN.sub(" ", str(value)))

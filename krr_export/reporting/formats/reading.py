@@ -1,4 +1,4 @@
-"""What all forms of a report say alike: the verdict, and where a finding was met."""
+"""Wording shared by the formats of a report: the verdict, and the location of a finding."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ _REFUSED_FOR_REJECTS = {"rejects", "too-many-rejects"}
 
 
 def is_accepted(report: Mapping[str, Any]) -> bool:
-    """Whether the export was found good: then, and only then, the command ended with 0."""
+    """Return whether the export was accepted: exactly then the command's exit code was 0."""
     return report["outcome"] in _ACCEPTED
 
 
 def is_reason(report: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
-    """Whether a finding is among the reasons why the export was not accepted."""
+    """Return whether a finding is a reason why the export was not accepted."""
     if report["outcome"] == "duplicates":
         return bool(finding["code"] == DUPLICATE)
     return report["outcome"] in _REFUSED_FOR_REJECTS and finding["severity"] == "reject"
 
 
 def is_held_back(report: Mapping[str, Any]) -> bool:
-    """Whether the guard kept the export from being published."""
+    """Return whether the guard prevented publishing."""
     return bool(report["outcome"] == "guard")
 
 
 def differences(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """In what the export differs from the one before it by more than it may."""
+    """Return the differences from the export before that exceed the limits."""
     guard = report.get("guard")
     return [] if guard is None else list(guard["differences"])
 
 
 def verdict(report: Mapping[str, Any]) -> str:
-    """What became of the export, in one line."""
+    """Return the outcome of the run in one line."""
     counts, outcome = report["counts"], report["outcome"]
     seen, rejected = number(counts["seen"]), number(counts["rejected"])
     if is_accepted(report):
@@ -59,10 +59,10 @@ def verdict(report: Mapping[str, Any]) -> str:
 
 
 def place(report: Mapping[str, Any], example: Mapping[str, Any]) -> str:
-    """Where a finding was met, as compilers say it: ``export.xml:17``."""
+    """Return the location of a finding in the format of compilers: ``export.xml:17``."""
     return f"{report['source']['name']}:{example['line']}"
 
 
 def detail(example: Mapping[str, Any]) -> str:
-    """What was found there: record, field, and what is wrong with it, masked."""
+    """Return the example's record, field and masked detail."""
     return ": ".join(filter(None, (f"record {number(example['record'])}", example["field"], example["detail"])))

@@ -1,1 +1,1 @@
-"""The page: a report, and the history of a store, as one HTML file that stands alone."""
+"""A report, or the history of a store, as one self-contained HTML page."""

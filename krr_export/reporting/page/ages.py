@@ -1,4 +1,4 @@
-"""The age of contact data, month by month, and the line at 18 months behind which it may not be used."""
+"""Charts of the age of contact data in months, with a line at 18 months: older data may not be used."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import Room
+    from krr_export.reporting.page.text import PageLimits
 
-_LAST, _FUTURE, _OVER = 119, "future", "120+"
+_LAST_MONTH, _FUTURE, _OVER_TEN_YEARS = 119, "future", "120+"
 _YEAR = 12
-_LEAST_MONTHS = 36
-_LABELS = 6
-"""So many years can be named on a telephone; of more, every second one is."""
-_ASIDE, _GAP = 3, 1.5
-"""How wide the columns for later than the export and for ten years and more stand, and how far apart, in months."""
-_BAR = 0.84
-_HEIGHT, _LOW = 150.0, 46.0
+_MIN_MONTHS = 36
+_MAX_LABELS = 6
+"""The most years with a label each that fit on a telephone; beyond, every second one has one."""
+_SIDE_WIDTH, _GAP = 3, 1.5
+"""Width of the columns for "after the export" and "ten years or more", and their distance to the others, in months."""
+_COLUMN_WIDTH = 0.84
+_HEIGHT, _LOW_HEIGHT = 150.0, 46.0
 _SERIES = ("newest", "updated", "verified")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a month's records. Across in per cent of the width, up in pixels."""
+    """One column: the records of a month. Horizontal sizes are in per cent of the width, vertical ones in pixels."""
 
     key: str
     label: str
@@ -44,15 +44,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Strip:
-    """One row of columns, over the ages that all of them share.
+    """One row of columns; all rows share the axis of ages.
 
     Attributes:
         key: ``newest``, ``updated`` or ``verified``.
-        title: what it is the age of.
-        top: where the row begins, in pixels.
+        title: the date that the age is counted from.
+        top: the upper edge of the row, in pixels.
         height: of the greatest column.
-        columns: with records.
-        greatest: the greatest column's number, as it is read.
+        columns: those with records.
+        greatest: the greatest column's number, formatted.
     """
 
     key: str
@@ -64,20 +64,20 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Ages:
-    """The ages of one kind of contact data.
+class AgeChart:
+    """The chart of one kind of contact data.
 
     Attributes:
         name: unique on the page.
-        index: which of the report's ``contact_age`` it is.
+        index: in the report's ``contact_age``.
         title, description: of the chart.
-        fresh, old: what may be used and what may not, each as a sentence.
-        undated: the same of records without a date; empty where there are none.
-        strips: the rows, the one that counts first.
-        limit: where the line at 18 months stands.
+        fresh, old: the records that may be used and those that may not, each as a sentence.
+        undated: the records without a date, as a sentence; empty if there are none.
+        strips: the rows, the decisive one first.
+        limit: the position of the line at 18 months.
         ticks: of the axis.
-        height: of all, in pixels.
-        table: all of the numbers.
+        height: of the whole chart, in pixels.
+        table: all numbers.
     """
 
     name: str
@@ -96,55 +96,55 @@ class Ages:
 
 @dataclass(frozen=True)
 class _Axis:
-    """Where each age stands, in months from the left edge, and how many months there are from edge to edge."""
+    """The horizontal axis: the positions of ages, in months from the left edge, and the total width in months."""
 
     start: float
     months: int
     width: float
 
     @classmethod
-    def over(cls, keys: set[str]) -> _Axis:
+    def from_keys(cls, keys: set[str]) -> _Axis:
         known = [int(key) for key in keys if key.isdecimal()]
-        # As many whole years as it takes, and three at least.
-        months = max(_LEAST_MONTHS, -(-(max(known, default=0) + 1) // _YEAR) * _YEAR)
-        months = _LAST + 1 if _OVER in keys else min(months, _LAST + 1)
-        start = _ASIDE + _GAP if _FUTURE in keys else 0.0
-        return cls(start, months, start + months + (_GAP + _ASIDE if _OVER in keys else 0.0))
+        # As many whole years as needed, at least three.
+        months = max(_MIN_MONTHS, -(-(max(known, default=0) + 1) // _YEAR) * _YEAR)
+        months = _LAST_MONTH + 1 if _OVER_TEN_YEARS in keys else min(months, _LAST_MONTH + 1)
+        start = _SIDE_WIDTH + _GAP if _FUTURE in keys else 0.0
+        return cls(start, months, start + months + (_GAP + _SIDE_WIDTH if _OVER_TEN_YEARS in keys else 0.0))
 
     def place(self, key: str) -> tuple[float, float]:
-        """A column's left edge and width, in per cent."""
+        """Return a column's left edge and width, in per cent."""
         if key == _FUTURE:
-            return 0.0, self.percent(_ASIDE)
-        if key == _OVER:
-            return self.percent(self.width - _ASIDE), self.percent(_ASIDE)
-        return self.percent(self.start + int(key)), self.percent(_BAR)
+            return 0.0, self.percent(_SIDE_WIDTH)
+        if key == _OVER_TEN_YEARS:
+            return self.percent(self.width - _SIDE_WIDTH), self.percent(_SIDE_WIDTH)
+        return self.percent(self.start + int(key)), self.percent(_COLUMN_WIDTH)
 
     def percent(self, months: float) -> float:
         return round(100 * months / self.width, 3)
 
 
-def ages(words: Language, index: int, age: Mapping[str, Any], room: Room) -> Ages:
-    """The chart of one entry of the profile's ``contact_age``.
+def age_chart(words: Language, index: int, age: Mapping[str, Any], limits: PageLimits) -> AgeChart:
+    """Return the chart of one entry of the profile's ``contact_age``.
 
     Args:
-        words: the language.
+        words: the language of the page.
         index: of the entry.
         age: the entry.
-        room: how much the page shows.
+        limits: of the page.
     """
-    name = clean(age["column"], room.characters)
-    channel = words.known(f"column.{age['column']}") or name
-    axis = _Axis.over({key for series in _SERIES for key in age[series]})
+    name = clean(age["column"], limits.characters)
+    channel = words.lookup(f"column.{age['column']}") or name
+    axis = _Axis.from_keys({key for series in _SERIES for key in age[series]})
     records, old, undated = age["records"], age["older_than_18_months"], age["undated"]
     strips, top = [], 24.0
     for series in _SERIES:
-        height = _HEIGHT if series == "newest" else _LOW
+        height = _HEIGHT if series == "newest" else _LOW_HEIGHT
         columns = _columns(words, age[series], axis, top + height, height)
         most = words.say("age.most", n=max(age[series].values(), default=0))
         strips.append(Strip(series, words.say(f"age.{series}"), top, height, columns, most))
         top += height + (48.0 if series == "newest" else 28.0)
     fresh_share, old_share = words.share(records - old, records), words.share(old, records)
-    return Ages(
+    return AgeChart(
         name=f"age-{index}",
         index=index,
         title=words.say("age.title", channel=channel),
@@ -156,7 +156,7 @@ def ages(words: Language, index: int, age: Mapping[str, Any], room: Room) -> Age
         limit=axis.percent(axis.start + USABLE_MONTHS),
         ticks=_ticks(words, axis),
         height=top - 22.0,
-        table=_table(words, channel, age, room),
+        table=_table(words, channel, age, limits),
     )
 
 
@@ -167,10 +167,12 @@ def _columns(
     columns = []
     for key in _in_order(counts):
         x, width = axis.place(key)
-        tall = max(round(height * counts[key] / greatest, 1), 1.0)
-        old = key == _OVER or (key.isdecimal() and int(key) >= USABLE_MONTHS)
+        column_height = max(round(height * counts[key] / greatest, 1), 1.0)
+        old = key == _OVER_TEN_YEARS or (key.isdecimal() and int(key) >= USABLE_MONTHS)
         shown, label = words.number(counts[key]), _label(words, key)
-        columns.append(Column(key, label, counts[key], shown, x, width, round(ground - tall, 1), tall, old))
+        columns.append(
+            Column(key, label, counts[key], shown, x, width, round(ground - column_height, 1), column_height, old)
+        )
     return tuple(columns)
 
 
@@ -181,25 +183,25 @@ def _in_order(keys: Mapping[str, int]) -> list[str]:
 def _label(words: Language, key: str) -> str:
     if key == _FUTURE:
         return words.say("age.later")
-    return words.say("age.ten") if key == _OVER else words.say("age.months", n=int(key))
+    return words.say("age.ten") if key == _OVER_TEN_YEARS else words.say("age.months", n=int(key))
 
 
 def _ticks(words: Language, axis: _Axis) -> tuple[Tick, ...]:
     years = axis.months // _YEAR
-    step = 1 if years <= _LABELS else 2
+    step = 1 if years <= _MAX_LABELS else 2
     ticks = [
         Tick(axis.percent(axis.start + year * _YEAR), words.say("age.years", n=year), "middle" if year else "start")
         for year in range(0, years, step)
     ]
-    # The end of the axis is labelled only where ten years and more stand beyond it.
+    # The end of the axis has a label only if the column for ten years or more follows it.
     return (*ticks, *([Tick(100.0, words.say("age.over"), "end")] if axis.width > axis.start + axis.months else []))
 
 
-def _table(words: Language, channel: str, age: Mapping[str, Any], room: Room) -> Table:
+def _table(words: Language, channel: str, age: Mapping[str, Any], limits: PageLimits) -> Table:
     keys = _in_order(dict.fromkeys((key for series in _SERIES for key in age[series]), 0))
     rows = tuple(
         (Cell(_label(words, key)), *(number_cell(words, age[series].get(key, 0)) for series in _SERIES))
-        for key in keys[: room.rows]
+        for key in keys[: limits.rows]
     )
     left_out = len(keys) - len(rows)
     heads = (Cell(words.say("age.age")), *(Cell(words.say(f"age.{series}"), align="number") for series in _SERIES))

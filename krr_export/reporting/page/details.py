@@ -1,4 +1,4 @@
-"""Masked details of examples in Norwegian: they are made of few phrases, kinds and lengths (`findings.mask`)."""
+"""Norwegian translations of masked details, which consist of a few phrases, kinds and lengths (`findings.mask`)."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ _PHRASES = (
 )
 
 
-def translated(words: Language, detail: str) -> tuple[str, str]:
-    """A detail in the page's language, and the language that it is in where that is another; else empty."""
+def translate_detail(words: Language, detail: str) -> tuple[str, str]:
+    """Return a detail in the page's language, and its language's code, empty if it is the page's."""
     if words.code == "en":
         return detail, ""
-    parts = [_part(part) for part in detail.split("; ")]
-    # Half a translation would be in no language: then the whole stays as it was.
+    parts = [_translate_part(part) for part in detail.split("; ")]
+    # A half-translated detail would mix languages: it is left untranslated.
     return (detail, "en") if None in parts else ("; ".join(filter(None, parts)), "")
 
 
-def _part(part: str) -> str | None:
+def _translate_part(part: str) -> str | None:
     if found := _LENGTH.fullmatch(part):
         return f"{found[1]} tegn, {_KINDS[found[2]]}"
     for phrase, norwegian in _PHRASES:

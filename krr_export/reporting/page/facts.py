@@ -1,4 +1,4 @@
-"""The figures at the top of the page, and the facts at its end: what was read, by what, and what it took."""
+"""The key figures at the top of the page, and the facts about the run at its end."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import Room
+    from krr_export.reporting.page.text import PageLimits
 
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """A number that one looks for first.
+    """A key figure at the top of the page.
 
     Attributes:
         label: what it counts.
-        shown: the number.
-        value: the same as the report has it, ``None`` where it is no single one of those.
-        key: where it stands in report.json; empty where it does not.
-        beside: what there is to say of it.
-        kind: ``plain``, or ``reject`` or ``warning`` where it is a number of those.
+        shown: the number, formatted.
+        value: the number in report.json; ``None`` if it is not a single one of those.
+        key: its path in report.json; empty if it has none.
+        beside: a comment below the number.
+        kind: ``plain``; or ``reject`` or ``warning`` if it counts those.
     """
 
     label: str
@@ -37,7 +37,7 @@ class KeyFigure:
 
 
 def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine) -> tuple[KeyFigure, ...]:
-    """Records seen, accepted and rejected, those with warnings, and the change since the night before."""
+    """Return the records seen, accepted and rejected, those with warnings, and the change since the night before."""
     counts = report["counts"]
     seen, written, rejected = counts["seen"], counts["written"], counts["rejected"]
     shares = {key: words.say("of.all", share=words.share(counts[key], seen)) for key in ("written", "rejected")}
@@ -48,7 +48,7 @@ def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine
             words.say("figure.rejected"), words.number(rejected), rejected, "counts.rejected",
             shares["rejected"], "reject" if rejected else "plain",
         ),
-        _warned(words, report),
+        _warning_figure(words, report),
     ]  # fmt: skip
     if tonight.trend is not None:
         change = tonight.trend
@@ -57,8 +57,8 @@ def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine
     return tuple(figures)
 
 
-def _warned(words: Language, report: Mapping[str, Any]) -> KeyFigure:
-    """How many records have a warning: at least, where there are several codes, for the report counts by code."""
+def _warning_figure(words: Language, report: Mapping[str, Any]) -> KeyFigure:
+    """Return the number of records with a warning; a lower bound for several codes, as the report counts by code."""
     warned = [one["records"] for one in report["findings"] if one["severity"] == "warning"]
     most = max(warned, default=0)
     shown = words.number(most) if len(warned) < 2 else words.say("figure.least", n=most)  # noqa: PLR2004 - one code is exact
@@ -68,50 +68,51 @@ def _warned(words: Language, report: Mapping[str, Any]) -> KeyFigure:
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of what was read and how."""
+    """A fact about the run."""
 
     label: str
     text: str
     code: bool = False
 
 
-def facts(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Fact, ...]:
-    """What was read, by which schema, under which limits, by what, and what it took."""
-    return tuple(_facts(words, report, room))
+def facts(words: Language, report: Mapping[str, Any], limits: PageLimits) -> tuple[Fact, ...]:
+    """Return the facts about source, header, schema, options, guard and performance."""
+    return tuple(_facts(words, report, limits))
 
 
-def _facts(words: Language, report: Mapping[str, Any], room: Room) -> Iterator[Fact]:
-    source, header, schema, limits = (report[key] for key in ("source", "header", "schema", "limits"))
-    took = report["performance"]
-    yield Fact(words.say("fact.source"), clean(source["name"], room.characters))
+def _facts(words: Language, report: Mapping[str, Any], limits: PageLimits) -> Iterator[Fact]:
+    source, header, schema, run_limits = (report[key] for key in ("source", "header", "schema", "limits"))
+    performance = report["performance"]
+    yield Fact(words.say("fact.source"), clean(source["name"], limits.characters))
     size = words.say("fact.unknown") if source["size"] is None else words.size(source["size"])
-    packed = ", gzip" if source["compression"] == "gzip" else ""
-    yield Fact(words.say("fact.size"), f"{size}{packed}, {clean(source['encoding'], 40)}")
+    compression = ", gzip" if source["compression"] == "gzip" else ""
+    yield Fact(words.say("fact.size"), f"{size}{compression}, {clean(source['encoding'], 40)}")
     yield Fact("SHA-256", clean(source["sha256"] or words.say("fact.unknown"), 64), code=True)
     if (delivery := source.get("delivery")) is not None:
-        signature = words.known(f"signature.{delivery['signature']}") or clean(delivery["signature"], 40)
+        signature = words.lookup(f"signature.{delivery['signature']}") or clean(delivery["signature"], 40)
         orgnr = clean(delivery["orgnr"], 40)
         yield Fact(words.say("fact.delivery"), words.say("fact.delivered", orgnr=orgnr, signature=signature))
     yield Fact(words.say("fact.exported"), words.moment(header["eksport_tidspunkt_utc"]))
     yield Fact(words.say("fact.number"), words.number(header["seneste_endringsnummer"]))
-    yield Fact(words.say("fact.schema"), clean(schema["name"], room.characters))
-    asked = [f"--max-rejects {clean(limits['max_rejects'], 20)}"]
-    asked += ["--allow-empty"] if limits["allow_empty"] else []
-    strict = limits.get("strict") or ()  # older reports do not have it
-    asked += [f"--strict {clean(','.join(strict), room.characters)}"] if strict else []
-    asked += [f"--limit {limits['limit']}"] if limits["limit"] is not None else []
-    yield Fact(words.say("fact.limits"), " ".join(asked), code=True)
+    yield Fact(words.say("fact.schema"), clean(schema["name"], limits.characters))
+    options = [f"--max-rejects {clean(run_limits['max_rejects'], 20)}"]
+    options += ["--allow-empty"] if run_limits["allow_empty"] else []
+    strict = run_limits.get("strict") or ()  # missing in older reports
+    options += [f"--strict {clean(','.join(strict), limits.characters)}"] if strict else []
+    options += [f"--limit {run_limits['limit']}"] if run_limits["limit"] is not None else []
+    yield Fact(words.say("fact.limits"), " ".join(options), code=True)
     if guard := report.get("guard"):
-        yield Fact(words.say("fact.guard"), _guarded(words, guard, room))
-    rate = words.say("fact.rate", rate=words.number(round(took["records_per_second"])))
-    memory = words.size(took["peak_memory_bytes"])
+        yield Fact(words.say("fact.guard"), _guard_text(words, guard, limits))
+    rate = words.say("fact.rate", rate=words.number(round(performance["records_per_second"])))
+    memory = words.size(performance["peak_memory_bytes"])
     yield Fact(
-        words.say("fact.took"), words.say("fact.cost", time=words.seconds(took["seconds"]), rate=rate, memory=memory)
+        words.say("fact.took"),
+        words.say("fact.cost", time=words.seconds(performance["seconds"]), rate=rate, memory=memory),
     )
 
 
-def _guarded(words: Language, guard: Mapping[str, Any], room: Room) -> str:
+def _guard_text(words: Language, guard: Mapping[str, Any], limits: PageLimits) -> str:
     if guard["compared_with"] is None:
         return words.say("fact.alone")
-    name = clean(guard["compared_with"], room.characters)
+    name = clean(guard["compared_with"], limits.characters)
     return words.say("fact.guarded", name=name, n=len(guard["differences"]))

@@ -1,4 +1,4 @@
-"""The findings: a card for each code with what it means, what to do and masked examples, and a chart of them all."""
+"""The findings: a card for each code with meaning, what to do and masked examples; and a chart of all codes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from krr_export.reporting.page.details import translated
-from krr_export.reporting.page.key_figures import Bars, Cell, Mark, Table, Tick, described, number_cell
+from krr_export.reporting.page.details import translate_detail
+from krr_export.reporting.page.key_figures import Bars, Cell, Mark, Table, Tick, describe_greatest, number_cell
 from krr_export.reporting.page.text import clean
 from krr_export.reporting.page.verdict import finding_text
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import Room
+    from krr_export.reporting.page.text import PageLimits
 
-_MARKS = 20
-_LABELS = 4
-"""So many powers of ten can be named on a telephone; of more, every second one is."""
+_MAX_MARKS = 20
+_MAX_LABELS = 4
+"""The most powers of ten with a label each that fit on a telephone; beyond, every second one has one."""
 _SEVERITIES = ("reject", "warning", "info")
 
 
 @dataclass(frozen=True)
-class Shown:
+class ExampleRow:
     """An example of a finding."""
 
     record: str
@@ -33,25 +33,25 @@ class Shown:
     field: str
     detail: str
     lang: str
-    """Of the detail, where it is not the page's."""
+    """The language of the detail; empty if it is the page's."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One code.
+    """The card of one code.
 
     Attributes:
-        code: its stable name, and the card's on the page.
+        code: its stable name, which is also the card's anchor.
         severity: ``reject``, ``warning`` or ``info``.
-        severity_word: the same for people.
-        text, fix: what it means, what to do.
-        lang: of both, where it is not the page's.
-        records, share: how many of the records of the export.
-        count: how many findings, as a sentence; empty where each record has one.
-        fields: how many where, the most frequent first.
-        more_fields: how many fields are left out, as a sentence.
+        severity_word: the severity in the page's language.
+        text, fix: the meaning, and what to do.
+        lang: the language of both; empty if it is the page's.
+        records, share: the number of records with it, and their share of the export.
+        count: the number of findings, as a sentence; empty if each record has one.
+        fields: name, number of findings, and that number formatted; the most frequent first.
+        more_fields: the number of fields left out, as a sentence.
         examples: the first ones.
-        summary: what opens the examples: how many of how many.
+        summary: the caption of the examples: how many of how many.
     """
 
     code: str
@@ -66,32 +66,34 @@ class Card:
     count: str
     fields: tuple[tuple[str, int, str], ...]
     more_fields: str
-    examples: tuple[Shown, ...]
+    examples: tuple[ExampleRow, ...]
     summary: str
 
 
-def cards(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Card, ...]:
-    """A card for each code, the gravest first."""
-    return tuple(_card(words, one, report["counts"]["seen"], room) for one in in_order(report)[: room.groups])
+def finding_cards(words: Language, report: Mapping[str, Any], limits: PageLimits) -> tuple[Card, ...]:
+    """Return a card for each code, the most severe first."""
+    return tuple(_card(words, one, report["counts"]["seen"], limits) for one in in_order(report)[: limits.groups])
 
 
 def in_order(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The findings, the gravest first; of the same severity those on most records."""
+    """Return the findings by severity, the most severe first, then by number of records, the largest first."""
     return sorted(report["findings"], key=lambda one: (_SEVERITIES.index(_severity(one)), -one["records"]))
 
 
-def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars, tuple[Tick, ...]] | None:
-    """How many records each code concerns, on a scale where each line is ten times the one before; none: no chart."""
-    findings: Sequence[Mapping[str, Any]] = in_order(report)[: room.groups]
+def findings_chart(
+    words: Language, report: Mapping[str, Any], limits: PageLimits
+) -> tuple[Bars, tuple[Tick, ...]] | None:
+    """Return the chart of records by code, with a logarithmic scale; ``None`` without findings."""
+    findings: Sequence[Mapping[str, Any]] = in_order(report)[: limits.groups]
     if not findings:
         return None
     seen = report["counts"]["seen"]
     powers = max(1, math.ceil(math.log10(max(one["records"] for one in findings))))
     marks = tuple(
         Mark(
-            clean(one["code"], room.characters), clean(one["code"], room.characters), one["records"],
+            clean(one["code"], limits.characters), clean(one["code"], limits.characters), one["records"],
             words.number(one["records"]), words.share(one["records"], seen),
-            round(_LEFT + _WIDE * math.log10(one["records"]) / powers, 3), _severity(one),
+            round(_SCALE_START + _SCALE_LENGTH * math.log10(one["records"]) / powers, 3), _severity(one),
         )
         for one in findings
     )  # fmt: skip
@@ -107,24 +109,24 @@ def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars,
         )
         for mark, one in zip(marks, findings, strict=True)
     )  # fmt: skip
-    most = sorted(marks, key=lambda mark: -mark.value)[:_MARKS]
-    scaled = words.say("findings.scale")
-    if len(most) < len(marks):
-        scaled = f"{words.say('findings.first', n=len(most))} {scaled}"
+    largest = sorted(marks, key=lambda mark: -mark.value)[:_MAX_MARKS]
+    note = words.say("findings.scale")
+    if len(largest) < len(marks):
+        note = f"{words.say('findings.first', n=len(largest))} {note}"
     left_out = len(report["findings"]) - len(marks)
     bars = Bars(
         "by-code",
         words.say("findings.chart"),
-        words.say("findings.description", n=len(marks), most=described(words, most)),
-        tuple(mark for mark in marks if mark in most),
+        words.say("findings.description", n=len(marks), most=describe_greatest(words, largest)),
+        tuple(mark for mark in marks if mark in largest),
         Table(words.say("findings.table"), heads, rows, words.say("rows.left", n=left_out) if left_out > 0 else ""),
         "findings",
-        scaled,
+        note,
     )
-    step = 1 if powers <= _LABELS else 2
+    step = 1 if powers <= _MAX_LABELS else 2
     scale = (
         Tick(
-            round(_LEFT + _WIDE * power / powers, 3),
+            round(_SCALE_START + _SCALE_LENGTH * power / powers, 3),
             words.number(10**power) if power % step == 0 else "",
             "end" if power == powers else "middle",
         )
@@ -133,19 +135,21 @@ def chart(words: Language, report: Mapping[str, Any], room: Room) -> tuple[Bars,
     return bars, tuple(scale)
 
 
-_LEFT, _WIDE = 2.5, 93.0
-"""Where 1 stands, and how far it is to the end of the scale, in per cent."""
+_SCALE_START, _SCALE_LENGTH = 2.5, 93.0
+"""The position of 1, and the length of the scale, in per cent of the width."""
 
 
-def _card(words: Language, finding: Mapping[str, Any], seen: int, room: Room) -> Card:
-    text, fix, lang = finding_text(words, finding, room)
+def _card(words: Language, finding: Mapping[str, Any], seen: int, limits: PageLimits) -> Card:
+    text, fix, lang = finding_text(words, finding, limits)
     fields = sorted(finding["fields"].items(), key=lambda field: (-field[1], field[0]))
-    shown = [(clean(name, room.characters), count, words.number(count)) for name, count in fields[: room.rows // 10]]
-    examples = finding["examples"][: room.examples]
+    shown = [
+        (clean(name, limits.characters), count, words.number(count)) for name, count in fields[: limits.rows // 10]
+    ]
+    examples = finding["examples"][: limits.examples]
     key = "examples" if len(examples) == finding["count"] else "examples.some"
     severity = _severity(finding)
     return Card(
-        code=clean(finding["code"], room.characters),
+        code=clean(finding["code"], limits.characters),
         severity=severity,
         severity_word=words.say(f"severity.{severity}"),
         text=text,
@@ -157,7 +161,7 @@ def _card(words: Language, finding: Mapping[str, Any], seen: int, room: Room) ->
         count=words.say("findings.n", n=finding["count"]) if finding["count"] != finding["records"] else "",
         fields=tuple(shown),
         more_fields=words.say("rows.left", n=len(fields) - len(shown)) if len(fields) > len(shown) else "",
-        examples=tuple(_example(words, one, room) for one in examples),
+        examples=tuple(_example(words, one, limits) for one in examples),
         summary=words.say(key, n=len(examples), all=finding["count"]) if examples else words.say("where"),
     )
 
@@ -166,13 +170,13 @@ def _severity(finding: Mapping[str, Any]) -> str:
     return finding["severity"] if finding["severity"] in _SEVERITIES else "info"
 
 
-def _example(words: Language, example: Mapping[str, Any], room: Room) -> Shown:
-    detail, lang = translated(words, clean(example["detail"], room.characters))
-    return Shown(
+def _example(words: Language, example: Mapping[str, Any], limits: PageLimits) -> ExampleRow:
+    detail, lang = translate_detail(words, clean(example["detail"], limits.characters))
+    return ExampleRow(
         record=words.number(example["record"]),
         line=words.number(example["line"]),
         offset=words.number(example["byte_offset"]),
-        field=clean(example["field"] or "", room.characters),
+        field=clean(example["field"] or "", limits.characters),
         detail=detail,
         lang=lang,
     )

@@ -1,4 +1,4 @@
-"""Night by night: records and rejects of a store's snapshots, as a chart and as a table."""
+"""Records and rejects of a store's snapshots, night by night, as a chart and as a table."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import export_name
-from krr_export.reporting.history import Found, HistoryLine, Trend
+from krr_export.reporting.history import FindingCount, HistoryLine, Trend
 from krr_export.reporting.page.key_figures import NOTHING, Cell, Table, number_cell
 from krr_export.reporting.page.text import clean
-from krr_export.util.formatting import moment
+from krr_export.util.formatting import parse_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from krr_export.reporting.page.language import Language
 
 SHOWN = 30
-"""Nights in a chart: more would be no wider than a line on a telephone."""
+"""The most nights in a chart: with more, a column would be a thin line on a telephone."""
 
 _HIGH, _LOW = 104.0, 54.0
 _WIDEST = 9.0
@@ -27,16 +27,16 @@ _PUBLISHED = {"published", "valid"}
 
 @dataclass(frozen=True)
 class Point:
-    """A night in a chart. Across in per cent of the width, up in pixels.
+    """A night in a chart. Horizontal sizes are in per cent of the width, vertical ones in pixels.
 
     Attributes:
-        key: the snapshot.
-        day: when the export was made.
-        value: how many records, or rejects.
-        shown: the same as it is read.
-        x: the middle of the night.
-        y: where the point stands, or the column begins.
-        height: of the column, down to the ground.
+        key: the name of the snapshot.
+        day: of the export.
+        value: the number of records, or of rejects.
+        shown: the number, formatted.
+        x: the middle of the column.
+        y: the position of the point, or the upper edge of the column.
+        height: of the column.
         published: whether it is in the store.
     """
 
@@ -51,18 +51,18 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Nights:
-    """The nights of a store.
+class HistoryChart:
+    """The chart of a store's history.
 
     Attributes:
         title, description: of the chart.
-        records: a point a night.
-        rejects: a column a night.
+        records: a point for each night.
+        rejects: a column for each night.
         width: of a column, in per cent.
-        records_ground, rejects_ground: where each of the two stands, in pixels.
+        records_ground, rejects_ground: the base lines of the two parts, in pixels.
         records_range: the fewest and the most, as a sentence: its axis does not begin at zero.
         rejects_range: the most, as a sentence.
-        table: all of the numbers, the newest first.
+        table: all numbers, the newest night first.
     """
 
     title: str
@@ -77,28 +77,28 @@ class Nights:
     table: Table
 
 
-def this_night(report: Mapping[str, Any]) -> HistoryLine:
-    """The line that a report's own export has, or would have, among the snapshots of a store."""
+def line_of_report(report: Mapping[str, Any]) -> HistoryLine:
+    """Return the history line of a report's own export, published or not."""
     header, counts = report["header"], report["counts"]
     exported = header["eksport_tidspunkt_utc"]
     return HistoryLine(
-        snapshot=export_name(moment(exported)),
+        snapshot=export_name(parse_utc(exported)),
         exported_at=exported,
         change_number=header["seneste_endringsnummer"],
         records=counts["written"],
         rejects=counts["rejected"],
-        findings=tuple(Found(one["code"], one["severity"], one["records"]) for one in report["findings"]),
+        findings=tuple(FindingCount(one["code"], one["severity"], one["records"]) for one in report["findings"]),
         seconds=report["performance"]["seconds"],
     )
 
 
-def before(history: Sequence[HistoryLine], line: HistoryLine) -> tuple[HistoryLine, ...]:
-    """The lines of older exports: as many as the chart has room for beside this one."""
+def older_lines(history: Sequence[HistoryLine], line: HistoryLine) -> tuple[HistoryLine, ...]:
+    """Return the lines of older exports, as many as fit into the chart beside this one."""
     return tuple(older for older in history if older.snapshot < line.snapshot)[-SHOWN + 1 :]
 
 
-def trend(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
-    """How a night differs from the one before it, where both are known."""
+def trend_from(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
+    """Return the change from the night before; ``None`` if either is not known."""
     last = older[-1] if older else None
     if last is None or last.records is None or line.records is None:
         return None
@@ -107,29 +107,29 @@ def trend(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
     return Trend(change, 100 * change / last.records if last.records else None, points)
 
 
-def nights(
+def history_chart(
     words: Language, lines: Sequence[HistoryLine], *, outcome: str = "published", rows: int = SHOWN
-) -> Nights | None:
-    """The chart and the table of some nights.
+) -> HistoryChart | None:
+    """Return the chart and the table of a history.
 
     Args:
-        words: the language.
+        words: the language of the page.
         lines: the nights, oldest first.
         outcome: of the last one.
-        rows: how many the table has room for, newest first.
+        rows: the most rows in the table, newest first.
 
     Returns:
-        None: fewer than two nights can be read, and there is nothing to compare.
+        The chart; ``None`` if fewer than two nights can be read: there is nothing to compare.
     """
     shown = [line for line in lines if line.records is not None and line.rejects is not None][-SHOWN:]
-    if len(shown) < 2:  # noqa: PLR2004 - one alone is compared with nothing
+    if len(shown) < 2:  # noqa: PLR2004 - a comparison needs two
         return None
     published = [True] * (len(shown) - 1) + [outcome in _PUBLISHED]
     records = _points(words, shown, [line.records or 0 for line in shown], published, from_zero=False)
     rejects = _points(words, shown, [line.rejects or 0 for line in shown], published, from_zero=True)
     fewest, most = min(records, key=lambda p: p.value), max(records, key=lambda p: p.value)
     worst = max(rejects, key=lambda p: p.value)
-    return Nights(
+    return HistoryChart(
         title=words.say("nights.title"),
         description=words.say(
             "nights.description", n=len(shown), fewest=fewest.shown, most=most.shown, last=records[-1].shown,
@@ -142,7 +142,7 @@ def nights(
         rejects_ground=_TOP + _HIGH + _BETWEEN + _LOW,
         records_range=words.say("nights.records", fewest=fewest.shown, most=most.shown),
         rejects_range=words.say("nights.rejects", most=worst.shown),
-        table=table(words, lines, rows),
+        table=history_table(words, lines, rows),
     )  # fmt: skip
 
 
@@ -154,20 +154,22 @@ def _points(
     span = max(values) - low
     points = []
     for at, (line, value) in enumerate(zip(lines, values, strict=True)):
-        # Where nothing changes, the line runs through the middle.
+        # If nothing changes, the line runs through the middle.
         share = (value - low) / span if span else (0.0 if from_zero else 0.5)
-        tall = round(high * share, 1)
+        point_height = round(high * share, 1)
         if from_zero and value:
-            tall = max(tall, 1.5)
+            point_height = max(point_height, 1.5)
         x = round(100 * (at + 0.5) / len(lines), 3)
         day = words.day(line.exported_at) if line.exported_at else ""
         key = clean(line.snapshot, 60)
-        points.append(Point(key, day, value, words.number(value), x, ground - tall, tall, published[at]))
+        points.append(
+            Point(key, day, value, words.number(value), x, ground - point_height, point_height, published[at])
+        )
     return tuple(points)
 
 
-def table(words: Language, lines: Sequence[HistoryLine], rows: int) -> Table:
-    """The history as a table, the newest night first."""
+def history_table(words: Language, lines: Sequence[HistoryLine], rows: int) -> Table:
+    """Return the history as a table, the newest night first."""
     heads = (
         Cell(words.say("nights.export")),
         *(
@@ -190,23 +192,23 @@ def _row(words: Language, line: HistoryLine) -> tuple[Cell, ...]:
         Cell(when, align="date") if line.damage is None else Cell(f"{when}: {clean(line.damage, 200)}"),
         number_cell(words, line.change_number),
         number_cell(words, line.records),
-        Cell(_change(words, change), change.records if change else None, "number"),
+        Cell(_change_text(words, change), change.records if change else None, "number"),
         number_cell(words, line.rejects),
         Cell(NOTHING if change is None else words.points(change.reject_percent), None, "number"),
-        Cell(_found(words, line), None, "number"),
+        Cell(_found_text(words, line), None, "number"),
         Cell(NOTHING if line.size is None else words.size(line.size), line.size, "number"),
         Cell(NOTHING if line.seconds is None else words.seconds(line.seconds), line.seconds, "number"),
     )
 
 
-def _change(words: Language, change: Trend | None) -> str:
+def _change_text(words: Language, change: Trend | None) -> str:
     if change is None:
         return NOTHING
     percent = "" if change.percent is None else f" ({words.percents(change.percent)})"
     return f"{words.signed(change.records)}{percent}"
 
 
-def _found(words: Language, line: HistoryLine) -> str:
+def _found_text(words: Language, line: HistoryLine) -> str:
     if line.concerned is None:
         return NOTHING
     least, most = line.concerned

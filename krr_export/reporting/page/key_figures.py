@@ -1,4 +1,4 @@
-"""What figures are made of: a title, marks with their numbers, and the table behind them. The templates draw them."""
+"""Building blocks of charts: titles, marks with their numbers, and a table of the numbers. The templates draw them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 Align = Literal["text", "number", "code", "date"]
 
 NOTHING = "\N{EN DASH}"
-"""Stands where there is no number."""
+"""The text of a cell without a number."""
 
-_BRIEF = 34
+_BRIEF_LENGTH = 34
 
-SMALLEST_PERCENT = 0.4
-"""How wide a bar is drawn at least: what is there must be seen."""
+MIN_BAR_PERCENT = 0.4
+"""The least length of a bar: one that is not zero must be visible."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Cell:
     """A cell of a table.
 
     Attributes:
-        text: what stands in it.
-        value: the number that it shows, as report.json has it; ``None`` where it shows none.
-        align: how it is set.
+        text: as shown.
+        value: the number behind the text, as in report.json; ``None`` if there is none.
+        align: the alignment.
     """
 
     text: str
@@ -40,13 +40,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """The numbers behind a chart.
+    """The numbers of a chart.
 
     Attributes:
-        caption: what they are.
-        heads: of the columns; the first cell of a row is its heading.
+        caption: of the table.
+        heads: headings of the columns; the first cell of a row is its heading.
         rows: of cells.
-        note: what was left out; empty where nothing was.
+        note: what is left out; empty if nothing is.
     """
 
     caption: str
@@ -57,16 +57,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Mark:
-    """One thing that is counted.
+    """One bar or point of a chart.
 
     Attributes:
-        key: what it is, as report.json names it.
-        label: the same for people.
-        value: how many.
-        shown: the number as it is read.
-        share: the same as a share, as it is read; empty where there is none.
-        percent: how long the bar is, of 100; or where the point stands.
-        kind: of mark: ``plain``, ``pooled``, ``old``; or a severity.
+        key: its name in report.json.
+        label: its name in the page's language.
+        value: the count.
+        shown: the count, formatted.
+        share: the share, formatted; empty if there is none.
+        percent: the length of the bar, of 100; or the position of the point.
+        kind: ``plain``, ``pooled``, ``old``; or a severity.
     """
 
     key: str
@@ -79,22 +79,22 @@ class Mark:
 
     @property
     def brief(self) -> str:
-        """The label as it fits beside a number on a telephone."""
-        return clean(self.label, _BRIEF)
+        """The label, cut to fit beside a number on a telephone."""
+        return clean(self.label, _BRIEF_LENGTH)
 
 
 @dataclass(frozen=True)
 class Bars:
-    """A bar for each of some things, of the same whole.
+    """A bar chart of shares of one whole.
 
     Attributes:
         name: unique on the page, in the characters of an identifier.
-        title: what is shown.
-        description: the same in a sentence that holds the greatest numbers, for those who cannot see it.
+        title: of the chart.
+        description: a sentence with the greatest numbers, for screen readers.
         marks: the bars.
-        table: all of the numbers.
-        note: what must be known to read it; empty where it says all itself.
-        of: where the numbers stand in report.json.
+        table: all numbers.
+        note: an explanation; may be empty.
+        of: the path of the numbers in report.json.
     """
 
     name: str
@@ -107,8 +107,8 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class Counted:
-    """One thing to be drawn as a bar."""
+class BarItem:
+    """A count to be drawn as a bar."""
 
     key: str
     label: str
@@ -118,12 +118,12 @@ class Counted:
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis.
+    """A tick of an axis.
 
     Attributes:
-        x: where it stands, in per cent of the width.
-        label: what is written there; empty where nothing is.
-        anchor: which end of the label stands there, as SVG names it.
+        x: the position, in per cent of the width.
+        label: its text; may be empty.
+        anchor: the part of the label at this position (SVG's ``text-anchor``).
     """
 
     x: float
@@ -132,41 +132,41 @@ class Tick:
 
 
 def number_cell(words: Language, value: int | None) -> Cell:
-    """A cell with a whole number, or with a dash."""
+    """Return a cell with a whole number, or with a dash."""
     return Cell(NOTHING if value is None else words.number(value), value, "number")
 
 
-def marks_of(words: Language, counted: Iterable[Counted], whole: int) -> tuple[Mark, ...]:
-    """The bars of some things among ``whole`` records."""
+def make_marks(words: Language, items: Iterable[BarItem], whole: int) -> tuple[Mark, ...]:
+    """Return the bars of counts among ``whole`` records."""
     return tuple(
         Mark(
             one.key, one.label, one.value, words.number(one.value), words.share(one.value, whole),
-            bar_percent(one.value, whole), one.kind,
+            bar_length(one.value, whole), one.kind,
         )
-        for one in counted
+        for one in items
     )  # fmt: skip
 
 
-def bar_percent(part: int, whole: int) -> float:
-    """How long a bar is, of 100; something is never nothing."""
+def bar_length(part: int, whole: int) -> float:
+    """Return the length of a bar, of 100; at least `MIN_BAR_PERCENT` if ``part`` is not zero."""
     if not part or not whole:
         return 0.0
-    return round(min(max(100 * part / whole, SMALLEST_PERCENT), 100.0), 3)
+    return round(min(max(100 * part / whole, MIN_BAR_PERCENT), 100.0), 3)
 
 
-def shares_table(words: Language, caption: str, head: str, counted: Iterable[Counted], whole: int) -> Table:
-    """The numbers of bars: each thing, how many, and the share."""
+def shares_table(words: Language, caption: str, head: str, items: Iterable[BarItem], whole: int) -> Table:
+    """Return the table of a bar chart: label, count and share of each bar."""
     return Table(
         caption,
         (Cell(head), Cell(words.say("records"), align="number"), Cell(words.say("share"), align="number")),
         tuple(
             (Cell(one.label), number_cell(words, one.value), Cell(words.share(one.value, whole), align="number"))
-            for one in counted
+            for one in items
         ),
     )
 
 
-def described(words: Language, marks: Iterable[Mark]) -> str:
-    """The greatest numbers of a chart in a sentence."""
+def describe_greatest(words: Language, marks: Iterable[Mark]) -> str:
+    """Return the greatest numbers of a chart as a sentence."""
     first = sorted(marks, key=lambda mark: -mark.value)[:3]
     return ", ".join(words.say("described", label=mark.label, shown=mark.shown, share=mark.share) for mark in first)

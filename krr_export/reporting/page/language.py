@@ -1,4 +1,4 @@
-"""A language of the page: its words, and how it writes numbers, shares, dates and sizes."""
+"""A language of the page: its texts, and its formats of numbers, shares, dates and sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LANGUAGES: tuple[Lang, ...] = ("en", "nb")
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _WIDE = "\N{NO-BREAK SPACE}"
 _SMALLEST, _LARGEST = 0.05, 99.95
-"""Per cent that would be rounded to none and to all, and are neither."""
+"""Percentages below and above these would be rounded to 0 and 100, and are neither."""
 _SIZES = ("kB", "MB", "GB", "TB")
 
 
@@ -27,12 +27,12 @@ class Language:
 
     Attributes:
         code: for the attribute ``lang``.
-        words: sentences by key; ``{name}`` is filled in, and ``one|many`` are parted by ``n``.
-        findings: what a code means and what to do, where it is not English.
+        words: texts by key; ``{name}`` is filled in, and ``one|many`` is selected by ``n``.
+        findings: meaning and what to do, by code; empty for English.
         months: their names, January first.
-        decimal: the sign before decimals.
-        percent: what follows the number.
-        dates: how a day is put together.
+        decimal: the decimal separator.
+        percent: the per cent sign, with any space before it.
+        dates: the format of a day.
     """
 
     code: Lang
@@ -44,32 +44,32 @@ class Language:
     dates: str
 
     def say(self, key: str, **values: object) -> str:
-        """The words of a key; whole numbers are written as such."""
+        """Return the text of a key with these values; whole numbers are formatted."""
         words = self.words[key]
         if "n" in values and "|" in words:
             one, many = words.split("|")
             words = one if values["n"] == 1 else many
-        return words.format(**{name: self._written(value) for name, value in values.items()})
+        return words.format(**{name: self._format_value(value) for name, value in values.items()})
 
-    def known(self, key: str) -> str:
-        """The words of a key, or nothing: for names that the register, or another schema, chose."""
+    def lookup(self, key: str) -> str:
+        """Return the text of a key, or an empty string: for names from the register or from another schema."""
         return self.words.get(key, "")
 
     def number(self, value: int) -> str:
-        """A whole number with its thousands apart."""
+        """Format a whole number with spaces between thousands."""
         return f"{value:,}".replace(",", _THIN)
 
     def signed(self, value: int) -> str:
-        """A change, with a sign that is as wide as a digit."""
+        """Format a change, with a sign as wide as a digit."""
         sign = "+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else "±"
         return f"{sign}{self.number(abs(value))}"
 
     def fraction(self, value: float, digits: int = 1) -> str:
-        """A number with decimals."""
+        """Format a number with decimals."""
         return f"{value:,.{digits}f}".replace(",", _THIN).replace(".", self.decimal)
 
     def share(self, part: int, whole: int) -> str:
-        """A share in per cent; none and all are said only where they are."""
+        """Format a share in per cent; 0 and 100 are shown only if they are exact."""
         value = 100 * part / whole if whole else 0.0
         if 0 < value < _SMALLEST:
             return f"<{self.fraction(0.1)}{self.percent}"
@@ -78,43 +78,43 @@ class Language:
         return f"{self.fraction(value)}{self.percent}"
 
     def limit(self, asked: str) -> str:
-        """A limit as the option gave it, ``12`` or ``0.5%``, as it stands in a sentence."""
+        """Format a limit from an option, ``12`` or ``0.5%``."""
         return asked.replace(".", self.decimal).replace("%", self.percent)
 
     def percents(self, value: float) -> str:
-        """A change in per cent."""
+        """Format a change in per cent."""
         return f"{self.points(value)}{self.percent}"
 
     def points(self, value: float, digits: int = 2) -> str:
-        """A change in percentage points; the sign is that of what is shown."""
+        """Format a change in percentage points; the sign is that of the rounded number."""
         shown = round(value, digits)
         sign = "+" if shown > 0 else "\N{MINUS SIGN}" if shown < 0 else "±"
         return f"{sign}{self.fraction(abs(shown), digits)}"
 
     def size(self, octets: int) -> str:
-        """A size in decimal units."""
+        """Format a size in decimal units."""
         value, unit = octets / 1000, 0
         while value >= 1000 and unit < len(_SIZES) - 1:  # noqa: PLR2004 - decimal units
             value, unit = value / 1000, unit + 1
         return f"{self.fraction(value)}{_WIDE}{_SIZES[unit]}"
 
     def seconds(self, value: float) -> str:
-        """A duration."""
+        """Format a duration."""
         return f"{self.fraction(value)}{_WIDE}s"
 
     def day(self, moment: str) -> str:
-        """The day of a time in ISO 8601, in Norway."""
+        """Format the day, in Norway, of a time in ISO 8601."""
         return self._day(_local(moment))
 
     def moment(self, moment: str) -> str:
-        """A time in ISO 8601 as a clock in Norway shows it, to the minute."""
+        """Format a time in ISO 8601 in Norwegian local time, to the minute."""
         local = _local(moment)
         return self.say("moment", day=self._day(local), time=f"{local:%H:%M}")
 
     def _day(self, local: datetime) -> str:
         return self.dates.format(day=local.day, month=self.months[local.month - 1], year=local.year)
 
-    def _written(self, value: object) -> str:
+    def _format_value(self, value: object) -> str:
         return self.number(value) if isinstance(value, int) else str(value)
 
 
@@ -124,5 +124,5 @@ def _local(moment: str) -> datetime:
     instant = datetime.fromisoformat(moment)
     try:
         return instant.astimezone(NORWAY)
-    except OverflowError:  # within an offset of the calendar's ends
+    except OverflowError:  # within an offset of the first or the last day of the calendar
         return instant

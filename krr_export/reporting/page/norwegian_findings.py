@@ -1,4 +1,4 @@
-"""What each code means and what to do, in Norwegian bokmål. A code that is not here is shown in English."""
+"""Meaning of each code and what to do, in Norwegian bokmål. A code that is missing here is shown in English."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in the export: the figures of a report's profile."""
+"""Charts of a report's profile: the content of the export."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.vocabulary import EXPIRES_SOON_DAYS
-from krr_export.reporting.page.ages import Ages, ages
+from krr_export.reporting.page.ages import AgeChart, age_chart
 from krr_export.reporting.page.key_figures import (
     NOTHING,
+    BarItem,
     Bars,
     Cell,
-    Counted,
     Table,
-    described,
-    marks_of,
+    describe_greatest,
+    make_marks,
     number_cell,
     shares_table,
 )
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import Room
+    from krr_export.reporting.page.text import PageLimits
 
-_MOST_BARS = 10
+_MAX_BARS = 10
 _SOON = timedelta(days=EXPIRES_SOON_DAYS)
 _KINDS = "kind."
-_POOLED = {"providers": ("providers", "mailbox"), "domains": ("email_domains", "email")}
-"""Where the numbers of a figure stand in the profile, and of which records they are a part."""
+_POOLED_KEYS = {"providers": ("providers", "mailbox"), "domains": ("email_domains", "email")}
+"""The keys, in the profile, of a chart's numbers and of the channel whose records are the whole."""
 
 
 @dataclass(frozen=True)
-class Contents:
-    """The figures of a profile.
+class ProfileCharts:
+    """The charts of a profile.
 
     Attributes:
-        records: that were looked at.
-        ages: of each kind of contact data.
-        reached: how persons can be reached, and what else they have.
-        shares: of the values of enumerated columns, and of kinds of identity numbers.
+        records: the number of records profiled.
+        ages: the age of each kind of contact data.
+        reached: the channels by which persons can be reached, and digital mailboxes.
+        shares: the values of enumerated columns, and the kinds of identity numbers.
         others: mailbox providers and e-mail domains.
-        certificates: the distinct ones, as a table; ``None`` where there are none.
-        expiring: how many of them expire soon or have done so, as a sentence.
-        complete: how much of each column is filled.
-        left_out: figures for which the page has no room, as a sentence.
+        certificates: the distinct ones, as a table; ``None`` if there are none.
+        expiring: the number of them that expire soon or have expired, as a sentence.
+        complete: the share of records with a value, by column.
+        left_out: the number of charts left out for lack of room, as a sentence.
     """
 
     records: int
-    ages: tuple[Ages, ...]
+    ages: tuple[AgeChart, ...]
     reached: tuple[Bars, ...]
     shares: tuple[Bars, ...]
     others: tuple[Bars, ...]
@@ -61,137 +61,147 @@ class Contents:
     left_out: str
 
 
-def contents(words: Language, report: Mapping[str, Any], room: Room) -> Contents | None:
-    """The figures of a report's profile; none where the run did not look (``--no-profile``)."""
+def profile_charts(words: Language, report: Mapping[str, Any], limits: PageLimits) -> ProfileCharts | None:
+    """Return the charts of a report's profile; ``None`` if it has none (``--no-profile``)."""
     profile = report.get("profile")
     if profile is None:
         return None
     enumerated = [*profile["values"]]
     nulls = {column["name"]: column["nulls"] for column in profile["columns"]}
-    certificates, expiring = _certificates(words, profile, report["header"]["eksport_tidspunkt_utc"], room)
-    left_out = max(len(enumerated) - room.groups // 5, 0) + max(len(profile["contact_age"]) - room.charts, 0)
-    return Contents(
+    certificates, expiring = _certificates_table(words, profile, report["header"]["eksport_tidspunkt_utc"], limits)
+    left_out = max(len(enumerated) - limits.groups // 5, 0) + max(len(profile["contact_age"]) - limits.charts, 0)
+    return ProfileCharts(
         records=profile["records"],
-        ages=tuple(ages(words, at, age, room) for at, age in enumerate(profile["contact_age"][: room.charts])),
-        reached=_reached(words, profile),
+        ages=tuple(age_chart(words, at, age, limits) for at, age in enumerate(profile["contact_age"][: limits.charts])),
+        reached=_channel_charts(words, profile),
         shares=(
-            *(_values(words, profile, name, nulls.get(name, 0), room) for name in enumerated[: room.groups // 5]),
-            _kinds(words, profile),
+            *(
+                _value_chart(words, profile, name, nulls.get(name, 0), limits)
+                for name in enumerated[: limits.groups // 5]
+            ),
+            _identifier_chart(words, profile),
         ),
-        others=(_providers(words, profile, room), _domains(words, profile, room)),
+        others=(_provider_chart(words, profile, limits), _domain_chart(words, profile, limits)),
         certificates=certificates,
         expiring=expiring,
-        complete=_complete(words, profile, room),
+        complete=_completeness_chart(words, profile, limits),
         left_out=words.say("rows.left", n=left_out) if left_out else "",
     )
 
 
-def _figure(  # noqa: PLR0913 - what a figure is made of, once for all of them
-    words: Language, name: str, of: str, counted: list[Counted], whole: int, *, title: str, head: str, note: str = ""
+def _bar_chart(  # noqa: PLR0913 - the parts of a chart
+    words: Language, name: str, of: str, items: list[BarItem], whole: int, *, title: str, head: str, note: str = ""
 ) -> Bars:
-    """A figure of shares: those with records as bars, all of them in the table."""
-    marks = marks_of(words, [one for one in counted if one.value], whole)
-    table = shares_table(words, title, head, counted, whole)
-    return Bars(name, title, words.say("bars.description", most=described(words, marks)), marks, table, of, note)
-
-
-def _reached(words: Language, profile: Mapping[str, Any]) -> tuple[Bars, ...]:
-    channels, records = profile["channels"], profile["records"]
-    both = channels["both"]
-    counted = [
-        Counted("both", words.say("channel.both"), both),
-        Counted("mobile", words.say("channel.mobile"), channels["mobile"] - both),
-        Counted("email", words.say("channel.email"), channels["email"] - both),
-        Counted("neither", words.say("channel.neither"), channels["neither"], "pooled"),
-    ]
-    other = [Counted(key, words.say(f"channel.{key}"), channels[key]) for key in ("mailbox", "certificate")]
-    head = words.say("channel.head")
-    return (
-        _figure(words, "channels", "channels", counted, records, title=words.say("channel.title"), head=head),
-        _figure(words, "mailboxes", "channels", other, records, title=words.say("channel.others"), head=head),
+    """Return a bar chart of shares: those with records as bars, all of them in the table."""
+    marks = make_marks(words, [one for one in items if one.value], whole)
+    table = shares_table(words, title, head, items, whole)
+    return Bars(
+        name, title, words.say("bars.description", most=describe_greatest(words, marks)), marks, table, of, note
     )
 
 
-def _values(words: Language, profile: Mapping[str, Any], column: str, nulls: int, room: Room) -> Bars:
-    values: Mapping[str, int] = profile["values"][column]
-    counted = [
-        Counted(clean(value, room.characters), _glossed(words, value, room), count) for value, count in values.items()
+def _channel_charts(words: Language, profile: Mapping[str, Any]) -> tuple[Bars, ...]:
+    channels, records = profile["channels"], profile["records"]
+    both = channels["both"]
+    items = [
+        BarItem("both", words.say("channel.both"), both),
+        BarItem("mobile", words.say("channel.mobile"), channels["mobile"] - both),
+        BarItem("email", words.say("channel.email"), channels["email"] - both),
+        BarItem("neither", words.say("channel.neither"), channels["neither"], "pooled"),
     ]
-    left_out = counted[room.rows :]
-    counted = counted[: room.rows]
+    other = [BarItem(key, words.say(f"channel.{key}"), channels[key]) for key in ("mailbox", "certificate")]
+    head = words.say("channel.head")
+    return (
+        _bar_chart(words, "channels", "channels", items, records, title=words.say("channel.title"), head=head),
+        _bar_chart(words, "mailboxes", "channels", other, records, title=words.say("channel.others"), head=head),
+    )
+
+
+def _value_chart(words: Language, profile: Mapping[str, Any], column: str, nulls: int, limits: PageLimits) -> Bars:
+    values: Mapping[str, int] = profile["values"][column]
+    items = [
+        BarItem(clean(value, limits.characters), _with_gloss(words, value, limits), count)
+        for value, count in values.items()
+    ]
+    left_out = items[limits.rows :]
+    items = items[: limits.rows]
     if left_out:
         pooled = sum(one.value for one in left_out)
-        counted.append(Counted("", words.say("values.left", n=len(left_out)), pooled, "pooled"))
-    counted.append(Counted("null", words.say("values.none"), nulls, "pooled"))
-    name = clean(column, room.characters)
-    title = words.known(f"column.{column}") or name
+        items.append(BarItem("", words.say("values.left", n=len(left_out)), pooled, "pooled"))
+    items.append(BarItem("null", words.say("values.none"), nulls, "pooled"))
+    name = clean(column, limits.characters)
+    title = words.lookup(f"column.{column}") or name
     at = [*profile["values"]].index(column)
     whole = profile["records"]
-    return _figure(words, f"values-{at}", f"values/{name}", counted, whole, title=title, head=words.say("value"))
+    return _bar_chart(words, f"values-{at}", f"values/{name}", items, whole, title=title, head=words.say("value"))
 
 
-def _glossed(words: Language, value: str, room: Room) -> str:
-    shown = clean(value, room.characters)
-    gloss = words.known(f"value.{value}")
+def _with_gloss(words: Language, value: str, limits: PageLimits) -> str:
+    shown = clean(value, limits.characters)
+    gloss = words.lookup(f"value.{value}")
     return f"{shown} ({gloss})" if gloss else shown
 
 
-def _kinds(words: Language, profile: Mapping[str, Any]) -> Bars:
-    counted = [
-        Counted(clean(kind, 40), words.known(f"{_KINDS}{kind}") or clean(kind, 40), count)
+def _identifier_chart(words: Language, profile: Mapping[str, Any]) -> Bars:
+    items = [
+        BarItem(clean(kind, 40), words.lookup(f"{_KINDS}{kind}") or clean(kind, 40), count)
         for kind, count in profile["identifier_kinds"].items()
     ]
-    return _figure(
-        words, "kinds", "identifier_kinds", counted, profile["records"],
+    return _bar_chart(
+        words, "kinds", "identifier_kinds", items, profile["records"],
         title=words.say("kinds.title"), head=words.say("kinds.head"),
     )  # fmt: skip
 
 
-def _providers(words: Language, profile: Mapping[str, Any], room: Room) -> Bars:
-    counted = []
+def _provider_chart(words: Language, profile: Mapping[str, Any], limits: PageLimits) -> Bars:
+    items = []
     for one in profile["providers"]:
         number = clean(one["organisation_number"], 20)
-        name = f"{clean(one['name'], room.characters)}, {number}" if one["name"] else number
-        counted.append(Counted(number, name, one["records"]))
-    return _pooled(words, "providers", counted, profile, room)
+        name = f"{clean(one['name'], limits.characters)}, {number}" if one["name"] else number
+        items.append(BarItem(number, name, one["records"]))
+    return _top_chart(words, "providers", items, profile, limits)
 
 
-def _domains(words: Language, profile: Mapping[str, Any], room: Room) -> Bars:
-    counted = [
-        Counted(clean(one["domain"], room.characters), clean(one["domain"], room.characters), one["records"])
+def _domain_chart(words: Language, profile: Mapping[str, Any], limits: PageLimits) -> Bars:
+    items = [
+        BarItem(clean(one["domain"], limits.characters), clean(one["domain"], limits.characters), one["records"])
         for one in profile["email_domains"]
     ]
-    return _pooled(words, "domains", counted, profile, room)
+    return _top_chart(words, "domains", items, profile, limits)
 
 
-def _pooled(words: Language, name: str, counted: list[Counted], profile: Mapping[str, Any], room: Room) -> Bars:
-    """A figure of the most frequent, the rest together."""
-    of, channel = _POOLED[name]
+def _top_chart(
+    words: Language, name: str, items: list[BarItem], profile: Mapping[str, Any], limits: PageLimits
+) -> Bars:
+    """Return a bar chart of the most frequent, with the rest as one bar."""
+    of, channel = _POOLED_KEYS[name]
     pooled, whole = profile[f"{of}_pooled"], profile["channels"][channel]
-    rest = _rest(words, pooled)
-    listed = [*counted[: room.rows], Counted("pooled", rest, pooled["records"], "pooled")]
+    rest = _pooled_label(words, pooled)
+    listed = [*items[: limits.rows], BarItem("pooled", rest, pooled["records"], "pooled")]
     title, head = words.say(f"{name}.title"), words.say(f"{name}.head")
-    marks = marks_of(
-        words, [one for one in [*listed[: min(_MOST_BARS, len(listed) - 1)], listed[-1]] if one.value], whole
+    marks = make_marks(
+        words, [one for one in [*listed[: min(_MAX_BARS, len(listed) - 1)], listed[-1]] if one.value], whole
     )
     table = shares_table(words, title, head, listed, whole)
-    left_out = len(counted) + 1 - len(listed)
+    left_out = len(items) + 1 - len(listed)
     if left_out:
         table = Table(table.caption, table.heads, table.rows, words.say("rows.left", n=left_out))
-    description = words.say("bars.description", most=described(words, marks))
-    note = words.say("bars.first", n=_MOST_BARS) if len(counted) > _MOST_BARS else ""
+    description = words.say("bars.description", most=describe_greatest(words, marks))
+    note = words.say("bars.first", n=_MAX_BARS) if len(items) > _MAX_BARS else ""
     return Bars(name, title, description, marks, table, of, note)
 
 
-def _rest(words: Language, pooled: Mapping[str, Any]) -> str:
-    """What stands for all that is not shown by itself."""
-    if pooled["distinct"] is None:  # the column was left out, or replaced by pseudonyms
+def _pooled_label(words: Language, pooled: Mapping[str, Any]) -> str:
+    """Return the label of the bar or row for the rest."""
+    if pooled["distinct"] is None:  # the column was left out, or pseudonymised
         return words.say("pooled.hidden")
     return words.say("pooled" if pooled["exact"] else "pooled.many", n=pooled["distinct"])
 
 
-def _certificates(words: Language, profile: Mapping[str, Any], exported: str, room: Room) -> tuple[Table | None, str]:
-    """The table of certificates, and how many of them will not do for long."""
+def _certificates_table(
+    words: Language, profile: Mapping[str, Any], exported: str, limits: PageLimits
+) -> tuple[Table | None, str]:
+    """Return the table of certificates, and a sentence about those that expire soon."""
     listed, pooled = profile["certificates"], profile["certificates_pooled"]
     if not listed and not pooled["records"]:
         return None, ""
@@ -199,32 +209,34 @@ def _certificates(words: Language, profile: Mapping[str, Any], exported: str, ro
     soon = sum(1 for one in listed if datetime.fromisoformat(one["expires"]) - start <= _SOON)
     rows = [
         (
-            Cell(clean(one["subject"], room.characters)),
+            Cell(clean(one["subject"], limits.characters)),
             Cell(clean(one["organisation_number"] or NOTHING, 20), align="code"),
             Cell(words.day(one["expires"]), align="date"),
             number_cell(words, one["records"]),
             Cell(clean(one["sha256"], 64)[:12], align="code"),
         )
-        for one in listed[: room.rows // 2]
+        for one in listed[: limits.rows // 2]
     ]
     if pooled["records"]:
-        rows.append((Cell(_rest(words, pooled)), Cell(""), Cell(""), number_cell(words, pooled["records"]), Cell("")))
+        rows.append(
+            (Cell(_pooled_label(words, pooled)), Cell(""), Cell(""), number_cell(words, pooled["records"]), Cell(""))
+        )
     keys = ("subject", "organisation", "expires", "records", "sha256")
     heads = tuple(
         Cell(words.say(f"certificates.{key}"), align="number" if key == "records" else "text") for key in keys
     )
-    left_out = len(listed) - room.rows // 2
+    left_out = len(listed) - limits.rows // 2
     note = words.say("rows.left", n=left_out) if left_out > 0 else ""
-    said = words.say("certificates.soon", n=soon) if soon else words.say("certificates.fine")
-    return Table(words.say("certificates.title"), heads, tuple(rows), note), said if listed else ""
+    sentence = words.say("certificates.soon", n=soon) if soon else words.say("certificates.fine")
+    return Table(words.say("certificates.title"), heads, tuple(rows), note), sentence if listed else ""
 
 
-def _complete(words: Language, profile: Mapping[str, Any], room: Room) -> Bars:
-    """How much of each column is filled, with its lengths in the table."""
+def _completeness_chart(words: Language, profile: Mapping[str, Any], limits: PageLimits) -> Bars:
+    """Return the chart of records with a value, by column; its table also has the lengths of values."""
     records = profile["records"]
-    columns = profile["columns"][: room.rows]
-    counted = [
-        Counted(clean(one["name"], room.characters), clean(one["name"], room.characters), records - one["nulls"])
+    columns = profile["columns"][: limits.rows]
+    items = [
+        BarItem(clean(one["name"], limits.characters), clean(one["name"], limits.characters), records - one["nulls"])
         for one in columns
     ]
     rows = tuple(
@@ -232,9 +244,9 @@ def _complete(words: Language, profile: Mapping[str, Any], room: Room) -> Bars:
             Cell(mark.label, align="code"),
             number_cell(words, one["nulls"]),
             number_cell(words, one["empty"]),
-            *_lengths(words, one["length"]),
+            *_length_cells(words, one["length"]),
         )
-        for mark, one in zip(counted, columns, strict=True)
+        for mark, one in zip(items, columns, strict=True)
     )
     keys = ("column", "nulls", "empty", "shortest", "mean", "longest")
     heads = tuple(Cell(words.say(f"complete.{key}"), align="text" if key == "column" else "number") for key in keys)
@@ -243,11 +255,11 @@ def _complete(words: Language, profile: Mapping[str, Any], room: Room) -> Bars:
     title = words.say("complete.title")
     table = Table(words.say("complete.table"), heads, rows, note)
     return Bars(
-        "complete", title, words.say("complete.description"), marks_of(words, counted, records), table, "columns"
+        "complete", title, words.say("complete.description"), make_marks(words, items, records), table, "columns"
     )
 
 
-def _lengths(words: Language, length: Mapping[str, Any] | None) -> tuple[Cell, ...]:
+def _length_cells(words: Language, length: Mapping[str, Any] | None) -> tuple[Cell, ...]:
     if length is None:
         return (Cell(NOTHING, align="number"),) * 3
     mean = Cell(words.fraction(length["mean"]), length["mean"], "number")

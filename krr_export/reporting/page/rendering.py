@@ -1,4 +1,4 @@
-"""Renders the page of a report and that of a history: what is shown is put together here, the templates set it."""
+"""Rendering of the HTML pages of a report and of a history: the content is built here, the templates lay it out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from krr_export.reporting.page.facts import facts, key_figures
-from krr_export.reporting.page.finding_cards import cards, chart
-from krr_export.reporting.page.history_chart import before, nights, table, this_night, trend
+from krr_export.reporting.page.finding_cards import finding_cards, findings_chart
+from krr_export.reporting.page.history_chart import (
+    history_chart,
+    history_table,
+    line_of_report,
+    older_lines,
+    trend_from,
+)
 from krr_export.reporting.page.languages import language
-from krr_export.reporting.page.profile_charts import contents
-from krr_export.reporting.page.text import ROOMS, Room, clean
+from krr_export.reporting.page.profile_charts import profile_charts
+from krr_export.reporting.page.text import PAGE_LIMITS, PageLimits, clean
 from krr_export.reporting.page.verdict import verdict
 
 if TYPE_CHECKING:
@@ -20,33 +26,33 @@ if TYPE_CHECKING:
     from krr_export.reporting.page.language import Lang, Language
 
 MAX_BYTES = 300_000
-"""Of a page, whatever the export."""
+"""The largest size of a page, for any export."""
 
 _Size = TypeVar("_Size")
-_ROWS_OF_HISTORY = (400, 100)
+_HISTORY_ROWS = (400, 100)
 
 
 def render(report: Mapping[str, Any], history: Sequence[HistoryLine] = (), *, lang: Lang = "en") -> str:
-    """A report as one HTML file that needs nothing else: no network, no script.
+    """Render a report as one self-contained HTML file, without network access or scripts.
 
-    The same report and history give the same bytes. Where they do not fit into ``MAX_BYTES``, fewer examples and
-    shorter tables are shown, and the page says so.
+    The same report and history give the same bytes. If they do not fit into ``MAX_BYTES``, fewer examples and shorter
+    tables are shown, and the page says so.
 
     Args:
-        report: as report.json has it (docs/report.schema.json).
-        history: lines of the store; those of exports that are older than this one are shown beside it.
+        report: as in report.json (docs/report.schema.json).
+        history: lines of the store; those of older exports are shown with this one.
         lang: the language of the page.
 
     Raises:
         UsageError: there is no such language.
-        KeyError, TypeError: the report is of another form.
+        KeyError, TypeError: the report has another form.
     """
     words = language(lang)
-    return _first_that_fits(lambda room: _report_page(words, report, history, room), ROOMS)
+    return _first_that_fits(lambda limits: _report_page(words, report, history, limits), PAGE_LIMITS)
 
 
 def render_history(history: Sequence[HistoryLine], *, name: str, lang: Lang = "en") -> str:
-    """The history of a store as one HTML file, likewise.
+    """Render the history of a store as one self-contained HTML file.
 
     Args:
         history: its lines, oldest first.
@@ -57,11 +63,11 @@ def render_history(history: Sequence[HistoryLine], *, name: str, lang: Lang = "e
         UsageError: there is no such language.
     """
     words = language(lang)
-    return _first_that_fits(lambda rows: _history_page(words, history, clean(name, 120), rows), _ROWS_OF_HISTORY)
+    return _first_that_fits(lambda rows: _history_page(words, history, clean(name, 120), rows), _HISTORY_ROWS)
 
 
 def _first_that_fits(page: Callable[[_Size], str], sizes: Sequence[_Size]) -> str:
-    """The page at the largest size at which it is small enough; else at the smallest."""
+    """Return the page with the first of ``sizes`` that keeps it within `MAX_BYTES`; otherwise with the last."""
     html = ""
     for size in sizes:
         html = page(size)
@@ -70,28 +76,28 @@ def _first_that_fits(page: Callable[[_Size], str], sizes: Sequence[_Size]) -> st
     return html
 
 
-def _report_page(words: Language, report: Mapping[str, Any], history: Sequence[HistoryLine], room: Room) -> str:
-    tonight = this_night(report)
-    older = before(history, tonight)
-    tonight = replace(tonight, trend=trend(tonight, older))
+def _report_page(words: Language, report: Mapping[str, Any], history: Sequence[HistoryLine], limits: PageLimits) -> str:
+    tonight = line_of_report(report)
+    older = older_lines(history, tonight)
+    tonight = replace(tonight, trend=trend_from(tonight, older))
     exported = report["header"]["eksport_tidspunkt_utc"]
-    by_code = chart(words, report, room)
-    return _filled(
+    by_code = findings_chart(words, report, limits)
+    return _fill_template(
         "report.html",
         words=words,
         say=words.say,
         title=words.say("title.report", day=words.day(exported)),
         exported=words.moment(exported),
-        source=clean(report["source"]["name"], room.characters),
-        verdict=verdict(words, report, room),
+        source=clean(report["source"]["name"], limits.characters),
+        verdict=verdict(words, report, limits),
         figures=key_figures(words, report, tonight),
-        facts=facts(words, report, room),
-        nights=nights(words, (*older, tonight), outcome=report["outcome"]),
-        cards=cards(words, report, room),
-        left_out=max(len(report["findings"]) - room.groups, 0),
+        facts=facts(words, report, limits),
+        nights=history_chart(words, (*older, tonight), outcome=report["outcome"]),
+        cards=finding_cards(words, report, limits),
+        left_out=max(len(report["findings"]) - limits.groups, 0),
         chart=by_code and by_code[0],
         scale=by_code[1] if by_code else (),
-        contents=contents(words, report, room),
+        contents=profile_charts(words, report, limits),
         version=clean(report["tool"]["version"], 40),
     )
 
@@ -101,7 +107,7 @@ def _history_page(words: Language, history: Sequence[HistoryLine], name: str, ro
     damaged = sum(1 for line in history if line.damage is not None)
     count = len(history)
     records, rejects = (words.number(value or 0) for value in (newest.records, newest.rejects))
-    return _filled(
+    return _fill_template(
         "history.html",
         words=words,
         say=words.say,
@@ -113,13 +119,13 @@ def _history_page(words: Language, history: Sequence[HistoryLine], name: str, ro
         if damaged
         else words.say("history.good", n=count, records=records, rejects=rejects),
         when=words.say("history.newest", moment=words.moment(newest.exported_at)) if newest.exported_at else "",
-        nights=nights(words, history),
-        whole=table(words, history, rows),
+        nights=history_chart(words, history),
+        whole=history_table(words, history, rows),
     )
 
 
-def _filled(name: str, /, **values: object) -> str:
-    """A template with its values."""
-    from krr_export.reporting.page.templating import template  # noqa: PLC0415 - Jinja is loaded once there is a page to make
+def _fill_template(name: str, /, **values: object) -> str:
+    """Render a template with these values."""
+    from krr_export.reporting.page.templating import template  # noqa: PLC0415 - Jinja is loaded only to render a page
 
     return template(name).render(values)

@@ -1,4 +1,4 @@
-"""The page of a snapshot: its own report, and the older ones that stand in the same store."""
+"""The page of a snapshot: its own report, and the history of the same store."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import InputError
-from krr_export.output.manifest import WHICH, no_snapshot
-from krr_export.reporting.history import earlier, read_report
+from krr_export.output.manifest import SNAPSHOT_HINT, missing_snapshot
+from krr_export.reporting.history import history_before, read_report
 from krr_export.reporting.page.history_chart import SHOWN
 from krr_export.reporting.page.rendering import render
 from krr_export.reporting.report import REPORT_JSON
@@ -22,44 +22,44 @@ if TYPE_CHECKING:
 
 REPORT_HTML = "report.html"
 
-_ASIDE = {FAILED, PARTIAL}
+_UNPUBLISHED = {FAILED, PARTIAL}
 
 
-def report_of_snapshot(snapshot: Path) -> dict[str, Any]:
-    """The report of a snapshot, or of what was kept where nothing was published, checked against its manifest.
+def read_snapshot_report(snapshot: Path) -> dict[str, Any]:
+    """Read the report of a snapshot, or of an unpublished result, verified against its manifest.
 
     Args:
         snapshot: its directory, or a link to it such as ``latest``.
 
     Raises:
-        InputError: There is none, or its manifest or report is missing, damaged or of another version.
+        InputError: There is no snapshot, or its manifest or report is missing, damaged or of another version.
     """
     try:
         path = snapshot.resolve(strict=True)
     except (OSError, RuntimeError):
-        raise no_snapshot(snapshot) from None
+        raise missing_snapshot(snapshot) from None
     if not any((path / name).exists() for name in (MANIFEST, SUCCESS, REPORT_JSON)):
-        raise no_snapshot(snapshot)
+        raise missing_snapshot(snapshot)
     try:
         return read_report(path)
     except InputError as error:
-        raise InputError(f"{snapshot}: {error.message}", error.hint or WHICH) from None
+        raise InputError(f"{snapshot}: {error.message}", error.hint or SNAPSHOT_HINT) from None
 
 
-def older_than(snapshot: Path) -> tuple[HistoryLine, ...]:
-    """The older snapshots of the same store, as many as the page shows; oldest first."""
+def older_snapshots(snapshot: Path) -> tuple[HistoryLine, ...]:
+    """Return the older snapshots of the same store, as many as the page shows; oldest first."""
     path = real_path(snapshot)
-    store = path.parent.parent if path.parent.name in _ASIDE else path.parent
-    return earlier(store, path.name, limit=SHOWN)
+    store = path.parent.parent if path.parent.name in _UNPUBLISHED else path.parent
+    return history_before(store, path.name, limit=SHOWN)
 
 
-def page_of(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> str:
-    """The page of an export that is to become a snapshot of a store.
+def render_snapshot_page(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> str:
+    """Render the page of an export that is about to be published.
 
     Args:
-        report: as report.json has it.
+        report: as in report.json.
         store: the directory of snapshots.
-        name: what the snapshot is to be called.
+        name: of the new snapshot.
         lang: the language of the page.
     """
-    return render(report, earlier(store, name, limit=SHOWN), lang=lang)
+    return render(report, history_before(store, name, limit=SHOWN), lang=lang)

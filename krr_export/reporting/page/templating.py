@@ -1,4 +1,4 @@
-"""The templates as Jinja has them: with the page's style, and with how options and paths are parted over lines."""
+"""The Jinja environment of the templates: the page's style, and filters for line breaks in options and paths."""
 
 from __future__ import annotations
 
@@ -18,11 +18,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def template(name: str) -> Template:
-    """One of the templates, compiled.
-
-    Args:
-        name: of its file.
-    """
+    """Return a compiled template by its file name."""
     return _environment().get_template(name)
 
 
@@ -37,13 +33,13 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters |= {"kept": _kept, "parted": _break_path}
+    environment.filters |= {"unbroken": _keep_options_unbroken, "breakable": _break_path}
     environment.globals["style"] = _style()
     return environment
 
 
-def _kept(text: str) -> Markup:
-    """A text whose options are not parted at their hyphens."""
+def _keep_options_unbroken(text: str) -> Markup:
+    """Mark up a text so that lines do not break at the hyphens of options."""
     return Markup("").join(
         Markup('<span class="keep">{}</span>').format(part) if part.startswith("--") else part
         for part in _OPTION.split(text)
@@ -51,7 +47,7 @@ def _kept(text: str) -> Markup:
 
 
 def _break_path(path: str) -> Markup:
-    """A path that may be parted after each of its steps."""
+    """Mark up a path so that lines may break after each slash."""
     return Markup("/<wbr>").join(path.split("/"))
 
 

@@ -1,4 +1,4 @@
-"""What may stand on the page: strings cut to a length, without anything that a browser cannot show, and how many."""
+"""Limits of the page's content: strings cut to a length, without unprintable characters; numbers of rows and charts."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 _UNSHOWN = "\N{REPLACEMENT CHARACTER}"
 _SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
-"""What numbers are written with; Python does not call them printable."""
+"""Spaces in formatted numbers; `str.isprintable` is false for them."""
 
 
 @dataclass(frozen=True)
-class Room:
-    """How much of each thing the page shows. Whatever is left out is said, and stands in report.json.
+class PageLimits:
+    """The most of each element that the page shows. It says what is left out; report.json is complete.
 
     Attributes:
         examples: of one code.
         rows: of a table or a list, such as the columns, the values of one, or the nights.
-        groups: findings, and five times as many as enumerated columns.
-        charts: of age, which take more room than anything else.
-        characters: of a string that somebody else chose.
+        groups: findings, and five times the number of enumerated columns.
+        charts: of age, which are the largest elements.
+        characters: of a string from outside.
     """
 
     examples: int
@@ -28,19 +28,19 @@ class Room:
     characters: int
 
 
-ROOMS = (
-    Room(examples=20, rows=130, groups=130, charts=4, characters=200),
-    Room(examples=10, rows=130, groups=130, charts=4, characters=120),
-    Room(examples=5, rows=130, groups=130, charts=4, characters=120),
-    Room(examples=3, rows=122, groups=120, charts=3, characters=90),
-    Room(examples=1, rows=60, groups=80, charts=2, characters=60),
-    Room(examples=0, rows=20, groups=20, charts=1, characters=30),
+PAGE_LIMITS = (
+    PageLimits(examples=20, rows=130, groups=130, charts=4, characters=200),
+    PageLimits(examples=10, rows=130, groups=130, charts=4, characters=120),
+    PageLimits(examples=5, rows=130, groups=130, charts=4, characters=120),
+    PageLimits(examples=3, rows=122, groups=120, charts=3, characters=90),
+    PageLimits(examples=1, rows=60, groups=80, charts=2, characters=60),
+    PageLimits(examples=0, rows=20, groups=20, charts=1, characters=30),
 )
-"""From the most to the least. An export as it should be fits the first; the last holds whatever comes."""
+"""From the largest to the smallest. A normal export fits the first; any export fits the last."""
 
 
 def clean(text: object, characters: int) -> str:
-    """A string as the page may show it: one line, no control character, no half of a pair, and no longer than this."""
+    """Return a value as text for the page: one line, no control character or lone surrogate, cut to this length."""
     whole = str(text)
     shown = "".join(c if c.isprintable() or c in _SPACES else _UNSHOWN for c in whole[: characters + 1])
     return shown if len(shown) <= characters else f"{shown[: characters - 1]}…"

@@ -1,4 +1,4 @@
-"""The verdict: what became of an export, in one sentence, and what is to be done about it."""
+"""The verdict: the outcome of a run in one sentence, and what to do."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import Room
+    from krr_export.reporting.page.text import PageLimits
 
 _GOOD = {"published", "valid"}
-_OF_BOTH = {"empty", "duplicates"}
-"""Outcomes that `validate` and `convert` call the same."""
+_SHARED_OUTCOMES = {"empty", "duplicates"}
+"""Outcomes that `validate` and `convert` share."""
 
-_MOST_ACTIONS, _MOST_REASONS = 5, 5
-_MOST_OPTIONS = 200
-"""Characters: three options and their limits are a third of it."""
+_MAX_ACTIONS, _MAX_REASONS = 5, 5
+_MAX_OPTIONS_LENGTH = 200
+"""In characters: three options with their limits are a third of it."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """A finding for which something is to be done.
+    """A finding that requires an action.
 
     Attributes:
         code: of the finding.
-        records: how many have it, in words.
+        records: the number of records with it, as text.
     """
 
     code: str
@@ -39,12 +39,12 @@ class Reason:
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do.
+    """An action for the user.
 
     Attributes:
-        text: what.
-        lang: the language that it is in, where that is not the page's; else empty.
-        reasons: the findings that it would mend.
+        text: what to do.
+        lang: the language of the text; empty if it is the page's.
+        reasons: the findings that it would fix.
     """
 
     text: str
@@ -54,15 +54,15 @@ class Action:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of an export.
+    """The verdict on a run.
 
     Attributes:
         kind: ``good``, ``attention`` or ``bad``: the icon, and the colour.
-        status: in a word or three.
-        sentence: the whole of it.
-        actions: what to do; empty where there is nothing.
-        left: how many codes there is no room for among the actions.
-        differences: in what it differs too much from the export before.
+        status: one to three words.
+        sentence: the outcome.
+        actions: what to do; empty if there is nothing.
+        left: the number of codes left out of the actions.
+        differences: those from the export before that exceed the limits.
     """
 
     kind: Literal["good", "attention", "bad"]
@@ -73,32 +73,32 @@ class Verdict:
     differences: tuple[str, ...]
 
 
-def verdict(words: Language, report: Mapping[str, Any], room: Room) -> Verdict:
-    """The verdict on a report."""
+def verdict(words: Language, report: Mapping[str, Any], limits: PageLimits) -> Verdict:
+    """Return the verdict on a report."""
     outcome = report["outcome"]
-    differences = tuple(_difference(words, one, room) for one in _differences(report)[: room.rows])
-    of_findings, left = _of_findings(words, report, room)
-    actions = (*_of_outcome(words, report), *of_findings)
+    differences = tuple(_difference(words, one, limits) for one in _differences(report)[: limits.rows])
+    finding_actions, left = _finding_actions(words, report, limits)
+    actions = (*_outcome_actions(words, report), *finding_actions)
     if outcome not in _GOOD:
-        status, sentence = (words.known(f"outcome.{outcome}") or words.words["outcome.other"]).split("¦")
+        status, sentence = (words.lookup(f"outcome.{outcome}") or words.words["outcome.other"]).split("¦")
         kind: Literal["attention", "bad"] = "attention" if outcome == "partial" else "bad"
-        if outcome in _OF_BOTH and report.get("guard") is None:  # only what has a store has a guard
+        if outcome in _SHARED_OUTCOMES and report.get("guard") is None:  # `validate` has no store, and so no guard
             status = words.say("status.invalid")
-        return Verdict(kind, status, _filled(words, sentence, report), actions, left, differences)
+        return Verdict(kind, status, _fill(words, sentence, report), actions, left, differences)
     state = _state(report)
     status, sentence = words.words[f"outcome.{outcome}.{state}"].split("¦")
-    quiet = state in {"clean", "empty"} and not differences
+    is_clean = state in {"clean", "empty"} and not differences
     return Verdict(
-        "good" if quiet else "attention", status, _filled(words, sentence, report), actions, left, differences
+        "good" if is_clean else "attention", status, _fill(words, sentence, report), actions, left, differences
     )
 
 
-def finding_text(words: Language, finding: Mapping[str, Any], room: Room) -> tuple[str, str, str]:
-    """What a code means, what to do, and the language of both where it is not the page's."""
+def finding_text(words: Language, finding: Mapping[str, Any], limits: PageLimits) -> tuple[str, str, str]:
+    """Return the meaning of a code, what to do, and the language of both, empty if it is the page's."""
     if finding["code"] in words.findings:
         return (*words.findings[finding["code"]], "")
     lang = "" if words.code == "en" else "en"
-    return clean(finding["text"], room.characters * 2), clean(finding["fix"], room.characters * 2), lang
+    return clean(finding["text"], limits.characters * 2), clean(finding["fix"], limits.characters * 2), lang
 
 
 def _state(report: Mapping[str, Any]) -> str:
@@ -110,7 +110,7 @@ def _state(report: Mapping[str, Any]) -> str:
     return "warnings" if any(one["severity"] == "warning" for one in report["findings"]) else "clean"
 
 
-def _filled(words: Language, sentence: str, report: Mapping[str, Any]) -> str:
+def _fill(words: Language, sentence: str, report: Mapping[str, Any]) -> str:
     counts = report["counts"]
     return sentence.format(
         outcome=clean(report["outcome"], 40),
@@ -126,28 +126,28 @@ def _differences(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list((report.get("guard") or {}).get("differences", ()))
 
 
-def _difference(words: Language, one: Mapping[str, Any], room: Room) -> str:
-    """A difference that the guard found, in the page's language where its kind is known."""
+def _difference(words: Language, one: Mapping[str, Any], limits: PageLimits) -> str:
+    """Return a difference found by the guard, in the page's language if its kind is known."""
     key = f"guard.{one['what']}"
-    if not words.known(key):
-        return clean(one["text"], room.characters * 2)
+    if not words.lookup(key):
+        return clean(one["text"], limits.characters * 2)
     shares = one["what"] in {"rejects", "value", "nulls"}
     before, now = (
         f"{words.fraction(float(value))}{words.percent}" if shares else words.number(round(value))
         for value in (one["before"], one["now"])
     )
-    names = {name: clean(one.get(name) or "", room.characters) for name in ("column", "value", "limit")}
+    names = {name: clean(one.get(name) or "", limits.characters) for name in ("column", "value", "limit")}
     return words.say(key, before=before, now=now, **names)
 
 
-def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
+def _outcome_actions(words: Language, report: Mapping[str, Any]) -> list[Action]:
     actions = []
-    if text := words.known(f"action.{report['outcome']}"):
+    if text := words.lookup(f"action.{report['outcome']}"):
         actions.append(Action(text.format(accept=_acceptance(report))))
     delivery = report["source"].get("delivery")
     if is_unverified(delivery):
         actions.append(Action(words.say("action.unverified")))
-    passed_over = (delivery or {}).get("passed_over") or ()  # older reports do not have it
+    passed_over = (delivery or {}).get("passed_over") or ()  # missing in older reports
     incomplete = [one for one in passed_over if one["missing"]]
     ahead = [one for one in passed_over if not one["missing"]]
     for key, sets in (("action.passed-over", incomplete), ("action.ahead", ahead)):
@@ -157,30 +157,30 @@ def _of_outcome(words: Language, report: Mapping[str, Any]) -> list[Action]:
 
 
 def _acceptance(report: Mapping[str, Any]) -> str:
-    """The options that would accept all differences."""
+    """Return the options that would accept all differences."""
     try:
-        return clean(acceptance(one["accept"] for one in _differences(report)), _MOST_OPTIONS) or NO_GUARD
-    except ValueError:  # not one of our reports
+        return clean(acceptance(one["accept"] for one in _differences(report)), _MAX_OPTIONS_LENGTH) or NO_GUARD
+    except ValueError:  # not a report of this tool
         return NO_GUARD
 
 
-def _of_findings(words: Language, report: Mapping[str, Any], room: Room) -> tuple[list[Action], int]:
-    """What is to be done about the findings, and how many codes are not among the reasons."""
+def _finding_actions(words: Language, report: Mapping[str, Any], limits: PageLimits) -> tuple[list[Action], int]:
+    """Return the actions for the findings, and the number of codes that are not among their reasons."""
     concerning = [one for one in report["findings"] if one["severity"] != "info"]
-    # What keeps records out goes before what is doubtful; of each, the most frequent first.
+    # Rejects before warnings; of each, the most frequent first.
     concerning.sort(key=lambda one: (one["severity"] != "reject", -one["records"]))
     reasons: dict[tuple[str, str], list[Reason]] = {}
     for finding in concerning:
-        _, fix, lang = finding_text(words, finding, room)
-        reason = Reason(clean(finding["code"], room.characters), words.say("records.n", n=finding["records"]))
+        _, fix, lang = finding_text(words, finding, limits)
+        reason = Reason(clean(finding["code"], limits.characters), words.say("records.n", n=finding["records"]))
         reasons.setdefault((fix, lang), []).append(reason)
     actions = [
-        Action(capital(fix), lang, tuple(because[:_MOST_REASONS]))
-        for (fix, lang), because in [*reasons.items()][:_MOST_ACTIONS]
+        Action(capitalise(fix), lang, tuple(action_reasons[:_MAX_REASONS]))
+        for (fix, lang), action_reasons in [*reasons.items()][:_MAX_ACTIONS]
     ]
     return actions, len(concerning) - sum(len(action.reasons) for action in actions)
 
 
-def capital(text: str) -> str:
-    """A text as a sentence begins."""
+def capitalise(text: str) -> str:
+    """Return a text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
