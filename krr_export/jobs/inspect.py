@@ -93,13 +93,13 @@ class Inspection:
     def verdict(self) -> str:
         """The same in one line."""
         accepted = f"{self.accepted_by[self.schema]} of the first {self.judged} records are valid by {self.schema}"
-        return f"{accepted}; convert or validate reads them all{provenance.remark(self.delivery)}"
+        return f"{accepted}; convert or validate reads them all{provenance.describe_warnings(self.delivery)}"
 
     def lines(self) -> Iterator[str]:
         """The same for people."""
         packed = ", gzip" if self.compression == "gzip" else ""
         yield f"export    {self.source}: {self.encoding}{packed}"
-        yield from provenance.lines(self.delivery, datetime.now(UTC))
+        yield from provenance.describe(self.delivery, datetime.now(UTC))
         yield f"made      {self.eksport_tidspunkt}, change number {self.seneste_endringsnummer}"
         for name, accepted in self.accepted_by.items():
             better = f": try --schema {name}" if accepted > self.accepted_by[self.schema] else ""

@@ -57,7 +57,7 @@ def message_of(path: Path, report: Report) -> str:
     held = records(counts["written"])
     if counts["rejected"]:
         held += f", {number(counts['rejected'])} rejected"
-    delivered = provenance.remark(report.source["delivery"])
+    delivered = provenance.describe_warnings(report.source["delivery"])
     compared = report.guard.remark if report.guard else ""
     match report.outcome:
         case "published":

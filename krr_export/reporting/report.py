@@ -114,7 +114,7 @@ class Report:
             f"export    {self.source['name']}: {_megabytes(self.performance.bytes_read)}, {self.source['encoding']}"
             f"{', gzip' if self.source['compression'] == 'gzip' else ''}, schema {self.schema['name']}"
         )
-        yield from provenance.lines(self.source["delivery"], datetime.fromisoformat(self.created))
+        yield from provenance.describe(self.source["delivery"], datetime.fromisoformat(self.created))
         yield (f"made      {self.header['eksport_tidspunkt']}, change number {self.header['seneste_endringsnummer']}")
         yield (
             f"records   {number(self.counts['seen'])} seen, {number(self.counts['written'])} accepted,"
@@ -154,7 +154,7 @@ class Report:
 
     def verdict(self) -> str:
         """What ``validate`` found, in one line."""
-        return f"{self._judgement()}{provenance.remark(self.source['delivery'])}"
+        return f"{self._judgement()}{provenance.describe_warnings(self.source['delivery'])}"
 
     def _judgement(self) -> str:
         seen, rejected = number(self.counts["seen"]), number(self.counts["rejected"])

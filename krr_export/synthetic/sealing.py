@@ -25,7 +25,7 @@ from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery import cipher
 from krr_export.input.delivery.keys import MINIMUM_BITS, load_private_key, load_recipient, wrap_key
 from krr_export.input.delivery.names import check_orgnr
-from krr_export.input.delivery.regular import file_name, readable
+from krr_export.input.delivery.regular import file_name, read_errors
 from krr_export.input.delivery.signing import Form, sign
 from krr_export.input.gzipped import MAGIC
 from krr_export.util.files import HashedFile, output_errors, sync_directory
@@ -152,7 +152,7 @@ def _set_in(directory: Path, orgnr: str, stamp: datetime | None) -> SealedSet:
 
 @contextlib.contextmanager
 def _opened(source: Path) -> Iterator[BufferedReader]:
-    with readable(file_name(source)):
+    with read_errors(file_name(source)):
         file = source.open("rb")
     with file:
         yield file
@@ -172,7 +172,7 @@ def _gzipped(export: BufferedReader, name: str) -> Iterator[bytes]:
 
 
 def _read(export: BufferedReader, name: str) -> bytes:
-    with readable(name):
+    with read_errors(name):
         return export.read(_PIECE)
 
 

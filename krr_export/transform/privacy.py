@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export.errors import InputError, UsageError
-from krr_export.input.delivery.regular import file_name, readable
+from krr_export.input.delivery.regular import file_name, read_errors
 from krr_export.schema.record_schema import ORDINAL
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def read_pseudonym_key(path: Path) -> PseudonymKey:
             users of the machine.
     """
     name = file_name(path)
-    with readable(f"the pseudonym key {name}"):
+    with read_errors(f"the pseudonym key {name}"):
         # Without O_NONBLOCK a named pipe would wait here for whoever writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
