@@ -127,7 +127,7 @@ def convert(
             opened.check_place(export.header.export_name)
             with _proven(export):
                 _check_turn(opened, export, options)
-        if _is_known(opened, export, run) and export.source.digest_ahead() == _known_digest(opened, export):
+        if _is_known(opened, export, run) and export.source.digest_whole_file() == _known_digest(opened, export):
             return _unchanged(opened, export)
         staging = stack.enter_context(opened.staging())
         tally, files = _write(export, staging, run, progress)

@@ -106,7 +106,7 @@ class ConvertOptions:
     @property
     def age_limits(self) -> AgeLimits:
         """When the export may have been made."""
-        return AgeLimits.of(self.max_age, self.max_ahead)
+        return AgeLimits.from_options(self.max_age, self.max_ahead)
 
     @property
     def privacy(self) -> PrivacyOptions:

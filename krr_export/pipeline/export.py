@@ -264,11 +264,11 @@ def blaming(source: Source, *, whole: bool = True) -> Iterator[None]:
             yield
         except InputError:
             if whole:
-                source.blame_transfer()
+                source.check_transfer()
             raise
     except InputError as error:
-        if error.hint == TRANSFER_AGAIN and source.sent_so:
-            raise type(error)(error.message, source.sent_so) from None
+        if error.hint == TRANSFER_AGAIN and source.damage_hint:
+            raise type(error)(error.message, source.damage_hint) from None
         raise
 
 
