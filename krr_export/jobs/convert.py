@@ -120,7 +120,7 @@ def convert(
             format=options.format,
             partition_by=options.partition_by,
             schema_name=export.record_schema.name,
-            derive=options.read.derive.wanted,
+            derive=options.read.derive.selected,
             privacy=run.treatment.applied,
         )
         if options.limit is None:

@@ -124,7 +124,7 @@ def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
     privacy = run.options.privacy
     names = export.record_schema.arrow.names
     hidden = {name for name in names if privacy.columns and name not in privacy.columns}
-    return (tally.profile or export.profiler.nothing()).to_dict(hidden.union(privacy.drop, privacy.pseudonymise))
+    return (tally.profile or export.profiler.empty()).to_dict(hidden.union(privacy.drop, privacy.pseudonymise))
 
 
 def manifest_of(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:

@@ -19,7 +19,7 @@ from krr_export.profiling import Profiler
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
 from krr_export.schema.record_schema import RecordSchema, load_schema
-from krr_export.transform import DeriveOptions, derivation_of
+from krr_export.transform import DeriveOptions, build_derivation
 from krr_export.transform.privacy import column_names
 from krr_export.util.processors import MOST_THREADS, default_workers
 from krr_export.util.threads import map_in_order
@@ -104,9 +104,9 @@ class Export:
         self.header: Header = self._document.header
         self.transcoded: bool = self._document.transcoded
         self.profiler = Profiler(record_schema, self.header.exported_at) if options.profile else None
-        self.derivation = derivation_of(record_schema, self.header.exported_at, options.derive)
+        self.derivation = build_derivation(record_schema, self.header.exported_at, options.derive)
         described = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
-        self.schema: pa.Schema = self.derivation.extended(described)
+        self.schema: pa.Schema = self.derivation.extend_schema(described)
         self._rejected: list[pa.RecordBatch] = []
         self._is_read = False
 

@@ -128,9 +128,9 @@ class Report:
                 yield f"          what to do: {code.fix}"
                 yield from (_display(example) for example in notice.examples[:_SHOWN_EXAMPLES])
         if self.profile is not None:
-            from krr_export.profiling.summary import lines  # noqa: PLC0415 - Arrow; history reads reports without it
+            from krr_export.profiling.summary import describe  # noqa: PLC0415 - Arrow; history reads reports without it
 
-            yield from lines(self.profile)
+            yield from describe(self.profile)
         if self.guard is not None:
             yield from self.guard.summary()
         yield (

@@ -77,7 +77,7 @@ def test_beyond_what_is_counted_two_by_two_it_is_the_same_too(cuts: list[int], d
 @given(cuts=st.sets(st.integers(1, 4999), min_size=1, max_size=3))
 def test_profiles_add_up_in_any_grouping(persons: pa.Table, told_of_persons: Json, cuts: set[int]) -> None:
     profiler = Profiler(SCHEMA, EXPORTED)
-    first, *others = (profiler.of(BatchView(piece)) for piece in pieces(persons, cuts))
+    first, *others = (profiler.profile(BatchView(piece)) for piece in pieces(persons, cuts))
     from_left = first
     for other in others:
         from_left = from_left + other
