@@ -11,7 +11,7 @@ from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
-from krr_export.input.delivery.provenance import is_unverified, remark
+from krr_export.input.delivery.provenance import describe_warnings, is_unverified
 from krr_export.input.freshness import check_not_older
 from krr_export.jobs.options import UNSAID, ConvertOptions
 from krr_export.jobs.run_report import Run, manifest_of, message_of, report_of, tally_of
@@ -301,7 +301,7 @@ def _unchanged(store: Store, export: Export) -> ConvertResult:
     manifest = store.find(export.header.export_name)
     counts = manifest.counts if manifest else Counts(0, 0, 0)
     held = f"{records(counts.written)}, {number(counts.rejected)} rejected"
-    same = f"{path} already holds this export, the same: {held}{remark(export.source.provenance)}"
+    same = f"{path} already holds this export, the same: {held}{describe_warnings(export.source.provenance)}"
     return ConvertResult("unchanged", path, None, f"nothing to do: {same}")
 
 

@@ -670,7 +670,7 @@ def test_a_uri_is_read(uri: str, server: str, directory: str) -> None:
     assert (address.server, address.directory) == (server, directory)
     assert address.user in {"me", "me@firm"}
     assert "me" not in repr(address).replace("example", "")
-    assert "me@" not in address.shown
+    assert "me@" not in address.location
 
 
 @pytest.mark.parametrize("uri", [

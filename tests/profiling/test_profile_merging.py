@@ -113,7 +113,7 @@ def test_no_more_certificates_are_kept_than_could_be_shown() -> None:
 def test_profiles_of_different_schemas_are_not_added() -> None:
     other = load_schema("16-02")
     with pytest.raises(ValueError, match="different schemas"):
-        profiled(rows(1)).add(Profiler(other, EXPORTED).of(BatchView(rows(1, other.arrow))))
+        profiled(rows(1)).add(Profiler(other, EXPORTED).profile(BatchView(rows(1, other.arrow))))
 
 
 @pytest.mark.parametrize("certificates", [6, 0])

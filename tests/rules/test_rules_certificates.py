@@ -196,4 +196,4 @@ def test_memory_of_certificates_is_bounded() -> None:
     for start in range(0, 3000, 500):
         rows = [mailbox(bytes([number % 256, number // 256])) for number in range(start, start + 500)]
         assert len(list(judge.judge(BatchView(batch_of(rows))))) == 1
-        assert len(judge._facts) <= 1024  # noqa: SLF001 - what is bounded is not shown
+        assert len(judge._cache) <= 1024  # noqa: SLF001 - what is bounded is not shown
