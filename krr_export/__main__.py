@@ -1,4 +1,4 @@
-"""`krr-export`, and `python -m krr_export`: whatever happens from the first import on, the exit code is one of ours."""
+"""`krr-export`, and `python -m krr_export`: from the first import on, every exit code is one of ours."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 import warnings
 from typing import NoReturn
 
-from krr_export.cli.ending import leave, own_exit_code, tell
+from krr_export.cli.ending import enforce_exit_code, exit_with, report_startup_failure
 
 
 def run() -> NoReturn:
-    """Be the program."""
-    own_exit_code()
+    """Run the program, and end the process."""
+    enforce_exit_code()
     try:
         # Here, where what is missing or broken is told: these need the packages that were installed with this one.
         from krr_export.cli.main import main  # noqa: PLC0415 - a package that is missing is told of below
@@ -23,11 +23,11 @@ def run() -> NoReturn:
         configure_arrow()
         configure_malloc()
         code = main()
-    except SystemExit as asked:  # click's answer to the shell's question for completions
-        code = 0 if asked.code in {None, 0} else tell(asked)
+    except SystemExit as answered:  # click has answered a request for shell completions
+        code = 0 if answered.code in {None, 0} else report_startup_failure(answered)
     except BaseException as error:
-        code = tell(error)
-    leave(code)
+        code = report_startup_failure(error)
+    exit_with(code)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A command: its options have variables and a place in a file, and whatever happens becomes one last line."""
+"""The class of all commands: options also from variables and a file; any failure becomes one last line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from krr_export.cli.config import CONFIG, PASSPHRASE, PREFIX, commands_of, options_of, read_config
-from krr_export.cli.console import Console, last_line, result_line
+from krr_export.cli.config import CONFIG, PASSPHRASE, PREFIX, commands_by_name, options_by_key, read_config
+from krr_export.cli.console import Console, print_last_line, print_result
 from krr_export.cli.failures import explain
 from krr_export.cli.parameters import GENERAL, LocalPath, Role, did_you_mean, option
 from krr_export.errors import InputError, OutputError
@@ -24,14 +24,14 @@ _OTHER_VARIABLES = {CONFIG, PASSPHRASE}
 
 
 class Command(click.Command):
-    """A command whose every option also has environment variables and a place in the configuration file.
+    """A command whose options can also come from environment variables and from the configuration file.
 
     ``--max-rejects`` of ``convert`` is ``KRR_EXPORT_CONVERT_MAX_REJECTS``, or ``KRR_EXPORT_MAX_REJECTS`` for all
-    commands that have it. The command line goes before the environment, that before the file.
+    commands that have it. The command line overrides the environment, and the environment the file.
     """
 
     def invoke(self, ctx: click.Context) -> int:
-        """Run the command; whatever happens becomes one last line and an exit code."""
+        """Run the command; turn any failure into one last line and an exit code."""
         try:
             _warn_of_unknown_variables(ctx)
             check_paths(ctx)
@@ -40,20 +40,20 @@ class Command(click.Command):
             raise
         except BaseException as error:
             message, code = explain(error)
-            message = with_origin(message, ctx)
+            message = add_origins(message, ctx)
             if ctx.params.get("as_json"):
-                message, code = result_line(message, code, {})
-            last_line(message, "red")
+                message, code = print_result(message, code, {})
+            print_last_line(message, "red")
         return code
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(*arguments, **attributes)
-        for key, declared in options_of(self).items():
+        for key, declared in options_by_key(self).items():
             name = key.upper()
             declared.envvar = [f"{PREFIX}{str(self.name).upper()}_{name}", f"{PREFIX}{name}"]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the options under their headings; what all commands have comes last."""
+        """Show the options under their headings; those of all commands come last."""
         shown: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -78,44 +78,44 @@ def command(name: str, example: str) -> Callable[[Callable[..., Any]], Command]:
 
 
 def check_paths(ctx: click.Context) -> None:
-    """Refuse paths that lead nowhere, and a command's outputs where they lie over its inputs, or in a snapshot.
+    """Refuse loops of links, and outputs that would overwrite an input or are in a snapshot.
 
     Raises:
-        InputError: what is to be read is a loop of links.
-        OutputError: what is to be written is.
-        UsageError: an output lies there.
+        InputError: the path of an input is a loop of links.
+        OutputError: the path of an output is.
+        UsageError: an output is an input too, or is in a snapshot.
     """
-    from krr_export.output.outputs import check_outputs  # noqa: PLC0415 - help does without
+    from krr_export.output.outputs import check_outputs  # noqa: PLC0415 - help does not need it
 
-    given = [*_paths(ctx)]
-    for _, kind, path in given:
+    paths = [*_given_paths(ctx)]
+    for _, kind, path in paths:
         check_no_loop(Path(path), InputError if kind.role in {Role.INPUT, Role.STORE} else OutputError)
-    inputs = {option: path for option, kind, path in given if kind.role is Role.INPUT}
+    inputs = {option: path for option, kind, path in paths if kind.role is Role.INPUT}
     outputs = {
         option: [path, *(f"{path}{end}" for end in kind.beside)]
-        for option, kind, path in given
+        for option, kind, path in paths
         if kind.role is not Role.INPUT
     }
     configurations = {f"--config {path}": path for path in ctx.meta.get(CONFIG, ())}
     check_outputs(outputs, {**inputs, **configurations})
 
 
-def _paths(ctx: click.Context) -> Iterator[tuple[str, LocalPath, str]]:
-    """The paths that a command was given: how its user calls each, of what kind it is, and the path."""
+def _given_paths(ctx: click.Context) -> Iterator[tuple[str, LocalPath, str]]:
+    """Yield the paths that a command was given: the name of the parameter, its type, and the path."""
     for parameter in ctx.command.params:
         kind, value = parameter.type, ctx.params.get(str(parameter.name))
         if isinstance(kind, LocalPath) and value is not None:
-            yield _spelling(parameter), kind, str(value)
+            yield _parameter_label(parameter), kind, str(value)
 
 
-def _spelling(parameter: click.Parameter) -> str:
+def _parameter_label(parameter: click.Parameter) -> str:
     return max(parameter.opts, key=len) if isinstance(parameter, click.Option) else str(parameter.name).upper()
 
 
-def with_origin(message: str, ctx: click.Context) -> str:
-    """A message on wrong usage, and of each option in it where its value came from, if not from the command line."""
+def add_origins(message: str, ctx: click.Context) -> str:
+    """Add to a message where the values of the options in it came from, if not from the command line."""
     origins = []
-    for key, declared in options_of(ctx.command).items():
+    for key, declared in options_by_key(ctx.command).items():
         if not re.search(rf"(?<![\w-]){max(declared.opts, key=len)}(?![\w-])", message):
             continue
         source = ctx.get_parameter_source(str(declared.name))
@@ -132,15 +132,17 @@ def _variables(declared: click.Option) -> list[str]:
 
 
 def _warn_of_unknown_variables(ctx: click.Context) -> None:
-    """Warn of a variable that looks like an option's and is none: it would be without effect, and nobody would know."""
-    own = {name for declared in options_of(ctx.command).values() for name in _variables(declared)} | _OTHER_VARIABLES
-    doubtful = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in own)
+    """Warn of a variable that looks like an option's and is none: it would silently have no effect."""
+    valid = {
+        name for declared in options_by_key(ctx.command).values() for name in _variables(declared)
+    } | _OTHER_VARIABLES
+    doubtful = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in valid)
     if not doubtful or ctx.parent is None:
         return
-    known = own | {
+    known = valid | {
         name
-        for command in commands_of(ctx.parent).values()
-        for declared in options_of(command).values()
+        for command in commands_by_name(ctx.parent).values()
+        for declared in options_by_key(command).values()
         for name in _variables(declared)
     }
     console = Console(quiet=bool(ctx.params.get("quiet")))
@@ -151,8 +153,8 @@ def _warn_of_unknown_variables(ctx: click.Context) -> None:
 
 def _use_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
     if path is not None and ctx.parent is not None:
-        own = read_config(ctx, path, str(ctx.info_name), commands_of(ctx.parent))
-        ctx.default_map = {**(ctx.default_map or {}), **own}
+        valid = read_config(ctx, path, str(ctx.info_name), commands_by_name(ctx.parent))
+        ctx.default_map = {**(ctx.default_map or {}), **valid}
     return path
 
 

@@ -1,4 +1,4 @@
-"""Options from a configuration file, TOML: at its top for all commands, in a command's table for that one."""
+"""Options from a TOML file: top-level keys for all commands, a command's table for that command."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 PREFIX = "KRR_EXPORT_"
 CONFIG = f"{PREFIX}CONFIG"
 PASSPHRASE = f"{PREFIX}PASSPHRASE"
-"""The variable that may hold the private key's passphrase."""
+"""The variable that may contain the private key's passphrase."""
 _MODES_OF_TOML = range(0o600, 0o1000)
-"""What TOML makes of ``mode = 0o640``, a number below 512. ``mode = 640`` is none of them: it is meant as for chmod."""
+"""The numbers that TOML makes of ``mode = 0o640``. ``mode = 640`` is not among them: it is meant as for chmod."""
 
 
 def read_config(ctx: click.Context, path: Path, name: str, commands: Mapping[str, click.Command]) -> dict[str, Any]:
-    """The options that a configuration file has for a command, by the names of its parameters.
+    """Read the options that a configuration file has for a command, by the names of its parameters.
 
-    A key at the top is for all commands that have such an option; a table is named after its command and goes before.
+    A top-level key is for all commands with such an option; the table with the command's name overrides it.
 
     Args:
-        ctx: is told that the file was read: no output may take its place.
+        ctx: records that the file was read: no output may overwrite it.
         path: the file.
         name: the command's name.
         commands: all commands by their names.
 
     Raises:
-        click.UsageError: the file cannot be read, or names a command or an option that there is not.
+        click.UsageError: the file cannot be read, or names an unknown command or option.
     """
     ctx.meta.setdefault(CONFIG, []).append(str(path))
     try:
@@ -45,40 +45,43 @@ def read_config(ctx: click.Context, path: Path, name: str, commands: Mapping[str
         raise click.UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise click.UsageError(f"the configuration {path} is not TOML: it is not UTF-8; save it as such") from None
-    except (ValueError, RecursionError) as error:  # of numbers and nesting without end, tomllib raises Python's own
-        raise click.UsageError(f"the configuration {path} is not TOML{_place(error)}") from None
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # huge numbers, deep nesting: tomllib raises Python's own errors
+        raise click.UsageError(f"the configuration {path} is not TOML{_error_position(error)}") from None
     tables = {key: value for key, value in document.items() if isinstance(value, dict)}
     general = {key: value for key, value in document.items() if not isinstance(value, dict)}
-    options = {command: options_of(commands[command]) for command in commands}
+    options = {command: options_by_key(commands[command]) for command in commands}
     _refuse_unknown(path, "tables for no command", tables, commands.keys())
     _refuse_unknown(path, "options that no command has", general, {key for known in options.values() for key in known})
     for table, values in tables.items():
         _refuse_unknown(path, f"options that {table} does not have", values, options[table])
-    chosen = {_key(key): value for key, value in {**general, **tables.get(name, {})}.items()}
-    return {str(option.name): _as_typed(chosen[key], option) for key, option in options[name].items() if key in chosen}
+    given = {_option_key(key): value for key, value in {**general, **tables.get(name, {})}.items()}
+    return {str(option.name): _to_argument(given[key], option) for key, option in options[name].items() if key in given}
 
 
-def commands_of(group: click.Context) -> dict[str, click.Command]:
-    """The commands of a group by their names."""
+def commands_by_name(group: click.Context) -> dict[str, click.Command]:
+    """Return the commands of a group by their names."""
     if not isinstance(group.command, click.Group):
         return {}
     commands = ((name, group.command.get_command(group, name)) for name in group.command.list_commands(group))
     return {name: command for name, command in commands if command is not None}
 
 
-def options_of(command: click.Command) -> dict[str, click.Option]:
-    """The options that may stand in the environment and in a configuration file, by their names there."""
+def options_by_key(command: click.Command) -> dict[str, click.Option]:
+    """Return the options that environment and configuration file can set, by their keys there."""
     options = (parameter for parameter in command.params if isinstance(parameter, click.Option))
-    return {_key(max(option.opts, key=len)): option for option in options if option.name != "config"}
+    return {_option_key(max(option.opts, key=len)): option for option in options if option.name != "config"}
 
 
-def _key(name: str) -> str:
-    """``max_rejects`` for ``--max-rejects`` and for ``max-rejects``."""
+def _option_key(name: str) -> str:
+    """Return ``max_rejects`` for ``--max-rejects`` and for ``max-rejects``."""
     return name.lstrip("-").replace("-", "_")
 
 
-def _place(error: Exception) -> str:
-    """Where TOML breaks off; of what tomllib says of it, nothing else: it quotes the file."""
+def _error_position(error: Exception) -> str:
+    """Return where the TOML is wrong. The rest of tomllib's message is left out: it quotes the file."""
     text = str(error)
     if found := re.search(r"\(at line ([0-9]+), column ([0-9]+)\)$", text):
         return f": see line {found[1]}, column {found[2]}"
@@ -86,13 +89,13 @@ def _place(error: Exception) -> str:
 
 
 def _refuse_unknown(path: Path, what: str, keys: Iterable[str], known: Collection[str]) -> None:
-    if unknown := sorted(key for key in keys if _key(key) not in known):
+    if unknown := sorted(key for key in keys if _option_key(key) not in known):
         meant = did_you_mean(unknown[0], (name.replace("_", "-") for name in known))
         raise click.UsageError(f"the configuration {path} has {what}: {', '.join(unknown)}.{meant}")
 
 
-def _as_typed(value: object, option: click.Option) -> object:
-    """As it would stand on the command line; click makes of it what the option asks."""
+def _to_argument(value: object, option: click.Option) -> object:
+    """Convert a value to an argument as on the command line; click then converts it to the option's type."""
     if option.multiple:
         return [str(item) for item in (value if isinstance(value, list) else [value])]
     if isinstance(option.type, FileMode) and isinstance(value, int) and value in _MODES_OF_TOML:

@@ -1,4 +1,4 @@
-"""What people see: lines on standard error, data on standard output, progress."""
+"""Output of the commands: lines on standard error, data on standard output, progress."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 _USER = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
-"""The user of a URI, and a password that was put there."""
+"""The user, and perhaps the password, in a URI."""
 _LABEL = re.compile(r"\S+(?: \S+)? {2,}|\S* *")
 _WARNINGS = "krr_export.warnings"
-_MACHINE = OutputError.exit_code
+_MACHINE_FAILURE = OutputError.exit_code
 
 
 class Console:
-    """Prints for one command.
+    """The output of one command.
 
     Args:
-        quiet: only the last line.
-        verbose: more.
-        as_json: one line of JSON on standard output at the end.
+        quiet: print only the last line.
+        verbose: print more.
+        as_json: print one line of JSON on standard output at the end.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
@@ -49,65 +49,65 @@ class Console:
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> Self:
-        """The console that a command's options ask for; takes them out."""
+        """Remove the console's options from a command's, and return the console that they ask for."""
         return cls(quiet=options.pop("quiet"), verbose=options.pop("verbose"), as_json=options.pop("as_json"))
 
     def say(self, text: str) -> None:
-        """A line for people, on standard error, unless they want quiet; with the time off a terminal."""
+        """Print a line on standard error, unless quiet; with the time if standard error is not a terminal."""
         if not self.quiet:
-            _print_error(_timed(_printable(text)))
+            _print_error(_add_time(_printable(text)))
 
     def say_report(self, report: Report) -> None:
-        """What a run found, in a few lines."""
+        """Print what a run found, in a few lines."""
         for line in report.summary(verbose=self.verbose):
             self.say(line)
 
     def warn(self, text: str) -> None:
-        """What nobody must overlook: in the JSON result, and on standard error, unless they want quiet."""
+        """Put a warning into the JSON result, and print it on standard error, unless quiet."""
         _warnings().append(_printable(text))
         line = f"WARNING   {_printable(text)}"
         if not self.quiet:
-            _print_error(click.style(line, fg="red", bold=True) if _colored() else _timed(line))
+            _print_error(click.style(line, fg="red", bold=True) if _colored() else _add_time(line))
 
-    def warn_of_readers(self, option: str, file: Path | None) -> None:
-        """Warn where every user of the machine may read a secret's file. No error: in containers they often may."""
+    def warn_if_readable_by_all(self, option: str, file: Path | None) -> None:
+        """Warn if every user of the machine may read a secret's file. Not an error: in containers it is common."""
         if file is None:
             return
-        with suppress(OSError):  # whoever reads it will say what is wrong with it
+        with suppress(OSError):  # reading it will raise the right error
             status = file.stat()
             if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IROTH:
                 self.warn(f"{option} {file.name} can be read by every user of this machine: chmod o-r")
 
-    def warn_of_others(self, store: Path, *, damaged: bool = True) -> None:
-        """Name what lies in a store like a snapshot and is none; and what is damaged, unless the command shows it."""
+    def warn_about_store(self, store: Path, *, damaged: bool = True) -> None:
+        """Warn of entries of a store that look like snapshots and are none, and of damaged ones if ``damaged``."""
         from krr_export.output.store_contents import warnings  # noqa: PLC0415 - --help answers without it
 
-        with suppress(OSError):  # whoever works with the store will say what is wrong with it
+        with suppress(OSError):  # opening the store will raise the right error
             for line in warnings(store, damaged=damaged):
                 self.warn(line)
 
-    def give(self, data: str) -> None:
-        """What was asked for, on standard output.
+    def write(self, data: str) -> None:
+        """Write the result to standard output.
 
         Raises:
-            OutputError: it cannot be written there.
+            OutputError: standard output cannot be written.
         """
         try:
             click.echo(data)
         except OSError as error:
-            _forget_output()
+            _discard_output()
             raise OutputError(f"cannot write to standard output: {error.strerror}") from None
 
     def finish(self, message: str, code: int, result: dict[str, Any]) -> int:
-        """The last line and, if asked for, the result as JSON; gives the exit code back."""
+        """Print the last line and, if asked for, the result as JSON; return the exit code."""
         if self._as_json:
-            message, code = result_line(message, code, result)
-        last_line(message, "red" if code else "green")
+            message, code = print_result(message, code, result)
+        print_last_line(message, "red" if code else "green")
         return code
 
     @contextmanager
     def progress(self, shown: bool | None) -> Iterator[Progress]:  # noqa: FBT001 - an option's three states
-        """How far a run has come: a bar on a terminal, or else a line now and then; ``shown`` overrides."""
+        """Show progress: a bar on a terminal, otherwise a line now and then; ``shown`` overrides."""
         from krr_export.parsing.scanning import IS_BUILT, NOT_BUILT  # noqa: PLC0415 - with Arrow, once there is work
 
         if not IS_BUILT:
@@ -131,11 +131,11 @@ class Bar(Progress):
         self._records = 0
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.close()
 
     def opened(self, export: Export) -> None:
-        """Now the size is known."""
+        """Set the size of the source, now known."""
         self._bar.total = export.source.size
         self._bar.set_description_str(export.source.name)
 
@@ -161,15 +161,15 @@ class LogLines(Progress):
         self._records = 0
 
     def opened(self, export: Export) -> None:
-        """Now the size is known."""
+        """Set the size of the source, now known."""
         self._size = export.source.size
 
     def read(self, size: int) -> None:
-        """Count."""
+        """Count the bytes."""
         self._bytes += size
 
     def passed(self, records: int) -> None:
-        """Count, and print when it is time."""
+        """Count the records, and print a line when it is due."""
         self._records += records
         now = time.monotonic()
         if now >= self._next:
@@ -180,49 +180,49 @@ class LogLines(Progress):
             self._say(f"progress  {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
 
 
-def last_line(message: str, color: str) -> None:
-    """What happened, how much, where, and what to do."""
+def print_last_line(message: str, color: str) -> None:
+    """Print the last line: what happened, how much, where, and what to do."""
     line = f"krr-export: {_printable(message)}"
     _print_error(click.style(line, fg=color) if _colored() else line)
 
 
-def result_line(message: str, code: int, result: dict[str, Any]) -> tuple[str, int]:
-    """The result as one line of JSON on standard output.
+def print_result(message: str, code: int, result: dict[str, Any]) -> tuple[str, int]:
+    """Print the result as one line of JSON on standard output.
 
     Returns:
-        Message and exit code for the end. What was done stands, whoever hears of it: they change only where something
-        else than the reader's going away kept the line from being written.
+        Message and exit code for the end. They change only if the line could not be written. If the reader has closed
+        the pipe, they stay: what was done is done.
     """
     try:
-        # In ASCII: one line under any locale, whatever the names of files hold.
-        said = {"exit_code": code, "message": _without_users(message), "warnings": _warnings()}
-        click.echo(json.dumps({**said, **result}))
+        # In ASCII: one line under any locale, whatever characters the names of files have.
+        common = {"exit_code": code, "message": _remove_users(message), "warnings": _warnings()}
+        click.echo(json.dumps({**common, **result}))
     except OSError as error:
-        _forget_output()
+        _discard_output()
         if not isinstance(error, BrokenPipeError):
-            return f"{message}; but standard output cannot be written: {error.strerror}", code or _MACHINE
+            return f"{message}; but standard output cannot be written: {error.strerror}", code or _MACHINE_FAILURE
     return message, code
 
 
 def _warnings() -> list[str]:
-    """The warnings of the command that runs, also for whoever ends it where it fails."""
+    """Return the list of warnings of the running command; it is kept in click's context, also for a failure."""
     context = click.get_current_context(silent=True)
     found: list[str] = context.meta.setdefault(_WARNINGS, []) if context is not None else []
     return found
 
 
-def unwritten_output() -> OutputError | None:
-    """The error that keeps from standard output what was meant for it, if there is one; it is then given up."""
+def flush_output() -> OutputError | None:
+    """Flush standard output; on an error discard the rest, and return the error."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        _forget_output()
+        _discard_output()
         return OutputError(f"cannot write to standard output: {error.strerror}")
     return None
 
 
-def _timed(line: str) -> str:
-    """A line of a log with the time (ISO 8601) behind its label; a terminal shows lines as they come."""
+def _add_time(line: str) -> str:
+    """Insert the time (ISO 8601) after the label of a log line; a terminal needs no time."""
     if _on_terminal():
         return line
     time_of_day = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -230,21 +230,21 @@ def _timed(line: str) -> str:
 
 
 def _print_error(line: str) -> None:
-    with suppress(OSError):  # nobody listens: that is no reason to fail
+    with suppress(OSError):  # nobody reads it: not a reason to fail
         click.echo(line, err=True)
 
 
-def _forget_output() -> None:
-    """Let standard output lead nowhere: flushing it at exit would only fail again."""
+def _discard_output() -> None:
+    """Redirect standard output to /dev/null: flushing it at exit would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _printable(text: str) -> str:
-    """Without line ends and control characters, which the name of a file may hold, and without the user of a URI."""
-    return printable(_without_users(text))
+    """Remove line ends and control characters, which a file's name may contain, and the user of a URI."""
+    return printable(_remove_users(text))
 
 
-def _without_users(text: str) -> str:
+def _remove_users(text: str) -> str:
     return _USER.sub(r"\1", text)
 
 

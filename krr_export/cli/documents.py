@@ -1,4 +1,4 @@
-"""Where a command writes a report or a page, and in which format."""
+"""Writing of a report or a page to a file or to standard output, in the chosen format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HTML = ".html"
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a report is to be written, and how.
+    """Path and format of a report.
 
     Attributes:
         to: a file, or ``-`` for standard output.
@@ -35,20 +35,20 @@ class Destination:
     lang: Lang
 
     @classmethod
-    def chosen(
+    def from_options(
         cls, to: str, form: str | None, lang: Lang, *, stdout: str = "json", option: str = "--report"
     ) -> Destination:
-        """What the options ask for, checked before anything is read.
+        """Build the destination from the options, checked before anything is read.
 
         Args:
             to: a file, or ``-``.
-            form: the format; ``None`` where the file's name is to say it.
+            form: the format; ``None``: by the file's name.
             lang: of the page.
-            stdout: the format on standard output where none was asked for.
-            option: that names the file.
+            stdout: the default format on standard output.
+            option: the option that names the file.
 
         Raises:
-            UsageError: The file's name does not say which format.
+            UsageError: The file's name has no known ending.
         """
         if form is None:
             form = stdout if to == "-" else "html" if to.lower().endswith(HTML) else format_for(to)
@@ -72,7 +72,7 @@ class Destination:
             OutputError: It cannot be written there.
         """
         if self.form == "html":
-            from krr_export.reporting.page.rendering import render  # noqa: PLC0415 - help and other forms do without the page
+            from krr_export.reporting.page.rendering import render  # noqa: PLC0415 - help and other formats do not need it
 
             text = render(report, history, lang=self.lang)
         else:
@@ -85,16 +85,16 @@ def write_document(console: Console, text: str, to: str, what: str) -> None:
 
     Args:
         console: for standard output.
-        text: that ends in a line feed.
+        text: the text; it ends in a line feed.
         to: a file, or ``-``.
-        what: it is, for the error.
+        what: what the text is, for the error.
 
     Raises:
         OutputError: It cannot be written there.
-        UsageError: It would lie in a snapshot.
+        UsageError: The file would be in a snapshot.
     """
     if to == "-":
-        console.give(text.rstrip("\n"))
+        console.write(text.rstrip("\n"))
         return
     path = Path(to)
     try:

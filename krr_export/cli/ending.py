@@ -1,4 +1,4 @@
-"""The end of the program: its exit code is what was decided here, though a library in C end the process by itself."""
+"""The end of the program, with the program's own exit code even if a C library ends the process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LAST_LINE = b"krr-export: out of memory, where a library ends the program; use 
 _code = FAULT
 
 
-def own_exit_code() -> None:
-    """From now on, let nobody but `leave` say how this process, ours alone, ends.
+def enforce_exit_code() -> None:
+    """From now on, let only `exit_with` set the exit code of this process.
 
-    OpenBLAS, which numpy loads, ends the process with exit(1) where it gets no memory, and 1 means rejects here. C runs
-    what is registered with it at exit, last in first out, whatever the code: a last line, then _exit with ours.
-    Python's own end never comes that far, for what is registered first with `atexit` runs last, and ends the process.
+    OpenBLAS, which numpy loads, ends the process with exit(1) if it gets no memory, and 1 means rejects here. At exit,
+    C runs the functions registered with it, last in first out: perror prints a last line, _exit ends with our code.
+    A normal end never gets there: `_end`, registered first with `atexit`, runs last, and ends the process.
     """
     atexit.register(_end)
     c = ctypes.CDLL(None)
@@ -30,8 +30,8 @@ def own_exit_code() -> None:
         register(c["perror"], _LAST_LINE, None)
 
 
-def tell(error: BaseException) -> int:
-    """Say what kept the program from starting, and give its exit code."""
+def report_startup_failure(error: BaseException) -> int:
+    """Print why the program could not start, and return the exit code."""
     try:
         from krr_export.cli.failures import explain  # noqa: PLC0415 - only here, and from the standard library alone
 
@@ -43,8 +43,8 @@ def tell(error: BaseException) -> int:
     return code
 
 
-def leave(code: int) -> NoReturn:
-    """End the program as usual: threads are waited for, what others registered is done."""
+def exit_with(code: int) -> NoReturn:
+    """End the program as usual: it waits for threads, and runs what others registered."""
     global _code  # noqa: PLW0603 - a process ends once
     _code = code
     sys.exit(code)
@@ -52,6 +52,6 @@ def leave(code: int) -> NoReturn:
 
 def _end() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # closed, or nobody reads: what was done stands
+        with suppress(Exception):  # closed, or nobody reads: what was done is done
             stream.flush()
     os._exit(_code)

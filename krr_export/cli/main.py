@@ -1,4 +1,4 @@
-"""The program: finds the command, and turns whatever happens into one last line and an exit code."""
+"""The program: finds the command, and turns any failure into one last line and an exit code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from krr_export.cli.command import with_origin
-from krr_export.cli.config import CONFIG, commands_of, read_config
-from krr_export.cli.console import last_line, result_line, unwritten_output
+from krr_export.cli.command import add_origins
+from krr_export.cli.config import CONFIG, commands_by_name, read_config
+from krr_export.cli.console import flush_output, print_last_line, print_result
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import LocalPath
 from krr_export.errors import EXIT_CODES, OutputError
@@ -40,7 +40,7 @@ _COMMANDS = {
     "seal": "Make an encrypted, signed delivery of an export, for exercises.",
     "keys": "Make throw-away key pairs for exercises.",
 }
-"""The commands, in the order of ``--help``; each lives in a file of its name in `cli.commands`."""
+"""The commands, in the order of ``--help``; each in a file of its name in `cli.commands`."""
 
 
 class _Commands(click.Group):
@@ -49,8 +49,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         version, verbose = ctx.params.pop("version"), ctx.params.pop("verbose")
         if version:
-            more = import_module("krr_export.cli.versions").lines() if verbose else ()
-            click.echo("\n".join([f"krr-export {__version__}", *more]))
+            versions = import_module("krr_export.cli.versions").lines() if verbose else ()
+            click.echo("\n".join([f"krr-export {__version__}", *versions]))
             return 0
         if verbose:
             raise click.UsageError("-v goes with --version, or behind the name of a command", ctx)
@@ -70,7 +70,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as error:  # click knows only those that are loaded
+        except click.NoSuchCommand as error:  # click knows only the loaded commands
             raise click.NoSuchCommand(error.command_name, possibilities=_COMMANDS, ctx=ctx) from None
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -96,14 +96,14 @@ def krr_export(ctx: click.Context, /, config: Path | None) -> None:
     """Turn the contact and reservation register's export into Parquet or CSV that a warehouse can trust."""
     name = ctx.invoked_subcommand
     if config is not None and name in _COMMANDS:
-        ctx.default_map = {name: read_config(ctx, config, name, commands_of(ctx))}
+        ctx.default_map = {name: read_config(ctx, config, name, commands_by_name(ctx))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
-        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup has it ignored
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup ignores it
             signal.signal(signal.SIGHUP, _terminate)
     _occupy_standard_streams()
     output = sys.stdout
@@ -112,27 +112,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        return _refuse(error, sys.argv[1:] if arguments is None else arguments)
+        return _report_usage_error(error, sys.argv[1:] if arguments is None else arguments)
     except SystemExit:
-        if sys.stdout is output:  # click's answer to the shell's question for completions
+        if sys.stdout is output:  # click has answered a request for shell completions
             raise
-        # Nobody reads what was asked for: click puts a stream that says nothing in its place, and would end with 1.
-        code = _fail(OutputError(f"cannot write to standard output: {os.strerror(errno.EPIPE)}"))
+        # The pipe was closed: click replaces standard output by a silent stream, and would exit with 1.
+        code = _report_failure(OutputError(f"cannot write to standard output: {os.strerror(errno.EPIPE)}"))
     except BaseException as error:
         # A command explains its own failures; this one happened before or after it.
-        code = _fail(unwritten_output() or error)
+        code = _report_failure(flush_output() or error)
     return code if isinstance(code, int) else 0
 
 
-def _fail(error: BaseException) -> int:
-    """One last line for what no command has explained."""
+def _report_failure(error: BaseException) -> int:
+    """Print one last line for an error that no command has explained; return the exit code."""
     message, code = explain(error)
-    last_line(message, "red")
+    print_last_line(message, "red")
     return code
 
 
-def _refuse(error: click.ClickException, arguments: Sequence[str]) -> int:
-    """One last line for wrong usage, and JSON where it was asked for."""
+def _report_usage_error(error: click.ClickException, arguments: Sequence[str]) -> int:
+    """Print one last line for wrong usage, and JSON if asked for; return the exit code."""
     ctx = getattr(error, "ctx", None)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
@@ -141,19 +141,19 @@ def _refuse(error: click.ClickException, arguments: Sequence[str]) -> int:
         text = error.format_message().rstrip(".")
         reason = text[:1].lower() + text[1:]
         if ctx is not None:
-            reason = with_origin(reason, ctx)
+            reason = add_origins(reason, ctx)
     message = f"{reason} (see {ctx.command_path if ctx else 'krr-export'} --help)"
     if "--json" in arguments or (ctx and ctx.params.get("as_json")):
-        result_line(message, error.exit_code, {})
-    last_line(message, "red")
+        print_result(message, error.exit_code, {})
+    print_last_line(message, "red")
     return error.exit_code
 
 
 def _occupy_standard_streams() -> None:
-    """Open what is closed of the standard streams: else a file of the store would get their numbers.
+    """Open the standard streams that are closed: else a file of the store would get their numbers.
 
-    Standard output stays as unusable as it was, and says so: Python and click take a stream that is not there for one
-    that nobody wants, and what was asked for would be lost without a word. What goes to standard error may be lost.
+    Standard output stays unusable, and fails when written: Python and click silently ignore writes to a missing stream,
+    and the result would be lost without a word. Standard error may be lost.
     """
     for number in range(3):
         try:

@@ -1,4 +1,4 @@
-"""The options that several commands share, in the groups in which the help shows them."""
+"""The options that several commands share, in the groups of the help."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JUDGEMENT, GUARD = "Judgement and limits", "Guard"
 TUNING = "Tuning"
 
 
-def all_of(*options: Declaration) -> Declaration:
+def combine(*options: Declaration) -> Declaration:
     """Declare several options at once, in this order."""
 
     def declare(function: Function) -> Function:
@@ -75,7 +75,7 @@ passphrase_file_option = option(
     help=f"The private key's passphrase, on the file's first line. Else {PASSPHRASE}, or a prompt.",
 )
 
-delivery_options = all_of(
+delivery_options = combine(
     option(
         "--private-key",
         type=LocalPath(),
@@ -106,9 +106,9 @@ delivery_options = all_of(
         help="The organisation whose key is used. Default: the only one that the set is for.",
     ),
 )
-"""Of all commands that open an export, which may be an encrypted delivery."""
+"""Options of all commands that open an export, which may be an encrypted delivery."""
 
-login_options = all_of(
+login_options = combine(
     option(
         "--identity",
         type=LocalPath(),
@@ -132,9 +132,9 @@ login_options = all_of(
     ),
     option("--force", is_flag=True, heading=SERVER, help="Ask the server even if it was asked in the last 20 minutes."),
 )
-"""Of all commands that fetch."""
+"""Options of all commands that fetch."""
 
-judging_options = all_of(
+judging_options = combine(
     option(
         "--max-rejects",
         default="0",
@@ -167,7 +167,7 @@ judging_options = all_of(
         help="Count what the records hold, for the report and the guard.",
     ),
 )
-tuning_options = all_of(
+tuning_options = combine(
     option(
         "--workers",
         type=click.IntRange(min=0, max=MAX_THREADS),
@@ -184,10 +184,12 @@ tuning_options = all_of(
         help="How records are read; all give the same.",
     ),
 )
-reading_options = all_of(schema_option, delivery_options, judging_options, tuning_options, json_option, progress_option)
-"""Of all commands that read a whole export."""
+reading_options = combine(
+    schema_option, delivery_options, judging_options, tuning_options, json_option, progress_option
+)
+"""Options of all commands that read a whole export."""
 
-writing_options = all_of(
+writing_options = combine(
     option(
         "--format",
         type=Choice(["parquet", "csv", "csv-excel"]),
@@ -316,4 +318,4 @@ writing_options = all_of(
         " named so where there is another.",
     ),
 )
-"""Of all commands that write a snapshot."""
+"""Options of all commands that write a snapshot."""

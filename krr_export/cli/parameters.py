@@ -1,4 +1,4 @@
-"""Kinds of options and arguments: paths, modes, words of a list; and under which heading of the help they stand."""
+"""Types of options and arguments: paths, modes, choices; and options with a heading in the help."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GENERAL = "General"
 
 
 class Role(Enum):
-    """What is done with a path."""
+    """The use of a path."""
 
     INPUT = "read"
     OUTPUT = "written"
@@ -32,13 +32,13 @@ class Role(Enum):
 
 
 class LocalPath(click.ParamType[Path]):
-    """A path, of every argument and option that is one. What is not local is refused; see `krr_export.util.paths`.
+    """The type of every argument and option that is a path. It must be local; see `krr_export.util.paths`.
 
-    Before the command runs, its outputs are held against its inputs; see `krr_export.output.outputs`.
+    Before the command runs, its outputs are compared with its inputs; see `krr_export.output.outputs`.
 
     Args:
-        role: what is done with it.
-        beside: ends of the names of the files that are written beside an output.
+        role: the use of the path.
+        beside: suffixes of the files that are written beside an output.
     """
 
     name = "path"
@@ -48,7 +48,7 @@ class LocalPath(click.ParamType[Path]):
         self.beside = tuple(beside)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401 - click's
-        """The path."""
+        """Return the path."""
         try:
             return local_path(value)
         except UsageError as error:
@@ -56,21 +56,21 @@ class LocalPath(click.ParamType[Path]):
 
 
 class LocalName(LocalPath):
-    """The same as text: of what may also be ``-``, or the name of something that is built in."""
+    """A path as text, which may also be ``-``, or the name of something built in."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's; a str
-        """The path as it was given."""
+        """Check the path, and return it as it was given."""
         super().convert(value, param, ctx)
         return str(value)
 
 
 class FileMode(click.ParamType[int]):
-    """Permission bits in octal, as chmod has them."""
+    """Permission bits in octal, as for chmod."""
 
     name = "octal"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 - click's
-        """The bits as a number; what the owner may do is never less than reading and writing."""
+        """Return the bits as a number; the owner must at least be able to read and write."""
         text = str(value)
         if not re.fullmatch(r"(0o?)?[0-7]{3}", text) or (bits := int(text[-3:], 8)) & _OWNER != _OWNER:
             self.fail(f"{text} is not a mode such as 600 or 640 that lets the owner read and write", param, ctx)
@@ -78,21 +78,21 @@ class FileMode(click.ParamType[int]):
 
 
 class Choice(click.Choice[str]):
-    """One of some words; of a slip of the pen, the word that may be meant is named."""
+    """One of several words; for a typing error, the message names the most similar word."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ANN401 - click's
-        """What is wrong with a value."""
+        """Return the message for a wrong value."""
         return f"{super().get_invalid_choice_message(value, ctx)}{did_you_mean(str(value), map(str, self.choices))}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`` Did you mean …?`` where a known word looks like this one; else nothing."""
+    """Return `` Did you mean …?`` if a known word is similar to this one; else an empty string."""
     found = get_close_matches(word, [*known], n=1)
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
 class Option(click.Option):
-    """An option that stands under a heading in its command's help."""
+    """An option with a heading in its command's help."""
 
     def __init__(self, *declared: Any, heading: str = GENERAL, **attributes: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(*declared, **attributes)
@@ -100,4 +100,4 @@ class Option(click.Option):
 
 
 option = partial(click.option, cls=Option)
-"""Declare an option as `click.option` does; ``heading``: where the help shows it."""
+"""Declare an option as `click.option` does; ``heading`` is the section of the help."""

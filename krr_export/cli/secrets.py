@@ -1,4 +1,4 @@
-"""Keys and passphrases, as options, environment and terminal give them."""
+"""Keys and passphrases from options, environment and terminal."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _MAX_PASSPHRASE_BYTES = 4096
 
 
 def pop_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions:
-    """The delivery's options among a command's; takes them out."""
+    """Remove the delivery's options from a command's, and return them."""
     passphrase_file: Path | None = options.pop("passphrase_file")
     chosen = DeliveryOptions(
         private_key=options.pop("private_key"),
-        passphrase=passphrase_from(passphrase_file),
+        passphrase=passphrase_source(passphrase_file),
         publisher_cert=options.pop("publisher_cert"),
         signature=options.pop("signature"),
         orgnr=options.pop("orgnr"),
     )
-    console.warn_of_readers("--private-key", chosen.private_key)
-    console.warn_of_readers("--passphrase-file", passphrase_file)
+    console.warn_if_readable_by_all("--private-key", chosen.private_key)
+    console.warn_if_readable_by_all("--passphrase-file", passphrase_file)
     if chosen.signature == "none":
         console.warn(
             "--signature none: whoever wrote a delivery is believed to be its publisher. Use it for tests alone"
@@ -42,20 +42,20 @@ def pop_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions:
     return chosen
 
 
-def passphrase_from(file: Path | None) -> Callable[[], bytes | None]:
-    """Asks for a passphrase when it turns out to be needed: the file, the environment, or the terminal."""
+def passphrase_source(file: Path | None) -> Callable[[], bytes | None]:
+    """Return a function that gets the passphrase when it is needed: from the file, the environment, or the terminal."""
 
     def ask() -> bytes | None:
         if file is not None:
-            return first_line(file, "--passphrase-file")
-        if (given := os.environb.get(PASSPHRASE.encode())) is not None:
-            return given
-        return _typed() if sys.stdin is not None and sys.stdin.isatty() else None
+            return read_passphrase_file(file, "--passphrase-file")
+        if (from_environment := os.environb.get(PASSPHRASE.encode())) is not None:
+            return from_environment
+        return _prompt() if sys.stdin is not None and sys.stdin.isatty() else None
 
     return ask
 
 
-def _typed() -> bytes:
+def _prompt() -> bytes:
     try:
         return str(
             click.prompt("Passphrase of the private key", hide_input=True, err=True, default="", show_default=False)
@@ -69,22 +69,22 @@ def _typed() -> bytes:
 
 
 def pop_login(console: Console, options: dict[str, Any]) -> Login:
-    """How to log in, by the `login_options`; takes them out of a command's options, and leaves ``force``."""
+    """Remove the `login_options` except ``force`` from a command's options, and return the login."""
     from krr_export.input.sftp import Login  # noqa: PLC0415 - paramiko is loaded once there is work for it
 
     identity: Path | None = options.pop("identity")
     file: Path | None = options.pop("identity_passphrase_file")
-    console.warn_of_readers("--identity", identity)
-    console.warn_of_readers("--identity-passphrase-file", file)
+    console.warn_if_readable_by_all("--identity", identity)
+    console.warn_if_readable_by_all("--identity-passphrase-file", file)
     return Login(
         identity=identity,
-        passphrase=lambda: first_line(file, "--identity-passphrase-file") if file is not None else None,
+        passphrase=lambda: read_passphrase_file(file, "--identity-passphrase-file") if file is not None else None,
         known_hosts=options.pop("known_hosts"),
     )
 
 
-def first_line(file: Path, option: str) -> bytes:
-    """A passphrase: the first line of the file that an option names.
+def read_passphrase_file(file: Path, option: str) -> bytes:
+    """Read a passphrase: the first line of the file that an option names.
 
     Raises:
         UsageError: it cannot be read.

@@ -1,4 +1,4 @@
-"""How far a transfer has come: a bar on a terminal, or else a line now and then."""
+"""Progress of a transfer: a bar on a terminal, otherwise a line now and then."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from krr_export.cli.console import Console
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
-KEPT = "what has arrived is kept, and the next run goes on from there"
+KEPT_MESSAGE = "what has arrived is kept, and the next run goes on from there"
 
 
 @contextmanager
 def transfer_progress(console: Console, *, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Tell `krr_export.input.sftp.fetch` whom to tell how far it has come.
+    """Yield the callback that shows the progress of `krr_export.input.sftp.fetch`.
 
     Args:
         console: prints the lines, unless it is quiet.
-        shown: overrides whether there is a bar; ``False``: there is nothing at all.
+        shown: whether there is a bar; ``None``: on a terminal; ``False``: no output at all.
     """
     if shown is False:
         yield None
@@ -33,7 +33,7 @@ def transfer_progress(console: Console, *, shown: bool | None) -> Iterator[Calla
 
             def move(done: int, total: int | None) -> None:
                 if bar.total is None:
-                    bar.total, bar.initial = total, done  # what came another time says nothing of the speed
+                    bar.total, bar.initial = total, done  # what an earlier fetch received must not count for the speed
                 bar.update(done - bar.n)
 
             yield move
@@ -44,11 +44,11 @@ def transfer_progress(console: Console, *, shown: bool | None) -> Iterator[Calla
 def _log_lines(say: Callable[[str], None]) -> Callable[[int, int | None], None]:
     last = time.monotonic()
 
-    def tell(done: int, total: int | None) -> None:
+    def log(done: int, total: int | None) -> None:
         nonlocal last
         if time.monotonic() - last >= _SECONDS_BETWEEN_LOG_LINES:
             last = time.monotonic()
             share = f" of {total / 1e6:.0f} MB ({done / total:.0%})" if total else " MB"
             say(f"progress  {done / 1e6:.0f}{share}")
 
-    return tell
+    return log

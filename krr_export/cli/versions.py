@@ -1,4 +1,4 @@
-"""What ``krr-export --version -v`` says: with what this installation reads, for whoever must explain its speed."""
+"""The lines of ``krr-export --version -v``: the reader and the libraries, which explain an installation's speed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LIBRARIES = ("lxml", "pyarrow", "numpy", "isal", "xmlschema", "cryptography", "
 
 
 def lines() -> Iterator[str]:
-    """The reader, Python and the libraries, a line each."""
+    """Yield the reader, Python and the libraries, one line each."""
     yield f"reader: {'the compiled scanner, and iterparse for unusual records' if IS_BUILT else NOT_BUILT}"
     yield f"python {platform.python_version()}, {platform.machine()}"
     for name in _LIBRARIES:

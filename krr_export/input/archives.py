@@ -1,4 +1,4 @@
-"""What is not XML but known by its first bytes: archives and encrypted files, given instead of what they hold."""
+"""Recognition of archives and encrypted files by their first bytes: they are often given instead of their content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _UNPACK = "unpack it first: only gzip is unpacked here"
 _DECRYPT = "decrypt it first"
 
 _TAR_MAGIC = slice(257, 262)
-"""Where a tar archive says what it is (POSIX, ustar): before, there is a name."""
+"""Where the magic of a tar archive is (POSIX, ustar): a file name comes before it."""
 
 _KNOWN = tuple(
     (re.compile(beginning, re.DOTALL), what, hint)
@@ -23,7 +23,7 @@ _KNOWN = tuple(
         (rb"\x1f\x9d", "compressed with compress (.Z)", _UNPACK),
         (rb"LZIP[\x00\x01]", "compressed with lzip", _UNPACK),
         (rb"-----BEGIN PGP ", "encrypted or signed with PGP", _DECRYPT),
-        # A packet that holds a session key, for a public key (version 3) or a passphrase (version 4 to 6): RFC 9580.
+        # A packet with a session key, for a public key (version 3) or a passphrase (version 4 to 6): RFC 9580.
         (rb"(?:\x84.|\x85..|\xc1[\x00-\xbf]|\xc1[\xc0-\xdf].)[\x03\x06]", "encrypted with PGP", _DECRYPT),
         (rb"(?:\x8c.|\xc3[\x00-\xbf])[\x04-\x06][\x01-\x0d]", "encrypted with PGP", _DECRYPT),
         (rb"-----BEGIN (?:PKCS7|CMS)-----", "encrypted or signed as CMS", _DECRYPT),
@@ -33,11 +33,11 @@ _KNOWN = tuple(
 )
 
 
-def foreign_form(head: bytes) -> tuple[str, str] | None:
-    """What a file is that begins so, and what to do about it; ``None`` where it is not known.
+def detect_foreign_format(head: bytes) -> tuple[str, str] | None:
+    """Return what a file is and what to do about it; ``None`` if its format is not one of these.
 
     Args:
-        head: its first 262 bytes, or more.
+        head: the first 262 bytes of the file, or more.
     """
     for beginning, what, hint in _KNOWN:
         if beginning.match(head):

@@ -1,4 +1,4 @@
-"""gzip (RFC 1952): recognised by its magic, inflated a piece at a time, whatever members it has.
+"""gzip (RFC 1952): recognised by its magic, inflated a piece at a time, with any number of members.
 
 Zeros may follow a member: tapes, mainframes and copies by the block pad with them (gzip manual, "Tapes").
 """
@@ -17,54 +17,55 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x1f\x8b"
 
-_INFLATED_BYTES = 1 << 16
-"""What one read gives at the most: a gzip of zeros inflates a thousandfold, and must not do so in memory."""
+_PIECE_BYTES = 1 << 16
+"""The most that one read gives: a gzip of zeros inflates a thousandfold, and must not do so in memory."""
 
 
-def inflated(
-    delivered: Iterator[bytes], position: Callable[[], int], fault: type[InputError] = InputError
+def inflate(
+    delivered: Iterator[bytes], position: Callable[[], int], error_class: type[InputError] = InputError
 ) -> Iterator[bytes]:
     """Inflate one or several members in a row.
 
     Args:
         delivered: the compressed bytes.
-        position: says how many bytes were delivered so far.
-        fault: what a gzip that is none amounts to.
+        position: returns how many bytes were delivered so far.
+        error_class: the error for a gzip that is damaged.
 
     Raises:
-        InputError: of the kind of ``fault``: it is truncated or corrupt, or something else than zeros follows it.
+        InputError: as ``error_class``: the gzip is truncated or corrupt, or something else than zeros follows it.
     """
     pending = b""
     while pending := pending or next(delivered, b""):
         member = isal_zlib.decompressobj(wbits=16 + isal_zlib.MAX_WBITS)
         while not member.eof:
             try:
-                yield from _inflate(member, pending)
+                yield from _inflate_member(member, pending)
             except IsalError:  # type: ignore[misc]  # its stub takes the class for an instance
-                raise fault(
+                raise error_class(
                     f"a corrupt gzip: its data or checksum is wrong before byte {position()}", TRANSFER_AGAIN
                 ) from None
             pending = b"" if member.eof else next(delivered, b"")
             if not pending and not member.eof:
-                raise fault(f"a truncated gzip: it ends after {position()} bytes, within its data", TRANSFER_AGAIN)
-        pending = _after_member(member.unused_data, delivered)
+                message = f"a truncated gzip: it ends after {position()} bytes, within its data"
+                raise error_class(message, TRANSFER_AGAIN)
+        pending = _skip_padding(member.unused_data, delivered)
         if pending and not pending.startswith(MAGIC):
-            raise fault("bytes that are not gzip follow its gzip data", TRANSFER_AGAIN)
+            raise error_class("bytes that are not gzip follow its gzip data", TRANSFER_AGAIN)
 
 
-def _inflate(member: isal_zlib.Decompress, delivered: bytes) -> Iterator[bytes]:
-    """What the member makes of these bytes."""
+def _inflate_member(member: isal_zlib.Decompress, delivered: bytes) -> Iterator[bytes]:
+    """Inflate these bytes of a member."""
     piece = b""
     # A full piece may leave output behind in the decompressor, even where all input is consumed.
-    while not member.eof and (delivered or len(piece) == _INFLATED_BYTES):
-        piece = member.decompress(delivered, _INFLATED_BYTES)
+    while not member.eof and (delivered or len(piece) == _PIECE_BYTES):
+        piece = member.decompress(delivered, _PIECE_BYTES)
         delivered = member.unconsumed_tail
         if piece:
             yield piece
 
 
-def _after_member(unused: bytes, delivered: Iterator[bytes]) -> bytes:
-    """What follows a member and its padding, as much as shows whether it is another member; nothing at the end."""
+def _skip_padding(unused: bytes, delivered: Iterator[bytes]) -> bytes:
+    """Return what follows a member and its padding, enough to recognise another member; empty at the end."""
     unused = unused.lstrip(b"\0")
     while len(unused) < len(MAGIC) and (more := next(delivered, b"")):
         unused = (unused + more).lstrip(b"\0")

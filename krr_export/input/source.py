@@ -16,8 +16,8 @@ from krr_export.errors import DeliveryError, InputError, UsageError
 from krr_export.input.delivery.finding import check_is_delivery, delivery_at
 from krr_export.input.delivery.opening import DeliveryOptions, open_delivery
 from krr_export.input.delivery.provenance import is_unverified
-from krr_export.input.gzipped import MAGIC, inflated
-from krr_export.input.unchanged import Watched, changed, readable
+from krr_export.input.gzipped import MAGIC, inflate
+from krr_export.input.unchanged import ChangeMonitor, changed_error, read_errors
 from krr_export.util.descriptors import clear_of_standard_streams
 from krr_export.util.formatting import printable
 from krr_export.util.hashing import Sha256
@@ -34,24 +34,24 @@ _DELIVERED_BYTES = 1 << 18
 
 
 class Source:
-    """A stream of bytes, decompressed where it is gzip (recognised by its magic, never by its name).
+    """A stream of bytes, decompressed if it is gzip (recognised by its magic, never by its name).
 
     Iterating gives the decompressed bytes in pieces of at most 1 MiB. Use it as a context manager.
 
     Attributes:
-        name: how messages and the manifest call it; the file's name without its directory.
-        size: bytes as delivered, where that is known beforehand.
+        name: its name in messages and in the manifest: the file's name without its directory.
+        size: bytes as delivered, if known beforehand.
         compression: ``gzip`` or ``none``.
-        provenance: of a delivery: for whom, and how it is known from whom; for the manifest.
-        verified_sha256: of a delivery: SHA-256 of the bytes that were verified, known before they are read.
-        bytes_read: bytes as delivered, so far.
+        provenance: of a delivery: the receiver, and how the publisher was verified; for the manifest.
+        verified_sha256: of a delivery: SHA-256 of the verified bytes, known before they are read.
+        bytes_read: bytes read so far, as delivered.
         at_end: whether everything has been read.
     """
 
     provenance: dict[str, Any] | None = None
     verified_sha256: str | None = None
-    _fault: type[InputError] = InputError
-    """What a gzip that is none amounts to."""
+    _gzip_error: type[InputError] = InputError
+    """The error for a damaged gzip."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Source:
         *,
         size: int | None = None,
         on_read: Callable[[int], object] | None = None,
-        is_ours: bool = False,
+        owns_stream: bool = False,
     ) -> None:
         self.name = name
         self.size = size
@@ -68,15 +68,15 @@ class Source:
         self.at_end = False
         self._stream = stream
         self._on_read = on_read
-        self._is_ours = is_ours
+        self._owns_stream = owns_stream
         self._digest = Sha256()
-        self._watched = Watched(stream.fileno()) if size is not None else None
-        self._arrived = False
-        self._first = self._read_first()
-        self.compression = "gzip" if self._first.startswith(MAGIC) else "none"
-        self._pieces = self._delivered()
+        self._monitor = ChangeMonitor(stream.fileno()) if size is not None else None
+        self._gzip_intact = False
+        self._head = self._read_head()
+        self.compression = "gzip" if self._head.startswith(MAGIC) else "none"
+        self._pieces = self._read_pieces()
         if self.compression == "gzip":
-            self._pieces = self._checked(inflated(self._pieces, lambda: self.bytes_read, self._fault))
+            self._pieces = self._note_intact(inflate(self._pieces, lambda: self.bytes_read, self._gzip_error))
 
     def __enter__(self) -> Self:
         return self
@@ -88,49 +88,49 @@ class Source:
         return self._pieces
 
     def prove(self) -> None:
-        """Where what was read is to be what was verified, see to it, though it was not read to its end.
+        """Check that a delivery is what was verified, even if it was not read to its end; a plain source always is.
 
         Raises:
-            InputError: it is not.
+            InputError: it is not what was verified.
         """
 
-    def blame_transfer(self) -> None:
-        """Where the bytes make no sense, see whether they are what was sent.
+    def check_transfer(self) -> None:
+        """Check, when the bytes make no sense, that they are what was sent.
 
         Raises:
             InputError: they are not: the file was changed meanwhile, or the gzip is corrupt or truncated further on.
         """
-        if self._watched:
-            self._watched.check(self._digest.hexdigest(), self.bytes_read)
+        if self._monitor:
+            self._monitor.check(self._digest.hexdigest(), self.bytes_read)
         if self.compression == "gzip":
             for _ in self._pieces:
                 pass
 
     @property
-    def sent_so(self) -> str | None:
-        """What to do about damage that is not the transfer's, where that is known: the gzip's checksum was right."""
-        return "it arrived as it was sent: ask the sender for a whole export" if self._arrived else None
+    def damage_hint(self) -> str | None:
+        """What to do about damage that the transfer did not cause, if that is known: the gzip's checksum was right."""
+        return "it arrived as it was sent: ask the sender for a whole export" if self._gzip_intact else None
 
     @property
     def sha256(self) -> str | None:
-        """SHA-256 of the bytes as delivered, in hexadecimal; ``None`` until all of them were read."""
+        """SHA-256 of the bytes as delivered, in hexadecimal; ``None`` until all were read."""
         return self._digest.hexdigest() if self.at_end else None
 
-    def digest_ahead(self) -> str | None:
-        """SHA-256 of the whole of a regular file, as `sha256` will be, without going on in it; ``None`` for a stream.
+    def digest_whole_file(self) -> str | None:
+        """Return SHA-256 of a whole regular file, as `sha256` will be, without moving in it; ``None`` for a stream.
 
         Raises:
             InputError: it cannot be read.
         """
-        return self._watched.digest() if self._watched else None
+        return self._monitor.digest() if self._monitor else None
 
     def close(self) -> None:
-        """Close the stream where it was opened here; standard input, or a stream that was given, is the caller's."""
+        """Close the stream if it was opened here; standard input, or a stream that was given, belongs to the caller."""
         self._digest.close()
-        if self._is_ours:
+        if self._owns_stream:
             self._stream.close()
 
-    def _read_first(self) -> bytes:
+    def _read_head(self) -> bytes:
         piece = b""
         # A pipe may give a single byte at first; the magic has two.
         while len(piece) < len(MAGIC) and (more := self._read()):
@@ -138,74 +138,74 @@ class Source:
         return piece
 
     def _read(self) -> bytes:
-        # read1 gives what a pipe holds now, rather than waiting until it holds the whole piece.
+        # read1 gives what a pipe has now, instead of waiting for a whole piece.
         read = getattr(self._stream, "read1", self._stream.read)
-        with readable():
+        with read_errors():
             piece: bytes = read(_DELIVERED_BYTES)
-        if isinstance(piece, str):  # of a caller who is not type-checked
+        if isinstance(piece, str):  # from a caller that is not type-checked
             raise UsageError("the source is a stream of text", "open it in binary mode: open(path, 'rb')")
-        self._account(piece)
+        self._count(piece)
         if self.at_end:
             self._check_end()
         return piece
 
     def _check_end(self) -> None:
-        """What was read to its end is to be one state of the file."""
-        if self._watched:
-            self._watched.check(self._digest.hexdigest(), self.bytes_read)
+        """Check that everything read is one state of the file."""
+        if self._monitor:
+            self._monitor.check(self._digest.hexdigest(), self.bytes_read)
 
-    def _account(self, piece: bytes) -> None:
+    def _count(self, piece: bytes) -> None:
         self._digest.update(piece)
         self.bytes_read += len(piece)
         self.at_end = not piece
         if self._on_read is not None and piece:
             self._on_read(len(piece))
 
-    def _checked(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def _note_intact(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield from pieces
-        self._arrived = True
+        self._gzip_intact = True
 
-    def _delivered(self) -> Iterator[bytes]:
-        piece, self._first = self._first, b""
+    def _read_pieces(self) -> Iterator[bytes]:
+        piece, self._head = self._head, b""
         while piece:
             yield piece
             piece = self._read()
 
 
 class DecryptedSource(Source):
-    """A delivery that was verified, decrypted while it is read; what is read is proven to be what was verified.
+    """A verified delivery, decrypted while it is read; what is read is proven to be what was verified.
 
     Args:
         opened: the delivery.
         on_read: as for `Source`.
     """
 
-    _fault = DeliveryError
+    _gzip_error = DeliveryError
 
     def __init__(self, opened: OpenedDelivery, on_read: Callable[[int], object] | None) -> None:
         self._opened = opened
         self.provenance = opened.provenance
         self.verified_sha256 = opened.sha256
-        super().__init__(opened.file, opened.name, size=opened.size, on_read=on_read, is_ours=True)
+        super().__init__(opened.file, opened.name, size=opened.size, on_read=on_read, owns_stream=True)
 
     @property
-    def sent_so(self) -> str | None:
-        """Behind a verified signature, all damage is the sender's."""
+    def damage_hint(self) -> str | None:
+        """With a verified signature, all damage is the sender's."""
         signed_so = "its signature is right, so it was sent so: ask the sender for a whole export"
-        return super().sent_so if is_unverified(self.provenance) else signed_so
+        return super().damage_hint if is_unverified(self.provenance) else signed_so
 
     def prove(self) -> None:
-        """See whether the bytes are those that were verified, up to their end."""
+        """Read to the end and check that the bytes are those that were verified."""
         while not self.at_end:
             self._read()
         self._check_end()
 
-    def blame_transfer(self) -> None:
-        """What makes no sense was sent so, unless it was changed after it was verified."""
+    def check_transfer(self) -> None:
+        """Check that the file was not changed after it was verified: if not, what makes no sense was sent so."""
         self.prove()
 
-    def digest_ahead(self) -> str | None:
-        """The digest of what was verified."""
+    def digest_whole_file(self) -> str | None:
+        """Return the digest of what was verified."""
         return self.verified_sha256
 
     def _read(self) -> bytes:
@@ -213,16 +213,16 @@ class DecryptedSource(Source):
 
     def _check_end(self) -> None:
         if self.sha256 != self.verified_sha256:
-            raise changed("the file was changed after it was verified")
+            raise changed_error("the file was changed after it was verified")
 
 
 def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:
-    """How messages and the manifest call a source: its name without its directory."""
+    """Return the name of a source for messages and the manifest, without its directory."""
     if not isinstance(spec, (str, os.PathLike)):
         return printable(Path(str(getattr(spec, "name", "stream"))).name)
     if spec == STDIN:
         return "standard input"
-    # A file's name may be any bytes; what is written down must be text.
+    # A file's name may be any bytes; messages and the manifest are text.
     return printable(os.fsencode(Path(spec).name or spec).decode(errors="replace"))
 
 
@@ -242,8 +242,8 @@ def open_source(
 
     Raises:
         InputError: there is no such file, it is a directory without a delivery, or it cannot be read; a delivery is not
-            what its sender signed, or not for the private key. (The message does not name it.)
-        UsageError: what a delivery needs was not given, or the source is no local path.
+            what its sender signed, or not for the private key. (The message does not name the source.)
+        UsageError: a key for a delivery was not given, or the source is not a local path.
     """
     if delivery is not None and (delivery.private_key or delivery.publisher_cert):
         check_is_delivery(None if spec == STDIN or not isinstance(spec, (str, os.PathLike)) else Path(spec))
@@ -259,13 +259,13 @@ def open_source(
     path = delivery_at(given)
     if path is not None:
         opened = open_delivery(path, delivery or DeliveryOptions())
-        return _closed_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
+        return _close_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
     file, size = _open_file(given)
-    return _closed_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, is_ours=True))
+    return _close_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, owns_stream=True))
 
 
 def _open_file(path: Path) -> tuple[BinaryIO, int | None]:
-    """A file, and its size where it is a regular one."""
+    """Open a file; return it with its size, ``None`` if it is not a regular file."""
     try:
         stream = os.fdopen(clear_of_standard_streams(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), "rb")
         status = os.fstat(stream.fileno())
@@ -280,7 +280,7 @@ def _open_file(path: Path) -> tuple[BinaryIO, int | None]:
     return stream, status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _closed_on_error(file: BinaryIO, source: Callable[[], Source]) -> Source:
+def _close_on_error(file: BinaryIO, source: Callable[[], Source]) -> Source:
     try:
         return source()
     except BaseException:

@@ -1,4 +1,4 @@
-"""Whether a file stays as it was while it is read, so that what was read is one state of it and not some of two."""
+"""Detection of changes to a file while it is read: what was read must be one state of it, not parts of two."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 _PIECE = 1 << 18
 
 
-class Watched:
-    """A regular file as it was when this was made.
+class ChangeMonitor:
+    """The state of a regular file at one time, to compare it with later.
 
     Args:
-        fd: its descriptor; where it stands is not changed.
+        fd: its descriptor; its position is not changed.
     """
 
     def __init__(self, fd: int) -> None:
@@ -27,44 +27,44 @@ class Watched:
         self._before = os.fstat(fd)
 
     def digest(self, size: int | None = None) -> str:
-        """SHA-256 of the file as it is now, in hexadecimal; of its first ``size`` bytes where that is said.
+        """Return SHA-256 of the file as it is now, in hexadecimal; of its first ``size`` bytes if given.
 
         Raises:
             InputError: it cannot be read.
         """
         digest, position, buffer = hashlib.sha256(), 0, memoryview(bytearray(_PIECE))
-        with readable():
+        with read_errors():
             while got := os.preadv(self._fd, [buffer[: None if size is None else size - position]], position):
                 digest.update(buffer[:got])
                 position += got
         return digest.hexdigest()
 
     def check(self, digest: str, size: int) -> None:
-        """See that the file is as it was.
+        """Check that the file was not changed.
 
         Args:
             digest: SHA-256 of what was read of it.
-            size: how many bytes these were, from its beginning.
+            size: how many bytes were read, from its beginning.
 
         Raises:
             InputError: it was changed.
         """
         before, now = self._before, os.fstat(self._fd)
-        # Whoever gives a file its old time again changes its inode. So does a new name or mode, which does no harm.
+        # Restoring a file's old mtime changes its ctime. So does a new name or mode, which does no harm.
         if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns) or (
             before.st_ctime_ns != now.st_ctime_ns and self.digest(size) != digest
         ):
-            raise changed("the file was changed while it was read")
+            raise changed_error("the file was changed while it was read")
 
 
-def changed(message: str) -> InputError:
-    """What to say of a file that was changed."""
+def changed_error(message: str) -> InputError:
+    """Return the error for a file that was changed."""
     return InputError(message, "run again when nobody writes to it")
 
 
 @contextlib.contextmanager
-def readable() -> Iterator[None]:
-    """Say that the source cannot be read where the system says so."""
+def read_errors() -> Iterator[None]:
+    """Turn an error of the system into one that says that the source cannot be read."""
     try:
         yield
     except OSError as error:

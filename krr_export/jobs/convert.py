@@ -11,7 +11,7 @@ from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
-from krr_export.input.delivery.provenance import is_unverified, remark
+from krr_export.input.delivery.provenance import describe_warnings, is_unverified
 from krr_export.input.freshness import check_not_older
 from krr_export.jobs.options import OPTION_DEFAULTS, ConvertOptions
 from krr_export.jobs.run_report import Run, build_manifest, build_report, describe_outcome, new_tally
@@ -120,18 +120,18 @@ def convert(
             format=options.format,
             partition_by=options.partition_by,
             schema_name=export.record_schema.name,
-            derive=options.read.derive.wanted,
+            derive=options.read.derive.selected,
             privacy=run.treatment.applied,
         )
         if options.limit is None:
             opened.check_place(export.header.export_name)
             with _proving_source(export):
                 _check_order(opened, export, options)
-        if _has_same_snapshot(opened, export, run) and export.source.digest_ahead() == _snapshot_digest(opened, export):
+        if _has_snapshot(opened, export, run) and export.source.digest_whole_file() == _snapshot_digest(opened, export):
             return _unchanged_result(opened, export)
         staging = stack.enter_context(opened.staging())
         tally, files = _write(export, staging, run, progress)
-        if _has_same_snapshot(opened, export, run) and export.source.sha256 == _snapshot_digest(opened, export):
+        if _has_snapshot(opened, export, run) and export.source.sha256 == _snapshot_digest(opened, export):
             return _unchanged_result(opened, export)
         name = export.header.export_name
         report = _build_guarded_report(export, run, tally, opened)
@@ -270,7 +270,7 @@ def _failure_outcome(options: ConvertOptions, tally: Tally) -> str | None:
     return "duplicates" if DUPLICATE in options.strict and tally.duplicates else None
 
 
-def _has_same_snapshot(store: Store, export: Export, run: Run) -> bool:
+def _has_snapshot(store: Store, export: Export, run: Run) -> bool:
     """Return whether this export has an intact snapshot of the same schema and options; the source may still differ."""
     options = run.options
     name = export.header.export_name
@@ -305,7 +305,7 @@ def _unchanged_result(store: Store, export: Export) -> ConvertResult:
     manifest = store.find(export.header.export_name)
     counts = manifest.counts if manifest else Counts(0, 0, 0)
     counted = f"{records(counts.written)}, {number(counts.rejected)} rejected"
-    same = f"{path} already holds this export, the same: {counted}{remark(export.source.provenance)}"
+    same = f"{path} already holds this export, the same: {counted}{describe_warnings(export.source.provenance)}"
     return ConvertResult("unchanged", path, None, f"nothing to do: {same}")
 
 

@@ -94,13 +94,13 @@ class Inspection:
     def verdict(self) -> str:
         """Return the result in one line."""
         accepted = f"{self.accepted_by[self.schema]} of the first {self.judged} records are valid by {self.schema}"
-        return f"{accepted}; convert or validate reads them all{provenance.remark(self.delivery)}"
+        return f"{accepted}; convert or validate reads them all{provenance.describe_warnings(self.delivery)}"
 
     def lines(self) -> Iterator[str]:
         """Yield the result as lines of text for people."""
         compression = ", gzip" if self.compression == "gzip" else ""
         yield f"export    {self.source}: {self.encoding}{compression}"
-        yield from provenance.lines(self.delivery, datetime.now(UTC))
+        yield from provenance.describe(self.delivery, datetime.now(UTC))
         yield f"made      {self.eksport_tidspunkt}, change number {self.seneste_endringsnummer}"
         for name, accepted in self.accepted_by.items():
             hint = f": try --schema {name}" if accepted > self.accepted_by[self.schema] else ""

@@ -106,7 +106,7 @@ class ConvertOptions:
     @property
     def age_limits(self) -> AgeLimits:
         """The limits of the export's age."""
-        return AgeLimits.of(self.max_age, self.max_ahead)
+        return AgeLimits.from_options(self.max_age, self.max_ahead)
 
     @property
     def privacy(self) -> PrivacyOptions:

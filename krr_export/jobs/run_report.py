@@ -58,7 +58,7 @@ def describe_outcome(path: Path, report: Report) -> str:
     written = records(counts["written"])
     if counts["rejected"]:
         written += f", {number(counts['rejected'])} rejected"
-    delivered = provenance.remark(report.source["delivery"])
+    delivered = provenance.describe_warnings(report.source["delivery"])
     compared = report.guard.remark if report.guard else ""
     match report.outcome:
         case "published":
@@ -125,7 +125,7 @@ def _profile(export: Export, run: Run, tally: Tally) -> dict[str, Any] | None:
     privacy = run.options.privacy
     names = export.record_schema.arrow.names
     hidden = {name for name in names if privacy.columns and name not in privacy.columns}
-    profile = tally.profile or export.profiler.nothing()
+    profile = tally.profile or export.profiler.empty()
     return profile_to_dict(profile, frozenset(hidden.union(privacy.drop, privacy.pseudonymise)))
 
 

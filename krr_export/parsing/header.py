@@ -17,7 +17,7 @@ from krr_export.domain.store_layout import export_name
 from krr_export.domain.times import to_instant
 from krr_export.errors import InputError
 from krr_export.findings.finding import mask
-from krr_export.input.archives import foreign_form
+from krr_export.input.archives import detect_foreign_format
 from krr_export.parsing.bounds import HOSTILE, find_excess
 from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, local_name, namespace
 from krr_export.schema.registry import load_schema
@@ -113,7 +113,7 @@ def find_frame(head: bytes) -> Frame | None:
     Raises:
         InputError: the document has a DOCTYPE, or is not XML.
     """
-    if foreign := foreign_form(head):
+    if foreign := detect_foreign_format(head):
         what, hint = foreign
         raise InputError(f"the input is not XML: it is {what}", hint)
     if _LATE_DECLARATION.match(head):

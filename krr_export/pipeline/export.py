@@ -20,7 +20,7 @@ from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
 from krr_export.schema.record_schema import RecordSchema
 from krr_export.schema.registry import load_schema
-from krr_export.transform import DeriveOptions, derivation_of
+from krr_export.transform import DeriveOptions, build_derivation
 from krr_export.transform.privacy import column_names
 from krr_export.util.processors import MAX_THREADS, default_workers
 from krr_export.util.threads import map_in_order
@@ -105,9 +105,9 @@ class Export:
         self.header: Header = self._document.header
         self.transcoded: bool = self._document.transcoded
         self.profiler = Profiler(record_schema, self.header.exported_at) if options.profile else None
-        self.derivation = derivation_of(record_schema, self.header.exported_at, options.derive)
+        self.derivation = build_derivation(record_schema, self.header.exported_at, options.derive)
         schema_with_metadata = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
-        self.schema: pa.Schema = self.derivation.extended(schema_with_metadata)
+        self.schema: pa.Schema = self.derivation.extend_schema(schema_with_metadata)
         self._rejected: list[pa.RecordBatch] = []
         self._is_read = False
 
@@ -265,11 +265,11 @@ def attribute_errors(source: Source, *, whole: bool = True) -> Iterator[None]:
             yield
         except InputError:
             if whole:
-                source.blame_transfer()
+                source.check_transfer()
             raise
     except InputError as error:
-        if error.hint == TRANSFER_AGAIN and source.sent_so:
-            raise type(error)(error.message, source.sent_so) from None
+        if error.hint == TRANSFER_AGAIN and source.damage_hint:
+            raise type(error)(error.message, source.damage_hint) from None
         raise
 
 

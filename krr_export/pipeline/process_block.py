@@ -117,7 +117,7 @@ class BlockProcessor:
                 view = view if result.batch is view.batch else BatchView(result.batch)
                 result = replace(result, identities=view.identities)
             if self._profiler is not None:
-                result = replace(result, profile=self._profiler.of(view))
+                result = replace(result, profile=self._profiler.profile(view))
             if self._derivation is not None:
                 result = replace(result, batch=self._derivation.apply(result.batch))
         for notice in result.notices:

@@ -42,7 +42,7 @@ class Tally:
         for notice in result.notices:
             self.note(notice)
         if result.profile is not None:
-            self.profile = self.profile or result.profile.nothing()
+            self.profile = self.profile or result.profile.empty()
             self.profile.add(result.profile)
         if self._duplicates is not None and result.identities is not None:
             self._duplicates.add(result.identities)

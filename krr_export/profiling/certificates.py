@@ -1,4 +1,4 @@
-"""Certificates of a profile: those on most records are kept to be read at the end, and shown if an organisation's."""
+"""Certificates of a profile: those on most records are stored and parsed at the end, and shown if an organisation's."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 MOST_KEPT = 50
-"""So many certificates are kept whole: those on most records."""
+"""The number of certificates that are stored whole: those on most records."""
 
 LONGEST_KEPT = 16 << 10
-"""Octets. No certificate is longer; a value may be, up to the limit of a record: it is counted, but not kept."""
+"""Octets. No certificate is longer; a value may be, up to the limit of a record: it is counted, but not stored."""
 
 
 @dataclass
@@ -33,17 +33,17 @@ class Certificates:
 
     Attributes:
         distinct: records by the SHA-256 of the certificate.
-        kept: those on most records, in DER, by their SHA-256; of one batch, all but those that are too long.
+        kept: those on most records, in DER, by their SHA-256; of one batch, all except those that are too long.
     """
 
     distinct: Distinct[bytes] = field(default_factory=Distinct)
     kept: dict[bytes, bytes] = field(default_factory=dict)
 
     def add(self, later: Certificates) -> None:
-        """Take in the certificates of a later batch.
+        """Add the certificates of a later batch.
 
-        A certificate that is among those on most records in the end was so after the last batch that has it: so it is
-        enough to keep those that are so after each.
+        A certificate that is among those on most records in the end was among them after the last batch that has it.
+        So it is enough to store those that are among them after each batch.
         """
         self.distinct.add(later.distinct)
         records = self.distinct.records
@@ -54,8 +54,8 @@ class Certificates:
             self.kept = {digest: self.kept[digest] for digest in first}
 
 
-def certificates_of(column: pa.DictionaryArray | pa.BinaryArray) -> Certificates:
-    """The certificates of a column: each distinct one is hashed once."""
+def count_certificates(column: pa.DictionaryArray | pa.BinaryArray) -> Certificates:
+    """Count the certificates of a column; each distinct one is hashed once."""
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     counts = np.bincount(column.indices.drop_null().to_numpy(), minlength=len(column.dictionary))
@@ -71,11 +71,11 @@ def certificates_of(column: pa.DictionaryArray | pa.BinaryArray) -> Certificates
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose certificate it is: an organisation's.
+    """The organisation that a certificate is for.
 
     Attributes:
-        name: the organisation's, as the certificate has it.
-        organisation_number: ``None`` where it names none that is valid.
+        name: of the organisation, as in the certificate.
+        organisation_number: ``None`` if the certificate has no valid one.
         expires: the end of its validity, ISO 8601 in UTC.
     """
 
@@ -84,32 +84,32 @@ class Subject:
     expires: str
 
 
-def subject_of(der: bytes) -> Subject | None:
-    """The organisation that a certificate is for.
+def parse_subject(der: bytes) -> Subject | None:
+    """Return the organisation that a certificate is for.
 
-    ``None`` where it cannot be read, names no organisation, or anything in its subject may be of a person: a name, an
-    e-mail address, a title, or a serial number that is no organisation number (SEID, ETSI EN 319 412). Of the subject
-    nothing but the organisation's name and number is ever told: a common name may be a person's.
+    ``None`` if it cannot be read, names no organisation, or anything in its subject may concern a person: a name, an
+    e-mail address, a title, or a serial number that is no organisation number (SEID, ETSI EN 319 412). Of the subject,
+    only the organisation's name and number are ever shown: a common name may be a person's.
     """
     certificate = load_certificate(der)
     if certificate is None:
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a subject that is odd
+            warnings.simplefilter("ignore")  # about an odd subject
             subject = certificate.subject
     except ValueError:
         return None
-    return _organisation(subject, format_utc(certificate.not_valid_after_utc))
+    return _parse_organisation(subject, format_utc(certificate.not_valid_after_utc))
 
 
 _LONG_NUMBER = re.compile(r"\d(?:[\W_]?\d){7}")
 
 
 def may_be_personal(text: str) -> bool:
-    """Whether a name holds what no organisation's or domain's does: eight digits in a row, or an e-mail address.
+    """Return whether a name has what no organisation's or domain's has: eight digits in a row, or an e-mail address.
 
-    Digits may be set apart, as in telephone numbers.
+    The digits may be separated, as in telephone numbers.
     """
     return "@" in text or _LONG_NUMBER.search(text) is not None
 
@@ -118,12 +118,12 @@ _NUMBER = re.compile(r"(?:NTRNO-)?(\d{9})", re.ASCII)
 """An organisation number in a subject: bare, or as ETSI EN 319 412-1 writes the identifier of a legal person."""
 
 
-def _organisation(subject: x509.Name, expires: str) -> Subject | None:
+def _parse_organisation(subject: x509.Name, expires: str) -> Subject | None:
     values: dict[str, list[str]] = {}
     for attribute in subject:
         values.setdefault(attribute.oid.dotted_string, []).append(str(attribute.value))
     names = values.get(_ORGANISATION, [])
-    if not values.keys() <= _OF_ORGANISATIONS or len(names) != 1:
+    if not values.keys() <= _ORGANISATION_ATTRIBUTES or len(names) != 1:
         return None
     numbers = [*values.get(_SERIAL_NUMBER, []), *values.get(_IDENTIFIER, [])]
     found = [match[1] if (match := _NUMBER.fullmatch(number)) else None for number in numbers]
@@ -136,7 +136,7 @@ def _organisation(subject: x509.Name, expires: str) -> Subject | None:
 _ORGANISATION = "2.5.4.10"
 _SERIAL_NUMBER = "2.5.4.5"
 _IDENTIFIER = "2.5.4.97"
-_OF_ORGANISATIONS = frozenset(
+_ORGANISATION_ATTRIBUTES = frozenset(
     {
         "2.5.4.3",  # common name
         _SERIAL_NUMBER,

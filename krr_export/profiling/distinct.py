@@ -1,4 +1,4 @@
-"""Distinct values of a thing and their records: exact up to a number of values, then pooled, in bounded memory."""
+"""Counts of records by distinct value: exact up to a number of values, then pooled, in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value", str, bytes)
 
 MOST_VALUES = 100_000
-"""So many values are counted one by one: those that the export has first."""
+"""The number of values that are counted one by one: the first in the export."""
 
 MOST_TOGETHER = 8 << 20
-"""So long are they together, in characters or octets: a value may be as long as a record."""
+"""The limit of their total length, in characters or octets: a value may be as long as a record."""
 
 
 @dataclass
@@ -20,8 +20,8 @@ class Distinct(Generic[Value]):
 
     Attributes:
         records: by value.
-        beyond: records with any other value, met when so many were known already; 0 while all are.
-        length: of all values together that were added up.
+        beyond: records with any other value, found when the limit was reached; 0 while all are counted.
+        length: total length of the added values.
     """
 
     records: dict[Value, int] = field(default_factory=dict)
@@ -43,10 +43,10 @@ class Distinct(Generic[Value]):
         self.records[value] = self.records.get(value, 0) + records
 
     def add(self, later: Distinct[Value]) -> None:
-        """Take in what comes later in the export.
+        """Add the counts of a later part of the export.
 
-        In the order of the export the result is the same however it was divided, as long as ``later`` has no records
-        ``beyond``.
+        Added in the order of the export, the result does not depend on how it was divided, as long as ``later`` has no
+        records ``beyond``.
         """
         known = self.records
         for value, records in later.records.items():

@@ -1,4 +1,4 @@
-"""What is looked at in a record: the columns of the schema, and those among them that are known by name."""
+"""The columns that a profile counts: all of the schema, and those that are known by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Channel:
-    """A column of contact data, and the columns of its times; ``None`` where the schema has no such time."""
+    """A column of contact data, and the columns of its times; ``None`` if the schema has no such time."""
 
     column: str
     updated: str | None
@@ -24,14 +24,14 @@ class Channel:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is looked at, in names of columns.
+    """The columns to profile, by name.
 
     Attributes:
-        columns: all but ``radnummer``, in XSD order.
+        columns: all except ``radnummer``, in XSD order.
         measured: those whose values have a length: texts that are not enumerated, and binary values.
         enumerated: those whose values the XSD lists, with these values.
         channels: contact data with its times.
-        identifier: the identity number, where the schema has it; likewise the following.
+        identifier: the identity number; this and the following are ``None`` if the schema has no such column.
         provider: the mailbox provider's organisation number.
         email: the e-mail address.
         certificate: the certificate in DER.
@@ -47,14 +47,14 @@ class Plan:
     certificate: str | None
 
 
-def plan_of(schema: RecordSchema) -> Plan:
-    """What is looked at in the records of a schema; a column that is not there, or of another type, is passed over."""
+def build_plan(schema: RecordSchema) -> Plan:
+    """Build the plan for a schema; a known column that is missing, or has another type, is skipped."""
     fields = {field.name: field for field in schema.fields}
 
-    def named(name: str, kind: pa.DataType) -> str | None:
+    def column_of_type(name: str, kind: pa.DataType) -> str | None:
         return name if name in fields and fields[name].arrow_type == kind else None
 
-    def timed(name: str) -> str | None:
+    def time_of(name: str) -> str | None:
         return name if name in fields and pa.types.is_timestamp(fields[name].arrow_type) else None
 
     return Plan(
@@ -66,12 +66,12 @@ def plan_of(schema: RecordSchema) -> Plan:
             if pa.types.is_dictionary(field.arrow_type)
         ),
         channels=tuple(
-            Channel(name, timed(UPDATED[name]), timed(VERIFIED[name])) for name in CHANNELS if name in fields
+            Channel(name, time_of(UPDATED[name]), time_of(VERIFIED[name])) for name in CHANNELS if name in fields
         ),
-        identifier=named(IDENTIFIER, pa.string()),
-        provider=named(PROVIDER, pa.string()),
-        email=named(EMAIL, pa.string()),
-        certificate=named(CERTIFICATE, pa.binary()),
+        identifier=column_of_type(IDENTIFIER, pa.string()),
+        provider=column_of_type(PROVIDER, pa.string()),
+        email=column_of_type(EMAIL, pa.string()),
+        certificate=column_of_type(CERTIFICATE, pa.binary()),
     )
 
 

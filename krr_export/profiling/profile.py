@@ -1,4 +1,4 @@
-"""What records hold, in counts: of one batch, or of all that were added up in the order of the export."""
+"""Counts of what records contain: of one batch, or of several, added in the order of the export."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ TIMES = ("updated", "verified", "newest")
 """The times of a channel; ``newest`` is the later of the two."""
 
 NO_LENGTH = np.iinfo(np.int64).max
-"""The shortest length where there is no value."""
+"""The shortest length if there is no value."""
 
 
 @dataclass
 class Lengths:
-    """Lengths of the values of columns, in characters or octets, one number a measured column.
+    """Lengths of the values of columns, in characters or octets, one number for each measured column.
 
     Attributes:
         empty: values of length 0.
-        shortest: `NO_LENGTH` where there is no value.
-        longest: 0 where there is no value.
+        shortest: `NO_LENGTH` if there is no value.
+        longest: 0 if there is no value.
         total: of all values.
     """
 
@@ -44,7 +44,7 @@ class Lengths:
     total: NDArray[np.int64]
 
     def add(self, later: Lengths) -> None:
-        """Take in the lengths of a later batch."""
+        """Add the lengths of a later batch."""
         self.empty += later.empty
         self.total += later.total
         np.minimum(self.shortest, later.shortest, out=self.shortest)
@@ -53,12 +53,12 @@ class Lengths:
 
 @dataclass
 class Ages:
-    """Ages of contact data, one row a channel.
+    """Ages of contact data, one row for each channel.
 
     Attributes:
-        records: with a value.
-        undated: of them, those without any time.
-        expired: of them, those whose newest time is too old to be used to notify, undated ones included.
+        records: records with a value.
+        undated: those of them without any time.
+        expired: those of them whose newest time is too old to be used to notify, undated ones included.
         groups: records by time, in the order of `TIMES`, and by age, in the order of `ages.GROUPS`.
     """
 
@@ -68,7 +68,7 @@ class Ages:
     groups: NDArray[np.int64]
 
     def add(self, later: Ages) -> None:
-        """Take in the ages of a later batch."""
+        """Add the ages of a later batch."""
         self.records += later.records
         self.undated += later.undated
         self.expired += later.expired
@@ -77,11 +77,11 @@ class Ages:
 
 @dataclass
 class Profile:
-    """What records hold, in counts.
+    """Counts of what records contain.
 
     Attributes:
-        plan: what was looked at.
-        records: how many.
+        plan: the columns that were counted.
+        records: number of records.
         nulls: by column, in the plan's order.
         lengths: of the measured columns.
         values: by enumerated column, records by value, in the XSD's order.
@@ -89,8 +89,8 @@ class Profile:
         contact: records by way to reach the person, in the order of `CONTACT`.
         ages: of contact data.
         providers: records by the mailbox provider's organisation number.
-        domains: records by the domain of the e-mail address, in lower case; empty where there is none.
-        certificates: the certificates.
+        domains: records by the domain of the e-mail address, in lower case; empty if there is none.
+        certificates: records by certificate.
     """
 
     plan: Plan
@@ -106,9 +106,9 @@ class Profile:
     certificates: Certificates = field(default_factory=Certificates)
 
     def add(self, later: Profile) -> None:
-        """Take in the profile of a later batch of the same export.
+        """Add the profile of a later batch of the same export.
 
-        Added up batch by batch in the order of the export, the result is the same however the export was divided.
+        Added in the order of the export, the result does not depend on how the export was divided.
 
         Raises:
             ValueError: it is of another schema.
@@ -128,19 +128,19 @@ class Profile:
         self.certificates.add(later.certificates)
 
     def __add__(self, later: Profile) -> Profile:
-        """Both together, in this order; see `add`, which does not copy."""
-        together = self.nothing()
-        together.add(self)
-        together.add(later)
-        return together
+        """Return the sum, in this order; `add` does not copy."""
+        combined = self.empty()
+        combined.add(self)
+        combined.add(later)
+        return combined
 
-    def nothing(self) -> Profile:
-        """The profile of no records of the same schema."""
-        return nothing(self.plan)
+    def empty(self) -> Profile:
+        """Return the profile of no records of the same schema."""
+        return empty_profile(self.plan)
 
 
-def nothing(plan: Plan) -> Profile:
-    """The profile of no records."""
+def empty_profile(plan: Plan) -> Profile:
+    """Return the profile of no records."""
 
     def zeros(*shape: int) -> NDArray[np.int64]:
         return np.zeros(shape, np.int64)

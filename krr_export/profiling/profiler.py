@@ -1,4 +1,4 @@
-"""The profile of a batch: a few kernels a column, and no loop over its rows."""
+"""The profile of a batch: a few kernels for each column, and no loop over rows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.vocabulary import CERTIFICATE, EMAIL, MAILBOX, MOBILE
 from krr_export.parsing.batch_view import NEVER
 from krr_export.profiling.ages import GROUPS, Calendar
-from krr_export.profiling.certificates import certificates_of
+from krr_export.profiling.certificates import count_certificates
 from krr_export.profiling.distinct import Distinct
-from krr_export.profiling.plan import plan_of
-from krr_export.profiling.profile import CONTACT, Profile, nothing
+from krr_export.profiling.plan import build_plan
+from krr_export.profiling.profile import CONTACT, Profile, empty_profile
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,56 +28,55 @@ if TYPE_CHECKING:
     from krr_export.profiling.profile import Ages, Lengths
     from krr_export.schema.record_schema import RecordSchema
 
-_AT = ord("@")
+_AT_SIGN = ord("@")
 
 
 class Profiler:
     """Makes profiles of an export's batches.
 
     Args:
-        schema: what a record holds.
-        exported_at: when the export was made; ages are reckoned from it.
+        schema: of a record.
+        exported_at: when the export was made; ages are relative to it.
     """
 
     def __init__(self, schema: RecordSchema, exported_at: datetime) -> None:
-        self._plan = plan_of(schema)
+        self._plan = build_plan(schema)
         self._calendar = Calendar(exported_at)
 
-    def nothing(self) -> Profile:
-        """The profile of no records."""
-        return nothing(self._plan)
+    def empty(self) -> Profile:
+        """Return the profile of no records."""
+        return empty_profile(self._plan)
 
-    def of(self, view: BatchView) -> Profile:
-        """The profile of a batch.
+    def profile(self, view: BatchView) -> Profile:
+        """Count what a batch contains.
 
         Args:
-            view: rows of the schema's table, as `pipeline.process_block` gives them: the schema's columns are
-                there, and may be followed by others.
+            view: rows from `pipeline.process_block`: the schema's columns, perhaps followed by others.
         """
-        plan, profile = self._plan, self.nothing()
+        plan, profile = self._plan, self.empty()
         profile.records = len(view)
         profile.nulls[:] = [view.column(name).null_count for name in plan.columns]
         if not len(view):
             return profile
         for row, name in enumerate(plan.measured):
-            _measure(profile.lengths, row, view.column(name), view.present(name))
+            _fill_lengths(profile.lengths, row, view.column(name), view.present(name))
         for counts, (name, _) in zip(profile.values, plan.enumerated, strict=True):
-            np.add(counts, _counted(view.column(name).indices.drop_null().to_numpy(), len(counts)), out=counts)
+            np.add(counts, _bincount(view.column(name).indices.drop_null().to_numpy(), len(counts)), out=counts)
         if plan.identifier and view.identities:
             kinds = view.identities.kinds
-            profile.kinds += _counted(kinds[view.present(plan.identifier)], len(KINDS))
-        profile.contact[:] = _contact(view)
+            profile.kinds += _bincount(kinds[view.present(plan.identifier)], len(KINDS))
+        profile.contact[:] = _count_contact(view)
         for row, channel in enumerate(plan.channels):
-            self._date(profile.ages, row, channel, view)
+            self._fill_ages(profile.ages, row, channel, view)
         if plan.provider:
-            profile.providers = _values(view.column(plan.provider))
+            profile.providers = _count_values(view.column(plan.provider))
         if plan.email:
-            profile.domains = _domains(view.column(plan.email))
+            profile.domains = _count_domains(view.column(plan.email))
         if plan.certificate:
-            profile.certificates = certificates_of(view.column(plan.certificate))
+            profile.certificates = count_certificates(view.column(plan.certificate))
         return profile
 
-    def _date(self, ages: Ages, row: int, channel: Channel, view: BatchView) -> None:
+    def _fill_ages(self, ages: Ages, row: int, channel: Channel, view: BatchView) -> None:
         """Fill in the ages of a channel."""
         calendar, has_value = self._calendar, view.present(channel.column)
         ages.records[row] = np.count_nonzero(has_value)
@@ -89,22 +88,22 @@ class Profiler:
                 continue
             instants = micros[has_value]
             groups = calendar.groups(instants)
-            ages.groups[row, time] = _counted(groups, len(GROUPS))
+            ages.groups[row, time] = _bincount(groups, len(GROUPS))
             ages.groups[row, time, calendar.oldest] -= np.count_nonzero(instants == NEVER)
             np.maximum(newest, instants, out=newest)
             np.minimum(youngest, groups, out=youngest)
         undated = np.count_nonzero(newest == NEVER)
-        ages.groups[row, -1] = _counted(youngest, len(GROUPS))
+        ages.groups[row, -1] = _bincount(youngest, len(GROUPS))
         ages.groups[row, -1, calendar.oldest] -= undated
         ages.undated[row] = undated
         ages.expired[row] = np.count_nonzero(calendar.expired(newest))
 
 
-def _counted(indices: NDArray[np.integer], size: int) -> NDArray[np.intp]:
+def _bincount(indices: NDArray[np.integer], size: int) -> NDArray[np.intp]:
     return np.bincount(indices, minlength=size)
 
 
-def _measure(lengths: Lengths, row: int, column: pa.Array, has_value: NDArray[np.bool_]) -> None:
+def _fill_lengths(lengths: Lengths, row: int, column: pa.Array, has_value: NDArray[np.bool_]) -> None:
     """Fill in the lengths of a column's values."""
     if column.null_count == len(column):
         return
@@ -117,9 +116,9 @@ def _measure(lengths: Lengths, row: int, column: pa.Array, has_value: NDArray[np
 
 
 def _lengths(column: pa.Array, has_value: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.intp] | None]:
-    """Lengths of the values that are there, and how often each counts; ``None`` for once."""
+    """Return the lengths of the non-null values, and how often each counts; ``None``: once."""
     if pa.types.is_dictionary(column.type):
-        counts = _counted(column.indices.drop_null().to_numpy(), len(column.dictionary))
+        counts = _bincount(column.indices.drop_null().to_numpy(), len(column.dictionary))
         used = np.flatnonzero(counts)
         return pc.binary_length(column.dictionary.take(used)).to_numpy(), counts[used]
     if not pa.types.is_string(column.type):
@@ -130,15 +129,15 @@ def _lengths(column: pa.Array, has_value: NDArray[np.bool_]) -> tuple[NDArray[np
     return numbers[has_value] if column.null_count else numbers, None
 
 
-def _contact(view: BatchView) -> list[int]:
-    """Records by way to reach the person, in the order of `CONTACT`."""
+def _count_contact(view: BatchView) -> list[int]:
+    """Count records by way to reach the person, in the order of `CONTACT`."""
     mobile, email = view.present(MOBILE), view.present(EMAIL)
     ways = (mobile, email, mobile & email, ~(mobile | email), view.present(MAILBOX), view.present(CERTIFICATE))
     return [int(np.count_nonzero(way)) for _, way in zip(CONTACT, ways, strict=True)]
 
 
-def _values(column: pa.StringArray) -> Distinct[str]:
-    """Records by value, values in the order in which they come first; nulls are not counted."""
+def _count_values(column: pa.StringArray) -> Distinct[str]:
+    """Count records by value, values in order of first occurrence, without nulls."""
     values = Distinct[str]()
     counted = column.value_counts()
     for value, records in zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True):
@@ -147,20 +146,20 @@ def _values(column: pa.StringArray) -> Distinct[str]:
     return values
 
 
-def _domains(addresses: pa.StringArray) -> Distinct[str]:
-    """Records by what follows the last ``@`` of an address, in lower case; empty where there is none."""
+def _count_domains(addresses: pa.StringArray) -> Distinct[str]:
+    """Count records by the text after the last ``@`` of an address, in lower case; empty if there is no ``@``."""
     addresses = addresses.drop_null()
     if not len(addresses):
         return Distinct()
     offsets, octets = string_buffers(addresses)
-    starts = offsets[1:].copy()  # nothing follows, where there is no @
-    places = offsets[0] + np.flatnonzero(octets[offsets[0] : offsets[-1]] == _AT).astype(np.int32)
-    # Of several in one address the last is assigned last, and stays.
-    starts[np.searchsorted(offsets, places, side="right") - 1] = places + 1
-    # The addresses again, each as two texts that lie side by side: what is before the domain, and the domain.
-    halves = np.concatenate([np.column_stack([offsets[:-1], starts]).ravel(), offsets[-1:]])
-    texts = pa.StringArray.from_buffers(len(halves) - 1, pa.py_buffer(halves), addresses.buffers()[2])
-    counted = texts.take(pa.array(np.arange(1, len(halves), 2))).value_counts()
+    starts = offsets[1:].copy()  # empty if there is no @
+    at_signs = offsets[0] + np.flatnonzero(octets[offsets[0] : offsets[-1]] == _AT_SIGN).astype(np.int32)
+    # If an address has several @, the last one is assigned last and wins.
+    starts[np.searchsorted(offsets, at_signs, side="right") - 1] = at_signs + 1
+    # The same bytes, each address as two adjacent texts: the part before the domain, and the domain.
+    bounds = np.concatenate([np.column_stack([offsets[:-1], starts]).ravel(), offsets[-1:]])
+    texts = pa.StringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), addresses.buffers()[2])
+    counted = texts.take(pa.array(np.arange(1, len(bounds), 2))).value_counts()
     domains = Distinct[str]()
     folded = pc.utf8_lower(counted.field(0)).to_pylist()
     for domain, records in zip(folded, counted.field(1).to_pylist(), strict=True):

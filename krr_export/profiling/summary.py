@@ -1,4 +1,4 @@
-"""A profile as the report tells it: shares and counts of what many persons have in common, and nothing of any one."""
+"""The profile in the report: shares and counts of what many persons have in common, nothing about a single person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.mailbox_providers import PROVIDERS
 from krr_export.domain.organisation_numbers import are_valid
 from krr_export.profiling.ages import GROUPS
-from krr_export.profiling.certificates import may_be_personal, subject_of
+from krr_export.profiling.certificates import may_be_personal, parse_subject
 from krr_export.profiling.profile import CONTACT, TIMES
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from krr_export.profiling.profile import Profile
 
 FEWEST_RECORDS = 20
-"""A value that fewer records have in common may say who they are: it is pooled."""
+"""A value in fewer records may identify persons: it is pooled."""
 
 MOST_DOMAINS = 25
 MOST_PROVIDERS = 50
 
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]+")
-"""What may be a domain of the Internet. Anything else after an ``@`` may not have been meant to be there."""
+"""A possible domain of the Internet. Any other text after an ``@`` may be there by mistake, and personal."""
 
 
 def profile_to_dict(profile: Profile, hidden: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The profile as the report has it; see `Profile.to_dict`."""
+    """Return the profile for the report; it contains no personal value."""
     plan = profile.plan
     shows_kinds = plan.identifier not in hidden
     return {
@@ -50,9 +50,9 @@ def profile_to_dict(profile: Profile, hidden: frozenset[str] = frozenset()) -> d
             for row, channel in enumerate(plan.channels)
             if not hidden & {channel.updated, channel.verified}
         ],
-        **_pooled("providers", _providers(profile), profile.providers, hide=plan.provider in hidden),
-        **_pooled("email_domains", _domains(profile), profile.domains, hide=plan.email in hidden),
-        **_pooled(
+        **_with_pool("providers", _providers(profile), profile.providers, hide=plan.provider in hidden),
+        **_with_pool("email_domains", _domains(profile), profile.domains, hide=plan.email in hidden),
+        **_with_pool(
             "certificates",
             [] if plan.certificate in hidden else _certificates(profile),
             profile.certificates.distinct,
@@ -92,8 +92,8 @@ def _age(profile: Profile, row: int, channel: Channel) -> dict[str, Any]:
     }
 
 
-def _pooled(name: str, shown: list[dict[str, Any]], values: Distinct[Value], *, hide: bool) -> dict[str, Any]:
-    """Values that are shown, and what is to be said of all others together."""
+def _with_pool(name: str, shown: list[dict[str, Any]], values: Distinct[Value], *, hide: bool) -> dict[str, Any]:
+    """Return the values that are shown, and the counts of all others together."""
     records = values.total - sum(entry["records"] for entry in shown)
     if hide:
         return {name: [], f"{name}_pooled": {"distinct": None, "records": values.total, "exact": False}}
@@ -101,14 +101,14 @@ def _pooled(name: str, shown: list[dict[str, Any]], values: Distinct[Value], *, 
     return {name: shown, f"{name}_pooled": others}
 
 
-def _most(values: Distinct[Value]) -> list[tuple[Value, int]]:
-    """Values that so many records have that they may be shown, those on most records first."""
+def _common_values(values: Distinct[Value]) -> list[tuple[Value, int]]:
+    """Return the values in enough records to be shown, the most frequent first."""
     common = [(value, records) for value, records in values.records.items() if records >= FEWEST_RECORDS]
     return sorted(common, key=lambda entry: (-entry[1], entry[0]))
 
 
 def _providers(profile: Profile) -> list[dict[str, Any]]:
-    common = _most(profile.providers)
+    common = _common_values(profile.providers)
     valid = are_valid(pa.array([number for number, _ in common], pa.string())).to_pylist()
     return [
         {"organisation_number": number, "name": PROVIDERS.get(number), "records": records}
@@ -118,7 +118,7 @@ def _providers(profile: Profile) -> list[dict[str, Any]]:
 
 
 def _domains(profile: Profile) -> list[dict[str, Any]]:
-    common = _most(profile.domains)
+    common = _common_values(profile.domains)
     return [
         {"domain": domain, "records": records}
         for domain, records in common
@@ -129,8 +129,8 @@ def _domains(profile: Profile) -> list[dict[str, Any]]:
 def _certificates(profile: Profile) -> list[dict[str, Any]]:
     certificates = profile.certificates
     shown = []
-    for digest, records in _most(certificates.distinct):
-        if digest in certificates.kept and (subject := subject_of(certificates.kept[digest])):
+    for digest, records in _common_values(certificates.distinct):
+        if digest in certificates.kept and (subject := parse_subject(certificates.kept[digest])):
             shown.append(
                 {
                     "sha256": digest.hex(),
@@ -143,8 +143,8 @@ def _certificates(profile: Profile) -> list[dict[str, Any]]:
     return shown
 
 
-def lines(profile: dict[str, Any]) -> Iterator[str]:
-    """A profile as the report has it, in a line or two of text; none where there are no records."""
+def describe(profile: dict[str, Any]) -> Iterator[str]:
+    """Describe a profile of the report in a line or two; no lines if there are no records."""
     total = profile["records"]
     if not total:
         return

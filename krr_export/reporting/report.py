@@ -114,7 +114,7 @@ class Report:
             f"export    {self.source['name']}: {_megabytes(self.performance.bytes_read)}, {self.source['encoding']}"
             f"{', gzip' if self.source['compression'] == 'gzip' else ''}, schema {self.schema['name']}"
         )
-        yield from provenance.lines(self.source["delivery"], datetime.fromisoformat(self.created))
+        yield from provenance.describe(self.source["delivery"], datetime.fromisoformat(self.created))
         yield (f"made      {self.header['eksport_tidspunkt']}, change number {self.header['seneste_endringsnummer']}")
         yield (
             f"records   {number(self.counts['seen'])} seen, {number(self.counts['written'])} accepted,"
@@ -128,9 +128,9 @@ class Report:
                 yield f"          what to do: {code.fix}"
                 yield from (_format_example(example) for example in notice.examples[:_SHOWN_EXAMPLES])
         if self.profile is not None:
-            from krr_export.profiling.summary import lines  # noqa: PLC0415 - loads Arrow, which history does not need
+            from krr_export.profiling.summary import describe  # noqa: PLC0415 - loads Arrow, which history does not need
 
-            yield from lines(self.profile)
+            yield from describe(self.profile)
         if self.guard is not None:
             yield from self.guard.summary()
         yield (
@@ -154,7 +154,7 @@ class Report:
 
     def verdict(self) -> str:
         """Return the result of ``validate`` in one line."""
-        return f"{self._outcome_text()}{provenance.remark(self.source['delivery'])}"
+        return f"{self._outcome_text()}{provenance.describe_warnings(self.source['delivery'])}"
 
     def _outcome_text(self) -> str:
         seen, rejected = number(self.counts["seen"]), number(self.counts["rejected"])

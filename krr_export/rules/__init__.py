@@ -1,1 +1,1 @@
-"""The register's own rules beyond the XSD: what they say, and how whole columns are judged by them."""
+"""The register's own rules beyond the XSD: their catalogue, and their application to whole columns."""

@@ -1,4 +1,4 @@
-"""The register's own rules beyond the XSD: what each says of a record, on what grounds, and which columns it reads."""
+"""The register's own rules beyond the XSD: what each means, its source, and the columns that it reads."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _ASK_RECORD = "ask the sender which of the two is right"
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of the register's.
+    """A rule of the register.
 
     Attributes:
         code: its entry in the catalogue of findings.
         source: the law, document or fact behind it.
-        columns: what it reads; the first one present names the field in a report. Without them there is nothing to
-            judge.
+        columns: the columns that it reads; the first one present names the field in a report. Without them the rule is
+            skipped.
     """
 
     code: Code
@@ -59,19 +59,19 @@ class Rule:
 
     @property
     def name(self) -> str:
-        """The code's."""
+        """The name of the code."""
         return self.code.name
 
     @property
     def refuses(self) -> str:
-        """What ``--strict`` refuses where it is broken: the ``record``, or the whole ``export``.
+        """What ``--strict`` refuses if the rule is broken: the ``record``, or the whole ``export``.
 
-        Of records with the same identity number none is known to be the wrong one.
+        The export for duplicates: it is not known which of the records is wrong.
         """
         return "export" if self.name == DUPLICATE else "record"
 
     def to_dict(self) -> dict[str, Any]:
-        """The rule as ``krr-export rules --json`` has it."""
+        """Return the rule as ``krr-export rules --json`` prints it."""
         code = self.code
         return {
             "code": code.name,
@@ -305,9 +305,9 @@ CATALOGUE: dict[str, Code] = {
     code.name: code
     for code in sorted((*CODES, *(rule.code for rule in RULES)), key=lambda code: SEVERITIES.index(code.severity))
 }
-"""Every code by its name: the gravest first, and of one severity the XSD's before the rules'."""
+"""Every code by its name: the most severe first, and within a severity the XSD's before the rules'."""
 
 
 def severity_of(code: str, strict: Collection[str]) -> Severity:
-    """How grave a finding is where these rules are strict: their breach refuses a record, but for duplicates'."""
+    """Return the severity of a code if these rules are strict: breaking one, except duplicates, rejects the record."""
     return "reject" if code in strict and code != DUPLICATE else CATALOGUE[code].severity

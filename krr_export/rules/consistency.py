@@ -1,4 +1,4 @@
-"""Consistency: what a person of this status, or with this mailbox, should have or lack."""
+"""Rules of consistency: what a person with this status, or with a mailbox, should have or lack."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_FOR_INACTIVE = {
 
 
 def judge_consistency(view: BatchView) -> Iterator[Violation]:
-    """The rules of status, mailbox and certificate together."""
+    """Yield the violations of the rules of status, mailbox and certificate together."""
     inactive = view.among(STATUS, INACTIVE)
     if inactive is not None and inactive.any():
         for name, code in _NOT_FOR_INACTIVE.items():

@@ -1,4 +1,4 @@
-"""Contact data: mobile numbers and e-mail addresses as the register itself accepts them, and their times."""
+"""Rules of contact data: mobile numbers and e-mail addresses as the register accepts them, and their times."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 MOBILE_RULE = r"^\+?[- _0-9]+$"
 _WITH_COUNTRY = r"^(?:\+|00)47"
-_NORWEGIAN = r"^(?:\+|00)47[- _]*[49]"
+_NORWEGIAN_MOBILE = r"^(?:\+|00)47[- _]*[49]"
 _NATIONAL_CHARACTERS = 8
-_NATIONAL = r"^\+?[- _]*[49]"
+_NATIONAL_MOBILE = r"^\+?[- _]*[49]"
 
 # Apache Commons' EmailValidator and DomainValidator, without their list of top-level domains, their IP addresses and
-# their limits of length. Letters of other alphabets are whatever is not ASCII: Unicode's classes make an expression
-# that takes milliseconds to build, for each block.
+# their limits of length. Any character beyond ASCII counts as a letter: with Unicode's classes, each block would need
+# milliseconds to compile the expression.
 _WORD = r"""(?:(?:\\.|[^\s\x00-\x1f\x7f()<>@,;:\\".\[\]])+|"(?:\\"|[^"])*")"""
 _LETTER, _SIGN = r"[A-Za-z]|[^\x00-\x7f]", r"[0-9A-Za-z]|[^\x00-\x7f]"
 _LABEL = rf"(?:{_SIGN})(?:(?:-|{_SIGN})*(?:{_SIGN}))?"
@@ -41,7 +41,7 @@ _YEAR_2000 = 946_684_800_000_000
 
 
 def judge_mobiles(view: BatchView) -> Iterator[Violation]:
-    """The rules of mobile numbers."""
+    """Yield the violations of the rules of mobile numbers."""
     values = view.texts(MOBILE)
     if values is None:
         return
@@ -49,30 +49,30 @@ def judge_mobiles(view: BatchView) -> Iterator[Violation]:
     if not rows.size:
         return
     values = values.take(pa.array(rows))
-    spelt = pc.match_substring_regex(values, MOBILE_RULE)
+    matches_pattern = pc.match_substring_regex(values, MOBILE_RULE)
     with_country = pc.match_substring_regex(values, _WITH_COUNTRY)
     national = pc.and_not(pc.equal(pc.utf8_length(values), _NATIONAL_CHARACTERS), with_country)
-    wrong = pc.or_(
-        pc.and_not(with_country, pc.match_substring_regex(values, _NORWEGIAN)),
-        pc.and_not(national, pc.match_substring_regex(values, _NATIONAL)),
+    wrong_first_digit = pc.or_(
+        pc.and_not(with_country, pc.match_substring_regex(values, _NORWEGIAN_MOBILE)),
+        pc.and_not(national, pc.match_substring_regex(values, _NATIONAL_MOBILE)),
     )
-    yield from violations_among(rows, "mobile-pattern", MOBILE, pc.invert(spelt))
-    yield from violations_among(rows, "mobile-first-digit", MOBILE, pc.and_(spelt, wrong))
+    yield from violations_among(rows, "mobile-pattern", MOBILE, pc.invert(matches_pattern))
+    yield from violations_among(rows, "mobile-first-digit", MOBILE, pc.and_(matches_pattern, wrong_first_digit))
 
 
 def judge_emails(view: BatchView) -> Iterator[Violation]:
-    """The rule of e-mail addresses."""
+    """Yield the violations of the rule of e-mail addresses."""
     values = view.texts(EMAIL)
     if values is None:
         return
     rows = unusual_rows(values, view.present(EMAIL), USUAL_EMAIL)
     if rows.size:
-        right = pc.match_substring_regex(values.take(pa.array(rows)), EMAIL_RULE)
-        yield from violations_among(rows, "email-syntax", EMAIL, pc.invert(right))
+        is_valid = pc.match_substring_regex(values.take(pa.array(rows)), EMAIL_RULE)
+        yield from violations_among(rows, "email-syntax", EMAIL, pc.invert(is_valid))
 
 
 def judge_times(view: BatchView, exported_at: datetime) -> Iterator[Violation]:
-    """The rules of the times of contact data.
+    """Yield the violations of the rules of the times of contact data.
 
     Args:
         view: the batch's rows.

@@ -1,6 +1,6 @@
-"""Forms that nearly all values have, seen at a glance: so a rule's expression looks at the few others only.
+"""Fast checks for the forms of nearly all values, so that a rule's regular expression reads only the few others.
 
-Compiled code sees them (`usual.pyx`), or where that could not be built, the expressions here.
+Compiled code checks them (`usual.pyx`), or if that could not be built, the regular expressions here.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ USUAL_MOBILE = r"^(?:(?:\+|00)47)?[49][0-9]{7}$"
 USUAL_EMAIL = r"^[0-9A-Za-z_+-]+(?:\.[0-9A-Za-z_+-]+)*@(?:[0-9A-Za-z]+(?:-[0-9A-Za-z]+)*\.)+[A-Za-z]{2,}$"
 
 _KINDS = (USUAL_MOBILE, USUAL_EMAIL, NUMBER, NAME_AND_SIGNS)
-"""The forms in the order of `usual.pyx`. It may take fewer values than the expression says, never others."""
+"""The forms in the order of `usual.pyx`. It may accept fewer values than the expression, never others."""
 
 
 def unusual_rows(values: pa.StringArray, among: NDArray[np.bool_], form: str) -> NDArray[np.int64]:
-    """The rows of values that are not of a form, or not seen to be.
+    """Return the rows of values that do not have a form, or are not recognised to have it.
 
     Args:
         values: a column.
-        among: the rows that are looked at; their values are there.
-        form: one of the expressions here, or of `providers`.
+        among: the rows to check; their values are not null.
+        form: one of the expressions here, or of `domain.mailbox_providers`.
     """
     if not IS_BUILT:
         return np.flatnonzero(among & ~np.asarray(pc.match_substring_regex(values, form).fill_null(fill_value=True)))

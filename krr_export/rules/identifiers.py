@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def judge_identifiers(view: BatchView) -> Iterator[Violation]:
-    """The rules of single identity numbers."""
+    """Yield the violations of the rules of single identity numbers."""
     identities = view.identities
     if identities is None:
         return

@@ -1,4 +1,4 @@
-"""The judge: applies every rule to the rows of a block, as whole columns."""
+"""Application of every rule to the rows of a block, as whole columns."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _ORDER = {name: place for place, name in enumerate(RULE_NAMES)}
 
 
 class Judge:
-    """Judges the rows of one export, block by block.
+    """Applies the rules to the rows of one export, block by block.
 
-    Duplicates are not its matter: no block knows of the others (see `rules.duplicates`).
+    Duplicates are counted in `rules.duplicates`: a block does not know the others.
 
     Args:
         exported_at: when the export was made.
@@ -35,9 +35,9 @@ class Judge:
         self._certificates = CertificateJudge(exported_at)
 
     def judge(self, view: BatchView) -> list[Violation]:
-        """What rules the rows break, in the catalogue's order.
+        """Return the violations of the rows, in the catalogue's order.
 
-        A rule that reads a column which is not there, or of another type than it knows, says nothing.
+        A rule is skipped if a column that it reads is missing, or has an unknown type.
 
         Args:
             view: rows of the table ``person``.

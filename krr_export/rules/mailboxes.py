@@ -1,4 +1,4 @@
-"""Digital mailboxes: the form of an address by its provider, and the provider's organisation number."""
+"""Rules of digital mailboxes: the form of an address by its provider, and the provider's organisation number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PLACEHOLDERS = pa.array(PLACEHOLDERS, pa.string())
 
 
 def judge_mailboxes(view: BatchView) -> Iterator[Violation]:
-    """The rules of providers, over distinct values, and of mailbox addresses by provider."""
+    """Yield the violations of the rules of providers, over distinct values, and of mailbox addresses by provider."""
     values = view.texts(PROVIDER)
     if values is None:
         return
@@ -52,9 +52,9 @@ def _judge_addresses(
     names = [PROVIDERS.get(number) for number in providers.dictionary.to_pylist()]
     indices = np.asarray(providers.indices.fill_null(len(names)))
     for form in dict.fromkeys(ADDRESS_FORMS.values()):
-        of_form = [name is not None and ADDRESS_FORMS.get(name) == form for name in names]
-        if any(of_form):
-            among = np.array([*of_form, False])[indices] & present
+        has_form = [name is not None and ADDRESS_FORMS.get(name) == form for name in names]
+        if any(has_form):
+            among = np.array([*has_form, False])[indices] & present
             rows = unusual_rows(addresses, among, form)
             if rows.size:
                 wrong.append(rows[~np.asarray(pc.match_substring_regex(addresses.take(pa.array(rows)), form))])

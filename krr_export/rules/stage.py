@@ -1,4 +1,4 @@
-"""The rules as a stage of the pipeline: what they find in a block becomes notices, and where asked, rejects."""
+"""The rules as a stage of the pipeline: violations in a block become notices, and those of strict rules rejects."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """What a worker needs to judge by the rules.
+    """The options of the rules.
 
     Attributes:
         exported_at: when the export was made.
-        strict: names of rules whose breach keeps a record out of the table.
+        strict: names of rules; a record that breaks one is rejected.
     """
 
     exported_at: datetime
@@ -41,13 +41,13 @@ class RuleSet:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedBlock:
     """A block's rows after the rules.
 
     Attributes:
-        batch: those that are still accepted.
+        batch: the rows that are still accepted.
         rejects: the others, in order.
-        notices: what the rules say of them all.
+        notices: the violations of all rows.
     """
 
     batch: pa.RecordBatch
@@ -56,11 +56,11 @@ class Judged:
 
 
 class RuleStage:
-    """Judges blocks of one export.
+    """Applies the rules to the blocks of one export.
 
     Args:
-        schema: what a record holds.
-        rules: what to judge by.
+        schema: of a record.
+        rules: the options of the rules.
     """
 
     def __init__(self, schema: RecordSchema, rules: RuleSet) -> None:
@@ -69,58 +69,58 @@ class RuleStage:
         self._judge = Judge(rules.exported_at)
         self._columns = {field.name: column for column, field in enumerate(schema.fields)}
 
-    def judge(self, view: BatchView, block: Block, shown: Mapping[str, int]) -> Judged:
+    def judge(self, view: BatchView, block: Block, shown: Mapping[str, int]) -> JudgedBlock:
         """Judge a block's accepted records.
 
         Args:
             view: their rows.
-            block: where they are.
+            block: gives their bytes and places.
             shown: by code, how many examples earlier blocks gave.
         """
         batch, found = view.batch, self._judge.judge(view)
         if not found:
-            return Judged(batch, [], [])
+            return JudgedBlock(batch, [], [])
         rows: dict[str, dict[int, NDArray[np.int64]]] = {}
         for violation in found:
             rows.setdefault(violation.code, {})[self._columns[violation.column]] = violation.rows
-        details = _Details(batch)
+        details = _MaskedDetails(batch)
         ordinals = batch.column(0)
-        observations = NoticeBuilder(rows, ordinal=lambda row: int(ordinals[row].as_py()), detail=details.of)
+        observations = NoticeBuilder(rows, ordinal=lambda row: int(ordinals[row].as_py()), detail=details.describe)
         notices = list(observations.notices(self._schema, block, shown))
         strict = [violation for violation in found if violation.code in self._strict]
         if not strict:
-            return Judged(batch, [], notices)
-        refused = self._refused(strict, details)
+            return JudgedBlock(batch, [], notices)
+        refused = self._find_refused(strict, details)
         kept = np.ones(batch.num_rows, np.bool_)
         kept[list(refused)] = False
-        rejects = list(_rejects(refused, ordinals.take(pa.array(list(refused))).to_pylist(), block))
-        return Judged(batch.filter(pa.array(kept)), rejects, notices)
+        rejects = list(_build_rejects(refused, ordinals.take(pa.array(list(refused))).to_pylist(), block))
+        return JudgedBlock(batch.filter(pa.array(kept)), rejects, notices)
 
-    def _refused(self, strict: list[Violation], details: _Details) -> dict[int, list[Finding]]:
-        """The findings of each row that is refused, rows in order."""
+    def _find_refused(self, strict: list[Violation], details: _MaskedDetails) -> dict[int, list[Finding]]:
+        """Return the findings of each refused row, rows in order."""
         refused: dict[int, list[Finding]] = defaultdict(list)
         for violation in strict:
             column = self._columns[violation.column]
             label = self._schema.fields[column].label
             for row in violation.rows.tolist():
-                refused[row].append(Finding(violation.code, label, details.of(row, column)))
+                refused[row].append(Finding(violation.code, label, details.describe(row, column)))
         return dict(sorted(refused.items()))
 
 
-def _rejects(refused: Mapping[int, Sequence[Finding]], ordinals: list[int], block: Block) -> Iterator[Reject]:
+def _build_rejects(refused: Mapping[int, Sequence[Finding]], ordinals: list[int], block: Block) -> Iterator[Reject]:
     for findings, ordinal, place in zip(refused.values(), ordinals, block.locations(ordinals), strict=True):
         record = block.buffer[place.start : place.end]
         yield Reject(ordinal, place.line, block.byte_offset + place.start, tuple(findings), record)
 
 
 @dataclass(frozen=True)
-class _Details:
-    """What is said of values that break a rule, masked."""
+class _MaskedDetails:
+    """Masked descriptions of values that break a rule."""
 
     batch: pa.RecordBatch
 
-    def of(self, row: int, column: int) -> str:
-        """Of the value in this row and column of the schema: its kind and length, nothing of it."""
+    def describe(self, row: int, column: int) -> str:
+        """Return kind and length of the value in this row and column of the schema, no part of it."""
         array = self.batch.column(column + 1)  # behind radnummer
         if pa.types.is_timestamp(array.type):
             return "a time"
@@ -129,4 +129,4 @@ class _Details:
                 return mask(text)
             case bytes(octets):
                 return f"{len(octets)} octets"
-        return "a value"  # of a type that no rule reads: that it is there, or is not, broke the rule
+        return "a value"  # of a type that no rule reads: its presence or absence broke the rule

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Usual contact data: what nearly all values are, seen at a glance, without the GIL. `forms` is its face.
+"""Fast checks for the usual forms of contact data, without the GIL. `forms` is its Python interface.
 
-As the scanner, it only accepts: whatever is not usual is judged by the rule's regular expression. What it takes::
+Like the scanner, it only accepts: every other value is judged by the rule's regular expression. It accepts::
 
     mobile = ( "+47" | "0047" )? ( "4" | "9" ) digit{7}
     email  = word ( "." word )* "@" ( label "." )+ letter letter+

@@ -1,4 +1,4 @@
-"""What the rules say: the rows that break a rule."""
+"""Violations: the rows that break a rule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Violation:
 
 
 def violations(code: str, column: str, broken: pa.BooleanArray | NDArray[np.bool_]) -> Iterator[Violation]:
-    """The rows where ``broken`` is true, if there are any."""
+    """Yield a violation by the rows where ``broken`` is true, if there are any."""
     if isinstance(broken, np.ndarray):
         rows: NDArray[np.int64] = np.flatnonzero(broken)
     elif not broken.true_count:
@@ -43,6 +43,6 @@ def violations(code: str, column: str, broken: pa.BooleanArray | NDArray[np.bool
 
 
 def violations_among(rows: NDArray[np.int64], code: str, column: str, broken: pa.BooleanArray) -> Iterator[Violation]:
-    """The same where only some ``rows`` were looked at: ``broken`` says it of each of these."""
+    """Yield the same if only some ``rows`` were checked: ``broken`` has a value for each of these."""
     if broken.true_count:
         yield Violation(code, column, rows[np.asarray(broken.fill_null(fill_value=False))])

@@ -1,6 +1,6 @@
-"""Synthetic exports: valid or faulty, any size, the same bytes for the same options. No real person is in them."""
+"""Synthetic exports: valid or faulty, any size, the same bytes for the same options, no real persons."""
 
-from krr_export.synthetic.fault_injection import Planted
+from krr_export.synthetic.fault_injection import ExpectedFinding
 from krr_export.synthetic.files import expected_path, open_sample_file, write_sample_file
 from krr_export.synthetic.options import EXPORTED, SampleOptions
 from krr_export.synthetic.tree import Prefix
@@ -8,7 +8,7 @@ from krr_export.synthetic.writer import SampleSummary, Total, write_sample
 
 __all__ = [
     "EXPORTED",
-    "Planted",
+    "ExpectedFinding",
     "Prefix",
     "SampleOptions",
     "SampleSummary",

@@ -1,4 +1,4 @@
-"""X.509 certificates as mailbox providers have them: real DER, made from the seed, good for nothing but reading."""
+"""X.509 certificates like those of mailbox providers: real DER, made from the seed, only useful for parsing."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _DIRECTORY = "ldap://ldap.example.no/dc=eksempel,cn=class3-test-ca3?crl"
 
 
 def make_certificate(rng: Random, organisation: str, name: str, valid_from: datetime) -> bytes:
-    """A provider's certificate in DER, about 1.25 kB: the same for the same state of ``rng`` on every machine.
+    """Make a provider's certificate in DER, about 1.25 kB: the same for the same state of ``rng`` on every machine.
 
-    The subject's key is a number of the right size whose factors nobody knows, and the issuer's signature is Ed25519,
-    which takes no randomness: so nothing depends on the machine's own.
+    The subject's key is a number of the right size with unknown factors, and the issuer's signature is Ed25519, which
+    needs no random numbers: so the machine's own random numbers are not used.
     """
     issuer = ed25519.Ed25519PrivateKey.from_private_bytes(rng.randbytes(32))
     key = _public_key(rng)
@@ -53,15 +53,15 @@ def make_certificate(rng: Random, organisation: str, name: str, valid_from: date
 
 
 def distinct_certificates(rng: Random, template: bytes) -> Iterator[str]:
-    """Endlessly, base64 of copies of a certificate that differ in the subject's key.
+    """Yield without end base64 of copies of a certificate that differ in the subject's key.
 
-    Signing each would take longer than everything else; so these have their template's signature, which is wrong.
+    To sign each would take longer than everything else; so these have the template's signature, which is wrong.
     """
     modulus = x509.load_der_x509_certificate(template).public_key()
     if not isinstance(modulus, rsa.RSAPublicKey):
         raise TypeError("the template's key is not RSA")
     octets = modulus.public_numbers().n.to_bytes(_KEY_BITS // 8, "big")
-    # The first and last octets stay: the number keeps its size, and stays odd.
+    # The first and last octets do not change: the number keeps its size, and stays odd.
     start = template.index(octets) + 1
     end = start + len(octets) - 2
     head, tail = template[:start], template[end:]
@@ -118,7 +118,7 @@ def _key_usage() -> x509.KeyUsage:
 
 
 def _policies() -> x509.CertificatePolicies:
-    # 2.999 is the arc that standards keep for examples.
+    # 2.999 is the arc reserved for examples.
     notice = x509.UserNotice(None, "Kun for test.")
     return x509.CertificatePolicies(
         [x509.PolicyInformation(x509.ObjectIdentifier("2.999.1.1.1.3.6"), [f"{_SITE}/cps.html", notice])]

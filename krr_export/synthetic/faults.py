@@ -1,7 +1,7 @@
-"""The kinds of fault that a sample can hold: each with its code in the catalogue of findings, and the edit it makes.
+"""The kinds of fault of a sample: each with its code in the catalogue of findings, and its edit.
 
 All are derived from the record schema, so that another schema gets those that apply to it. One fault edits one record
-in one place, and the code that it must get does not depend on who reads it.
+in one place, and the expected code does not depend on the reader.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Fault:
     """One kind of fault, at one place of the record."""
 
     name: str
-    """In a word or two, such as ``out-of-order``."""
+    """In one or two words, such as ``out-of-order``."""
     codes: tuple[str, ...]
-    """Names in ``rules.catalogue.CATALOGUE``: what is to be found, no more and no less."""
+    """Names in ``rules.catalogue.CATALOGUE``: exactly the expected findings."""
     path: Path
     """Of the field or element concerned, as in ``schema.Field.path``; empty for the record itself."""
     edit: Edit
     other: Path | None = None
-    """Of another element that must be there as well."""
+    """Of another element that the record must have."""
 
     @property
     def field(self) -> str | None:
@@ -43,15 +43,15 @@ class Fault:
 
     @property
     def rejects(self) -> bool:
-        """Whether the record is refused."""
+        """Whether the record is rejected."""
         return any(CATALOGUE[code].severity == "reject" for code in self.codes)
 
     def concerns(self, path: Path) -> bool:
-        """Whether the fault needs this field or element to be there."""
+        """Return whether the fault needs this field or element."""
         return path in (self.path, self.other)
 
     def applies(self, record: Node) -> bool:
-        """Whether the record has what the fault concerns."""
+        """Return whether the record has the fields or elements that the fault needs."""
         if self.path and self.path[-1].startswith("@"):
             node = edits.find(record, self.path[:-1])
             return node is not None and edits.attribute_name(node, self.path[-1][1:]) in node.attributes
@@ -59,14 +59,14 @@ class Fault:
 
 
 def faults_for(schema: RecordSchema) -> tuple[Fault, ...]:
-    """Every fault that records of this schema can have, one of each kind before the second of any."""
+    """Return every fault that records of this schema can have, one of each kind before the second of any."""
     kinds = [list(kind(schema)) for kind in _KINDS]
     longest = max(len(faults) for faults in kinds)
     return tuple(faults[n] for n in range(longest) for faults in kinds if n < len(faults))
 
 
 def old_names(schema: RecordSchema) -> Iterator[Fault]:
-    """The element names in force before 2014."""
+    """Yield faults with the element names in force before 2014."""
     for old, current in KNOWN_OLD_NAMES.items():
         for path, _ in _elements(schema):
             if path[-1:] == (current,):
@@ -75,7 +75,7 @@ def old_names(schema: RecordSchema) -> Iterator[Fault]:
 
 
 def database_nulls(schema: RecordSchema) -> Iterator[Fault]:
-    r"""``\N`` where the XSD asks for a type that is no string: elsewhere another code might fit as well."""
+    r"""Yield ``\N`` in fields whose type is not a string: in others another code could be right too."""
     for field in schema.fields:
         if field.base in _NOT_OF_TYPE:
             yield _field_fault("database-null", "database-null", field, DATABASE_NULL)
@@ -89,7 +89,7 @@ def _unknown_elements(schema: RecordSchema) -> Iterator[Fault]:
 def _repeated_elements(schema: RecordSchema) -> Iterator[Fault]:
     for path, group in _groups(schema):
         leaves = [child for child in group.children if child.column is not None]
-        # A required one that comes again before the end might as well be said to stand where the next is missing.
+        # A repeated required element could also be reported as a missing next element, unless it is the last.
         chosen = [leaf for leaf in leaves if not leaf.required][:1] or leaves[-1:]
         for leaf in chosen:
             below = (*path, leaf.local_name)
@@ -123,7 +123,7 @@ def _missing_elements(schema: RecordSchema) -> Iterator[Fault]:
 
 
 def _unknown_attributes(schema: RecordSchema) -> Iterator[Fault]:
-    """On the record, on a grouping element, on a leaf that has attributes, and on one that has none."""
+    """Yield faults on the record, on a grouping element, on a leaf with attributes, and on one without."""
     record, *below = _elements(schema)
     groups = [path for path, element in below if element.children]
     rich = [path for path, element in below if element.attributes]
@@ -148,19 +148,19 @@ def _texts(schema: RecordSchema) -> Iterator[Fault]:
 
 
 def _lengths(schema: RecordSchema) -> Iterator[Fault]:
-    for field, low, high in _bounded(schema):
+    for field, low, high in _bounded_fields(schema):
         if low == high and low:
             yield _field_fault("one-short", "value-length", field, "1" * (low - 1))
 
 
 def _too_short(schema: RecordSchema) -> Iterator[Fault]:
-    for field, low, high in _bounded(schema):
+    for field, low, high in _bounded_fields(schema):
         if low != high and low:
             yield _field_fault("one-short", "value-too-short", field, "1" * (low - 1))
 
 
 def _too_long(schema: RecordSchema) -> Iterator[Fault]:
-    for field, low, high in _bounded(schema):
+    for field, low, high in _bounded_fields(schema):
         if low != high and high is not None:
             yield _field_fault("one-long", "value-too-long", field, "1" * (high + 1))
 
@@ -180,20 +180,20 @@ def _wrong_types(schema: RecordSchema) -> Iterator[Fault]:
 def _base64_junk(schema: RecordSchema) -> Iterator[Fault]:
     for field in schema.fields:
         if field.base == "base64Binary":
-            # Invalid, though libxml2 lets it pass: base64 must be decoded strictly.
+            # Invalid, but libxml2 accepts it: base64 must be decoded strictly.
             yield _field_fault(JUNK_AFTER_GROUP, "value-type", field, "AAAA*")
 
 
 def _times(schema: RecordSchema) -> Iterator[Fault]:
-    """Valid times that a table cannot hold as they are, one for each time column in turn."""
+    """Yield valid times that a table cannot represent exactly, over the time columns in turn."""
     columns = [field for field in schema.fields if field.base == "dateTime"]
-    for (name, (codes, value)), field in zip(_DOUBTFUL_TIMES.items(), cycle(columns), strict=False):
+    for (name, (codes, value)), field in zip(_INEXACT_TIMES.items(), cycle(columns), strict=False):
         yield _field_fault(name, codes, field, value)
 
 
 def _dates(schema: RecordSchema) -> Iterator[Fault]:
     columns = [field for field in schema.fields if field.base == "date" and not field.facets.others]
-    for (name, (codes, value)), field in zip(_DOUBTFUL_DATES.items(), cycle(columns), strict=False):
+    for (name, (codes, value)), field in zip(_INEXACT_DATES.items(), cycle(columns), strict=False):
         yield _field_fault(name, codes, field, value)
 
 
@@ -217,7 +217,7 @@ _KINDS = (
     _times,
     _dates,
 )
-"""The table of kinds; a new one is added here."""
+"""All kinds; add a new one here."""
 
 JUNK_AFTER_GROUP = "junk-after-group"
 
@@ -234,16 +234,16 @@ _NOT_OF_TYPE = {
 } | dict.fromkeys(
     ("byte", "short", "int", "long", "unsignedByte", "unsignedShort", "unsignedInt", "unsignedLong", "integer"), "1_000"
 )
-"""By type, a value as people write it, and the XSD does not."""
+"""By type, a value that people write and the XSD does not allow."""
 
-_DOUBTFUL_TIMES = {
+_INEXACT_TIMES = {
     "october-fold": (("time-ambiguous", "time-without-offset"), "2013-10-27T02:30:00"),
     "march-gap": (("time-skipped", "time-without-offset"), "2014-03-30T02:30:00"),
     "midnight-24": (("time-midnight-24",), "2014-02-25T24:00:00+01:00"),
     "nanoseconds": (("time-fraction-cut",), "2014-02-25T13:08:00.123456789+01:00"),
     "year-12014": (("time-out-of-range",), "12014-02-25T13:08:00+01:00"),
 }
-_DOUBTFUL_DATES = {
+_INEXACT_DATES = {
     "year-12014": (("time-out-of-range",), "12014-02-25"),
     "date-offset": (("date-offset-dropped",), "2014-02-25+01:00"),
 }
@@ -260,8 +260,8 @@ def _field_fault(name: str, codes: str | tuple[str, ...], field: Field, value: s
     return Fault(name, (codes,) if isinstance(codes, str) else codes, field.path, edit)
 
 
-def _bounded(schema: RecordSchema) -> Iterator[tuple[Field, int | None, int | None]]:
-    """Fields whose length counts characters, with the bounds."""
+def _bounded_fields(schema: RecordSchema) -> Iterator[tuple[Field, int | None, int | None]]:
+    """Yield fields whose length is in characters, with the bounds."""
     for field in schema.fields:
         facets = field.facets
         if not facets.enumeration and not facets.others and field.base not in {"base64Binary", "hexBinary"}:
@@ -269,7 +269,7 @@ def _bounded(schema: RecordSchema) -> Iterator[tuple[Field, int | None, int | No
 
 
 def _elements(schema: RecordSchema) -> Iterator[tuple[Path, Element]]:
-    """Each element with its path, the record itself first."""
+    """Yield each element with its path, the record itself first."""
 
     def below(path: Path, element: Element) -> Iterator[tuple[Path, Element]]:
         yield path, element

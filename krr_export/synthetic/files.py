@@ -1,4 +1,4 @@
-"""Sample files: the export, compressed or not, and beside it what a reader must find in it."""
+"""Sample files: the export, compressed or not, and beside it the findings that a reader must report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from krr_export.synthetic.fault_injection import Planted
+    from krr_export.synthetic.fault_injection import ExpectedFinding
     from krr_export.synthetic.options import SampleOptions
 
 
@@ -33,20 +33,20 @@ def open_sample_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def expected_path(path: Path) -> Path:
-    """Where a sample's expected findings lie: ``OUT.xml`` → ``OUT.xml.expected.json``."""
+    """Return the path of a sample's expected findings: ``OUT.xml`` → ``OUT.xml.expected.json``."""
     return path.with_name(f"{path.name}.expected.json")
 
 
 def write_sample_file(path: Path, options: SampleOptions) -> SampleSummary:
     """Write a sample and, beside it, its expected findings, both in flat memory.
 
-    The expected findings are one JSON object: ``findings`` lists what was planted (one a line, in order of records:
-    ``record``, ``code``, ``field``, ``fault``), then come ``seen`` and ``rejected`` records, and for each code under
-    ``totals`` the number of ``findings`` and of ``records`` with it. Of a rejected record's findings a reader may miss
-    some, as validators pass over what follows an element that they do not know; the records of a code are exact.
+    The expected findings are one JSON object: ``findings`` lists them (one on each line, in order of records:
+    ``record``, ``code``, ``field``, ``fault``), followed by the ``seen`` and ``rejected`` records, and under ``totals``
+    for each code the number of its ``findings`` and ``records``. A reader may miss some findings of a rejected record,
+    since validators skip what follows an unknown element; the records of a code are exact.
 
     Raises:
-        UsageError: the schema requires a value that cannot be made, or the files would lie in a snapshot.
+        UsageError: the schema requires a value that cannot be made, or the files would be in a snapshot.
         OSError: the files cannot be written.
     """
     with (
@@ -70,7 +70,7 @@ class _ExpectedFile:
     def __post_init__(self) -> None:
         self.text.write('{"findings": [')
 
-    def note(self, planted: Planted) -> None:
+    def note(self, planted: ExpectedFinding) -> None:
         self.text.write(f"{self.separator}{json.dumps(planted._asdict())}")
         self.separator = ",\n"
 

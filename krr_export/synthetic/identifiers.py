@@ -1,7 +1,7 @@
 """Synthetic identity numbers: valid, distinct, and nobody's.
 
-The month carries +80, as in the test population of the tax administration and Digdir, so that no number can belong to a
-person. Numbers are enumerated, not remembered: memory stays flat however many are drawn.
+80 is added to the month, as in the test population of the tax administration and Digdir, so that no number can belong
+to a person. Numbers are enumerated, not stored: memory stays flat for any number of draws.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LAST_BIRTH = date(2009, 12, 31)
 _WEIGHTS_1 = (3, 7, 6, 1, 8, 9, 4, 5, 2)
 _WEIGHTS_2 = (5, 4, 3, 2, 7, 6, 5, 4, 3)
 _CHECK_DIGIT_1_WEIGHT = 2
-"""What the first check digit weighs in the second sum."""
+"""The weight of the first check digit in the second sum."""
 
 _PER_DATE = 500
 """Individual numbers of one date of birth: 000-499 for the years 1900-1999, 500-999 for 2000-2039."""
@@ -30,29 +30,29 @@ _D_NUMBER_DAY = 40
 
 
 def check_digits(digits: str) -> str | None:
-    """The two check digits of an identity number's first nine digits; ``None`` where the number is not issued."""
+    """Return the two check digits of an identity number's first nine digits; ``None`` if the number is not issued."""
     first, second = _sums(digits, 0)
-    return _closing(first, second)
+    return _final_digits(first, second)
 
 
 def check_digits_of_2032(digits: str) -> str | None:
-    """Check digits that are right by the rule of 2032 and not by today's; ``None`` where there are none.
+    """Return check digits that are right by the rule of 2032 and not by today's; ``None`` if there are none.
 
     The first sum may then leave a remainder of 1, 2 or 3; the second must leave none, as today.
     """
     first, second = _sums(digits, 0)
     for remainder in (1, 2, 3):
-        closing = _closing(first - remainder, second)
-        if closing is not None:
-            return closing
+        final_digits = _final_digits(first - remainder, second)
+        if final_digits is not None:
+            return final_digits
     return None
 
 
 def identity_numbers(rng: Random, *, d_numbers: bool = False) -> Iterator[str]:
-    """Endlessly, valid synthetic fødselsnummer or D-numbers in a scattered order.
+    """Yield without end valid synthetic fødselsnummer or D-numbers in a scattered order.
 
-    About 13.6 million differ, three times the nation; then they begin again in the same order. The place steps through
-    dates x individual numbers by a stride without common factor, so each is met once a round.
+    About 13.6 million differ, three times the population; then they repeat in the same order. Positions step through
+    dates x individual numbers by a stride without common factor, so each is visited once in a round.
     """
     dates = _dates(_D_NUMBER_DAY if d_numbers else 0)
     individuals = [_sums(f"{number:03}", 6) for number in range(1000)]
@@ -64,26 +64,26 @@ def identity_numbers(rng: Random, *, d_numbers: bool = False) -> Iterator[str]:
         prefix, offset, first, second = dates[day]
         individual += offset
         more_first, more_second = individuals[individual]
-        if (closing := _closing(first + more_first, second + more_second)) is not None:
-            yield f"{prefix}{individual:03}{closing}"
+        if (final_digits := _final_digits(first + more_first, second + more_second)) is not None:
+            yield f"{prefix}{individual:03}{final_digits}"
 
 
-def _closing(first: int, second: int) -> str | None:
+def _final_digits(first: int, second: int) -> str | None:
     digit_1 = -first % 11
     digit_2 = -(second + _CHECK_DIGIT_1_WEIGHT * digit_1) % 11
     return f"{digit_1}{digit_2}" if digit_1 < 10 and digit_2 < 10 else None  # noqa: PLR2004 - 10 is no digit
 
 
-def _sums(digits: str, at: int) -> tuple[int, int]:
-    """What the digits that begin at this position add to the two weighted sums."""
+def _sums(digits: str, position: int) -> tuple[int, int]:
+    """Return what the digits from this position on add to the two weighted sums."""
     values = [int(digit) for digit in digits]
-    first = sum(weight * value for weight, value in zip(_WEIGHTS_1[at:], values, strict=False))
-    second = sum(weight * value for weight, value in zip(_WEIGHTS_2[at:], values, strict=False))
+    first = sum(weight * value for weight, value in zip(_WEIGHTS_1[position:], values, strict=False))
+    second = sum(weight * value for weight, value in zip(_WEIGHTS_2[position:], values, strict=False))
     return first, second
 
 
 def _dates(added_to_day: int) -> list[tuple[str, int, int, int]]:
-    """Each date of birth: its six digits, its lowest individual number, its share of the two sums."""
+    """Return for each date of birth its six digits, its lowest individual number, and its part of the two sums."""
     days = (FIRST_BIRTH + timedelta(n) for n in range((LAST_BIRTH - FIRST_BIRTH).days + 1))
     dates = []
     for day in days:

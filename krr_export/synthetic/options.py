@@ -1,4 +1,4 @@
-"""What a synthetic export is to be like."""
+"""Options of a synthetic export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from krr_export.synthetic.tree import Prefix
 
 EXPORTED = datetime(2026, 2, 26, 12, 22, 25, tzinfo=timezone(timedelta(hours=1)))
-"""The time of the export, unless another is given: a sample must not depend on the day it was made."""
+"""The default time of the export: a sample must not depend on the day when it was made."""
 
 _FIRST_YEAR = 2015
 """Faulty records have contact data of 2013 and 2014."""
@@ -22,24 +22,24 @@ _FIRST_YEAR = 2015
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """What the synthetic export is to be like."""
+    """Options of a synthetic export."""
 
     records: int
     seed: int = 0
     schema: RecordSchema = field(default_factory=load_schema)
     fault_share: float = 0.0
-    """How many of the records are faulty, from 0 to 1; all kinds of fault in turn."""
+    """The share of faulty records, from 0 to 1; all kinds of fault in turn."""
     prefix: Prefix = "default"
     naive_times: bool = False
-    """Contact data's times without offset. The export's own time keeps it."""
+    """Whether times of contact data have no offset. The export's own time has one."""
     old_spellings: bool = False
-    r"""Element names and ``\N`` as in the feed of early 2014."""
+    r"""Whether element names and ``\N`` are as in exports of early 2014."""
     certificates: int = 6
-    """How many differ; 0: one for each mailbox, the worst case."""
+    """Number of distinct certificates; 0: one for each mailbox, the worst case."""
     indent: bool = True
-    """Line ends and indentation, as real exports have them; otherwise no white space between elements at all."""
+    """Whether there are line ends and indentation, as in real exports, or no white space between elements."""
     comments: bool = False
-    """A comment in every record, the worst case for readers that would rather not parse."""
+    """Whether there is a comment in every record, the worst case for fast readers."""
     exported: datetime = EXPORTED
     """With an offset."""
     change_number: int = 41_234_567

@@ -1,4 +1,4 @@
-"""Synthetic persons, with the shares that the register has published: column names and their values."""
+"""Synthetic persons, as column names and values, with the shares that the register has published."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DRAWN = frozenset(
         "x509_sertifikat",
     }
 )
-"""The columns that persons are drawn with; schemas may lack some and add others."""
+"""The columns that persons are drawn with; a schema may lack some and have others."""
 
 DELETED = 0.027
 UNREGISTERED = 0.003
@@ -52,24 +52,24 @@ _MOBILE_ONLY, _EMAIL_ONLY, _NEITHER = 0.16, 0.08, 0.03
 _BOTH = 1 - _MOBILE_ONLY - _EMAIL_ONLY - _NEITHER
 _NEVER_VERIFIED = 0.15
 _UNDATED = 0.01
-_RESERVATION_KEPT = 0.3
-"""Of the deleted and unregistered."""
+_HAS_RESERVATION = 0.3
+"""Share of the deleted and unregistered."""
 
-_OLDEST = 1500
-"""Days; a channel was updated at most twice as long ago."""
-_MONTHS_FRESH = 18
+_MAX_AGE = 1500
+"""Days since the oldest verification; a channel was updated at most twice as long ago."""
+_RECENT_MONTHS = 18
 """eForvaltningsforskriften § 32: older contact data may not be used to notify."""
 
 UPDATED, VERIFIED = "_sist_oppdatert", "_sist_verifisert"
 
 _REASONS = ("Selvvalgt", "Død", "Utgått", "UtgåttTest", "NyIdentitet", "Forsvunnet")
 _DOMAINS = ("example.no", "example.com", "example.org", "example.net", "epost.example", "firma.example", "post.test")
-# Synthetic persons in the population register's test data are named in this way: an adjective and a noun.
+# As in the population register's test data, names are an adjective and a noun.
 _ADJECTIVES = "blid bred dyp fin flott glad grei kjapp klok lun lys mild modig myk rask rolig snill sprek stille varm"
 _NOUNS = "bekk bjelle bro elv fjell fjord gren hage havn hylle kopp lampe nese skog sky snor sti stol strand vott"
 
 SPARE_TIMES = {UPDATED: "2013-01-10T13:08:00.000+01:00", VERIFIED: "2014-12-10T13:08:00.000+01:00"}
-"""By a column's ending. Whatever time a fault puts in the place of one lies between them, so that it breaks no rule."""
+"""By the ending of a column's name. A time that a fault inserts is between them, so that it breaks no rule."""
 
 _OSLO = ZoneInfo("Europe/Oslo")
 
@@ -92,25 +92,25 @@ PROVIDERS = (
 
 
 class Persons:
-    """Draws persons, one after another, each from the same source of chance.
+    """Draws persons one by one, from one source of random numbers.
 
-    Phone numbers lie in the series 42, 43 and 44, which are mobile to the register and given to nobody.
+    Phone numbers are in the series 42, 43 and 44, which the register accepts as mobile and nobody has.
     """
 
     def __init__(self, rng: Random, *, exported: datetime, certificates: int, naive_times: bool) -> None:
         self._random = rng.random
         self._identities = identity_numbers(rng)
         self._d_numbers = identity_numbers(rng, d_numbers=True)
-        self._days, self._fresh = _days(exported, naive=naive_times)
-        self._clock = _clock(rng, "" if naive_times else ".000")
+        self._days, self._recent_days = _days(exported, naive=naive_times)
+        self._times_of_day = _times_of_day(rng, "" if naive_times else ".000")
         self._mailboxes = _mailboxes(rng, exported, certificates)
-        self._spare = _spare(self._mailboxes[0])
+        self._default_values = _default_values(self._mailboxes[0])
         times = {ending: time[:19] if naive_times else time for ending, time in SPARE_TIMES.items()}
         self._times = {name: time for name in DRAWN for ending, time in times.items() if name.endswith(ending)}
         self._names = [f"{first}.{last}" for first in _ADJECTIVES.split() for last in _NOUNS.split()]
 
     def draw(self) -> Person:
-        """The next person."""
+        """Draw the next person."""
         random = self._random
         person = {"personidentifikator": next(self._d_numbers if random() < D_NUMBER else self._identities)}
         kind = random()
@@ -120,23 +120,23 @@ class Persons:
         person["reservasjon"] = "JA" if random() * _ACTIVE < RESERVED else "NEI"
         person["status"] = "AKTIV"
         channels = random()
-        fresh = False
+        is_recent = False
         if channels < 1 - _EMAIL_ONLY - _NEITHER:
-            fresh = self._add_channel(person, "mobiltelefonnummer", self._mobile())
+            is_recent = self._add_channel(person, "mobiltelefonnummer", self._mobile())
         if channels < _BOTH or 1 - _EMAIL_ONLY - _NEITHER <= channels < 1 - _NEITHER:
-            fresh |= self._add_channel(person, "epostadresse", self._email())
-        can_be_notified = fresh and person["reservasjon"] == "NEI"
+            is_recent |= self._add_channel(person, "epostadresse", self._email())
+        can_be_notified = is_recent and person["reservasjon"] == "NEI"
         person["varslingsstatus"] = "KAN_VARSLES" if can_be_notified else "KAN_IKKE_VARSLES"
         if random() * _ACTIVE < MAILBOX:
             self._add_mailbox(person)
         return person
 
     def complete(self, person: Person) -> Person:
-        """The person as an active one with every column, the missing ones and the times always of the same values."""
-        return self._spare | person | self._times | {"status": "AKTIV"}
+        """Return the person as active and with every column; the missing values and all times are constant."""
+        return self._default_values | person | self._times | {"status": "AKTIV"}
 
     def _add_inactive(self, person: Person, *, deleted: bool) -> None:
-        if self._random() < _RESERVATION_KEPT:
+        if self._random() < _HAS_RESERVATION:
             person["reservasjon"] = "NEI"
         person["status"] = "SLETTET" if deleted else "IKKE_REGISTRERT"
         person["varslingsstatus"] = "KAN_IKKE_VARSLES"
@@ -144,19 +144,19 @@ class Persons:
             person["beskrivelse"] = _REASONS[int(self._random() * len(_REASONS))]
 
     def _add_channel(self, person: Person, column: str, value: str) -> bool:
-        """Add the value with its times; whether it is fresh enough to notify by."""
+        """Add the value with its times; return whether it is recent enough for notifications."""
         random = self._random
         person[column] = value
         if random() < _UNDATED:
             return False
-        # Most have been confirmed lately; the older, the fewer.
-        verified = int(random() ** 4 * _OLDEST)
-        updated = verified + 1 + int(random() ** 2 * _OLDEST)
+        # Most were confirmed recently; the older, the fewer.
+        verified = int(random() ** 4 * _MAX_AGE)
+        updated = verified + 1 + int(random() ** 2 * _MAX_AGE)
         person[f"{column}_sist_oppdatert"] = self._time(updated)
         if random() < _NEVER_VERIFIED:
-            return updated < self._fresh
+            return updated < self._recent_days
         person[f"{column}_sist_verifisert"] = self._time(verified)
-        return verified < self._fresh
+        return verified < self._recent_days
 
     def _add_mailbox(self, person: Person) -> None:
         random = self._random
@@ -180,17 +180,17 @@ class Persons:
 
     def _time(self, age: int) -> str:
         day, offset = self._days[age]
-        return f"{day}{self._clock[int(self._random() * len(self._clock))]}{offset}"
+        return f"{day}{self._times_of_day[int(self._random() * len(self._times_of_day))]}{offset}"
 
 
 def _days(exported: datetime, *, naive: bool) -> tuple[list[tuple[str, str]], int]:
-    """The days before the export as ``2014-02-25T`` and ``+01:00``, youngest first, and how many of them are fresh.
+    """Return the days before the export as ``2014-02-25T`` and ``+01:00``, latest first, and how many are recent.
 
-    The day on which freshness ends is left out: there the hour would decide.
+    The day on which 18 months end is left out: the hour would decide.
     """
     last = exported.astimezone(_OSLO).replace(hour=12, minute=0, second=0, microsecond=0)
-    limit = _months_before(last, _MONTHS_FRESH)
-    days = [day for age in range(1, 2 * _OLDEST + 2) if (day := last - timedelta(days=age)) != limit]
+    limit = _months_before(last, _RECENT_MONTHS)
+    days = [day for age in range(1, 2 * _MAX_AGE + 2) if (day := last - timedelta(days=age)) != limit]
     written = [(f"{day:%Y-%m-%dT}", "" if naive else day.isoformat()[-6:]) for day in days]
     return written, sum(day > limit for day in days)
 
@@ -200,30 +200,32 @@ def _months_before(day: datetime, months: int) -> datetime:
     return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
 
 
-def _clock(rng: Random, fraction: str) -> list[str]:
-    """Times of day, none of them in the hours before 03:00, in which summer time begins and ends."""
+def _times_of_day(rng: Random, fraction: str) -> list[str]:
+    """Return times of day, none before 03:00: summer time begins and ends in those hours."""
     seconds = (3 * 3600 + int(rng.random() * 21 * 3600) for _ in range(1 << 14))
     return [f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}{fraction}" for second in seconds]
 
 
 def _mailboxes(rng: Random, exported: datetime, certificates: int) -> list[tuple[Provider, Iterator[str]]]:
-    """Providers, each with certificates for its mailboxes: always the same one, or with 0, each time another."""
+    """Return providers with the certificates of their mailboxes: always the same, or with 0, always a new one."""
     mailboxes: list[tuple[Provider, Iterator[str]]] = []
     for number in range(certificates or len(PROVIDERS)):
         provider = PROVIDERS[number % len(PROVIDERS)]
-        der = make_certificate(rng, provider.organisation, provider.name, exported - timedelta(days=_age(number)))
+        der = make_certificate(
+            rng, provider.organisation, provider.name, exported - timedelta(days=_certificate_age(number))
+        )
         same = repeat(base64.b64encode(der).decode())
         mailboxes.append((provider, same if certificates else distinct_certificates(rng, der)))
     return mailboxes
 
 
-def _age(number: int) -> int:
-    """Of the certificate of this number, in days: none is about to expire, however many there are."""
+def _certificate_age(number: int) -> int:
+    """Return the age in days of the certificate with this number: none is about to expire."""
     return 400 + number % 200
 
 
-def _spare(mailbox: tuple[Provider, Iterator[str]]) -> Person:
-    """Every column but the times, for a person who lacks some."""
+def _default_values(mailbox: tuple[Provider, Iterator[str]]) -> Person:
+    """Return a value for every column except times, for persons who lack some."""
     provider, certificate = mailbox
     return {
         "reservasjon": "NEI",

@@ -1,4 +1,4 @@
-"""The kinds of person that break one of the register's own rules, and are valid by the XSD: what to plant for each."""
+"""Kinds of persons that break one of the register's own rules, but are valid by the XSD."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ if TYPE_CHECKING:
     from krr_export.synthetic.persons import Person
 
 Identify: TypeAlias = Callable[[str], str | None]
-"""From the identity number that a person would have to the one planted; ``None`` where there is none this time."""
+"""From the identity number that a person would have to the injected one; ``None`` if there is none now."""
 
 MAILBOX_COLUMNS = frozenset({MAILBOX, PROVIDER, CERTIFICATE})
-"""A person has all of these or none, unless that is the fault."""
+"""A person has all or none of these, unless that is the fault."""
 
 _DIGIPOST, _EBOKS = (provider.organisation for provider in PROVIDERS[:2])
 _NO_PROVIDER = "974760673"
-"""A right organisation number, that of Brønnøysundregistrene."""
+"""A valid organisation number: that of Brønnøysundregistrene."""
 
 _ADDRESS = "syntetisk.person#0001"
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class RuleFault:
-    """One kind of person that breaks a rule.
+class RuleViolation:
+    """One kind of persons that break a rule.
 
     Attributes:
-        name: in a word or two.
-        codes: names of rules: what is to be found at the field, no more and no less.
+        name: in one or two words.
+        codes: names of rules: exactly the expected findings of the field.
         column: the name of the column concerned.
         values: of columns that all persons of this kind have.
-        without: columns that they lack. They lack a mailbox too, unless it is among the values.
-        identify: makes the identity number, where it is the fault.
-        is_synthetic: whether the identity number is of a synthetic kind all the same.
+        without: columns that they lack. They also lack a mailbox, unless it is among the values.
+        identify: makes the identity number, if that is the fault.
+        is_synthetic: whether the identity number is still of a synthetic kind.
         field: the label of the field concerned, as in ``findings.Finding``.
     """
 
@@ -73,36 +73,36 @@ class RuleFault:
 
     @property
     def rejects(self) -> bool:
-        """Whether the XSD refuses the record: it never does."""
+        """Whether the XSD rejects the record: never."""
         return False
 
-    def edited(self, person: Person) -> Person | None:
-        """A complete person made faulty; ``None`` where it cannot be this time."""
+    def apply(self, person: Person) -> Person | None:
+        """Return a complete person with the violation; ``None`` if it is not possible now."""
         if self.identify is None:
             return {**person, **self.values}
         number = self.identify(person[IDENTIFIER])
         return None if number is None else {**person, IDENTIFIER: number}
 
     def columns(self, columns: frozenset[str]) -> frozenset[str]:
-        """Which of the columns the person has."""
+        """Return those of the columns that the person has."""
         return (columns - MAILBOX_COLUMNS - self.without) | set(self.values)
 
 
-def rule_faults(schema: RecordSchema, rng: Random, exported: datetime, earlier: Identify) -> list[RuleFault]:
-    """Every kind that records of this schema can be of.
+def rule_violations(schema: RecordSchema, rng: Random, exported: datetime, earlier: Identify) -> list[RuleViolation]:
+    """Return every kind that records of this schema can have.
 
     Args:
-        schema: what a record holds.
-        rng: certificates are made from it.
+        schema: of a record.
+        rng: for certificates.
         exported: when the export is made.
-        earlier: gives the identity number of an earlier record.
+        earlier: returns the identity number of an earlier record.
     """
     labels = {column.name: column.label for column in schema.fields}
     kinds = (
-        *_of_identifiers(earlier),
-        *_of_contact(exported),
-        *_of_mailboxes(rng, exported),
-        *_of_status(rng, exported),
+        *_identifier_violations(earlier),
+        *_contact_violations(exported),
+        *_mailbox_violations(rng, exported),
+        *_status_violations(rng, exported),
     )
     return [
         replace(fault, field=labels[fault.column])
@@ -111,88 +111,88 @@ def rule_faults(schema: RecordSchema, rng: Random, exported: datetime, earlier: 
     ]
 
 
-def _of_identifiers(earlier: Identify) -> Iterator[RuleFault]:
+def _identifier_violations(earlier: Identify) -> Iterator[RuleViolation]:
     undated, centuryless = _undated_numbers(), _centuryless_numbers()
 
-    def fault(name: str, code: str, identify: Identify, *, is_synthetic: bool) -> RuleFault:
-        return RuleFault(name, (code,), IDENTIFIER, identify=identify, is_synthetic=is_synthetic)
+    def fault(name: str, code: str, identify: Identify, *, is_synthetic: bool) -> RuleViolation:
+        return RuleViolation(name, (code,), IDENTIFIER, identify=identify, is_synthetic=is_synthetic)
 
     yield fault("letter", "identifier-not-digits", lambda number: number[:-1] + "X", is_synthetic=False)
     yield fault("wrong-check-digits", "identifier-check-digits", _with_wrong_check_digits, is_synthetic=True)
     yield fault("day-32", "identifier-date", lambda _: next(undated, None), is_synthetic=False)
     yield fault("twice", DUPLICATE, earlier, is_synthetic=True)
-    yield fault("of-2032", "identifier-check-digits-2032", _of_2032, is_synthetic=True)
+    yield fault("of-2032", "identifier-check-digits-2032", _with_check_digits_of_2032, is_synthetic=True)
     yield fault("no-century", "identifier-century", lambda _: next(centuryless, None), is_synthetic=False)
 
 
 def _with_wrong_check_digits(number: str) -> str:
-    """The last digit is another: its remainder is then none that any rule allows."""
+    """Change the last digit: no rule allows its remainder then."""
     return f"{number[:-1]}{(int(number[-1]) + 1) % 10}"
 
 
-def _of_2032(number: str) -> str | None:
-    closing = check_digits_of_2032(number[:9])
-    return closing and number[:9] + closing
+def _with_check_digits_of_2032(number: str) -> str | None:
+    final_digits = check_digits_of_2032(number[:9])
+    return final_digits and number[:9] + final_digits
 
 
 def _undated_numbers() -> Iterator[str]:
-    """Numbers of the 32nd, each once."""
-    return _closed(f"3282{rest:05}" for rest in range(100_000))
+    """Return identity numbers with day 32, each once."""
+    return _with_check_digits(f"3282{rest:05}" for rest in range(100_000))
 
 
 def _centuryless_numbers() -> Iterator[str]:
-    """Numbers that are not synthetic, and not anybody's: their years and individual numbers were never given out."""
+    """Return numbers that are not synthetic, but nobody's: such years and individual numbers were never issued."""
     every = product(range(1, 29), range(1, 13), range(40, 54), range(500, 900))
-    return _closed(f"{day:02}{month:02}{year:02}{individual:03}" for day, month, year, individual in every)
+    return _with_check_digits(f"{day:02}{month:02}{year:02}{individual:03}" for day, month, year, individual in every)
 
 
-def _closed(numbers: Iterator[str]) -> Iterator[str]:
-    """Those of the numbers that have check digits, with them."""
-    return (digits + closing for digits in numbers if (closing := check_digits(digits)) is not None)
+def _with_check_digits(numbers: Iterator[str]) -> Iterator[str]:
+    """Append check digits to the numbers; those without possible check digits are skipped."""
+    return (digits + final_digits for digits in numbers if (final_digits := check_digits(digits)) is not None)
 
 
-def _of_contact(exported: datetime) -> Iterator[RuleFault]:
-    def fault(name: str, code: str, column: str, value: str) -> RuleFault:
-        return RuleFault(name, (code,), column, {column: value})
+def _contact_violations(exported: datetime) -> Iterator[RuleViolation]:
+    def fault(name: str, code: str, column: str, value: str) -> RuleViolation:
+        return RuleViolation(name, (code,), column, {column: value})
 
     yield fault("letter-in-number", "mobile-pattern", MOBILE, "4200000O")
     yield fault("landline", "mobile-first-digit", MOBILE, "+4722000000")
     yield fault("no-domain", "email-syntax", EMAIL, "syntetisk@example")
-    yield fault("tomorrow", "time-after-export", VERIFIED[MOBILE], _written(exported + _DAY))
+    yield fault("tomorrow", "time-after-export", VERIFIED[MOBILE], _format_time(exported + _DAY))
     yield fault("year-1999", "time-before-2000", UPDATED[EMAIL], "1999-12-31T12:00:00.000+01:00")
     yield fault("updated-later", "verified-before-updated", VERIFIED[EMAIL], "2012-06-01T12:00:00.000+02:00")
 
 
-def _written(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
-def _of_mailboxes(rng: Random, exported: datetime) -> Iterator[RuleFault]:
+def _mailbox_violations(rng: Random, exported: datetime) -> Iterator[RuleViolation]:
     def certificate(number: str = _DIGIPOST, age: timedelta = VALID_FOR / 2) -> str:
         der = make_certificate(rng, number, "Eksempel AS", exported - age)
         return base64.b64encode(der).decode()
 
-    def fault(name: str, code: str, column: str, *, provider: str = _DIGIPOST, **given: str) -> RuleFault:
+    def fault(name: str, code: str, column: str, *, provider: str = _DIGIPOST, **given: str) -> RuleViolation:
         values = {MAILBOX: _ADDRESS, PROVIDER: provider} | given
-        return RuleFault(
+        return RuleViolation(
             name, (code,), column, values | ({} if CERTIFICATE in given else {CERTIFICATE: certificate(provider)})
         )
 
-    def of_certificate(name: str, code: str, value: str) -> RuleFault:
+    def certificate_fault(name: str, code: str, value: str) -> RuleViolation:
         return fault(name, code, CERTIFICATE, **{CERTIFICATE: value})
 
     yield fault("of-another-provider", "mailbox-address-form", MAILBOX, **{MAILBOX: "0000000001"})
     yield fault("wrong-check-digit", "provider-check-digit", PROVIDER, provider="984661186")
     yield fault("from-the-documentation", "provider-placeholder", PROVIDER, provider=PLACEHOLDERS[0])
     yield fault("no-provider", "provider-unknown", PROVIDER, provider=_NO_PROVIDER)
-    yield of_certificate("text", "certificate-unreadable", base64.b64encode(b"intet sertifikat").decode())
-    yield of_certificate("from-tomorrow", "certificate-not-yet-valid", certificate(age=-_DAY))
-    yield of_certificate("until-yesterday", "certificate-expired", certificate(age=VALID_FOR + _DAY))
-    yield of_certificate("until-next-month", "certificate-expires-soon", certificate(age=VALID_FOR - 30 * _DAY))
-    yield of_certificate("of-another-provider", "certificate-of-another", certificate(_EBOKS))
+    yield certificate_fault("text", "certificate-unreadable", base64.b64encode(b"intet sertifikat").decode())
+    yield certificate_fault("from-tomorrow", "certificate-not-yet-valid", certificate(age=-_DAY))
+    yield certificate_fault("until-yesterday", "certificate-expired", certificate(age=VALID_FOR + _DAY))
+    yield certificate_fault("until-next-month", "certificate-expires-soon", certificate(age=VALID_FOR - 30 * _DAY))
+    yield certificate_fault("of-another-provider", "certificate-of-another", certificate(_EBOKS))
 
 
-def _of_status(rng: Random, exported: datetime) -> Iterator[RuleFault]:
+def _status_violations(rng: Random, exported: datetime) -> Iterator[RuleViolation]:
     der = make_certificate(rng, _DIGIPOST, "Eksempel AS", exported - VALID_FOR / 2)
     deleted = {STATUS: "SLETTET"}
     mailbox = {MAILBOX: _ADDRESS, PROVIDER: _DIGIPOST}
@@ -200,10 +200,10 @@ def _of_status(rng: Random, exported: datetime) -> Iterator[RuleFault]:
     mobile = frozenset({MOBILE, UPDATED[MOBILE], VERIFIED[MOBILE]})
     email = frozenset({EMAIL, UPDATED[EMAIL], VERIFIED[EMAIL]})
     unsafe, homeless = "mailbox-without-certificate", "certificate-without-mailbox"
-    yield RuleFault("deleted", ("inactive-with-contact",), MOBILE, deleted, email)
-    yield RuleFault("deleted", ("inactive-with-mailbox", unsafe), MAILBOX, deleted | mailbox, mobile | email)
-    yield RuleFault(
+    yield RuleViolation("deleted", ("inactive-with-contact",), MOBILE, deleted, email)
+    yield RuleViolation("deleted", ("inactive-with-mailbox", unsafe), MAILBOX, deleted | mailbox, mobile | email)
+    yield RuleViolation(
         "deleted", ("inactive-with-certificate", homeless), CERTIFICATE, deleted | certificate, mobile | email
     )
-    yield RuleFault("no-certificate", (unsafe,), MAILBOX, mailbox)
-    yield RuleFault("no-mailbox", (homeless,), CERTIFICATE, certificate)
+    yield RuleViolation("no-certificate", (unsafe,), MAILBOX, mailbox)
+    yield RuleViolation("no-mailbox", (homeless,), CERTIFICATE, certificate)

@@ -1,6 +1,6 @@
-"""Makes a delivery as the register does: for demonstrations, and for tests of whoever receives one.
+"""Making of a delivery like the register's: for demonstrations, and for tests of receivers.
 
-An export is compressed and encrypted while it streams to its file: the plaintext never touches a disk on the way.
+An export is compressed and encrypted while it streams to its file: no plaintext is written to disk.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery import cipher
 from krr_export.input.delivery.keys import MINIMUM_BITS, load_private_key, load_recipient, wrap_key
 from krr_export.input.delivery.names import check_orgnr
-from krr_export.input.delivery.regular import file_name, readable
+from krr_export.input.delivery.regular import file_name, read_errors
 from krr_export.input.delivery.signing import Form, sign
 from krr_export.input.gzipped import MAGIC
 from krr_export.util.files import HashedFile, output_errors, sync_directory
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 
     from krr_export.input.delivery.keys import Passphrase
 
-_PIECE = 1 << 20
+_PIECE_BYTES = 1 << 20
 _GZIP_WBITS = 31
-"""zlib's way to ask for a gzip header: one without a name and without a time."""
+"""Makes zlib write a gzip header, without a name and without a time."""
 _MODE = 0o600
 _PUBLIC_EXPONENT = 65537
-_VALID = timedelta(days=366)
+_VALIDITY = timedelta(days=366)
 
 
 @dataclass(frozen=True)
 class SealedSet:
-    """The files of a set that was made."""
+    """The files of a set."""
 
     data: Path
     signature: Path
@@ -79,31 +79,31 @@ def seal(  # noqa: PLR0913 - the files and names that make a set, given by name
     """Compress, encrypt and sign an export, for one organisation.
 
     Args:
-        source: the export: XML, or gzip (recognised by its magic), which is taken as it is.
-        directory: where to write; made if it is missing, closed to others.
+        source: the export: XML, or gzip (recognised by its magic), which is not compressed again.
+        directory: where to write; made if it is missing, for this user only.
         recipient: the organisation's certificate or public key.
         orgnr: its number, nine digits.
         signing_key: the publisher's private key.
-        passphrase: gives the signing key's passphrase; asked only where it is encrypted.
+        passphrase: returns the signing key's passphrase; called only if the key is encrypted.
         form: which form of signature to make.
-        stamp: when the set was made, for its name; the present by default. With a time zone it is put into Norwegian
-            time, without one it is taken to be so.
+        stamp: when the set was made, for its name; the present by default. With a time zone it is converted to
+            Norwegian time, without one it is Norwegian time.
 
     Returns:
-        Its files, which none but the owner may read. The data comes last: where it is, the set is whole.
+        Its files, which only the owner may read. The data is written last: if it exists, the set is complete.
 
     Raises:
         InputError: the source or a key cannot be read or is unusable.
-        UsageError: a file of the set is already there.
+        UsageError: a file of the set already exists.
         OutputError: it cannot be written.
-        UsageError: this is no organisation number.
+        UsageError: ``orgnr`` is not an organisation number.
     """
     public_key, private_key = load_recipient(recipient), load_private_key(signing_key, passphrase)
-    made = _set_in(directory, orgnr, stamp)
-    with _opened(source) as export, _new_files(directory, (made.key, made.signature, made.data)) as parts:
+    made = _name_files(directory, orgnr, stamp)
+    with _open_source(source) as export, _new_files(directory, (made.key, made.signature, made.data)) as parts:
         key = secrets.token_bytes(cipher.KEY_BYTES)
         encrypt = cipher.encryptor(key)
-        _write(parts[made.data], (encrypt(piece) for piece in _gzipped(export, file_name(source))))
+        _write(parts[made.data], (encrypt(piece) for piece in _compress(export, file_name(source))))
         with parts[made.data].open("rb") as data:
             _write(parts[made.signature], iter([sign(data, private_key, form)]))
         _write(parts[made.key], iter([wrap_key(public_key, key)]))
@@ -114,14 +114,14 @@ def make_keys(directory: Path, *, orgnr: str, bits: int = 3072) -> DemoKeys:
     """Make throw-away key pairs of a receiver and a publisher, for a demonstration.
 
     Args:
-        directory: where to write; made if it is missing, closed to others.
-        orgnr: the receiver's number, nine digits; it stands in its certificate.
+        directory: where to write; made if it is missing, for this user only.
+        orgnr: the receiver's number, nine digits, for its certificate.
         bits: of the RSA keys.
 
     Raises:
-        UsageError: one of the files is already there.
+        UsageError: one of the files already exists.
         OutputError: one cannot be written.
-        UsageError: this is no organisation number, or the keys would be too weak.
+        UsageError: ``orgnr`` is not an organisation number, or the keys would be too weak.
     """
     check_orgnr(orgnr)
     if bits < MINIMUM_BITS:
@@ -141,7 +141,7 @@ def make_keys(directory: Path, *, orgnr: str, bits: int = 3072) -> DemoKeys:
     return made
 
 
-def _set_in(directory: Path, orgnr: str, stamp: datetime | None) -> SealedSet:
+def _name_files(directory: Path, orgnr: str, stamp: datetime | None) -> SealedSet:
     check_orgnr(orgnr)
     oslo = ZoneInfo("Europe/Oslo")
     time = stamp or datetime.now(oslo)
@@ -151,15 +151,15 @@ def _set_in(directory: Path, orgnr: str, stamp: datetime | None) -> SealedSet:
 
 
 @contextlib.contextmanager
-def _opened(source: Path) -> Iterator[BufferedReader]:
-    with readable(file_name(source)):
+def _open_source(source: Path) -> Iterator[BufferedReader]:
+    with read_errors(file_name(source)):
         file = source.open("rb")
     with file:
         yield file
 
 
-def _gzipped(export: BufferedReader, name: str) -> Iterator[bytes]:
-    """The export as gzip, piece by piece, whichever of the two it is."""
+def _compress(export: BufferedReader, name: str) -> Iterator[bytes]:
+    """Yield the export as gzip, piece by piece, whether it is compressed or not."""
     piece = _read(export, name)
     if not piece:
         raise InputError(f"{name} is empty", "give an export")
@@ -172,16 +172,16 @@ def _gzipped(export: BufferedReader, name: str) -> Iterator[bytes]:
 
 
 def _read(export: BufferedReader, name: str) -> bytes:
-    with readable(name):
-        return export.read(_PIECE)
+    with read_errors(name):
+        return export.read(_PIECE_BYTES)
 
 
 @contextlib.contextmanager
 def _new_files(directory: Path, paths: tuple[Path, ...]) -> Iterator[dict[Path, Path]]:
-    """Temporary names for new files, which get their own in this order once all are written, or vanish.
+    """Yield temporary names for new files; rename them in this order once all are written, or remove them.
 
     Raises:
-        UsageError: one of the files is already there; or the directory lies in a snapshot, or is no local path.
+        UsageError: one of the files already exists; or the directory is in a snapshot, or is not a local path.
         OutputError: the directory cannot be written.
     """
     refuse_snapshot(local_path(directory))
@@ -226,14 +226,14 @@ def _write(path: Path, pieces: Iterator[bytes]) -> None:
 
 
 def _certificate(key: rsa.RSAPrivateKey, name: str, orgnr: str | None) -> x509.Certificate:
-    """A self-signed certificate that is valid from yesterday, for whoever's clock is behind, and for a year."""
+    """Make a self-signed certificate, valid for a year from yesterday: a clock may be behind."""
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
     if orgnr is not None:
         attributes.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, orgnr))
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(x509.Name(attributes), x509.Name(attributes), key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + _VALID)
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + _VALIDITY)
     return builder.sign(key, SHA256())
 
 

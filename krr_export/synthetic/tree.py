@@ -1,4 +1,4 @@
-"""A record's elements, built from the record schema and written as XML."""
+"""The elements of a record, built from the record schema and written as XML."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Prefix = Literal["default", "ns2", "record"]
 """How namespaces are written: the record's is the ``default`` one on the root (the root itself has a prefix, and an
-unused ``xmlns:ds`` stands beside it); or it has the prefix ``ns2``; or each ``record`` declares it."""
+unused ``xmlns:ds``); or it has the prefix ``ns2``; or each ``record`` declares it."""
 
 XMLDSIG = "http://www.w3.org/2000/09/xmldsig#"
 
@@ -24,7 +24,7 @@ INDENT = "  "
 
 @dataclass(slots=True)
 class Node:
-    """An element to be written; names have their prefix, texts are escaped. Faults edit it, so it is not frozen."""
+    """An element to write; names have their prefix, texts are escaped. Faults edit it, so it is not frozen."""
 
     name: str
     attributes: dict[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Node:
         return self.name.rpartition(":")[2]
 
     def write(self, indent: str = "") -> str:
-        """The element as XML; ``indent`` is the line end and white space before it, empty for none at all."""
+        """Return the element as XML; ``indent`` is the line end and white space before it, or empty."""
         start = f"{indent}<{self.name}{_attributes(self.attributes)}"
         inner = indent + INDENT if indent else ""
         content = "".join([self.text, *(child.write(inner) for child in self.children)])
@@ -58,14 +58,14 @@ class Names:
     on_root: dict[str, str]
     on_record: dict[str, str]
 
-    def of(self, tag: str) -> str:
-        """The name with its prefix, of a tag or attribute in Clark notation."""
+    def qualify(self, tag: str) -> str:
+        """Return the name with its prefix, of a tag or attribute in Clark notation."""
         prefix = self.prefixes[namespace(tag)] if tag.startswith("{") else ""
         return f"{prefix}:{local_name(tag)}" if prefix else local_name(tag)
 
 
 def choose_names(schema: RecordSchema, style: Prefix) -> Names:
-    """Prefixes in the style asked for; names without a namespace, which some schemas have, need one of their own."""
+    """Choose prefixes in a style; if names without a namespace exist, as in some schemas, the others need prefixes."""
     root, record = namespace(schema.root_tag), namespace(schema.record.tag)
     elements = {namespace(element.tag) for element in schema.record.walk()}
     attributes = {namespace(attribute.name) for element in schema.record.walk() for attribute in element.attributes}
@@ -84,12 +84,12 @@ def choose_names(schema: RecordSchema, style: Prefix) -> Names:
 
 
 class Builder:
-    """Builds records from the schema's tree, and writes them and the document's frame.
+    """Builds records from the schema's tree, and writes them with the document's head and tail.
 
     Args:
-        schema: the tree.
+        schema: the record schema.
         style: how namespaces are written.
-        drawn: the columns that persons are drawn with; a group that holds any of them is there when one of them is.
+        drawn: the columns that persons are drawn with; a group with any of them is written if one of them is present.
         indent: with line ends and indentation, or without any white space between elements.
         comments: with a comment in every record.
 
@@ -104,23 +104,23 @@ class Builder:
             raise UsageError(f"no samples of the schema {schema.name}", "they can be made of xs:sequence only")
         self.schema = schema
         self._names = choose_names(schema, style)
-        self._root = self._names.of(schema.root_tag)
+        self._root = self._names.qualify(schema.root_tag)
         self._drawn = drawn
         self._line_end = "\n" if indent else ""
         self._indent = self._line_end and self._line_end + INDENT
         self._comment = f"{self._indent and self._indent + INDENT}<!-- syntetisk person -->" if comments else ""
 
     def head(self, attributes: dict[str, str]) -> str:
-        """All before the first record: the declaration and the root's start tag."""
+        """Return all before the first record: the declaration and the root's start tag."""
         written = _attributes(self._names.on_root | attributes)
         return f'<?xml version="1.0" encoding="UTF-8"?>{self._line_end}<{self._root}{written}>'
 
     def tail(self) -> str:
-        """All after the last record."""
+        """Return all after the last record."""
         return f"{self._line_end}</{self._root}>{self._line_end}"
 
     def record(self, present: Collection[str], value: Callable[[str], str]) -> Node:
-        """A record with these columns, and all that the schema then requires.
+        """Build a record with these columns, and all that the schema then requires.
 
         Args:
             present: names of columns.
@@ -131,13 +131,13 @@ class Builder:
         return node
 
     def write(self, record: Node) -> str:
-        """The record as XML, with the white space before it."""
+        """Return the record as XML, with the white space before it."""
         start, end, rest = record.write(self._indent).partition(">")
         return f"{start}{end}{self._comment}{rest}"
 
     def _node(self, element: Element, present: Collection[str], value: Callable[[str], str]) -> Node:
         attributes = {
-            self._names.of(attribute.name): value(self._column(attribute.column))
+            self._names.qualify(attribute.name): value(self._column(attribute.column))
             for attribute in element.attributes
             if attribute.required or self._column(attribute.column) in present
         }
@@ -147,10 +147,10 @@ class Builder:
             if child.required or self._is_present(child, present)
         ]
         text = "" if element.column is None else value(self._column(element.column))
-        return Node(self._names.of(element.tag), attributes, text, children)
+        return Node(self._names.qualify(element.tag), attributes, text, children)
 
     def _is_present(self, element: Element, present: Collection[str]) -> bool:
-        """Whether an optional element is there: an added column must not bring forth a group that a person lacks."""
+        """Return whether to write an optional element: an added column must not cause a group that a person lacks."""
         columns = {self._column(column) for column in _columns(element)}
         if element.column is not None:
             return self._column(element.column) in present

@@ -1,4 +1,4 @@
-"""Values for columns that no person is drawn with: by type and facets, so that an added element needs no code."""
+"""Values for columns that persons are not drawn with: by type and facets, so that a new element needs no code."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import Field, RecordSchema
 
 Make: TypeAlias = Callable[[], str]
-"""Gives a value, XML-escaped."""
+"""Returns a value, XML-escaped."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzæøå"
 _STRINGS = {"anySimpleType", "string", "normalizedString", "token", "Name", "NCName", "anyURI", "language"}
 _LONGEST = 24
-"""Characters or octets, where the schema allows as many."""
+"""The longest value, in characters or octets, unless the schema limits it."""
 _LANGUAGE_PART = 8
 
 
-class Makers:
-    """What makes values of a schema's columns."""
+class ValueMakers:
+    """Functions that make values for a schema's columns."""
 
     def __init__(self, schema: RecordSchema, rng: Random) -> None:
         makers = {field.name: _maker(field, rng) for field in schema.fields}
@@ -37,11 +37,11 @@ class Makers:
         """The columns that values can be made for, in the schema's order."""
         return list(self._makers)
 
-    def of(self, column: str) -> Make:
-        """What makes this column's values.
+    def maker(self, column: str) -> Make:
+        """Return the function that makes this column's values.
 
         Raises:
-            UsageError: the schema asks what a generator cannot know.
+            UsageError: the schema restricts the value in a way that is not supported.
         """
         if (make := self._makers.get(column)) is None:
             field = self._fields[column]

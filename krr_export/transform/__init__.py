@@ -1,4 +1,4 @@
-"""Derived columns: what analysts would otherwise work out themselves, each in its own way."""
+"""Derived columns: what analysts would otherwise compute themselves, each in another way."""
 
 from krr_export.transform.catalogue import NAMES
 from krr_export.transform.derivation import (
@@ -6,8 +6,8 @@ from krr_export.transform.derivation import (
     NOTHING_DERIVED,
     Derivation,
     DeriveOptions,
-    derivation_of,
+    build_derivation,
     derived_fields,
 )
 
-__all__ = ["ALL", "NAMES", "NOTHING_DERIVED", "Derivation", "DeriveOptions", "derivation_of", "derived_fields"]
+__all__ = ["ALL", "NAMES", "NOTHING_DERIVED", "Derivation", "DeriveOptions", "build_derivation", "derived_fields"]

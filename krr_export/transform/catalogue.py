@@ -1,4 +1,4 @@
-"""The derived columns there are: what each says, of which type it is, and which columns it is made from."""
+"""The catalogue of derived columns: meaning, type, and the columns that each is made from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from krr_export.domain.vocabulary import (
 )
 from krr_export.parsing.columns import INSTANT
 from krr_export.transform import certificates, lookups, notification, numbers
-from krr_export.transform.notification import expiry_of, times_of
+from krr_export.transform.notification import expiry_column, time_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from krr_export.transform.inputs import Inputs
 
 Kind: TypeAlias = Literal["text", "word", "time", "bytes"]
-"""What a column must hold to derive another from it; a word may be one of a list."""
+"""The kind of values that a column must have to derive another from it; a word may be one of a list."""
 
 STATE = "varslingsstatus"
-"""The one derived column that depends on when persons are judged."""
+"""The only derived column that depends on the time of judgement."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Derived:
     """A column that can be derived.
 
     Attributes:
-        name: as ``--derive`` names it.
-        needs: the columns that it is made from, and what they must hold.
+        name: the name for ``--derive``.
+        needs: the columns that it is made from, and the kind of their values.
         arrow_type: of its values.
         make: makes it from a batch.
-        documentation: what it says.
-        values: all values that it can have, in order, where it is a dictionary.
-        repeats: the column whose value can be read off it, if there is one.
-        nullable: whether a record may have none.
+        documentation: its meaning.
+        values: all possible values, in order, if it is a dictionary.
+        repeats: the column whose value it reveals, if there is one.
+        nullable: whether it may be null.
     """
 
     name: str
@@ -64,13 +64,13 @@ _WORDS = pa.dictionary(pa.int8(), pa.string())
 
 
 def _channel_needs(channel: str) -> dict[str, Kind]:
-    first, second = times_of(channel)
+    first, second = time_columns(channel)
     return {channel: "text", first: "time", second: "time"}
 
 
 def _expiry(channel: str, make: Callable[[Inputs], pa.Array], what: str) -> Derived:
     return Derived(
-        expiry_of(channel),
+        expiry_column(channel),
         _channel_needs(channel),
         INSTANT,
         make,

@@ -1,4 +1,4 @@
-"""What is derived of certificates: each distinct one is looked at once in a batch."""
+"""Columns derived from certificates; each distinct one is parsed once in a batch."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def fingerprint(inputs: Inputs) -> pa.StringArray:
-    """SHA-256 of each certificate's DER, 64 lower-case hexadecimal digits; null where there is none."""
-    return _of_each(inputs[CERTIFICATE], lambda der: hashlib.sha256(der).hexdigest(), pa.string())
+    """Return SHA-256 of each certificate's DER, 64 lower-case hexadecimal digits; null if there is none."""
+    return _map_distinct(inputs[CERTIFICATE], lambda der: hashlib.sha256(der).hexdigest(), pa.string())
 
 
 def expiry(inputs: Inputs) -> pa.TimestampArray:
-    """When each certificate expires (RFC 5280, notAfter); null where there is none, or it is no certificate."""
-    return _of_each(inputs[CERTIFICATE], _not_after, pa.int64()).view(INSTANT)
+    """Return when each certificate expires (RFC 5280, notAfter); null if there is none, or it is not a certificate."""
+    return _map_distinct(inputs[CERTIFICATE], _not_after, pa.int64()).view(INSTANT)
 
 
-def _of_each(column: pa.Array, make: Callable[[bytes], object], kind: pa.DataType) -> pa.Array:
+def _map_distinct(column: pa.Array, make: Callable[[bytes], object], kind: pa.DataType) -> pa.Array:
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     made = [make(der) for der in encoded.dictionary.to_pylist()]
     return pa.array(made, kind).take(encoded.indices)

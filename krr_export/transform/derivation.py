@@ -1,4 +1,4 @@
-"""What is to be derived of one export: checked against its schema, then added to each batch of its records."""
+"""Derivation for one export: checked against its schema, then added to each batch of its records."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from krr_export.transform.privacy import Treatment
 
 ALL = "all"
-"""Stands for every column that the schema allows to derive."""
+"""Means every column that can be derived from the schema."""
 
 NOTHING_DERIVED: dict[str, Any] = {"derive": [], "as_of": None}
-"""What the manifest says where nothing was derived; the first snapshots do not say it."""
+"""The manifest's entry if nothing was derived; the first snapshots have no such entry."""
 
-_SUFFIX = "_avledet"
+_NAME_SUFFIX = "_avledet"
 
 
 @dataclass(frozen=True)
 class DeriveOptions:
-    """What may be chosen.
+    """Options of the derivation.
 
     Attributes:
-        names: the columns to derive, from `NAMES`, or `ALL`; a text may hold several between commas.
-        as_of: the moment that varslingsstatus is judged at; ``None`` for that of the export. Norwegian wall time
-            where it has no offset. As text: ISO 8601.
+        names: the columns to derive, from `NAMES`, or `ALL`; a text may have several, separated by commas.
+        as_of: the moment at which varslingsstatus is judged; ``None``: that of the export. Norwegian wall time if it
+            has no offset. As text: ISO 8601.
 
     Raises:
-        UsageError: there is no such column or time, or the time is of no use.
+        UsageError: there is no such column or time, or the time has no effect.
     """
 
     names: tuple[str, ...] = ()
@@ -55,13 +55,13 @@ class DeriveOptions:
                 f"--derive names what cannot be derived: {', '.join(unknown)}",
                 f"choose {ALL}, or of {', '.join(NAMES)}",
             )
-        object.__setattr__(self, "as_of", None if self.as_of is None else _moment(self.as_of))
-        if self.as_of is not None and STATE not in self.wanted:
+        object.__setattr__(self, "as_of", None if self.as_of is None else _parse_moment(self.as_of))
+        if self.as_of is not None and STATE not in self.selected:
             raise UsageError("--as-of changes nothing: only varslingsstatus is judged at a moment", f"--derive {STATE}")
 
     @property
-    def wanted(self) -> tuple[str, ...]:
-        """The columns asked for, in the catalogue's order."""
+    def selected(self) -> tuple[str, ...]:
+        """The selected columns, in the catalogue's order."""
         return tuple(name for name in NAMES if name in self.names or ALL in self.names)
 
     @property
@@ -72,16 +72,19 @@ class DeriveOptions:
     @property
     def applied(self) -> dict[str, Any]:
         """What the manifest says of it; see `NOTHING_DERIVED`."""
-        return {"derive": list(self.wanted), "as_of": format_utc(self.moment, "microseconds") if self.moment else None}
+        return {
+            "derive": list(self.selected),
+            "as_of": format_utc(self.moment, "microseconds") if self.moment else None,
+        }
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """What is derived of one export; goes to each worker once.
+    """The derived columns of one export; sent to each worker once.
 
     Attributes:
-        columns: the names in the catalogue, and those of the columns: others where the schema has such a one itself.
-        reference: the moment that persons are judged at, in microseconds since 1970.
+        columns: the names in the catalogue, each with the column's name: another if the schema has such a column.
+        reference: the moment at which persons are judged, in microseconds since 1970.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -89,11 +92,11 @@ class Derivation:
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """The columns, described as those of the XSD are."""
+        """The columns as fields, like those of the XSD."""
         return tuple(_field(CATALOGUE[name], column) for name, column in self.columns)
 
-    def extended(self, schema: pa.Schema) -> pa.Schema:
-        """The schema of a batch with the derived columns; its metadata tell the moment, where it matters."""
+    def extend_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema of a batch with the derived columns; if the moment matters, it is in the metadata."""
         metadata = dict(schema.metadata or {})
         if any(name == STATE for name, _ in self.columns):  # a part file explains itself
             metadata[b"derived_as_of"] = format_utc(EPOCH + self.reference * MICROSECOND, "microseconds").encode()
@@ -101,15 +104,15 @@ class Derivation:
         return pa.schema([*schema, *fields], metadata or None)
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The records with the derived columns after all others."""
+        """Return the records with the derived columns after all others."""
         if not self.columns:
             return batch
         inputs = Inputs(batch, self.reference, _MAKERS)
         arrays = [*batch.columns, *(inputs.derived(name) for name, _ in self.columns)]
-        return pa.RecordBatch.from_arrays(arrays, schema=self.extended(batch.schema))
+        return pa.RecordBatch.from_arrays(arrays, schema=self.extend_schema(batch.schema))
 
     def partitionable(self) -> list[str]:
-        """The names of the columns that ``--partition-by`` accepts."""
+        """Return the names of the columns that ``--partition-by`` accepts."""
         return [field.name for field in self.fields if field.partitionable]
 
     def check(
@@ -119,13 +122,13 @@ class Derivation:
         columns: Collection[str] = (),
         dropped: Collection[str] = (),
     ) -> None:
-        """Refuse what would show what was to be hidden, and what would be derived for nothing.
+        """Refuse columns that would reveal hidden values, and columns that are derived and then left out.
 
         Args:
-            treatment: what is done to the rows after this.
-            options: what was asked for.
-            columns: those that were asked to be kept; empty for all.
-            dropped: those that were asked to be left out.
+            treatment: of the rows after this.
+            options: of the derivation.
+            columns: the columns of ``--columns``; empty for all.
+            dropped: the columns of ``--drop``.
 
         Raises:
             UsageError: the options contradict each other.
@@ -138,7 +141,7 @@ class Derivation:
             if (
                 source in dropped
                 and column in treatment.schema.names
-                and name not in options.names  # nobody asked for just this one
+                and name not in options.names  # it was not asked for by name
             ):
                 raise UsageError(
                     f"{source} is dropped, but --derive {ALL} would show it as {column}",
@@ -156,38 +159,38 @@ class Derivation:
                 )
 
 
-def derivation_of(schema: RecordSchema, exported_at: datetime, options: DeriveOptions) -> Derivation:
-    """What the options mean for an export.
+def build_derivation(schema: RecordSchema, exported_at: datetime, options: DeriveOptions) -> Derivation:
+    """Build the derivation of an export from the options.
 
     Args:
-        schema: what its records hold.
+        schema: of its records.
         exported_at: when it was made.
-        options: what was chosen.
+        options: of the derivation.
 
     Raises:
-        UsageError: a column that was asked for needs another that the schema does not have.
+        UsageError: a selected column needs one that the schema does not have.
     """
     reference = ((options.moment or exported_at) - EPOCH) // MICROSECOND
-    return Derivation(_columns(schema, options), reference)
+    return Derivation(_select_columns(schema, options), reference)
 
 
 def derived_fields(schema: RecordSchema, options: DeriveOptions) -> tuple[Field, ...]:
-    """The columns that the options add to the schema's, described as those are.
+    """Return the columns that the options add to the schema's, as fields.
 
     Raises:
-        UsageError: as `derivation_of`.
+        UsageError: as for `build_derivation`.
     """
-    return Derivation(_columns(schema, options), reference=0).fields
+    return Derivation(_select_columns(schema, options), reference=0).fields
 
 
-def _columns(schema: RecordSchema, options: DeriveOptions) -> tuple[tuple[str, str], ...]:
+def _select_columns(schema: RecordSchema, options: DeriveOptions) -> tuple[tuple[str, str], ...]:
     kinds = {field.name: field.arrow_type for field in schema.fields}
     columns = []
-    for name in options.wanted:
+    for name in options.selected:
         needs = CATALOGUE[name].needs
-        missing = [need for need, kind in needs.items() if need not in kinds or not _IS[kind](kinds[need])]
+        missing = [need for need, kind in needs.items() if need not in kinds or not _HAS_KIND[kind](kinds[need])]
         if not missing:
-            columns.append((name, _free(name, kinds)))
+            columns.append((name, _unused_name(name, kinds)))
         elif name in options.names:
             raise UsageError(
                 f"{name} cannot be derived: the schema {schema.name} has no fit column {', '.join(missing)}",
@@ -196,9 +199,9 @@ def _columns(schema: RecordSchema, options: DeriveOptions) -> tuple[tuple[str, s
     return tuple(columns)
 
 
-def _free(name: str, taken: Collection[str]) -> str:
+def _unused_name(name: str, taken: Collection[str]) -> str:
     while name in taken:
-        name += _SUFFIX
+        name += _NAME_SUFFIX
     return name
 
 
@@ -219,7 +222,7 @@ def _is_word(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
 
-_IS: dict[Kind, Callable[[pa.DataType], bool]] = {
+_HAS_KIND: dict[Kind, Callable[[pa.DataType], bool]] = {
     "text": pa.types.is_string,
     "word": _is_word,
     "time": pa.types.is_timestamp,
@@ -229,14 +232,14 @@ _IS: dict[Kind, Callable[[pa.DataType], bool]] = {
 _MAKERS = {name: derived.make for name, derived in CATALOGUE.items()}
 
 
-def _moment(given: datetime | str) -> datetime:
-    """A moment in UTC."""
+def _parse_moment(given: datetime | str) -> datetime:
+    """Return a moment in UTC."""
     try:
         moment = datetime.fromisoformat(given) if isinstance(given, str) else given
         if isinstance(given, str) and _is_date(given):
             raise UsageError(f"--as-of {given} has no time of day", f"such as {given}T00:00:00+01:00")
         if moment.tzinfo is None:
-            _check_clear(moment)
+            _check_unambiguous(moment)
             moment = moment.replace(tzinfo=NORWAY)
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
@@ -251,7 +254,7 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _check_clear(wall: datetime) -> None:
+def _check_unambiguous(wall: datetime) -> None:
     first, second = (wall.replace(tzinfo=NORWAY, fold=fold).utcoffset() for fold in (0, 1))
     if first != second:
         raise UsageError(f"--as-of {wall.isoformat()} occurs twice or never in Norway", "give it with an offset")

@@ -1,4 +1,4 @@
-"""What derived columns are made from: a batch's columns by name, each other, and when persons are judged."""
+"""Inputs of derived columns: a batch's columns by name, other derived columns, and the time of judgement."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Inputs:
-    """A batch, as the makers of derived columns see it.
+    """A batch for the functions that make derived columns.
 
     Args:
         batch: the records.
-        reference: the moment that they are judged at, in microseconds since 1970.
-        makers: what makes each derived column, by its name in the catalogue.
+        reference: the moment at which they are judged, in microseconds since 1970.
+        makers: the function for each derived column, by its name in the catalogue.
     """
 
     def __init__(
@@ -30,15 +30,15 @@ class Inputs:
         self.reference = reference
 
     def __getitem__(self, name: str) -> pa.Array:
-        """A column of the records."""
+        """Return a column of the records."""
         return self._batch.column(name)
 
     def derived(self, name: str) -> pa.Array:
-        """A derived column by its name in the catalogue; made once."""
+        """Return a derived column by its name in the catalogue; it is made once."""
         if name not in self._made:
             self._made[name] = self._makers[name](self)
         return self._made[name]
 
     def equals(self, name: str, text: str) -> pa.BooleanArray:
-        """Where a column of words is this one; not where it is null."""
+        """Return whether each value of a column of words equals this one; a null does not."""
         return pc.fill_null(pc.equal(self[name], text), fill_value=False)

@@ -1,4 +1,4 @@
-"""What is derived of numbers that stand for something: the kind of an identity number, the name of a provider."""
+"""Columns looked up by number: the kind of an identity number, the name of a provider."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PROVIDER_NAMES = tuple(dict.fromkeys(PROVIDERS.values()))
 
 
 def identifier_kind(inputs: Inputs) -> pa.DictionaryArray:
-    """The kind of each identity number."""
+    """Return the kind of each identity number."""
     kinds = classify_numbers(inputs[IDENTIFIER])
     return pa.DictionaryArray.from_arrays(pa.array(kinds, pa.int8(), mask=kinds < 0), pa.array(KINDS))
 
 
 def provider_name(inputs: Inputs) -> pa.DictionaryArray:
-    """The name of each mailbox's provider; null where there is no mailbox, or no provider of that number is known."""
+    """Return the name of each mailbox's provider; null if there is no mailbox, or the number is not known."""
     known = pc.index_in(inputs[PROVIDER], pa.array(PROVIDERS))
     names = pa.array([PROVIDER_NAMES.index(name) for name in PROVIDERS.values()], pa.int8()).take(known)
     return pa.DictionaryArray.from_arrays(names, pa.array(PROVIDER_NAMES))

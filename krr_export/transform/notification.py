@@ -1,7 +1,7 @@
-"""May this person be notified, and until when: eForvaltningsforskriften § 32, whole columns at once.
+"""Whether a person may be notified, and until when: eForvaltningsforskriften § 32, whole columns at once.
 
-Contact data that was neither updated nor confirmed in the last 18 months may not be used to notify. That is judged for
-each channel on its own, by the newer of its two times.
+Contact data that was neither updated nor confirmed in the last 18 months may not be used to notify. Each channel is
+judged separately, by the newer of its two times.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
     from krr_export.transform.inputs import Inputs
 
 
-def times_of(channel: str) -> tuple[str, str]:
-    """The columns that say when a channel was last updated and last confirmed."""
+def time_columns(channel: str) -> tuple[str, str]:
+    """Return the columns with the times when a channel was last updated and last confirmed."""
     return UPDATED[channel], VERIFIED[channel]
 
 
-def expiry_of(channel: str) -> str:
-    """The derived column that says until when a channel may be used."""
+def expiry_column(channel: str) -> str:
+    """Return the name of the derived column with the time until which a channel may be used."""
     return f"{channel}_utloeper"
 
 
 def mobile_expiry(inputs: Inputs) -> pa.TimestampArray:
-    """Until when the mobile number may be used, that moment included; null where it has no value or neither time."""
+    """Return until when the mobile number may be used, inclusive; null without a value or without any time."""
     return _expiry(inputs, MOBILE)
 
 
 def email_expiry(inputs: Inputs) -> pa.TimestampArray:
-    """The same for the e-mail address."""
+    """Return the same for the e-mail address."""
     return _expiry(inputs, EMAIL)
 
 
 def _expiry(inputs: Inputs, channel: str) -> pa.TimestampArray:
-    newest = pc.max_element_wise(*(inputs[name].view(pa.int64()) for name in times_of(channel)))
+    newest = pc.max_element_wise(*(inputs[name].view(pa.int64()) for name in time_columns(channel)))
     has_value = np.asarray(pc.fill_null(pc.greater(pc.binary_length(inputs[channel]), 0), fill_value=False))
     rows = has_value & np.asarray(newest.is_valid())
     ends = np.zeros(len(rows), np.int64)
@@ -62,9 +62,9 @@ def _expiry(inputs: Inputs, channel: str) -> pa.TimestampArray:
 
 
 def state(inputs: Inputs) -> pa.DictionaryArray:
-    """KAN_VARSLES where a person is active, has not opted out, and some channel may be used at the reference time."""
-    ends = (inputs.derived(expiry_of(channel)).view(pa.int64()) for channel in CHANNELS)
+    """Return KAN_VARSLES if a person is active, not opted out, and a channel may be used at the reference time."""
+    ends = (inputs.derived(expiry_column(channel)).view(pa.int64()) for channel in CHANNELS)
     usable = (pc.fill_null(pc.greater_equal(end, inputs.reference), fill_value=False) for end in ends)
-    may = pc.and_(inputs.equals(STATUS, ACTIVE), pc.or_(*usable))
-    may = pc.and_not(may, inputs.equals(RESERVATION, RESERVED))
-    return pa.DictionaryArray.from_arrays(pc.invert(may).cast(pa.int8()), pa.array(NOTIFICATION_STATES))
+    can_notify = pc.and_(inputs.equals(STATUS, ACTIVE), pc.or_(*usable))
+    can_notify = pc.and_not(can_notify, inputs.equals(RESERVATION, RESERVED))
+    return pa.DictionaryArray.from_arrays(pc.invert(can_notify).cast(pa.int8()), pa.array(NOTIFICATION_STATES))

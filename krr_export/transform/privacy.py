@@ -1,4 +1,4 @@
-"""Data minimisation and pseudonyms: columns that are left out, or replaced, before a row is written."""
+"""Data minimisation and pseudonyms: columns that are left out or replaced before a row is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export.errors import InputError, UsageError
-from krr_export.input.delivery.regular import file_name, readable
+from krr_export.input.delivery.regular import file_name, read_errors
 from krr_export.schema.record_schema import ORDINAL
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MIN_KEY_BYTES = 32
 MAX_KEY_BYTES = 4096
-"""Of a pseudonym key: less can be guessed, more is no key but some other file."""
+"""Limits of a pseudonym key: a shorter one can be guessed, a longer one is some other file."""
 
 _FINGERPRINT_LABEL = b"krr-export: fingerprint of a pseudonym key"
 _FINGERPRINT_DIGITS = 16
@@ -30,16 +30,16 @@ _MAKE_KEY = "make one: (umask 077; openssl rand -hex 32 > pseudonym.key)"
 
 @dataclass(frozen=True)
 class PrivacyOptions:
-    """What may be chosen, in names of columns.
+    """Options of data minimisation, in names of columns.
 
     Attributes:
-        columns: those that are kept; empty for all. ``radnummer`` is kept in any case.
-        drop: those that are left out.
-        pseudonymise: those whose values are replaced by pseudonyms.
-        pseudonym_key: the file of the key, needed for these.
+        columns: the columns that are kept; empty for all. ``radnummer`` is always kept.
+        drop: the columns that are left out.
+        pseudonymise: the columns whose values are replaced by pseudonyms.
+        pseudonym_key: the file of the key for pseudonyms.
 
     Raises:
-        UsageError: the options contradict each other, or one is of no use without another.
+        UsageError: the options contradict each other, or one has no effect without another.
     """
 
     columns: tuple[str, ...] = ()
@@ -55,14 +55,14 @@ class PrivacyOptions:
         if self.pseudonymise and self.pseudonym_key is None:
             raise UsageError("--pseudonymise needs --pseudonym-key FILE", _MAKE_KEY)
         if self.pseudonym_key is not None and not self.pseudonymise:
-            # Whoever gives a key believes that something is protected by it.
+            # A user who gives a key expects that it protects something.
             raise UsageError("--pseudonym-key alone replaces nothing", "name the columns with --pseudonymise")
 
 
 class PseudonymKey:
     """A secret key; pseudonyms are HMAC-SHA-256 (RFC 2104, FIPS 198-1) under it.
 
-    It has no ``repr`` of its own, so that it is in no message.
+    The default ``repr`` does not show it, so it is in no message.
 
     Args:
         secret: the key's bytes.
@@ -73,21 +73,21 @@ class PseudonymKey:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits by which the key is recognised.
+        """16 hexadecimal digits that identify the key.
 
-        They are a part of the HMAC of a fixed label: they help to check a guess of the whole key, as any pseudonym of a
-        known value does, and to nothing else.
+        They are a part of the HMAC of a fixed label: like a pseudonym of a known value, they only allow to check a
+        guess of the whole key.
         """
         return self.pseudonym(_FINGERPRINT_LABEL)[:_FINGERPRINT_DIGITS]
 
     def pseudonym(self, value: bytes) -> str:
-        """The pseudonym of a value: 64 lower-case hexadecimal digits."""
-        keyed = self._keyed.copy()  # the key is digested once: a third less time than from the beginning
+        """Return the pseudonym of a value: 64 lower-case hexadecimal digits."""
+        keyed = self._keyed.copy()  # the key is digested once, which saves a third of the time
         keyed.update(value)
         return keyed.hexdigest()
 
     def pseudonyms(self, column: pa.Array) -> pa.Array:
-        """The pseudonyms of a column of strings, of their UTF-8 bytes; null stays null."""
+        """Return the pseudonyms of a column of strings, made from UTF-8 bytes; null stays null."""
         encoded = column.cast(pa.binary()).dictionary_encode()
         replaced = pa.array([self.pseudonym(value) for value in encoded.dictionary.to_pylist()], pa.string())
         return replaced.take(encoded.indices)
@@ -95,13 +95,13 @@ class PseudonymKey:
 
 @dataclass(frozen=True)
 class Treatment:
-    """What is done to the rows of one export before they are written.
+    """The data minimisation of one export, applied before rows are written.
 
     Attributes:
-        schema: the columns that remain, in the XSD's order; pseudonyms are strings like the values they stand for.
+        schema: the columns that remain, in the XSD's order; pseudonyms are strings like the values that they replace.
         is_whole: whether no column is left out.
-        pseudonymised: the columns that hold pseudonyms.
-        key: makes the pseudonyms; ``None`` where there are none.
+        pseudonymised: the columns with pseudonyms.
+        key: makes the pseudonyms; ``None`` if there are none.
     """
 
     schema: pa.Schema
@@ -111,12 +111,12 @@ class Treatment:
 
     @property
     def keeps_records(self) -> bool:
-        """Whether ``rejects`` may hold records whole: they hold every value, also those that must not be written."""
+        """Whether ``rejects`` may contain whole records: they have every value, also those that must not be written."""
         return self.is_whole and not self.pseudonymised
 
     @property
     def applied(self) -> dict[str, Any]:
-        """What the manifest says of it: the columns (null for all), those with pseudonyms, the key's fingerprint."""
+        """The manifest's entry: the columns (null for all), those with pseudonyms, the key's fingerprint."""
         return {
             "columns": None if self.is_whole else self.schema.names,
             "pseudonymised": list(self.pseudonymised),
@@ -124,7 +124,7 @@ class Treatment:
         }
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows without what is left out, and with pseudonyms."""
+        """Return the rows without the columns left out, and with pseudonyms."""
         if not self.is_whole:
             batch = batch.select(self.schema.names)
         if self.key is None:
@@ -136,7 +136,7 @@ class Treatment:
 
 
 def column_names(option: str, given: str | Iterable[str]) -> tuple[str, ...]:
-    """Names of columns as they may be given: one text or several, each with one name or several between commas.
+    """Parse names of columns: one text or several, each with one name or several, separated by commas.
 
     Raises:
         UsageError: a name is empty.
@@ -144,7 +144,7 @@ def column_names(option: str, given: str | Iterable[str]) -> tuple[str, ...]:
     texts = (given,) if isinstance(given, str) else given
     names = tuple(name.strip() for text in texts for name in text.split(","))
     if not all(names):
-        # To drop nothing because a variable was not set would publish what must not be.
+        # An unset variable must not drop nothing: that would publish hidden values.
         raise UsageError(f"{option} has an empty name", "is a variable not set?")
     return tuple(dict.fromkeys(names))
 
@@ -153,12 +153,12 @@ def read_pseudonym_key(path: Path) -> PseudonymKey:
     """Read the key for pseudonyms: all bytes of the file, a line end included.
 
     Raises:
-        InputError: it cannot be read, is no regular file, has less than 32 or more than 4096 bytes, or is open to all
-            users of the machine.
+        InputError: it cannot be read, is not a regular file, has less than 32 or more than 4096 bytes, or is open to
+            all users of the machine.
     """
     name = file_name(path)
-    with readable(f"the pseudonym key {name}"):
-        # Without O_NONBLOCK a named pipe would wait here for whoever writes to it.
+    with read_errors(f"the pseudonym key {name}"):
+        # Without O_NONBLOCK, opening a named pipe would wait here for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             mode = os.fstat(descriptor).st_mode
@@ -180,16 +180,16 @@ def read_pseudonym_key(path: Path) -> PseudonymKey:
 def treatment_of(
     schema: pa.Schema, options: PrivacyOptions, key: PseudonymKey | None, partition_by: Collection[str] = ()
 ) -> Treatment:
-    """What the options mean for an export.
+    """Build the treatment of an export from the options.
 
     Args:
         schema: the columns of its table.
-        options: what was chosen.
-        key: as read from the file that they name.
-        partition_by: columns that name files, and so must stay as they are.
+        options: of data minimisation.
+        key: read from the file that the options name.
+        partition_by: columns that name directories, and so must not change.
 
     Raises:
-        UsageError: a column is not there, is partitioned by, or cannot be pseudonymised.
+        UsageError: a column does not exist, is partitioned by, or cannot be pseudonymised.
     """
     _check_known(schema, options)
     kept = {ORDINAL.name, *options.columns} if options.columns else set(schema.names) - set(options.drop)
@@ -221,6 +221,6 @@ def _check_pseudonymised(schema: pa.Schema, names: Iterable[str], kept: Collecti
         if name not in kept:
             raise UsageError(f"{name} is pseudonymised and left out", "one of them is enough")
         if not pa.types.is_string(schema.field(name).type):
-            # A number or a time becomes text in many ways, and an enumeration's few values are guessed at once.
+            # A number or a time can be text in many ways, and the few values of an enumeration are easily guessed.
             possible = ", ".join(column.name for column in schema if pa.types.is_string(column.type))
             raise UsageError(f"{name} is no column of strings, and cannot be pseudonymised", f"choose from {possible}")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krr_export.input.delivery.names import LATEST, PartName, SetNames, eligible, parse_part, sets_in
+from krr_export.input.delivery.names import LATEST, PartName, SetNames, eligible, group_sets, parse_part
 from krr_export.input.delivery.regular import file_name
 
 ORGNR = "991825827"
@@ -83,7 +83,7 @@ def test_whatever_is_accepted_is_a_plain_file_name(name: str) -> None:
     st.permutations([*WHOLE, "Kontaktregister-20140226T1224.sig", "Kontaktregister-LATEST.sig", "README", ".x.part"])
 )
 def test_sets_are_found_in_any_order_of_names(names: list[str]) -> None:
-    assert sets_in(names) == [
+    assert group_sets(names) == [
         SetNames("20140226T120409", WHOLE[0], WHOLE[1], {ORGNR: WHOLE[2]}),
         SetNames("20140226T1224", signature="Kontaktregister-20140226T1224.sig"),
         SetNames(LATEST, signature="Kontaktregister-LATEST.sig"),
@@ -93,7 +93,7 @@ def test_sets_are_found_in_any_order_of_names(names: list[str]) -> None:
 @pytest.mark.parametrize("short", range(8))
 def test_a_name_with_seconds_belongs_to_one_without(short: int) -> None:
     names = [name.replace("T120409", "T1204") if short & 1 << at else name for at, name in enumerate(WHOLE)]
-    (found,) = sets_in(names)
+    (found,) = group_sets(names)
     assert (found.data, found.signature, found.keys) == (names[0], names[1], {ORGNR: names[2]})
     assert f"-{found.stamp}." in names[0]
     assert found.missing(ORGNR) == []
@@ -101,34 +101,34 @@ def test_a_name_with_seconds_belongs_to_one_without(short: int) -> None:
 
 def test_files_of_two_sets_of_one_minute_are_not_mixed() -> None:
     short = [name.replace("T120409", "T1204") for name in WHOLE]
-    assert [(found.data, found.signature, found.keys) for found in sets_in([*WHOLE, *short])] == [
+    assert [(found.data, found.signature, found.keys) for found in group_sets([*WHOLE, *short])] == [
         (names[0], names[1], {ORGNR: names[2]}) for names in (short, WHOLE)
     ]
-    alone, whole = sets_in([*WHOLE, short[1]])
+    alone, whole = group_sets([*WHOLE, short[1]])
     assert alone.missing(ORGNR) == [short[0], short[2]]
     assert (whole.signature, whole.missing(ORGNR)) == (WHOLE[1], [])
 
 
 def test_sets_of_neighbouring_minutes_are_not_mixed() -> None:
     names = [f"Kontaktregister-{stamp}.sig" for stamp in ("20140226T1203", "20140226T1204", "20140226T120500")]
-    assert [found.signature for found in sets_in(names)] == names
+    assert [found.signature for found in group_sets(names)] == names
 
 
 def test_keys_are_kept_by_organisation() -> None:
-    (found,) = sets_in([*WHOLE, f"{BASE}.key.VirksomhetsID-123456785"])
+    (found,) = group_sets([*WHOLE, f"{BASE}.key.VirksomhetsID-123456785"])
     assert found.keys == {ORGNR: WHOLE[2], "123456785": f"{BASE}.key.VirksomhetsID-123456785"}
     assert found.missing("123456785") == found.missing(None) == []
 
 
 @pytest.mark.parametrize("at", range(3))
 def test_what_is_missing_is_called_by_its_name(at: int) -> None:
-    (found,) = sets_in(name for name in WHOLE if name != WHOLE[at])
+    (found,) = group_sets(name for name in WHOLE if name != WHOLE[at])
     assert found.missing(ORGNR) == [WHOLE[at]]
     assert found.missing(None) == [WHOLE[at].replace(ORGNR, "*")]
 
 
 def test_another_organisations_key_is_not_ours() -> None:
-    (found,) = sets_in(WHOLE)
+    (found,) = group_sets(WHOLE)
     assert found.missing("123456785") == [f"{BASE}.key.123456785"]
 
 
@@ -136,7 +136,7 @@ def test_of_two_keys_for_one_organisation_the_one_without_a_prefix_is_taken_what
     names = [f"Kontaktregister-20260226T1122.{end}" for end in ("gz.enc", "sig", "key.991825827")]
     for prefix in ("991825827-", "VirksomhetsID-"):
         for order in ([*names, prefix + names[2]], [prefix + names[2], *names]):
-            [found] = sets_in(order)
+            [found] = group_sets(order)
             assert found.keys == {"991825827": names[2]}
             assert found.missing("991825827") == []
 

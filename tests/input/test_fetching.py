@@ -32,7 +32,7 @@ from sshd import ORGNR, OTHER, PASSPHRASE, Server, put
 
 from krr_export.errors import InputError, KrrExportError, NetworkError, OutputError, UsageError
 from krr_export.input.sftp import Fetched, Login, fetch, remote
-from krr_export.input.sftp.address import read_address
+from krr_export.input.sftp.address import parse_address
 from krr_export.input.sftp.identities import identities
 from krr_export.input.sftp.inbox import open_inbox
 from krr_export.input.sftp.known_hosts import known_keys
@@ -666,11 +666,11 @@ def test_a_missing_directory_is_said_to_be_so(server: Server, inbox: Path) -> No
     ("sftp://me@[::1]:24/a%3Fb", "[::1]:24", "/a?b"),
 ])  # fmt: skip
 def test_a_uri_is_read(uri: str, server: str, directory: str) -> None:
-    address = read_address(uri)
+    address = parse_address(uri)
     assert (address.server, address.directory) == (server, directory)
     assert address.user in {"me", "me@firm"}
     assert "me" not in repr(address).replace("example", "")
-    assert "me@" not in address.shown
+    assert "me@" not in address.location
 
 
 @pytest.mark.parametrize("uri", [
@@ -954,7 +954,7 @@ def test_who_stops_a_fetch_finds_what_had_arrived(server: Server, inbox: Path, n
 
 def test_a_signal_that_comes_while_the_library_holds_a_lock_is_not_waited_out(server: Server) -> None:
     def interrupted() -> None:
-        with suppress(KeyboardInterrupt), remote.connect(read_address(server.uri()), server.login) as there:
+        with suppress(KeyboardInterrupt), remote.connect(parse_address(server.uri()), server.login) as there:
             channel = there._client.get_channel()  # noqa: SLF001 - so it is where a signal comes
             assert channel is not None
             channel.lock.acquire()

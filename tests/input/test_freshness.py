@@ -160,11 +160,11 @@ def test_an_old_export_is_kept_back_where_that_is_asked_though_it_is_still_there
     ],
 )
 def test_a_delivery_may_be_named_for_norwegian_time_so_far_ahead(now: datetime, max_ahead: str, stamp: str) -> None:
-    assert AgeLimits.of(max_ahead=max_ahead).latest_stamp(now) == stamp
+    assert AgeLimits.from_options(max_ahead=max_ahead).latest_stamp(now) == stamp
 
 
 def test_without_a_given_moment_names_are_held_against_the_clock() -> None:
-    stamp = AgeLimits.of(max_ahead="1d").latest_stamp()
+    stamp = AgeLimits.from_options(max_ahead="1d").latest_stamp()
     assert f"{hence(hours=20):%Y%m%dT%H%M%S}" < stamp < f"{hence(hours=30):%Y%m%dT%H%M%S}"
 
 
@@ -197,4 +197,4 @@ def test_what_tells_the_old_from_the_new_is_the_export_s_own_time(tmp_path: Path
 @pytest.mark.parametrize("limit", ["71h", "3d", "80h", "10d"])
 def test_a_limit_is_told_as_it_was_given(limit: str) -> None:
     with pytest.raises(GuardError, match=f"ago: --max-age {limit};"):
-        AgeLimits.of(limit).check_age(datetime(2020, 1, 1, tzinfo=UTC))
+        AgeLimits.from_options(limit).check_age(datetime(2020, 1, 1, tzinfo=UTC))

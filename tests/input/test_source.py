@@ -332,7 +332,7 @@ def test_the_digest_is_known_ahead_of_the_file_that_was_opened_and_of_no_stream(
     with open_source(path) as source:
         path.rename(tmp_path / "moved.xml")
         path.write_bytes(b"another")
-        assert source.digest_ahead() == hashlib.sha256(CONTENT * 1000).hexdigest()
+        assert source.digest_whole_file() == hashlib.sha256(CONTENT * 1000).hexdigest()
         assert b"".join(source) == CONTENT * 1000, "it is still read from its beginning"
     with open_source(io.BytesIO(CONTENT)) as source:
-        assert source.digest_ahead() is None
+        assert source.digest_whole_file() is None

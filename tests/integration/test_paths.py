@@ -16,7 +16,7 @@ import pytest
 import krr_export
 from krr_export import UsageError
 from krr_export.cli.command import check_paths
-from krr_export.cli.config import commands_of
+from krr_export.cli.config import commands_by_name
 from krr_export.cli.main import krr_export as krr_export_group
 from krr_export.cli.parameters import LocalPath, Role
 from krr_export.domain.store_layout import refuse_snapshot
@@ -45,7 +45,7 @@ ELSEWHERE = [
     "C:/krr",
 ]
 SAMPLES = Path(__file__).parents[2] / "samples"
-COMMANDS = commands_of(click.Context(krr_export_group))
+COMMANDS = commands_by_name(click.Context(krr_export_group))
 PATHS = [
     (name, parameter)
     for name, one in COMMANDS.items()

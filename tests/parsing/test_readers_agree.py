@@ -21,7 +21,7 @@ from road import IDENTIFIER, contact, export, person
 
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.schema.registry import load_schema
-from krr_export.synthetic import Planted, SampleOptions, write_sample
+from krr_export.synthetic import ExpectedFinding, SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -242,7 +242,7 @@ def test_on_samples_and_both_find_what_was_planted(
     version: str, changes: dict[str, float | str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema = load_schema(version)
-    planted: list[Planted] = []
+    planted: list[ExpectedFinding] = []
     out = BytesIO()
     options = SampleOptions(600, seed=7, schema=schema, **changes)  # type: ignore[arg-type]  # of several types
     summary = write_sample(out, options, planted.append)

@@ -25,7 +25,7 @@ from krr_export.pipeline.export import READERS
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, RULE_NAMES, RULES
 from krr_export.schema.record_schema import BUILT_IN
 from krr_export.schema.registry import load_schema
-from krr_export.synthetic import Planted, SampleOptions, write_sample
+from krr_export.synthetic import ExpectedFinding, SampleOptions, write_sample
 from krr_export.synthetic.fault_injection import SYNTHETIC
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class Sample(NamedTuple):
     """A synthetic export, and what is to be found in it."""
 
     xml: bytes
-    planted: list[Planted]
+    planted: list[ExpectedFinding]
     summary: SampleSummary
 
 
 def sample(**options: Any) -> Sample:  # noqa: ANN401 - SampleOptions checks them
-    out, planted = io.BytesIO(), list[Planted]()
+    out, planted = io.BytesIO(), list[ExpectedFinding]()
     summary = write_sample(out, SampleOptions(**options), planted.append)
     return Sample(out.getvalue(), planted, summary)
 

@@ -16,7 +16,7 @@ from verdicts import EXPORTED, Row, batch_of, codes
 
 from krr_export.parsing.batch_view import BatchView
 from krr_export.rules import certificates
-from krr_export.rules.certificates import CertificateFacts, CertificateJudge, facts_of
+from krr_export.rules.certificates import CertificateInfo, CertificateJudge, parse_certificate
 from krr_export.rules.judge import Judge
 from krr_export.synthetic.certificates import make_certificate
 
@@ -90,7 +90,7 @@ def test_the_subject_alone_names_the_organisation(
     subject: list[tuple[x509.ObjectIdentifier, str]], organisation: str | None
 ) -> None:
     der = issued(subject)
-    facts = facts_of(der)
+    facts = parse_certificate(der)
     assert facts is not None
     assert facts.organisation == organisation
     start, end, text = by_openssl(der)
@@ -111,15 +111,15 @@ def test_a_certificate_of_version_1_does_not_say_its_version() -> None:
     der, version = business(), b"\xa0\x03\x02\x01\x02"
     signed = x509.load_der_x509_certificate(der).tbs_certificate_bytes
     first = sequence(signed.partition(version)[2])
-    found = facts_of(sequence(first + der.partition(signed)[2]))
-    assert found == facts_of(der)
+    found = parse_certificate(sequence(first + der.partition(signed)[2]))
+    assert found == parse_certificate(der)
     assert found is not None
     assert found.organisation == DIGIPOST
 
 
 def test_certificates_of_samples_are_read_as_openssl_reads_them() -> None:
     der = make_certificate(Random(1), EBOKS, "e-Boks AS", datetime(2025, 1, 31, 1, 2, 3, tzinfo=UTC))  # noqa: S311 - no secret
-    facts = facts_of(der)
+    facts = parse_certificate(der)
     start, end, subject = by_openssl(der)
     assert facts is not None
     assert (facts.valid_from, facts.expires, facts.organisation) == (start, end, EBOKS)
@@ -155,7 +155,7 @@ DAMAGED = [
 
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_what_is_no_certificate_is_unreadable_and_nothing_else(damage: bytes) -> None:
-    assert facts_of(damage) is None
+    assert parse_certificate(damage) is None
     assert judged(mailbox(business()), mailbox(damage), mailbox(business())) == [
         set(),
         {"certificate-unreadable"},
@@ -179,11 +179,11 @@ def test_the_certificate_is_the_provider_s_own() -> None:
 def test_each_distinct_certificate_is_parsed_once_in_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[bytes] = []
 
-    def noted(der: bytes) -> CertificateFacts | None:
+    def noted(der: bytes) -> CertificateInfo | None:
         parsed.append(der)
-        return facts_of(der)
+        return parse_certificate(der)
 
-    monkeypatch.setattr(certificates, "facts_of", noted)
+    monkeypatch.setattr(certificates, "parse_certificate", noted)
     judge = Judge(EXPORTED)
     ders = [business(DIGIPOST), business(EBOKS)]
     for _ in range(3):
@@ -196,4 +196,4 @@ def test_memory_of_certificates_is_bounded() -> None:
     for start in range(0, 3000, 500):
         rows = [mailbox(bytes([number % 256, number // 256])) for number in range(start, start + 500)]
         assert len(list(judge.judge(BatchView(batch_of(rows))))) == 1
-        assert len(judge._facts) <= 1024  # noqa: SLF001 - what is bounded is not shown
+        assert len(judge._cache) <= 1024  # noqa: SLF001 - what is bounded is not shown

@@ -63,15 +63,15 @@ NUMBERS = [
 def test_the_count_is_what_a_dictionary_counts(few: int, blocks: list[list[str | None]]) -> None:
     counts = Counter(number for block in blocks for number in block)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duplicates, "_FEW", few)
-        patch.setattr(duplicates, "_ADDED", 3)
+        patch.setattr(duplicates, "_MIN_FOR_BITS", few)
+        patch.setattr(duplicates, "_ADD_AT_ONCE", 3)
         found = collected(*blocks)
     assert [found.count(), found.count()] == [sum(counts.values()) - len(counts)] * 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_the_count_does_not_depend_on_how_many_are_compared_at_once(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duplicates, "_COMPARED", size)
+    monkeypatch.setattr(duplicates, "_COMPARE_AT_ONCE", size)
     assert collected([f"{number:011}" for number in (1, 1, 1, 2, 3, 3, 4, 5, 5)]).count() == 4
 
 

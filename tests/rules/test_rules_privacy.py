@@ -92,7 +92,7 @@ EXPORTED = ("2024-06-01T00:00:00Z", "2026-02-26T12:00:00Z", "2027-12-01T00:00:00
 
 
 @dataclass(frozen=True)
-class Planted:
+class ExpectedFinding:
     """An export, and the values in it that nothing may say."""
 
     xml: bytes
@@ -100,7 +100,7 @@ class Planted:
 
 
 @st.composite
-def exports(draw: st.DrawFn) -> Planted:
+def exports(draw: st.DrawFn) -> ExpectedFinding:
     """Exports whose values break rules, each in a way of its own."""
     chance = Chance(draw(st.integers(0, 2**32)))
     values: set[str] = set()
@@ -109,7 +109,7 @@ def exports(draw: st.DrawFn) -> Planted:
         persons.append(persons[0])
     exported = f'eksportTidspunkt="{draw(st.sampled_from(EXPORTED))}" senesteEndringsNummer="1"'
     root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {exported}'
-    return Planted(road.export(*persons, root=root), frozenset(values))
+    return ExpectedFinding(road.export(*persons, root=root), frozenset(values))
 
 
 def _person(draw: st.DrawFn, chance: Chance, values: set[str]) -> str:
@@ -149,7 +149,7 @@ def pieces(value: str) -> set[bytes]:
     return {piece.encode() for piece in (value, value[:size], value[-size:], *re.findall("[A-Za-z0-9]{8,}", value))}
 
 
-def everything_said(planted: Planted, strict: tuple[str, ...], directory: Path) -> tuple[dict[str, str], Path]:
+def everything_said(planted: ExpectedFinding, strict: tuple[str, ...], directory: Path) -> tuple[dict[str, str], Path]:
     """Convert an export as people do: all that is said of it, by where it is said, and the result's directory."""
     source, store = directory / "export.xml", directory / "store"
     source.write_bytes(planted.xml)
@@ -172,7 +172,7 @@ def everything_said(planted: Planted, strict: tuple[str, ...], directory: Path) 
     return said, path
 
 
-def leaking(said: dict[str, str], planted: Planted) -> set[str]:
+def leaking(said: dict[str, str], planted: ExpectedFinding) -> set[str]:
     """Where a planted value is said."""
     for value in planted.values:
         discretion.plant(*pieces(value))
@@ -186,7 +186,7 @@ def test_no_value_that_breaks_a_rule_is_in_anything_that_is_said(
 
     @settings(max_examples=40)
     @given(planted=exports(), strict=st.lists(st.sampled_from(RULE_NAMES), max_size=3, unique=True))
-    def judged(planted: Planted, strict: list[str]) -> None:
+    def judged(planted: ExpectedFinding, strict: list[str]) -> None:
         discretion.everything_said()
         said, path = everything_said(planted, tuple(strict), tmp_path_factory.mktemp("run"))
         assert leaking(said, planted) == set()
@@ -216,7 +216,7 @@ def test_a_value_that_leaks_is_found_wherever_it_is_said(
     leak: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     email = f"{Chance(1).letters()}@@{Chance(2).letters()}.no"
-    planted = Planted(road.export(road.person(road.contact(email))), frozenset({email}))
+    planted = ExpectedFinding(road.export(road.person(road.contact(email))), frozenset({email}))
     (tmp_path / "before").mkdir()
     said, _ = everything_said(planted, ("email-syntax",), tmp_path / "before")
     assert leaking(said, planted) == set()

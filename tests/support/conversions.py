@@ -44,7 +44,7 @@ def cut_into(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
     # A block is no smaller than what one read gives.
     monkeypatch.setattr(source, "_DELIVERED_BYTES", size)
-    monkeypatch.setattr(gzipped, "_INFLATED_BYTES", size)
+    monkeypatch.setattr(gzipped, "_PIECE_BYTES", size)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export.schema.registry import load_schema
-from krr_export.transform import ALL, DeriveOptions, derivation_of
+from krr_export.transform import ALL, DeriveOptions, build_derivation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ def derive(
     records: Iterable[Mapping[str, Any]], *names: str, exported: datetime = EXPORTED, as_of: datetime | None = None
 ) -> list[dict[str, Any]]:
     """What is derived of each record."""
-    derivation = derivation_of(load_schema(), exported, DeriveOptions(names or (ALL,), as_of))
+    derivation = build_derivation(load_schema(), exported, DeriveOptions(names or (ALL,), as_of))
     derived = derivation.apply(batch(records))
     derived.validate(full=True)
     rows: list[dict[str, Any]] = derived.select([column for _, column in derivation.columns]).to_pylist()

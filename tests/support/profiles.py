@@ -44,9 +44,9 @@ def rows(count: int, schema: pa.Schema | None = None, **columns: Iterable[object
 def profiled(*batches: pa.RecordBatch) -> Profile:
     """The profile of batches of one export, added up in their order."""
     profiler = Profiler(SCHEMA, EXPORTED)
-    together = profiler.nothing()
+    together = profiler.empty()
     for batch in batches:
-        together.add(profiler.of(BatchView(batch)))
+        together.add(profiler.profile(BatchView(batch)))
     return together
 
 

@@ -30,7 +30,7 @@ from krr_export.schema.record_schema import BUILT_IN, RecordSchema
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic import (
     EXPORTED,
-    Planted,
+    ExpectedFinding,
     SampleOptions,
     SampleSummary,
     expected_path,
@@ -39,7 +39,7 @@ from krr_export.synthetic import (
 )
 from krr_export.synthetic.faults import JUNK_AFTER_GROUP, Fault, faults_for
 from krr_export.synthetic.identifiers import check_digits, identity_numbers
-from krr_export.synthetic.rule_violations import RuleFault, rule_faults
+from krr_export.synthetic.rule_violations import RuleViolation, rule_violations
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
@@ -59,9 +59,9 @@ STYLES: list[Options] = [
 ]
 
 
-def make(**options: Any) -> tuple[bytes, list[Planted], SampleSummary]:  # noqa: ANN401 - of as many types as there are options
+def make(**options: Any) -> tuple[bytes, list[ExpectedFinding], SampleSummary]:  # noqa: ANN401 - of as many types as there are options
     out = io.BytesIO()
-    planted: list[Planted] = []
+    planted: list[ExpectedFinding] = []
     summary = write_sample(out, SampleOptions(**options), planted.append)
     return out.getvalue(), planted, summary
 
@@ -76,7 +76,7 @@ def refused(xml: bytes, schema: RecordSchema) -> set[int]:
     return {number for number, record in enumerate(records(xml), 1) if not validator.validate(record)}
 
 
-def to_be_refused(planted: list[Planted]) -> set[int]:
+def to_be_refused(planted: list[ExpectedFinding]) -> set[int]:
     """The numbers of the records that libxml2 should refuse: the XSD refuses one kind more."""
     return {
         entry.record
@@ -279,10 +279,10 @@ def test_every_fault_is_where_the_list_says_and_nowhere_else(version: str, optio
     assert totals == Counter(entry.code for entry in planted)
 
 
-def every_kind(schema: RecordSchema) -> list[Fault | RuleFault]:
+def every_kind(schema: RecordSchema) -> list[Fault | RuleViolation]:
     """What the XSD or the rules may say of records of this schema."""
     rng = Random(0)  # noqa: S311 - no secret
-    return [*faults_for(schema), *rule_faults(schema, rng, EXPORTED, earlier=lambda number: number)]
+    return [*faults_for(schema), *rule_violations(schema, rng, EXPORTED, earlier=lambda number: number)]
 
 
 def test_a_faulty_record_has_one_fault() -> None:
@@ -429,7 +429,7 @@ def test_libxml2_agrees_with_the_committed_list(arguments: list[str]) -> None:
     raw = (SAMPLES / path.name).read_bytes()
     xml = gzip.decompress(raw) if path.suffix == ".gz" else raw
     expected = json.loads(expected_path(SAMPLES / path.name).read_text(encoding="utf-8"))
-    planted = [Planted(**entry) for entry in expected["findings"]]
+    planted = [ExpectedFinding(**entry) for entry in expected["findings"]]
     assert refused(xml, options.schema) == to_be_refused(planted)
     assert expected["seen"] == len(records(xml))
 

@@ -26,7 +26,7 @@ from krr_export.schema.formats import FORMATS, render
 from krr_export.schema.record_schema import RecordSchema
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic import SampleOptions, write_sample
-from krr_export.transform import NAMES, DeriveOptions, derivation_of, derived_fields
+from krr_export.transform import NAMES, DeriveOptions, build_derivation, derived_fields
 from krr_export.transform.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def test_what_a_schema_does_not_allow_is_refused_by_name_and_passed_over_by_all(
     derived = [field.name for field in derived_fields(schema, DeriveOptions(("all",)))]
     assert derived == [name for name in NAMES if name != "varslingsstatus" and not name.startswith("x509")]
     with pytest.raises(UsageError, match=r"varslingsstatus cannot be derived.*no fit column status"):
-        derivation_of(schema, derivations.EXPORTED, DeriveOptions(("varslingsstatus",)))
+        build_derivation(schema, derivations.EXPORTED, DeriveOptions(("varslingsstatus",)))
 
 
 def vars_of(schema: RecordSchema) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from stdnum.no import orgnr
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.domain.mailbox_providers import PROVIDERS
 from krr_export.schema.registry import load_schema
-from krr_export.transform import DeriveOptions, derivation_of
+from krr_export.transform import DeriveOptions, build_derivation
 from krr_export.transform.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
@@ -108,14 +108,14 @@ def test_a_column_of_certificates_may_come_plain_or_encoded(certificates: list[b
     index = plain.schema.get_field_index("x509_sertifikat")
     column = plain.column(index).dictionary_encode()
     encoded = plain.set_column(index, pa.field("x509_sertifikat", column.type), column)
-    derivation = derivation_of(load_schema(), derivations.EXPORTED, DeriveOptions(("all",)))
+    derivation = build_derivation(load_schema(), derivations.EXPORTED, DeriveOptions(("all",)))
     assert derivation.apply(plain).select(range(-2, 0)) == derivation.apply(encoded).select(range(-2, 0))
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_each_column_has_the_type_and_the_values_that_are_said_of_it_even_of_no_records(name: str) -> None:
     derived = CATALOGUE[name]
-    derivation = derivation_of(load_schema(), derivations.EXPORTED, DeriveOptions((name,)))
+    derivation = build_derivation(load_schema(), derivations.EXPORTED, DeriveOptions((name,)))
     nothing: dict[str, object] = {}
     for records in ([], [nothing, nothing]):
         applied = derivation.apply(derivations.batch(records))

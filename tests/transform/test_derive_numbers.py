@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krr_export.transform import numbers
-from krr_export.transform.numbers import normalised
+from krr_export.transform.numbers import to_e164
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ def by_phonenumbers(text: str | None) -> str | None:
 
 def check(texts: Iterable[str | None]) -> None:
     values = list(texts)
-    assert normalised(pa.array(values, pa.string())).to_pylist() == [by_phonenumbers(value) for value in values]
+    assert to_e164(pa.array(values, pa.string())).to_pylist() == [by_phonenumbers(value) for value in values]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -92,7 +92,7 @@ def test_whatever_stands_there_is_as_phonenumbers_says_or_null(texts: list[str |
     ],
 )
 def test_a_number_in_each_form_becomes(text: str | None, number: str | None) -> None:
-    assert normalised(pa.array([text, "99999999"], pa.string())).to_pylist() == [number, "+4799999999"]
+    assert to_e164(pa.array([text, "99999999"], pa.string())).to_pylist() == [number, "+4799999999"]
 
 
 def test_usual_norwegian_numbers_do_not_wait_for_phonenumbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,14 +104,14 @@ def test_usual_norwegian_numbers_do_not_wait_for_phonenumbers(monkeypatch: pytes
 
     monkeypatch.setattr(numbers, "_e164", ask)
     forms = itertools.product(PREFIXES, ["41234567", "991 23 456", "98-76_54 32", None])
-    found = normalised(pa.array([None if text is None else prefix + text for prefix, text in forms], pa.string()))
+    found = to_e164(pa.array([None if text is None else prefix + text for prefix, text in forms], pa.string()))
     assert pc.all(pc.starts_with(found, "+47")).as_py()
     assert not asked
-    assert normalised(pa.array(["+46701234567", "+46 70 123 45 67"])).to_pylist() == ["+46701234567"] * 2
+    assert to_e164(pa.array(["+46701234567", "+46 70 123 45 67"])).to_pylist() == ["+46701234567"] * 2
     assert asked == ["+46701234567"]  # once
 
 
 def test_a_slice_of_a_column_and_an_empty_one_are_columns_too() -> None:
     column = pa.array(["+46701234567", "99999999", None, "4799999999", "x"])
-    assert normalised(column.slice(1, 3)).to_pylist() == ["+4799999999", None, "+4799999999"]
-    assert normalised(column.slice(5)).to_pylist() == []
+    assert to_e164(column.slice(1, 3)).to_pylist() == ["+4799999999", None, "+4799999999"]
+    assert to_e164(column.slice(5)).to_pylist() == []

@@ -1,1 +1,1 @@
-"""The commands, a file each: what they ask, which job does it, and what they say of it."""
+"""The commands, one file each: the options, the call of the job, and the lines about its result."""

@@ -40,7 +40,7 @@ def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: A
 
     console = Console.from_options(options)
     options["delivery"] = pop_delivery(console, options)
-    console.warn_of_others(store)
+    console.warn_about_store(store)
     with console.progress(options.pop("progress")) as progress:
         result = convert(source, store, progress=progress, **options)
     if result.report is not None:

@@ -12,7 +12,7 @@ from krr_export.cli.failures import TerminatedError
 from krr_export.cli.options import json_option, login_options
 from krr_export.cli.parameters import LocalPath, Role, option
 from krr_export.cli.secrets import pop_login
-from krr_export.cli.transfer_progress import KEPT, transfer_progress
+from krr_export.cli.transfer_progress import KEPT_MESSAGE, transfer_progress
 from krr_export.errors import INTERRUPTED
 from krr_export.input.freshness import MAX_AHEAD
 
@@ -56,9 +56,9 @@ def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any)
                 **options,
             )
     except KeyboardInterrupt:
-        return console.finish(f"interrupted: {KEPT}", INTERRUPTED, {})
+        return console.finish(f"interrupted: {KEPT_MESSAGE}", INTERRUPTED, {})
     except TerminatedError as error:
-        return console.finish(f"{error.what}: {KEPT}", error.exit_code, {})
+        return console.finish(f"{error.what}: {KEPT_MESSAGE}", error.exit_code, {})
     result = {
         "sets": [str(path) for path in fetched.sets],
         "newest": str(fetched.newest) if fetched.newest is not None else None,

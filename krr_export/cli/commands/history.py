@@ -50,23 +50,23 @@ def history_command(
     if html is not None and as_json:
         raise UsageError("--html and --json are two forms of the same", "give one of them")
     console = Console(**talk)
-    console.warn_of_others(store, damaged=False)
+    console.warn_about_store(store, damaged=False)
     lines = history(store, limit=limit)
     if html is not None:
         write_document(console, render_history(lines, name=real_path(store).name, lang=lang), html, "page")
     else:
-        console.give(json.dumps([line.to_dict() for line in lines]) if as_json else "\n".join(table(lines)))
+        console.write(json.dumps([line.to_dict() for line in lines]) if as_json else "\n".join(table(lines)))
     if console.verbose:
         for line in lines:
             found = ", ".join(f"{found.code} in {number(found.records)}" for found in line.findings or ())
             console.say(f"found     {line.time}: {found or 'nothing'}")
-    message, code = _ending(store, lines)
+    message, code = _summarise(store, lines)
     written = f"wrote {html}: " if html not in {None, "-"} else ""
     return console.finish(f"{written}{message}", code, {})
 
 
-def _ending(store: Path, lines: Sequence[HistoryLine]) -> tuple[str, int]:
-    """The last line and the exit code of ``history``."""
+def _summarise(store: Path, lines: Sequence[HistoryLine]) -> tuple[str, int]:
+    """Return the last line and the exit code of ``history``."""
     shown = "1 snapshot" if len(lines) == 1 else f"{len(lines)} snapshots"
     damaged = [line for line in lines if line.damage is not None]
     if damaged:

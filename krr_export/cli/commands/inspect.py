@@ -36,5 +36,5 @@ def inspect_command(
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     found = inspect(source, schema, pop_delivery(console, options))
     if not as_json:
-        console.give("\n".join(found.lines()))
+        console.write("\n".join(found.lines()))
     return console.finish(found.verdict(), 0, found.to_dict())

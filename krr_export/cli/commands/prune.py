@@ -25,10 +25,10 @@ def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose
     The oldest go first, never the one that latest points to. What .failed and .partial keep goes too where it is older
     than the oldest snapshot that stays, or not among the N newest there. Exit code 3: there is no store.
     """
-    from krr_export.output.store import open_store  # noqa: PLC0415 - only who needs it pays for it
+    from krr_export.output.store import open_store  # noqa: PLC0415 - loaded only when the command runs
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    console.warn_of_others(store)
+    console.warn_about_store(store)
     with open_store(store, create=False) as opened:
         deleted = [str(path) for path in opened.prune(keep)]
         kept = [str(path) for path in opened.snapshots()]

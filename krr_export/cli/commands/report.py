@@ -38,10 +38,10 @@ def report_command(snapshot: Path, output: str, report_format: str | None, lang:
     checked against the manifest; the page also shows the older snapshots of the store. Exit code 0: written; 3: there
     is no snapshot, or its report is damaged.
     """
-    from krr_export.reporting.page.snapshots import older_snapshots, read_snapshot_report  # noqa: PLC0415 - the command's own room, once it is called
+    from krr_export.reporting.page.snapshots import older_snapshots, read_snapshot_report  # noqa: PLC0415 - loaded only when the command runs
 
     console = Console(**talk)
-    destination = Destination.chosen(output, report_format, lang, stdout="html", option="-o")
+    destination = Destination.from_options(output, report_format, lang, stdout="html", option="-o")
     report = read_snapshot_report(snapshot)
     destination.write(console, report, older_snapshots(snapshot) if destination.form == "html" else ())
     where = "to standard output" if output == "-" else f"as {output}"

@@ -23,12 +23,12 @@ def rules_command(*, as_json: bool, quiet: bool, verbose: bool) -> int:
     identifier-duplicate, the whole export.
     """
     console = Console(quiet=quiet, verbose=verbose)
-    console.give(json.dumps([rule.to_dict() for rule in RULES]) if as_json else "\n".join(map(_shown, RULES)))
+    console.write(json.dumps([rule.to_dict() for rule in RULES]) if as_json else "\n".join(map(_format_rule, RULES)))
     warnings = sum(rule.code.severity == "warning" for rule in RULES)
     return console.finish(f"{len(RULES)} rules: {warnings} warnings, {len(RULES) - warnings} infos", 0, {})
 
 
-def _shown(rule: Rule) -> str:
+def _format_rule(rule: Rule) -> str:
     rows = {
         "to do": rule.code.fix,
         "source": rule.source,

@@ -13,7 +13,7 @@ from krr_export.cli.failures import TerminatedError
 from krr_export.cli.options import GUARD, OUTPUT, login_options, reading_options, writing_options
 from krr_export.cli.parameters import LocalPath, Role, option
 from krr_export.cli.secrets import pop_delivery, pop_login
-from krr_export.cli.transfer_progress import KEPT, transfer_progress
+from krr_export.cli.transfer_progress import KEPT_MESSAGE, transfer_progress
 from krr_export.errors import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 
 class _FetchEndedError(BaseException):
-    """A signal came while a delivery was fetched. As little handled as the signal itself."""
+    """A signal came during a fetch. Not an ``Exception``, as the signal's own error is none."""
 
     def __init__(self, what: str, exit_code: int) -> None:
         super().__init__()
-        self.message = f"{what} while fetching: {KEPT}"
+        self.message = f"{what} while fetching: {KEPT_MESSAGE}"
         self.exit_code = exit_code
 
 
 @contextmanager
-def _fetching(console: Console, *, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:
+def _fetch_progress(console: Console, *, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:
     try:
-        with transfer_progress(console, shown=False if console.quiet else shown) as moved:
-            yield moved
+        with transfer_progress(console, shown=False if console.quiet else shown) as progress:
+            yield progress
     except KeyboardInterrupt:
         raise _FetchEndedError("interrupted", INTERRUPTED) from None
     except TerminatedError as error:
@@ -73,7 +73,7 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
 
     console = Console.from_options(options)
     delivery = pop_delivery(console, options)
-    console.warn_of_others(store)
+    console.warn_about_store(store)
     shown = options.pop("progress")
     night = NightOptions(
         login=pop_login(console, options),
@@ -83,7 +83,7 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # n
         convert=ConvertOptions(delivery=delivery, **options),
     )
     progress = NightProgress(
-        fetching=lambda: _fetching(console, shown=shown),
+        fetching=lambda: _fetch_progress(console, shown=shown),
         loading=lambda: console.progress(shown),
     )
     try:

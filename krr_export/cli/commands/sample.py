@@ -49,8 +49,8 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
     console = Console(quiet=options.pop("quiet"), verbose=options.pop("verbose"))
     chosen = {name: value for name, value in options.items() if value is not None}
     if exported is not None:
-        chosen["exported"] = _time(exported)
-    chosen |= {"fault_share": _share(faults), "schema": load_schema(schema)}
+        chosen["exported"] = _parse_time(exported)
+    chosen |= {"fault_share": _parse_share(faults), "schema": load_schema(schema)}
     try:
         summary = write_sample_file(out, SampleOptions(**chosen))
     except OSError as error:
@@ -59,7 +59,7 @@ def sample_command(out: Path, schema: str, faults: str, exported: str | None, **
     return console.finish(f"{message}; {number(summary.rejected)} invalid, listed in {expected_path(out).name}", 0, {})
 
 
-def _share(text: str) -> float:
+def _parse_share(text: str) -> float:
     try:
         share = float(text.removesuffix("%")) / 100
     except ValueError:
@@ -69,7 +69,7 @@ def _share(text: str) -> float:
     return share
 
 
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:

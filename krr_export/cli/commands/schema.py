@@ -25,7 +25,7 @@ def schema_command(schema: str, format_: str, derive: tuple[str, ...], *, quiet:
     console = Console(quiet=quiet, verbose=verbose)
     record_schema = load_schema(schema)
     derived = derived_fields(record_schema, DeriveOptions(derive))
-    console.give(render(record_schema, format_, derived).rstrip("\n"))
+    console.write(render(record_schema, format_, derived).rstrip("\n"))
     count = len(record_schema.arrow) + len(derived)
     of_them = f", {len(derived)} of them derived" if derived else ""
     return console.finish(f"schema {record_schema.name}: {count} columns{of_them}", 0, {})

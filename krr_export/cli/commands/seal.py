@@ -10,7 +10,7 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.options import json_option, passphrase_file_option
 from krr_export.cli.parameters import Choice, LocalPath, Role, option
-from krr_export.cli.secrets import passphrase_from
+from krr_export.cli.secrets import passphrase_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,15 +38,15 @@ def seal_command(source: Path, directory: Path, **options: Any) -> int:  # noqa:
     from krr_export.synthetic.sealing import seal  # noqa: PLC0415 - cryptography is slow to load
 
     console = Console(quiet=options["quiet"], verbose=options["verbose"], as_json=options["as_json"])
-    console.warn_of_readers("--signing-key", options["signing_key"])
-    console.warn_of_readers("--passphrase-file", options["passphrase_file"])
+    console.warn_if_readable_by_all("--signing-key", options["signing_key"])
+    console.warn_if_readable_by_all("--passphrase-file", options["passphrase_file"])
     made = seal(
         source,
         directory,
         recipient=options["recipient"],
         orgnr=options["orgnr"],
         signing_key=options["signing_key"],
-        passphrase=passphrase_from(options["passphrase_file"]),
+        passphrase=passphrase_source(options["passphrase_file"]),
         form=options["signature"],
     )
     files = [str(path) for path in (made.data, made.signature, made.key)]

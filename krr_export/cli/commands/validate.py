@@ -55,11 +55,11 @@ def validate_command(
 
 
 def _destination(report_to: str | None, form: str | None, lang: Lang, *, as_json: bool) -> Destination | None:
-    """Where the report is to go, checked before there is one."""
+    """Return where the report is written to; checked before anything is read."""
     if report_to is None:
         if form is not None:
             raise UsageError(f"--report-format {form} is for a report that is written", "give --report FILE, or -")
         return None
     if report_to == "-" and as_json:
         raise UsageError("--report - and --json both want standard output", "give one of them")
-    return Destination.chosen(report_to, form, lang)
+    return Destination.from_options(report_to, form, lang)

@@ -1,7 +1,7 @@
 """The cipher of a delivery: AES-256 in counter mode from a zero counter (NIST SP 800-38A), with no header.
 
-It hides and does not protect: whoever flips a bit of the ciphertext flips that bit of the plaintext. Only the signature
-says that the bytes are the publisher's.
+It hides and does not protect: a bit flipped in the ciphertext is flipped in the plaintext. Only the signature says that
+the bytes are the publisher's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _COUNTER = bytes(16)  # the format's own: every set has a fresh key, so no count
 
 
 def decryptor(key: bytes) -> Callable[[bytes], bytes]:
-    """A function that decrypts a stream's pieces, of any size, in their order.
+    """Return a function that decrypts a stream's pieces, of any size, in their order.
 
     Args:
         key: 32 bytes.
@@ -29,7 +29,7 @@ def decryptor(key: bytes) -> Callable[[bytes], bytes]:
 
 
 def encryptor(key: bytes) -> Callable[[bytes], bytes]:
-    """A function that encrypts a stream's pieces, of any size, in their order.
+    """Return a function that encrypts a stream's pieces, of any size, in their order.
 
     Args:
         key: 32 bytes, drawn for this stream alone: two under one key give each other away.

@@ -1,4 +1,4 @@
-"""Finds a delivery: which files belong to the set that a path means, and which newer sets were passed over."""
+"""Search for a delivery: which files belong to the set that a path means, and which newer sets were passed over."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from krr_export.errors import InputError, UsageError
-from krr_export.input.delivery.names import LATEST, PartName, SetNames, eligible, parse_part, sets_in
+from krr_export.input.delivery.names import LATEST, PartName, SetNames, eligible, group_sets, parse_part
 from krr_export.input.delivery.provenance import PassedOver
-from krr_export.input.delivery.regular import file_name, readable
+from krr_export.input.delivery.regular import file_name, read_errors
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class FoundSet:
 
     Attributes:
         data: the encrypted export.
-        signature: over it; ``None`` where none is to be verified.
+        signature: over the data; ``None`` if none is verified.
         key: the wrapped key.
-        orgnr: whose key that is.
-        newer: sets that are newer by their names, but are incomplete or named for the future; the newest first. Where
-            it was ours to choose one.
+        orgnr: the organisation that the key is for.
+        newer: sets that are newer by their names, but are incomplete or named for the future; the newest first. Empty
+            if the caller named the set.
     """
 
     data: Path
@@ -33,8 +33,8 @@ class FoundSet:
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What makes a set complete for us."""
+class _Requirements:
+    """What a complete set must have."""
 
     orgnr: str | None
     signed: bool
@@ -44,7 +44,7 @@ class _Wanted:
 
 
 def is_delivery(path: Path) -> bool:
-    """Whether a path is, by its name, one file of a set, or is a directory that holds any."""
+    """Return whether a path is, by its name, one file of a set, or a directory that contains any."""
     if parse_part(path.name) is not None:
         return True
     try:
@@ -54,7 +54,7 @@ def is_delivery(path: Path) -> bool:
 
 
 def delivery_at(path: Path) -> Path | None:
-    """The path of a delivery; where a link of another name leads to one, that; ``None`` where there is none."""
+    """Return the path of a delivery, or the target of a link to one; ``None`` if there is none."""
     if is_delivery(path):
         return path
     target = Path(os.path.realpath(path)) if path.is_symlink() else path  # a loop of links raises in Path.resolve
@@ -62,13 +62,13 @@ def delivery_at(path: Path) -> Path | None:
 
 
 def check_is_delivery(path: Path | None) -> None:
-    """Refuse what is not a delivery, since it is not signed: whoever gives keys relies on that.
+    """Refuse what is not a delivery: it is not signed, and a user who gives keys relies on a signature.
 
     Args:
         path: ``None`` for a stream.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a delivery.
     """
     if path is None:
         raise InputError("a delivery is read twice, and a stream cannot be", "give the path of a file of the set")
@@ -80,84 +80,87 @@ def check_is_delivery(path: Path | None) -> None:
 
 
 def find_set(path: Path, orgnr: str | None, *, signed: bool, latest_stamp: str) -> FoundSet:
-    """The set that is meant: of a file, its own; of a directory, the newest that is complete and not from the future.
+    """Return the set of a file; of a directory, the newest set that is complete and not from the future.
 
     Args:
         path: any file of a set, or a directory.
-        orgnr: whose key is needed; ``None`` for that of the file, or the only one.
+        orgnr: the organisation whose key is needed; ``None`` for the one in the file's name, or the only one.
         signed: whether a signature is needed.
-        latest_stamp: what is named for a later time is from the future (`freshness.AgeLimits.latest_stamp`).
+        latest_stamp: a set named for a later time is from the future (`freshness.AgeLimits.latest_stamp`).
 
     Raises:
         InputError: there is none, or a file of it is missing.
-        UsageError: it has keys for several organisations, and none was named.
+        UsageError: it has keys for several organisations, and ``orgnr`` is ``None``.
     """
     part = None if path.is_dir() else parse_part(path.name)
-    wanted = _Wanted(orgnr or (part.orgnr if part else None), signed)
-    sets = _sets(path if part is None else path.parent)
-    directory, names = (path, _newest(sets, wanted, latest_stamp)) if part is None else (path.parent, _own(sets, part))
+    required = _Requirements(orgnr or (part.orgnr if part else None), signed)
+    sets = _list_sets(path if part is None else path.parent)
+    if part is None:
+        directory, names = path, _newest(sets, required, latest_stamp)
+    else:
+        directory, names = path.parent, _set_containing(sets, part)
     if names.stamp == LATEST:
-        directory, names = _followed(directory, names, wanted)
-    return _chosen(directory, names, wanted, _newer(sets, names, wanted) if part is None else ())
+        directory, names = _resolve_latest(directory, names, required)
+    return _found_set(directory, names, required, _newer_sets(sets, names, required) if part is None else ())
 
 
 def data_name(data: Path) -> str:
-    """How to call the data file: LATEST says nothing of which it was, so the file that it links to."""
+    """Return the name of the data file; of a link named LATEST, that of its target, which says which set it is."""
     part = parse_part(data.name)
     is_latest = part is not None and part.stamp == LATEST
     return file_name(Path(os.path.realpath(data)) if is_latest else data)
 
 
-def _sets(directory: Path) -> list[SetNames]:
-    with readable(file_name(directory)):
-        return sets_in([file.name for file in directory.iterdir()])
+def _list_sets(directory: Path) -> list[SetNames]:
+    with read_errors(file_name(directory)):
+        return group_sets([file.name for file in directory.iterdir()])
 
 
-def _newest(sets: list[SetNames], wanted: _Wanted, latest_stamp: str) -> SetNames:
-    """The newest complete set; else the one to complain about."""
+def _newest(sets: list[SetNames], required: _Requirements, latest_stamp: str) -> SetNames:
+    """Return the newest complete set; if there is none, the one that the error message names."""
     if not sets:
         raise InputError("no file of a delivery is there", "give a file of one, or the directory where they are")
     stamped = [names for names in sets if names.stamp != LATEST]
-    complete = [names for names in sets if not wanted.missing(names)]
+    complete = [names for names in sets if not required.missing(names)]
     return (eligible(complete, latest_stamp) or stamped or sets)[-1]
 
 
-def _newer(sets: list[SetNames], chosen: SetNames, wanted: _Wanted) -> tuple[PassedOver, ...]:
-    """The sets that may be newer than the chosen one, the newest first: were they of any use, they had been chosen."""
+def _newer_sets(sets: list[SetNames], chosen: SetNames, required: _Requirements) -> tuple[PassedOver, ...]:
+    """Return the sets that may be newer than the chosen one, the newest first. None of them was usable."""
     return tuple(
-        PassedOver(names.stamp, wanted.missing(names))
+        PassedOver(names.stamp, required.missing(names))
         for names in reversed(sets)
         if names.stamp != LATEST and (chosen.stamp == LATEST or names.stamp > chosen.stamp)
     )
 
 
-def _own(sets: list[SetNames], part: PartName) -> SetNames:
-    """The set that a file belongs to: with this very file, where others go by nearly the same name."""
+def _set_containing(sets: list[SetNames], part: PartName) -> SetNames:
+    """Return the set that contains exactly this file: others may have nearly the same name."""
     names = next((names for names in sets if part.name in names.all()), None)
     if names is None:
         raise InputError("no such file", "check the path")
     return names
 
 
-def _followed(directory: Path, names: SetNames, wanted: _Wanted) -> tuple[Path, SetNames]:
-    """The set that LATEST links to, if it is there whole: so that no link moves on while its fellows are read."""
+def _resolve_latest(directory: Path, names: SetNames, required: _Requirements) -> tuple[Path, SetNames]:
+    """Return the set that LATEST links to, if it is complete: the links may be moved while the set is read."""
     target = Path(os.path.realpath(directory / names.all()[0]))
     part = parse_part(target.name)
     if part is not None and part.stamp != LATEST and target.exists():
-        own = _own(_sets(target.parent), part)
-        if not wanted.missing(own):
+        own = _set_containing(_list_sets(target.parent), part)
+        if not required.missing(own):
             return target.parent, own
     return directory, names
 
 
-def _chosen(directory: Path, names: SetNames, wanted: _Wanted, newer: tuple[PassedOver, ...]) -> FoundSet:
-    missing = wanted.missing(names)
+def _found_set(directory: Path, names: SetNames, required: _Requirements, newer: tuple[PassedOver, ...]) -> FoundSet:
+    missing = required.missing(names)
     if missing or names.data is None:
         raise InputError(
             f"the delivery is incomplete: there is no {' and no '.join(missing)}", "transfer what is missing"
         )
-    if wanted.orgnr is None and len(names.keys) > 1:
+    if required.orgnr is None and len(names.keys) > 1:
         raise UsageError(f"{names.data} has keys for several organisations: {', '.join(names.keys)}", "give --orgnr")
-    orgnr = wanted.orgnr or next(iter(names.keys))
-    signature = directory / names.signature if names.signature is not None and wanted.signed else None
+    orgnr = required.orgnr or next(iter(names.keys))
+    signature = directory / names.signature if names.signature is not None and required.signed else None
     return FoundSet(directory / names.data, signature, directory / names.keys[orgnr], orgnr, newer)

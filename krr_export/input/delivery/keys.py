@@ -1,7 +1,7 @@
-"""The keys of a delivery: whose signature is accepted, and which private key opens what was sent to it.
+"""The keys of a delivery: whose signature is accepted, and which private key decrypts it.
 
-Certificates are pinned: the one that was given is the publisher's because the user says so. No chain is followed and no
-revocation is asked for.
+Certificates are pinned: the given one is the publisher's because the user says so. No chain is followed and no
+revocation is checked.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from krr_export.errors import DeliveryError, InputError
 from krr_export.input.delivery.cipher import KEY_BYTES
-from krr_export.input.delivery.regular import AGAIN, file_name, read_small
+from krr_export.input.delivery.regular import FETCH_AGAIN, file_name, read_small
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 Passphrase: TypeAlias = Callable[[], bytes | None]
-"""Asked only where a key turns out to be encrypted; ``None``: there is no passphrase."""
+"""Called only if a key turns out to be encrypted; ``None``: there is no passphrase."""
 
 MINIMUM_BITS = 2048
 """Of RSA, for every role (NIST SP 800-57: 112 bits of strength)."""
@@ -49,23 +49,23 @@ _PRIVATE = re.compile(rb"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----.*?-----END \1
 _PUBLIC = re.compile(rb"-----BEGIN ((?:RSA )?PUBLIC KEY|(?:X509 )?CERTIFICATE)-----.*?-----END \1-----", re.DOTALL)
 # PFX ::= SEQUENCE { version INTEGER {v3(3)}, ... (RFC 7292); the length may be written in any of DER's and BER's ways.
 _PKCS12 = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...|\x84....)\x02\x01\x03", re.DOTALL)
-# keyBag and pkcs8ShroudedKeyBag, the object identifiers before each private key (RFC 7292, appendix D). They stand in
-# the clear: a shrouded key is encrypted by itself.
+# keyBag and pkcs8ShroudedKeyBag, the object identifiers before each private key (RFC 7292, appendix D). They are
+# not encrypted: a shrouded key is encrypted by itself.
 _KEY_BAG = re.compile(rb"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x0a\x01[\x01\x02]")
 _JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
-"""How a keystore begins that only Java reads: JKS and JCEKS."""
+"""The first bytes of keystores that only Java reads: JKS and JCEKS."""
 _WHAT_IS_A_KEY = "a private key is PEM, DER or PKCS#12"
 
 
 @dataclass(frozen=True)
 class Publisher:
-    """Whose signature is accepted.
+    """The publisher whose signature is accepted.
 
     Attributes:
         public_key: RSA, of at least 2048 bits.
-        fingerprint: SHA-256 of the SubjectPublicKeyInfo (DER), in hexadecimal; that of a certificate is its key's.
+        fingerprint: SHA-256 of the SubjectPublicKeyInfo (DER), in hexadecimal; for a certificate, of its key.
         valid_from: of the certificate, UTC; ``None`` for a bare public key.
-        valid_until: likewise.
+        valid_until: as for ``valid_from``.
     """
 
     public_key: rsa.RSAPublicKey
@@ -82,7 +82,7 @@ def load_private_key(path: Path, passphrase: Passphrase) -> rsa.RSAPrivateKey:
     """
     data, name = read_small(path), file_name(path)
     try:
-        key = _private_key(data, name, passphrase)
+        key = _parse_private_key(data, name, passphrase)
     except UnsupportedAlgorithm:
         raise InputError(
             f"{name} holds a key, or a way to encrypt it, that is not supported", "use RSA, as PKCS#8"
@@ -96,17 +96,17 @@ def load_private_key(path: Path, passphrase: Passphrase) -> rsa.RSAPrivateKey:
 
 
 def load_publisher(path: Path, *, now: datetime | None = None) -> Publisher:
-    """Read whose signature is accepted: an X.509 certificate or a bare public key, each as PEM or DER.
+    """Read the publisher whose signature is accepted: an X.509 certificate or a bare public key, as PEM or DER.
 
     Args:
         path: the file.
         now: when the certificate must be valid; the present by default.
 
     Raises:
-        InputError: it is no such file, its key is not RSA or is weak, or the certificate is not valid now.
+        InputError: it is not such a file, its key is not RSA or is weak, or the certificate is not valid now.
     """
     data, name = read_small(path), file_name(path)
-    found = _certificate_or_key(data, name)
+    found = _load_certificate_or_key(data, name)
     certificate = found if isinstance(found, x509.Certificate) else None
     if certificate is not None:
         _check_validity(certificate, name, now or datetime.now(UTC))
@@ -122,7 +122,7 @@ def load_publisher(path: Path, *, now: datetime | None = None) -> Publisher:
 
 
 def load_recipient(path: Path) -> rsa.RSAPublicKey:
-    """Read whom a delivery is for: a certificate that is valid now or a bare public key, as PEM or DER.
+    """Read the key of a delivery's recipient: a certificate that is valid now or a bare public key, as PEM or DER.
 
     Raises:
         InputError: as for `load_publisher`.
@@ -142,7 +142,7 @@ def unwrap_key(private_key: rsa.RSAPrivateKey, wrapped: bytes) -> bytes:
         32 bytes.
 
     Raises:
-        DeliveryError: it is not for this private key, is damaged, or is no key for AES-256.
+        DeliveryError: it is not for this private key, is damaged, or is not a key for AES-256.
     """
     check_wrapped_size(private_key, wrapped)
     try:
@@ -150,7 +150,7 @@ def unwrap_key(private_key: rsa.RSAPrivateKey, wrapped: bytes) -> bytes:
     except ValueError:
         raise DeliveryError(
             "the key file is not for this private key: it is for another organisation's key, or damaged",
-            f"give the private key that belongs to the certificate the publisher has; or {AGAIN}",
+            f"give the private key that belongs to the certificate the publisher has; or {FETCH_AGAIN}",
         ) from None
     if len(key) != KEY_BYTES:
         raise DeliveryError(
@@ -160,24 +160,24 @@ def unwrap_key(private_key: rsa.RSAPrivateKey, wrapped: bytes) -> bytes:
 
 
 def check_wrapped_size(private_key: rsa.RSAPrivateKey, wrapped: bytes) -> None:
-    """See whether a wrapped key can be for this private key, before a large file is read for it.
+    """Check that a wrapped key can be for this private key, before a large file is read.
 
     Raises:
-        DeliveryError: it has another size than the private key gives.
+        DeliveryError: its size does not match the private key.
     """
     size = (private_key.key_size + 7) // 8
     if len(wrapped) != size:
         raise DeliveryError(
             f"the key file has {len(wrapped)} bytes, and one for this private key has {size}",
-            f"{AGAIN}; or is it for another organisation's key?",
+            f"{FETCH_AGAIN}; or is it for another organisation's key?",
         )
 
 
-def _private_key(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTypes:
+def _parse_private_key(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTypes:
     if data.startswith(_JAVA):
         raise InputError(
             f"{name} is a Java keystore of an old form",
-            _keytool(name),
+            _keytool_command(name),
         )
     if _PKCS12.match(data):
         return _from_pkcs12(data, name, passphrase)
@@ -185,53 +185,55 @@ def _private_key(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTy
     if not found and b"-----BEGIN" in data:
         raise InputError(f"{name} holds no private key", _WHAT_IS_A_KEY)
     if len(found) > 1:
-        raise _several(len(found), name, "keep the one that the deliveries are made for, alone in a file")
+        raise _several_keys_error(len(found), name, "keep the one that the deliveries are made for, alone in a file")
     load, data = (load_pem_private_key, found[0]) if found else (load_der_private_key, data)
     try:
         return load(data, None)
     except ValueError:
         raise InputError(f"{name} is no private key, or is damaged", _WHAT_IS_A_KEY) from None
-    except TypeError:  # what the library says of a key that is encrypted
-        secret = _ask(passphrase, name)
+    except TypeError:  # what the library raises for an encrypted key
+        secret = _get_passphrase(passphrase, name)
     try:
         return load(data, secret)
     except (ValueError, TypeError):
-        raise _wrong_passphrase(name) from None
+        raise _wrong_passphrase_error(name) from None
 
 
-def _keytool(name: str) -> str:
-    """How to get one private key out of a keystore."""
+def _keytool_command(name: str) -> str:
+    """Return the command that extracts one private key from a keystore."""
     source = f"-srckeystore {shlex.quote(name)} -srcalias ALIAS"
     return (
         f"keytool -importkeystore {source} -destkeystore key.p12 -deststoretype PKCS12 (keytool -list shows the ALIAS)"
     )
 
 
-def _several(count: int, name: str, hint: str) -> InputError:
+def _several_keys_error(count: int, name: str, hint: str) -> InputError:
     return InputError(f"{name} holds {count} private keys, and nothing says which of them is meant", hint)
 
 
 def _from_pkcs12(data: bytes, name: str, passphrase: Passphrase) -> PrivateKeyTypes:
-    # The library gives the first key and keeps silent of the others.
+    # The library returns the first key and ignores the others.
     if (count := len(_KEY_BAG.findall(data))) > 1:
-        raise _several(count, name, f"take out the one that the deliveries are made for: {_keytool(name)}")
-    loaded = _pkcs12_with(data, None) or _pkcs12_with(data, b"") or _pkcs12_with(data, _ask(passphrase, name))
+        hint = f"take out the one that the deliveries are made for: {_keytool_command(name)}"
+        raise _several_keys_error(count, name, hint)
+    loaded = _load_pkcs12(data, None) or _load_pkcs12(data, b"")
+    loaded = loaded or _load_pkcs12(data, _get_passphrase(passphrase, name))
     if loaded is None:
-        raise _wrong_passphrase(name)
+        raise _wrong_passphrase_error(name)
     if loaded.key is None:
         raise InputError(f"{name} is a PKCS#12 file without a private key", "export it again, with the private key")
     return loaded.key
 
 
-def _pkcs12_with(data: bytes, passphrase: bytes | None) -> pkcs12.PKCS12KeyAndCertificates | None:
-    """What a PKCS#12 file holds; ``None`` where the passphrase is wrong: the library tells this from nothing else."""
+def _load_pkcs12(data: bytes, passphrase: bytes | None) -> pkcs12.PKCS12KeyAndCertificates | None:
+    """Load a PKCS#12 file; ``None`` if the passphrase is wrong or the file damaged: the library does not say which."""
     try:
         return pkcs12.load_pkcs12(data, passphrase)
-    except (ValueError, TypeError):  # the latter of a passphrase that is not UTF-8
+    except (ValueError, TypeError):  # TypeError: the passphrase is not UTF-8
         return None
 
 
-def _ask(passphrase: Passphrase, name: str) -> bytes:
+def _get_passphrase(passphrase: Passphrase, name: str) -> bytes:
     secret = passphrase()
     if not secret:
         raise InputError(f"{name} is encrypted, and there is no passphrase for it", "--passphrase-file FILE")
@@ -240,13 +242,13 @@ def _ask(passphrase: Passphrase, name: str) -> bytes:
     return secret
 
 
-def _wrong_passphrase(name: str) -> InputError:
+def _wrong_passphrase_error(name: str) -> InputError:
     return InputError(
         f"{name} cannot be decrypted: the passphrase is wrong, or the file is damaged", "check the passphrase"
     )
 
 
-def _certificate_or_key(data: bytes, name: str) -> x509.Certificate | PublicKeyTypes:
+def _load_certificate_or_key(data: bytes, name: str) -> x509.Certificate | PublicKeyTypes:
     blocks = list(_PUBLIC.finditer(data))
     if len(blocks) > 1:
         raise InputError(f"{name} holds several certificates or keys", "keep the one that is meant, alone in a file")

@@ -1,6 +1,6 @@
-"""Opens a delivery: verifies the ciphertext of the set that was found, and only then unwraps its key.
+"""Opening of a delivery: verifies the ciphertext of the set that was found, and only then unwraps its key.
 
-The program imports this at every start, so what takes time to import comes when a delivery is met.
+The program imports this at every start, so slow imports wait until there is a delivery.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 
 def no_passphrase() -> None:
-    """There is no passphrase."""
+    """Return ``None``: there is no passphrase."""
 
 
 @dataclass(frozen=True)
 class DeliveryOptions:
-    """How deliveries are opened.
+    """The keys that open deliveries, and what is accepted.
 
     Attributes:
         private_key: the receiver's: PEM or PKCS#12.
-        passphrase: gives the private key's passphrase; asked only where it is encrypted.
+        passphrase: returns the private key's passphrase; called only if the key is encrypted.
         publisher_cert: whose signature is accepted: a certificate or a public key.
         signature: which form of signature is accepted; ``none`` verifies nothing.
-        orgnr: the receiving organisation; needed where a set has keys for several.
-        max_ahead: of a directory, a set whose name is further in the future counts only where there is no other. For a
-            conversion, that of its own options counts.
-        keys: what ``private_key`` and ``publisher_cert`` hold, where that was read already (`with_keys`).
+        orgnr: the receiving organisation; needed if a set has keys for several.
+        max_ahead: of a directory, a set whose name is further in the future counts only if there is no other. A
+            conversion uses the value in its own options instead.
+        keys: the content of ``private_key`` and ``publisher_cert``, if already read (`with_keys`).
 
     Raises:
-        UsageError: the organisation's number is none, or ``max_ahead`` no length of time.
+        UsageError: ``orgnr`` is not an organisation's number, or ``max_ahead`` is not a duration.
     """
 
     private_key: Path | None = None
@@ -63,8 +63,8 @@ class DeliveryOptions:
 
     @property
     def latest_stamp(self) -> str:
-        """What is named for a later time is from the future."""
-        return AgeLimits.of(max_ahead=self.max_ahead).latest_stamp()
+        """The latest time that is not from the future, as in names of sets."""
+        return AgeLimits.from_options(max_ahead=self.max_ahead).latest_stamp()
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class OpenedDelivery:
     """A delivery that may be read: its signature is the publisher's, and its key is ours.
 
     Attributes:
-        file: the ciphertext, open at its beginning: the very file that was verified. The caller closes it.
-        name: of the data file; where LATEST is a link, of the file it leads to.
+        file: the ciphertext, open at its beginning: exactly the file that was verified. The caller closes it.
+        name: of the data file; if LATEST is a link, of its target.
         size: bytes of ciphertext, as verified.
         sha256: of the ciphertext, as verified, in hexadecimal; the caller compares it with what it reads.
         decrypt: decrypts the ciphertext's pieces in their order.
@@ -89,13 +89,13 @@ class OpenedDelivery:
 
 
 def with_keys(options: DeliveryOptions) -> DeliveryOptions:
-    """The same options with the keys read and checked, so that several deliveries can be opened with one asking.
+    """Return the options with the keys read and checked, so that several deliveries need one prompt for a passphrase.
 
     Raises:
         InputError: a key is unusable.
-        UsageError: a key is not given.
+        UsageError: a key was not given.
     """
-    return replace(options, keys=_loaded(options, "a delivery"))
+    return replace(options, keys=_load_keys(options, "a delivery"))
 
 
 def open_delivery(
@@ -103,24 +103,24 @@ def open_delivery(
     options: DeliveryOptions,
     on_read: Callable[[int], object] | None = None,
 ) -> OpenedDelivery:
-    """Open a delivery for reading, after all that is needed for it was found to be right.
+    """Open a delivery for reading, after everything needed for it was checked.
 
     Args:
         path: any file of a set; or a directory, for the newest complete set in it that is not from the future.
         options: the keys, and what to accept.
-        on_read: called with the number of bytes just read while verifying; for progress.
+        on_read: called with the number of bytes just read during verification; for progress.
 
     Raises:
         DeliveryError: the signature is not the publisher's, the set's key is not for the private key, or a file of the
             set makes no sense.
-        InputError: a file of the set is missing or no regular file; a key is unusable.
-        UsageError: a key, or the organisation, is not given.
+        InputError: a file of the set is missing or not a regular file; a key is unusable.
+        UsageError: a key, or the organisation, was not given.
     """
     found = find_set(path, options.orgnr, signed=options.signature != "none", latest_stamp=options.latest_stamp)
     name = file_name(found.data)
-    keys = options.keys or _loaded(options, name)
-    with _naming(name) if path.is_dir() else nullcontext():
-        small = keys.small_files(found)
+    keys = options.keys or _load_keys(options, name)
+    with _name_set_in_errors(name) if path.is_dir() else nullcontext():
+        small = keys.read_small_files(found)
         file = open_regular(found.data)
         try:
             verified, decrypt = keys.unlock(file, small, options.signature, on_read)
@@ -138,8 +138,8 @@ def open_delivery(
 
 
 @contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Say which set of a directory an error is about: the caller named the directory."""
+def _name_set_in_errors(name: str) -> Iterator[None]:
+    """Add the name of the set to an error's message: the caller named only the directory."""
     try:
         yield
     except InputError as error:
@@ -147,8 +147,8 @@ def _naming(name: str) -> Iterator[None]:
         raise type(error)(message, error.hint) from None
 
 
-def _loaded(options: DeliveryOptions, name: str) -> LoadedKeys:
-    """The keys; ``name`` is what they are needed for."""
+def _load_keys(options: DeliveryOptions, name: str) -> LoadedKeys:
+    """Load the keys; ``name`` is what they are needed for."""
     if options.private_key is None:
         raise UsageError(f"{name} is encrypted", "give --private-key FILE")
     verifies = options.signature != "none"

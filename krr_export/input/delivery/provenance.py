@@ -1,4 +1,4 @@
-"""What is known of a delivery's origin, as the report, the manifest and lines for people say it."""
+"""What is known about a delivery's origin, for the report, the manifest and lines for people."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from krr_export.input.delivery.keys import Publisher
 
 Provenance: TypeAlias = Mapping[str, Any]
-"""Of a delivery, as JSON has it.
+"""The provenance of a delivery, as in JSON.
 
-``orgnr``: for whom; ``signature``: its form, or ``not verified``; ``publisher_sha256``: the fingerprint of the
+``orgnr``: the receiver; ``signature``: its form, or ``not verified``; ``publisher_sha256``: the fingerprint of the
 publisher's key; ``publisher_valid_from`` and ``publisher_valid_until``: of its certificate, ISO 8601 in UTC; each of
-these three ``None`` where it is not known; ``passed_over``: sets beside it that were not taken though their names are
-newer, each with its ``set``, the time in its names, and the names of the files that are ``missing``: none of a set that
-is named for the future.
+these three ``None`` if not known; ``passed_over``: sets beside it that were not used though their names are newer, each
+with its ``set``, the time in its names, and the names of the files that are ``missing``: none for a set named for the
+future.
 """
 
-SOON = timedelta(days=30)
-"""A certificate that expires within this time is warned of."""
+EXPIRY_WARNING = timedelta(days=30)
+"""A certificate that expires within this time gives a warning."""
 
 _NOT_VERIFIED = "not verified"
 
@@ -36,7 +36,7 @@ class PassedOver:
 
     Attributes:
         set: the time in its names.
-        missing: the names of the files that are not there; none where it is named for the future.
+        missing: the names of the files that do not exist; none if it is named for the future.
     """
 
     set: str
@@ -46,42 +46,42 @@ class PassedOver:
 def provenance_of(
     orgnr: str, form: str | None, publisher: Publisher | None, newer: Sequence[PassedOver]
 ) -> dict[str, Any]:
-    """What is known of a delivery that was opened.
+    """Return the provenance of a delivery that was opened.
 
     Args:
-        orgnr: whose key opened it.
-        form: of its signature; ``None`` where none was verified.
-        publisher: whose signature it is; ``None`` likewise.
-        newer: sets that were passed over for it, the newest first.
+        orgnr: the organisation whose key opened it.
+        form: of its signature; ``None`` if none was verified.
+        publisher: the owner of the signature; ``None`` if none was verified.
+        newer: newer sets that were passed over, the newest first.
     """
     return {
         "orgnr": orgnr,
         "signature": form or _NOT_VERIFIED,
         "publisher_sha256": publisher.fingerprint if publisher else None,
-        "publisher_valid_from": _iso(publisher.valid_from) if publisher else None,
-        "publisher_valid_until": _iso(publisher.valid_until) if publisher else None,
+        "publisher_valid_from": _format_time(publisher.valid_from) if publisher else None,
+        "publisher_valid_until": _format_time(publisher.valid_until) if publisher else None,
         "passed_over": [asdict(one) for one in newer],
     }
 
 
 def is_unverified(provenance: Provenance | None) -> bool:
-    """Whether this is of a delivery whose signature was not verified; ``None`` is of no delivery."""
+    """Return whether this is a delivery whose signature was not verified; ``None`` means no delivery."""
     return provenance is not None and provenance.get("signature") == _NOT_VERIFIED
 
 
-def remark(provenance: Provenance | None) -> str:
-    """What the last line must not keep silent of, to end it: nothing where the delivery is as it should be."""
+def describe_warnings(provenance: Provenance | None) -> str:
+    """Return the warnings that end the last line: empty if the delivery is in order."""
     if provenance is None:
         return ""
     unverified = "; its signature was not verified" if is_unverified(provenance) else ""
-    return unverified + _passed_over(provenance)
+    return unverified + _describe_passed_over(provenance)
 
 
-def lines(provenance: Provenance | None, now: datetime) -> Iterator[str]:
-    """The same for people, and what is to be done about it soon.
+def describe(provenance: Provenance | None, now: datetime) -> Iterator[str]:
+    """Describe the provenance in lines for people, with warnings.
 
     Args:
-        provenance: of the delivery; of none, nothing is said.
+        provenance: of the delivery; ``None`` gives no lines.
         now: when it was read.
     """
     if provenance is None:
@@ -89,22 +89,22 @@ def lines(provenance: Provenance | None, now: datetime) -> Iterator[str]:
     until = provenance["publisher_valid_until"]
     valid = f", publisher's certificate valid until {until[:10]}" if until else ""
     yield f"delivered encrypted for {provenance['orgnr']}, signature: {provenance['signature']}{valid}"
-    if until and (left := _time(until) - now) < SOON:
+    if until and (left := _parse_time(until) - now) < EXPIRY_WARNING:
         days = max(left.days, 0)
         yield f"warning   the publisher's certificate expires in {days} days; ask the publisher for the next one"
-    if said := _passed_over(provenance):
-        yield f"warning   {said.removeprefix('; ')}; newer than what was read"
+    if passed := _describe_passed_over(provenance):
+        yield f"warning   {passed.removeprefix('; ')}; newer than what was read"
 
 
-def _passed_over(provenance: Provenance) -> str:
+def _describe_passed_over(provenance: Provenance) -> str:
     newer = provenance.get("passed_over", ())
     lacks = [f"{' and '.join(one['missing'])} missing" for one in newer if one["missing"]]
     return passed_over(lacks, [one["set"] for one in newer if not one["missing"]])
 
 
-def _iso(time: datetime | None) -> str | None:
+def _format_time(time: datetime | None) -> str | None:
     return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else None
 
 
-def _time(iso: str) -> datetime:
+def _parse_time(iso: str) -> datetime:
     return datetime.strptime(iso, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Files of a delivery and keys for it, opened with care: regular ones where they are read twice, small ones whole."""
+"""Safe opening of a delivery's files and keys: regular files if they are read twice; small ones are read whole."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-AGAIN = "delete the set's files, and fetch or transfer it again"
-"""What to do about a set that is unusable. Where its files are, a fetch takes them for what it has already."""
+FETCH_AGAIN = "delete the set's files, and fetch or transfer it again"
+"""What to do about an unusable set. A fetch takes files that exist for what it has already, so they must go."""
 
 SMALL_BYTES = 1 << 16
-"""No key, certificate or signature comes near to this; what does is something else, and is not read into memory."""
+"""No key, certificate or signature comes near this size; a larger file is another, and is not read into memory."""
 
 
 def file_name(path: Path) -> str:
-    """How messages call a file: by its name without its directory, which may be any bytes, as text."""
+    """Return the name of a file for messages, without its directory, as text: a name may be any bytes."""
     return printable(os.fsencode(path.name).decode(errors="replace"))
 
 
@@ -31,11 +31,11 @@ def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; the caller closes it.
 
     Raises:
-        InputError: there is none, it cannot be read, or it is a pipe, a device or a directory.
+        InputError: it does not exist, cannot be read, or is a pipe, a device or a directory.
     """
     name = file_name(path)
-    with readable(name):
-        # Without O_NONBLOCK a named pipe would wait here for whoever writes to it.
+    with read_errors(name):
+        # Without O_NONBLOCK, opening a named pipe would wait here for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             return os.fdopen(descriptor, "rb")
@@ -44,13 +44,13 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def read_small(path: Path) -> bytes:
-    """Read a key or a certificate whole; it may come from a pipe, as a secret store's does.
+    """Read a whole key or certificate; it may come from a pipe, as from a secret store.
 
     Raises:
         InputError: it cannot be read, is empty, or has more than 64 KiB.
     """
     name = file_name(path)
-    with readable(name), path.open("rb") as file:
+    with read_errors(name), path.open("rb") as file:
         data = file.read(SMALL_BYTES + 1)
     if fault := _size_fault(data):
         raise InputError(f"{name} {fault}", "export it again; or is it another file?")
@@ -58,17 +58,17 @@ def read_small(path: Path) -> bytes:
 
 
 def read_small_regular(path: Path) -> bytes:
-    """Read a small file of a set whole.
+    """Read a whole small file of a set.
 
     Raises:
         DeliveryError: it is empty, or has more than 64 KiB.
-        InputError: it cannot be read, or is no regular file.
+        InputError: it cannot be read, or is not a regular file.
     """
     name = file_name(path)
-    with open_regular(path) as file, readable(name):
+    with open_regular(path) as file, read_errors(name):
         data = file.read(SMALL_BYTES + 1)
     if fault := _size_fault(data):
-        raise DeliveryError(f"{name} {fault}", AGAIN)
+        raise DeliveryError(f"{name} {fault}", FETCH_AGAIN)
     return data
 
 
@@ -79,8 +79,8 @@ def _size_fault(data: bytes) -> str | None:
 
 
 @contextlib.contextmanager
-def readable(name: str) -> Iterator[None]:
-    """Say that a file cannot be read where the system says so."""
+def read_errors(name: str) -> Iterator[None]:
+    """Turn an error of the system into one that says that the file cannot be read."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The keys to log in with: a file that was named, or else the SSH agent's and the user's usual ones."""
+"""The keys to log in with: a given file, or else those of the SSH agent and the user's default files."""
 
 from __future__ import annotations
 
@@ -20,45 +20,45 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from krr_export.errors import UsageError
-from krr_export.input.sftp.known_hosts import usual_directory
+from krr_export.input.sftp.known_hosts import ssh_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_USUAL = ("id_ed25519", "id_ecdsa", "id_rsa")
+_DEFAULT_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")
 _HINT = "give a private key (OpenSSH or PEM; Ed25519, ECDSA or RSA) with --identity"
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
-"""How cryptography says that a file is no key it knows, or that the passphrase is not its own."""
+_UNREADABLE_ERRORS = (ValueError, TypeError, UnsupportedAlgorithm)
+"""The errors of cryptography for a file that is not a key it knows, or for a wrong passphrase."""
 
 
 @contextmanager
 def identities(
-    file: Path | None, passphrase: Callable[[], bytes | None], patience: float
+    file: Path | None, passphrase: Callable[[], bytes | None], timeout: float
 ) -> Iterator[Iterator[paramiko.PKey]]:
-    """The keys to try, one after the other.
+    """Yield an iterator over the keys to try.
 
     Args:
-        file: the only one to try; by default those of the SSH agent, then the user's usual files.
-        passphrase: asked only when a file turns out to be encrypted; ``None``: there is none.
-        patience: seconds that the agent has for its answer.
+        file: the only one to try; by default those of the SSH agent, then the user's default files.
+        passphrase: called only if a file turns out to be encrypted; ``None``: there is none.
+        timeout: seconds that the agent has to answer.
 
     Raises:
-        UsageError: The file that was asked for cannot be used. Neither its name nor what is in it is in the message.
+        UsageError: The given file cannot be used. The message contains neither its name nor its content.
     """
     if file is not None:
-        yield iter([_load(file, passphrase)])
+        yield iter([_load_key(file, passphrase)])
         return
-    agent = _agent(patience)
+    agent = _connect_agent(timeout)
     try:
-        yield _usual(agent, passphrase)
+        yield _default_keys(agent, passphrase)
     finally:
         if agent is not None:
             agent.close()
 
 
 class _Agent(paramiko.Agent):
-    """An agent that lets go of its socket where asking it fails."""
+    """An agent that closes its socket if a request fails."""
 
     def __init__(self) -> None:
         try:
@@ -68,32 +68,32 @@ class _Agent(paramiko.Agent):
             raise
 
 
-def _agent(patience: float) -> paramiko.Agent | None:
-    """The SSH agent; ``None`` where there is none, or it is silent or talks nonsense: then files are left to try."""
+def _connect_agent(timeout: float) -> paramiko.Agent | None:
+    """Connect to the SSH agent; ``None`` if there is none, or it is silent or talks nonsense: then files are tried."""
     found: list[paramiko.Agent] = []
 
     def ask() -> None:
         with suppress(paramiko.SSHException, OSError, EOFError, ValueError, struct.error):
             found.append(_Agent())
 
-    # In a thread, for paramiko itself would wait forever; what never ends there does not keep the program.
+    # In a thread: paramiko itself would wait forever. A daemon thread does not keep the program from ending.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(patience)
+    thread.join(timeout)
     return found[0] if found else None
 
 
-def _usual(agent: paramiko.Agent | None, passphrase: Callable[[], bytes | None]) -> Iterator[paramiko.PKey]:
+def _default_keys(agent: paramiko.Agent | None, passphrase: Callable[[], bytes | None]) -> Iterator[paramiko.PKey]:
     yield from agent.get_keys() if agent is not None else ()
-    directory = usual_directory()
+    directory = ssh_directory()
     if directory is None:
         return
-    for name in _USUAL:
-        with suppress(UsageError):  # not there, or for other purposes: nobody asked for this one
-            yield _load(directory / name, passphrase)
+    for name in _DEFAULT_FILES:
+        with suppress(UsageError):  # missing, or for other purposes: the user did not ask for this one
+            yield _load_key(directory / name, passphrase)
 
 
-def _load(file: Path, passphrase: Callable[[], bytes | None]) -> paramiko.PKey:
+def _load_key(file: Path, passphrase: Callable[[], bytes | None]) -> paramiko.PKey:
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -102,23 +102,23 @@ def _load(file: Path, passphrase: Callable[[], bytes | None]) -> paramiko.PKey:
     try:
         key: object = load(data, None)
     except TypeError:  # it is encrypted
-        key = _decrypted(lambda secret: load(data, secret), passphrase())
-    except _UNREADABLE:
+        key = _decrypt(lambda secret: load(data, secret), passphrase())
+    except _UNREADABLE_ERRORS:
         raise UsageError("the identity file is not a private key", _HINT) from None
-    return _as_paramiko(key)
+    return _to_paramiko(key)
 
 
-def _decrypted(load: Callable[[bytes], object], secret: bytes | None) -> object:
+def _decrypt(load: Callable[[bytes], object], secret: bytes | None) -> object:
     if not secret:
         raise UsageError("the identity file is encrypted", "give its passphrase with --identity-passphrase-file")
     try:
         return load(secret)
-    except _UNREADABLE:
+    except _UNREADABLE_ERRORS:
         raise UsageError("the passphrase does not open the identity file", "check --identity-passphrase-file") from None
 
 
-def _as_paramiko(key: object) -> paramiko.PKey:
-    """The key as paramiko wants it: through its OpenSSH form, the only one that it reads for each kind."""
+def _to_paramiko(key: object) -> paramiko.PKey:
+    """Convert the key for paramiko through the OpenSSH format, the only one that it reads for every kind."""
     match key:
         case ed25519.Ed25519PrivateKey():
             kind: type[paramiko.PKey] = paramiko.Ed25519Key

@@ -1,7 +1,7 @@
-"""An SFTP client that keeps many reads in flight, so that speed is not one round trip for every 32 KiB.
+"""An SFTP client that keeps many reads in flight, so that 32 KiB do not take a whole round trip.
 
-Paramiko's own `prefetch` asks from a thread of its own, which prints a traceback when the line is cut. Nor does it
-bound what a server may send: here each answer has a size, a listing has an end, and whoever dawdles is left.
+Paramiko's own `prefetch` sends requests from its own thread, which prints a traceback when the connection breaks. Nor
+does it limit what a server may send: here answers and listings have a maximal size, and a slow server is given up.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from paramiko.sftp import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    class _Machinery(paramiko.SFTPClient):
+    class _BaseClient(paramiko.SFTPClient):
         """Paramiko's client, with the requests and answers that its stubs leave out."""
 
         _expecting: Mapping[int, object]
@@ -43,104 +43,104 @@ if TYPE_CHECKING:
         @classmethod
         def _from_msg(cls, message: paramiko.Message, name: str, long_name: str, /) -> paramiko.SFTPAttributes: ...
 else:
-    _Machinery = paramiko.SFTPClient
+    _BaseClient = paramiko.SFTPClient
     _Attributes = paramiko.SFTPAttributes
 
-_PIECE = 1 << 15
-"""Bytes asked for at a time: what every server gives (draft-ietf-secsh-filexfer-02, 3)."""
+_PIECE_BYTES = 1 << 15
+"""Bytes of one request: what every server gives (draft-ietf-secsh-filexfer-02, 3)."""
 _IN_FLIGHT = 64
-"""So many are asked for at once: together the 2 MiB that SSH lets be under way on one channel."""
+"""Requests at once: together the 2 MiB of the window of an SSH channel."""
 
-_SMALLEST = 5
-"""Bytes of an answer: its kind, and a number."""
-_LARGEST = 1 << 18
-"""Bytes of an answer: so many has the largest that OpenSSH sends or takes."""
+_MIN_ANSWER = 5
+"""Bytes of the shortest answer: its kind, and a number."""
+_MAX_ANSWER = 1 << 18
+"""Bytes of the largest answer that OpenSSH sends or accepts."""
 _ENTRIES = 250_000
-"""Of a directory that is listed: more than two years of sets, one every twenty minutes."""
-_SLOWEST = 1 << 13
-"""Bytes a second of a file: a server that gives less is not waited for."""
+"""The most that a listing may have: more than two years of sets, one every twenty minutes."""
+_MIN_RATE = 1 << 13
+"""Bytes a second of a file: a slower server is given up."""
 
 
 class EndOfFileError(Exception):
-    """A file ends before it should. Not an ``EOFError``: paramiko says so too when the line is cut."""
+    """A file ends before it should. Not an ``EOFError``: paramiko raises that when the connection breaks."""
 
 
 class RefusedError(OSError):
-    """The server refuses, and says no more than that. Other errors of this kind are the line's."""
+    """The server refuses without a reason. Any other ``OSError`` is about the connection."""
 
 
 class TooManyError(Exception):
-    """A directory holds more than any that deliveries lie in."""
+    """A directory has more entries than any directory of deliveries."""
 
 
 class _Text(paramiko.Message):
-    """An answer whose texts may be in any encoding: one odd name beside a delivery must not hide it."""
+    """An answer whose texts may have any encoding: one odd name beside a delivery must not hide it."""
 
     def get_text(self) -> str:
         return self.get_string().decode(errors="replace")
 
     def get_bytes(self, n: int) -> bytes:
-        found = self.packet.read(n)
-        # Paramiko fills up with zeros: a number of things to follow could have it count to four thousand millions.
-        if len(found) < n:
+        content = self.packet.read(n)
+        # Paramiko pads with zeros: with a false count of entries it could loop four thousand million times.
+        if len(content) < n:
             raise SFTPError("an answer that ends before it should")
-        return found
+        return content
 
 
 class _Answers:
-    """What has arrived of what was asked for, by the number of the request."""
+    """The answers that have arrived, by the number of the request."""
 
     def __init__(self, client: Client) -> None:
         self.arrived: dict[int, bytes] = {}
         self._client = client
 
     def _async_response(self, kind: int, message: paramiko.Message, number: int) -> None:
-        """Take an answer; paramiko calls this. An error is raised out of whatever waits for answers."""
+        """Take an answer; paramiko calls this. An error is raised in the caller that waits for answers."""
         if kind != CMD_DATA:
-            self._client.refuse(message)
+            self._client.raise_status(message)
         self.arrived[number] = message.get_string()
 
 
-class Client(_Machinery):
-    """An SFTP client with reads in flight, on paramiko's own machinery for requests and answers.
+class Client(_BaseClient):
+    """An SFTP client with reads in flight, built on paramiko's requests and answers.
 
     Args:
-        channel: on which the server speaks SFTP.
-        patience: seconds in all that are waited for one request, or for as much of a file as is due in that time.
+        channel: the channel of the subsystem ``sftp``.
+        timeout: seconds in all to wait for one request, or for as much of a file as is due in that time.
     """
 
-    def __init__(self, channel: paramiko.Channel, patience: float) -> None:
-        self._patience = patience
-        self._left = patience
-        self._shared = False
-        self._greeted = False
+    def __init__(self, channel: paramiko.Channel, timeout: float) -> None:
+        self._timeout = timeout
+        self._seconds_left = timeout
+        self._has_deadline = False
+        self._initialised = False
         super().__init__(channel)
-        self._greeted = True
+        self._initialised = True
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Let the requests that follow share their time: as many as the server likes would else take as long."""
-        self._left, self._shared = seconds, True
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Let the following requests share one time limit: a server could else prolong them without end."""
+        self._seconds_left, self._has_deadline = seconds, True
         try:
             yield
         finally:
-            self._shared = False
+            self._has_deadline = False
 
     def entries(self, directory: str) -> Iterator[paramiko.SFTPAttributes]:
-        """What a directory holds, one after the other, so that nothing need be kept of what is of no use.
+        """Yield the entries of a directory one by one, so that useless ones are not kept in memory.
 
         Raises:
-            TooManyError: It holds too much.
+            TooManyError: It has too many.
             FileNotFoundError, PermissionError, RefusedError: The server refuses.
-            TimeoutError: It is silent or dawdles for too long.
-            EOFError, OSError, paramiko.SSHException, SFTPError: The connection was lost, or makes no sense.
+            TimeoutError: It is silent or slow for too long.
+            EOFError, OSError, paramiko.SSHException, SFTPError: The connection was lost, or an answer makes no sense.
         """
         kind, message = self._request(CMD_OPENDIR, directory)
         if kind != CMD_HANDLE:
             raise SFTPError("no directory was opened")
         handle = message.get_binary()
         seen = 0
-        while answer := self._more(handle):
+        while answer := self._next_entries(handle):
             count = answer.get_int()
             seen += count
             if count == 0:
@@ -152,8 +152,8 @@ class Client(_Machinery):
                 yield _Attributes._from_msg(answer, name, long_name)  # noqa: SLF001 - as paramiko's listdir_attr does
         self._request(CMD_CLOSE, handle)
 
-    def _more(self, handle: bytes) -> paramiko.Message | None:
-        """The next entries; ``None`` at the end."""
+    def _next_entries(self, handle: bytes) -> paramiko.Message | None:
+        """Return the next entries; ``None`` at the end."""
         try:
             kind, message = self._request(CMD_READDIR, handle)
         except EOFError:
@@ -163,37 +163,37 @@ class Client(_Machinery):
         return message
 
     def pieces(self, file: paramiko.SFTPFile, start: int, end: int) -> Iterator[bytes]:
-        """The bytes of an open file from ``start`` to ``end``, in order, in pieces of at most 32 KiB.
+        """Yield the bytes of an open file from ``start`` to ``end``, in order, in pieces of at most 32 KiB.
 
         Raises:
-            EndOfFileError: The file ends before.
+            EndOfFileError: The file ends before ``end``.
             FileNotFoundError, PermissionError, RefusedError: The server refuses.
             TimeoutError: It is silent for too long, or too slow.
-            EOFError, OSError, paramiko.SSHException, SFTPError: The connection was lost, or makes no sense.
+            EOFError, OSError, paramiko.SSHException, SFTPError: The connection was lost, or an answer makes no sense.
         """
         answers = _Answers(self)
-        asked: deque[tuple[int, int, int]] = deque()
+        in_flight: deque[tuple[int, int, int]] = deque()
         position = start
-        self._left, due = self._patience, self._patience * _SLOWEST
-        while asked or position < end:
-            while position < end and len(asked) < _IN_FLIGHT:
-                length = min(_PIECE, end - position)
-                asked.append((self._ask(file, answers, position, length), position, length))
+        self._seconds_left, due = self._timeout, self._timeout * _MIN_RATE
+        while in_flight or position < end:
+            while position < end and len(in_flight) < _IN_FLIGHT:
+                length = min(_PIECE_BYTES, end - position)
+                in_flight.append((self._request_piece(file, answers, position, length), position, length))
                 position += length
-            number, offset, length = asked.popleft()
-            piece = self._wait_for(answers, number, length)
+            number, offset, length = in_flight.popleft()
+            piece = self._wait_for_piece(answers, number, length)
             due -= len(piece)
             if due <= 0:
-                self._left, due = self._patience, self._patience * _SLOWEST
+                self._seconds_left, due = self._timeout, self._timeout * _MIN_RATE
             yield piece
-            if len(piece) < length:  # a server may give less than it was asked for
+            if len(piece) < length:  # a server may give less than was requested
                 offset, length = offset + len(piece), length - len(piece)
-                asked.appendleft((self._ask(file, answers, offset, length), offset, length))
+                in_flight.appendleft((self._request_piece(file, answers, offset, length), offset, length))
 
-    def _ask(self, file: paramiko.SFTPFile, answers: _Answers, offset: int, length: int) -> int:
+    def _request_piece(self, file: paramiko.SFTPFile, answers: _Answers, offset: int, length: int) -> int:
         return self._async_request(answers, CMD_READ, file.handle, int64(offset), length)
 
-    def _wait_for(self, answers: _Answers, number: int, length: int) -> bytes:
+    def _wait_for_piece(self, answers: _Answers, number: int, length: int) -> bytes:
         while number not in answers.arrived:
             self._read_response()
         piece = answers.arrived.pop(number)
@@ -201,11 +201,11 @@ class Client(_Machinery):
             raise SFTPError("a piece of a length that was not asked for")
         return piece
 
-    def refuse(self, message: paramiko.Message) -> None:
-        """Raise what an answer to a read means that holds no data.
+    def raise_status(self, message: paramiko.Message) -> None:
+        """Raise the error that an answer without data to a read means.
 
         Raises:
-            EndOfFileError: The file ends before.
+            EndOfFileError: The file has ended.
             OSError: The server refuses.
             SFTPError: It makes no sense.
         """
@@ -216,7 +216,7 @@ class Client(_Machinery):
         raise SFTPError("an answer without data")
 
     def _convert_status(self, message: paramiko.Message) -> None:
-        """Raise what a status means; paramiko calls this for every answer that is one."""
+        """Raise the error that a status means; paramiko calls this for every status."""
         try:
             super()._convert_status(_Text(message.get_remainder() + bytes(4)))  # the text may be missing
         except (FileNotFoundError, PermissionError):
@@ -225,31 +225,31 @@ class Client(_Machinery):
             raise RefusedError from None
 
     def _read_packet(self) -> tuple[int, bytes]:
-        """Take one answer; paramiko calls this, whose own takes 16 MiB, and answers that nobody asked for."""
+        """Read one answer; paramiko calls this. Its own method accepts 16 MiB, and answers without a request."""
         size = int.from_bytes(self._read_all(4), "big")
-        if not _SMALLEST <= size <= _LARGEST:
+        if not _MIN_ANSWER <= size <= _MAX_ANSWER:
             raise SFTPError("an answer of a length that none has")
         data = self._read_all(size)
-        if self._greeted and int.from_bytes(data[1:5], "big") not in self._expecting:
+        if self._initialised and int.from_bytes(data[1:5], "big") not in self._expecting:
             raise SFTPError("an answer that nobody asked for")
         return data[0], data[1:]
 
     def _read_all(self, size: int) -> bytes:
-        """So many bytes; the time that they are waited for counts, for a byte now and then is no silence."""
+        """Read so many bytes. The waiting adds up: a byte now and then would never reach a timeout of its own."""
         data = bytearray()
         while len(data) < size:
             began = time.monotonic()
             piece = self.sock.recv(size - len(data))
-            self._left -= time.monotonic() - began
+            self._seconds_left -= time.monotonic() - began
             if not piece:
                 raise EOFError
-            if self._left < 0:
+            if self._seconds_left < 0:
                 raise TimeoutError
             data += piece
         return bytes(data)
 
     def _request(self, kind: int, *arguments: object) -> tuple[int, paramiko.Message]:
-        if not self._shared:
-            self._left = self._patience
+        if not self._has_deadline:
+            self._seconds_left = self._timeout
         answer, message = super()._request(kind, *arguments)
         return answer, _Text(message.get_remainder())

@@ -1,4 +1,4 @@
-"""A directory on an SFTP server: logging in to the right one, seeing what lies there, and reading it at full speed."""
+"""A directory on an SFTP server: login to the right server, listing, and reading at full speed."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks go to standard error
 
-_AGAIN = "run again: it goes on where it stopped"
+_RUN_AGAIN = "run again: it goes on where it stopped"
 _LISTING = 10
-"""Times the timeout: so long may all take that is asked to know what lies there."""
-_WEAK = {
+"""How many timeouts a whole listing may take."""
+_WEAK_ALGORITHMS = {
     "ciphers": ["3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"],
     "macs": ["hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"],
     "kex": ["diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1", "diffie-hellman-group-exchange-sha1"],
     "keys": ["ssh-rsa", "ssh-dss"],
     "pubkeys": ["ssh-rsa", "ssh-dss"],
 }
-"""What paramiko knows, or once knew, and is no more to be offered."""
-_LOST = (paramiko.SSHException, paramiko.sftp.SFTPError, EOFError)
+"""Algorithms of paramiko, present or past, that are not offered."""
+_CONNECTION_ERRORS = (paramiko.SSHException, paramiko.sftp.SFTPError, EOFError)
 
 
 def _no_passphrase() -> bytes | None:
@@ -47,11 +47,11 @@ def _no_passphrase() -> bytes | None:
 
 @dataclass(frozen=True)
 class Login:
-    """How to log in.
+    """The key, the known hosts and the timeout of a login.
 
     Attributes:
-        identity: the file of a private key; by default the SSH agent's keys and the user's usual ones are tried.
-        passphrase: asked only when the identity turns out to be encrypted; ``None``: there is none.
+        identity: the file of a private key; by default the SSH agent's keys and the user's default files are tried.
+        passphrase: called only if the identity turns out to be encrypted; ``None``: there is none.
         known_hosts: the file of the servers' keys; by default the user's and the system's.
         timeout: seconds that the server may be silent.
     """
@@ -67,10 +67,10 @@ class RemoteFile:
     """One file of a delivery on the server.
 
     Attributes:
-        part: its name here, and what that says.
-        path: its name there; links are resolved.
+        part: its name in the inbox, parsed.
+        path: its path on the server; links are resolved.
         size: bytes.
-        mtime: when it was changed last, in seconds since 1970.
+        mtime: time of the last change, in seconds since 1970.
     """
 
     part: PartName
@@ -80,12 +80,12 @@ class RemoteFile:
 
     @property
     def name(self) -> str:
-        """Its name here."""
+        """Its name in the inbox."""
         return self.part.name
 
 
 class Remote:
-    """The directory, while one is logged in; made by `connect`."""
+    """The directory during a login; made by `connect`."""
 
     def __init__(self, client: Client, address: Address, timeout: float) -> None:
         self._client = client
@@ -93,66 +93,67 @@ class Remote:
         self._timeout = timeout
 
     def files(self) -> dict[str, RemoteFile]:
-        """The files of deliveries in the directory, by name. What has another name is not looked at.
+        """Return the files of deliveries in the directory, by name. Other files are ignored.
 
-        A link named LATEST stands for its target, where the server says what that is.
+        A link named LATEST is replaced by its target, if the server says what that is.
 
         Raises:
-            NetworkError: The directory is not there, is not to be listed, or the connection was lost.
+            NetworkError: The directory does not exist, cannot be listed, or the connection was lost.
         """
         directory = self._address.directory
         hint = "check the directory, and the user's permissions"
-        with self._trouble(f"list {self._address.shown}", hint=hint), self._client.within(_LISTING * self._timeout):
+        time_limit = self._client.time_limit(_LISTING * self._timeout)
+        with self._network_errors(f"list {self._address.location}", hint=hint), time_limit:
             listed = {entry.filename: entry for entry in self._client.entries(directory) if parse_part(entry.filename)}
             found: dict[str, RemoteFile] = {}
-            # What has a name of its own goes before a link that is resolved to the same name.
+            # A file with its own name wins over a link that is resolved to the same name.
             for part in sorted(filter(None, map(parse_part, listed)), key=lambda part: part.stamp == LATEST):
-                file = self._look_at(part, posixpath.join(directory, part.name), listed[part.name])
+                file = self._stat_part(part, posixpath.join(directory, part.name), listed[part.name])
                 if file is not None:
                     found.setdefault(file.name, file)
         return found
 
     def check_unchanged(self, file: RemoteFile) -> None:
-        """Make sure that the file is still the one that was listed.
+        """Check that the file is still the one that was listed.
 
         Raises:
             NetworkError: It was changed or replaced, or the connection was lost.
         """
-        with self._trouble(f"look at {file.name}", gone=file):
-            self._compare(file, self._client.stat(file.path))
+        with self._network_errors(f"look at {file.name}", file=file):
+            self._check_same(file, self._client.stat(file.path))
 
     def read(self, file: RemoteFile, start: int) -> Iterator[bytes]:
-        """Read a file from a byte on to the end that it had when it was listed.
+        """Read a file from ``start`` to the end that it had when it was listed.
 
         Raises:
-            NetworkError: It is not to be read, it was changed, or the connection was lost or is silent.
+            NetworkError: It cannot be read, it was changed, or the connection was lost or is silent.
         """
-        with self._trouble(f"read {file.name}", gone=file):
+        with self._network_errors(f"read {file.name}", file=file):
             opened = self._client.open(file.path, "rb")
-            self._compare(file, opened.stat())
+            self._check_same(file, opened.stat())
             try:
                 yield from self._client.pieces(opened, start, file.size)
             except EndOfFileError:
-                raise self._changed(file) from None
-            opened.close()  # not where it failed: then the connection ends, and must not be waited for
+                raise self._changed_error(file) from None
+            opened.close()  # not after a failure: then the connection ends, and must not be waited for
 
-    def _look_at(self, part: PartName, path: str, attributes: paramiko.SFTPAttributes) -> RemoteFile | None:
+    def _stat_part(self, part: PartName, path: str, attributes: paramiko.SFTPAttributes) -> RemoteFile | None:
         if part.stamp == LATEST:
-            part, path = self._resolved(part, path)
+            part, path = self._resolve_latest(part, path)
         try:
             if attributes.st_size is None or attributes.st_mode is None or stat.S_ISLNK(attributes.st_mode):
                 attributes = self._client.stat(path)
         except FileNotFoundError:
-            return None  # a link that leads nowhere, or gone since it was listed
+            return None  # a dangling link, or removed since it was listed
         if attributes.st_mode is not None and not stat.S_ISREG(attributes.st_mode):
             return None
         return RemoteFile(part, path, attributes.st_size or 0, attributes.st_mtime or 0)
 
-    def _resolved(self, part: PartName, path: str) -> tuple[PartName, str]:
-        """What a link named LATEST leads to; itself where the server does not tell."""
+    def _resolve_latest(self, part: PartName, path: str) -> tuple[PartName, str]:
+        """Return the target of a link named LATEST; the link itself if the server does not say."""
         for ask in (self._client.normalize, self._client.readlink):
             target = None
-            with suppress(OSError):  # no link, or a server that does not know how
+            with suppress(OSError):  # not a link, or a server that cannot do this
                 target = ask(path)
             if target:
                 real = parse_part(posixpath.basename(target))
@@ -160,67 +161,67 @@ class Remote:
                     return real, posixpath.join(posixpath.dirname(path), target)
         return part, path
 
-    def _compare(self, file: RemoteFile, now: paramiko.SFTPAttributes) -> None:
+    def _check_same(self, file: RemoteFile, now: paramiko.SFTPAttributes) -> None:
         if (now.st_size or 0, now.st_mtime or 0) != (file.size, file.mtime):
-            raise self._changed(file)
+            raise self._changed_error(file)
 
-    def _changed(self, file: RemoteFile) -> NetworkError:
+    def _changed_error(self, file: RemoteFile) -> NetworkError:
         return NetworkError(
             f"{file.name} on {self._address.server} changed while it was fetched: its set is still being written",
             "run again in some minutes",
         )
 
     @contextmanager
-    def _trouble(self, doing: str, *, hint: str = _AGAIN, gone: RemoteFile | None = None) -> Iterator[None]:
-        """Say what failed. What the server says of it is not repeated: it may be anything."""
+    def _network_errors(self, action: str, *, hint: str = _RUN_AGAIN, file: RemoteFile | None = None) -> Iterator[None]:
+        """Turn errors into one that says what failed. The server's own text is not repeated: it may be anything."""
         server = self._address.server
         try:
             yield
         except KrrExportError:
             raise
         except TimeoutError:
-            raise NetworkError(f"{server} stopped answering, or is too slow: cannot {doing}", _AGAIN) from None
+            raise NetworkError(f"{server} stopped answering, or is too slow: cannot {action}", _RUN_AGAIN) from None
         except FileNotFoundError:
-            if gone is not None:
-                raise self._changed(gone) from None
-            raise NetworkError(f"cannot {doing}: there is no such directory", hint) from None
+            if file is not None:
+                raise self._changed_error(file) from None
+            raise NetworkError(f"cannot {action}: there is no such directory", hint) from None
         except PermissionError:
             asked = "ask the publisher for permission, or check the user"
-            raise NetworkError(f"{server} gives no permission: cannot {doing}", asked) from None
+            raise NetworkError(f"{server} gives no permission: cannot {action}", asked) from None
         except TooManyError:
             where = "check the directory, or ask the publisher to remove what is old"
-            raise NetworkError(f"{server} lists more than deliveries can be: cannot {doing}", where) from None
+            raise NetworkError(f"{server} lists more than deliveries can be: cannot {action}", where) from None
         except RefusedError:
-            raise NetworkError(f"{server} refused: cannot {doing}", hint) from None
-        except (*_LOST, OSError):
-            raise NetworkError(f"the connection to {server} was lost: cannot {doing}", _AGAIN) from None
+            raise NetworkError(f"{server} refused: cannot {action}", hint) from None
+        except (*_CONNECTION_ERRORS, OSError):
+            raise NetworkError(f"the connection to {server} was lost: cannot {action}", _RUN_AGAIN) from None
 
 
 @contextmanager
 def connect(address: Address, login: Login) -> Iterator[Remote]:
-    """Log in to the server, if it is the one that is known.
+    """Log in to the server, if its key is known.
 
     Raises:
         NetworkError: There is no such server, its key is not the known one, or the login is refused.
         UsageError: The identity or the file of known hosts cannot be used.
     """
-    known = known_keys(address.known_as, login.known_hosts)
+    known = known_keys(address.known_hosts_name, login.known_hosts)
     with (
         identities(login.identity, login.passphrase, login.timeout) as keys,
         _transport(address, login) as transport,
     ):
-        _shake_hands(transport, known, address, login)
+        _handshake(transport, known, address, login)
         _log_in(transport, keys, address, login)
         yield Remote(_open_sftp(transport, address, login), address, login.timeout)
 
 
 @contextmanager
 def _transport(address: Address, login: Login) -> Iterator[paramiko.Transport]:
-    """A connection to the server, on which nothing was said yet."""
+    """Open a connection to the server, before the handshake."""
     try:
         connection = socket.create_connection((address.host, address.port), login.timeout)
     except TimeoutError:
-        raise _silent(address, login) from None
+        raise _no_answer_error(address, login) from None
     except (socket.gaierror, UnicodeError):
         raise NetworkError(f"there is no host {address.host}", "check the URI, and the machine's DNS") from None
     except ConnectionRefusedError:
@@ -228,7 +229,7 @@ def _transport(address: Address, login: Login) -> Iterator[paramiko.Transport]:
     except OSError as error:
         reason = error.strerror or "no reason is given"
         raise NetworkError(f"cannot reach {address.server}: {reason}", "check host, port and firewall") from None
-    transport = paramiko.Transport(connection, disabled_algorithms=_WEAK)
+    transport = paramiko.Transport(connection, disabled_algorithms=_WEAK_ALGORITHMS)
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = 2 * login.timeout + 1
     try:
         yield transport
@@ -236,19 +237,19 @@ def _transport(address: Address, login: Login) -> Iterator[paramiko.Transport]:
         transport.close()
         raise
     except BaseException:
-        # A signal may have come while this thread held a lock of the library, for which closing would wait forever.
+        # A signal may have come while this thread had a lock of the library: closing the transport would wait forever.
         connection.close()
         raise
     transport.close()
 
 
-def _shake_hands(transport: paramiko.Transport, known: KnownKeys, address: Address, login: Login) -> None:
-    """Agree on keys with the server, and make sure that it is the known one."""
+def _handshake(transport: paramiko.Transport, known: KnownKeys, address: Address, login: Login) -> None:
+    """Agree on keys with the server, and check that it is the known one."""
     options = transport.get_security_options()
-    # The kinds of key that are known first: a server with several shows the first that is asked for.
+    # Known key types first: a server with several keys shows the first type that is requested.
     options.key_types = sorted(options.key_types, key=lambda name: _key_type(name) not in known.types)
     try:
-        with _patience(transport, address, login):
+        with _time_limit(transport, address, login):
             transport.start_client(timeout=2 * login.timeout)
             key = transport.get_remote_server_key()
     except paramiko.ssh_exception.IncompatiblePeer:
@@ -256,7 +257,7 @@ def _shake_hands(transport: paramiko.Transport, known: KnownKeys, address: Addre
             f"{address.server} offers no cipher, MAC, key exchange or signature that is both safe and known here",
             "ask the publisher for AES-CTR or AES-GCM, SHA-2, and a key exchange without SHA-1",
         ) from None
-    except (*_LOST, OSError):
+    except (*_CONNECTION_ERRORS, OSError):
         raise NetworkError(
             f"{address.server} does not agree on a connection", "check host and port: is it an SSH server?"
         ) from None
@@ -277,12 +278,12 @@ def _check_host_key(key: paramiko.PKey, known: KnownKeys, address: Address) -> N
             f"the key of {address.server} is not the known one: it was changed, or another machine answers in its"
             f" place; it shows {key.fingerprint} ({key.get_name()})",
             "ask the publisher in another way; if it is right, take the old line out of known_hosts: ssh-keygen -R"
-            f" '{address.known_as}'",
+            f" '{address.known_hosts_name}'",
         )
     raise NetworkError(
         f"the key of {address.server} is unknown: {key.fingerprint} ({key.get_name()})",
         "compare it with what the publisher says, then add to known_hosts the line: "
-        f"{address.known_as} {key.get_name()} {key.get_base64()}",
+        f"{address.known_hosts_name} {key.get_name()} {key.get_base64()}",
     )
 
 
@@ -291,12 +292,12 @@ def _log_in(transport: paramiko.Transport, keys: Iterator[paramiko.PKey], addres
     for key in keys:
         tried += 1
         try:
-            with _patience(transport, address, login):
+            with _time_limit(transport, address, login):
                 if not transport.auth_publickey(address.user, key):
                     return
-        except (*_LOST, OSError):
+        except (*_CONNECTION_ERRORS, OSError):
             if not transport.is_active():
-                break  # the server counts how often one may try
+                break  # the server limits the attempts
     if not tried:
         raise NetworkError(
             f"there is no key to log in to {address.server} with", "give --identity FILE, or start an SSH agent"
@@ -309,21 +310,21 @@ def _log_in(transport: paramiko.Transport, keys: Iterator[paramiko.PKey], addres
 
 def _open_sftp(transport: paramiko.Transport, address: Address, login: Login) -> Client:
     try:
-        with _patience(transport, address, login):
+        with _time_limit(transport, address, login):
             channel = transport.open_session(timeout=2 * login.timeout)
             channel.settimeout(login.timeout)
             channel.invoke_subsystem("sftp")
             return Client(channel, login.timeout)
-    except (*_LOST, OSError):
+    except (*_CONNECTION_ERRORS, OSError):
         raise NetworkError(f"{address.server} offers no SFTP", "ask the publisher") from None
 
 
 @contextmanager
-def _patience(transport: paramiko.Transport, address: Address, login: Login) -> Iterator[None]:
-    """Give the server its time, then hang up: not everything in paramiko has a timeout.
+def _time_limit(transport: paramiko.Transport, address: Address, login: Login) -> Iterator[None]:
+    """Close the connection after the timeout: not everything in paramiko has one.
 
     Raises:
-        NetworkError: The time is over.
+        NetworkError: The timeout is over.
     """
     over = threading.Event()
 
@@ -338,13 +339,13 @@ def _patience(transport: paramiko.Transport, address: Address, login: Login) -> 
         yield
     except Exception:
         if over.is_set():
-            raise _silent(address, login) from None
+            raise _no_answer_error(address, login) from None
         raise
     finally:
         timer.cancel()
 
 
-def _silent(address: Address, login: Login) -> NetworkError:
+def _no_answer_error(address: Address, login: Login) -> NetworkError:
     return NetworkError(
         f"{address.server} did not answer within {login.timeout:g} s", "check host and port, or try again later"
     )
