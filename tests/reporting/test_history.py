@@ -318,7 +318,7 @@ def test_a_report_that_is_listed_and_yet_no_report_of_ours_is_not_believed(
 def test_a_file_of_exactly_the_limit_s_size_is_read_and_none_larger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_json, "MOST_BYTES", 100)
+    monkeypatch.setattr(kept_json, "MAX_BYTES", 100)
     path = tmp_path / "report.json"
     path.write_bytes(b"x" * 100)
     assert kept_json.read_stored_file(path) == b"x" * 100
