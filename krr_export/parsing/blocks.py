@@ -18,12 +18,12 @@ from krr_export.parsing.header import (
     MAX_PROLOG_BYTES,
     Header,
     begins_another_document,
-    find_fault,
     find_frame,
     parse_frame,
     read_header,
 )
 from krr_export.parsing.tokenizing import RecordTokenizer, TokenizedRecords, count_line_ends
+from krr_export.parsing.well_formed import find_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -13,7 +13,7 @@ from lxml import etree
 from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, cut, export, person, travel
 
 from krr_export.errors import InputError
-from krr_export.parsing.header import parser_options
+from krr_export.parsing.well_formed import parser_options
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
