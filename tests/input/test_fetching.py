@@ -31,7 +31,7 @@ from command import HANG, call, wait_until
 from sshd import ORGNR, OTHER, PASSPHRASE, Server, put
 
 from krr_export.errors import InputError, KrrExportError, NetworkError, OutputError, UsageError
-from krr_export.input.sftp import Fetched, Login, fetch, remote
+from krr_export.input.sftp import Fetched, Login, connection, fetch
 from krr_export.input.sftp.address import parse_address
 from krr_export.input.sftp.identities import identities
 from krr_export.input.sftp.inbox import open_inbox
@@ -579,7 +579,7 @@ def test_an_agent_that_makes_no_sense_or_says_nothing_is_passed_over(
     assert server.login.identity
     shutil.copy(server.login.identity, tmp_path / ".ssh" / "id_ed25519")
     # Only the agent's time is short: a busy machine may take what it needs to fetch.
-    monkeypatch.setattr(remote, "identities", lambda identity, passphrase, _: identities(identity, passphrase, 0.5))
+    monkeypatch.setattr(connection, "identities", lambda identity, passphrase, _: identities(identity, passphrase, 0.5))
     login = Login(known_hosts=server.login.known_hosts)
     with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{directory}/agent")
@@ -954,7 +954,7 @@ def test_who_stops_a_fetch_finds_what_had_arrived(server: Server, inbox: Path, n
 
 def test_a_signal_that_comes_while_the_library_holds_a_lock_is_not_waited_out(server: Server) -> None:
     def interrupted() -> None:
-        with suppress(KeyboardInterrupt), remote.connect(parse_address(server.uri()), server.login) as there:
+        with suppress(KeyboardInterrupt), connection.connect(parse_address(server.uri()), server.login) as there:
             channel = there._client.get_channel()  # noqa: SLF001 - so it is where a signal comes
             assert channel is not None
             channel.lock.acquire()

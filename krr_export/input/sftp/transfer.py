@@ -21,13 +21,15 @@ from krr_export.input.delivery.names import (
 from krr_export.input.delivery.regular import SMALL_BYTES
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
 from krr_export.input.sftp.address import Address, parse_address
+from krr_export.input.sftp.connection import Login, connect
 from krr_export.input.sftp.inbox import QUERY_INTERVAL, Inbox, open_inbox
-from krr_export.input.sftp.remote import Login, Remote, RemoteFile, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date, timedelta
     from pathlib import Path
+
+    from krr_export.input.sftp.remote import Remote, RemoteFile
 
 
 @dataclass(frozen=True)
