@@ -62,7 +62,7 @@ class CsvPart:
         self._rows = 0
         self._gzip = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW) if compression == "gzip" else None
         header = dialect.separator.join(_quote(pa.array(schema.names, pa.string()), dialect).to_pylist())
-        self._write_bytes(dialect.prefix + f"{header}\n".encode())
+        self._append(dialect.prefix + f"{header}\n".encode())
 
     def write(self, group: pa.Table) -> None:
         """Append the rows of ``group``; a binary column may be dictionary-encoded.
@@ -70,7 +70,7 @@ class CsvPart:
         Raises:
             OutputError: The disk is full or failing.
         """
-        self._write_bytes(csv_text(group, self._dialect))
+        self._append(csv_text(group, self._dialect))
         self._rows += group.num_rows
 
     def close(self) -> PartFile:
@@ -87,7 +87,7 @@ class CsvPart:
         """Close without finishing the file; never raises."""
         self._file.abandon()
 
-    def _write_bytes(self, text: bytes | memoryview) -> None:
+    def _append(self, text: bytes | memoryview) -> None:
         self._file.write(self._gzip.compress(text) if self._gzip else text)
 
 
