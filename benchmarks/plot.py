@@ -23,7 +23,7 @@ def draw(results: Results, path: Path) -> None:
     import matplotlib as mpl  # noqa: PLC0415 - figures can be had without a picture
 
     mpl.use("agg")  # no display is needed
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - only who draws pays for it
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
     _draw_speed(left, results, _speed_input(results))

@@ -15,7 +15,7 @@ def run() -> NoReturn:
     try:
         # Here, where what is missing or broken is told: these need the packages that were installed with this one.
         from krr_export.cli.main import main  # noqa: PLC0415 - a package that is missing is told of below
-        from krr_export.util.process import configure_arrow, configure_malloc, disable_core_dumps  # noqa: PLC0415 - likewise
+        from krr_export.util.process import configure_arrow, configure_malloc, disable_core_dumps  # noqa: PLC0415 - a package that is missing is told of below
 
         if not sys.warnoptions:
             warnings.simplefilter("ignore")  # what a library has to say to its users is not for ours

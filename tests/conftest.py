@@ -85,3 +85,11 @@ def xmllint() -> str:
     if found is None:
         pytest.skip("xmllint is not installed")
     return str(found)
+
+
+@pytest.fixture
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row groups so small that a test fills several, and windows too where there are partitions."""
+    monkeypatch.setattr("krr_export.output.sinks.table._WINDOW_ROWS", 8)
+    monkeypatch.setattr("krr_export.output.sinks.options.ROW_GROUP_ROWS", 10)
+    monkeypatch.setattr("krr_export.output.sinks.options.CSV_GROUP_ROWS", 10)

@@ -46,7 +46,7 @@ class Command(click.Command):
             print_last_line(message, "red")
         return code
 
-    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401 - click's own
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         for key, declared in options_by_key(self).items():
             name = key.upper()

@@ -47,7 +47,7 @@ class LocalPath(click.ParamType[Path]):
         self.role = role
         self.beside = tuple(beside)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401 - click's
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path."""
         try:
             return local_path(value)
@@ -58,7 +58,7 @@ class LocalPath(click.ParamType[Path]):
 class LocalName(LocalPath):
     """A path as text, which may also be ``-``, or the name of something built in."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's; a str
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the path, and return it as it was given."""
         super().convert(value, param, ctx)
         return str(value)
@@ -69,7 +69,7 @@ class FileMode(click.ParamType[int]):
 
     name = "octal"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 - click's
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the bits as a number; the owner must at least be able to read and write."""
         text = str(value)
         if not re.fullmatch(r"(0o?)?[0-7]{3}", text) or (bits := int(text[-3:], 8)) & _OWNER != _OWNER:
@@ -80,7 +80,7 @@ class FileMode(click.ParamType[int]):
 class Choice(click.Choice[str]):
     """One of several words; for a typing error, the message names the most similar word."""
 
-    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ANN401 - click's
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Return the message for a wrong value."""
         return f"{super().get_invalid_choice_message(value, ctx)}{did_you_mean(str(value), map(str, self.choices))}"
 
@@ -94,7 +94,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 class Option(click.Option):
     """An option with a heading in its command's help."""
 
-    def __init__(self, *declared: Any, heading: str = GENERAL, **attributes: Any) -> None:  # noqa: ANN401 - click's own
+    def __init__(self, *declared: Any, heading: str = GENERAL, **attributes: Any) -> None:
         super().__init__(*declared, **attributes)
         self.heading = heading
 

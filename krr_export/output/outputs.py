@@ -17,6 +17,7 @@ from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import OutputError, UsageError
 from krr_export.input.delivery.finding import is_delivery
 from krr_export.input.delivery.names import parse_part
+from krr_export.util.files import COMMON_HINTS, output_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -107,6 +108,14 @@ def _status(path: str | Path | int) -> os.stat_result | None:
         return None  # reading or writing the file reports the error
 
 
+_HINTS = {
+    **COMMON_HINTS,
+    errno.EISDIR: "a directory lies there: give the name of a file",
+    errno.ENOENT: "check the path: its directory must be there",
+    errno.ENOTDIR: "check the path: a file lies where a directory is needed",
+}
+
+
 def write_error(what: str, error: OSError) -> OutputError:
     """Return the error for a file named by the user that cannot be written.
 
@@ -114,16 +123,4 @@ def write_error(what: str, error: OSError) -> OutputError:
         what: kind and path of the file; follows "cannot write".
         error: the system's error.
     """
-    reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
-    return OutputError(f"cannot write {what}: {reason}", _HINTS.get(error.errno or 0, _DEFAULT_HINT))
-
-
-_DEFAULT_HINT = "give a path in a directory that can be written"
-_HINTS = {
-    errno.ENOSPC: "free some space and run again",
-    errno.EDQUOT: "the disk quota is used up: free some space and run again",
-    errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files",
-    errno.EISDIR: "a directory lies there: give the name of a file",
-    errno.ENOENT: "check the path: its directory must be there",
-    errno.ENOTDIR: "check the path: a file lies where a directory is needed",
-}
+    return output_error(f"write {what}", error, _HINTS, "give a path in a directory that can be written")

@@ -20,13 +20,27 @@ from typing import TYPE_CHECKING
 from krr_export.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _OTHER_FILE_SYSTEM = "its file system does not do this, or the directory is immutable: choose a store on another"
 _LOST_MOUNT = "the server of its file system is out of reach: mount it again, and run again"
-_HINTS = {
+COMMON_HINTS = {
     errno.ENOSPC: "free some space and run again",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",
+    errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files",
+    errno.ESTALE: _LOST_MOUNT,
+    errno.ENOTCONN: _LOST_MOUNT,
+    errno.EHOSTDOWN: _LOST_MOUNT,
+    errno.EHOSTUNREACH: _LOST_MOUNT,
+    errno.ETIMEDOUT: _LOST_MOUNT,
+    errno.ENFILE: "the whole system has too many files open: end what holds them, or raise fs.file-max",
+    errno.EIO: "the disk or its connection failed: see the system's log",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENOTDIR: "a file lies where a directory is needed: move it away",
+}
+"""What to do about an error of the system, wherever it is written to."""
+_STORE_HINTS = {
+    **COMMON_HINTS,
     errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files: raise it, or lower --rows-per-file",
     errno.EACCES: "give the user that runs this write access to the store",
     errno.EPERM: _OTHER_FILE_SYSTEM,
@@ -34,19 +48,10 @@ _HINTS = {
     errno.ENOSYS: _OTHER_FILE_SYSTEM,
     errno.EROFS: "choose a store on a file system that can be written",
     errno.ENOENT: "check the path; is its file system mounted?",
-    errno.ESTALE: _LOST_MOUNT,
-    errno.ENOTCONN: _LOST_MOUNT,
-    errno.EHOSTDOWN: _LOST_MOUNT,
-    errno.EHOSTUNREACH: _LOST_MOUNT,
-    errno.ETIMEDOUT: _LOST_MOUNT,
     errno.ENAMETOOLONG: "choose a store with a shorter path, on a file system that takes names of 255 bytes",
-    errno.ENFILE: "the whole system has too many files open: end what holds them, or raise fs.file-max",
-    errno.EIO: "the disk or its connection failed: see the system's log",
-    errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENOLCK: "its server gives no locks: mount it with them (NFS: without nolock), or choose a store on another",
     errno.EEXIST: "move what lies there out of the way",
     errno.ELOOP: "a symbolic link lies where a directory is needed: remove it",
-    errno.ENOTDIR: "a file lies where a directory is needed: move it away",
 }
 
 _FIXED_MODES = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
@@ -69,11 +74,12 @@ class PartFile:
 
 
 @contextmanager
-def output_errors(doing: str) -> Iterator[None]:
+def output_errors(doing: str, hints: Mapping[int, str] = _STORE_HINTS) -> Iterator[None]:
     """Turn errors of the operating system into one clear line.
 
     Args:
         doing: What was tried; follows "cannot", such as ``write person/part-00000.parquet``.
+        hints: What to do, by the error's number.
 
     Raises:
         OutputError: For any ``OSError`` raised inside; Arrow raises its own as ``OSError`` too.
@@ -81,9 +87,21 @@ def output_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Never str(error): it may quote a path with a partition's value, or any other text from Arrow.
-        reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
-        raise OutputError(f"cannot {doing}: {reason}", _HINTS.get(error.errno or 0)) from error
+        raise output_error(doing, error, hints) from error
+
+
+def output_error(doing: str, error: OSError, hints: Mapping[int, str], default: str | None = None) -> OutputError:
+    """Return the same for one error.
+
+    Args:
+        doing: As above.
+        error: The system's error.
+        hints: As above.
+        default: What to do about any other error.
+    """
+    # Never str(error): it may quote a path with a partition's value, or any other text from Arrow.
+    reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
+    return OutputError(f"cannot {doing}: {reason}", hints.get(error.errno or 0, default))
 
 
 class HashedFile:

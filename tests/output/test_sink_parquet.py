@@ -9,18 +9,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sink_rows import PARQUET, SCHEMA, STATUS, duck, make_groups_small, rows_of, statuses, table, write
+from sink_rows import PARQUET, SCHEMA, STATUS, duck, rows_of, statuses, table, write
 
 from krr_export.output.sinks import SinkOptions
 from krr_export.output.sinks import options as sink_options
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture
-def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_groups_small(monkeypatch)
 
 
 @pytest.mark.usefixtures("small_groups")

@@ -16,7 +16,6 @@ from sink_rows import (
     STATUS,
     duck,
     label,
-    make_groups_small,
     rows_of,
     statuses,
     table,
@@ -25,11 +24,6 @@ from sink_rows import (
 
 from krr_export.output.sinks import SinkOptions, TableSink
 from krr_export.output.sinks import options as sink_options
-
-
-@pytest.fixture
-def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_groups_small(monkeypatch)
 
 
 @pytest.mark.usefixtures("small_groups")

@@ -31,16 +31,10 @@ from sink_rows import (
     STATUS,
     duck,
     label,
-    make_groups_small,
     statuses,
     table,
     write,
 )
-
-
-@pytest.fixture
-def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_groups_small(monkeypatch)
 
 
 @pytest.mark.usefixtures("small_groups")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    import pytest
 
 STATUS = ("AKTIV", "SLETTET", "IKKE_REGISTRERT")
 SCHEMA = pa.schema(
@@ -92,10 +91,3 @@ def duck(query: str) -> pa.Table:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.sql(query).to_arrow_table()
-
-
-def make_groups_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row groups so small that a test fills several, and windows too where there are partitions."""
-    monkeypatch.setattr("krr_export.output.sinks.table._WINDOW_ROWS", 8)
-    monkeypatch.setattr("krr_export.output.sinks.options.ROW_GROUP_ROWS", 10)
-    monkeypatch.setattr("krr_export.output.sinks.options.CSV_GROUP_ROWS", 10)

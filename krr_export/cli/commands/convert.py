@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     heading=OUTPUT,
     help="Exchange a snapshot of this export that is there with another result.",
 )
-def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
+def convert_command(source: str, store: Path, **options: Any) -> int:
     """Turn an export into a published snapshot of Parquet or CSV.
 
     SOURCE is the export, plain or gzip, or - for standard input; or an encrypted delivery: one file of its set, or the
@@ -36,7 +36,7 @@ def convert_command(source: str, store: Path, **options: Any) -> int:  # noqa: A
     validated against the XSD; a refused one goes to rejects/ with the reason. The snapshot appears whole, proven, as
     STORE/eksport=…/, and STORE/latest points to the newest; or nothing is published, and the exit code says why.
     """
-    from krr_export.jobs.convert import convert  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+    from krr_export.jobs.convert import convert
 
     console = Console.from_options(options)
     options["delivery"] = pop_delivery(console, options)

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 @json_option
 @option("--progress/--no-progress", "shown", default=None,
               help="Show a progress bar; by default on a terminal only.")  # fmt: skip
-def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any) -> int:  # noqa: ANN401 - the options above
+def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any) -> int:
     """Fetch the newest delivery over SFTP.
 
     URI is sftp://USER@HOST[:PORT]/DIR, or sftp://USER@HOST/~/DIR below the user's home. INBOX is a local directory. A
     set is fetched once, and only when data, signature and key are there. Whatever stops a fetch, the next one goes on
     where it stopped. The server must be in known_hosts; the login is with a key.
     """
-    from krr_export.input.sftp import fetch  # noqa: PLC0415 - paramiko is loaded once there is work for it
+    from krr_export.input.sftp import fetch
 
     quiet, shown = options.pop("quiet"), options.pop("shown")
     console = Console(quiet=quiet, verbose=options.pop("verbose"), as_json=options.pop("as_json"))

@@ -25,13 +25,13 @@ def inspect_command(
     as_json: bool,
     quiet: bool,
     verbose: bool,
-    **options: Any,  # noqa: ANN401 - the delivery's
+    **options: Any,
 ) -> int:
     """Show an export's header and its first records, masked.
 
     Reads only the beginning, however large the export is; an encrypted delivery is first verified whole.
     """
-    from krr_export.jobs.inspect import inspect  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+    from krr_export.jobs.inspect import inspect
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     found = inspect(source, schema, pop_delivery(console, options))

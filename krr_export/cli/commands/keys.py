@@ -25,7 +25,7 @@ def keys_command(directory: Path, orgnr: str, *, as_json: bool, quiet: bool, ver
     A receiver's and a publisher's, not encrypted. DIRECTORY gets receiver-private.pem, receiver.pem,
     publisher-private.pem and publisher.pem.
     """
-    from krr_export.synthetic.sealing import make_keys  # noqa: PLC0415 - cryptography is slow to load
+    from krr_export.synthetic.sealing import make_keys
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     make_keys(directory, orgnr=orgnr)

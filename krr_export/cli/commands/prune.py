@@ -25,7 +25,7 @@ def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose
     The oldest go first, never the one that latest points to. What .failed and .partial keep goes too where it is older
     than the oldest snapshot that stays, or not among the N newest there. Exit code 3: there is no store.
     """
-    from krr_export.output.store import open_store  # noqa: PLC0415 - loaded only when the command runs
+    from krr_export.output.store import open_store
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     console.warn_about_store(store)

@@ -38,7 +38,7 @@ def report_command(snapshot: Path, output: str, report_format: str | None, lang:
     checked against the manifest; the page also shows the older snapshots of the store. Exit code 0: written; 3: there
     is no snapshot, or its report is damaged.
     """
-    from krr_export.reporting.page.snapshots import older_snapshots, read_snapshot_report  # noqa: PLC0415 - loaded only when the command runs
+    from krr_export.reporting.page.snapshots import older_snapshots, read_snapshot_report
 
     console = Console(**talk)
     destination = Destination.from_options(output, report_format, lang, stdout="html", option="-o")

@@ -61,15 +61,15 @@ def _fetch_progress(console: Console, *, shown: bool | None) -> Iterator[Callabl
 @login_options
 @reading_options
 @writing_options
-def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
+def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:
     """Fetch what is new, convert it, prove it, and prune the store.
 
     URI is the directory on the server, sftp://USER@HOST[:PORT]/DIR. INBOX keeps the deliveries, encrypted as they came.
     STORE is the directory of snapshots. Nothing new on the server is no error. A night that was cut short is finished
     by the next run.
     """
-    from krr_export.jobs.nightly import NightOptions, NightProgress, run_night  # noqa: PLC0415 - as above
-    from krr_export.jobs.options import ConvertOptions  # noqa: PLC0415 - Arrow is loaded once there is work for it
+    from krr_export.jobs.nightly import NightOptions, NightProgress, run_night
+    from krr_export.jobs.options import ConvertOptions
 
     console = Console.from_options(options)
     delivery = pop_delivery(console, options)

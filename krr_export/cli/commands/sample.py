@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 @option("--comments", is_flag=True, help="A comment in every record.")
 @option("--exported", metavar="TIME", help="When the export was made, with offset, ISO 8601.")
 @option("--change-number", type=int, help="The register's last change number.")
-def sample_command(out: Path, schema: str, faults: str, exported: str | None, **options: Any) -> int:  # noqa: ANN401 - the options above
+def sample_command(out: Path, schema: str, faults: str, exported: str | None, **options: Any) -> int:
     """Write a synthetic export, valid or faulty, of any size.
 
     No real person is in it: identity numbers are synthetic, month + 80. OUT is compressed where its name ends in .gz.
     What a reader must find in it is written beside it as OUT.expected.json.
     """
-    from krr_export.output.outputs import write_error  # noqa: PLC0415 - slow to load
-    from krr_export.schema.registry import load_schema  # noqa: PLC0415 - as above
-    from krr_export.synthetic import SampleOptions, expected_path, write_sample_file  # noqa: PLC0415 - slow to load
+    from krr_export.output.outputs import write_error
+    from krr_export.schema.registry import load_schema
+    from krr_export.synthetic import SampleOptions, expected_path, write_sample_file
 
     if str(out) == "-":
         raise UsageError("a sample is written to a file, with what to expect beside it", "give a file's name as OUT")

@@ -18,9 +18,9 @@ from krr_export.cli.parameters import Choice, option
 @option("--derive", multiple=True, metavar="NAME[,NAME…]|all", help="With the columns that convert --derive adds.")
 def schema_command(schema: str, format_: str, derive: tuple[str, ...], *, quiet: bool, verbose: bool) -> int:
     """Show the columns of the table person, or DDL for a warehouse."""
-    from krr_export.schema.formats import render  # noqa: PLC0415 - as above
-    from krr_export.schema.registry import load_schema  # noqa: PLC0415 - slow to load
-    from krr_export.transform import DeriveOptions, derived_fields  # noqa: PLC0415 - Arrow is slow to load
+    from krr_export.schema.formats import render
+    from krr_export.schema.registry import load_schema
+    from krr_export.transform import DeriveOptions, derived_fields
 
     console = Console(quiet=quiet, verbose=verbose)
     record_schema = load_schema(schema)

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 @option("--signature", type=Choice(["exact", "legacy-buffer"]), default="exact", show_default=True,
               help="Over the file's bytes, or as the register's own Java client verifies it.")  # fmt: skip
 @json_option
-def seal_command(source: Path, directory: Path, **options: Any) -> int:  # noqa: ANN401 - the options above
+def seal_command(source: Path, directory: Path, **options: Any) -> int:
     """Make an encrypted, signed delivery of an export, for exercises.
 
     SOURCE is the export, plain or gzip. DIRECTORY gets three files, named as the register names them.
     """
-    from krr_export.synthetic.sealing import seal  # noqa: PLC0415 - cryptography is slow to load
+    from krr_export.synthetic.sealing import seal
 
     console = Console(quiet=options["quiet"], verbose=options["verbose"], as_json=options["as_json"])
     console.warn_if_readable_by_all("--signing-key", options["signing_key"])

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 @report_format_option
 @lang_option
 def validate_command(
-    source: str, report_to: str | None, report_format: str | None, lang: Lang, **options: Any  # noqa: ANN401 - the options above
+    source: str, report_to: str | None, report_format: str | None, lang: Lang, **options: Any
 ) -> int:  # fmt: skip
     """Make the same checks as convert, and write no data.
 
     SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input. Exit code 0: valid; 1: records
     were refused, more than --max-rejects allows, or there are none; 3: the export is unusable.
     """
-    from krr_export.jobs.convert import validate  # noqa: PLC0415 - Arrow and lxml are loaded once there is work for them
+    from krr_export.jobs.convert import validate
 
     destination = _destination(report_to, report_format, lang, as_json=options["as_json"])
     console = Console.from_options(options)

@@ -25,7 +25,7 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
     SNAPSHOT is a directory eksport=…, or the link latest. Exit code 0: every file is there with its bytes, SHA-256 and
     rows, and the counts add up; 1: something differs; 3: there is no snapshot.
     """
-    from krr_export.output.verification import verify  # noqa: PLC0415 - Arrow is loaded once there is work for it
+    from krr_export.output.verification import verify
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     found = verify(snapshot)

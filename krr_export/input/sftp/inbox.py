@@ -14,12 +14,13 @@ import stat
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import NetworkError, OutputError
 from krr_export.input.delivery.names import LATEST, PartName, eligible, group_sets, parse_part
-from krr_export.util.files import make_parents, sync_directory
+from krr_export.util.files import COMMON_HINTS, make_parents, output_errors, sync_directory
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -39,18 +40,17 @@ _PART_SUFFIX = ".part"
 _NOTE_SUFFIX = ".part.json"
 _UNUSABLE_SUFFIX = ".bad"
 _HINTS = {
+    **COMMON_HINTS,
     errno.ENOSPC: "free some space and run again: it goes on where it stopped",
-    errno.EDQUOT: "the disk quota is used up: free some space and run again",
-    errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files",
     errno.EACCES: "give the user that runs this write access to the inbox",
     errno.EPERM: "give the user that runs this write access to the inbox",
     errno.EROFS: "choose an inbox on a file system that can be written",
-    errno.ENOTDIR: "a file lies where a directory is needed: move it away",
     errno.ELOOP: "a symbolic link lies where a file is needed: remove it",
     errno.EISDIR: "a directory lies where a file is needed: move it away",
     errno.EEXIST: "a file lies where a directory is needed: move it away",
     errno.ENOENT: "is the path of the inbox right?",
 }
+_inbox_errors = partial(output_errors, hints=_HINTS)
 
 
 @contextmanager
@@ -306,12 +306,3 @@ def _write_all(fd: int, piece: bytes) -> None:
     view = memoryview(piece)
     while view:
         view = view[os.write(fd, view) :]
-
-
-@contextmanager
-def _inbox_errors(action: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
-        raise OutputError(f"cannot {action}: {reason}", _HINTS.get(error.errno or 0)) from None

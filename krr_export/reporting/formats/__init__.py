@@ -46,11 +46,11 @@ def render_report(report: Mapping[str, Any], name: str) -> str:
         case "json":
             return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
         case "junit":
-            from krr_export.reporting.formats.junit import junit  # noqa: PLC0415 - as above
+            from krr_export.reporting.formats.junit import junit  # noqa: PLC0415 - only who asks for JUnit pays for it
 
             return junit(report)
         case "markdown":
-            from krr_export.reporting.formats.markdown import markdown  # noqa: PLC0415 - as above
+            from krr_export.reporting.formats.markdown import markdown  # noqa: PLC0415 - only who asks for Markdown pays for it
 
             return markdown(report)
     raise UsageError(f"there is no report format {name}", f"choose from {', '.join(FORMATS)}")

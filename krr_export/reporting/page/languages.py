@@ -21,7 +21,7 @@ def language(code: Lang) -> Language:
 
         return NORWEGIAN
     if code == "en":
-        from krr_export.reporting.page.english import ENGLISH  # noqa: PLC0415 - as above
+        from krr_export.reporting.page.english import ENGLISH  # noqa: PLC0415 - only a page in English pays for it
 
         return ENGLISH
     raise UsageError(f"--lang {code}: the page does not speak that language", "choose en or nb")
