@@ -13,7 +13,7 @@ from krr_export.cli.config import CONFIG, PASSPHRASE, PREFIX, commands_by_name, 
 from krr_export.cli.console import Console, print_last_line, print_result
 from krr_export.cli.failures import explain
 from krr_export.cli.parameters import GENERAL, LocalPath, Role, did_you_mean, option
-from krr_export.errors import InputError, OutputError
+from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.util.paths import check_no_loop
 
 if TYPE_CHECKING:
@@ -30,6 +30,12 @@ class Command(click.Command):
     commands that have it. The command line overrides the environment, and the environment the file.
     """
 
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        for key, declared in options_by_key(self).items():
+            name = key.upper()
+            declared.envvar = [f"{PREFIX}{str(self.name).upper()}_{name}", f"{PREFIX}{name}"]
+
     def invoke(self, ctx: click.Context) -> int:
         """Run the command; turn any failure into one last line and an exit code."""
         try:
@@ -40,17 +46,12 @@ class Command(click.Command):
             raise
         except BaseException as error:
             message, code = explain(error)
-            message = add_origins(message, ctx)
+            if code == UsageError.exit_code:
+                message = add_origins(message, ctx)
             if ctx.params.get("as_json"):
                 message, code = print_result(message, code, {})
             print_last_line(message, "red")
         return code
-
-    def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
-        for key, declared in options_by_key(self).items():
-            name = key.upper()
-            declared.envvar = [f"{PREFIX}{str(self.name).upper()}_{name}", f"{PREFIX}{name}"]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the options under their headings; those of all commands come last."""
@@ -113,7 +114,7 @@ def _parameter_label(parameter: click.Parameter) -> str:
 
 
 def add_origins(message: str, ctx: click.Context) -> str:
-    """Add to a message where the values of the options in it came from, if not from the command line."""
+    """Add to a message on wrong usage where the values of the options in it came from, if not from the command line."""
     origins = []
     for key, declared in options_by_key(ctx.command).items():
         if not re.search(rf"(?<![\w-]){max(declared.opts, key=len)}(?![\w-])", message):

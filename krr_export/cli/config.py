@@ -45,10 +45,7 @@ def read_config(ctx: click.Context, path: Path, name: str, commands: Mapping[str
         raise click.UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise click.UsageError(f"the configuration {path} is not TOML: it is not UTF-8; save it as such") from None
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # huge numbers, deep nesting: tomllib raises Python's own errors
+    except (ValueError, RecursionError) as error:  # of huge numbers and deep nesting, tomllib raises Python's own
         raise click.UsageError(f"the configuration {path} is not TOML{_error_position(error)}") from None
     tables = {key: value for key, value in document.items() if isinstance(value, dict)}
     general = {key: value for key, value in document.items() if not isinstance(value, dict)}

@@ -103,3 +103,11 @@ def test_a_variable_that_is_no_options_is_warned_of_and_its_value_is_not_told(
     assert "a-secret" not in ran.err
     quiet = command.call(capfd, "validate", "samples/valid.xml", "-q")
     assert quiet.err.count("\n") == 1
+
+
+def test_where_a_value_came_from_is_said_of_wrong_usage_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KRR_EXPORT_MAX_AGE", "1h")
+    ran = command.call(capfd, "convert", "samples/valid.xml", tmp_path / "store")
+    assert (ran.code, "--max-age" in ran.last, "(from " in ran.last) == (5, True, False)
