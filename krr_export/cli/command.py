@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -57,7 +58,7 @@ class Command(click.Command):
         """Show the options under their headings; those of all commands come last."""
         shown: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 shown.setdefault(getattr(parameter, "heading", GENERAL), []).append(record)
         general = shown.pop(GENERAL)
@@ -83,10 +84,10 @@ def check_paths(ctx: click.Context) -> None:
 
     Raises:
         InputError: the path of an input is a loop of links.
-        OutputError: the path of an output is.
+        OutputError: the path of an output is, or its directory is not there.
         UsageError: an output is an input too, or is in a snapshot.
     """
-    from krr_export.output.outputs import check_outputs  # noqa: PLC0415 - help does not need it
+    from krr_export.output.outputs import check_outputs, write_error  # noqa: PLC0415 - help does not need it
 
     paths = [*_given_paths(ctx)]
     for _, kind, path in paths:
@@ -99,6 +100,9 @@ def check_paths(ctx: click.Context) -> None:
     }
     configurations = {f"--config {path}": path for path in ctx.meta.get(CONFIG, ())}
     check_outputs(outputs, {**inputs, **configurations})
+    for _, kind, path in paths:
+        if kind.role is Role.OUTPUT and not Path(path).parent.exists():
+            raise write_error(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
 
 
 def _given_paths(ctx: click.Context) -> Iterator[tuple[str, LocalPath, str]]:
@@ -114,10 +118,11 @@ def _parameter_label(parameter: click.Parameter) -> str:
 
 
 def add_origins(message: str, ctx: click.Context) -> str:
-    """Add to a message on wrong usage where the values of the options in it came from, if not from the command line."""
+    """Add to a message on wrong usage where the options or values in it came from, if not from the command line."""
     origins = []
     for key, declared in options_by_key(ctx.command).items():
-        if not re.search(rf"(?<![\w-]){max(declared.opts, key=len)}(?![\w-])", message):
+        names = (max(declared.opts, key=len), *_values(ctx.params.get(str(declared.name))))
+        if not any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", message) for name in names):
             continue
         source = ctx.get_parameter_source(str(declared.name))
         if source is click.core.ParameterSource.ENVIRONMENT:
@@ -125,6 +130,12 @@ def add_origins(message: str, ctx: click.Context) -> str:
         elif source is click.core.ParameterSource.DEFAULT_MAP:
             origins.append(f"{key.replace('_', '-')} in {' and '.join(ctx.meta.get(CONFIG, ()))}")
     return f"{message} (from {', '.join(dict.fromkeys(origins))})" if origins else message
+
+
+def _values(value: object) -> list[str]:
+    """Return the texts that an option was given, as far as a message may quote them."""
+    texts = value if isinstance(value, tuple) else (value,)
+    return [str(text) for text in texts if isinstance(text, (str, Path)) and str(text)]
 
 
 def _variables(declared: click.Option) -> list[str]:
@@ -149,7 +160,8 @@ def _warn_of_unknown_variables(ctx: click.Context) -> None:
     console = Console(quiet=bool(ctx.params.get("quiet")))
     for name in doubtful:
         if name not in known:
-            console.warn(f"the variable {name} is no option's, and without effect.{did_you_mean(name, known)}")
+            meant = did_you_mean(name, valid) or did_you_mean(name, known)
+            console.warn(f"the variable {name} is no option's, and without effect.{meant}")
 
 
 def _use_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:

@@ -74,6 +74,8 @@ class ConvertOptions:
         object.__setattr__(self, "partition_by", columns)
         for option in ("columns", "drop", "pseudonymise", "derive", "strict"):
             object.__setattr__(self, option, column_names(f"--{option}", getattr(self, option)))
+        if not isinstance(self.mode, int):  # of a caller who is not type-checked
+            raise UsageError("mode is a number", "such as 0o640")
         if self.lang not in LANGUAGES:
             raise UsageError(f"--lang {self.lang}: no such language", f"choose from {', '.join(LANGUAGES)}")
         # Each property validates its options, before anything is read or written.

@@ -289,7 +289,7 @@ def _check_properties(found: tuple[object, ...], requested: tuple[object, ...]) 
     for what, old, new in zip(_COMMON_PROPERTIES, found, requested, strict=True):
         if old != new:
             raise UsageError(
-                f"the snapshots in this store have the {what} {_display(old)}, not {_display(new)}",
+                f"the snapshots in this store have the {what} {_display(what, old)}, not {_display(what, new)}",
                 "a store keeps one kind: choose another store",
             )
 
@@ -306,5 +306,6 @@ def _partitioning(manifest: Manifest) -> tuple[str, ...]:
     return tuple(f"{column}=…" for column in columns) if is_old else columns
 
 
-def _display(value: object) -> str:
-    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple | list) else str(value or "none")
+def _display(what: str, value: object) -> str:
+    empty = "all" if what == "choice of columns" else "none"
+    return ", ".join(map(str, value)) or empty if isinstance(value, tuple | list) else str(value or empty)

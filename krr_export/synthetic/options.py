@@ -50,6 +50,6 @@ class SampleOptions:
         if not 0 <= self.fault_share <= 1:
             raise UsageError("the share of faulty records must lie between 0 and 1")
         if self.exported.tzinfo is None:
-            raise UsageError("the time of the export needs an offset")
+            raise UsageError("the time of the export needs an offset", "such as 2026-02-26T12:22:25+01:00")
         if self.exported.year < _FIRST_YEAR:
             raise UsageError(f"the export cannot be of before {_FIRST_YEAR}", "contact data of some age is in it")

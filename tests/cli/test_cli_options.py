@@ -90,8 +90,33 @@ def test_a_wrong_value_names_where_it_came_from(
     assert (of_the_job.code, "(from KRR_EXPORT_MAX_REJECTS)" in of_the_job.last) == (2, True), of_the_job.last
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("KRR_EXPORT_SCHEMA", "15-01"), ("KRR_EXPORT_PARTITION_BY", "statsu"), ("KRR_EXPORT_DERIVE", "alder")],
+)
+def test_so_it_does_where_the_message_has_the_value_alone(
+    variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    ran = command.call(capfd, "convert", "samples/valid.xml", tmp_path / "store")
+    assert (ran.code, ran.last.endswith(f"(from {variable})")) == (2, True), ran.last
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_export_is_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ran = command.call(capfd, "validate", "samples/valid.xml", "--report", tmp_path / "none" / "report.json")
+    assert (ran.code, ran.err.count("\n")) == (4, 1), ran.err
+    assert "No such file or directory; check the path" in ran.last
+
+
+def test_help_lists_no_argument_among_the_options(capfd: pytest.CaptureFixture[str]) -> None:
+    ran = command.call(capfd, "convert", "--help")
+    assert not re.search("^  (SOURCE|STORE)", ran.out.split("Options", 1)[-1].split("Input:", 1)[-1], re.MULTILINE)
+
+
 def test_a_variable_that_is_no_options_is_warned_of_and_its_value_is_not_told(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("KRR_EXPORT_MAX_REJECT", "a-secret")
     monkeypatch.setenv("KRR_EXPORT_PASSPHRASE", "a-secret")
@@ -101,6 +126,10 @@ def test_a_variable_that_is_no_options_is_warned_of_and_its_value_is_not_told(
     assert ran.code == 0
     assert "KRR_EXPORT_MAX_REJECT is no option's, and without effect. Did you mean 'KRR_EXPORT_MAX_REJECTS'?" in warning
     assert "a-secret" not in ran.err
+    monkeypatch.setenv("KRR_EXPORT_NO_GUARD", "1")
+    own = command.call(capfd, "convert", "samples/valid.xml", tmp_path / "store")
+    assert "KRR_EXPORT_NO_GUARD is no option's, and without effect. Did you mean 'KRR_EXPORT_" in own.err
+    assert "KRR_EXPORT_RUN_GUARD" not in own.err
     quiet = command.call(capfd, "validate", "samples/valid.xml", "-q")
     assert quiet.err.count("\n") == 1
 

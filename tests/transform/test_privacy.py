@@ -381,7 +381,7 @@ def test_a_snapshot_that_does_not_say_it_yet_has_all_columns(tmp_path: Path) -> 
         del manifest["options"][name]
     path.write_text(json.dumps(manifest))
     assert convert(export, tmp_path).outcome == "unchanged"
-    with pytest.raises(UsageError, match="choice of columns none, not radnummer, status"):
+    with pytest.raises(UsageError, match="choice of columns all, not radnummer, status"):
         convert(export, tmp_path, columns="status")
 
 
