@@ -52,6 +52,11 @@ def read_config(ctx: click.Context, path: Path, name: str, commands: Mapping[str
     options = {command: options_by_key(commands[command]) for command in commands}
     _refuse_unknown(path, "tables for no command", tables, commands.keys())
     _refuse_unknown(path, "options that no command has", general, {key for known in options.values() for key in known})
+    for values in (general, *tables.values()):
+        if repeated := [key for key in values if "-" in key and _option_key(key) in values]:
+            raise click.UsageError(
+                f"the configuration {path} has {repeated[0]} twice, once as {_option_key(repeated[0])}"
+            )
     for table, values in tables.items():
         _refuse_unknown(path, f"options that {table} does not have", values, options[table])
     given = {_option_key(key): value for key, value in {**general, **tables.get(name, {})}.items()}

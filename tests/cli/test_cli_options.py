@@ -68,6 +68,16 @@ def test_so_it_is_in_the_configuration_file(
     assert f"Did you mean {meant}?" in ran.last
 
 
+def test_an_option_that_a_file_has_in_two_spellings_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "krr.toml"
+    for text in ("max-rejects = 1\nmax_rejects = 2", "[convert]\nmax-rejects = 1\nmax_rejects = 2"):
+        config.write_text(text)
+        ran = command.call(capfd, "--config", config, "convert", "x.xml", tmp_path / "store")
+        assert (ran.code, "has max-rejects twice, once as max_rejects" in ran.last) == (2, True), ran.last
+
+
 @pytest.mark.parametrize("value", ["many", "-1"])
 def test_a_wrong_value_names_where_it_came_from(
     value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
