@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
 from krr_export.output.outputs import atomic_write, write_error
 from krr_export.reporting.formats import SUFFIXES, format_for, render_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from krr_export.cli.console import Console
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.report import Report
 
 HTML = ".html"
 
@@ -60,12 +61,12 @@ class Destination:
             )
         return cls(to, form, lang)
 
-    def write(self, console: Console, report: Mapping[str, Any], history: Sequence[HistoryLine] = ()) -> None:
+    def write(self, console: Console, report: Report, history: Sequence[HistoryLine] = ()) -> None:
         """Write the report.
 
         Args:
             console: for standard output.
-            report: as report.json has it.
+            report: of a run.
             history: the store's lines, for the page.
 
         Raises:

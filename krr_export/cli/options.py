@@ -9,8 +9,8 @@ import click
 from krr_export.cli.config import PASSPHRASE
 from krr_export.cli.parameters import Choice, FileMode, LocalName, LocalPath, option
 from krr_export.input.freshness import MAX_AHEAD
-from krr_export.reporting.drift import MAX_DROP, MAX_GROWTH, MAX_SHIFT
 from krr_export.reporting.formats import FORMATS
+from krr_export.reporting.guard_limits import MAX_DROP, MAX_GROWTH, MAX_SHIFT
 from krr_export.reporting.page.language import LANGUAGES
 from krr_export.util.processors import MAX_THREADS
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from krr_export.util.stored_json import Count, Positive, Stored
 
 KNOWN_OLD_NAMES: dict[str, str] = {
     "MobilTelefonNummer": "Mobiltelefonnummer",
@@ -45,15 +46,22 @@ MAX_EXAMPLES = 20
 """How many examples of one code a report shows; the counts include all findings."""
 
 
-class Example(NamedTuple):
-    """The location of one finding, with its masked detail."""
+class Example(Stored, frozen=True):
+    """The location of one finding, with its masked detail. No value is quoted.
 
-    record: int
-    """The record's ordinal in the export."""
-    line: int
-    """The line on which the record begins."""
-    byte_offset: int
-    """Where the record begins."""
+    Attributes:
+        record: The record's ordinal in the export, from 1: radnummer.
+        line: The line on which the record begins, from 1.
+        byte_offset: Where the record begins, in bytes of the decompressed document; in UTF-8 if
+            source.offsets_count_in_utf8 is true.
+        field: The element or attribute, as a path below the record; null for the record as a whole or for an element
+            that the XSD does not know.
+        detail: What is wrong, masked: kinds and lengths, never a value.
+    """
+
+    record: Positive
+    line: Positive
+    byte_offset: Count
     field: str | None
     detail: str
 

@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from krr_export.errors import DeliveryError, InputError, UsageError
 from krr_export.input.delivery.finding import check_is_delivery, delivery_at
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from krr_export.input.delivery.opening import OpenedDelivery
+    from krr_export.input.delivery.provenance import Provenance
 
 STDIN = "-"
 
@@ -48,7 +49,7 @@ class Source:
         at_end: whether everything has been read.
     """
 
-    provenance: dict[str, Any] | None = None
+    provenance: Provenance | None = None
     verified_sha256: str | None = None
     _gzip_error: type[InputError] = InputError
     """The error for a damaged gzip."""
@@ -73,7 +74,7 @@ class Source:
         self._monitor = ChangeMonitor(stream.fileno()) if size is not None else None
         self._gzip_intact = False
         self._head = self._read_head()
-        self.compression = "gzip" if self._head.startswith(MAGIC) else "none"
+        self.compression: Literal["gzip", "none"] = "gzip" if self._head.startswith(MAGIC) else "none"
         self._pieces = self._read_pieces()
         if self.compression == "gzip":
             self._pieces = self._note_intact(inflate(self._pieces, lambda: self.bytes_read, self._gzip_error))

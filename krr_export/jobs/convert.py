@@ -7,13 +7,15 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import msgspec
+
 from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.input.delivery.provenance import describe_warnings, is_unverified
 from krr_export.input.freshness import check_not_older
-from krr_export.jobs.options import OPTION_DEFAULTS, ConvertOptions
+from krr_export.jobs.options import ConvertOptions
 from krr_export.jobs.run_report import Run, build_manifest, build_report, describe_outcome, new_tally
 from krr_export.output.sinks import PartFile, SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Staging
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from krr_export.output.manifest import Manifest
     from krr_export.pipeline.process_block import BlockResult
     from krr_export.pipeline.tally import Tally
+    from krr_export.reporting.report import Outcome
 
 PERSON = "person"
 REJECTS = "rejects"
@@ -116,13 +119,7 @@ def convert(
         progress.opened(export)
         stack.enter_context(_naming_store(directory))
         opened = stack.enter_context(open_store(directory, file_mode=options.mode))
-        opened.check_same_kind(
-            format=options.format,
-            partition_by=options.partition_by,
-            schema_name=export.record_schema.name,
-            derive=options.read.derive.selected,
-            privacy=run.treatment.applied,
-        )
+        opened.check_same_kind(options.for_manifest(run.treatment), export.record_schema.name)
         if options.limit is None:
             opened.check_place(export.header.export_name)
             with _proving_source(export):
@@ -134,13 +131,13 @@ def convert(
         if _has_snapshot(opened, export, run) and export.source.sha256 == _snapshot_digest(opened, export):
             return _unchanged_result(opened, export)
         name = export.header.export_name
-        report = _build_guarded_report(export, run, tally, opened)
-        page = render_snapshot_page(report.to_dict(), opened.path, name, options.lang)
+        report, guard_remark = _build_guarded_report(export, run, tally, opened)
+        page = render_snapshot_page(report, opened.path, name, options.lang)
         report_files = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
         manifest = build_manifest(export, run, tally, (*files, *report_files))
-        store_remark = opened.remark()
+        remarks = guard_remark + opened.remark()
         result = _publish_or_keep(staging, report, manifest, name, options)
-        return replace(result, message=result.message + store_remark) if result.outcome == "published" else result
+        return replace(result, message=result.message + remarks) if result.outcome == "published" else result
 
 
 def validate(
@@ -228,22 +225,18 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
     return tally, files
 
 
-def _build_guarded_report(export: Export, run: Run, tally: Tally, store: Store) -> Report:
-    """Return the report, with the guard's result and the final outcome."""
+def _build_guarded_report(export: Export, run: Run, tally: Tally, store: Store) -> tuple[Report, str]:
+    """Return the report, with the guard's result and the final outcome; and the guard's remark on a published one."""
     options = run.options
+    failure = _failure_outcome(options, tally)
     report = build_report("published", export, run, tally)
     if options.limit is not None:
-        return replace(report, outcome=_failure_outcome(options, tally) or "partial", guard=PARTIAL)
-    guard = check_against_store(
-        store.path,
-        export.header.export_name,
-        report.to_dict(),
-        options.guard_limits,
-        accepted=not options.guard,
+        return msgspec.structs.replace(report, outcome=failure or "partial", guard=PARTIAL), ""
+    found = check_against_store(
+        store.path, export.header.export_name, report, options.guard_limits, accepted=not options.guard
     )
-    return replace(
-        report, outcome=_failure_outcome(options, tally) or ("guard" if guard.tripped else "published"), guard=guard
-    )
+    outcome = failure or ("guard" if found.tripped else "published")
+    return msgspec.structs.replace(report, outcome=outcome, guard=found.guard), found.remark
 
 
 def _publish_or_keep(
@@ -261,7 +254,7 @@ def _publish_or_keep(
     return ConvertResult(report.outcome, path, report, message)
 
 
-def _failure_outcome(options: ConvertOptions, tally: Tally) -> str | None:
+def _failure_outcome(options: ConvertOptions, tally: Tally) -> Outcome | None:
     """Return the outcome that forbids publishing; ``None`` if there is none."""
     if not options.reject_limit.allows(tally.rejected, tally.seen):
         return "too-many-rejects"
@@ -280,7 +273,7 @@ def _has_snapshot(store: Store, export: Export, run: Run) -> bool:
         and options.limit is None
         and (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
         and manifest.schema.sha256 == export.record_schema.sha256
-        and options.shaping(run.treatment).items() <= {**OPTION_DEFAULTS, **manifest.options}.items()
+        and options.for_manifest(run.treatment).give_same_output(manifest.options)
         # With --replace, the snapshot may be damaged in a way that file sizes do not show.
         and store.is_intact(name, prove=options.replace)
         and not (options.replace and options.profile and _lacks_profile(store.path / name))
@@ -290,7 +283,7 @@ def _has_snapshot(store: Store, export: Export, run: Run) -> bool:
 def _lacks_profile(snapshot: Path) -> bool:
     """Return whether the snapshot was published without a profile (``--no-profile``), or its report is unreadable."""
     try:
-        return read_report(snapshot).get("profile") is None
+        return read_report(snapshot).profile is None
     except InputError:
         return True
 

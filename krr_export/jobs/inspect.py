@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import msgspec
 import pyarrow as pa
 
 from krr_export.errors import InputError
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from krr_export.findings.finding import Finding
     from krr_export.input.delivery.opening import DeliveryOptions
+    from krr_export.input.delivery.provenance import Provenance
     from krr_export.parsing.blocks import Block
     from krr_export.parsing.lexical import LexicalBlock, Reject
     from krr_export.schema.record_schema import Field, RecordSchema
@@ -47,14 +50,14 @@ class InspectedRecord:
     Attributes:
         number: its ordinal in the export, from 1.
         accepted: whether the schema accepts it.
-        findings: the reasons for a reject, as code, field and masked detail.
+        findings: the reasons for a reject.
         values: the masked values of an accepted record, by column: enumerated ones as they are; of others the kind and
             length; of times and binary values the kind alone; or ``absent``.
     """
 
     number: int
     accepted: bool
-    findings: tuple[dict[str, str | None], ...]
+    findings: tuple[Finding, ...]
     values: dict[str, str]
 
 
@@ -79,7 +82,7 @@ class Inspection:
     source: str
     compression: str
     encoding: str
-    delivery: dict[str, Any] | None
+    delivery: Provenance | None
     eksport_tidspunkt: str
     seneste_endringsnummer: int
     schema: str
@@ -89,7 +92,8 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the inspection for JSON; every key is always present."""
-        return asdict(self)
+        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return document
 
     def verdict(self) -> str:
         """Return the result in one line."""
@@ -189,8 +193,7 @@ def _accepted_record(block: LexicalBlock, row: int, schema: RecordSchema) -> Ins
 
 
 def _rejected_record(reject: Reject) -> InspectedRecord:
-    findings = tuple(asdict(finding) for finding in reject.findings)
-    return InspectedRecord(reject.ordinal, accepted=False, findings=findings, values={})
+    return InspectedRecord(reject.ordinal, accepted=False, findings=reject.findings, values={})
 
 
 def _mask_value(value: str | None, field: Field) -> str:
@@ -207,7 +210,6 @@ def _mask_value(value: str | None, field: Field) -> str:
 def _record_lines(record: InspectedRecord) -> Iterator[str]:
     yield f"record {record.number}  {'accepted' if record.accepted else 'rejected'}"
     for finding in record.findings:
-        where = f"{finding['field']}: " if finding["field"] else ""
-        yield f"  {finding['code']}: {where}{finding['detail']}"
+        yield f"  {finding.code}: {finding.message}"
     width = max(map(len, record.values), default=0)
     yield from (f"  {name:{width}}  {shown}" for name, shown in record.values.items())

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
-from krr_export.output.manifest import NOTHING_APPLIED
+from krr_export.output.manifest import SnapshotOptions
 from krr_export.output.sinks import SinkOptions
 from krr_export.pipeline.export import ReadOptions
-from krr_export.reporting.drift import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
+from krr_export.reporting.guard_limits import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
 from krr_export.reporting.page.language import LANGUAGES, Lang
-from krr_export.transform import NOTHING_DERIVED, DeriveOptions
+from krr_export.transform import DeriveOptions
 from krr_export.transform.privacy import PrivacyOptions, column_names
+from krr_export.util.formatting import format_utc
 from krr_export.util.thresholds import RejectLimit
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 
     from krr_export.output.sinks.options import Compression, Format
     from krr_export.transform.privacy import Treatment
-
-
-OPTION_DEFAULTS: dict[str, Any] = {**NOTHING_APPLIED, **NOTHING_DERIVED, "strict": []}
-"""Defaults for options missing from a manifest: the first snapshots are older than these options."""
 
 
 @dataclass(frozen=True)
@@ -116,18 +113,25 @@ class ConvertOptions:
         key = None if self.pseudonym_key is None else Path(self.pseudonym_key)  # a string is accepted too
         return PrivacyOptions(self.columns, self.drop, self.pseudonymise, key)
 
-    def shaping(self, treatment: Treatment) -> dict[str, Any]:
-        """Return the options that affect the output: with the same source and schema, equal options give equal files.
+    def for_manifest(self, treatment: Treatment) -> SnapshotOptions:
+        """Return the options for the manifest.
 
         Args:
             treatment: the options of `privacy` as applied to the export; the key is represented by its fingerprint.
         """
-        return {
-            **treatment.applied,
-            **self.read.derive.applied,
-            "strict": sorted(self.strict),
-            "format": self.format,
-            "compression": self.sink.effective_compression,
-            "partition_by": list(self.partition_by),
-            "rows_per_file": self.rows_per_file,
-        }
+        derive = self.read.derive
+        return SnapshotOptions(
+            columns=None if treatment.is_whole else tuple(treatment.schema.names),
+            pseudonymised=treatment.pseudonymised,
+            pseudonym_key_fingerprint=treatment.key.fingerprint if treatment.key else None,
+            derive=derive.selected,
+            as_of=format_utc(derive.moment, "microseconds") if derive.moment else None,
+            strict=tuple(sorted(self.strict)),
+            format=self.format,
+            compression=self.sink.effective_compression,
+            partition_by=self.partition_by,
+            rows_per_file=self.rows_per_file,
+            max_rejects=str(self.reject_limit),
+            allow_empty=self.allow_empty,
+            limit=self.limit,
+        )

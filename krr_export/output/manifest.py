@@ -2,99 +2,171 @@
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import asdict, dataclass, field
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from krr_export.domain.store_layout import MANIFEST, export_name
 from krr_export.errors import InputError
+from krr_export.input.delivery.provenance import Provenance
 from krr_export.util.files import PartFile
 from krr_export.util.formatting import parse_utc
-from krr_export.util.kept_json import check_count, check_type, parse_json, read_stored_file
+from krr_export.util.stored_json import (
+    Count,
+    Document,
+    Int64,
+    Positive,
+    Sha256,
+    Stored,
+    UtcTime,
+    decode_document,
+    read_stored_file,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SNAPSHOT_HINT = "give a directory eksport=… of a store, or its link latest"
 """The hint if a snapshot's path is wrong."""
-VERSION = 1
-
-NOTHING_APPLIED: dict[str, Any] = {"columns": None, "pseudonymised": [], "pseudonym_key_fingerprint": None}
-"""The options of a manifest if nothing was left out or replaced; manifests of the first snapshots lack them."""
 
 
-def _library_versions() -> dict[str, str]:
-    from importlib.metadata import version  # noqa: PLC0415 - slow to load, and needed only to write a manifest
+class Counts(Stored, frozen=True):
+    """Numbers of records: each record seen is either written or rejected.
 
-    return {name: version(name) for name in ("lxml", "pyarrow")}
+    Attributes:
+        seen: Records read: written and rejected together.
+        written: Records that the XSD accepts. Of validate, which writes nothing: those that convert would write.
+        rejected: Records that the XSD rejects.
+    """
 
-
-@dataclass(frozen=True)
-class Counts:
-    """Numbers of records in the export: each record seen is either written or rejected."""
-
-    seen: int
-    written: int
-    rejected: int
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """The export as it was delivered."""
-
-    name: str
-    """Without directories, and never a URI with a user or a query."""
-    size: int
-    """Bytes, before decompression."""
-    sha256: str | None
-    """``None`` if only a part of it was read (``--limit``)."""
-    delivery: dict[str, Any] | None = None
-    """For an encrypted delivery: the recipient's organisation, the form of the signature, and the publisher's key."""
+    seen: Count
+    written: Count
+    rejected: Count
 
 
-@dataclass(frozen=True)
-class SchemaVersion:
-    """The record schema that the export was read with."""
+class SourceFile(Stored, frozen=True):
+    """The export as it was delivered.
+
+    Attributes:
+        name: Of the file, without directories, and never a URI with a user or a query.
+        size: Bytes, before decompression.
+        sha256: Of the bytes as delivered; null if only a part of it was read (--limit).
+        delivery: The origin of an encrypted delivery; null for any other source.
+    """
 
     name: str
-    sha256: str
+    size: Count
+    sha256: Sha256 | None
+    delivery: Provenance | None = None
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """The content of ``manifest.json``: all about a snapshot that is known without opening its files."""
+class ExportHeader(Stored, frozen=True):
+    """What the export says of itself.
 
-    source: SourceFile
-    header: dict[str, Any]
-    """The export's own statements, such as ``eksportTidspunkt``."""
-    schema: SchemaVersion
-    tool_version: str
-    options: dict[str, Any]
-    """The options that affect the output; no secret, no user information of a URI."""
-    counts: Counts
-    files: tuple[PartFile, ...]
-    created: str
-    """ISO 8601 in UTC."""
-    partial: bool = False
-    """Whether only a part of the export was requested (``--limit``)."""
-    libraries: dict[str, str] = field(default_factory=_library_versions)
-    """Versions of the libraries that the data files' bytes and the verdicts depend on."""
+    Attributes:
+        eksport_tidspunkt: When the export was made, as written: xs:dateTime.
+        eksport_tidspunkt_utc: The same in UTC; without an offset it was taken as Norwegian wall time.
+        seneste_endringsnummer: The register's last change number in the export; later changes begin at the next one.
+    """
+
+    eksport_tidspunkt: str
+    eksport_tidspunkt_utc: UtcTime
+    seneste_endringsnummer: Int64
+
+    def __post_init__(self) -> None:
+        parse_utc(self.eksport_tidspunkt_utc)
 
     @property
-    def export_name(self) -> str | None:
-        """The name of the snapshot's directory, ``eksport=…``; ``None`` if the manifest lacks the export's time."""
-        try:
-            return export_name(parse_utc(check_type(str, self.header.get("eksport_tidspunkt_utc"))))
-        except (TypeError, ValueError):
-            return None
+    def export_name(self) -> str:
+        """The name of the snapshot's directory, ``eksport=…``."""
+        return export_name(parse_utc(self.eksport_tidspunkt_utc))
 
-    def to_json(self) -> str:
-        """Return the manifest as indented JSON, files sorted by path, ended by a line feed."""
-        files = sorted(self.files, key=lambda part: part.path)
-        document = {"manifest_version": VERSION, **asdict(self), "files": [asdict(part) for part in files]}
-        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+class SchemaVersion(Stored, frozen=True):
+    """The record schema that the export was read with.
+
+    Attributes:
+        name: 14-05, 16-02, or the stem of an XSD file's name.
+        sha256: Over the schema documents, imports included.
+    """
+
+    name: str
+    sha256: Sha256
+
+
+class SnapshotOptions(Stored, frozen=True, kw_only=True):
+    """The options of the run. They hold no secret, and no user information of a URI.
+
+    Attributes:
+        columns: The columns of the table person; null for all.
+        pseudonymised: The columns with pseudonyms in place of values.
+        pseudonym_key_fingerprint: Identifies the key of the pseudonyms; null if there are none.
+        derive: The derived columns.
+        as_of: The moment at which persons are judged, in UTC; null for that of the export.
+        strict: The rules whose breach rejects a record.
+        format: Of the table person.
+        compression: Of its files; null for none.
+        partition_by: The columns whose values decide which part files a row belongs to.
+        rows_per_file: The most rows in a part file.
+        max_rejects: --max-rejects: a number, or a percentage.
+        allow_empty: --allow-empty.
+        limit: --limit; null for none.
+    """
+
+    # Snapshots of the first versions lack the options that have a default.
+    columns: tuple[str, ...] | None = None
+    pseudonymised: tuple[str, ...] = ()
+    pseudonym_key_fingerprint: str | None = None
+    derive: tuple[str, ...] = ()
+    as_of: UtcTime | None = None
+    strict: tuple[str, ...] = ()
+    format: str
+    compression: str | None
+    partition_by: tuple[str, ...]
+    rows_per_file: Positive
+    max_rejects: str
+    allow_empty: bool
+    limit: Positive | None
+
+    def give_same_output(self, other: SnapshotOptions) -> bool:
+        """Return whether the same source and schema give the same files with the other options."""
+        return self._output() == other._output()
+
+    def _output(self) -> SnapshotOptions:
+        return msgspec.structs.replace(self, max_rejects="", allow_empty=False, limit=None)
+
+
+class Manifest(Document, frozen=True, kw_only=True, tag_field="manifest_version", tag=1):
+    """The content of manifest.json: all about a snapshot that is known without opening its files.
+
+    Attributes:
+        source: The export as it was delivered.
+        header: What the export says of itself.
+        schema: The record schema that the export was read with.
+        tool_version: Of krr-export.
+        options: The options of the run.
+        counts: Records.
+        files: All files of the snapshot but the manifest and _SUCCESS, by path.
+        created: When the manifest was made, in UTC.
+        partial: Whether only a part of the export was requested (--limit).
+        libraries: Versions of the libraries that the data files' bytes and the verdicts depend on.
+    """
+
+    source: SourceFile
+    header: ExportHeader
+    schema: SchemaVersion
+    tool_version: str
+    options: SnapshotOptions
+    counts: Counts
+    files: tuple[PartFile, ...]
+    created: UtcTime
+    partial: bool = False
+    libraries: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def export_name(self) -> str:
+        """The name of the snapshot's directory, ``eksport=…``."""
+        return self.header.export_name
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Manifest:
@@ -103,10 +175,14 @@ class Manifest:
         Raises:
             InputError: The text is not such a manifest, or it lists a file outside the snapshot.
         """
-        try:
-            return _decode_manifest(check_type(dict, parse_json(text)))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InputError(f"{MANIFEST} is damaged or not of this tool") from error
+        return decode_document(cls, text, MANIFEST)
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries, for a manifest."""
+    from importlib.metadata import version  # noqa: PLC0415 - slow to load, and needed only to write a manifest
+
+    return {name: version(name) for name in ("lxml", "pyarrow")}
 
 
 def missing_snapshot(path: Path) -> InputError:
@@ -126,46 +202,3 @@ def read_manifest(snapshot: Path) -> Manifest:
         raise missing_snapshot(snapshot) from error
     except OSError as error:
         raise InputError(f"{MANIFEST} cannot be read", error.strerror) from error
-
-
-def _decode_manifest(document: dict[str, Any]) -> Manifest:
-    if document["manifest_version"] != VERSION:
-        raise InputError(f"{MANIFEST} is of another version", "use the version of krr-export that wrote it")
-    schema, counts = document["schema"], document["counts"]
-    return Manifest(
-        source=_decode_source(document["source"]),
-        header=check_type(dict, document["header"]),
-        schema=SchemaVersion(check_type(str, schema["name"]), _decode_sha256(schema["sha256"])),
-        tool_version=check_type(str, document["tool_version"]),
-        options=check_type(dict, document["options"]),
-        counts=Counts(*(check_count(counts[key]) for key in ("seen", "written", "rejected"))),
-        files=tuple(_decode_part_file(part) for part in check_type(list, document["files"])),
-        created=check_type(str, document["created"]),
-        partial=check_type(bool, document["partial"]),
-        # Manifests of the first snapshots lack them.
-        libraries={
-            check_type(str, name): check_type(str, value)
-            for name, value in check_type(dict, document.get("libraries", {})).items()
-        },
-    )
-
-
-def _decode_source(source: dict[str, Any]) -> SourceFile:
-    sha256 = None if source["sha256"] is None else _decode_sha256(source["sha256"])
-    delivery = source.get("delivery")  # manifests of the first snapshots lack it
-    decoded = None if delivery is None else check_type(dict, delivery)
-    return SourceFile(check_type(str, source["name"]), check_type(int, source["size"]), sha256, decoded)
-
-
-def _decode_part_file(part: dict[str, Any]) -> PartFile:
-    path = PurePosixPath(check_type(str, part["path"]))
-    if path.is_absolute() or not path.parts or ".." in path.parts or str(path) != part["path"]:
-        raise ValueError("a path that leads out of the snapshot")
-    return PartFile(str(path), check_count(part["rows"]), check_count(part["bytes"]), _decode_sha256(part["sha256"]))
-
-
-def _decode_sha256(value: object) -> str:
-    text = check_type(str, value)
-    if not re.fullmatch("[0-9a-f]{64}", text):
-        raise ValueError("not a SHA-256")
-    return text

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from dataclasses import replace as with_changes
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import GuardError, OutputError
@@ -120,7 +121,7 @@ class Staging:
         with output_errors(f"keep {FAILED}/{name}"):
             remove(self.path / "person")
         kept = tuple(part for part in manifest.files if not part.path.startswith("person/"))
-        self.write_text(MANIFEST, with_changes(manifest, files=kept).to_json())
+        self.write_text(MANIFEST, msgspec.structs.replace(manifest, files=kept).to_json())
         return self._keep(FAILED, name)
 
     def keep_partial(self, manifest: Manifest, name: str) -> Path:
@@ -131,7 +132,7 @@ class Staging:
         Raises:
             OutputError: The counts disagree with the files, or the disk is full or failing.
         """
-        self._seal(with_changes(manifest, partial=True))
+        self._seal(msgspec.structs.replace(manifest, partial=True))
         return self._keep(PARTIAL, name)
 
     def _seal(self, manifest: Manifest) -> None:

@@ -20,7 +20,7 @@ from krr_export.domain.store_layout import (
     refuse_snapshot,
 )
 from krr_export.errors import OutputError, UsageError
-from krr_export.output.manifest import NOTHING_APPLIED, Manifest, read_manifest
+from krr_export.output.manifest import read_manifest
 from krr_export.output.publish import finish_replacements, is_dead, remove_replaced, retire, update_latest
 from krr_export.output.snapshot import Staging
 from krr_export.output.store_contents import EntryStatus, check_replaceable, classify, entries, missing_store, snapshots
@@ -29,22 +29,11 @@ from krr_export.util.files import make_directories, make_parents, output_errors,
 from krr_export.util.paths import local_path, real_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
-    from typing import Any
 
+    from krr_export.output.manifest import Manifest, SnapshotOptions
     from krr_export.util.files import PartFile
-
-_COMMON_PROPERTIES = (
-    "format",
-    "partitioning",
-    "schema",
-    "derived columns",
-    "choice of columns",
-    "pseudonymised columns",
-    "pseudonym key (fingerprint)",
-)
-"""The properties that all snapshots of a store have in common."""
 
 _locks: set[int] = set()
 
@@ -153,23 +142,12 @@ class Store:
             return False
         return not prove or verify(self.path / name).proven
 
-    def check_same_kind(
-        self,
-        *,
-        format: str,  # noqa: A002 - the option's name
-        partition_by: tuple[str, ...],
-        schema_name: str,
-        derive: tuple[str, ...] = (),
-        privacy: Mapping[str, Any] = NOTHING_APPLIED,
-    ) -> None:
+    def check_same_kind(self, options: SnapshotOptions, schema_name: str) -> None:
         """Refuse a conversion whose result could not be queried together with the other snapshots.
 
         Args:
-            format: ``parquet`` or ``csv``.
-            partition_by: Columns whose values decide which part files a row belongs to.
-            schema_name: Of the record schema.
-            derive: Derived columns.
-            privacy: Columns left out or replaced, as in the manifest.
+            options: of the conversion.
+            schema_name: of the record schema.
 
         Raises:
             UsageError: The snapshots of the store have another format, partitioning or schema, other columns, or other
@@ -177,14 +155,10 @@ class Store:
         """
         for entry in entries(self.path):
             if manifest := self.find(entry.path.name) if entry.status is EntryStatus.SNAPSHOT else None:
-                found = (
-                    manifest.options.get("format"),
-                    _partitioning(manifest),
-                    manifest.schema.name,
-                    tuple(manifest.options.get("derive") or ()),
-                    *_privacy_options(manifest.options),
-                )
-                _check_properties(found, (format, partition_by, schema_name, derive, *_privacy_options(privacy)))
+                found = _common_properties(manifest.options, manifest.schema.name, _partitioning(manifest))
+                requested = _common_properties(options, schema_name, options.partition_by)
+                for (what, old), new in zip(found.items(), requested.values(), strict=True):
+                    _check_same(what, old, new)
                 return
 
     def prune(self, keep: int) -> list[Path]:
@@ -285,27 +259,36 @@ def _has_listed_size(snapshot: Path, part: PartFile) -> bool:
     return path.is_file() and path.stat().st_size == part.bytes
 
 
-def _check_properties(found: tuple[object, ...], requested: tuple[object, ...]) -> None:
-    for what, old, new in zip(_COMMON_PROPERTIES, found, requested, strict=True):
-        if old != new:
-            raise UsageError(
-                f"the snapshots in this store have the {what} {_display(what, old)}, not {_display(what, new)}",
-                "a store keeps one kind: choose another store",
-            )
+def _common_properties(
+    options: SnapshotOptions, schema_name: str, partitioning: tuple[str, ...]
+) -> dict[str, str | tuple[str, ...] | None]:
+    """Return the properties that all snapshots of a store have in common, by their names in messages."""
+    return {
+        "format": options.format,
+        "partitioning": partitioning,
+        "schema": schema_name,
+        "derived columns": options.derive,
+        "choice of columns": options.columns,
+        "pseudonymised columns": options.pseudonymised,
+        "pseudonym key (fingerprint)": options.pseudonym_key_fingerprint,
+    }
 
 
-def _privacy_options(options: Mapping[str, Any]) -> Iterator[object]:
-    """Yield the options about left out or replaced columns, in the order in which `_COMMON_PROPERTIES` ends."""
-    return (options.get(key, default) for key, default in NOTHING_APPLIED.items())
+def _check_same(what: str, old: str | tuple[str, ...] | None, new: str | tuple[str, ...] | None) -> None:
+    if old != new:
+        raise UsageError(
+            f"the snapshots in this store have the {what} {_display(what, old)}, not {_display(what, new)}",
+            "a store keeps one kind: choose another store",
+        )
 
 
 def _partitioning(manifest: Manifest) -> tuple[str, ...]:
     """Return the columns partitioned by; marked with ``=…`` if they are directories, ``status=AKTIV/``, as once."""
-    columns = tuple(manifest.options.get("partition_by") or ())
+    columns = manifest.options.partition_by
     is_old = any("=" in part.path for part in manifest.files)
     return tuple(f"{column}=…" for column in columns) if is_old else columns
 
 
-def _display(what: str, value: object) -> str:
-    empty = "all" if what == "choice of columns" else "none"
-    return ", ".join(map(str, value)) or empty if isinstance(value, tuple | list) else str(value or empty)
+def _display(what: str, value: str | tuple[str, ...] | None) -> str:
+    text = ", ".join(value) if isinstance(value, tuple) else value
+    return text or ("all" if what == "choice of columns" else "none")

@@ -66,8 +66,6 @@ def _classify_directory(path: Path) -> tuple[EntryStatus, str]:
         manifest = read_manifest(path)
     except InputError as error:
         return (EntryStatus.DAMAGED, error.message) if complete else (EntryStatus.OTHER, f"it has no {SUCCESS}")
-    if manifest.export_name is None and complete:
-        return EntryStatus.DAMAGED, f"{MANIFEST} does not say which export it is of"
     if manifest.export_name != path.name:
         return EntryStatus.OTHER, f"{MANIFEST} is that of another export"
     if manifest.partial:

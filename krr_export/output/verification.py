@@ -162,9 +162,7 @@ def success_text(manifest: bytes) -> str:
 
 def _name_differences(root: Path, manifest: Manifest) -> Iterator[str]:
     """Check that the directory's name is the export's time: otherwise it would be taken for another night's export."""
-    if manifest.export_name is None:
-        yield f"{MANIFEST}: it does not say when the export was made"
-    elif root.name != manifest.export_name:
+    if root.name != manifest.export_name:
         yield f"the directory is named {root.name}, but the export is {manifest.export_name}"
 
 

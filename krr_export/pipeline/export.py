@@ -15,7 +15,7 @@ from krr_export.parsing.blocks import Document
 from krr_export.parsing.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.parsing.scanning import make_scanner
 from krr_export.pipeline.process_block import BlockProcessor, Plan
-from krr_export.profiling import Profiler
+from krr_export.profiling.profiler import Profiler
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.stage import RuleSet
 from krr_export.schema.record_schema import RecordSchema

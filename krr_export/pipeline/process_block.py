@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from krr_export.parsing.columns import Observation
     from krr_export.parsing.lexical import Reject
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock
-    from krr_export.profiling import Profile, Profiler
+    from krr_export.profiling.profile import Profile
+    from krr_export.profiling.profiler import Profiler
     from krr_export.rules.stage import RuleSet
     from krr_export.schema.record_schema import RecordSchema
     from krr_export.transform import Derivation

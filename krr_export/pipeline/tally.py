@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from krr_export.findings.finding import Notice
     from krr_export.pipeline.process_block import BlockResult
-    from krr_export.profiling import Profile
+    from krr_export.profiling.profile import Profile
     from krr_export.rules.duplicates import Duplicates
 
 

@@ -1,162 +1,217 @@
-"""The profile in the report: shares and counts of what many persons have in common, nothing about a single person."""
+"""The summary of a profile in the report: shares and counts of what many persons have in common."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-import pyarrow as pa
+from msgspec import Meta
 
-from krr_export.domain.identity_numbers import KINDS
-from krr_export.domain.mailbox_providers import PROVIDERS
-from krr_export.domain.organisation_numbers import are_valid
-from krr_export.profiling.ages import GROUPS
-from krr_export.profiling.certificates import may_be_personal, parse_subject
-from krr_export.profiling.profile import CONTACT, TIMES
+from krr_export.util.stored_json import Count, Positive, Sha256, Stored, UtcTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from krr_export.profiling.distinct import Distinct, Value
-    from krr_export.profiling.plan import Channel
-    from krr_export.profiling.profile import Profile
-
 FEWEST_RECORDS = 20
 """A value in fewer records may identify persons: it is pooled."""
 
-MOST_DOMAINS = 25
-MOST_PROVIDERS = 50
+MOST_PROVIDERS, MOST_DOMAINS, MOST_CERTIFICATES = 50, 25, 50
 
-_DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]+")
-"""A possible domain of the Internet. Any other text after an ``@`` may be there by mistake, and personal."""
+Frequent: TypeAlias = Annotated[int, Meta(ge=FEWEST_RECORDS, le=2**63 - 1)]
+"""Records with a value that is shown."""
 
+OrganisationNumber: TypeAlias = Annotated[str, Meta(pattern="^[0-9]{9}$")]
 
-def profile_to_dict(profile: Profile, hidden: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return the profile for the report; it contains no personal value."""
-    plan = profile.plan
-    shows_kinds = plan.identifier not in hidden
-    return {
-        "records": profile.records,
-        "columns": list(_columns(profile, hidden)),
-        "values": {
-            name: dict(zip(listed, counts.tolist(), strict=True))
-            for (name, listed), counts in zip(plan.enumerated, profile.values, strict=True)
-            if name not in hidden
-        },
-        "identifier_kinds": dict(zip(KINDS, profile.kinds.tolist(), strict=True)) if shows_kinds else {},
-        "channels": dict(zip(CONTACT, profile.contact.tolist(), strict=True)),
-        "contact_age": [
-            _age(profile, row, channel)
-            for row, channel in enumerate(plan.channels)
-            if not hidden & {channel.updated, channel.verified}
-        ],
-        **_with_pool("providers", _providers(profile), profile.providers, hide=plan.provider in hidden),
-        **_with_pool("email_domains", _domains(profile), profile.domains, hide=plan.email in hidden),
-        **_with_pool(
-            "certificates",
-            [] if plan.certificate in hidden else _certificates(profile),
-            profile.certificates.distinct,
-            hide=plan.certificate in hidden,
-        ),
-    }
+AgeGroup: TypeAlias = Annotated[str, Meta(pattern=r"^(\d|[1-9]\d|1[01]\d|120\+|future)$")]
+"""A whole number of months below 120; ten years and more; later than the export."""
 
 
-def _columns(profile: Profile, hidden: frozenset[str]) -> Iterator[dict[str, Any]]:
-    lengths = profile.lengths
-    rows = {name: row for row, name in enumerate(profile.plan.measured)}
-    for name, nulls in zip(profile.plan.columns, profile.nulls.tolist(), strict=True):
-        if name in hidden:
-            yield {"name": name, "nulls": nulls, "empty": None, "length": None}
-            continue
-        row, values = rows.get(name), profile.records - nulls
-        length = None
-        if row is not None and values:
-            mean = round(int(lengths.total[row]) / values, 2)
-            length = {"min": int(lengths.shortest[row]), "max": int(lengths.longest[row]), "mean": mean}
-        empty = 0 if row is None else int(lengths.empty[row])
-        yield {"name": name, "nulls": nulls, "empty": empty, "length": length}
+class LengthRange(Stored, frozen=True):
+    """Lengths of the values of a column: in characters, of binary values in octets.
+
+    Attributes:
+        min: The shortest.
+        max: The longest.
+        mean: Of all, rounded to two decimals.
+    """
+
+    min: Count
+    max: Count
+    mean: float
 
 
-def _age(profile: Profile, row: int, channel: Channel) -> dict[str, Any]:
-    ages = profile.ages
-    groups = {
-        time: {group: records for group, records in zip(GROUPS, counts, strict=True) if records}
-        for time, counts in zip(TIMES, ages.groups[row].tolist(), strict=True)
-    }
-    return {
-        "column": channel.column,
-        "records": int(ages.records[row]),
-        "undated": int(ages.undated[row]),
-        "older_than_18_months": int(ages.expired[row]),
-        **groups,
-    }
+class ColumnSummary(Stored, frozen=True):
+    """One column.
+
+    Attributes:
+        name: Of the column.
+        nulls: Records without a value.
+        empty: Values of length 0; null for a column that is left out or pseudonymised.
+        length: Lengths of the values; null for times, numbers and enumerated columns, if there is no value, and for a
+            column that is left out or pseudonymised.
+    """
+
+    name: str
+    nulls: Count
+    empty: Count | None
+    length: LengthRange | None
 
 
-def _with_pool(name: str, shown: list[dict[str, Any]], values: Distinct[Value], *, hide: bool) -> dict[str, Any]:
-    """Return the values that are shown, and the counts of all others together."""
-    records = values.total - sum(entry["records"] for entry in shown)
-    if hide:
-        return {name: [], f"{name}_pooled": {"distinct": None, "records": values.total, "exact": False}}
-    others = {"distinct": len(values.records) - len(shown), "records": records, "exact": values.is_exact}
-    return {name: shown, f"{name}_pooled": others}
+class Channels(Stored, frozen=True):
+    """Records by channel.
+
+    Attributes:
+        mobile: With a mobile number, with or without an e-mail address.
+        email: With an e-mail address, with or without a mobile number.
+        both: With both.
+        neither: With neither.
+        mailbox: With a digital mailbox.
+        certificate: With a certificate.
+    """
+
+    mobile: Count
+    email: Count
+    both: Count
+    neither: Count
+    mailbox: Count
+    certificate: Count
 
 
-def _common_values(values: Distinct[Value]) -> list[tuple[Value, int]]:
-    """Return the values in enough records to be shown, the most frequent first."""
-    common = [(value, records) for value, records in values.records.items() if records >= FEWEST_RECORDS]
-    return sorted(common, key=lambda entry: (-entry[1], entry[0]))
+class ContactAge(Stored, frozen=True):
+    """The age of one kind of contact data.
+
+    Ages are in whole calendar months before the export, by Norwegian wall time: below 120; 120+ for ten years and more;
+    future for times after the export. Only ages that some record has are listed.
+
+    Attributes:
+        column: The column of the contact data.
+        records: Records with a value.
+        undated: Those of them with neither time.
+        older_than_18_months: Those of them that may not be used to notify when the export was made: the newer time's 18
+            calendar months were over, or there is none (eForvaltningsforskriften § 32).
+        updated: Records by the age of sistOppdatert.
+        verified: Records by the age of sistVerifisert.
+        newest: Records by the age of the newer of the two, which decides.
+    """
+
+    column: str
+    records: Count
+    undated: Count
+    older_than_18_months: Count
+    updated: dict[AgeGroup, Positive]
+    verified: dict[AgeGroup, Positive]
+    newest: dict[AgeGroup, Positive]
 
 
-def _providers(profile: Profile) -> list[dict[str, Any]]:
-    common = _common_values(profile.providers)
-    valid = are_valid(pa.array([number for number, _ in common], pa.string())).to_pylist()
-    return [
-        {"organisation_number": number, "name": PROVIDERS.get(number), "records": records}
-        for (number, records), is_valid in zip(common, valid, strict=True)
-        if is_valid
-    ][:MOST_PROVIDERS]
+class ProviderCount(Stored, frozen=True):
+    """A mailbox provider.
+
+    Attributes:
+        organisation_number: With a right check digit.
+        name: Of a known provider; null for any other.
+        records: Records with it.
+    """
+
+    organisation_number: OrganisationNumber
+    name: str | None
+    records: Frequent
 
 
-def _domains(profile: Profile) -> list[dict[str, Any]]:
-    common = _common_values(profile.domains)
-    return [
-        {"domain": domain, "records": records}
-        for domain, records in common
-        if _DOMAIN.fullmatch(domain) and not may_be_personal(domain)
-    ][:MOST_DOMAINS]
+class DomainCount(Stored, frozen=True):
+    """A domain of e-mail addresses.
+
+    Attributes:
+        domain: What follows the last @, in lower case.
+        records: Records with it.
+    """
+
+    domain: str
+    records: Frequent
 
 
-def _certificates(profile: Profile) -> list[dict[str, Any]]:
-    certificates = profile.certificates
-    shown = []
-    for digest, records in _common_values(certificates.distinct):
-        if digest in certificates.kept and (subject := parse_subject(certificates.kept[digest])):
-            shown.append(
-                {
-                    "sha256": digest.hex(),
-                    "subject": subject.name,
-                    "organisation_number": subject.organisation_number,
-                    "expires": subject.expires,
-                    "records": records,
-                }
-            )
-    return shown
+class CertificateCount(Stored, frozen=True):
+    """A certificate of an organisation.
+
+    Attributes:
+        sha256: Of the certificate.
+        subject: The organisation's name in the subject.
+        organisation_number: As the certificate has it; null if it has none that is valid.
+        expires: The end of its validity, in UTC.
+        records: Records with it.
+    """
+
+    sha256: Sha256
+    subject: str
+    organisation_number: OrganisationNumber | None
+    expires: UtcTime
+    records: Frequent
+
+    def __post_init__(self) -> None:
+        datetime.fromisoformat(self.expires)
 
 
-def describe(profile: dict[str, Any]) -> Iterator[str]:
+class Pooled(Stored, frozen=True):
+    """Values that are not shown one by one: in too few records, not what they should be, or beyond the end of the list.
+
+    Attributes:
+        distinct: Number of values; null for a column that is left out or pseudonymised.
+        records: Records with any of them.
+        exact: Whether distinct is exact. If the export has more than 100 000 values, only the first of them are
+            counted, and the records of all others are pooled.
+    """
+
+    distinct: Count | None
+    records: Count
+    exact: bool
+
+
+class ProfileSummary(Stored, frozen=True, kw_only=True):
+    """The content of the accepted records, in counts.
+
+    Of a column that is left out or pseudonymised only nulls are given: what else would be here is empty or null.
+
+    Attributes:
+        records: Accepted records.
+        columns: The columns in the XSD's order, without radnummer.
+        values: Of each enumerated column, records by value: all that the XSD lists, in its order.
+        identifier_kinds: Records by kind of identity number: see identifikatortype in docs/derived.md.
+        channels: Records by channel.
+        contact_age: The age of each kind of contact data.
+        providers: Mailbox providers, the most frequent first: valid organisation numbers that at least 20 records have.
+        providers_pooled: All other values of the mailbox provider together.
+        email_domains: Domains of e-mail addresses, the most frequent first: those that at least 20 records have.
+        email_domains_pooled: All other domains together; an address without one counts as one of them.
+        certificates: Certificates, the most frequent first: those in at least 20 records whose subject is an
+            organisation.
+        certificates_pooled: All other certificates together.
+    """
+
+    records: Count
+    columns: tuple[ColumnSummary, ...]
+    values: dict[str, dict[str, Count]]
+    identifier_kinds: dict[str, Count]
+    channels: Channels
+    contact_age: tuple[ContactAge, ...]
+    providers: Annotated[tuple[ProviderCount, ...], Meta(max_length=MOST_PROVIDERS)]
+    providers_pooled: Pooled
+    email_domains: Annotated[tuple[DomainCount, ...], Meta(max_length=MOST_DOMAINS)]
+    email_domains_pooled: Pooled
+    certificates: Annotated[tuple[CertificateCount, ...], Meta(max_length=MOST_CERTIFICATES)]
+    certificates_pooled: Pooled
+
+
+def describe(profile: ProfileSummary) -> Iterator[str]:
     """Describe a profile of the report in a line or two; no lines if there are no records."""
-    total = profile["records"]
+    total, reached = profile.records, profile.channels
     if not total:
         return
-    share = {way: _share(records, total) for way, records in profile["channels"].items()}
+    mobile, email, neither = (_share(count, total) for count in (reached.mobile, reached.email, reached.neither))
     yield (
-        f"contact   {share['mobile']} with mobile, {share['email']} with e-mail, {share['neither']} with neither;"
-        f" {share['mailbox']} with mailbox"
+        f"contact   {mobile} with mobile, {email} with e-mail, {neither} with neither;"
+        f" {_share(reached.mailbox, total)} with mailbox"
     )
     old = [
-        f"{_share(age['older_than_18_months'], age['records'])} of {age['column']}"
-        for age in profile["contact_age"]
-        if age["records"]
+        f"{_share(age.older_than_18_months, age.records)} of {age.column}" for age in profile.contact_age if age.records
     ]
     if old:
         yield f"outdated  {', '.join(old)}: neither updated nor verified in the last 18 months"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError
 from krr_export.output.store_contents import entries
-from krr_export.reporting.drift import GuardLimits, GuardResult, compare, compare_order
+from krr_export.reporting.drift import compare, compare_order
+from krr_export.reporting.guard import Guard
 from krr_export.reporting.history import read_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from krr_export.output.store_contents import Entry
+    from krr_export.reporting.guard_limits import GuardLimits
+    from krr_export.reporting.report import Report
 
 _NO_OLDER = "there is no older snapshot to compare with"
 _UNREADABLE = "there is no older snapshot that can be read and compared with"
@@ -22,13 +25,39 @@ _NO_PROFILE = "without a profile on both sides, shares of values and of nulls ar
 _ACCEPTED = "--no-guard: whatever differs is accepted"
 
 
-PARTIAL = GuardResult(skipped="--limit reads a part of the export only: it is compared with nothing")
+PARTIAL = Guard(skipped="--limit reads a part of the export only: it is compared with nothing")
 """The guard's result for ``--limit``."""
 
 
-def check_against_store(
-    store: Path, name: str, report: Mapping[str, Any], limits: GuardLimits, *, accepted: bool
-) -> GuardResult:
+@dataclass(frozen=True)
+class GuardResult:
+    """The guard's result for an export that is about to be published.
+
+    Attributes:
+        guard: the comparison, for the report.
+        damaged: the nearest snapshots that could not be read.
+        accepted: whether differences are accepted, by ``--no-guard``.
+    """
+
+    guard: Guard
+    damaged: tuple[str, ...] = ()
+    accepted: bool = False
+
+    @property
+    def tripped(self) -> bool:
+        """True if the export must not be published."""
+        return bool(self.guard.differences) and not self.accepted
+
+    @property
+    def remark(self) -> str:
+        """A remark for the last line of a run; usually empty."""
+        if self.guard.differences and self.accepted:
+            return f"; accepted by --no-guard: {self.guard.greatest}"
+        skipped = self.damaged and not self.guard.compared_with
+        return f"; the guard was passed over: {self.guard.skipped}" if skipped else ""
+
+
+def check_against_store(store: Path, name: str, report: Report, limits: GuardLimits, *, accepted: bool) -> GuardResult:
     """Compare an export that is about to be published with the snapshots of a store.
 
     It is compared with the newest older snapshot whose report can be read. The change number is also compared with
@@ -38,7 +67,7 @@ def check_against_store(
     Args:
         store: the directory of snapshots.
         name: of the export's snapshot, ``eksport=20140226T112225Z``.
-        report: the export's, as in ``report.json``.
+        report: the export's.
         limits: the allowed differences.
         accepted: whether differences are accepted, by ``--no-guard``.
     """
@@ -51,11 +80,12 @@ def check_against_store(
     skipped = [f"{damaged} cannot be read" for damaged in (*older.damaged, *newer.damaged)]
     if older.report is None:
         skipped.append(_UNREADABLE if older.damaged else _NO_OLDER)
-    elif report.get("profile") is None or older.report.get("profile") is None:
+    elif report.profile is None or older.report.profile is None:
         skipped.append(_NO_PROFILE)
     if accepted:
         skipped.append(_ACCEPTED)
-    return GuardResult(older.name, differences, "; ".join(skipped) or None, (*older.damaged, *newer.damaged), accepted)
+    guard = Guard(older.name, differences, "; ".join(skipped) or None)
+    return GuardResult(guard, (*older.damaged, *newer.damaged), accepted)
 
 
 @dataclass(frozen=True)
@@ -63,7 +93,7 @@ class _Nearest:
     """The nearest snapshot on one side whose report can be read, and the nearer ones whose report cannot."""
 
     name: str | None = None
-    report: dict[str, Any] | None = None
+    report: Report | None = None
     damaged: tuple[str, ...] = ()
 
     @classmethod
@@ -71,21 +101,7 @@ class _Nearest:
         nearest = cls()
         for snapshot in (entry.path for entry in candidates if entry.published):
             try:
-                return replace(nearest, name=snapshot.name, report=_read_comparable_report(snapshot))
+                return replace(nearest, name=snapshot.name, report=read_report(snapshot))
             except InputError:
                 nearest = replace(nearest, damaged=(*nearest.damaged, snapshot.name))
         return nearest
-
-
-def _read_comparable_report(snapshot: Path) -> dict[str, Any]:
-    """Read the report of a snapshot, checked to have the form that `compare` needs.
-
-    Raises:
-        InputError: there is no such report.
-    """
-    report = read_report(snapshot)
-    try:
-        compare(report, report, GuardLimits.from_options())
-    except (KeyError, TypeError, AttributeError):
-        raise InputError("its report is of another form") from None
-    return report

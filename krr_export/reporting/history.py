@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
-from krr_export.output.manifest import Manifest, read_manifest
+from krr_export.output.manifest import read_manifest
 from krr_export.output.store_contents import entries, missing_store
-from krr_export.reporting.report import REPORT_JSON, VERSION
-from krr_export.util.kept_json import check_count, check_type, parse_json, read_stored_file
+from krr_export.reporting.report import REPORT_JSON, Report
 from krr_export.util.paths import local_path
+from krr_export.util.stored_json import decode_document, read_stored_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from krr_export.findings.codes import Severity
+    from krr_export.output.manifest import Manifest
     from krr_export.output.store_contents import Entry
-
-_SEVERITIES = {"reject", "warning", "info"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class FindingCount:
     """
 
     code: str
-    severity: str
+    severity: Severity
     records: int
 
 
@@ -174,18 +174,13 @@ def history_before(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLi
         return ()
 
 
-def read_report(snapshot: Path) -> dict[str, Any]:
+def read_report(snapshot: Path) -> Report:
     """Read the report of a published snapshot, verified against its manifest.
 
     Raises:
         InputError: the manifest or the report is missing, damaged, of another export or of another version.
     """
-    manifest = _read_manifest(snapshot)
-    _with_manifest(HistoryLine(snapshot.name), manifest)  # raises if the manifest is that of another export
-    try:
-        return _decode_report(_read_report_bytes(snapshot, manifest))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
+    return _read_report(snapshot, _read_manifest(snapshot))
 
 
 def _published_entries(store: Path) -> Iterator[Entry]:
@@ -230,7 +225,7 @@ def _read_line(snapshot: Path) -> HistoryLine:
     try:
         manifest = _read_manifest(snapshot)
         line = _with_manifest(line, manifest)
-        return _with_report(line, _read_report_bytes(snapshot, manifest))
+        return _with_report(line, _read_report(snapshot, manifest))
     except InputError as error:
         return replace(line, damage=error.message)
 
@@ -238,33 +233,15 @@ def _read_line(snapshot: Path) -> HistoryLine:
 def _read_manifest(snapshot: Path) -> Manifest:
     if not (snapshot / MANIFEST).is_file():
         raise InputError(f"{MANIFEST} is missing")
-    return read_manifest(snapshot)
-
-
-def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:
-    """Return the line with the values from the manifest."""
-    try:
-        exported_at = check_type(str, manifest.header["eksport_tidspunkt_utc"])
-        change_number = check_type(int, manifest.header["seneste_endringsnummer"])
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"{MANIFEST} is damaged or not of this tool") from None
+    manifest = read_manifest(snapshot)
     # Under another name its numbers would be mistaken for those of another night.
-    if manifest.export_name is None:
-        raise InputError(f"{MANIFEST} is damaged or not of this tool")
-    if line.snapshot != manifest.export_name:
+    if snapshot.name != manifest.export_name:
         raise InputError(f"{MANIFEST} is that of another export")
-    return replace(
-        line,
-        exported_at=exported_at,
-        change_number=change_number,
-        records=manifest.counts.written,
-        rejects=manifest.counts.rejected,
-        size=sum(part.bytes for part in manifest.files),
-    )
+    return manifest
 
 
-def _read_report_bytes(snapshot: Path, manifest: Manifest) -> bytes:
-    """Read the report's bytes, verified against the manifest."""
+def _read_report(snapshot: Path, manifest: Manifest) -> Report:
+    """Read the report, verified against the manifest."""
     path = snapshot / REPORT_JSON
     if not path.is_file():
         raise InputError(f"{REPORT_JSON} is missing")
@@ -275,39 +252,29 @@ def _read_report_bytes(snapshot: Path, manifest: Manifest) -> bytes:
     digests = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
     if hashlib.sha256(content).hexdigest() not in digests:
         raise InputError(f"{REPORT_JSON} is damaged")
-    return content
+    return decode_document(Report, content, REPORT_JSON)
 
 
-def _decode_report(report: bytes) -> dict[str, Any]:
-    document = check_type(dict, parse_json(report))
-    if document["report_version"] != VERSION:
-        raise InputError(f"{REPORT_JSON} is of another version", "use the version of krr-export that wrote it")
-    for key in ("seen", "written", "rejected"):
-        check_count(document["counts"][key])
-    check_type(int, document["header"]["seneste_endringsnummer"])
-    return document
+def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:
+    """Return the line with the values from the manifest."""
+    return replace(
+        line,
+        exported_at=manifest.header.eksport_tidspunkt_utc,
+        change_number=manifest.header.seneste_endringsnummer,
+        records=manifest.counts.written,
+        rejects=manifest.counts.rejected,
+        size=sum(part.bytes for part in manifest.files),
+    )
 
 
-def _with_report(line: HistoryLine, report: bytes) -> HistoryLine:
+def _with_report(line: HistoryLine, report: Report) -> HistoryLine:
     """Return the line with the values from the report."""
-    try:
-        document = _decode_report(report)
-        findings = tuple(_decode_finding(finding) for finding in check_type(list, document["findings"]))
-        seconds = _decode_number(document["performance"]["seconds"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{REPORT_JSON} is damaged or not of this tool") from None
-    return replace(line, findings=findings, seconds=seconds)
+    return replace(line, findings=count_findings(report), seconds=report.performance.seconds)
 
 
-def _decode_finding(finding: dict[str, Any]) -> FindingCount:
-    severity = check_type(str, finding["severity"])
-    if severity not in _SEVERITIES:
-        raise ValueError("a severity that there is not")
-    return FindingCount(check_type(str, finding["code"]), severity, check_count(finding["records"]))
-
-
-def _decode_number(value: object) -> float:
-    return value if isinstance(value, float) else float(check_type(int, value))
+def count_findings(report: Report) -> tuple[FindingCount, ...]:
+    """Return the records by code, in the report's order."""
+    return tuple(FindingCount(found.code, found.severity, found.records) for found in report.findings)
 
 
 def _with_trend(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:

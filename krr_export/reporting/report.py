@@ -1,25 +1,27 @@
-"""The report of a run: content and findings of the export, merged from the blocks' results."""
+"""The report of a run: content and findings of the export, as written to `report.json` and read back."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
+from msgspec import Meta
+
+from krr_export.findings.codes import Severity
+from krr_export.findings.finding import MAX_EXAMPLES, Example
 from krr_export.input.delivery import provenance
+from krr_export.input.delivery.provenance import Provenance
+from krr_export.output.manifest import Counts, ExportHeader, SchemaVersion
+from krr_export.profiling.summary import ProfileSummary, describe
+from krr_export.reporting.guard import Guard
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, severity_of
 from krr_export.util.formatting import number, records
+from krr_export.util.stored_json import Count, Document, NotNegative, Positive, Sha256, Stored, UtcTime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from krr_export.findings.codes import Severity
-    from krr_export.findings.finding import Example, Notice
-    from krr_export.reporting.drift import GuardResult
-
-VERSION = 1
-"""The version of the report's format; its JSON Schema is docs/report.schema.json."""
+    from krr_export.findings.finding import Notice
 
 REPORT_JSON = "report.json"
 
@@ -32,166 +34,231 @@ FIND_DUPLICATES = (
 _SHOWN_EXAMPLES = 3
 
 
-@dataclass(frozen=True)
-class Performance:
-    """Resources used by a run.
+Outcome: TypeAlias = Literal[
+    "published", "partial", "too-many-rejects", "empty", "duplicates", "guard", "valid", "rejects"
+]
+
+
+class Tool(Stored, frozen=True):
+    """The program that made the report.
 
     Attributes:
-        seconds: from the first byte to the last file.
-        bytes_read: of the source, as delivered.
-        peak_memory_bytes: the largest resident set of the process.
-        workers: the requested number of threads beside the main one.
+        name: krr-export.
+        version: Of it.
     """
 
-    seconds: float
-    bytes_read: int
-    peak_memory_bytes: int
-    workers: int
+    name: Literal["krr-export"]
+    version: str
 
 
-@dataclass(frozen=True)
-class Report:
-    """The report of a run. It contains no personal value.
+class ReportSource(Stored, frozen=True):
+    """The export as it was delivered.
 
     Attributes:
-        outcome: ``published``, ``partial``, ``too-many-rejects``, ``empty``, ``duplicates``, ``guard``; of
-            ``validate``: ``valid``, ``rejects``, ``empty``, ``duplicates``.
-        created: the time of the report, ISO 8601 in UTC.
-        tool_version: of krr-export.
-        source: name, size, SHA-256, compression, encoding; whether byte offsets count in UTF-8 instead.
-        header: values from the export's header.
-        schema: name and SHA-256.
-        limits: the options ``max_rejects``, ``allow_empty``, ``limit``, ``strict``.
-        counts: ``seen``, ``written``, ``rejected``; for ``validate``, ``written`` is the number of accepted records.
-        read_by: the number of records by reader.
-        notices: findings by code.
-        profile: of the accepted records; ``None`` without profiling.
-        performance: resources used.
-        guard: the comparison with the store's other snapshots; ``None`` for ``validate``, which has no store.
+        name: Of the file, without directories; stdin or stream if there is no file.
+        size: Bytes as delivered, compressed and encrypted; null if a stream was not read to its end.
+        sha256: Of the bytes as delivered; null if they were not read to their end.
+        compression: Of the export, inside the encryption.
+        encoding: Of the document.
+        offsets_count_in_utf8: Whether byte offsets count in the document transcoded to UTF-8 instead of the delivered
+            one.
+        delivery: The origin of an encrypted delivery; null for any other source.
     """
 
-    outcome: str
-    created: str
-    tool_version: str
-    source: dict[str, Any]
-    header: dict[str, Any]
-    schema: dict[str, str]
-    limits: dict[str, Any]
-    counts: dict[str, int]
-    read_by: dict[str, int]
-    notices: list[Notice]
+    name: str
+    size: Count | None
+    sha256: Sha256 | None
+    compression: Literal["none", "gzip"]
+    encoding: str
+    offsets_count_in_utf8: bool
+    delivery: Provenance | None = None
+
+
+class RunLimits(Stored, frozen=True):
+    """The options that decide about the outcome.
+
+    Attributes:
+        max_rejects: --max-rejects: a number, or a percentage.
+        allow_empty: --allow-empty.
+        limit: --limit; null for none.
+        strict: --strict: the rules whose breach rejects a record; their findings have the severity reject.
+    """
+
+    max_rejects: Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?%?$")]
+    allow_empty: bool
+    limit: Positive | None
+    strict: tuple[str, ...] = ()
+
+
+class ReportedFinding(Stored, frozen=True):
+    """One code of the catalogue of findings, how often it was found, and where.
+
+    Attributes:
+        code: Stable name: pipelines may depend on it.
+        severity: reject: the record is kept out of the table person. warning: a value was changed, or is doubtful.
+            info: a count worth knowing.
+        text: The meaning of the code.
+        fix: What to do.
+        count: Number of findings, of which a record may have several; also if fewer examples are shown.
+        records: Records with at least one.
+        fields: Findings by the field's path; the empty name is the record as a whole. They add up to count.
+        examples: The first ones, in the order of the records; none if places are not remembered (identifier-duplicate).
+    """
+
+    code: Annotated[str, Meta(extra_json_schema={"enum": list(CATALOGUE)})]
+    severity: Severity
+    text: str
+    fix: str
+    count: Positive
+    records: Positive
+    fields: dict[str, Positive]
+    examples: Annotated[tuple[Example, ...], Meta(max_length=MAX_EXAMPLES)]
+
+
+class Performance(Stored, frozen=True):
+    """The resources that the run used.
+
+    Attributes:
+        seconds: From the first byte to the last file.
+        bytes_read: Of the source, as delivered.
+        peak_memory_bytes: The largest resident set of the process.
+        workers: The requested number of threads beside the main one.
+        records_per_second: Records seen a second.
+        megabytes_per_second: Million bytes of the source a second, as delivered.
+    """
+
+    seconds: NotNegative
+    bytes_read: Count
+    peak_memory_bytes: Count
+    workers: Count
+    records_per_second: NotNegative
+    megabytes_per_second: NotNegative
+
+    @classmethod
+    def measured(cls, seconds: float, seen: int, bytes_read: int, memory: int, workers: int) -> Performance:
+        """Return the performance of a run, with its rates."""
+        whole = max(seconds, 1e-9)
+        records, megabytes = round(seen / whole, 1), round(bytes_read / 1e6 / whole, 1)
+        return cls(round(seconds, 3), bytes_read, memory, workers, records, megabytes)
+
+
+class Report(Document, frozen=True, kw_only=True, tag_field="report_version", tag=1):
+    """The report of a run: what krr-export found in one export. It contains no personal value.
+
+    Attributes:
+        tool: The program that made the report.
+        outcome: Of convert: published; partial (--limit); too-many-rejects, empty, duplicates (of identity numbers,
+            which --strict forbids) and guard (it differs too much from the snapshot before it), if nothing was
+            published. Of validate: valid; rejects (more than --max-rejects), empty or duplicates.
+        created: When the report was made, in UTC.
+        source: The export as it was delivered.
+        header: What the export says of itself.
+        schema: The record schema that the export was read with.
+        limits: The options that decide about the outcome.
+        counts: Records.
+        read_by: Records by the reader that read them; they add up to seen.
+        findings: What was found, by code, the reasons for rejects first; each code once.
+        profile: The content of the accepted records, before anything is left out or replaced; null with --no-profile.
+        performance: The resources that the run used.
+        guard: The comparison with the store's other snapshots; null for validate, which has no store.
+    """
+
+    tool: Tool
+    outcome: Outcome
+    created: UtcTime
+    source: ReportSource
+    header: ExportHeader
+    schema: SchemaVersion
+    limits: RunLimits
+    counts: Counts
+    read_by: dict[str, Positive]
+    findings: tuple[ReportedFinding, ...]
+    profile: ProfileSummary | None = None
     performance: Performance
-    profile: dict[str, Any] | None = None
-    guard: GuardResult | None = None
+    guard: Guard | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report for JSON; every key is always present, null or empty if there is no value."""
-        return {
-            "report_version": VERSION,
-            "tool": {"name": "krr-export", "version": self.tool_version},
-            "outcome": self.outcome,
-            "created": self.created,
-            "source": self.source,
-            "header": self.header,
-            "schema": self.schema,
-            "limits": self.limits,
-            "counts": self.counts,
-            "read_by": self.read_by,
-            "findings": [_finding(notice, self._severity(notice)) for notice in self.notices],
-            "profile": self.profile,
-            "performance": {**asdict(self.performance), **_rates(self.counts["seen"], self.performance)},
-            "guard": None if self.guard is None else self.guard.to_dict(),
-        }
-
-    def to_json(self) -> str:
-        """Return the report as indented JSON, ended by a line feed."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    def __post_init__(self) -> None:
+        datetime.fromisoformat(self.created)
+        if self.outcome == "guard" and not (self.guard and self.guard.differences):
+            raise ValueError("refused for differences that are not there")
 
     def summary(self, *, verbose: bool = False) -> Iterator[str]:
         """Yield the report as a few lines of text; ``verbose`` adds what to do and the first examples."""
-        rates = _rates(self.counts["seen"], self.performance)
         yield (
-            f"export    {self.source['name']}: {_megabytes(self.performance.bytes_read)}, {self.source['encoding']}"
-            f"{', gzip' if self.source['compression'] == 'gzip' else ''}, schema {self.schema['name']}"
+            f"export    {self.source.name}: {_megabytes(self.performance.bytes_read)}, {self.source.encoding}"
+            f"{', gzip' if self.source.compression == 'gzip' else ''}, schema {self.schema.name}"
         )
-        yield from provenance.describe(self.source["delivery"], datetime.fromisoformat(self.created))
-        yield (f"made      {self.header['eksport_tidspunkt']}, change number {self.header['seneste_endringsnummer']}")
+        yield from provenance.describe(self.source.delivery, datetime.fromisoformat(self.created))
+        yield (f"made      {self.header.eksport_tidspunkt}, change number {self.header.seneste_endringsnummer}")
         yield (
-            f"records   {number(self.counts['seen'])} seen, {number(self.counts['written'])} accepted,"
-            f" {number(self.counts['rejected'])} rejected"
+            f"records   {number(self.counts.seen)} seen, {number(self.counts.written)} accepted,"
+            f" {number(self.counts.rejected)} rejected"
         )
-        for notice in self.notices:
-            code = CATALOGUE[notice.code]
-            severity = self._severity(notice)
-            yield f"{severity:9} {notice.code}: {number(notice.count)} in {records(notice.records)}; {code.text}"
+        for finding in self.findings:
+            found = f"{number(finding.count)} in {records(finding.records)}"
+            yield f"{finding.severity:9} {finding.code}: {found}; {finding.text}"
             if verbose:
-                yield f"          what to do: {code.fix}"
-                yield from (_format_example(example) for example in notice.examples[:_SHOWN_EXAMPLES])
+                yield f"          what to do: {finding.fix}"
+                yield from (_format_example(example) for example in finding.examples[:_SHOWN_EXAMPLES])
         if self.profile is not None:
-            from krr_export.profiling.summary import describe  # noqa: PLC0415 - loads Arrow, which history does not need
-
             yield from describe(self.profile)
         if self.guard is not None:
             yield from self.guard.summary()
+        used = self.performance
         yield (
-            f"took      {self.performance.seconds:.1f} s, {number(int(rates['records_per_second']))} records/s,"
-            f" {rates['megabytes_per_second']:.0f} MB/s, {_megabytes(self.performance.peak_memory_bytes)} of memory"
+            f"took      {used.seconds:.1f} s, {number(int(used.records_per_second))} records/s,"
+            f" {used.megabytes_per_second:.0f} MB/s, {_megabytes(used.peak_memory_bytes)} of memory"
         )
 
     def main_reason(self) -> str:
         """Return the most frequent reason for rejects, and what to do about it."""
-        reasons = [notice for notice in self.notices if self._severity(notice) == "reject"]
-        main = max(reasons, key=lambda notice: notice.records)
-        return f"most often {main.code} ({number(main.records)}): {CATALOGUE[main.code].fix}"
+        reasons = [finding for finding in self.findings if finding.severity == "reject"]
+        main = max(reasons, key=lambda finding: finding.records)
+        return f"most often {main.code} ({number(main.records)}): {main.fix}"
 
     def duplicates(self) -> str:
         """Return why ``--strict`` refuses identity numbers that occur more than once."""
-        [count] = [notice.records for notice in self.notices if notice.code == DUPLICATE]
+        [count] = [finding.records for finding in self.findings if finding.code == DUPLICATE]
         return f"{records(count)} with an identity number that came before, which --strict {DUPLICATE} does not allow"
-
-    def _severity(self, notice: Notice) -> Severity:
-        return severity_of(notice.code, self.limits["strict"])
 
     def verdict(self) -> str:
         """Return the result of ``validate`` in one line."""
-        return f"{self._outcome_text()}{provenance.describe_warnings(self.source['delivery'])}"
+        return f"{self._outcome_text()}{provenance.describe_warnings(self.source.delivery)}"
 
     def _outcome_text(self) -> str:
-        seen, rejected = number(self.counts["seen"]), number(self.counts["rejected"])
-        name = self.source["name"]
+        seen, rejected = number(self.counts.seen), number(self.counts.rejected)
+        name = self.source.name
         match self.outcome:
             case "valid":
-                return f"valid: {name} holds {records(self.counts['seen'])}, {rejected} rejected"
+                return f"valid: {name} holds {records(self.counts.seen)}, {rejected} rejected"
             case "empty":
                 return f"not valid: {name} holds no records; give --allow-empty if that is right"
             case "duplicates":
                 return f"not valid: {self.duplicates()}; {FIND_DUPLICATES}"
         return (
             f"not valid: {rejected} of {seen} records in {name} rejected, more than"
-            f" --max-rejects {self.limits['max_rejects']} allows; {self.main_reason()}"
+            f" --max-rejects {self.limits.max_rejects} allows; {self.main_reason()}"
         )
 
 
-def _finding(notice: Notice, severity: Severity) -> dict[str, Any]:
+def reported_finding(notice: Notice, strict: Collection[str]) -> ReportedFinding:
+    """Return a notice as a finding of the report.
+
+    Args:
+        notice: of one code.
+        strict: the rules whose breach rejects a record.
+    """
     code = CATALOGUE[notice.code]
-    return {
-        "code": notice.code,
-        "severity": severity,
-        "text": code.text,
-        "fix": code.fix,
-        "count": notice.count,
-        "records": notice.records,
-        "fields": dict(sorted(notice.fields.items())),
-        "examples": [example._asdict() for example in notice.examples],
-    }
-
-
-def _rates(seen: int, performance: Performance) -> dict[str, float]:
-    seconds = max(performance.seconds, 1e-9)
-    return {
-        "records_per_second": round(seen / seconds, 1),
-        "megabytes_per_second": round(performance.bytes_read / 1e6 / seconds, 1),
-    }
+    return ReportedFinding(
+        code=notice.code,
+        severity=severity_of(notice.code, strict),
+        text=code.text,
+        fix=code.fix,
+        count=notice.count,
+        records=notice.records,
+        fields=dict(sorted(notice.fields.items())),
+        examples=notice.examples,
+    )
 
 
 def _format_example(example: Example) -> str:

@@ -3,11 +3,10 @@
 from krr_export.transform.catalogue import NAMES
 from krr_export.transform.derivation import (
     ALL,
-    NOTHING_DERIVED,
     Derivation,
     DeriveOptions,
     build_derivation,
     derived_fields,
 )
 
-__all__ = ["ALL", "NAMES", "NOTHING_DERIVED", "Derivation", "DeriveOptions", "build_derivation", "derived_fields"]
+__all__ = ["ALL", "NAMES", "Derivation", "DeriveOptions", "build_derivation", "derived_fields"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Means every column that can be derived from the schema."""
-
-NOTHING_DERIVED: dict[str, Any] = {"derive": [], "as_of": None}
-"""The manifest's entry if nothing was derived; the first snapshots have no such entry."""
 
 _NAME_SUFFIX = "_avledet"
 
@@ -68,14 +65,6 @@ class DeriveOptions:
     def moment(self) -> datetime | None:
         """``as_of`` in UTC."""
         return self.as_of if isinstance(self.as_of, datetime) else None
-
-    @property
-    def applied(self) -> dict[str, Any]:
-        """What the manifest says of it; see `NOTHING_DERIVED`."""
-        return {
-            "derive": list(self.selected),
-            "as_of": format_utc(self.moment, "microseconds") if self.moment else None,
-        }
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hmac
 import os
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -113,15 +113,6 @@ class Treatment:
     def keeps_records(self) -> bool:
         """Whether ``rejects`` may contain whole records: they have every value, also those that must not be written."""
         return self.is_whole and not self.pseudonymised
-
-    @property
-    def applied(self) -> dict[str, Any]:
-        """The manifest's entry: the columns (null for all), those with pseudonyms, the key's fingerprint."""
-        return {
-            "columns": None if self.is_whole else self.schema.names,
-            "pseudonymised": list(self.pseudonymised),
-            "pseudonym_key_fingerprint": self.key.fingerprint if self.key else None,
-        }
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows without the columns left out, and with pseudonyms."""

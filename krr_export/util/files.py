@@ -12,12 +12,12 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from krr_export.errors import OutputError
+from krr_export.util.stored_json import Count, Sha256, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,17 +60,25 @@ _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
 """Errors of fsync(2) on file systems that sync files but not directories."""
 
 
-@dataclass(frozen=True)
-class PartFile:
-    """One finished file, as the manifest lists it."""
+class PartFile(Stored, frozen=True):
+    """One finished file, as the manifest lists it.
+
+    Attributes:
+        path: POSIX, relative to the snapshot, and in it.
+        rows: Rows of the table in this file; 0 for a file that is not part of a table.
+        bytes: Its size.
+        sha256: The digest of its bytes.
+    """
 
     path: str
-    """POSIX, relative to the snapshot."""
-    rows: int
-    """Rows of the table in this file; 0 for a file that is not part of a table."""
-    bytes: int
-    sha256: str
-    """Lower-case hexadecimal."""
+    rows: Count
+    bytes: Count
+    sha256: Sha256
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.path)
+        if path.is_absolute() or not path.parts or ".." in path.parts or str(path) != self.path:
+            raise ValueError("a path that leads out of the snapshot")
 
 
 @contextmanager

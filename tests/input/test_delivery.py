@@ -86,8 +86,8 @@ def test_a_set_made_by_openssl_is_opened(tmp_path: Path, size: int, form: Form) 
     assert (delivery.name, delivery.size) == (data.name, size)
     assert delivery.sha256 == hashlib.sha256(data.read_bytes()).hexdigest()
     assert sum(read_while_verifying) == size
-    assert delivery.provenance["orgnr"] == ORGNR
-    assert delivery.provenance["signature"] == ("exact" if size % 16384 == 0 else form)
+    assert delivery.provenance.orgnr == ORGNR
+    assert delivery.provenance.signature == ("exact" if size % 16384 == 0 else form)
     assert not is_unverified(delivery.provenance)
 
 
@@ -96,11 +96,11 @@ def test_a_set_made_by_openssl_is_opened(tmp_path: Path, size: int, form: Form) 
 def test_only_the_form_that_is_asked_for_is_accepted(tmp_path: Path, size: int, form: Form) -> None:
     data = make_set_of(tmp_path, packed(size), form=form)
     with opened(data, signature=form) as delivery:
-        assert delivery.provenance["signature"] == form
+        assert delivery.provenance.signature == form
     other = FORMS[1 - FORMS.index(form)]
     if size % 16384 == 0:  # the two forms are one
         with opened(data, signature=other) as delivery:
-            assert delivery.provenance["signature"] == other
+            assert delivery.provenance.signature == other
     else:
         with (
             pytest.raises(InputError, match=f"of the form {form}, and only {other} is accepted; --signature auto"),
@@ -120,7 +120,7 @@ def test_the_manifest_learns_who_signed(tmp_path: Path) -> None:
         provenance = delivery.provenance
     public = openssl("x509", "-in", certificate, "-noout", "-pubkey")
     dates = openssl("x509", "-in", certificate, "-noout", "-dates", "-dateopt", "iso_8601").decode().split()
-    assert provenance == {
+    assert provenance.to_dict() == {
         "orgnr": ORGNR,
         "signature": "exact",
         "publisher_sha256": hashlib.sha256(openssl("pkey", "-pubin", "-outform", "DER", stdin=public)).hexdigest(),
@@ -134,8 +134,8 @@ def test_of_a_bare_public_key_no_validity_is_known(tmp_path: Path) -> None:
     data, certificate, bare = make_set(tmp_path, XML), keys_of().publisher_cert, tmp_path / "bare.pem"
     bare.write_bytes(openssl("x509", "-in", certificate, "-noout", "-pubkey"))
     with opened(data) as by_certificate, opened(data, publisher_cert=bare) as by_key:
-        assert by_key.provenance["publisher_valid_from"] is by_key.provenance["publisher_valid_until"] is None
-        assert by_key.provenance["publisher_sha256"] == by_certificate.provenance["publisher_sha256"]
+        assert by_key.provenance.publisher_valid_from is by_key.provenance.publisher_valid_until is None
+        assert by_key.provenance.publisher_sha256 == by_certificate.provenance.publisher_sha256
 
 
 def test_a_set_may_be_opened_without_verifying_and_says_so(tmp_path: Path) -> None:
@@ -145,11 +145,10 @@ def test_a_set_may_be_opened_without_verifying_and_says_so(tmp_path: Path) -> No
         with opened(path, signature="none", publisher_cert=None) as delivery:
             assert gzip.decompress(read(delivery)) == XML
             assert delivery.sha256 == hashlib.sha256(data.read_bytes()).hexdigest()
-            assert delivery.provenance["signature"] == "not verified"
-            assert delivery.provenance["publisher_sha256"] is None
+            assert delivery.provenance.signature == "not verified"
+            assert delivery.provenance.publisher_sha256 is None
             assert is_unverified(delivery.provenance)
     assert not is_unverified(None)
-    assert not is_unverified({})
 
 
 def test_what_is_read_is_the_file_that_was_verified(tmp_path: Path) -> None:
@@ -477,7 +476,7 @@ def test_from_a_directory_it_is_the_newest_complete_set(tmp_path: Path) -> None:
     with opened(tmp_path, orgnr=ORGNR) as delivery:
         assert stamp_of(delivery) == "20140226T122409"
     with opened(tmp_path) as delivery:  # with no organisation given, any key will do
-        assert (stamp_of(delivery), delivery.provenance["orgnr"]) == ("20150226T120409", OTHER)
+        assert (stamp_of(delivery), delivery.provenance.orgnr) == ("20150226T120409", OTHER)
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["beside", "in another directory"])
@@ -543,7 +542,7 @@ def test_among_several_organisations_ours_must_be_named(tmp_path: Path) -> None:
         pass
     for path, orgnr in ((data, ORGNR), (tmp_path, ORGNR), (ours, None), (theirs, ORGNR)):
         with opened(path, orgnr=orgnr) as delivery:
-            assert delivery.provenance["orgnr"] == ORGNR
+            assert delivery.provenance.orgnr == ORGNR
     with pytest.raises(InputError, match="another organisation's key"), opened(theirs):
         pass
 

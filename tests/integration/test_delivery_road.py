@@ -22,6 +22,7 @@ import pytest
 from krr_export import convert, open_export
 from krr_export.errors import InputError
 from krr_export.input.delivery.opening import DeliveryOptions, OpenedDelivery, open_delivery
+from krr_export.input.delivery.provenance import PassedOver
 from krr_export.jobs.inspect import inspect
 from krr_export.output.manifest import read_manifest
 from krr_export.synthetic import SampleOptions, write_sample
@@ -80,10 +81,10 @@ def test_the_manifest_says_from_whom_and_in_which_form(inbox: Path, keys: Keys, 
     assert manifest.source.size == data.stat().st_size
     delivery = manifest.source.delivery
     assert delivery is not None
-    assert (delivery["orgnr"], delivery["signature"]) == (ORGNR, "exact")
-    assert re.fullmatch("[0-9a-f]{64}", delivery["publisher_sha256"])
+    assert (delivery.orgnr, delivery.signature) == (ORGNR, "exact")
+    assert re.fullmatch("[0-9a-f]{64}", delivery.publisher_sha256 or "")
     assert result.report is not None
-    assert result.report.to_dict()["source"]["delivery"] == delivery
+    assert result.report.source.delivery == delivery
 
 
 def test_the_same_delivery_again_is_nothing_to_do(inbox: Path, keys: Keys, tmp_path: Path) -> None:
@@ -174,8 +175,8 @@ def test_a_newer_set_that_is_incomplete_is_not_passed_over_in_silence(inbox: Pat
             assert "nothing to do" in ran.last or any(said in line for line in lines)
     delivery = read_manifest(tmp_path / "store/latest").source.delivery
     assert delivery is not None
-    assert [newer["set"] for newer in delivery["passed_over"]] == ["20140228T0100", "20140227T0100"]
-    assert delivery["passed_over"][0]["missing"] == lacks
+    assert [newer.set for newer in delivery.passed_over] == ["20140228T0100", "20140227T0100"]
+    assert list(delivery.passed_over[0].missing) == lacks
     ran = command.run("validate", next(inbox.glob("Kontaktregister-20140226*.sig")), *options(keys))
     assert "passed over" not in ran.err, "the set was named, not chosen here"
 
@@ -193,7 +194,7 @@ def test_a_set_that_is_named_for_the_future_hides_no_other_and_is_named(
         assert any(said in line for line in (ran.out + ran.err).splitlines() if line.startswith("warning   "))
     delivery = read_manifest(tmp_path / "store/latest").source.delivery
     assert delivery is not None
-    assert delivery["passed_over"][1] == {"set": "20990101T0100", "missing": []}
+    assert delivery.passed_over[1] == PassedOver("20990101T0100", ())
     store = tmp_path / "other"
     assert command.run("convert", inbox, store, *options(keys), "--max-ahead", "99999d").code == 0
     assert read_manifest(store / "latest").source.name == "Kontaktregister-20990101T0100.gz.enc"
@@ -411,7 +412,7 @@ def test_what_was_not_verified_is_not_the_same_as_what_is(inbox: Path, keys: Key
     assert result.outcome == "published"
     delivery = read_manifest(result.path).source.delivery
     assert delivery is not None
-    assert delivery["signature"] == "exact"
+    assert delivery.signature == "exact"
 
 
 def test_no_message_shows_the_user_of_a_uri(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def verdict(data: bytes, way: str, workers: int, directory: Path) -> str:
             report = krr_export.validate(opened, workers=workers, rules=False, profile=False, delivery=options)
         except InputError as error:
             return error.message.partition(": ")[2]
-    return f"{report.counts['written']} written"
+    return f"{report.counts.written} written"
 
 
 @pytest.fixture(autouse=True)

@@ -77,7 +77,7 @@ def test_examples_are_the_first_ones_in_order(workers: int, size: int, monkeypat
     # A usual record, a rejected one, and by turns a naive one and one that only the reference takes.
     document = export(*[person(), "<Person/>", naive, person(), odd] * 40)
     report = krr_export.validate(BytesIO(document), workers=workers)
-    notices = {notice.code: notice for notice in report.notices}
+    notices = {found.code: found for found in report.findings}
     without_offset, missing = notices["time-without-offset"], notices["element-missing"]
     assert (without_offset.records, without_offset.count, missing.records) == (80, 160, 40)
     assert len(without_offset.examples) == len(missing.examples) == MAX_EXAMPLES

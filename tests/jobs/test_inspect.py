@@ -85,7 +85,7 @@ def test_a_schema_whose_record_has_another_name_accepts_none(tmp_path: Path) -> 
 def test_refused_records_show_their_findings_in_their_place() -> None:
     records = inspect(SAMPLES / "faulty.xml").records
     assert [record.accepted for record in records] == [True, True, False, True, False]
-    assert [[finding["code"] for finding in record.findings] for record in records if not record.accepted] == [
+    assert [[finding.code for finding in record.findings] for record in records if not record.accepted] == [
         ["old-element-name"],
         ["database-null"],
     ]

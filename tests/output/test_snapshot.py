@@ -8,10 +8,10 @@ import os
 import shutil
 import stat
 import subprocess
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 from lxml import etree
@@ -147,7 +147,7 @@ def test_counts_that_the_files_do_not_bear_out_are_not_published(
     tmp_path: Path, counts: Counts, options: SinkOptions
 ) -> None:
     with Staging(tmp_path) as staging, pytest.raises(OutputError, match="do not hold what was counted"):
-        staging.publish(replace(fill(staging, NAME, 5, options), counts=counts), NAME, replace=False)
+        staging.publish(msgspec.structs.replace(fill(staging, NAME, 5, options), counts=counts), NAME, replace=False)
     assert names(tmp_path) == []
 
 

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 import store_driver
-from store_driver import FIRST, SECOND, THIRD, fill, latest, names, publish
+from store_driver import FIRST, OPTIONS, SECOND, THIRD, fill, latest, names, publish
 
 from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.output import publish as moves
@@ -345,13 +346,14 @@ def test_a_published_snapshot_is_found_and_seen_to_be_intact(tmp_path: Path) -> 
 def test_a_store_keeps_one_kind(
     tmp_path: Path, format_: str, partition_by: tuple[str, ...], schema: str, line: str
 ) -> None:
+    options = msgspec.structs.replace(OPTIONS, format=format_, partition_by=partition_by)
     with open_store(tmp_path) as store:
-        store.check_same_kind(format=format_, partition_by=partition_by, schema_name=schema)
+        store.check_same_kind(options, schema)
     publish(tmp_path, FIRST)
     with open_store(tmp_path) as store:
-        store.check_same_kind(format="csv", partition_by=(), schema_name="14-05")
+        store.check_same_kind(OPTIONS, "14-05")
         with pytest.raises(UsageError, match=line):
-            store.check_same_kind(format=format_, partition_by=partition_by, schema_name=schema)
+            store.check_same_kind(options, schema)
 
 
 # Pruning
@@ -506,7 +508,7 @@ def test_what_is_no_snapshot_is_never_counted_followed_or_deleted(littered: Path
         assert [path.name for path in store.snapshots()] == [FIRST, SECOND]
         assert latest(littered) == SECOND
         assert store.prune(2) == []
-        store.check_same_kind(format="csv", partition_by=(), schema_name="14-05")
+        store.check_same_kind(OPTIONS, "14-05")
         assert [path.name for path in store.prune(1)] == [FIRST]
     assert names(littered) == sorted([".lock", "latest", SECOND, *OTHERS])
 

@@ -16,9 +16,10 @@ from profiles import EXPORTED, SCHEMA, Json, pieces, profiled, rows, sample, tol
 
 from krr_export import convert, load_schema, validate
 from krr_export.parsing.batch_view import BatchView
-from krr_export.profiling import Profiler, distinct
+from krr_export.profiling import distinct
 from krr_export.profiling.certificates import LONGEST_KEPT
-from krr_export.profiling.summary import profile_to_dict
+from krr_export.profiling.profiler import Profiler
+from krr_export.profiling.summarize import summarize
 from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def test_profiles_add_up_in_any_grouping(persons: pa.Table, told_of_persons: Jso
     from_right = others[-1]
     for other in [*others[-2::-1], first]:
         from_right = other + from_right
-    assert profile_to_dict(from_left) == profile_to_dict(from_right) == told_of_persons
+    assert summarize(from_left).to_dict() == summarize(from_right).to_dict() == told_of_persons
     assert first.records == pieces(persons, cuts)[0].num_rows  # it is what it was
 
 
@@ -94,9 +95,17 @@ def test_a_hundred_thousand_values_are_counted_two_by_two_and_no_more() -> None:
         return rows(30_000, epostadresse=[f"ola@domain{number}.no" for number in range(start, start + 30_000)])
 
     profile = profiled(*(batch(start) for start in (0, 30_000, 60_000, 70_000)))
-    assert profile_to_dict(profile)["email_domains_pooled"] == {"distinct": 100_000, "records": 120_000, "exact": True}
+    assert summarize(profile).to_dict()["email_domains_pooled"] == {
+        "distinct": 100_000,
+        "records": 120_000,
+        "exact": True,
+    }
     profile.add(profiled(batch(90_000)))
-    assert profile_to_dict(profile)["email_domains_pooled"] == {"distinct": 100_000, "records": 150_000, "exact": False}
+    assert summarize(profile).to_dict()["email_domains_pooled"] == {
+        "distinct": 100_000,
+        "records": 150_000,
+        "exact": False,
+    }
     assert len(profile.domains.records) == 100_000
 
 

@@ -173,5 +173,5 @@ def test_a_profile_needs_no_rules_may_be_left_out_and_is_empty_of_no_records(exp
     assert validate(io.BytesIO(export(road.person())), workers=0, profile=False).profile is None
     report = validate(io.BytesIO(export()), workers=0, allow_empty=True)
     assert report.profile is not None
-    assert report.profile["records"] == 0
+    assert report.profile.records == 0
     assert [line for line in report.summary() if line.startswith(("contact", "too old"))] == []

@@ -19,8 +19,8 @@ from profiles import EXPORTED, SCHEMA, Json, rows, told
 
 from krr_export import convert, load_schema
 from krr_export.parsing.batch_view import BatchView
-from krr_export.profiling import Profiler
-from krr_export.profiling.summary import profile_to_dict
+from krr_export.profiling.profiler import Profiler
+from krr_export.profiling.summarize import summarize
 from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def test_columns_that_the_schema_does_not_have_are_passed_over(tmp_path: Path) -
     batch = pa.RecordBatch.from_pylist(
         [{"radnummer": 1, "navn": "Ola", "epostadresse": 7, "foto": b"12"}], schema=schema.arrow
     )
-    report = profile_to_dict(Profiler(schema, EXPORTED).profile(BatchView(batch)))
+    report = summarize(Profiler(schema, EXPORTED).profile(BatchView(batch))).to_dict()
     assert report["columns"] == [
         {"name": "navn", "nulls": 0, "empty": 0, "length": {"min": 3, "max": 3, "mean": 3.0}},
         {"name": "epostadresse", "nulls": 0, "empty": 0, "length": None},

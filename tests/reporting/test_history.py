@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -25,12 +26,15 @@ from krr_export.reporting import history as history_module
 from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history
 from krr_export.reporting.history_table import table
 from krr_export.synthetic import SampleOptions, expected_path, write_sample_file
-from krr_export.util import kept_json
+from krr_export.util import stored_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from command import Ran
+
+    from krr_export.output.manifest import Manifest
+    from krr_export.reporting.report import Report
 
     Krr = Callable[..., Ran]
 
@@ -307,24 +311,29 @@ def test_without_its_manifest_a_line_says_so_and_nothing_is_compared_with_it(
     ],
 )
 def test_a_report_that_is_listed_and_yet_no_report_of_ours_is_not_believed(
-    store: Path, changes: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+    store: Path, changes: dict[str, Any], said: str
 ) -> None:
     path = store / SECOND / "report.json"
     forged = json.dumps({**json.loads(path.read_text()), **changes}).encode()
-    monkeypatch.setattr(history_module, "_read_report_bytes", lambda *_: forged)
+    manifest = json.loads((store / SECOND / "manifest.json").read_text())
+    for part in manifest["files"]:
+        if part["path"] == "report.json":
+            part |= {"bytes": len(forged), "sha256": hashlib.sha256(forged).hexdigest()}
+    path.write_bytes(forged)
+    rewritten_manifest(store / SECOND, **manifest)
     assert history(store)[1].damage == said
 
 
 def test_a_file_of_exactly_the_limit_s_size_is_read_and_none_larger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_json, "MAX_BYTES", 100)
+    monkeypatch.setattr(stored_json, "MAX_BYTES", 100)
     path = tmp_path / "report.json"
     path.write_bytes(b"x" * 100)
-    assert kept_json.read_stored_file(path) == b"x" * 100
+    assert stored_json.read_stored_file(path) == b"x" * 100
     path.write_bytes(b"x" * 101)
     with pytest.raises(OSError, match="File too large"):
-        kept_json.read_stored_file(path)
+        stored_json.read_stored_file(path)
 
 
 def test_a_snapshot_that_is_pruned_meanwhile_has_no_line(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,15 +350,15 @@ def test_a_snapshot_that_is_pruned_meanwhile_has_no_line(store: Path, monkeypatc
 
 
 def test_a_snapshot_that_is_replaced_meanwhile_is_never_a_mixture(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = history_module._read_report_bytes  # noqa: SLF001 - the moment at which a run may interfere
+    report = history_module._read_report  # noqa: SLF001 - the moment at which a run may interfere
     once = iter([True])
 
-    def replaced_on_the_way(snapshot: Path, manifest: Any) -> bytes:  # noqa: ANN401 - handed on
+    def replaced_on_the_way(snapshot: Path, manifest: Manifest) -> Report:
         if snapshot.name == SECOND and next(once, False):
             load(store, 2, *good(3), BAD, BAD, change_number=20, replace=True)
         return report(snapshot, manifest)
 
-    monkeypatch.setattr(history_module, "_read_report_bytes", replaced_on_the_way)
+    monkeypatch.setattr(history_module, "_read_report", replaced_on_the_way)
     line = history(store)[1]
     assert (line.records, line.rejects, line.concerned, line.damage) == (3, 2, (2, 2), None)
 

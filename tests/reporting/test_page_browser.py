@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 import krr_export
 from krr_export.reporting.history import history
-from krr_export.reporting.page.rendering import render, render_history
+from krr_export.reporting.page.rendering import render_history
 from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Pa
 @pytest.fixture(scope="module")
 def usual(written: Callable[[str, str], Path]) -> Path:
     """The page of a usual night."""
-    return written("usual", render(pages.report(), pages.history()))
+    return written("usual", pages.page(pages.report(), pages.history()))
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +263,7 @@ def test_axe_finds_nothing_to_complain_of(
     browser: Browser, written: Callable[[str, str], Path], name: str, width: int, scheme: Scheme
 ) -> None:
     lang: Lang = "nb" if name == "nb" else "en"
-    text = render_history(pages.history(), name="krr") if name == "history" else render(
+    text = render_history(pages.history(), name="krr") if name == "history" else pages.page(
         pages.report(), pages.history(), lang=lang
     )  # fmt: skip
     with opened(browser, written(name, text), width=width, scheme=scheme) as page:
@@ -288,7 +288,7 @@ def test_nothing_sticks_out_and_no_two_labels_overlap(
     browser: Browser, written: Callable[[str, str], Path], width: int, lang: Lang
 ) -> None:
     with opened(
-        browser, written(f"wide-{lang}", render(pages.report(), pages.history(), lang=lang)), width=width
+        browser, written(f"wide-{lang}", pages.page(pages.report(), pages.history(), lang=lang)), width=width
     ) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == width
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
@@ -334,7 +334,7 @@ def test_on_a_sheet_nothing_is_cut_and_no_two_labels_overlap(
     browser: Browser, written: Callable[[str, str], Path], name: str, *, opens: bool
 ) -> None:
     lang: Lang = "nb" if name == "nb" else "en"
-    text = render_history(pages.history(), name="krr") if name == "history" else render(
+    text = render_history(pages.history(), name="krr") if name == "history" else pages.page(
         pages.report(), pages.history(), lang=lang
     )  # fmt: skip
     with opened(browser, written(f"sheet-{name}", text), width=A4) as page:
@@ -356,6 +356,6 @@ def test_markup_from_the_sender_does_nothing_in_a_browser(
     report["source"]["name"] = attack
     report["findings"][0]["examples"][0]["detail"] = attack
     report["profile"]["email_domains"][0]["domain"] = attack
-    with opened(browser, written("attack", render(report, pages.history()))) as page:
+    with opened(browser, written("attack", pages.page(report, pages.history()))) as page:
         assert page.locator("img, script").count() == 0
         assert attack in page.locator("#facts").inner_text()

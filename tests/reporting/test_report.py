@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import json_schemas
 import pytest
 import road
 from conversions import NAMES, PERSONAL, SAMPLES, content, cut_into, read_naively, version
@@ -17,6 +18,8 @@ from jsonschema import Draft202012Validator
 
 import krr_export
 from krr_export.findings.finding import MAX_EXAMPLES
+from krr_export.output.manifest import read_manifest
+from krr_export.reporting.history import read_report
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic.fault_injection import SYNTHETIC
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).parents[2] / "docs"
-SCHEMA = json.loads((DOCS / "report.schema.json").read_text())
-VALIDATOR = Draft202012Validator(SCHEMA)
+SCHEMAS = {name: json.loads((DOCS / f"{name}.schema.json").read_text()) for name in json_schemas.DOCUMENTS}
+VALIDATOR = Draft202012Validator(SCHEMAS["report"])
 
 Json = dict[str, Any]
 
@@ -60,16 +63,19 @@ def objects(schema: Json) -> Iterator[Json]:
         yield from objects(below)
 
 
-def test_the_published_schema_is_one_and_leaves_nothing_open_or_unsaid() -> None:
-    Draft202012Validator.check_schema(SCHEMA)
-    for schema in objects(SCHEMA):
+@pytest.mark.parametrize("document", SCHEMAS)
+def test_the_published_schema_is_made_from_the_types_and_leaves_nothing_open_or_unsaid(document: str) -> None:
+    assert (DOCS / f"{document}.schema.json").read_text() == json_schemas.json_schema(document), "run make docs"
+    Draft202012Validator.check_schema(SCHEMAS[document])
+    assert len([*objects(SCHEMAS[document])]) > 5
+    for schema in objects(SCHEMAS[document]):
         assert schema["additionalProperties"] is False
         assert schema["required"] == list(schema["properties"])
         assert [key for key, value in schema["properties"].items() if "description" not in value] == []
 
 
 def test_the_published_schema_knows_exactly_the_codes_of_the_catalogue() -> None:
-    finding = SCHEMA["$defs"]["finding"]["properties"]
+    finding = SCHEMAS["report"]["$defs"]["ReportedFinding"]["properties"]
     assert finding["code"]["enum"] == list(CATALOGUE)
     assert set(finding["severity"]["enum"]) == {code.severity for code in CATALOGUE.values()}
     assert finding["examples"]["maxItems"] == MAX_EXAMPLES
@@ -81,6 +87,10 @@ def test_the_report_of_a_conversion_is_written_and_fits_the_published_schema(nam
     assert result.report is not None
     VALIDATOR.validate(result.report.to_dict())
     assert json.loads((result.path / "report.json").read_text()) == result.report.to_dict()
+    assert read_report(result.path) == result.report
+    manifest = json.loads((result.path / "manifest.json").read_text())
+    Draft202012Validator(SCHEMAS["manifest"]).validate(manifest)
+    assert read_manifest(result.path).to_dict() == manifest
     assert result.report.outcome == "published"
 
 
@@ -230,7 +240,7 @@ def test_what_the_sender_made_up_is_not_repeated(export: Callable[..., bytes]) -
         f'<x:Person xmlns:x="{road.PERSONS}" xmlns="{secret}"><personidentifikator/></x:Person>',
     ]
     report = krr_export.validate(io.BytesIO(export(*persons)), workers=0)
-    assert report.counts["rejected"] == len(persons)
+    assert report.counts.rejected == len(persons)
     assert "03851598730" not in report.to_json() + "\n".join(report.summary())
 
 

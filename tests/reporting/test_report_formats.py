@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import junitparser
+import pages
 import pytest
 import road
 from conversions import NAMES, PERSONAL, SAMPLES, content, read_naively, version
@@ -85,6 +86,11 @@ def validated(name: str, **options: Any) -> Json:  # noqa: ANN401 - ConvertOptio
     return krr_export.validate(SAMPLES / name, schema=version(name), workers=0, **options).to_dict()
 
 
+def rendered(report: Json, name: str) -> str:
+    """The same in another format."""
+    return render_report(pages.typed(report), name)
+
+
 def converted(store: Path, records: int, day: int = 1, **options: Any) -> Json:  # noqa: ANN401 - as above
     """The report of a conversion, with what the guard says."""
     attributes = f'eksportTidspunkt="2026-03-{day:02}T04:30:00+01:00" senesteEndringsNummer="7"'
@@ -132,22 +138,22 @@ ACCEPTED = {
 def test_every_format_of_every_report_is_text_that_ends_in_one_line_feed(
     name: str, case: str, reports: dict[str, Json]
 ) -> None:
-    text = render_report(reports[case], name)
+    text = rendered(reports[case], name)
     assert text.encode()
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
-    assert render_report(json.loads(json.dumps(reports[case])), name) == text, "from report.json as it lies"
+    assert rendered(json.loads(json.dumps(reports[case])), name) == text, "from report.json as it lies"
 
 
 def test_json_is_the_report_itself(reports: dict[str, Json]) -> None:
-    assert json.loads(render_report(reports["rejects"], "json")) == reports["rejects"]
+    assert json.loads(rendered(reports["rejects"], "json")) == reports["rejects"]
 
 
 # JUnit
 
 
 def suite(report: Json) -> etree._Element:
-    document = etree.fromstring(render_report(report, "junit").encode())
+    document = etree.fromstring(rendered(report, "junit").encode())
     JUNIT_XSD.assertValid(document)
     (only,) = document
     return only
@@ -170,7 +176,7 @@ def test_junit_is_valid_and_fails_exactly_where_the_export_was_not_accepted(
 def test_junit_is_read_by_junitparser_with_a_test_for_each_finding_and_difference(
     case: str, reports: dict[str, Json]
 ) -> None:
-    (read,) = junitparser.JUnitXml.fromstring(render_report(reports[case], "junit").encode())
+    (read,) = junitparser.JUnitXml.fromstring(rendered(reports[case], "junit").encode())
     tests = {(test.classname, test.name): test for test in read}
     findings = {name for group, name in tests if group == "krr-export.findings"}
     assert findings == {finding["code"] for finding in reports[case]["findings"]}
@@ -197,7 +203,7 @@ def test_a_reason_for_refusing_fails_with_its_places_and_what_to_do(reports: dic
 def test_one_record_is_one_record_in_words(tmp_path: Path) -> None:
     report = converted(tmp_path, 1)
     for name in ("junit", "markdown"):
-        text = render_report(report, name)
+        text = rendered(report, name)
         assert "1 record" in text, name
         assert "1 records" not in text, name
 
@@ -238,7 +244,7 @@ def tables(text: str) -> Iterator[list[list[str]]]:
 @pytest.mark.parametrize("case", CASES)
 def test_markdown_has_well_formed_tables_that_hold_the_report(case: str, reports: dict[str, Json]) -> None:
     report = reports[case]
-    found = [*tables(render_report(report, "markdown"))]
+    found = [*tables(rendered(report, "markdown"))]
     for rows in found:
         assert {len(row) for row in rows} == {len(rows[0])}
     facts = dict(found[0])
@@ -259,7 +265,7 @@ def test_markdown_has_well_formed_tables_that_hold_the_report(case: str, reports
 
 
 def test_markdown_shows_a_strange_name_as_it_is(reports: dict[str, Json]) -> None:
-    text = render_report(reports["strange"], "markdown")
+    text = rendered(reports["strange"], "markdown")
     html = MarkdownIt("gfm-like").render(text)
     shown = re.sub(r"[\x07\u2028]", " ", STRANGE).rstrip()
     for markup, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
@@ -270,7 +276,7 @@ def test_markdown_shows_a_strange_name_as_it_is(reports: dict[str, Json]) -> Non
 
 @pytest.mark.parametrize(("case", "mark"), [("valid", "✅"), ("guard", "❌"), ("empty", "❌"), ("published", "✅")])
 def test_markdown_begins_with_the_verdict(case: str, mark: str, reports: dict[str, Json]) -> None:
-    first, _, verdict = render_report(reports[case], "markdown").splitlines()[:3]
+    first, _, verdict = rendered(reports[case], "markdown").splitlines()[:3]
     assert first.startswith(f"## {mark} ")
     assert verdict.startswith("refused" if mark == "❌" else reports[case]["outcome"])
 
@@ -281,7 +287,7 @@ def test_markdown_begins_with_the_verdict(case: str, mark: str, reports: dict[st
 @pytest.mark.parametrize("sample", NAMES)
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_personal_value_is_in_any_format(name: str, sample: str) -> None:
-    text = render_report(validated(sample), name)
+    text = rendered(validated(sample), name)
     records = read_naively(content(SAMPLES / sample), load_schema(version(sample)))
     values = {str(record.values[column] or "") for record in records for column in PERSONAL}
     telling = [value for value in values if len(value) > 4]  # a planted value that is too short is in any number
@@ -303,7 +309,7 @@ def test_a_file_name_says_its_format(name: str, expected: str | None) -> None:
 
 def test_another_format_is_refused(reports: dict[str, Json]) -> None:
     with pytest.raises(UsageError, match="no report format pdf"):
-        render_report(reports["valid"], "pdf")
+        rendered(reports["valid"], "pdf")
 
 
 # By command

@@ -184,7 +184,7 @@ def test_nothing_of_a_value_is_in_what_is_said(values: dict[str, str]) -> None:
         "</Person>"
     )
     report = krr_export.validate(io.BytesIO(road.export(person)), workers=0, strict=tuple(RULE_NAMES), max_rejects=1)
-    assert report.counts["rejected"] == 1
+    assert report.counts.rejected == 1
     said = [json.dumps(finding, ensure_ascii=False) for finding in report.to_dict()["findings"]]
     said += list(report.summary(verbose=True))
     assert [value for value in values.values() if any(value in line for line in said)] == []
@@ -265,7 +265,7 @@ def test_the_reason_that_most_records_are_refused_for_is_told_though_it_is_not_t
         io.BytesIO(road.export(*people)), tmp_path, strict=["identifier-not-digits,email-syntax"], workers=0
     )
     assert result.report is not None
-    found = {notice.code: (notice.count, notice.records) for notice in result.report.notices}
+    found = {finding.code: (finding.count, finding.records) for finding in result.report.findings}
     assert {"value-type": (2, 1), "email-syntax": (2, 2)}.items() <= found.items()
     assert list(found).index("email-syntax") == 2
     assert "most often email-syntax (2): " in result.message

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import json_schemas
+
 from krr_export import load_schema
 from krr_export.errors import EXIT_CODES
 from krr_export.findings.finding import KNOWN_OLD_NAMES
@@ -101,3 +103,5 @@ def parts_of(text: str) -> list[str]:
 if __name__ == "__main__":
     for document in DOCUMENTS:
         document.write_text(remade(document.read_text()))
+    for name in json_schemas.DOCUMENTS:
+        (ROOT / f"docs/{name}.schema.json").write_text(json_schemas.json_schema(name))

@@ -5,11 +5,20 @@ from __future__ import annotations
 import copy
 import math
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.reporting.history import FindingCount, HistoryLine, Trend
+from krr_export.reporting.page.rendering import render
+from krr_export.reporting.report import Report
 from krr_export.rules.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from krr_export.reporting.page.language import Lang
 
 Json = dict[str, Any]
 
@@ -173,6 +182,16 @@ def report(**changes: Any) -> Json:  # noqa: ANN401 - whatever JSON holds
         "guard": {"compared_with": "eksport=20260225T112225Z", "differences": [], "skipped": None},
     }  # fmt: skip
     return copy.deepcopy(document | changes)
+
+
+def typed(document: Json) -> Report:
+    """The same as `report.json` is read."""
+    return msgspec.convert(document, Report)
+
+
+def page(document: Json, history: Sequence[HistoryLine] = (), *, lang: Lang = "en") -> str:
+    """The page of such a report."""
+    return render(typed(document), history, lang=lang)
 
 
 def history(nights: int = 12) -> tuple[HistoryLine, ...]:

@@ -10,13 +10,15 @@ import pyarrow as pa
 
 from krr_export import load_schema, open_export
 from krr_export.parsing.batch_view import BatchView
-from krr_export.profiling import Profile, Profiler
-from krr_export.profiling.summary import profile_to_dict
+from krr_export.profiling.profiler import Profiler
+from krr_export.profiling.summarize import summarize
 from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from krr_export.profiling.profile import Profile
 
 EXPORTED = datetime(2026, 2, 26, 11, 22, 25, tzinfo=UTC)
 SCHEMA = load_schema("14-05")
@@ -52,7 +54,7 @@ def profiled(*batches: pa.RecordBatch) -> Profile:
 
 def told(*batches: pa.RecordBatch, hidden: Iterable[str] = ()) -> Json:
     """The same as a report has it."""
-    return profile_to_dict(profiled(*batches), frozenset(hidden))
+    return summarize(profiled(*batches), frozenset(hidden)).to_dict()
 
 
 def pieces(table: pa.Table, cuts: Iterable[int]) -> list[pa.RecordBatch]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export.errors import KrrExportError
+from krr_export.output.manifest import ExportHeader, SnapshotOptions, library_versions
 from krr_export.output.sinks import SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
 from krr_export.output.store import open_store
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
 
 SCHEMA = pa.schema([pa.field("radnummer", pa.int64(), nullable=False), ("status", pa.string())])
 FIRST, SECOND, THIRD = (f"eksport=2014022{day}T112225Z" for day in (5, 6, 7))
-OPTIONS: dict[str, Any] = {"format": "csv", "partition_by": []}
+OPTIONS = SnapshotOptions(
+    format="csv",
+    compression=None,
+    partition_by=(),
+    rows_per_file=1_000_000,
+    max_rejects="0",
+    allow_empty=False,
+    limit=None,
+)
 
 
 def fill(staging: Staging, name: str, rows: int, options: SinkOptions | None = None) -> Manifest:
@@ -37,13 +46,14 @@ def manifest(name: str, files: tuple[Any, ...], rows: int) -> Manifest:
     exported_at = datetime.strptime(f"{name}+0000", "eksport=%Y%m%dT%H%M%SZ%z")
     return Manifest(
         source=SourceFile("export.xml.gz", 123, "0" * 64),
-        header={"eksport_tidspunkt_utc": format_utc(exported_at, "microseconds"), "seneste_endringsnummer": 7},
+        header=ExportHeader(format_utc(exported_at, "seconds"), format_utc(exported_at, "microseconds"), 7),
         schema=SchemaVersion("14-05", "1" * 64),
         tool_version="0.1.0",
         options=OPTIONS,
         counts=Counts(rows, rows, 0),
         files=files,
         created="2026-01-01T00:00:00Z",
+        libraries=library_versions(),
     )
 
 

@@ -323,11 +323,11 @@ def test_to_keep_every_column_is_no_choice(tmp_path: Path) -> None:
 def test_the_manifest_says_what_was_applied(key: Path, tmp_path: Path) -> None:
     options = {"drop": [CERTIFICATE], "pseudonymise": ["epostadresse,personidentifikator"], "pseudonym_key": str(key)}
     said = read_manifest(convert(road.export(road.person()), tmp_path / "one", **options).path).options
-    assert said["columns"] == [name for name in COLUMNS if name != CERTIFICATE]
-    assert said["pseudonymised"] == ["personidentifikator", "epostadresse"]
-    assert said["pseudonym_key_fingerprint"] == PseudonymKey(SECRET).fingerprint
+    assert said.columns == tuple(name for name in COLUMNS if name != CERTIFICATE)
+    assert said.pseudonymised == ("personidentifikator", "epostadresse")
+    assert said.pseudonym_key_fingerprint == PseudonymKey(SECRET).fingerprint
     said = read_manifest(convert(road.export(road.person()), tmp_path / "two").path).options
-    assert [said[name] for name in ("columns", "pseudonymised", "pseudonym_key_fingerprint")] == [None, [], None]
+    assert (said.columns, said.pseudonymised, said.pseudonym_key_fingerprint) == (None, (), None)
 
 
 def test_the_same_choice_again_is_nothing_to_do(key: Path, tmp_path: Path) -> None:

@@ -45,4 +45,4 @@ def report_command(snapshot: Path, output: str, report_format: str | None, lang:
     report = read_snapshot_report(snapshot)
     destination.write(console, report, older_snapshots(snapshot) if destination.form == "html" else ())
     where = "to standard output" if output == "-" else f"as {output}"
-    return console.finish(f"wrote the report of {snapshot} {where}: {report['outcome']}", 0, {})
+    return console.finish(f"wrote the report of {snapshot} {where}: {report.outcome}", 0, {})

@@ -49,7 +49,7 @@ def validate_command(
         report = validate(source, progress=progress, **options)
     console.say_report(report)
     if destination is not None:
-        destination.write(console, report.to_dict())
+        destination.write(console, report)
     code = 0 if report.outcome == "valid" else 1
     return console.finish(report.verdict(), code, {"outcome": report.outcome, "report": report.to_dict()})
 

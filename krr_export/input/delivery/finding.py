@@ -128,7 +128,7 @@ def _newest(sets: list[SetNames], required: _Requirements, latest_stamp: str) ->
 def _newer_sets(sets: list[SetNames], chosen: SetNames, required: _Requirements) -> tuple[PassedOver, ...]:
     """Return the sets that may be newer than the chosen one, the newest first. None of them was usable."""
     return tuple(
-        PassedOver(names.stamp, required.missing(names))
+        PassedOver(names.stamp, tuple(required.missing(names)))
         for names in reversed(sets)
         if names.stamp != LATEST and (chosen.stamp == LATEST or names.stamp > chosen.stamp)
     )

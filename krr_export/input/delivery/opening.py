@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.finding import data_name, find_set
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.input.delivery.keys import Passphrase
+    from krr_export.input.delivery.provenance import Provenance
     from krr_export.input.delivery.signing import Mode
     from krr_export.input.delivery.unlocking import LoadedKeys
 
@@ -85,7 +86,7 @@ class OpenedDelivery:
     size: int
     sha256: str
     decrypt: Callable[[bytes], bytes]
-    provenance: dict[str, Any]
+    provenance: Provenance
 
 
 def with_keys(options: DeliveryOptions) -> DeliveryOptions:

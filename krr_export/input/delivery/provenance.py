@@ -2,50 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from krr_export.input.delivery.names import passed_over
+from krr_export.util.stored_json import Sha256, Stored, UtcTime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from krr_export.input.delivery.keys import Publisher
-
-Provenance: TypeAlias = Mapping[str, Any]
-"""The provenance of a delivery, as in JSON.
-
-``orgnr``: the receiver; ``signature``: its form, or ``not verified``; ``publisher_sha256``: the fingerprint of the
-publisher's key; ``publisher_valid_from`` and ``publisher_valid_until``: of its certificate, ISO 8601 in UTC; each of
-these three ``None`` if not known; ``passed_over``: sets beside it that were not used though their names are newer, each
-with its ``set``, the time in its names, and the names of the files that are ``missing``: none for a set named for the
-future.
-"""
+    from krr_export.input.delivery.signing import Form
 
 EXPIRY_WARNING = timedelta(days=30)
 """A certificate that expires within this time gives a warning."""
 
-_NOT_VERIFIED = "not verified"
+_NOT_VERIFIED: Literal["not verified"] = "not verified"
 
 
-@dataclass(frozen=True)
-class PassedOver:
+class PassedOver(Stored, frozen=True):
     """A set that was passed over though its name is newer.
 
     Attributes:
-        set: the time in its names.
-        missing: the names of the files that do not exist; none if it is named for the future.
+        set: The time in its names.
+        missing: The names of the files that do not exist; none if it is named for the future.
     """
 
     set: str
-    missing: Sequence[str]
+    missing: tuple[str, ...]
+
+
+class Provenance(Stored, frozen=True):
+    """The origin of an encrypted delivery.
+
+    Attributes:
+        orgnr: The organisation whose key opened it.
+        signature: The form of the signature that was verified; or that none was.
+        publisher_sha256: SHA-256 of the publisher's public key, as SubjectPublicKeyInfo in DER; null if no signature
+            was verified.
+        publisher_valid_from: Of the publisher's certificate, in UTC; null for a bare public key.
+        publisher_valid_until: Likewise.
+        passed_over: Sets in the same directory whose names are newer, but which are incomplete or named for the
+            future, the newest first; none if no directory was given.
+    """
+
+    orgnr: str
+    # signing.Form, which is not imported: a history needs no cryptography.
+    signature: Literal["exact", "legacy-buffer", "not verified"]
+    publisher_sha256: Sha256 | None
+    publisher_valid_from: UtcTime | None
+    publisher_valid_until: UtcTime | None
+    passed_over: tuple[PassedOver, ...] = ()
+
+    def __post_init__(self) -> None:
+        for time in filter(None, (self.publisher_valid_from, self.publisher_valid_until)):
+            _parse_time(time)
 
 
 def provenance_of(
-    orgnr: str, form: str | None, publisher: Publisher | None, newer: Sequence[PassedOver]
-) -> dict[str, Any]:
+    orgnr: str, form: Form | None, publisher: Publisher | None, newer: Sequence[PassedOver]
+) -> Provenance:
     """Return the provenance of a delivery that was opened.
 
     Args:
@@ -54,19 +70,19 @@ def provenance_of(
         publisher: the owner of the signature; ``None`` if none was verified.
         newer: newer sets that were passed over, the newest first.
     """
-    return {
-        "orgnr": orgnr,
-        "signature": form or _NOT_VERIFIED,
-        "publisher_sha256": publisher.fingerprint if publisher else None,
-        "publisher_valid_from": _format_time(publisher.valid_from) if publisher else None,
-        "publisher_valid_until": _format_time(publisher.valid_until) if publisher else None,
-        "passed_over": [asdict(one) for one in newer],
-    }
+    return Provenance(
+        orgnr=orgnr,
+        signature=form or _NOT_VERIFIED,
+        publisher_sha256=publisher.fingerprint if publisher else None,
+        publisher_valid_from=_format_time(publisher.valid_from) if publisher else None,
+        publisher_valid_until=_format_time(publisher.valid_until) if publisher else None,
+        passed_over=tuple(newer),
+    )
 
 
 def is_unverified(provenance: Provenance | None) -> bool:
     """Return whether this is a delivery whose signature was not verified; ``None`` means no delivery."""
-    return provenance is not None and provenance.get("signature") == _NOT_VERIFIED
+    return provenance is not None and provenance.signature == _NOT_VERIFIED
 
 
 def describe_warnings(provenance: Provenance | None) -> str:
@@ -86,9 +102,9 @@ def describe(provenance: Provenance | None, now: datetime) -> Iterator[str]:
     """
     if provenance is None:
         return
-    until = provenance["publisher_valid_until"]
+    until = provenance.publisher_valid_until
     valid = f", publisher's certificate valid until {until[:10]}" if until else ""
-    yield f"delivered encrypted for {provenance['orgnr']}, signature: {provenance['signature']}{valid}"
+    yield f"delivered encrypted for {provenance.orgnr}, signature: {provenance.signature}{valid}"
     if until and (left := _parse_time(until) - now) < EXPIRY_WARNING:
         days = max(left.days, 0)
         yield f"warning   the publisher's certificate expires in {days} days; ask the publisher for the next one"
@@ -97,9 +113,9 @@ def describe(provenance: Provenance | None, now: datetime) -> Iterator[str]:
 
 
 def _describe_passed_over(provenance: Provenance) -> str:
-    newer = provenance.get("passed_over", ())
-    lacks = [f"{' and '.join(one['missing'])} missing" for one in newer if one["missing"]]
-    return passed_over(lacks, [one["set"] for one in newer if not one["missing"]])
+    newer = provenance.passed_over
+    lacks = [f"{' and '.join(one.missing)} missing" for one in newer if one.missing]
+    return passed_over(lacks, [one.set for one in newer if not one.missing])
 
 
 def _format_time(time: datetime | None) -> str | None:

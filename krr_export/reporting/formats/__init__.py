@@ -5,13 +5,12 @@ They contain nothing that is not in the report, so no personal value.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from krr_export.reporting.report import Report
 
 FORMATS = ("json", "junit", "markdown")
 """The names of the formats."""
@@ -31,11 +30,11 @@ def format_for(name: str) -> str | None:
     return None if longest is None else SUFFIXES[longest]
 
 
-def render_report(report: Mapping[str, Any], name: str) -> str:
+def render_report(report: Report, name: str) -> str:
     """Return the report in a format, as text that ends in a line feed.
 
     Args:
-        report: as in ``report.json``.
+        report: of a run.
         name: of the format, one of `FORMATS`.
 
     Raises:
@@ -44,7 +43,7 @@ def render_report(report: Mapping[str, Any], name: str) -> str:
     # Each is loaded when it is needed: the command line's help needs the names only.
     match name:
         case "json":
-            return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+            return report.to_json()
         case "junit":
             from krr_export.reporting.formats.junit import junit  # noqa: PLC0415 - only who asks for JUnit pays for it
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from krr_export.reporting.formats import reading
 from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    from krr_export.reporting.report import Report
 
 _SUITE = "krr-export"
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -34,7 +36,7 @@ class _Case:
     """The reason, in one line; ``None`` if it passed."""
 
 
-def junit(report: Mapping[str, Any]) -> str:
+def junit(report: Report) -> str:
     """Return the report as JUnit XML.
 
     Tests: whether the export was accepted; one for each finding, which fails if it is a reason for refusing the export;
@@ -42,7 +44,7 @@ def junit(report: Mapping[str, Any]) -> str:
     """
     cases = [_outcome(report), *_findings(report), *_guard(report)]
     suites = ElementTree.Element("testsuites")
-    seconds = f"{report['performance']['seconds']:.3f}"
+    seconds = f"{report.performance.seconds:.3f}"
     suite = ElementTree.SubElement(suites, "testsuite", _attributes(report, cases, seconds))
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in _properties(report).items():
@@ -58,13 +60,13 @@ def junit(report: Mapping[str, Any]) -> str:
     return written.decode() + "\n"
 
 
-def _attributes(report: Mapping[str, Any], cases: list[_Case], seconds: str) -> dict[str, str]:
+def _attributes(report: Report, cases: list[_Case], seconds: str) -> dict[str, str]:
     return {
         "name": _SUITE,
         "package": _SUITE,
         "id": "0",
         "hostname": "localhost",  # required by both schemas; the machine's name is not disclosed
-        "timestamp": str(report["created"])[:19],  # in UTC; the schemas allow no zone
+        "timestamp": report.created[:19],  # in UTC; the schemas allow no zone
         "tests": str(len(cases)),
         "failures": str(sum(case.failure is not None for case in cases)),
         "errors": "0",
@@ -73,37 +75,37 @@ def _attributes(report: Mapping[str, Any], cases: list[_Case], seconds: str) -> 
     }
 
 
-def _properties(report: Mapping[str, Any]) -> dict[str, str]:
-    header, counts = report["header"], report["counts"]
+def _properties(report: Report) -> dict[str, str]:
+    header = report.header
     return {
-        "tool": f"{report['tool']['name']} {report['tool']['version']}",
-        "source": str(report["source"]["name"]),
-        "sha256": str(report["source"]["sha256"] or ""),
-        "schema": str(report["schema"]["name"]),
-        "eksport_tidspunkt": str(header["eksport_tidspunkt"]),
-        "seneste_endringsnummer": str(header["seneste_endringsnummer"]),
-        **{name: str(counts[name]) for name in ("seen", "written", "rejected")},
+        "tool": f"{report.tool.name} {report.tool.version}",
+        "source": report.source.name,
+        "sha256": report.source.sha256 or "",
+        "schema": report.schema.name,
+        "eksport_tidspunkt": header.eksport_tidspunkt,
+        "seneste_endringsnummer": str(header.seneste_endringsnummer),
+        **{name: str(count) for name, count in report.counts.to_dict().items()},
     }
 
 
-def _outcome(report: Mapping[str, Any]) -> _Case:
+def _outcome(report: Report) -> _Case:
     verdict = reading.verdict(report)
     return _Case("export", "accepted", verdict, None if reading.is_accepted(report) else verdict)
 
 
-def _findings(report: Mapping[str, Any]) -> Iterator[_Case]:
-    for finding in report["findings"]:
-        found = f"{finding['severity']}: {finding['text']}: {number(finding['count'])} in {records(finding['records'])}"
-        locations = (f"{reading.place(report, at)}: {reading.detail(at)}" for at in finding["examples"])
-        text = "\n".join((found, f"what to do: {finding['fix']}", *locations))
-        yield _Case("findings", finding["code"], text, found if reading.is_reason(report, finding) else None)
+def _findings(report: Report) -> Iterator[_Case]:
+    for finding in report.findings:
+        found = f"{finding.severity}: {finding.text}: {number(finding.count)} in {records(finding.records)}"
+        locations = (f"{reading.place(report, at)}: {reading.detail(at)}" for at in finding.examples)
+        text = "\n".join((found, f"what to do: {finding.fix}", *locations))
+        yield _Case("findings", finding.code, text, found if reading.is_reason(report, finding) else None)
 
 
-def _guard(report: Mapping[str, Any]) -> Iterator[_Case]:
+def _guard(report: Report) -> Iterator[_Case]:
     for difference in reading.differences(report):
-        name = " ".join(filter(None, (difference["what"], difference["column"], difference["value"])))
-        text = f"{difference['text']}\nto accept it: {difference['accept']}"
-        yield _Case("guard", name, text, difference["text"] if reading.is_held_back(report) else None)
+        name = " ".join(filter(None, (difference.what, difference.column, difference.value)))
+        text = f"{difference.text}\nto accept it: {difference.accept}"
+        yield _Case("guard", name, text, difference.text if reading.is_held_back(report) else None)
 
 
 def _write(suite: ElementTree.Element, case: _Case, seconds: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.reporting.formats import reading
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from krr_export.reporting.report import Report
 
 _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 """All ASCII punctuation: each may be written with a backslash (CommonMark 2.4), so that none is markup."""
@@ -17,75 +19,71 @@ _NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
 _SHOWN_EXAMPLES = 3
 
 
-def markdown(report: Mapping[str, Any]) -> str:
+def markdown(report: Report) -> str:
     """Return the report as Markdown: verdict, numbers, the guard's result, findings with their first examples."""
     sections = [_verdict(report), _numbers(report), *_guard(report), *_findings(report)]
     return "\n\n".join(sections) + "\n"
 
 
-def _verdict(report: Mapping[str, Any]) -> str:
+def _verdict(report: Report) -> str:
     mark = "✅" if reading.is_accepted(report) else "❌"
-    return f"## {mark} {_text(report['source']['name'])}\n\n{_text(reading.verdict(report))}"
+    return f"## {mark} {_text(report.source.name)}\n\n{_text(reading.verdict(report))}"
 
 
-def _numbers(report: Mapping[str, Any]) -> str:
-    header, counts = report["header"], report["counts"]
+def _numbers(report: Report) -> str:
     rows_by_label = {
-        "export made": header["eksport_tidspunkt"],
-        "change number": header["seneste_endringsnummer"],
-        "schema": report["schema"]["name"],
-        **{f"records {name}": number(counts[name]) for name in ("seen", "written", "rejected")},
+        "export made": report.header.eksport_tidspunkt,
+        "change number": report.header.seneste_endringsnummer,
+        "schema": report.schema.name,
+        **{f"records {name}": number(count) for name, count in report.counts.to_dict().items()},
         **_channels(report),
-        "made by": f"{report['tool']['name']} {report['tool']['version']}, {report['created']}",
+        "made by": f"{report.tool.name} {report.tool.version}, {report.created}",
     }
     return _table(("", ""), rows_by_label.items())
 
 
-def _channels(report: Mapping[str, Any]) -> dict[str, str]:
-    profile = report.get("profile")
-    if profile is None:
+def _channels(report: Report) -> dict[str, str]:
+    if report.profile is None:
         return {}
-    whole = profile["records"]
+    whole, reached = report.profile.records, report.profile.channels
     return {
         f"with {name}": f"{number(count)} ({100 * count / whole:.1f}%)" if whole else number(count)
-        for name, count in profile["channels"].items()
-        if name in {"mobile", "email", "mailbox"}
+        for name, count in (("mobile", reached.mobile), ("email", reached.email), ("mailbox", reached.mailbox))
     }
 
 
-def _guard(report: Mapping[str, Any]) -> Iterator[str]:
-    guard = report.get("guard")
+def _guard(report: Report) -> Iterator[str]:
+    guard = report.guard
     if guard is None:
         return
-    lines = [f"compared with {guard['compared_with']}" if guard["compared_with"] else "", guard["skipped"] or ""]
+    lines = [f"compared with {guard.compared_with}" if guard.compared_with else "", guard.skipped or ""]
     yield f"### Against the export before\n\n{_text('; '.join(filter(None, lines)))}"
-    if guard["differences"]:
-        rows = ((difference["text"], difference["accept"]) for difference in guard["differences"])
+    if guard.differences:
+        rows = ((difference.text, difference.accept) for difference in guard.differences)
         yield _table(("differs by more than it may", "to accept it"), rows)
 
 
-def _findings(report: Mapping[str, Any]) -> Iterator[str]:
-    findings = report["findings"]
-    if not findings:
+def _findings(report: Report) -> Iterator[str]:
+    if not report.findings:
         yield "### Findings\n\nNone\\."
         return
     rows = (
         (
-            finding["severity"],
-            finding["code"],
-            number(finding["records"]),
-            number(finding["count"]),
-            finding["text"],
-            finding["fix"],
+            finding.severity,
+            finding.code,
+            number(finding.records),
+            number(finding.count),
+            finding.text,
+            finding.fix,
         )
-        for finding in findings
+        for finding in report.findings
     )
     yield "### Findings"
     yield _table(("severity", "code", "records", "findings", "it means", "what to do"), rows, numbers=(2, 3))
     locations = (
-        (finding["code"], reading.place(report, example), reading.detail(example))
-        for finding in findings
-        for example in finding["examples"][:_SHOWN_EXAMPLES]
+        (finding.code, reading.place(report, example), reading.detail(example))
+        for finding in report.findings
+        for example in finding.examples[:_SHOWN_EXAMPLES]
     )
     yield "### First examples"
     yield _table(("code", "where", "what"), locations)

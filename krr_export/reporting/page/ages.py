@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.domain.vocabulary import USABLE_MONTHS
 from krr_export.reporting.page.key_figures import Cell, Table, Tick, number_cell
@@ -12,6 +12,7 @@ from krr_export.reporting.page.text import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from krr_export.profiling.summary import ContactAge
     from krr_export.reporting.page.language import Language
     from krr_export.reporting.page.text import PageLimits
 
@@ -24,7 +25,6 @@ _SIDE_WIDTH, _GAP = 3, 1.5
 """Width of the columns for "after the export" and "ten years or more", and their distance to the others, in months."""
 _COLUMN_WIDTH = 0.84
 _HEIGHT, _LOW_HEIGHT = 150.0, 46.0
-_SERIES = ("newest", "updated", "verified")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class _Axis:
         return round(100 * months / self.width, 3)
 
 
-def age_chart(words: Language, index: int, age: Mapping[str, Any], limits: PageLimits) -> AgeChart:
+def age_chart(words: Language, index: int, age: ContactAge, limits: PageLimits) -> AgeChart:
     """Return the chart of one entry of the profile's ``contact_age``.
 
     Args:
@@ -132,15 +132,15 @@ def age_chart(words: Language, index: int, age: Mapping[str, Any], limits: PageL
         age: the entry.
         limits: of the page.
     """
-    name = clean(age["column"], limits.characters)
-    channel = words.lookup(f"column.{age['column']}") or name
-    axis = _Axis.from_keys({key for series in _SERIES for key in age[series]})
-    records, old, undated = age["records"], age["older_than_18_months"], age["undated"]
+    name = clean(age.column, limits.characters)
+    channel = words.lookup(f"column.{age.column}") or name
+    axis = _Axis.from_keys({key for counts in _by_series(age).values() for key in counts})
+    records, old, undated = age.records, age.older_than_18_months, age.undated
     strips, top = [], 24.0
-    for series in _SERIES:
+    for series, counts in _by_series(age).items():
         height = _HEIGHT if series == "newest" else _LOW_HEIGHT
-        columns = _columns(words, age[series], axis, top + height, height)
-        most = words.say("age.most", n=max(age[series].values(), default=0))
+        columns = _columns(words, counts, axis, top + height, height)
+        most = words.say("age.most", n=max(counts.values(), default=0))
         strips.append(Strip(series, words.say(f"age.{series}"), top, height, columns, most))
         top += height + (48.0 if series == "newest" else 28.0)
     fresh_share, old_share = words.share(records - old, records), words.share(old, records)
@@ -158,6 +158,11 @@ def age_chart(words: Language, index: int, age: Mapping[str, Any], limits: PageL
         height=top - 22.0,
         table=_table(words, channel, age, limits),
     )
+
+
+def _by_series(age: ContactAge) -> dict[str, dict[str, int]]:
+    """Return the rows of the chart, the decisive one first."""
+    return {"newest": age.newest, "updated": age.updated, "verified": age.verified}
 
 
 def _columns(
@@ -197,13 +202,14 @@ def _ticks(words: Language, axis: _Axis) -> tuple[Tick, ...]:
     return (*ticks, *([Tick(100.0, words.say("age.over"), "end")] if axis.width > axis.start + axis.months else []))
 
 
-def _table(words: Language, channel: str, age: Mapping[str, Any], limits: PageLimits) -> Table:
-    keys = _in_order(dict.fromkeys((key for series in _SERIES for key in age[series]), 0))
+def _table(words: Language, channel: str, age: ContactAge, limits: PageLimits) -> Table:
+    by_series = _by_series(age)
+    keys = _in_order(dict.fromkeys((key for counts in by_series.values() for key in counts), 0))
     rows = tuple(
-        (Cell(_label(words, key)), *(number_cell(words, age[series].get(key, 0)) for series in _SERIES))
+        (Cell(_label(words, key)), *(number_cell(words, counts.get(key, 0)) for counts in by_series.values()))
         for key in keys[: limits.rows]
     )
     left_out = len(keys) - len(rows)
-    heads = (Cell(words.say("age.age")), *(Cell(words.say(f"age.{series}"), align="number") for series in _SERIES))
+    heads = (Cell(words.say("age.age")), *(Cell(words.say(f"age.{series}"), align="number") for series in by_series))
     note = words.say("rows.left", n=left_out) if left_out else ""
     return Table(words.say("age.table", channel=channel), heads, rows, note)

@@ -33,7 +33,6 @@ WORDS: dict[str, str] = {
     "outcome.empty": "Not published¦The export holds no records.",
     "outcome.guard": "Not published¦The export differs too much from the one before it.",
     "outcome.duplicates": "Not published¦The same identity number is on more than one record.",
-    "outcome.other": "Not published¦The run ended with the outcome “{outcome}”.",
     "status.invalid": "Not valid",
     "todo": "What to do",
     "todo.nothing": "Nothing. The export is in order.",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from krr_export.reporting.guard import Guard
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Language
     from krr_export.reporting.page.text import PageLimits
+    from krr_export.reporting.report import Report
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,16 @@ class KeyFigure:
     kind: str = "plain"
 
 
-def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine) -> tuple[KeyFigure, ...]:
+def key_figures(words: Language, report: Report, tonight: HistoryLine) -> tuple[KeyFigure, ...]:
     """Return the records seen, accepted and rejected, those with warnings, and the change since the night before."""
-    counts = report["counts"]
-    seen, written, rejected = counts["seen"], counts["written"], counts["rejected"]
-    shares = {key: words.say("of.all", share=words.share(counts[key], seen)) for key in ("written", "rejected")}
+    seen, written, rejected = report.counts.seen, report.counts.written, report.counts.rejected
+    shares = [words.say("of.all", share=words.share(count, seen)) for count in (written, rejected)]
     figures = [
         KeyFigure(words.say("figure.seen"), words.number(seen), seen, "counts.seen", words.say("figure.seen.beside")),
-        KeyFigure(words.say("figure.written"), words.number(written), written, "counts.written", shares["written"]),
+        KeyFigure(words.say("figure.written"), words.number(written), written, "counts.written", shares[0]),
         KeyFigure(
             words.say("figure.rejected"), words.number(rejected), rejected, "counts.rejected",
-            shares["rejected"], "reject" if rejected else "plain",
+            shares[1], "reject" if rejected else "plain",
         ),
         _warning_figure(words, report),
     ]  # fmt: skip
@@ -57,9 +58,9 @@ def key_figures(words: Language, report: Mapping[str, Any], tonight: HistoryLine
     return tuple(figures)
 
 
-def _warning_figure(words: Language, report: Mapping[str, Any]) -> KeyFigure:
+def _warning_figure(words: Language, report: Report) -> KeyFigure:
     """Return the number of records with a warning; a lower bound for several codes, as the report counts by code."""
-    warned = [one["records"] for one in report["findings"] if one["severity"] == "warning"]
+    warned = [one.records for one in report.findings if one.severity == "warning"]
     most = max(warned, default=0)
     shown = words.number(most) if len(warned) < 2 else words.say("figure.least", n=most)  # noqa: PLR2004 - one code is exact
     beside = words.say("figure.warned.beside", n=len(warned)) if warned else ""
@@ -75,44 +76,43 @@ class Fact:
     code: bool = False
 
 
-def facts(words: Language, report: Mapping[str, Any], limits: PageLimits) -> tuple[Fact, ...]:
+def facts(words: Language, report: Report, limits: PageLimits) -> tuple[Fact, ...]:
     """Return the facts about source, header, schema, options, guard and performance."""
     return tuple(_facts(words, report, limits))
 
 
-def _facts(words: Language, report: Mapping[str, Any], limits: PageLimits) -> Iterator[Fact]:
-    source, header, schema, run_limits = (report[key] for key in ("source", "header", "schema", "limits"))
-    performance = report["performance"]
-    yield Fact(words.say("fact.source"), clean(source["name"], limits.characters))
-    size = words.say("fact.unknown") if source["size"] is None else words.size(source["size"])
-    compression = ", gzip" if source["compression"] == "gzip" else ""
-    yield Fact(words.say("fact.size"), f"{size}{compression}, {clean(source['encoding'], 40)}")
-    yield Fact("SHA-256", clean(source["sha256"] or words.say("fact.unknown"), 64), code=True)
-    if (delivery := source.get("delivery")) is not None:
-        signature = words.lookup(f"signature.{delivery['signature']}") or clean(delivery["signature"], 40)
-        orgnr = clean(delivery["orgnr"], 40)
+def _facts(words: Language, report: Report, limits: PageLimits) -> Iterator[Fact]:
+    source, header, run_limits, performance = report.source, report.header, report.limits, report.performance
+    yield Fact(words.say("fact.source"), clean(source.name, limits.characters))
+    size = words.say("fact.unknown") if source.size is None else words.size(source.size)
+    compression = ", gzip" if source.compression == "gzip" else ""
+    yield Fact(words.say("fact.size"), f"{size}{compression}, {clean(source.encoding, 40)}")
+    yield Fact("SHA-256", clean(source.sha256 or words.say("fact.unknown"), 64), code=True)
+    if (delivery := source.delivery) is not None:
+        signature = words.lookup(f"signature.{delivery.signature}") or clean(delivery.signature, 40)
+        orgnr = clean(delivery.orgnr, 40)
         yield Fact(words.say("fact.delivery"), words.say("fact.delivered", orgnr=orgnr, signature=signature))
-    yield Fact(words.say("fact.exported"), words.moment(header["eksport_tidspunkt_utc"]))
-    yield Fact(words.say("fact.number"), words.number(header["seneste_endringsnummer"]))
-    yield Fact(words.say("fact.schema"), clean(schema["name"], limits.characters))
-    options = [f"--max-rejects {clean(run_limits['max_rejects'], 20)}"]
-    options += ["--allow-empty"] if run_limits["allow_empty"] else []
-    strict = run_limits.get("strict") or ()  # missing in older reports
-    options += [f"--strict {clean(','.join(strict), limits.characters)}"] if strict else []
-    options += [f"--limit {run_limits['limit']}"] if run_limits["limit"] is not None else []
+    yield Fact(words.say("fact.exported"), words.moment(header.eksport_tidspunkt_utc))
+    yield Fact(words.say("fact.number"), words.number(header.seneste_endringsnummer))
+    yield Fact(words.say("fact.schema"), clean(report.schema.name, limits.characters))
+    options = [f"--max-rejects {clean(run_limits.max_rejects, 20)}"]
+    options += ["--allow-empty"] if run_limits.allow_empty else []
+    strict = ",".join(run_limits.strict)
+    options += [f"--strict {clean(strict, limits.characters)}"] if strict else []
+    options += [f"--limit {run_limits.limit}"] if run_limits.limit is not None else []
     yield Fact(words.say("fact.limits"), " ".join(options), code=True)
-    if guard := report.get("guard"):
+    if guard := report.guard:
         yield Fact(words.say("fact.guard"), _guard_text(words, guard, limits))
-    rate = words.say("fact.rate", rate=words.number(round(performance["records_per_second"])))
-    memory = words.size(performance["peak_memory_bytes"])
+    rate = words.say("fact.rate", rate=words.number(round(performance.records_per_second)))
+    memory = words.size(performance.peak_memory_bytes)
     yield Fact(
         words.say("fact.took"),
-        words.say("fact.cost", time=words.seconds(performance["seconds"]), rate=rate, memory=memory),
+        words.say("fact.cost", time=words.seconds(performance.seconds), rate=rate, memory=memory),
     )
 
 
-def _guard_text(words: Language, guard: Mapping[str, Any], limits: PageLimits) -> str:
-    if guard["compared_with"] is None:
+def _guard_text(words: Language, guard: Guard, limits: PageLimits) -> str:
+    if guard.compared_with is None:
         return words.say("fact.alone")
-    name = clean(guard["compared_with"], limits.characters)
-    return words.say("fact.guarded", name=name, n=len(guard["differences"]))
+    name = clean(guard.compared_with, limits.characters)
+    return words.say("fact.guarded", name=name, n=len(guard.differences))

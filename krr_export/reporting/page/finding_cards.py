@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from krr_export.findings.codes import SEVERITIES
 from krr_export.reporting.page.details import translate_detail
 from krr_export.reporting.page.key_figures import Bars, Cell, Mark, Table, Tick, describe_greatest, number_cell
 from krr_export.reporting.page.text import clean
 from krr_export.reporting.page.verdict import finding_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
+    from krr_export.findings.finding import Example
     from krr_export.reporting.page.language import Language
     from krr_export.reporting.page.text import PageLimits
+    from krr_export.reporting.report import Report, ReportedFinding
 
 _MAX_MARKS = 20
 _MAX_LABELS = 4
 """The most powers of ten with a label each that fit on a telephone; beyond, every second one has one."""
-_SEVERITIES = ("reject", "warning", "info")
 
 
 @dataclass(frozen=True)
@@ -70,30 +70,28 @@ class Card:
     summary: str
 
 
-def finding_cards(words: Language, report: Mapping[str, Any], limits: PageLimits) -> tuple[Card, ...]:
+def finding_cards(words: Language, report: Report, limits: PageLimits) -> tuple[Card, ...]:
     """Return a card for each code, the most severe first."""
-    return tuple(_card(words, one, report["counts"]["seen"], limits) for one in in_order(report)[: limits.groups])
+    return tuple(_card(words, one, report.counts.seen, limits) for one in in_order(report)[: limits.groups])
 
 
-def in_order(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def in_order(report: Report) -> list[ReportedFinding]:
     """Return the findings by severity, the most severe first, then by number of records, the largest first."""
-    return sorted(report["findings"], key=lambda one: (_SEVERITIES.index(_severity(one)), -one["records"]))
+    return sorted(report.findings, key=lambda one: (SEVERITIES.index(one.severity), -one.records))
 
 
-def findings_chart(
-    words: Language, report: Mapping[str, Any], limits: PageLimits
-) -> tuple[Bars, tuple[Tick, ...]] | None:
+def findings_chart(words: Language, report: Report, limits: PageLimits) -> tuple[Bars, tuple[Tick, ...]] | None:
     """Return the chart of records by code, with a logarithmic scale; ``None`` without findings."""
-    findings: Sequence[Mapping[str, Any]] = in_order(report)[: limits.groups]
+    findings = in_order(report)[: limits.groups]
     if not findings:
         return None
-    seen = report["counts"]["seen"]
-    powers = max(1, math.ceil(math.log10(max(one["records"] for one in findings))))
+    seen = report.counts.seen
+    powers = max(1, math.ceil(math.log10(max(one.records for one in findings))))
     marks = tuple(
         Mark(
-            clean(one["code"], limits.characters), clean(one["code"], limits.characters), one["records"],
-            words.number(one["records"]), words.share(one["records"], seen),
-            round(_SCALE_START + _SCALE_LENGTH * math.log10(one["records"]) / powers, 3), _severity(one),
+            clean(one.code, limits.characters), clean(one.code, limits.characters), one.records,
+            words.number(one.records), words.share(one.records, seen),
+            round(_SCALE_START + _SCALE_LENGTH * math.log10(one.records) / powers, 3), one.severity,
         )
         for one in findings
     )  # fmt: skip
@@ -105,7 +103,7 @@ def findings_chart(
     rows = tuple(
         (
             Cell(mark.label, align="code"), Cell(words.say(f"severity.{mark.kind}")), number_cell(words, mark.value),
-            Cell(mark.share, align="number"), number_cell(words, one["count"]),
+            Cell(mark.share, align="number"), number_cell(words, one.count),
         )
         for mark, one in zip(marks, findings, strict=True)
     )  # fmt: skip
@@ -113,7 +111,7 @@ def findings_chart(
     note = words.say("findings.scale")
     if len(largest) < len(marks):
         note = f"{words.say('findings.first', n=len(largest))} {note}"
-    left_out = len(report["findings"]) - len(marks)
+    left_out = len(report.findings) - len(marks)
     bars = Bars(
         "by-code",
         words.say("findings.chart"),
@@ -139,44 +137,39 @@ _SCALE_START, _SCALE_LENGTH = 2.5, 93.0
 """The position of 1, and the length of the scale, in per cent of the width."""
 
 
-def _card(words: Language, finding: Mapping[str, Any], seen: int, limits: PageLimits) -> Card:
+def _card(words: Language, finding: ReportedFinding, seen: int, limits: PageLimits) -> Card:
     text, fix, lang = finding_text(words, finding, limits)
-    fields = sorted(finding["fields"].items(), key=lambda field: (-field[1], field[0]))
+    fields = sorted(finding.fields.items(), key=lambda field: (-field[1], field[0]))
     shown = [
         (clean(name, limits.characters), count, words.number(count)) for name, count in fields[: limits.rows // 10]
     ]
-    examples = finding["examples"][: limits.examples]
-    key = "examples" if len(examples) == finding["count"] else "examples.some"
-    severity = _severity(finding)
+    examples = finding.examples[: limits.examples]
+    key = "examples" if len(examples) == finding.count else "examples.some"
     return Card(
-        code=clean(finding["code"], limits.characters),
-        severity=severity,
-        severity_word=words.say(f"severity.{severity}"),
+        code=clean(finding.code, limits.characters),
+        severity=finding.severity,
+        severity_word=words.say(f"severity.{finding.severity}"),
         text=text,
         fix=fix,
         lang=lang,
-        records=finding["records"],
-        records_shown=words.say("records.n", n=finding["records"]),
-        share=words.share(finding["records"], seen),
-        count=words.say("findings.n", n=finding["count"]) if finding["count"] != finding["records"] else "",
+        records=finding.records,
+        records_shown=words.say("records.n", n=finding.records),
+        share=words.share(finding.records, seen),
+        count=words.say("findings.n", n=finding.count) if finding.count != finding.records else "",
         fields=tuple(shown),
         more_fields=words.say("rows.left", n=len(fields) - len(shown)) if len(fields) > len(shown) else "",
         examples=tuple(_example(words, one, limits) for one in examples),
-        summary=words.say(key, n=len(examples), all=finding["count"]) if examples else words.say("where"),
+        summary=words.say(key, n=len(examples), all=finding.count) if examples else words.say("where"),
     )
 
 
-def _severity(finding: Mapping[str, Any]) -> str:
-    return finding["severity"] if finding["severity"] in _SEVERITIES else "info"
-
-
-def _example(words: Language, example: Mapping[str, Any], limits: PageLimits) -> ExampleRow:
-    detail, lang = translate_detail(words, clean(example["detail"], limits.characters))
+def _example(words: Language, example: Example, limits: PageLimits) -> ExampleRow:
+    detail, lang = translate_detail(words, clean(example.detail, limits.characters))
     return ExampleRow(
-        record=words.number(example["record"]),
-        line=words.number(example["line"]),
-        offset=words.number(example["byte_offset"]),
-        field=clean(example["field"] or "", limits.characters),
+        record=words.number(example.record),
+        line=words.number(example.line),
+        offset=words.number(example.byte_offset),
+        field=clean(example.field or "", limits.characters),
         detail=detail,
         lang=lang,
     )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from krr_export.domain.store_layout import export_name
-from krr_export.reporting.history import FindingCount, HistoryLine, Trend
+from krr_export.reporting.history import HistoryLine, Trend, count_findings
 from krr_export.reporting.page.key_figures import NOTHING, Cell, Table, number_cell
 from krr_export.reporting.page.text import clean
-from krr_export.util.formatting import parse_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from krr_export.reporting.page.language import Language
+    from krr_export.reporting.report import Report
 
 SHOWN = 30
 """The most nights in a chart: with more, a column would be a thin line on a telephone."""
@@ -77,18 +76,16 @@ class HistoryChart:
     table: Table
 
 
-def line_of_report(report: Mapping[str, Any]) -> HistoryLine:
+def line_of_report(report: Report) -> HistoryLine:
     """Return the history line of a report's own export, published or not."""
-    header, counts = report["header"], report["counts"]
-    exported = header["eksport_tidspunkt_utc"]
     return HistoryLine(
-        snapshot=export_name(parse_utc(exported)),
-        exported_at=exported,
-        change_number=header["seneste_endringsnummer"],
-        records=counts["written"],
-        rejects=counts["rejected"],
-        findings=tuple(FindingCount(one["code"], one["severity"], one["records"]) for one in report["findings"]),
-        seconds=report["performance"]["seconds"],
+        snapshot=report.header.export_name,
+        exported_at=report.header.eksport_tidspunkt_utc,
+        change_number=report.header.seneste_endringsnummer,
+        records=report.counts.written,
+        rejects=report.counts.rejected,
+        findings=count_findings(report),
+        seconds=report.performance.seconds,
     )
 
 

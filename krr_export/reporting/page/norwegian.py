@@ -35,7 +35,6 @@ WORDS: dict[str, str] = {
     "outcome.empty": "Ikke publisert¦Eksporten inneholder ingen poster.",
     "outcome.guard": "Ikke publisert¦Eksporten er for ulik den forrige.",
     "outcome.duplicates": "Ikke publisert¦Samme personidentifikator finnes på mer enn én post.",
-    "outcome.other": "Ikke publisert¦Kjøringen endte med utfallet «{outcome}».",
     "status.invalid": "Ikke gyldig",
     "todo": "Hva som bør gjøres",
     "todo.nothing": "Ingenting. Eksporten er i orden.",

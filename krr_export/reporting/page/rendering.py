@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from krr_export.reporting.page.facts import facts, key_figures
 from krr_export.reporting.page.finding_cards import finding_cards, findings_chart
@@ -20,10 +20,11 @@ from krr_export.reporting.page.text import PAGE_LIMITS, PageLimits, clean
 from krr_export.reporting.page.verdict import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Lang, Language
+    from krr_export.reporting.report import Report
 
 MAX_BYTES = 300_000
 """The largest size of a page, for any export."""
@@ -32,20 +33,19 @@ _Size = TypeVar("_Size")
 _HISTORY_ROWS = (400, 100)
 
 
-def render(report: Mapping[str, Any], history: Sequence[HistoryLine] = (), *, lang: Lang = "en") -> str:
+def render(report: Report, history: Sequence[HistoryLine] = (), *, lang: Lang = "en") -> str:
     """Render a report as one self-contained HTML file, without network access or scripts.
 
     The same report and history give the same bytes. If they do not fit into ``MAX_BYTES``, fewer examples and shorter
     tables are shown, and the page says so.
 
     Args:
-        report: as in report.json (docs/report.schema.json).
+        report: of a run.
         history: lines of the store; those of older exports are shown with this one.
         lang: the language of the page.
 
     Raises:
         UsageError: there is no such language.
-        KeyError, TypeError: the report has another form.
     """
     words = language(lang)
     return _first_that_fits(lambda limits: _report_page(words, report, history, limits), PAGE_LIMITS)
@@ -76,11 +76,11 @@ def _first_that_fits(page: Callable[[_Size], str], sizes: Sequence[_Size]) -> st
     return html
 
 
-def _report_page(words: Language, report: Mapping[str, Any], history: Sequence[HistoryLine], limits: PageLimits) -> str:
+def _report_page(words: Language, report: Report, history: Sequence[HistoryLine], limits: PageLimits) -> str:
     tonight = line_of_report(report)
     older = older_lines(history, tonight)
     tonight = replace(tonight, trend=trend_from(tonight, older))
-    exported = report["header"]["eksport_tidspunkt_utc"]
+    exported = report.header.eksport_tidspunkt_utc
     by_code = findings_chart(words, report, limits)
     return _fill_template(
         "report.html",
@@ -88,17 +88,17 @@ def _report_page(words: Language, report: Mapping[str, Any], history: Sequence[H
         say=words.say,
         title=words.say("title.report", day=words.day(exported)),
         exported=words.moment(exported),
-        source=clean(report["source"]["name"], limits.characters),
+        source=clean(report.source.name, limits.characters),
         verdict=verdict(words, report, limits),
         figures=key_figures(words, report, tonight),
         facts=facts(words, report, limits),
-        nights=history_chart(words, (*older, tonight), outcome=report["outcome"]),
+        nights=history_chart(words, (*older, tonight), outcome=report.outcome),
         cards=finding_cards(words, report, limits),
-        left_out=max(len(report["findings"]) - limits.groups, 0),
+        left_out=max(len(report.findings) - limits.groups, 0),
         chart=by_code and by_code[0],
         scale=by_code[1] if by_code else (),
         contents=profile_charts(words, report, limits),
-        version=clean(report["tool"]["version"], 40),
+        version=clean(report.tool.version, 40),
     )
 
 

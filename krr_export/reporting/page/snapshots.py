@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import InputError
@@ -14,18 +14,18 @@ from krr_export.reporting.report import REPORT_JSON
 from krr_export.util.paths import real_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.report import Report
 
 REPORT_HTML = "report.html"
 
 _UNPUBLISHED = {FAILED, PARTIAL}
 
 
-def read_snapshot_report(snapshot: Path) -> dict[str, Any]:
+def read_snapshot_report(snapshot: Path) -> Report:
     """Read the report of a snapshot, or of an unpublished result, verified against its manifest.
 
     Args:
@@ -53,11 +53,11 @@ def older_snapshots(snapshot: Path) -> tuple[HistoryLine, ...]:
     return history_before(store, path.name, limit=SHOWN)
 
 
-def render_snapshot_page(report: Mapping[str, Any], store: Path, name: str, lang: Lang) -> str:
+def render_snapshot_page(report: Report, store: Path, name: str, lang: Lang) -> str:
     """Render the page of an export that is about to be published.
 
     Args:
-        report: as in report.json.
+        report: of the run.
         store: the directory of snapshots.
         name: of the new snapshot.
         lang: the language of the page.

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from krr_export.input.delivery.provenance import is_unverified
-from krr_export.reporting.drift import NO_GUARD, acceptance
+from krr_export.reporting.guard import NO_GUARD, acceptance
 from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from krr_export.reporting.guard import Difference
     from krr_export.reporting.page.language import Language
     from krr_export.reporting.page.text import PageLimits
+    from krr_export.reporting.report import Report, ReportedFinding
 
 _GOOD = {"published", "valid"}
 _SHARED_OUTCOMES = {"empty", "duplicates"}
@@ -73,16 +73,16 @@ class Verdict:
     differences: tuple[str, ...]
 
 
-def verdict(words: Language, report: Mapping[str, Any], limits: PageLimits) -> Verdict:
+def verdict(words: Language, report: Report, limits: PageLimits) -> Verdict:
     """Return the verdict on a report."""
-    outcome = report["outcome"]
+    outcome = report.outcome
     differences = tuple(_difference(words, one, limits) for one in _differences(report)[: limits.rows])
     finding_actions, left = _finding_actions(words, report, limits)
     actions = (*_outcome_actions(words, report), *finding_actions)
     if outcome not in _GOOD:
-        status, sentence = (words.lookup(f"outcome.{outcome}") or words.words["outcome.other"]).split("¦")
+        status, sentence = words.words[f"outcome.{outcome}"].split("¦")
         kind: Literal["attention", "bad"] = "attention" if outcome == "partial" else "bad"
-        if outcome in _SHARED_OUTCOMES and report.get("guard") is None:  # `validate` has no store, and so no guard
+        if outcome in _SHARED_OUTCOMES and report.guard is None:  # `validate` has no store, and so no guard
             status = words.say("status.invalid")
         return Verdict(kind, status, _fill(words, sentence, report), actions, left, differences)
     state = _state(report)
@@ -93,86 +93,78 @@ def verdict(words: Language, report: Mapping[str, Any], limits: PageLimits) -> V
     )
 
 
-def finding_text(words: Language, finding: Mapping[str, Any], limits: PageLimits) -> tuple[str, str, str]:
+def finding_text(words: Language, finding: ReportedFinding, limits: PageLimits) -> tuple[str, str, str]:
     """Return the meaning of a code, what to do, and the language of both, empty if it is the page's."""
-    if finding["code"] in words.findings:
-        return (*words.findings[finding["code"]], "")
+    if finding.code in words.findings:
+        return (*words.findings[finding.code], "")
     lang = "" if words.code == "en" else "en"
-    return clean(finding["text"], limits.characters * 2), clean(finding["fix"], limits.characters * 2), lang
+    return clean(finding.text, limits.characters * 2), clean(finding.fix, limits.characters * 2), lang
 
 
-def _state(report: Mapping[str, Any]) -> str:
-    counts = report["counts"]
-    if not counts["seen"]:
+def _state(report: Report) -> str:
+    if not report.counts.seen:
         return "empty"
-    if counts["rejected"]:
+    if report.counts.rejected:
         return "rejects"
-    return "warnings" if any(one["severity"] == "warning" for one in report["findings"]) else "clean"
+    return "warnings" if any(one.severity == "warning" for one in report.findings) else "clean"
 
 
-def _fill(words: Language, sentence: str, report: Mapping[str, Any]) -> str:
-    counts = report["counts"]
+def _fill(words: Language, sentence: str, report: Report) -> str:
+    counts = report.counts
     return sentence.format(
-        outcome=clean(report["outcome"], 40),
-        seen=words.number(counts["seen"]),
-        written=words.number(counts["written"]),
-        rejected=words.number(counts["rejected"]),
-        share=words.share(counts["rejected"], counts["seen"]),
-        limit=words.limit(clean(report["limits"]["max_rejects"], 20)),
+        seen=words.number(counts.seen),
+        written=words.number(counts.written),
+        rejected=words.number(counts.rejected),
+        share=words.share(counts.rejected, counts.seen),
+        limit=words.limit(clean(report.limits.max_rejects, 20)),
     )
 
 
-def _differences(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return list((report.get("guard") or {}).get("differences", ()))
+def _differences(report: Report) -> tuple[Difference, ...]:
+    return report.guard.differences if report.guard else ()
 
 
-def _difference(words: Language, one: Mapping[str, Any], limits: PageLimits) -> str:
-    """Return a difference found by the guard, in the page's language if its kind is known."""
-    key = f"guard.{one['what']}"
-    if not words.lookup(key):
-        return clean(one["text"], limits.characters * 2)
-    shares = one["what"] in {"rejects", "value", "nulls"}
+def _difference(words: Language, one: Difference, limits: PageLimits) -> str:
+    """Return a difference found by the guard, in the page's language."""
+    shares = one.what in {"rejects", "value", "nulls"}
     before, now = (
         f"{words.fraction(float(value))}{words.percent}" if shares else words.number(round(value))
-        for value in (one["before"], one["now"])
+        for value in (one.before, one.now)
     )
-    names = {name: clean(one.get(name) or "", limits.characters) for name in ("column", "value", "limit")}
-    return words.say(key, before=before, now=now, **names)
+    column, value, limit = (clean(text or "", limits.characters) for text in (one.column, one.value, one.limit))
+    return words.say(f"guard.{one.what}", before=before, now=now, column=column, value=value, limit=limit)
 
 
-def _outcome_actions(words: Language, report: Mapping[str, Any]) -> list[Action]:
+def _outcome_actions(words: Language, report: Report) -> list[Action]:
     actions = []
-    if text := words.lookup(f"action.{report['outcome']}"):
+    if text := words.lookup(f"action.{report.outcome}"):
         actions.append(Action(text.format(accept=_acceptance(report))))
-    delivery = report["source"].get("delivery")
+    delivery = report.source.delivery
     if is_unverified(delivery):
         actions.append(Action(words.say("action.unverified")))
-    passed_over = (delivery or {}).get("passed_over") or ()  # missing in older reports
-    incomplete = [one for one in passed_over if one["missing"]]
-    ahead = [one for one in passed_over if not one["missing"]]
+    passed_over = delivery.passed_over if delivery else ()
+    incomplete = [one for one in passed_over if one.missing]
+    ahead = [one for one in passed_over if not one.missing]
     for key, sets in (("action.passed-over", incomplete), ("action.ahead", ahead)):
         if sets:
-            actions.append(Action(words.say(key, n=len(sets), newest=clean(sets[0]["set"], 40))))
+            actions.append(Action(words.say(key, n=len(sets), newest=clean(sets[0].set, 40))))
     return actions
 
 
-def _acceptance(report: Mapping[str, Any]) -> str:
+def _acceptance(report: Report) -> str:
     """Return the options that would accept all differences."""
-    try:
-        return clean(acceptance(one["accept"] for one in _differences(report)), _MAX_OPTIONS_LENGTH) or NO_GUARD
-    except ValueError:  # not a report of this tool
-        return NO_GUARD
+    return clean(acceptance(one.accept for one in _differences(report)), _MAX_OPTIONS_LENGTH) or NO_GUARD
 
 
-def _finding_actions(words: Language, report: Mapping[str, Any], limits: PageLimits) -> tuple[list[Action], int]:
+def _finding_actions(words: Language, report: Report, limits: PageLimits) -> tuple[list[Action], int]:
     """Return the actions for the findings, and the number of codes that are not among their reasons."""
-    concerning = [one for one in report["findings"] if one["severity"] != "info"]
+    concerning = [one for one in report.findings if one.severity != "info"]
     # Rejects before warnings; of each, the most frequent first.
-    concerning.sort(key=lambda one: (one["severity"] != "reject", -one["records"]))
+    concerning.sort(key=lambda one: (one.severity != "reject", -one.records))
     reasons: dict[tuple[str, str], list[Reason]] = {}
     for finding in concerning:
         _, fix, lang = finding_text(words, finding, limits)
-        reason = Reason(clean(finding["code"], limits.characters), words.say("records.n", n=finding["records"]))
+        reason = Reason(clean(finding.code, limits.characters), words.say("records.n", n=finding.records))
         reasons.setdefault((fix, lang), []).append(reason)
     actions = [
         Action(capitalise(fix), lang, tuple(action_reasons[:_MAX_REASONS]))
