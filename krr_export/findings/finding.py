@@ -1,14 +1,13 @@
 """Findings: what is wrong or notable in a record or the document, with a stable code, a severity and a fix.
 
-No finding contains a value from the data. A detail is *masked*: it gives a value's kind and length, never any of its
-characters, and never a name that the sender chose.
+No finding contains a value from the data: see `krr_export.findings.detail`.
 """
 
 from __future__ import annotations
 
-import string
 from dataclasses import dataclass
 
+from krr_export.findings.detail import Detail
 from krr_export.util.stored_json import Count, Positive, Stored
 
 KNOWN_OLD_NAMES: dict[str, str] = {
@@ -32,8 +31,8 @@ class Finding:
     code: str
     field: str | None
     """The field's label (see ``schema.Field.label``) or a known element's name; ``None`` for an unknown one."""
-    detail: str
-    """Masked: what is wrong, without the value."""
+    detail: Detail
+    """What is wrong, masked."""
 
     @property
     def message(self) -> str:
@@ -57,6 +56,7 @@ class Example(Stored, frozen=True):
         field: The element or attribute, as a path below the record; null for the record as a whole or for an element
             that the XSD does not know.
         detail: What is wrong, masked: kinds and lengths, never a value.
+        masked: The same in parts; null in reports of the first versions.
     """
 
     record: Positive
@@ -64,6 +64,7 @@ class Example(Stored, frozen=True):
     byte_offset: Count
     field: str | None
     detail: str
+    masked: Detail | None = None
 
 
 @dataclass(frozen=True)
@@ -90,24 +91,3 @@ class Notice:
         }
         examples = tuple(sorted((*self.examples, *later.examples), key=lambda example: example.record)[:MAX_EXAMPLES])
         return Notice(self.code, fields, self.records + later.records, examples)
-
-
-def mask(value: str) -> str:
-    """Return a value's kind and length, such as ``11 characters, digits``; never any of its characters."""
-    if not value:
-        return "empty"
-    length = "1 character" if len(value) == 1 else f"{len(value)} characters"
-    return f"{length}, {_describe_kind(value)}"
-
-
-def _describe_kind(value: str) -> str:
-    kinds = {
-        "digits": string.digits,
-        "letters": string.ascii_letters,
-        "letters and digits": string.ascii_letters + string.digits,
-        "white space": string.whitespace,
-    }
-    for kind, characters in kinds.items():
-        if not value.strip(characters):
-            return kind
-    return "mixed" if value.isascii() else "mixed, some not ASCII"

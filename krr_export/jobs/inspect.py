@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from krr_export.errors import InputError
-from krr_export.findings.finding import mask
+from krr_export.findings.detail import mask
 from krr_export.input.delivery import provenance
 from krr_export.input.source import open_source, source_name
 from krr_export.parsing.blocks import Document
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from krr_export.findings.finding import Finding
     from krr_export.input.delivery.opening import DeliveryOptions
     from krr_export.input.delivery.provenance import Provenance
     from krr_export.parsing.blocks import Block
@@ -44,6 +43,21 @@ _OFFSET = re.compile(r"(?:Z|[+-]\d\d:\d\d)\s*$")
 
 
 @dataclass(frozen=True)
+class InspectedFinding:
+    """A reason for a reject.
+
+    Attributes:
+        code: its stable name.
+        field: the element or attribute; ``None`` for the record as a whole or an unknown element.
+        detail: what is wrong, masked.
+    """
+
+    code: str
+    field: str | None
+    detail: str
+
+
+@dataclass(frozen=True)
 class InspectedRecord:
     """One record, masked.
 
@@ -57,7 +71,7 @@ class InspectedRecord:
 
     number: int
     accepted: bool
-    findings: tuple[Finding, ...]
+    findings: tuple[InspectedFinding, ...]
     values: dict[str, str]
 
 
@@ -193,7 +207,8 @@ def _accepted_record(block: LexicalBlock, row: int, schema: RecordSchema) -> Ins
 
 
 def _rejected_record(reject: Reject) -> InspectedRecord:
-    return InspectedRecord(reject.ordinal, accepted=False, findings=reject.findings, values={})
+    findings = tuple(InspectedFinding(one.code, one.field, str(one.detail)) for one in reject.findings)
+    return InspectedRecord(reject.ordinal, accepted=False, findings=findings, values={})
 
 
 def _mask_value(value: str | None, field: Field) -> str:
@@ -204,12 +219,12 @@ def _mask_value(value: str | None, field: Field) -> str:
         return value  # a value listed in the XSD
     if pa.types.is_timestamp(field.arrow_type):
         return "time with offset" if _OFFSET.search(value) else "time without offset"
-    return mask(value) if pa.types.is_string(field.arrow_type) else str(field.arrow_type)
+    return str(mask(value)) if pa.types.is_string(field.arrow_type) else str(field.arrow_type)
 
 
 def _record_lines(record: InspectedRecord) -> Iterator[str]:
     yield f"record {record.number}  {'accepted' if record.accepted else 'rejected'}"
     for finding in record.findings:
-        yield f"  {finding.code}: {finding.message}"
+        yield f"  {finding.code}: {': '.join(filter(None, (finding.field, finding.detail)))}"
     width = max(map(len, record.values), default=0)
     yield from (f"  {name:{width}}  {shown}" for name, shown in record.values.items())

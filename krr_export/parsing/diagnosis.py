@@ -10,7 +10,8 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from krr_export.findings.finding import DATABASE_NULL, KNOWN_OLD_NAMES, Finding, mask
+from krr_export.findings.detail import Detail, Limit, mask
+from krr_export.findings.finding import DATABASE_NULL, KNOWN_OLD_NAMES, Finding
 from krr_export.schema.record_schema import local_name, namespace
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
+    from krr_export.findings.detail import Kind
     from krr_export.schema.record_schema import Element, Field, RecordSchema
 
 _FACET_CODES = {
@@ -37,14 +39,14 @@ _FACET_CODES = {
     "SCHEMAV_CVC_FRACTIONDIGITS_VALID": "value-facet",
     "SCHEMAV_CVC_FACET_VALID": "value-facet",
 }
-_OTHER_CODES = {
-    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": ("attribute-unexpected", "an attribute that the XSD does not have here"),
-    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2": ("attribute-unexpected", "an attribute that the XSD does not have here"),
-    "SCHEMAV_CVC_TYPE_3_1_1": ("attribute-unexpected", "an attribute that the XSD does not have here"),
-    "SCHEMAV_CVC_COMPLEX_TYPE_2_1": ("element-unexpected", "an element where the XSD has nothing"),
-    "SCHEMAV_CVC_COMPLEX_TYPE_2_2": ("element-unexpected", "an element where the XSD has only text"),
-    "SCHEMAV_CVC_TYPE_3_1_2": ("element-unexpected", "an element where the XSD has only text"),
-    "SCHEMAV_CVC_COMPLEX_TYPE_2_3": ("text-unexpected", "text where the XSD has only elements"),
+_OTHER_CODES: dict[str, tuple[str, Kind]] = {
+    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": ("attribute-unexpected", "attribute unknown"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2": ("attribute-unexpected", "attribute unknown"),
+    "SCHEMAV_CVC_TYPE_3_1_1": ("attribute-unexpected", "attribute unknown"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_1": ("element-unexpected", "element in nothing"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_2": ("element-unexpected", "element in text"),
+    "SCHEMAV_CVC_TYPE_3_1_2": ("element-unexpected", "element in text"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_3": ("text-unexpected", "text among elements"),
 }
 _ATTRIBUTE_MISSING = "SCHEMAV_CVC_COMPLEX_TYPE_4"
 _CONTENT = "SCHEMAV_ELEMENT_CONTENT"
@@ -52,7 +54,8 @@ _NOT_NILLABLE = "SCHEMAV_CVC_ELT_3_1"
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 """The namespace of ``xsi:nil`` and ``xsi:type``, which Java's and .NET's serialisers add to elements."""
 
-_IS_DATABASE_NULL = rf"the value is {DATABASE_NULL}"
+_IS_DATABASE_NULL = Detail("database null")
+_REFUSED = Finding("record-invalid", None, Detail("refused"))
 
 _ANY_OLD_NAME = [f"{{*}}{name}" for name in KNOWN_OLD_NAMES]
 
@@ -85,7 +88,7 @@ class Diagnosis:
                 found[place] = self._diagnose(record, entry, place[1])
         # libxml2 reports only the first of several unexpected elements in one parent.
         every = dict.fromkeys([*found.values(), *self._find_old_names(record)])
-        return tuple(every) or (Finding("record-invalid", None, "refused by the XSD"),)
+        return tuple(every) or (_REFUSED,)
 
     def wrong_type(self, column: int, value: str) -> Finding:
         """Return the finding about a value that is not of its field's type."""
@@ -94,21 +97,22 @@ class Diagnosis:
     def _diagnose(self, record: etree._Element, entry: etree._LogEntry, attribute: str | None) -> Finding:
         element = _locate(record, entry.path)
         if element is None:
-            return Finding("record-invalid", None, "refused by the XSD")
+            return _REFUSED
         kind = entry.type_name
         path = self._path(record, element)
         if kind == _NOT_NILLABLE or (attribute or "").startswith(_XSI):
             name = "nil" if kind == _NOT_NILLABLE else local_name(str(attribute))
-            known = f"xsi:{name}, " if name in {"nil", "type"} else ""
-            return Finding("attribute-unexpected", _label(path), f"{known}an attribute that the XSD does not have here")
+            known = name in {"nil", "type"}
+            detail = Detail("attribute of XML Schema", name=f"xsi:{name}") if known else Detail("attribute unknown")
+            return Finding("attribute-unexpected", _label(path), detail)
         if kind == _CONTENT:
             return self._diagnose_content(element, path, entry.message)
         if kind in _FACET_CODES:
             return self._diagnose_facet(_FACET_CODES[kind], element, path, attribute)
         if kind == _ATTRIBUTE_MISSING and (missing := _MISSING_ATTRIBUTE.search(entry.message)):
-            return Finding("attribute-missing", _label((*path, f"@{missing[1]}")), "the attribute is missing")
-        code, text = _OTHER_CODES.get(kind, ("record-invalid", "refused by the XSD"))
-        return Finding(code, _label(path), text)
+            return Finding("attribute-missing", _label((*path, f"@{missing[1]}")), Detail("attribute missing"))
+        code, what = _OTHER_CODES.get(kind, ("record-invalid", "refused"))
+        return Finding(code, _label(path), Detail(what))
 
     def _find_old_names(self, record: etree._Element) -> Iterator[Finding]:
         for child in record.iter(*_ANY_OLD_NAME):
@@ -134,9 +138,8 @@ class Diagnosis:
 
     def _old_name_finding(self, element: etree._Element, parent_path: tuple[str, ...]) -> Finding:
         name = local_name(str(element.tag))
-        return Finding(
-            "old-element-name", _label((*parent_path, KNOWN_OLD_NAMES[name])), f"written as {name}, as until 2014"
-        )
+        detail = Detail("element of an old name", name=name)
+        return Finding("old-element-name", _label((*parent_path, KNOWN_OLD_NAMES[name])), detail)
 
     def _path(self, record: etree._Element, element: etree._Element) -> tuple[str, ...]:
         """Return local names from the record down to ``element``, empty for the record; unknown names are masked."""
@@ -151,18 +154,19 @@ class Diagnosis:
         match = _EXPECTED.search(message)
         expected = [local_name(name) for name in match[1].split(", ")] if match else []
         if _MISSING_CHILD.search(message):
-            return Finding("element-missing", _label((*path, *expected[:1])), "the element is missing")
+            return Finding("element-missing", _label((*path, *expected[:1])), Detail("element missing"))
         name = local_name(str(element.tag))
         parent_path = path[:-1]
         if self._is_old(element):
             return self._old_name_finding(element, parent_path)
         if element.tag not in self._known:
             if name in self._known_locals:
-                return Finding("element-namespace", _label((*parent_path, name)), "the element is in another namespace")
-            return Finding("element-unexpected", _label(parent_path), "an element that the XSD does not know")
+                detail = Detail("element of another namespace")
+                return Finding("element-namespace", _label((*parent_path, name)), detail)
+            return Finding("element-unexpected", _label(parent_path), Detail("element unknown"))
         if len(expected) == 1 and not _follows(element, expected[0]):
-            return Finding("element-missing", _label((*parent_path, expected[0])), "the element is missing")
-        return Finding("element-unexpected", _label(path), "the element is repeated, or not in its place")
+            return Finding("element-missing", _label((*parent_path, expected[0])), Detail("element missing"))
+        return Finding("element-unexpected", _label(path), Detail("element misplaced"))
 
     def _diagnose_facet(
         self, code: str, element: etree._Element, path: tuple[str, ...], attribute: str | None
@@ -179,7 +183,7 @@ class Diagnosis:
     def _value_finding(self, code: str, field: Field, value: str) -> Finding:
         if value == DATABASE_NULL:
             return Finding("database-null", field.label, _IS_DATABASE_NULL)
-        return Finding(code, field.label, f"{mask(value)}; {_describe_constraint(code, field)}")
+        return Finding(code, field.label, mask(value, _limit(code, field)))
 
 
 def _walk_paths(element: Element, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -199,16 +203,21 @@ def measure_depth(record: etree._Element, limit: int) -> int:
     return depth
 
 
-def _describe_constraint(code: str, field: Field) -> str:
-    """Say what the XSD asks of the field's value."""
+def _limit(code: str, field: Field) -> Limit:
+    """Return what the XSD asks of the field's value."""
     facets = field.facets
-    return {
-        "value-length": f"the XSD asks for {facets.min_length} characters",
-        "value-too-short": f"the XSD asks for at least {facets.min_length}",
-        "value-too-long": f"the XSD allows {facets.max_length}",
-        "value-not-in-list": f"the XSD allows {', '.join(facets.enumeration)}",
-        "value-type": f"the XSD asks for xs:{field.base}",
-    }.get(code, "the XSD asks for something else")
+    match code:
+        case "value-length":
+            return Limit("length", str(facets.min_length))
+        case "value-too-short":
+            return Limit("minLength", str(facets.min_length))
+        case "value-too-long":
+            return Limit("maxLength", str(facets.max_length))
+        case "value-not-in-list":
+            return Limit("enumeration", ", ".join(facets.enumeration))
+        case "value-type":
+            return Limit("type", field.base)
+    return Limit("other", "")
 
 
 def _label(path: tuple[str, ...]) -> str | None:

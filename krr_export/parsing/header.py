@@ -16,7 +16,7 @@ from lxml import etree
 from krr_export.domain.store_layout import export_name
 from krr_export.domain.times import to_instant
 from krr_export.errors import InputError
-from krr_export.findings.finding import mask
+from krr_export.findings.detail import mask
 from krr_export.input.archives import detect_foreign_format
 from krr_export.parsing.bounds import HOSTILE, find_excess
 from krr_export.parsing.well_formed import not_well_formed, parser_options

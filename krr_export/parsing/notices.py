@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from krr_export.findings.detail import Detail
     from krr_export.parsing.blocks import Block
     from krr_export.parsing.lexical import Reject
     from krr_export.schema.record_schema import RecordSchema
@@ -32,7 +33,7 @@ class NoticeBuilder:
 
     rows: Mapping[str, Mapping[int, Sequence[int] | NDArray[np.int64]]]
     ordinal: Callable[[int], int]
-    detail: Callable[[int, int], str]
+    detail: Callable[[int, int], Detail]
 
     def notices(self, schema: RecordSchema, block: Block, shown: Mapping[str, int]) -> Iterator[Notice]:
         """Yield a notice for each code, with as many examples as a report may show.
@@ -59,7 +60,8 @@ class NoticeBuilder:
         for (row, column), ordinal, place in zip(first, ordinals, block.locations(ordinals), strict=True):
             byte_offset = block.byte_offset + place.start
             label = schema.fields[column].label
-            yield Example(ordinal, place.line, byte_offset, label, self.detail(row, column))
+            detail = self.detail(row, column)
+            yield Example(ordinal, place.line, byte_offset, label, str(detail), detail)
 
 
 def reject_notices(rejects: list[Reject]) -> list[Notice]:
@@ -72,7 +74,7 @@ def reject_notices(rejects: list[Reject]) -> list[Notice]:
             records.add(reject.ordinal)
             if len(examples) < MAX_EXAMPLES:
                 place = (reject.ordinal, reject.line, reject.byte_offset)
-                examples.append(Example(*place, finding.field, finding.detail))
+                examples.append(Example(*place, finding.field, str(finding.detail), finding.detail))
     return [
         Notice(code, dict(fields), len(records), tuple(examples))
         for code, (fields, records, examples) in notices.items()

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from krr_export.errors import InputError
-from krr_export.findings.finding import mask
+from krr_export.findings.detail import mask
 from krr_export.parsing.batch_view import BatchView
 from krr_export.parsing.columns import to_arrow, to_batch
 from krr_export.parsing.notices import NoticeBuilder, reject_notices

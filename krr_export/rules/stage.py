@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from krr_export.findings.finding import Finding, mask
+from krr_export.findings.detail import Detail, mask
+from krr_export.findings.finding import Finding
 from krr_export.parsing.lexical import Reject
 from krr_export.parsing.notices import NoticeBuilder
 from krr_export.rules.judge import Judge
@@ -119,14 +120,14 @@ class _MaskedDetails:
 
     batch: pa.RecordBatch
 
-    def describe(self, row: int, column: int) -> str:
+    def describe(self, row: int, column: int) -> Detail:
         """Return kind and length of the value in this row and column of the schema, no part of it."""
         array = self.batch.column(column + 1)  # behind radnummer
         if pa.types.is_timestamp(array.type):
-            return "a time"
+            return Detail("time")
         match array[row].as_py():
             case str(text):
                 return mask(text)
             case bytes(octets):
-                return f"{len(octets)} octets"
-        return "a value"  # of a type that no rule reads: its presence or absence broke the rule
+                return Detail("octets", len(octets))
+        return Detail("value")  # of a type that no rule reads: its presence or absence broke the rule

@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 import pages
@@ -20,10 +20,10 @@ from lxml import html
 
 import krr_export
 from krr_export.errors import UsageError
+from krr_export.findings.detail import Detail, DetailWords, Facet, Kind, Limit, mask
 from krr_export.profiling.summary import MOST_CERTIFICATES, MOST_DOMAINS, MOST_PROVIDERS
 from krr_export.reporting.formats import FORMATS, render_report
 from krr_export.reporting.history import history_before
-from krr_export.reporting.page.details import translate_detail
 from krr_export.reporting.page.english import ENGLISH
 from krr_export.reporting.page.language import LANGUAGES
 from krr_export.reporting.page.languages import language
@@ -76,7 +76,7 @@ KEPT = frozenset(
     {
         "outcome", "created", "eksport_tidspunkt_utc", "expires", "newest", "updated", "verified", "severity", "guard",
         "tool", "sha256", "publisher_sha256", "publisher_valid_from", "publisher_valid_until", "signature",
-        "compression", "max_rejects", "organisation_number",
+        "compression", "max_rejects", "organisation_number", "kind",
     }
 )  # fmt: skip
 """What is no free text: in no report that can be read is anything else there."""
@@ -323,19 +323,49 @@ def test_a_code_without_translation_is_shown_in_english_and_marked_so() -> None:
     }
 
 
-def test_details_of_real_examples_are_translated_whole_or_left_whole() -> None:
-    known = {
-        "19 characters, mixed": "19 tegn, blandet",
-        "1 character, white space; the XSD asks for at least 8": "1 tegn, blanke tegn; XSD-en krever minst 8",
-        "7 characters, letters; the XSD allows JA, NEI": "7 tegn, bokstaver; XSD-en tillater JA, NEI",
-        "the value is \\N": "verdien er \\N",
-        "1250 octets": "1250 oktetter",
-    }
-    assert {detail: translate_detail(NORWEGIAN, detail) for detail in known} == {k: (v, "") for k, v in known.items()}
-    assert translate_detail(NORWEGIAN, "19 characters, mixed; on a Tuesday") == (
-        "19 characters, mixed; on a Tuesday",
-        "en",
-    )
+def test_every_kind_of_detail_and_every_facet_has_its_text_in_both_languages() -> None:
+    for words in (ENGLISH.details, NORWEGIAN.details):
+        assert {*words.kinds} == {*get_args(Kind)}
+        assert {*words.limits} == {*get_args(Facet)}
+    for english, norwegian in zip(all_texts(ENGLISH.details), all_texts(NORWEGIAN.details), strict=True):
+        assert {*re.findall(r"{\w+}", english)} == {*re.findall(r"{\w+}", norwegian)}
+
+
+def all_texts(words: DetailWords) -> list[str]:
+    return [*dict(sorted(words.kinds.items())).values(), *dict(sorted(words.limits.items())).values()]
+
+
+@pytest.mark.parametrize(
+    ("detail", "english", "norwegian"),
+    [
+        (mask("ola@example.no pluss"), "20 characters, mixed", "20 tegn, blandet"),
+        (mask(" ", Limit("minLength", "8")), "1 character, white space; the XSD asks for at least 8",
+         "1 tegn, blanke tegn; XSD-en krever minst 8"),
+        (mask("kanskje", Limit("enumeration", "JA, NEI")), "7 characters, letters; the XSD allows JA, NEI",
+         "7 tegn, bokstaver; XSD-en tillater JA, NEI"),
+        (mask("", Limit("type", "dateTime")), "empty; the XSD asks for xs:dateTime", "tom; XSD-en krever xs:dateTime"),
+        (Detail("database null"), "the value is \\N", "verdien er \\N"),
+        (Detail("octets", 1250), "1250 octets", "1250 oktetter"),
+        (Detail("element of an old name", name="Sertifikat"), "written as Sertifikat, as until 2014",
+         "skrevet som Sertifikat, som før 2014"),
+    ],
+)  # fmt: skip
+def test_a_detail_is_shown_in_the_pages_language(detail: Detail, english: str, norwegian: str) -> None:
+    finding = pages.finding("value-type", 1)
+    finding["examples"] = [finding["examples"][0] | {"detail": str(detail), "masked": detail.to_dict()}]
+    for lang, text in (("en", english), ("nb", norwegian)):
+        document = html.fromstring(pages.page(pages.report(findings=[finding]), lang=lang))  # type: ignore[arg-type]
+        assert str(document.xpath("string(//article//tbody/tr/td[last()])")) == text
+        assert document.xpath("//article//tbody//*[@lang]") == []
+
+
+def test_a_detail_of_a_report_from_before_it_was_kept_in_parts_is_shown_in_english_and_marked_so() -> None:
+    finding = pages.finding("value-type", 1)
+    del finding["examples"][0]["masked"]
+    document = html.fromstring(pages.page(pages.report(findings=[finding]), lang="nb"))
+    assert [str(cell.text_content()) for cell in document.xpath("//article//tbody//*[@lang='en']")] == [
+        "19 characters, mixed"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -396,7 +426,7 @@ def test_a_report_with_all_codes_and_all_examples_keeps_some_of_each() -> None:
 def worst(text: str, many: int = 600) -> pages.Json:
     """A report in which everything is as long and as many as it can be."""
     names = [f"{number}{text}" for number in range(many)]
-    example = {"record": 10**9, "line": 10**12, "byte_offset": 10**15, "field": text, "detail": text}
+    example = {"record": 10**9, "line": 10**12, "byte_offset": 10**15, "field": text, "detail": text, "masked": None}
     finding = pages.finding("value-type", 10**8) | {
         "text": text, "fix": text, "fields": dict.fromkeys(names, 9), "examples": [example] * 20,
     }  # fmt: skip

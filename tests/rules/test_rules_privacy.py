@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import certificates
 import discretion
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 import road
@@ -20,8 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krr_export.cli.main import main
+from krr_export.findings.detail import Detail
 from krr_export.reporting.formats import FORMATS, render_report
 from krr_export.reporting.page.rendering import render
+from krr_export.reporting.report import Report
 from krr_export.rules import stage
 from krr_export.rules.catalogue import RULE_NAMES
 
@@ -167,8 +170,9 @@ def everything_said(planted: ExpectedFinding, strict: tuple[str, ...], directory
         if file.is_file() and not name.startswith(DATA):
             said[name] = file.read_bytes().decode()
     report = json.loads(said["report.json"])
-    said |= {form: render_report(report, form) for form in FORMATS if form != "json"}
-    said["page in Norwegian"] = render(report, lang="nb")
+    typed = msgspec.convert(report, Report)
+    said |= {form: render_report(typed, form) for form in FORMATS if form != "json"}
+    said["page in Norwegian"] = render(typed, lang="nb")
     return said, path
 
 
@@ -220,7 +224,7 @@ def test_a_value_that_leaks_is_found_wherever_it_is_said(
     (tmp_path / "before").mkdir()
     said, _ = everything_said(planted, ("email-syntax",), tmp_path / "before")
     assert leaking(said, planted) == set()
-    monkeypatch.setattr(stage, "mask", leak)
+    monkeypatch.setattr(stage, "mask", lambda value: Detail("element of an old name", name=leak(value)))
     said, path = everything_said(planted, ("email-syntax",), tmp_path)
     assert leaking(said, planted) >= {"report.json", "report.html", "page in Norwegian", "markdown", "junit"}
     [messages] = pq.read_table(path / "rejects")["messages"].to_pylist()

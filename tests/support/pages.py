@@ -46,6 +46,7 @@ def finding(code: str, records: int, *, count: int | None = None, examples: int 
                 "byte_offset": 1_581_170 + 407_410 * number,
                 "field": next(iter(where)) or None,
                 "detail": "19 characters, mixed",
+                "masked": {"kind": "mixed", "length": 19, "limit": None, "name": None},
             }
             for number in range(min(total, examples, 20))
         ],

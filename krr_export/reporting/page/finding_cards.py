@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.findings.codes import SEVERITIES
-from krr_export.reporting.page.details import translate_detail
+from krr_export.findings.detail import describe
 from krr_export.reporting.page.key_figures import Bars, Cell, Mark, Table, Tick, describe_greatest, number_cell
 from krr_export.reporting.page.text import clean
 from krr_export.reporting.page.verdict import finding_text
@@ -164,12 +164,13 @@ def _card(words: Language, finding: ReportedFinding, seen: int, limits: PageLimi
 
 
 def _example(words: Language, example: Example, limits: PageLimits) -> ExampleRow:
-    detail, lang = translate_detail(words, clean(example.detail, limits.characters))
+    translated = example.masked is not None or words.code == "en"
+    detail = example.detail if example.masked is None else describe(example.masked, words.details)
     return ExampleRow(
         record=words.number(example.record),
         line=words.number(example.line),
         offset=words.number(example.byte_offset),
         field=clean(example.field or "", limits.characters),
-        detail=detail,
-        lang=lang,
+        detail=clean(detail, limits.characters),
+        lang="" if translated else "en",
     )

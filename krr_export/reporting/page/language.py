@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from krr_export.findings.detail import DetailWords
+
 Lang = Literal["en", "nb"]
 """English, or Norwegian bokmål (BCP 47)."""
 
@@ -29,6 +31,7 @@ class Language:
         code: for the attribute ``lang``.
         words: texts by key; ``{name}`` is filled in, and ``one|many`` is selected by ``n``.
         findings: meaning and what to do, by code; empty for English.
+        details: texts of masked details.
         months: their names, January first.
         decimal: the decimal separator.
         percent: the per cent sign, with any space before it.
@@ -38,6 +41,7 @@ class Language:
     code: Lang
     words: Mapping[str, str]
     findings: Mapping[str, tuple[str, str]]
+    details: DetailWords
     months: tuple[str, ...]
     decimal: str
     percent: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from krr_export.reporting.page.language import Language
+from krr_export.reporting.page.norwegian_details import DETAILS
 from krr_export.reporting.page.norwegian_findings import FINDINGS
 
 WORDS: dict[str, str] = {
@@ -254,6 +255,7 @@ NORWEGIAN = Language(
     code="nb",
     words=WORDS,
     findings=FINDINGS,
+    details=DETAILS,
     months=(
         "januar", "februar", "mars", "april", "mai", "juni",
         "juli", "august", "september", "oktober", "november", "desember",
