@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from krr_export.errors import DeliveryError, InputError, UsageError
-from krr_export.input.delivery.finding import check_is_delivery, delivery_at
+from krr_export.input.delivery.finding import DeliveryPath
 from krr_export.input.delivery.opening import DeliveryOptions, open_delivery
 from krr_export.input.delivery.provenance import is_unverified
 from krr_export.input.gzipped import MAGIC, inflate
@@ -246,8 +246,9 @@ def open_source(
             what its sender signed, or not for the private key. (The message does not name the source.)
         UsageError: a key for a delivery was not given, or the source is not a local path.
     """
-    if delivery is not None and (delivery.private_key or delivery.publisher_cert):
-        check_is_delivery(None if spec == STDIN or not isinstance(spec, (str, os.PathLike)) else Path(spec))
+    is_signed = delivery is not None and bool(delivery.private_key or delivery.publisher_cert)
+    if is_signed and (spec == STDIN or not isinstance(spec, (str, os.PathLike))):
+        raise InputError("a delivery is read twice, and a stream cannot be", "give the path of a file of the set")
     if not isinstance(spec, (str, os.PathLike)):
         if not hasattr(spec, "read"):
             raise UsageError("the source is neither a path nor a stream", "for bytes in memory: io.BytesIO(data)")
@@ -257,10 +258,15 @@ def open_source(
             raise InputError("it is closed", "connect it to a pipe or a file")
         return Source(sys.stdin.buffer, source_name(spec), on_read=on_read)
     given = local_path(spec)
-    path = delivery_at(given)
-    if path is not None:
-        opened = open_delivery(path, delivery or DeliveryOptions())
+    found = DeliveryPath.at(given)
+    if found is not None:
+        opened = open_delivery(found, delivery or DeliveryOptions())
         return _close_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
+    if is_signed and given.exists():  # a user who gives keys relies on a signature
+        raise InputError(
+            "it is not named as a file of a delivery, so its signature cannot be verified",
+            "give the set under its own names; or, for an export that is not signed, leave the keys out",
+        )
     file, size = _open_file(given)
     return _close_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, owns_stream=True))
 

@@ -18,7 +18,6 @@ from krr_export.input.freshness import check_not_older
 from krr_export.jobs.options import ConvertOptions
 from krr_export.jobs.run_report import Run, build_manifest, build_report, describe_outcome, new_tally
 from krr_export.output.sinks import PartFile, SinkOptions, TableSink
-from krr_export.output.snapshot import Counts, Staging
 from krr_export.output.store import Store, open_store
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.pipeline.export import Export, name_source_in_errors, open_with
@@ -38,10 +37,11 @@ from krr_export.util.threads import Stage
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from krr_export.output.manifest import Manifest
+    from krr_export.output.snapshot import Staging
     from krr_export.pipeline.process_block import BlockResult
     from krr_export.pipeline.tally import Tally
     from krr_export.reporting.report import Outcome
@@ -104,7 +104,7 @@ def convert(
             than the newest snapshot, and that is not allowed.
         OutputError: the store or the machine failed; nothing was published.
     """
-    options = replace(options or ConvertOptions(), **changes)
+    options = _changed(options, changes)
     progress = progress or Progress()
     directory = local_path(store)
     run = Run(time.monotonic(), options)
@@ -120,16 +120,18 @@ def convert(
         stack.enter_context(_naming_store(directory))
         opened = stack.enter_context(open_store(directory, file_mode=options.mode))
         opened.check_same_kind(options.for_manifest(run.treatment), export.record_schema.name)
+        published = None
         if options.limit is None:
-            opened.check_place(export.header.export_name)
+            published = opened.find(export.header.export_name)
             with _proving_source(export):
-                _check_order(opened, export, options)
-        if _has_snapshot(opened, export, run) and export.source.digest_whole_file() == _snapshot_digest(opened, export):
-            return _unchanged_result(opened, export)
+                _check_order(opened, export, options, is_new=published is None)
+        known = published if published and _has_same_options(published, export, run) else None
+        if known and _is_unchanged(opened, known, export.source.digest_whole_file(), options):
+            return _unchanged_result(opened, known, export)
         staging = stack.enter_context(opened.staging())
         tally, files = _write(export, staging, run, progress)
-        if _has_snapshot(opened, export, run) and export.source.sha256 == _snapshot_digest(opened, export):
-            return _unchanged_result(opened, export)
+        if known and _is_unchanged(opened, known, export.source.sha256, options):  # a stream's digest is known now
+            return _unchanged_result(opened, known, export)
         name = export.header.export_name
         report, guard_remark = _build_guarded_report(export, run, tally, opened)
         page = render_snapshot_page(report, opened.path, name, options.lang)
@@ -153,7 +155,7 @@ def validate(
         UsageError: an option or the schema is wrong.
         InputError: the export is unusable.
     """
-    options = replace(options or ConvertOptions(), **changes)
+    options = _changed(options, changes)
     progress = progress or Progress()
     run = Run(time.monotonic(), options)
     read_options = replace(options.read, derive=DeriveOptions())  # derived columns are useless if nothing is written
@@ -167,6 +169,13 @@ def validate(
         return build_report("rejects" if outcome == "too-many-rejects" else outcome, export, run, tally)
 
 
+def _changed(options: ConvertOptions | None, changes: Mapping[str, Any]) -> ConvertOptions:
+    """Return the options with these changes, each checked once."""
+    if options is None:
+        return ConvertOptions(**changes)
+    return replace(options, **changes) if changes else options
+
+
 @contextmanager
 def _proving_source(export: Export) -> Iterator[None]:
     """Before a `GuardError` about the export's time, prove that the bytes read are those that were verified."""
@@ -178,10 +187,10 @@ def _proving_source(export: Export) -> Iterator[None]:
         raise
 
 
-def _check_order(store: Store, export: Export, options: ConvertOptions) -> None:
+def _check_order(store: Store, export: Export, options: ConvertOptions, *, is_new: bool) -> None:
     """Refuse an export that is from the future, or older than the newest snapshot if that is not allowed."""
     exported_at = export.header.exported_at
-    if store.find(export.header.export_name) is None:  # otherwise it was accepted before
+    if is_new:  # otherwise it was accepted before
         options.age_limits.check_ahead(exported_at)
     if not options.allow_older:
         check_not_older(exported_at, store.newest())
@@ -263,20 +272,22 @@ def _failure_outcome(options: ConvertOptions, tally: Tally) -> Outcome | None:
     return "duplicates" if DUPLICATE in options.strict and tally.duplicates else None
 
 
-def _has_snapshot(store: Store, export: Export, run: Run) -> bool:
-    """Return whether this export has an intact snapshot of the same schema and options; the source may still differ."""
-    options = run.options
-    name = export.header.export_name
-    manifest = store.find(name)
+def _has_same_options(manifest: Manifest, export: Export, run: Run) -> bool:
+    """Return whether a snapshot was made with the schema and options of this run; the source may still differ."""
     return (
-        manifest is not None
-        and options.limit is None
-        and (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
+        (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
         and manifest.schema.sha256 == export.record_schema.sha256
-        and options.for_manifest(run.treatment).give_same_output(manifest.options)
+        and run.options.for_manifest(run.treatment).give_same_output(manifest.options)
+    )
+
+
+def _is_unchanged(store: Store, manifest: Manifest, digest: str | None, options: ConvertOptions) -> bool:
+    """Return whether a snapshot of the same options is of a source with this digest, and needs no replacement."""
+    return (
+        digest == manifest.source.sha256
         # With --replace, the snapshot may be damaged in a way that file sizes do not show.
-        and store.is_intact(name, prove=options.replace)
-        and not (options.replace and options.profile and _lacks_profile(store.path / name))
+        and store.is_intact(manifest, prove=options.replace)
+        and not (options.replace and options.profile and _lacks_profile(store.path / manifest.export_name))
     )
 
 
@@ -288,15 +299,8 @@ def _lacks_profile(snapshot: Path) -> bool:
         return True
 
 
-def _snapshot_digest(store: Store, export: Export) -> str | None:
-    manifest = store.find(export.header.export_name)
-    return manifest.source.sha256 if manifest else None
-
-
-def _unchanged_result(store: Store, export: Export) -> ConvertResult:
-    path = store.path / export.header.export_name
-    manifest = store.find(export.header.export_name)
-    counts = manifest.counts if manifest else Counts(0, 0, 0)
+def _unchanged_result(store: Store, manifest: Manifest, export: Export) -> ConvertResult:
+    path, counts = store.path / manifest.export_name, manifest.counts
     counted = f"{records(counts.written)}, {number(counts.rejected)} rejected"
     same = f"{path} already holds this export, the same: {counted}{describe_warnings(export.source.provenance)}"
     return ConvertResult("unchanged", path, None, f"nothing to do: {same}")

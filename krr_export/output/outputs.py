@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import OutputError, UsageError
-from krr_export.input.delivery.finding import is_delivery
+from krr_export.input.delivery.finding import DeliveryPath
 from krr_export.input.delivery.names import parse_part
 from krr_export.util.files import COMMON_HINTS, output_error
 
@@ -87,7 +87,7 @@ def _input_files(path: str) -> Iterator[os.stat_result]:
         return
     yield status
     real = Path(os.path.realpath(path))
-    if path != STDIO and (is_delivery(Path(path)) or is_delivery(real)):
+    if path != STDIO and (DeliveryPath.at(Path(path)) or DeliveryPath.at(real)):
         for directory in {Path(path).parent, real.parent} if not real.is_dir() else {real}:
             parts = (entry.path for entry in _entries(directory) if parse_part(entry.name) is not None)
             yield from (status for part in parts if (status := _status(part)) is not None)

@@ -13,7 +13,7 @@ from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import GuardError, OutputError
 from krr_export.output.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.output.publish import put_in_place, remove_replaced, retire, staging_path, update_latest, withdraw
-from krr_export.output.store_contents import check_replaceable
+from krr_export.output.store_contents import replaceable
 from krr_export.output.verification import Verification, prove, success_text, verify
 from krr_export.util.files import (
     HashedFile,
@@ -91,7 +91,7 @@ class Staging:
             UsageError: Something other than a snapshot has the name.
         """
         target = self._store / name
-        check_replaceable(target)
+        replaceable(target)
         if os.path.lexists(target) and not replace:
             raise GuardError(f"{name} is already there, with another result", "use --replace to exchange it")
         self._seal(manifest)

@@ -20,10 +20,9 @@ from krr_export.domain.store_layout import (
     refuse_snapshot,
 )
 from krr_export.errors import OutputError, UsageError
-from krr_export.output.manifest import read_manifest
 from krr_export.output.publish import finish_replacements, is_dead, remove_replaced, retire, update_latest
 from krr_export.output.snapshot import Staging
-from krr_export.output.store_contents import EntryStatus, check_replaceable, classify, entries, missing_store, snapshots
+from krr_export.output.store_contents import entries, missing_store, replaceable, snapshots
 from krr_export.output.verification import verify
 from krr_export.util.files import make_directories, make_parents, output_errors, remove, sync_directory
 from krr_export.util.paths import local_path, real_path
@@ -100,7 +99,7 @@ class Store:
 
     def remark(self) -> str:
         """Return a remark for the last line of a run if it publishes the first snapshot; call it before publishing."""
-        if self.snapshots():
+        if any(entry.manifest for entry in entries(self.path)):
             return ""
         return "; the first snapshot of a new store" if self.is_new else "; the store's first snapshot"
 
@@ -117,30 +116,26 @@ class Store:
         return Staging(self.path, self.file_mode)
 
     def find(self, name: str) -> Manifest | None:
-        """Return the manifest of the published snapshot of that name; ``None`` if there is none that can be read."""
-        if classify(self.path / name).status is not EntryStatus.SNAPSHOT:
-            return None  # also if damaged, but publishing over it still requires --replace
-        return read_manifest(self.path / name)
+        """Return the manifest of the published snapshot of that name; ``None`` if there is none that can be read.
 
-    def check_place(self, name: str) -> None:
-        """Refuse a name that could not be published in the end, before anything is read.
+        A damaged one is not found either, but publishing over it still requires ``--replace``.
 
         Raises:
-            UsageError: Something other than a snapshot has this name.
+            UsageError: Something other than a snapshot has this name: nothing could be published under it.
         """
-        check_replaceable(self.path / name)
+        return replaceable(self.path / name).manifest
 
-    def is_intact(self, name: str, *, prove: bool = False) -> bool:
-        """Return whether the snapshot is published and complete.
+    def is_intact(self, manifest: Manifest, *, prove: bool = False) -> bool:
+        """Return whether the files of a published snapshot are complete.
 
         Args:
-            name: ``eksport=20140226T112225Z``.
+            manifest: its manifest.
             prove: Read every byte, as ``verify`` does; otherwise check only that listed files exist with their sizes.
         """
-        manifest = self.find(name)
-        if manifest is None or not all(_has_listed_size(self.path / name, part) for part in manifest.files):
+        snapshot = self.path / manifest.export_name
+        if not all(_has_listed_size(snapshot, part) for part in manifest.files):
             return False
-        return not prove or verify(self.path / name).proven
+        return not prove or verify(snapshot).proven
 
     def check_same_kind(self, options: SnapshotOptions, schema_name: str) -> None:
         """Refuse a conversion whose result could not be queried together with the other snapshots.
@@ -153,13 +148,13 @@ class Store:
             UsageError: The snapshots of the store have another format, partitioning or schema, other columns, or other
                 pseudonyms.
         """
-        for entry in entries(self.path):
-            if manifest := self.find(entry.path.name) if entry.status is EntryStatus.SNAPSHOT else None:
-                found = _common_properties(manifest.options, manifest.schema.name, _partitioning(manifest))
-                requested = _common_properties(options, schema_name, options.partition_by)
-                for (what, old), new in zip(found.items(), requested.values(), strict=True):
-                    _check_same(what, old, new)
-                return
+        manifest = next((entry.manifest for entry in entries(self.path) if entry.manifest), None)
+        if manifest is None:
+            return
+        found = _common_properties(manifest.options, manifest.schema.name, _partitioning(manifest))
+        requested = _common_properties(options, schema_name, options.partition_by)
+        for (what, old), new in zip(found.items(), requested.values(), strict=True):
+            _check_same(what, old, new)
 
     def prune(self, keep: int) -> list[Path]:
         """Delete all but the newest snapshots, oldest first; never the one that ``latest`` points to.

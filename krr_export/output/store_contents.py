@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from krr_export.output.manifest import Manifest
+
 _MAX_NAMED = 3
 
 
@@ -39,6 +41,8 @@ class Entry:
     status: EntryStatus
     why: str = ""
     """The reason why it is not a snapshot, in a few words."""
+    manifest: Manifest | None = None
+    """Of a snapshot."""
 
     @property
     def published(self) -> bool:
@@ -56,21 +60,24 @@ def classify(path: Path) -> Entry:
         return Entry(path, EntryStatus.OTHER, "it is not named like an export")
     if path.is_symlink() or not path.is_dir():
         return Entry(path, EntryStatus.OTHER, "it is no directory, or a link to one")
-    return Entry(path, *_classify_directory(path))
+    return _classify_directory(path)
 
 
-def _classify_directory(path: Path) -> tuple[EntryStatus, str]:
-    """Return the status of a directory named like an export, and the reason if it is not a snapshot."""
+def _classify_directory(path: Path) -> Entry:
     complete = (path / SUCCESS).is_file()
+    incomplete = f"it has no {SUCCESS}"
     try:
         manifest = read_manifest(path)
     except InputError as error:
-        return (EntryStatus.DAMAGED, error.message) if complete else (EntryStatus.OTHER, f"it has no {SUCCESS}")
+        damaged = Entry(path, EntryStatus.DAMAGED, error.message)
+        return damaged if complete else Entry(path, EntryStatus.OTHER, incomplete)
     if manifest.export_name != path.name:
-        return EntryStatus.OTHER, f"{MANIFEST} is that of another export"
+        return Entry(path, EntryStatus.OTHER, f"{MANIFEST} is that of another export")
     if manifest.partial:
-        return EntryStatus.OTHER, "a partial result, of --limit"
-    return (EntryStatus.SNAPSHOT, "") if complete else (EntryStatus.INCOMPLETE, f"it has no {SUCCESS}")
+        return Entry(path, EntryStatus.OTHER, "a partial result, of --limit")
+    if not complete:
+        return Entry(path, EntryStatus.INCOMPLETE, incomplete)
+    return Entry(path, EntryStatus.SNAPSHOT, manifest=manifest)
 
 
 def entries(store: Path, name_filter: Callable[[str], bool] = bool) -> Iterator[Entry]:
@@ -98,15 +105,16 @@ def missing_store(path: Path) -> InputError:
     return InputError(f"there is no store at {path}", "give the directory that holds the snapshots")
 
 
-def check_replaceable(path: Path) -> None:
-    """Refuse to replace an entry that the store has not published.
+def replaceable(path: Path) -> Entry:
+    """Return the entry at a path, which may be missing, if the store may replace it.
 
     Raises:
-        UsageError: The path is such an entry.
+        UsageError: The store has not published it.
     """
     entry = classify(path)
     if os.path.lexists(path) and entry.status is EntryStatus.OTHER:
         raise UsageError(f"{path.name} lies in the store and is no snapshot: {entry.why}", "move it out of the store")
+    return entry
 
 
 def warnings(store: Path, *, damaged: bool = True) -> Iterator[str]:

@@ -26,7 +26,7 @@ from krr_export.parsing.tokenizing import RecordTokenizer, TokenizedRecords, cou
 from krr_export.parsing.well_formed import find_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -87,6 +87,16 @@ class Block:
     def records(self) -> int:
         """The number of records in it."""
         return len(self.spans)
+
+    @property
+    def ordinals(self) -> Sequence[int]:
+        """The ordinals of its records in the export."""
+        return range(self.first, self.first + self.records)
+
+    @property
+    def origin(self) -> Block:
+        """The block of the document in which its records are located."""
+        return self
 
     def locations(self, ordinals: Iterable[int]) -> Iterator[Location]:
         """Yield the locations of records.

@@ -72,8 +72,10 @@ class IterparseReader:
         ordinals: list[int] = []
         refused: dict[int, tuple[Finding, ...]] = {}
         diagnosed: dict[bytes, tuple[Finding, ...]] = {}
-        pairs = zip(self._records(harmless), harmless.spans.tolist(), strict=True)
-        for ordinal, (record, (start, end)) in enumerate(pairs, start=block.first):
+        ordinals_read = block.ordinals[: harmless.records]
+        for ordinal, record, (start, end) in zip(
+            ordinals_read, self._records(harmless), harmless.spans.tolist(), strict=True
+        ):
             markup = block.buffer[start:end]
             findings, row = (diagnosed[markup], []) if markup in diagnosed else self._validate(record, ordinal)
             if findings:
@@ -193,12 +195,12 @@ class IterparseReader:
         return findings, row
 
     def _rejects(self, block: Block, refused: dict[int, tuple[Finding, ...]]) -> list[Reject]:
-        places = block.locations(refused)
+        origin = block.origin
         return [
             Reject(
-                ordinal, place.line, block.byte_offset + place.start, findings, block.buffer[place.start : place.end]
+                ordinal, place.line, origin.byte_offset + place.start, findings, origin.buffer[place.start : place.end]
             )
-            for (ordinal, findings), place in zip(refused.items(), places, strict=True)
+            for (ordinal, findings), place in zip(refused.items(), origin.locations(refused), strict=True)
         ]
 
 

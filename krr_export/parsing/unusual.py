@@ -5,7 +5,7 @@ One parse for all is cheap: a parse for each would cost more than the record its
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +13,37 @@ import numpy as np
 from krr_export.parsing.blocks import Block
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from krr_export.parsing.lexical import LexicalBlock
+
+@dataclass(frozen=True)
+class ExtractedBlock(Block):
+    """Some records of a block; they keep their ordinals, and are located in that block.
+
+    Attributes:
+        whole: the block that they are from.
+        indices: their indices in it, from 0, ascending.
+    """
+
+    whole: Block
+    indices: NDArray[np.int32]
+
+    @property
+    def ordinals(self) -> Sequence[int]:
+        """The ordinals of the records in the export."""
+        ordinals: list[int] = (self.whole.first + self.indices).tolist()
+        return ordinals
+
+    @property
+    def origin(self) -> Block:
+        """The block that they are from."""
+        return self.whole
 
 
-def extract_records(block: Block, unusual: NDArray[np.int32]) -> Block:
-    """Return a block of these records alone, each with what precedes it; ordinals, lines and offsets begin anew.
+def extract_records(block: Block, unusual: NDArray[np.int32]) -> ExtractedBlock:
+    """Return a block of these records alone, each with what precedes it.
 
     Args:
         block: the whole block.
@@ -30,24 +54,13 @@ def extract_records(block: Block, unusual: NDArray[np.int32]) -> Block:
     pieces = [block.buffer[begin:end] for begin, end in zip(begins.tolist(), spans[:, 1].tolist(), strict=True)]
     moved = begins - np.cumsum([0, *map(len, pieces[:-1])])
     data = b"".join(pieces)
-    return Block(data, len(data), first=1, byte_offset=0, line=1, spans=(spans - moved[:, np.newaxis]).astype(np.int32))
-
-
-def restore_locations(read: LexicalBlock, block: Block, unusual: NDArray[np.int32]) -> LexicalBlock:
-    """Replace ordinals, lines and offsets in an extracted block by those in the whole block.
-
-    Args:
-        read: what was read from the extracted block.
-        block: the whole block.
-        unusual: indices of the extracted records, from 0, ascending.
-    """
-    ordinals = (block.first + unusual).tolist()
-    refused = [ordinals[reject.ordinal - 1] for reject in read.rejects]
-    return replace(
-        read,
-        ordinals=[ordinals[ordinal - 1] for ordinal in read.ordinals],
-        rejects=[
-            replace(reject, ordinal=ordinal, line=place.line, byte_offset=block.byte_offset + place.start)
-            for reject, ordinal, place in zip(read.rejects, refused, block.locations(refused), strict=True)
-        ],
+    return ExtractedBlock(
+        data,
+        len(data),
+        first=block.first + int(unusual[0]),
+        byte_offset=block.byte_offset,
+        line=block.line,
+        spans=(spans - moved[:, np.newaxis]).astype(np.int32),
+        whole=block,
+        indices=unusual,
     )

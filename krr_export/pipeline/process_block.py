@@ -17,7 +17,7 @@ from krr_export.parsing.columns import to_arrow, to_batch
 from krr_export.parsing.notices import NoticeBuilder, reject_notices
 from krr_export.parsing.reference import IterparseReader
 from krr_export.parsing.scanning import NAME as SCANNER
-from krr_export.parsing.unusual import extract_records, restore_locations
+from krr_export.parsing.unusual import extract_records
 from krr_export.rules.stage import RuleStage
 from krr_export.schema.record_schema import ORDINAL
 
@@ -141,7 +141,7 @@ class BlockProcessor:
             if unusual is None:
                 lexical = self._reference.read(block)
             else:
-                lexical = restore_locations(self._reference.read(extract_records(block, unusual)), block, unusual)
+                lexical = self._reference.read(extract_records(block, unusual))
             typed = to_arrow(lexical, self._schema)
         observations = NoticeBuilder(
             self._rows_by_code(typed.observations),

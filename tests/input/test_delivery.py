@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import deliveries
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from deliveries import ORGNR, PASSPHRASE, keys_in, keys_of, make_set, make_set_of, openssl
+from deliveries import ORGNR, PASSPHRASE, at, keys_in, keys_of, make_set, make_set_of, openssl
 
 from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.input.delivery.cipher import decryptor, encryptor
-from krr_export.input.delivery.finding import is_delivery
+from krr_export.input.delivery.finding import DeliveryPath
 from krr_export.input.delivery.keys import load_private_key, load_publisher, load_recipient, unwrap_key, wrap_key
 from krr_export.input.delivery.opening import DeliveryOptions, OpenedDelivery, open_delivery
 from krr_export.input.delivery.provenance import is_unverified
@@ -55,7 +55,7 @@ def no_passphrase() -> bytes | None:
 def opened(path: Path, **options: Any) -> Iterator[OpenedDelivery]:  # noqa: ANN401 - the options' own types
     keys = keys_of()
     ours = DeliveryOptions(keys.private_key, no_passphrase, keys.publisher_cert)
-    delivery = open_delivery(path, replace(ours, **options))
+    delivery = open_delivery(at(path), replace(ours, **options))
     with delivery.file:
         yield delivery
 
@@ -79,7 +79,7 @@ def test_a_set_made_by_openssl_is_opened(tmp_path: Path, size: int, form: Form) 
     read_while_verifying: list[int] = []
     keys = keys_of()
     options = DeliveryOptions(keys.private_key, no_passphrase, keys.publisher_cert)
-    delivery = open_delivery(data, options, read_while_verifying.append)
+    delivery = open_delivery(at(data), options, read_while_verifying.append)
     with delivery.file:
         assert delivery.file.tell() == 0
         assert read(delivery) == plain
@@ -161,7 +161,7 @@ def test_what_is_read_is_the_file_that_was_verified(tmp_path: Path) -> None:
         other.write_bytes(bytes(len(verified)))
         other.replace(data)
 
-    delivery = open_delivery(data, DeliveryOptions(keys.private_key, no_passphrase, keys.publisher_cert), swap)
+    delivery = open_delivery(at(data), DeliveryOptions(keys.private_key, no_passphrase, keys.publisher_cert), swap)
     with delivery.file:
         assert delivery.file.read() == verified != data.read_bytes()
 
@@ -273,7 +273,7 @@ def test_a_set_that_cannot_be_made_whole_leaves_nothing(tmp_path: Path, monkeypa
     with pytest.raises(OSError, match="No space left"):
         sealed(tmp_path)
     assert cipher.seen
-    assert [name for name in cipher.seen if is_delivery(Path(name))] == []
+    assert [name for name in cipher.seen if DeliveryPath.at(Path(name))] == []
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -447,7 +447,7 @@ def test_from_any_file_of_a_set_it_is_that_set(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     for path in tmp_path.iterdir():
         for given in (path, Path(path.name)):
-            assert is_delivery(given)
+            assert DeliveryPath.at(given)
             with opened(given) as delivery:
                 assert gzip.decompress(read(delivery)) == stamp_of(delivery).encode()
                 assert delivery.name.startswith(path.name.partition(".")[0])
@@ -472,7 +472,7 @@ def test_from_a_directory_it_is_the_newest_complete_set(tmp_path: Path) -> None:
         tmp_path / f"Kontaktregister-20150226T120409.key.{OTHER}"
     )
     (tmp_path / "README").write_bytes(b"")
-    assert is_delivery(tmp_path)
+    assert DeliveryPath.at(tmp_path)
     with opened(tmp_path, orgnr=ORGNR) as delivery:
         assert stamp_of(delivery) == "20140226T122409"
     with opened(tmp_path) as delivery:  # with no organisation given, any key will do
@@ -488,7 +488,7 @@ def test_latest_leads_to_the_set_it_links_to(tmp_path: Path, *, elsewhere: bool,
     for path in list(real.iterdir()):
         link = links / path.name.replace("20140226T120409", "LATEST")
         link.symlink_to(os.path.relpath(path, links) if relative else path)
-        assert is_delivery(link)
+        assert DeliveryPath.at(link)
     for given in [links, *links.iterdir()]:
         with opened(given) as delivery:
             assert delivery.name == data.name
@@ -514,9 +514,9 @@ def test_latest_is_taken_as_it_is_where_it_is_no_link(tmp_path: Path) -> None:
 def test_latest_may_link_to_files_of_other_names(tmp_path: Path) -> None:
     real, links = tmp_path / "real", tmp_path / "links"
     links.mkdir()
-    for at, path in enumerate(sorted(make_set(real, XML).parent.iterdir())):
-        path.rename(real / f"blob-{at}")
-        (links / path.name.replace("20140226T120409", "LATEST")).symlink_to(real / f"blob-{at}")
+    for number, path in enumerate(sorted(make_set(real, XML).parent.iterdir())):
+        path.rename(real / f"blob-{number}")
+        (links / path.name.replace("20140226T120409", "LATEST")).symlink_to(real / f"blob-{number}")
     with opened(links) as delivery:
         assert delivery.name == "blob-0"
 
@@ -566,16 +566,16 @@ def test_an_incomplete_set_names_what_is_missing(tmp_path: Path, end: str, orgnr
 
 def test_a_directory_without_a_delivery_is_none(tmp_path: Path) -> None:
     (tmp_path / "export.xml").write_bytes(XML)
-    assert not is_delivery(tmp_path)
-    assert not is_delivery(tmp_path / "export.xml")
-    assert not is_delivery(tmp_path / "none")
-    assert not is_delivery(Path("-"))
-    assert not is_delivery(Path("x\0y"))
-    assert is_delivery(tmp_path / "none" / "Kontaktregister-20140226T1204.gz.enc")
+    assert not DeliveryPath.at(tmp_path)
+    assert not DeliveryPath.at(tmp_path / "export.xml")
+    assert not DeliveryPath.at(tmp_path / "none")
+    assert not DeliveryPath.at(Path("-"))
+    assert not DeliveryPath.at(Path("x\0y"))
+    assert DeliveryPath.at(tmp_path / "none" / "Kontaktregister-20140226T1204.gz.enc")
     with pytest.raises(InputError, match="no file of a delivery"), opened(tmp_path):
         pass
     with pytest.raises(InputError, match="none cannot be read: No such file"):
-        open_delivery(tmp_path / "none" / "Kontaktregister-20140226T1204.gz.enc", DeliveryOptions())
+        open_delivery(at(tmp_path / "none" / "Kontaktregister-20140226T1204.gz.enc"), DeliveryOptions())
 
 
 def test_what_is_not_given_is_asked_for(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def discreet(error: BaseException, *secrets: bytes) -> str:
 def refused(path: Path, *said: str, **options: Any) -> str:  # noqa: ANN401 - the options' own types
     """The message with which a delivery is refused."""
     with pytest.raises(InputError) as caught:
-        open_delivery(path, given_options(**options))
+        open_delivery(deliveries.at(path), given_options(**options))
     assert caught.value.hint
     message = discreet(caught.value)
     assert [part for part in said if part not in message] == []
@@ -72,7 +72,7 @@ def refused(path: Path, *said: str, **options: Any) -> str:  # noqa: ANN401 - th
 
 
 def opens(path: Path, **options: Any) -> bytes:  # noqa: ANN401 - the options' own types
-    delivery = open_delivery(path, given_options(**options))
+    delivery = open_delivery(deliveries.at(path), given_options(**options))
     with delivery.file:
         return delivery.decrypt(delivery.file.read())
 
@@ -170,7 +170,7 @@ def test_a_set_with_any_change_is_refused_whole(whole: Path, which: str, where: 
         said = {DATA: NOT_SIGNED, SIGNATURE: NOT_SIGNED, KEY: NOT_OURS}[which]
         with ExitStack() as stack:
             error = stack.enter_context(pytest.raises(InputError))
-            stack.callback(open_delivery, copy, given_options(signature=mode))
+            stack.callback(open_delivery, deliveries.at(copy), given_options(signature=mode))
         message = discreet(error.value)
         cut = ("bytes, and", "is empty") if how <= 0 else ()
         # The key is the last to be looked at: with the other form's signature it does not come so far.
@@ -185,7 +185,7 @@ def test_without_verification_a_change_goes_through_and_the_manifest_says_so(our
     path.write_bytes(flipped(path.read_bytes(), 20, 0x04))
     refused(ours, NOT_SIGNED)
     assert opens(ours, signature="none") == flipped(before, 20, 0x04)
-    delivery = open_delivery(ours, given_options(signature="none"))
+    delivery = open_delivery(deliveries.at(ours), given_options(signature="none"))
     delivery.file.close()
     assert is_unverified(delivery.provenance)
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from deliveries import Keys
 
+    from krr_export.input.delivery.finding import DeliveryPath
+
 RECORDS = 300
 ORGNR = "991825827"
 
@@ -361,7 +363,7 @@ def test_a_pipe_is_refused_for_it_cannot_be_read_twice(inbox: Path, keys: Keys, 
 def test_a_file_that_changes_after_it_was_verified_is_not_published(
     inbox: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def then_changed(path: Path, options: DeliveryOptions, **told: Any) -> OpenedDelivery:  # noqa: ANN401 - passed on
+    def then_changed(path: DeliveryPath, options: DeliveryOptions, **told: Any) -> OpenedDelivery:  # noqa: ANN401 - passed on
         opened = open_delivery(path, options, **told)
         _flip(next(inbox.glob("*.gz.enc")), 5000)
         return opened
@@ -389,7 +391,7 @@ def test_a_link_of_any_name_leads_to_the_delivery(inbox: Path, keys: Keys, tmp_p
 def test_not_even_its_beginning_is_believed_once_the_file_was_changed(
     act: str, inbox: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def then_changed(path: Path, options: DeliveryOptions, **told: Any) -> OpenedDelivery:  # noqa: ANN401 - passed on
+    def then_changed(path: DeliveryPath, options: DeliveryOptions, **told: Any) -> OpenedDelivery:  # noqa: ANN401 - passed on
         opened = open_delivery(path, options, **told)
         data = next(inbox.glob("*.gz.enc"))
         _flip(data, data.stat().st_size - 1)

@@ -323,14 +323,13 @@ def test_a_published_snapshot_is_found_and_seen_to_be_intact(tmp_path: Path) -> 
         manifest = store.find(FIRST)
         assert manifest
         assert manifest.counts.seen == 3
-        assert store.is_intact(FIRST)
+        assert store.is_intact(manifest)
         assert store.find(SECOND) is None
-        assert not store.is_intact(SECOND)
 
         part.write_bytes(part.read_bytes() + b"x")
-        assert not store.is_intact(FIRST)
+        assert not store.is_intact(manifest)
         part.unlink()
-        assert not store.is_intact(FIRST)
+        assert not store.is_intact(manifest)
         (tmp_path / FIRST / "manifest.json").write_text("{}")
         assert store.find(FIRST) is None
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import discretion
 import pytest
 
+from krr_export.input.delivery.finding import DeliveryPath
+
 ORGNR = "991825827"
 STAMP = "20140226T120409"
 PASSPHRASE = b"correct horse 9 battery"
@@ -167,6 +169,11 @@ def sign(ciphertext: bytes, signing_key: Path, form: str) -> bytes:
     """A raw signature in one of the two forms."""
     signed = ciphertext if form == "exact" else whole_buffers(ciphertext)
     return openssl("dgst", *PSS, "-sign", signing_key, stdin=signed)
+
+
+def at(path: Path) -> DeliveryPath:
+    """The delivery at a path; of a directory, also where there is none."""
+    return DeliveryPath.at(path) or DeliveryPath(path)
 
 
 def is_signed(data: bytes, signature: Path, publisher_cert: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from krr_export.errors import InputError, UsageError
@@ -43,65 +44,66 @@ class _Requirements:
         return [name for name in names.missing(self.orgnr) if self.signed or not name.endswith(".sig")]
 
 
-def is_delivery(path: Path) -> bool:
-    """Return whether a path is, by its name, one file of a set, or a directory that contains any."""
-    if parse_part(path.name) is not None:
-        return True
-    try:
-        return path.is_dir() and any(parse_part(file.name) is not None for file in path.iterdir())
-    except OSError:
-        return False
+@dataclass(frozen=True)
+class DeliveryPath:
+    """The path of a delivery: one file of a set, or a directory of sets.
 
-
-def delivery_at(path: Path) -> Path | None:
-    """Return the path of a delivery, or the target of a link to one; ``None`` if there is none."""
-    if is_delivery(path):
-        return path
-    target = Path(os.path.realpath(path)) if path.is_symlink() else path  # a loop of links raises in Path.resolve
-    return target if is_delivery(target) else None
-
-
-def check_is_delivery(path: Path | None) -> None:
-    """Refuse what is not a delivery: it is not signed, and a user who gives keys relies on a signature.
-
-    Args:
-        path: ``None`` for a stream.
-
-    Raises:
-        InputError: it is not a delivery.
+    Attributes:
+        directory: of the sets.
+        part: the file that was named; ``None`` for the directory.
     """
-    if path is None:
-        raise InputError("a delivery is read twice, and a stream cannot be", "give the path of a file of the set")
-    if path.exists() and delivery_at(path) is None:
-        raise InputError(
-            "it is not named as a file of a delivery, so its signature cannot be verified",
-            "give the set under its own names; or, for an export that is not signed, leave the keys out",
-        )
 
+    directory: Path
+    part: PartName | None = None
 
-def find_set(path: Path, orgnr: str | None, *, signed: bool, latest_stamp: str) -> FoundSet:
-    """Return the set of a file; of a directory, the newest set that is complete and not from the future.
+    @classmethod
+    def at(cls, path: Path) -> DeliveryPath | None:
+        """Return the delivery at a path, or at the target of a link; ``None`` if there is none."""
+        found = cls._named(path)
+        if found is None and path.is_symlink():
+            found = cls._named(Path(os.path.realpath(path)))  # a loop of links raises in Path.resolve
+        return found
 
-    Args:
-        path: any file of a set, or a directory.
-        orgnr: the organisation whose key is needed; ``None`` for the one in the file's name, or the only one.
-        signed: whether a signature is needed.
-        latest_stamp: a set named for a later time is from the future (`freshness.AgeLimits.latest_stamp`).
+    @classmethod
+    def _named(cls, path: Path) -> DeliveryPath | None:
+        part = parse_part(path.name)
+        if not path.is_dir():
+            return cls(path.parent, part) if part else None
+        found = cls(path)
+        try:
+            return found if part or found.sets else None
+        except InputError:
+            return None
 
-    Raises:
-        InputError: there is none, or a file of it is missing.
-        UsageError: it has keys for several organisations, and ``orgnr`` is ``None``.
-    """
-    part = None if path.is_dir() else parse_part(path.name)
-    required = _Requirements(orgnr or (part.orgnr if part else None), signed)
-    sets = _list_sets(path if part is None else path.parent)
-    if part is None:
-        directory, names = path, _newest(sets, required, latest_stamp)
-    else:
-        directory, names = path.parent, _set_containing(sets, part)
-    if names.stamp == LATEST:
-        directory, names = _resolve_latest(directory, names, required)
-    return _found_set(directory, names, required, _newer_sets(sets, names, required) if part is None else ())
+    @cached_property
+    def sets(self) -> list[SetNames]:
+        """The sets in the directory, complete or not; the oldest first. The directory is listed once.
+
+        Raises:
+            InputError: the directory cannot be listed.
+        """
+        with read_errors(file_name(self.directory)):
+            return group_sets(os.listdir(self.directory))  # noqa: PTH208 - names, not paths
+
+    def find_set(self, orgnr: str | None, *, signed: bool, latest_stamp: str) -> FoundSet:
+        """Return the set of the file; of a directory, the newest set that is complete and not from the future.
+
+        Args:
+            orgnr: the organisation whose key is needed; ``None`` for the one in the file's name, or the only one.
+            signed: whether a signature is needed.
+            latest_stamp: a set named for a later time is from the future (`freshness.AgeLimits.latest_stamp`).
+
+        Raises:
+            InputError: there is none, or a file of it is missing.
+            UsageError: it has keys for several organisations, and ``orgnr`` is ``None``.
+        """
+        required = _Requirements(orgnr or (self.part.orgnr if self.part else None), signed)
+        chosen = _set_containing(self.sets, self.part) if self.part else _newest(self.sets, required, latest_stamp)
+        directory, names = self.directory, chosen
+        if names.stamp == LATEST:
+            directory, names = _resolve_latest(directory, names, required)
+        newer = () if self.part else _newer_sets(self.sets, names, required)
+        return _found_set(directory, names, required, newer)
 
 
 def data_name(data: Path) -> str:
@@ -109,11 +111,6 @@ def data_name(data: Path) -> str:
     part = parse_part(data.name)
     is_latest = part is not None and part.stamp == LATEST
     return file_name(Path(os.path.realpath(data)) if is_latest else data)
-
-
-def _list_sets(directory: Path) -> list[SetNames]:
-    with read_errors(file_name(directory)):
-        return group_sets([file.name for file in directory.iterdir()])
 
 
 def _newest(sets: list[SetNames], required: _Requirements, latest_stamp: str) -> SetNames:
@@ -147,7 +144,7 @@ def _resolve_latest(directory: Path, names: SetNames, required: _Requirements) -
     target = Path(os.path.realpath(directory / names.all()[0]))
     part = parse_part(target.name)
     if part is not None and part.stamp != LATEST and target.exists():
-        own = _set_containing(_list_sets(target.parent), part)
+        own = _set_containing(DeliveryPath(target.parent).sets, part)
         if not required.missing(own):
             return target.parent, own
     return directory, names

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, UsageError
-from krr_export.input.delivery.finding import data_name, find_set
+from krr_export.input.delivery.finding import data_name
 from krr_export.input.delivery.names import check_orgnr
 from krr_export.input.delivery.provenance import provenance_of
 from krr_export.input.delivery.regular import file_name, open_regular
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
+    from krr_export.input.delivery.finding import DeliveryPath
     from krr_export.input.delivery.keys import Passphrase
     from krr_export.input.delivery.provenance import Provenance
     from krr_export.input.delivery.signing import Mode
@@ -100,14 +101,14 @@ def with_keys(options: DeliveryOptions) -> DeliveryOptions:
 
 
 def open_delivery(
-    path: Path,
+    delivery: DeliveryPath,
     options: DeliveryOptions,
     on_read: Callable[[int], object] | None = None,
 ) -> OpenedDelivery:
     """Open a delivery for reading, after everything needed for it was checked.
 
     Args:
-        path: any file of a set; or a directory, for the newest complete set in it that is not from the future.
+        delivery: any file of a set; or a directory, for the newest complete set in it that is not from the future.
         options: the keys, and what to accept.
         on_read: called with the number of bytes just read during verification; for progress.
 
@@ -117,10 +118,11 @@ def open_delivery(
         InputError: a file of the set is missing or not a regular file; a key is unusable.
         UsageError: a key, or the organisation, was not given.
     """
-    found = find_set(path, options.orgnr, signed=options.signature != "none", latest_stamp=options.latest_stamp)
+    signed = options.signature != "none"
+    found = delivery.find_set(options.orgnr, signed=signed, latest_stamp=options.latest_stamp)
     name = file_name(found.data)
     keys = options.keys or _load_keys(options, name)
-    with _name_set_in_errors(name) if path.is_dir() else nullcontext():
+    with _name_set_in_errors(name) if delivery.part is None else nullcontext():
         small = keys.read_small_files(found)
         file = open_regular(found.data)
         try:
