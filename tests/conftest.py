@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from functools import partial
 from typing import TYPE_CHECKING
 
 import command
@@ -58,12 +57,12 @@ def _discreet(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def krr(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., command.Ran]:
+def krr(monkeypatch: pytest.MonkeyPatch) -> Callable[..., command.Ran]:
     """Calls the program in this process: quick."""
     for name in list(os.environ):
         if name.startswith("KRR_EXPORT_"):
             monkeypatch.delenv(name)
-    return partial(command.call, capfd)
+    return command.call
 
 
 @pytest.fixture(scope="session")

@@ -840,27 +840,25 @@ def options(server: Server) -> list[str]:
     return ["--identity", str(server.login.identity), "--known-hosts", str(server.login.known_hosts)]
 
 
-def command(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    ran = call(capfd, "fetch", *arguments)
+def command(*arguments: str | Path) -> tuple[int, str, str]:
+    ran = call("fetch", *arguments)
     return ran.code, ran.out, ran.err
 
 
-def test_the_command_says_what_it_fetched(capfd: pytest.CaptureFixture[str], server: Server, inbox: Path) -> None:
+def test_the_command_says_what_it_fetched(server: Server, inbox: Path) -> None:
     put(server.directory, "20260102T0100")
-    code, out, err = command(capfd, server.uri(), inbox, "--json", "--progress", *options(server))
+    code, out, err = command(server.uri(), inbox, "--json", "--progress", *options(server))
     result = json.loads(out)
     assert code == result["exit_code"] == 0
     assert result["sets"] == [result["newest"]] == [str(inbox / "Kontaktregister-20260102T0100.gz.enc")]
     assert result["newest_stamp"] == "20260102T0100"
     assert err.splitlines()[-1].startswith("krr-export: fetched 1 set")
-    code, out, err = command(capfd, server.uri(), inbox, "--json", *options(server))
+    code, out, err = command(server.uri(), inbox, "--json", *options(server))
     assert (code, json.loads(out)["skipped"]) == (0, "asked less than a minute ago")
-    assert command(capfd, server.uri(), inbox, "-q", "--force", "--since", "2026-01-01", *options(server))[0] == 0
+    assert command(server.uri(), inbox, "-q", "--force", "--since", "2026-01-01", *options(server))[0] == 0
 
 
-def test_exit_codes_tell_the_network_from_usage_and_disk(
-    capfd: pytest.CaptureFixture[str], server: Server, inbox: Path, tmp_path: Path
-) -> None:
+def test_exit_codes_tell_the_network_from_usage_and_disk(server: Server, inbox: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for uri, where, code in [
         ("sftp://me:secret@host/ut", inbox, 2),
@@ -868,13 +866,13 @@ def test_exit_codes_tell_the_network_from_usage_and_disk(
         (server.uri(), tmp_path / "file", 4),
         (server.uri(sshd.free_port()), inbox, 6),
     ]:
-        found, out, err = command(capfd, uri, where, "--json", *options(server))
+        found, out, err = command(uri, where, "--json", *options(server))
         assert found == code == json.loads(out)["exit_code"], err
         assert len(err.splitlines()) == 1
         assert err.startswith("krr-export: ")
 
 
-def test_nothing_secret_is_said(capfd: pytest.CaptureFixture[str], server: Server, inbox: Path, tmp_path: Path) -> None:
+def test_nothing_secret_is_said(server: Server, inbox: Path, tmp_path: Path) -> None:
     put(server.directory, "20260102T0100")
     key = sshd.make_key(tmp_path / "hidden-place", "ed25519", PASSPHRASE)
     right, wrong = tmp_path / "right", tmp_path / "wrong"
@@ -883,11 +881,11 @@ def test_nothing_secret_is_said(capfd: pytest.CaptureFixture[str], server: Serve
     known = ["--known-hosts", str(server.login.known_hosts), "-v", "--json", "--progress", "--force"]
     uri = server.uri(user="a-user-nobody-knows")
     said = [
-        command(capfd, uri, inbox, "--identity", key, "--identity-passphrase-file", file, *known)
+        command(uri, inbox, "--identity", key, "--identity-passphrase-file", file, *known)
         for file in (right, wrong, tmp_path / "none")
     ]
     with sshd.authorized(server, key):
-        said.append(command(capfd, server.uri(), inbox, "--identity", key, "--identity-passphrase-file", right, *known))
+        said.append(command(server.uri(), inbox, "--identity", key, "--identity-passphrase-file", right, *known))
     assert [code for code, _, _ in said] == [6, 2, 2, 0]
     for secret in (PASSPHRASE, "wrong secret", "a-user-nobody-knows", "hidden-place", f"{sshd.USER}@", "BEGIN"):
         assert secret not in str(said)

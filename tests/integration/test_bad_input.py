@@ -155,7 +155,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("published") / "store"
     source = store.with_name("before.xml")
     source.write_bytes(GOOD.replace(b"2014-02-26", b"2014-02-25"))
-    assert command.run("convert", source, store).code == 0
+    assert command.call("convert", source, store).code == 0
     return store
 
 
@@ -175,12 +175,10 @@ def refused(ran: Ran, code: int, says: str, store: Path, before: dict[str, str])
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_nobody_can_use_is_refused(
-    name: str, store: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_nobody_can_use_is_refused(name: str, store: Path, tmp_path: Path) -> None:
     bad, before = BAD[name], command.contents(store)
     (tmp_path / "bad.xml").write_bytes(bad.content)
-    ran = command.call(capfd, "convert", tmp_path / "bad.xml", store, "--json")
+    ran = command.call("convert", tmp_path / "bad.xml", store, "--json")
     refused(ran, bad.code, bad.says, store, before)
     assert (ran.result["exit_code"], ran.result["message"]) == (ran.code, ran.last)
     if bad.code == 3:
@@ -192,16 +190,16 @@ def test_what_nobody_can_use_is_refused(
 
 
 @pytest.mark.parametrize("name", ["truncated within a record", "text between records", "gzip with a broken CRC"])
-def test_validate_refuses_it_likewise(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_validate_refuses_it_likewise(name: str, tmp_path: Path) -> None:
     (tmp_path / "bad.xml").write_bytes(BAD[name].content)
-    ran = command.call(capfd, "validate", tmp_path / "bad.xml", "--report", "-")
+    ran = command.call("validate", tmp_path / "bad.xml", "--report", "-")
     assert (ran.code, ran.out, BAD[name].says in ran.last) == (3, "", True)
 
 
 def test_a_directory_and_nothing_at_all_are_no_exports(store: Path, tmp_path: Path) -> None:
     before = command.contents(store)
-    refused(command.run("convert", tmp_path, store), 3, "it is a directory", store, before)
-    refused(command.run("convert", tmp_path / "none.xml", store), 3, "none.xml: no such file", store, before)
+    refused(command.call("convert", tmp_path, store), 3, "it is a directory", store, before)
+    refused(command.call("convert", tmp_path / "none.xml", store), 3, "none.xml: no such file", store, before)
 
 
 def endless(begin: bytes, again: bytes, end: bytes = b"") -> Callable[[], Iterator[bytes]]:
@@ -273,20 +271,20 @@ def test_a_full_disk_is_said_so_and_the_store_is_as_it_was(large: Path, publishe
     store = Path(shutil.copytree(published, small_disk / "store", symlinks=True))
     before = command.contents(store)
     for options in (("--format", "csv"), ("--compression", "none", "--rows-per-file", "122880")):
-        ran = command.run("convert", large, small_disk / "new", *options, "--json")
+        ran = command.call("convert", large, small_disk / "new", *options, "--json")
         assert (ran.code, ran.result["exit_code"]) == (4, 4)
         assert ran.last.endswith("No space left on device; free some space and run again")
         assert command.contents(small_disk / "new") == {}
-    refused(command.run("convert", large, store), 4, "free some space", store, before)
+    refused(command.call("convert", large, store), 4, "free some space", store, before)
 
 
 def test_a_store_that_may_not_be_written_is_said_so(tmp_path: Path) -> None:
     source = tmp_path / "export.xml"
     source.write_bytes(GOOD)
     (tmp_path / "file").write_text("")
-    ran = command.run("convert", source, tmp_path / "file")
+    ran = command.call("convert", source, tmp_path / "file")
     assert (ran.code, ran.last.endswith("File exists; move what lies there out of the way")) == (4, True)
-    assert command.run("convert", source, tmp_path / "file/store").code == 4
+    assert command.call("convert", source, tmp_path / "file/store").code == 4
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     done = subprocess.run(
@@ -315,12 +313,12 @@ def test_a_store_that_another_run_holds_is_left_alone(large: Path, store: Path, 
         pipe.write(large.read_bytes()[:100_000])
         pipe.flush()
         command.wait_until(lambda: any(store.glob(".staging-*")))
-        ran = command.run("convert", tmp_path / "export.xml", store)
+        ran = command.call("convert", tmp_path / "export.xml", store)
         assert (ran.code, ran.last) == (4, f"another run holds the store {store}; wait until it has ended")
         first.terminate()
         assert first.wait(command.HANG) == 143
     assert command.contents(store) == before
-    assert command.run("convert", tmp_path / "export.xml", store).code == 0
+    assert command.call("convert", tmp_path / "export.xml", store).code == 0
 
 
 def assert_published_beside(before: dict[str, str], visible: dict[str, str], store: Path) -> None:
@@ -329,7 +327,7 @@ def assert_published_beside(before: dict[str, str], visible: dict[str, str], sto
     [name] = {path.split("/")[0] for path in changed}
     assert name not in before
     assert os.readlink(store / "latest") in {name, before["latest"].split()[-1]}  # noqa: PTH115 - compared as text
-    assert command.run("verify", store / name).code == 0
+    assert command.call("verify", store / name).code == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -352,9 +350,9 @@ def test_a_run_that_is_stopped_at_any_moment_publishes_all_or_nothing(
         if visible != before:  # it came between publishing and its end: then all of it is there
             assert_published_beside(before, visible, store)
             break
-    ran = command.run("convert", large, store)
+    ran = command.call("convert", large, store)
     assert ran.code == 0, ran.err
-    assert command.run("verify", store / "latest").code == 0
+    assert command.call("verify", store / "latest").code == 0
     assert not list(store.glob(".staging-*"))
 
 
@@ -366,7 +364,7 @@ def test_the_store_may_lie_on_another_file_system_than_temporary_files(published
     try:
         ran = command.run("convert", tmp_path / "export.xml", shared, env={"TMPDIR": str(tmp_path)})
         assert ran.code == 0, ran.err
-        assert command.run("verify", shared / "latest").code == 0
+        assert command.call("verify", shared / "latest").code == 0
     finally:
         shutil.rmtree(shared, ignore_errors=True)
 
@@ -385,7 +383,7 @@ def test_too_little_memory_is_the_machines_failure(large: Path, store: Path) -> 
 def test_a_loop_of_links_is_no_export(tmp_path: Path) -> None:
     (tmp_path / "a.xml").symlink_to("b.xml")
     (tmp_path / "b.xml").symlink_to("a.xml")
-    ran = command.run("convert", tmp_path / "a.xml", tmp_path / "store")
+    ran = command.call("convert", tmp_path / "a.xml", tmp_path / "store")
     last = f"{tmp_path / 'a.xml'} is a loop of symbolic links; let them lead to a file or directory"
     assert (ran.code, ran.last) == (3, last)
 

@@ -67,7 +67,7 @@ def test_any_file_of_a_set_or_its_directory_becomes_the_snapshot_of_its_xml(
     part: str, inbox: Path, keys: Keys, xml: bytes, tmp_path: Path
 ) -> None:
     source = inbox / f"Kontaktregister-20140226T120409{part}" if part else inbox
-    ran = command.run("convert", source, tmp_path / "store", *options(keys))
+    ran = command.call("convert", source, tmp_path / "store", *options(keys))
     assert ran.code == 0, ran.err
     convert(BytesIO(xml), tmp_path / "plain", workers=0)
     ours, plain = (pq.read_table(tmp_path / store / "latest/person") for store in ("store", "plain"))
@@ -101,11 +101,11 @@ def test_an_export_is_opened_by_the_library_too(inbox: Path, keys: Keys) -> None
 
 @pytest.mark.parametrize("name", ["inspect", "validate"])
 def test_other_commands_open_it_too(name: str, inbox: Path, keys: Keys) -> None:
-    assert command.run(name, inbox, *options(keys)).code == 0
+    assert command.call(name, inbox, *options(keys)).code == 0
 
 
 def test_without_a_signature_checked_everybody_is_told(inbox: Path, keys: Keys, tmp_path: Path) -> None:
-    ran = command.run(
+    ran = command.call(
         "convert", inbox, tmp_path / "store", "--private-key", keys.private_key, "--signature", "none", "--json"
     )
     assert ran.code == 0, ran.err
@@ -134,11 +134,11 @@ def test_every_last_line_says_that_no_signature_was_checked(
         (("inspect", inbox), 0, "5 of the first"),
     ]
     for arguments, code, begins in commands:
-        ran = command.run(*arguments, *given)
+        ran = command.call(*arguments, *given)
         assert ran.code == code, ran.err
         assert UNVERIFIED in ran.last, begins
         assert len(ran.lines) == 1 if quiet else "WARNING" in ran.err
-    assert UNVERIFIED not in command.run("validate", inbox, *options(keys)).last
+    assert UNVERIFIED not in command.call("validate", inbox, *options(keys)).last
 
 
 def test_until_when_the_publishers_certificate_is_valid_is_said_and_warned_of_in_time(
@@ -151,15 +151,16 @@ def test_until_when_the_publishers_certificate_is_valid_is_said_and_warned_of_in
         until = shown.removeprefix("notAfter=")[:10]
         said = f"delivered encrypted for {ORGNR}, signature: exact, publisher's certificate valid until {until}"
         for name in ("inspect", "validate"):
-            ran = command.run(name, inbox, *options(keys, publisher_cert=certificate))
+            ran = command.call(name, inbox, *options(keys, publisher_cert=certificate))
             output = ran.out + ran.err
             assert said in [*ran.out.splitlines(), *ran.lines], ran.err
-            assert ("the publisher's certificate expires in 19 days" in output) == warned
-    ran = command.run("inspect", inbox, *options(keys, publisher_cert=late), "--json")
+            # The day is whole as long as the clock shows the second in which the certificate was made.
+            assert bool(re.search(r"the publisher's certificate expires in (19|20) days", output)) == warned
+    ran = command.call("inspect", inbox, *options(keys, publisher_cert=late), "--json")
     delivery = ran.result["delivery"]
     assert (delivery["orgnr"], delivery["signature"]) == (ORGNR, "exact")
     assert delivery["publisher_valid_until"].startswith(until)
-    assert command.run("inspect", "samples/valid.xml", "--json").result["delivery"] is None
+    assert command.call("inspect", "samples/valid.xml", "--json").result["delivery"] is None
 
 
 def test_a_newer_set_that_is_incomplete_is_not_passed_over_in_silence(inbox: Path, keys: Keys, tmp_path: Path) -> None:
@@ -169,7 +170,7 @@ def test_a_newer_set_that_is_incomplete_is_not_passed_over_in_silence(inbox: Pat
     said = f"passed over as incomplete: {' and '.join(lacks)} missing, Kontaktregister-20140227T0100.gz.enc and "
     for arguments in (("convert", inbox, tmp_path / "store"), ("validate", inbox), ("inspect", inbox)):
         for _ in range(2):
-            ran = command.run(*arguments, *options(keys))
+            ran = command.call(*arguments, *options(keys))
             assert ran.code == 0, ran.err
             assert said in ran.last
             assert "20130101" not in ran.err, "what is older is nobody's matter"
@@ -179,7 +180,7 @@ def test_a_newer_set_that_is_incomplete_is_not_passed_over_in_silence(inbox: Pat
     assert delivery is not None
     assert [newer.set for newer in delivery.passed_over] == ["20140228T0100", "20140227T0100"]
     assert list(delivery.passed_over[0].missing) == lacks
-    ran = command.run("validate", next(inbox.glob("Kontaktregister-20140226*.sig")), *options(keys))
+    ran = command.call("validate", next(inbox.glob("Kontaktregister-20140226*.sig")), *options(keys))
     assert "passed over" not in ran.err, "the set was named, not chosen here"
 
 
@@ -191,20 +192,20 @@ def test_a_set_that_is_named_for_the_future_hides_no_other_and_is_named(
     said = "passed over as incomplete: Kontaktregister-20990102T0100.gz.enc and Kontaktregister-20990102T0100.key.*"
     said += " missing; passed over as named for the future: 20990101T0100"
     for arguments in (("convert", inbox, tmp_path / "store"), ("validate", inbox), ("inspect", inbox)):
-        ran = command.run(*arguments, *options(keys))
+        ran = command.call(*arguments, *options(keys))
         assert (ran.code, said in ran.last) == (0, True), ran.err
         assert any(said in line for line in (ran.out + ran.err).splitlines() if line.startswith("warning   "))
     delivery = read_manifest(tmp_path / "store/latest").source.delivery
     assert delivery is not None
     assert delivery.passed_over[1] == PassedOver("20990101T0100", ())
     store = tmp_path / "other"
-    assert command.run("convert", inbox, store, *options(keys), "--max-ahead", "99999d").code == 0
+    assert command.call("convert", inbox, store, *options(keys), "--max-ahead", "99999d").code == 0
     assert read_manifest(store / "latest").source.name == "Kontaktregister-20990101T0100.gz.enc"
-    ran = command.run("validate", inbox / "Kontaktregister-20990101T0100.sig", *options(keys))
+    ran = command.call("validate", inbox / "Kontaktregister-20990101T0100.sig", *options(keys))
     assert (ran.code, "passed over" in ran.last) == (0, False), ran.err
     for file in inbox.glob("*-2014*"):
         file.unlink()
-    ran = command.run("inspect", inbox, *options(keys), "--json")
+    ran = command.call("inspect", inbox, *options(keys), "--json")
     assert (ran.code, "named for the future" in ran.last) == (0, False), "there is no other"
 
 
@@ -225,11 +226,11 @@ def test_damage_behind_a_right_signature_is_the_senders(
 ) -> None:
     data = deliveries.make_set_of(tmp_path / "inbox", SENT_SO[what](xml), form=form)
     for name in ("validate", "inspect") if "root" in what else ("validate",):
-        ran = command.run(name, data, *options(keys))
+        ran = command.call(name, data, *options(keys))
         assert ran.code == 3, ran.err
         assert "its signature is right, so it was sent so: ask the sender" in ran.last
         assert "transfer it" not in ran.err
-    unsigned = command.run("validate", data, "--private-key", keys.private_key, "--signature", "none")
+    unsigned = command.call("validate", data, "--private-key", keys.private_key, "--signature", "none")
     assert "its signature is right" not in unsigned.err
     assert ("it arrived as it was sent" in unsigned.last) == ("document" in what), "a checksum may know as well"
 
@@ -241,7 +242,7 @@ def test_a_gzip_padded_with_zeros_is_a_delivery_like_others(form: str, keys: Key
     key = next(data.parent.glob("*.key.*"))
     key.rename(key.with_name(f"{ORGNR}-{key.name}"))
     for path in (data, data.parent, next(data.parent.glob("*.key.*"))):
-        ran = command.run("validate", path, *options(keys))
+        ran = command.call("validate", path, *options(keys))
         assert ran.code == 0, ran.err
         assert f"{RECORDS} records, 0 rejected" in ran.last
 
@@ -250,7 +251,7 @@ def test_a_gzip_padded_with_zeros_is_a_delivery_like_others(form: str, keys: Key
 def test_a_bad_set_in_a_directory_is_named(what: str, inbox: Path, keys: Keys) -> None:
     name = next(inbox.glob("*.gz.enc")).name
     WRONG[what](inbox)
-    message = command.run("validate", inbox, *options(keys)).last
+    message = command.call("validate", inbox, *options(keys)).last
     assert message.startswith(f"inbox: {name}: ")
     assert "delete the set's files, and fetch or transfer it again" in message
 
@@ -273,7 +274,7 @@ def test_an_organisations_number_has_nine_digits(
         "seal": [inbox, tmp_path / "store", *sealing],
         "keys": [tmp_path / "store"],
     }
-    ran = command.run(name, *arguments.get(name, [inbox, *options(keys)]), "--orgnr", orgnr)
+    ran = command.call(name, *arguments.get(name, [inbox, *options(keys)]), "--orgnr", orgnr)
     assert (ran.code, "nine digits" in ran.last) == (2, True), ran.err
     assert not (tmp_path / "store").exists()
 
@@ -306,7 +307,7 @@ def test_a_wrong_set_is_refused_with_one_line_and_nothing_is_left(
     what: str, inbox: Path, keys: Keys, tmp_path: Path
 ) -> None:
     WRONG[what](inbox)
-    ran = command.run("convert", inbox, tmp_path / "store", *options(keys))
+    ran = command.call("convert", inbox, tmp_path / "store", *options(keys))
     assert ran.code == 3, ran.err
     assert len(ran.lines) == 1
     assert not (tmp_path / "store").exists() or not [*(tmp_path / "store").glob("eksport=*")]
@@ -348,9 +349,9 @@ def test_whoever_has_the_wrong_keys_is_told_which_and_no_secret_is_told(
 
 
 def test_what_is_needed_is_named(inbox: Path, keys: Keys, tmp_path: Path) -> None:
-    ran = command.run("convert", inbox, tmp_path / "store")
+    ran = command.call("convert", inbox, tmp_path / "store")
     assert (ran.code, "--private-key" in ran.last) == (2, True), ran.err
-    ran = command.run("convert", inbox, tmp_path / "store", "--private-key", keys.private_key)
+    ran = command.call("convert", inbox, tmp_path / "store", "--private-key", keys.private_key)
     assert (ran.code, "--publisher-cert" in ran.last) == (2, True), ran.err
 
 
@@ -377,14 +378,14 @@ def test_a_file_that_changes_after_it_was_verified_is_not_published(
 @pytest.mark.parametrize("name", ["current.gz.enc", "Kontaktregister.xml.gz", "kontaktregister-20140226T120409.gz.enc"])
 def test_whoever_gives_keys_gets_nothing_that_is_not_signed(name: str, keys: Keys, xml: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(gzip.compress(xml))
-    ran = command.run("convert", tmp_path / name, tmp_path / "store", *options(keys))
+    ran = command.call("convert", tmp_path / name, tmp_path / "store", *options(keys))
     assert (ran.code, "its signature cannot be verified" in ran.last) == (3, True), ran.err
     assert not (tmp_path / "store").exists()
 
 
 def test_a_link_of_any_name_leads_to_the_delivery(inbox: Path, keys: Keys, tmp_path: Path) -> None:
     (tmp_path / "current").symlink_to(next(inbox.glob("*.gz.enc")))
-    assert command.run("validate", tmp_path / "current", *options(keys)).code == 0
+    assert command.call("validate", tmp_path / "current", *options(keys)).code == 0
 
 
 @pytest.mark.parametrize("act", ["limit", "inspect"])
@@ -426,7 +427,7 @@ def test_no_message_shows_the_user_of_a_uri(tmp_path: Path) -> None:
         ("verify", uri),
         ("fetch", "a", "b", uri),
     ):
-        ran = command.run(*arguments)
+        ran = command.call(*arguments)
         assert ran.code != 0
         assert ran.lines
         assert [word for word in ("secretive", "pw123") if word in ran.out + ran.err] == []
@@ -446,20 +447,20 @@ def test_a_secret_that_every_user_may_read_is_warned_of(
     locked.chmod(mode)
     passphrase.chmod(mode)
     secrets = ("--passphrase-file", str(passphrase))
-    ran = command.run("validate", inbox, *options(keys, private_key=locked), *secrets, "--json")
+    ran = command.call("validate", inbox, *options(keys, private_key=locked), *secrets, "--json")
     assert ran.code == 0, "a container's secrets may be so"
     assert ran.result["exit_code"] == 0
     warnings = [line for line in ran.lines if line.startswith("WARNING")]
     said = [f"WARNING   {option} {file.name} can be read by every user of this machine: chmod o-r"
             for option, file in (("--private-key", locked), ("--passphrase-file", passphrase))]  # fmt: skip
     assert warnings == (said if warned else [])
-    assert len(command.run("validate", inbox, *options(keys, private_key=locked), *secrets, "-q").lines) == 1
+    assert len(command.call("validate", inbox, *options(keys, private_key=locked), *secrets, "-q").lines) == 1
     sealing = ("--recipient", keys.receiver_cert, "--orgnr", ORGNR, "--signing-key", locked, *secrets)
-    ran = command.run("seal", "samples/valid.xml", tmp_path / "sealed", *sealing)
+    ran = command.call("seal", "samples/valid.xml", tmp_path / "sealed", *sealing)
     assert ("--signing-key locked.pem can be read" in ran.err) == warned
     uri = "sftp://me@127.0.0.1:1/d"
     login = ("--identity", locked, "--identity-passphrase-file", passphrase)
-    ran = command.run("fetch", uri, tmp_path / "fetched", *login)
+    ran = command.call("fetch", uri, tmp_path / "fetched", *login)
     said = [f"{option} {file.name} can be read" for option, file in zip(login[::2], login[1::2], strict=True)]
     assert [line in ran.err for line in said] == [warned, warned]
 

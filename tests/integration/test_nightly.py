@@ -49,7 +49,7 @@ def night(server: sshd.Server, tmp_path: Path) -> Callable[..., command.Ran]:
     keys = deliveries.keys_in(tmp_path / "keys")
 
     def run(*more: str, force: bool = True) -> command.Ran:
-        return command.run(
+        return command.call(
             "run", server.uri(), tmp_path / "inbox", tmp_path / "store",
             "--identity", str(server.login.identity), "--known-hosts", str(server.login.known_hosts),
             "--private-key", keys.private_key, "--publisher-cert", keys.publisher_cert, "--json", *more,
@@ -203,7 +203,7 @@ def test_what_is_wrong_with_the_keys_is_said_before_the_server_is_asked(
         ran = night(option, str(file))
         assert (ran.code, file.name in ran.last) == (3, True), ran.err
     login = ("--identity", server.login.identity, "--known-hosts", server.login.known_hosts)
-    ran = command.run("run", server.uri(), tmp_path / "inbox", tmp_path / "store", *map(str, login))
+    ran = command.call("run", server.uri(), tmp_path / "inbox", tmp_path / "store", *map(str, login))
     assert (ran.code, "--private-key" in ran.last) == (2, True), ran.err
     assert not (tmp_path / "inbox").exists(), "nothing was fetched"
 
@@ -371,7 +371,7 @@ def test_who_stops_a_night_while_it_fetches_loses_nothing_that_had_arrived(
 
 def test_a_server_that_is_not_there_is_exit_6(tmp_path: Path, server: sshd.Server) -> None:
     uri, keys = server.uri(sshd.free_port()), deliveries.keys_of()
-    ran = command.run(
+    ran = command.call(
         "run", uri, tmp_path / "inbox", tmp_path / "store", "--identity", str(server.login.identity),
         "--private-key", keys.private_key, "--publisher-cert", keys.publisher_cert,
     )  # fmt: skip

@@ -73,13 +73,12 @@ def arguments(name: str, **values: str) -> list[str]:
 @pytest.mark.parametrize(("name", "parameter"), PATHS, ids=lambda one: getattr(one, "name", one))
 def test_a_loop_of_links_is_refused_for_every_path_of_every_command_before_anything_is_written(
     name: str, parameter: click.Parameter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     for loop in ("a", "a/below"):
-        ran = command.call(capfd, *arguments(name, **{str(parameter.name): loop}))
+        ran = command.call(*arguments(name, **{str(parameter.name): loop}))
         assert isinstance(parameter.type, LocalPath)
         code = 2 if parameter.name == "config" else 3 if parameter.type.role in {Role.INPUT, Role.STORE} else 4
         assert ran.code == code, ran.err
@@ -110,9 +109,9 @@ def lying_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 @pytest.mark.parametrize("path", ["missing", "file", "file/below", "link", "empty", "other"])
 @pytest.mark.parametrize(("name", "parameter"), MUST_BE_THERE)
 def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_something_else(
-    name: str, parameter: str, path: str, lying_about: list[Path], capfd: pytest.CaptureFixture[str]
+    name: str, parameter: str, path: str, lying_about: list[Path]
 ) -> None:
-    ran = command.call(capfd, *arguments(name, **{parameter: path}))
+    ran = command.call(*arguments(name, **{parameter: path}))
     assert ran.code == 3, ran.err
     assert name == "seal" or Path(path).name in ran.last
     there_is_no = {"verify": "snapshot", "report": "snapshot", "history": "(store|snapshot)", "prune": "store"}
@@ -167,10 +166,10 @@ def test_a_store_whose_latest_is_a_loop_of_links_is_mended(store: Path) -> None:
     assert (store / "latest").readlink() == Path(snapshot.name)
 
 
-def test_a_path_with_a_zero_byte_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_path_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "krr.toml"
     config.write_text('report = "a\\u0000b.json"\n')
-    ran = command.call(capfd, "validate", str(SAMPLES / "valid.xml"), "--config", str(config))
+    ran = command.call("validate", str(SAMPLES / "valid.xml"), "--config", str(config))
     assert ran.code == 2
     assert "zero byte" in ran.last
 
@@ -178,11 +177,10 @@ def test_a_path_with_a_zero_byte_is_refused(tmp_path: Path, capfd: pytest.Captur
 @pytest.mark.parametrize(("name", "parameter"), PATHS, ids=lambda one: getattr(one, "name", one))
 def test_an_address_is_refused_for_every_path_of_every_command(
     name: str, parameter: click.Parameter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     for elsewhere in ELSEWHERE:
-        ran = command.call(capfd, *arguments(name, **{str(parameter.name): elsewhere}))
+        ran = command.call(*arguments(name, **{str(parameter.name): elsewhere}))
         assert ran.code == 2
         assert re.search("no local path", ran.last)
         assert "geheim" not in ran.err
@@ -275,9 +273,7 @@ def test_no_output_of_any_command_takes_the_place_of_an_input(tmp_path: Path) ->
             check_paths(context)
 
 
-def test_no_report_takes_the_place_of_a_configuration_or_of_a_file_of_a_delivery(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_no_report_takes_the_place_of_a_configuration_or_of_a_file_of_a_delivery(tmp_path: Path) -> None:
     config, inbox = tmp_path / "krr.toml", tmp_path / "inbox"
     config.write_text('lang = "nb"')
     inbox.mkdir()
@@ -294,7 +290,7 @@ def test_no_report_takes_the_place_of_a_configuration_or_of_a_file_of_a_delivery
          inbox / "Kontaktregister-20260226T122225.sig", *more),
         ("validate", linked, "--report", inbox / "Kontaktregister-20260226T122225.sig", *more),
     ):  # fmt: skip
-        ran = command.call(capfd, *arguments)
+        ran = command.call(*arguments)
         assert (ran.code, "the same file as" in ran.last) == (2, True), ran.last
     assert config.read_text() == 'lang = "nb"'
 
@@ -311,9 +307,7 @@ def test_standard_output_is_not_appended_to_the_source(tmp_path: Path) -> None:
     assert source.read_bytes() == (SAMPLES / "valid.xml").read_bytes()
 
 
-def test_nothing_but_publishing_writes_into_a_snapshot(
-    store: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_but_publishing_writes_into_a_snapshot(store: Path, tmp_path: Path) -> None:
     [snapshot] = store.glob("eksport=*")
     krr_export.convert(SAMPLES / "valid.xml", store, limit=1, workers=0)
     [partial] = store.glob(".partial/eksport=*")
@@ -335,11 +329,11 @@ def test_nothing_but_publishing_writes_into_a_snapshot(
             ("keys", path),
             ("convert", SAMPLES / "valid.xml", path / "store"),
         ):
-            assert command.call(capfd, *arguments).code == 2, arguments
+            assert command.call(*arguments).code == 2, arguments
         with pytest.raises(UsageError, match="only publishing writes there"), atomic_write(path):
             pass
     assert command.contents(tmp_path) == before
-    assert command.call(capfd, "history", store, "--html", store / "history.html").code == 0
+    assert command.call("history", store, "--html", store / "history.html").code == 0
     assert krr_export.verify(snapshot).proven
 
 
@@ -384,9 +378,9 @@ def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
     assert found - {"synthetic/files.py"} <= allowed  # which opens what `atomic_write` gave it
 
 
-def test_empty_paths_are_refused_wherever_one_is_given(capfd: pytest.CaptureFixture[str]) -> None:
+def test_empty_paths_are_refused_wherever_one_is_given() -> None:
     for name, parameter in PATHS:
-        ran = command.call(capfd, *arguments(name, **{str(parameter.name): ""}))
+        ran = command.call(*arguments(name, **{str(parameter.name): ""}))
         assert (ran.code, "the path is empty; is a variable not set?" in ran.last) == (2, True), (name, parameter.name)
 
 

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +22,6 @@ from krr_export.cli.main import main
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
-
-    import pytest
 
 HANG = 600
 """Seconds after which whoever waits takes it for a hang: no machine is so busy that what works takes so long."""
@@ -91,16 +90,41 @@ def environment(**variables: str) -> dict[str, str]:
     return {**{key: value for key, value in os.environ.items() if not key.startswith("KRR_EXPORT_")}, **variables}
 
 
-def call(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> Ran:
+def call(*arguments: str | Path) -> Ran:
     """Run the program within this process: quicker, where nothing but what it says and leaves behind is looked at."""
-    capfd.readouterr()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            with _writing_to(out, err):
+                code = main([str(argument) for argument in arguments])
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        out.seek(0)
+        err.seek(0)
+        return Ran(code, out.read().decode(), err.read().decode())
+
+
+@contextmanager
+def _writing_to(out: IO[bytes], err: IO[bytes]) -> Iterator[None]:
+    """Send standard output and standard error to files, and open them as Python does at its start."""
+    before = sys.stdout, sys.stderr
+    saved = os.dup(1), os.dup(2)
+    for stream in before:
+        stream.flush()
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - put back below
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115 - likewise
     try:
-        code = main([str(argument) for argument in arguments])
+        yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    return Ran(code, *capfd.readouterr())
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        sys.stdout, sys.stderr = before
+        for number, copy in enumerate(saved, start=1):
+            os.dup2(copy, number)
+            os.close(copy)
 
 
 def run(

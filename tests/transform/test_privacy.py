@@ -428,10 +428,10 @@ BAD_OPTIONS: dict[str, tuple[list[str], str]] = {
 
 @pytest.mark.parametrize(("arguments", "complaint"), BAD_OPTIONS.values(), ids=BAD_OPTIONS.keys())
 def test_options_that_cannot_be_honoured_are_refused_before_anything_is_written(
-    capfd: pytest.CaptureFixture[str], key: Path, tmp_path: Path, arguments: list[str], complaint: str
+    key: Path, tmp_path: Path, arguments: list[str], complaint: str
 ) -> None:
     arguments = [str(key) if argument == "KEY" else argument for argument in arguments]
-    ran = command.call(capfd, "convert", SAMPLES / "valid.xml", tmp_path / "store", *arguments)
+    ran = command.call("convert", SAMPLES / "valid.xml", tmp_path / "store", *arguments)
     assert ran.code == 2
     assert complaint in ran.last
     assert not (tmp_path / "store").exists()
@@ -478,7 +478,7 @@ def test_what_is_no_key_file_is_refused_without_waiting(tmp_path: Path) -> None:
             convert(b"not read", tmp_path / "s", pseudonymise="epostadresse", pseudonym_key=tmp_path / name)
 
 
-def test_nothing_of_the_key_is_written_or_said(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_nothing_of_the_key_is_written_or_said(tmp_path: Path) -> None:
     secret = b"SECRET-of-many-letters-PLANTED-here\n"
     path = make_key(tmp_path / "its-own-name.key", secret)
     hidden = ("--pseudonymise", "personidentifikator", "--pseudonym-key", path)
@@ -486,11 +486,11 @@ def test_nothing_of_the_key_is_written_or_said(capfd: pytest.CaptureFixture[str]
     rest = (store, *hidden, "--compression", "none", "--max-rejects", "100%", "-v", "--json")
     said = []
     for source, code in (("faulty.xml", 0), ("faulty.xml", 0), ("absent.xml", 3)):
-        ran = command.call(capfd, "convert", SAMPLES / source, *rest)
+        ran = command.call("convert", SAMPLES / source, *rest)
         assert ran.code == code, ran.err
         said += [ran.out, ran.err]
     make_key(path, secret[::-1])  # another one
-    ran = command.call(capfd, "convert", SAMPLES / "faulty.xml", *rest)
+    ran = command.call("convert", SAMPLES / "faulty.xml", *rest)
     assert ran.code == 2
     options = krr_export.ConvertOptions(pseudonymise=("epostadresse",), pseudonym_key=path)
     everything = b"\n".join([all_that_lies_in(store), *(text.encode() for text in (*said, ran.out, ran.err))])
@@ -508,13 +508,11 @@ def test_the_options_are_on_run_too_and_validate_has_none() -> None:
         assert {parameter.name for parameter in of.params} & names == has
 
 
-def test_a_file_and_the_environment_may_choose(
-    capfd: pytest.CaptureFixture[str], key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_and_the_environment_may_choose(key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "krr.toml"
     config.write_text(f'pseudonymise = ["personidentifikator"]\npseudonym-key = "{key}"\n')
     monkeypatch.setenv("KRR_EXPORT_COLUMNS", "personidentifikator,status reservasjon")
-    ran = command.call(capfd, "--config", config, "convert", SAMPLES / "valid.xml", tmp_path / "store")
+    ran = command.call("--config", config, "convert", SAMPLES / "valid.xml", tmp_path / "store")
     assert ran.code == 0, ran.err
     table = persons(tmp_path / "store/latest")
     assert table.column_names == ["radnummer", "personidentifikator", "reservasjon", "status"]
