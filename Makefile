@@ -26,7 +26,7 @@ export DEMO_QUERY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-delivery test test-lowest constraints fuzz fuzz-asan wheel lint docs samples bench bench-full clean
+.PHONY: help demo demo-delivery test check test-lowest constraints fuzz fuzz-asan wheel lint docs samples bench bench-full clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -54,6 +54,9 @@ demo-delivery: $(VENV)/.dev ## Make keys and an encrypted delivery, convert it a
 # Work is stolen rather than dealt out: tests of one file stay together, which share what is slow to make.
 test: $(VENV)/.dev ## Run all tests
 	$(RUN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+check: $(VENV)/.dev ## Run the quick tests only, in about a minute
+	$(RUN)/python -m pytest -n auto --dist worksteal --quiet -m "not slow" $(ARGS)
 
 # Each library at work, in less than two minutes.
 LOWEST_TESTS = tests/transform/test_derive_numbers.py tests/integration/test_exits.py tests/schema/test_schema.py \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import command
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from krr_export.schema.record_schema import RecordSchema
+
+WHOLE_PROGRAMS = Path(__file__).parent / "integration"
 
 # Derandomized: a suite that fails must fail again. More examples: `pytest --hypothesis-profile=long`.
 settings.register_profile("suite", derandomize=True, deadline=None, database=None, max_examples=60)
@@ -54,6 +57,13 @@ def _discreet(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     yield from discretion.listening(monkeypatch)
     captured = "".join(text for _, _, text in request.node._report_sections)  # noqa: SLF001 - no public way to it
     assert discretion.leaks(captured + discretion.everything_said()) == []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whole-program tests as slow."""
+    for item in items:
+        if WHOLE_PROGRAMS in item.path.parents:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

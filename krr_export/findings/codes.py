@@ -51,13 +51,13 @@ CODES: tuple[Code, ...] = (
         "element-namespace",
         "reject",
         "an element has a known name in another namespace than the XSD's",
-        "ask the sender to mend the namespace declarations",
+        "ask the sender to correct the namespace declarations",
     ),
     Code(
         "element-missing",
         "reject",
         "an element that the XSD requires is missing",
-        "ask the sender to deliver the record whole",
+        "ask the sender to deliver the complete record",
     ),
     Code(
         "attribute-unexpected",
@@ -69,31 +69,31 @@ CODES: tuple[Code, ...] = (
         "attribute-missing",
         "reject",
         "an attribute that the XSD requires is missing",
-        "ask the sender to deliver the record whole",
+        "ask the sender to deliver the complete record",
     ),
     Code(
         "text-unexpected",
         "reject",
         "text stands where the XSD has only elements",
-        "ask the sender to mend the record",
+        "ask the sender to correct the record",
     ),
     Code(
         "value-length",
         "reject",
-        "a value does not have the number of characters that the XSD asks",
-        "ask the sender to mend the value; leading zeros lost?",
+        "a value does not have the number of characters that the XSD requires",
+        "ask the sender to correct the value; leading zeros lost?",
     ),
     Code(
         "value-too-short",
         "reject",
         "a value has fewer characters than the XSD allows",
-        "ask the sender to mend the value, or to leave the element out where there is none",
+        "ask the sender to correct the value, or to leave the element out where there is none",
     ),
     Code(
         "value-too-long",
         "reject",
         "a value has more characters than the XSD allows",
-        "ask the sender to mend the value",
+        "ask the sender to correct the value",
     ),
     Code(
         "value-not-in-list",
@@ -105,7 +105,7 @@ CODES: tuple[Code, ...] = (
         "value-type",
         "reject",
         "a value is not of the type that the XSD gives, such as a date and time or base64",
-        "ask the sender to mend the value",
+        "ask the sender to correct the value",
     ),
     Code(
         "value-facet",
@@ -153,7 +153,7 @@ CODES: tuple[Code, ...] = (
         "time-out-of-range",
         "warning",
         "a date or timestamp lies outside the years 0001 to 9999: null in the table",
-        "ask the sender to mend the value",
+        "ask the sender to correct the value",
     ),
     Code(
         "date-offset-dropped",
@@ -164,8 +164,8 @@ CODES: tuple[Code, ...] = (
     Code(
         PARTITION_OTHER,
         "info",
-        "a value to partition by is neither listed in the XSD nor nine digits, or is one too many: its row is in the"
-        " files named other",
+        "a value to partition by is neither listed in the XSD nor nine digits, or exceeds the number of partitions: its"
+        " row is in the files named other",
         "nothing is lost; ask the sender whether the value is right",
     ),
 )

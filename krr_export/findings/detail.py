@@ -1,4 +1,4 @@
-"""What is wrong with a value or an element, *masked*: kinds, lengths and what the XSD asks; never a value.
+"""What is wrong with a value or an element, *masked*: kinds, lengths and what the XSD requires; never a value.
 
 A detail holds none of a value's characters, and no name that the sender chose. It is kept in parts, from which its text
 is made in any language.
@@ -15,7 +15,7 @@ from krr_export.util.stored_json import Count, Stored
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal[
+DetailKind = Literal[
     "empty",
     "white space",
     "digits",
@@ -43,11 +43,11 @@ Kind = Literal[
 """The characters of a value, or what it is; or what is wrong with an element or an attribute."""
 
 Facet = Literal["length", "minLength", "maxLength", "enumeration", "type", "other"]
-"""A facet of the XSD, its type, or one that has no text of its own."""
+"""The constraint that failed: a facet of the XSD, a type, or any other."""
 
 
-class Limit(Stored, frozen=True):
-    """What the XSD asks of a value.
+class Requirement(Stored, frozen=True):
+    """What the XSD requires of a value.
 
     Attributes:
         facet: The facet of the XSD that the value does not have; type: its type.
@@ -64,18 +64,18 @@ class Detail(Stored, frozen=True):
     Attributes:
         kind: The characters of a value; or what is wrong with an element or an attribute.
         length: Of the value: in characters, of binary values in octets; null if there is none.
-        limit: What the XSD asks of the value; null if it is not the XSD that refuses it.
+        limit: What the XSD requires of the value; null if it is not the XSD that refuses it.
         name: The old name of an element; the attribute of XML Schema (xsi:nil, xsi:type); null for any other kind.
     """
 
-    kind: Kind
+    kind: DetailKind
     length: Count | None = None
-    limit: Limit | None = None
+    limit: Requirement | None = None
     name: str | None = None
 
     def __str__(self) -> str:
         """Return the text in English."""
-        return describe(self, ENGLISH)
+        return describe(self, ENGLISH_DETAILS)
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ class DetailWords:
         limits: by facet; ``{value}`` is the facet's.
     """
 
-    kinds: Mapping[Kind, str]
+    kinds: Mapping[DetailKind, str]
     limits: Mapping[Facet, str]
 
 
 _ATTRIBUTE = "an attribute that the XSD does not have here"
 
-ENGLISH = DetailWords(
+ENGLISH_DETAILS = DetailWords(
     kinds={
         "empty": "empty",
         "white space": "{n} character, white space|{n} characters, white space",
@@ -110,7 +110,7 @@ ENGLISH = DetailWords(
         "element misplaced": "the element is repeated, or not in its place",
         "element unknown": "an element that the XSD does not know",
         "element of another namespace": "the element is in another namespace",
-        "element of an old name": "written as {name}, as until 2014",
+        "element of an old name": "written as {name}, the spelling before spring 2014",
         "element in nothing": "an element where the XSD has nothing",
         "element in text": "an element where the XSD has only text",
         "text among elements": "text where the XSD has only elements",
@@ -120,12 +120,12 @@ ENGLISH = DetailWords(
         "refused": "refused by the XSD",
     },
     limits={
-        "length": "the XSD asks for {value} characters",
-        "minLength": "the XSD asks for at least {value}",
+        "length": "the XSD requires {value} characters",
+        "minLength": "the XSD requires at least {value}",
         "maxLength": "the XSD allows {value}",
         "enumeration": "the XSD allows {value}",
-        "type": "the XSD asks for xs:{value}",
-        "other": "the XSD asks for something else",
+        "type": "the XSD requires xs:{value}",
+        "other": "the XSD requires something else",
     },
 )
 
@@ -139,15 +139,15 @@ def describe(detail: Detail, words: DetailWords) -> str:
     return f"{text}; {words.limits[detail.limit.facet].format(value=detail.limit.value)}"
 
 
-def mask(value: str, limit: Limit | None = None) -> Detail:
+def mask(value: str, limit: Requirement | None = None) -> Detail:
     """Return the kind and length of a value, such as ``11 characters, digits``; never any of its characters."""
     return Detail(_kind(value), len(value), limit)
 
 
-def _kind(value: str) -> Kind:
+def _kind(value: str) -> DetailKind:
     if not value:
         return "empty"
-    kinds: dict[Kind, str] = {
+    kinds: dict[DetailKind, str] = {
         "digits": string.digits,
         "letters": string.ascii_letters,
         "letters and digits": string.ascii_letters + string.digits,

@@ -1,4 +1,4 @@
-"""Findings: what is wrong or notable in a record or the document, with a stable code, a severity and a fix.
+"""Findings: what is wrong or notable in a record or the document, with a stable code (`findings.codes`).
 
 No finding contains a value from the data: see `krr_export.findings.detail`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from krr_export.findings.detail import Detail
-from krr_export.util.stored_json import Count, Positive, Stored
+from krr_export.util.stored_json import Count, PositiveInt, Stored
 
 KNOWN_OLD_NAMES: dict[str, str] = {
     "MobilTelefonNummer": "Mobiltelefonnummer",
@@ -30,7 +30,7 @@ class Finding:
 
     code: str
     field: str | None
-    """The field's label (see ``schema.Field.label``) or a known element's name; ``None`` for an unknown one."""
+    """The label (``schema.record_schema.Field.label``) or a known element's name; ``None`` for an unknown one."""
     detail: Detail
     """What is wrong, masked."""
 
@@ -59,8 +59,8 @@ class Example(Stored, frozen=True):
         masked: The same in parts; null in reports of the first versions.
     """
 
-    record: Positive
-    line: Positive
+    record: PositiveInt
+    line: PositiveInt
     byte_offset: Count
     field: str | None
     detail: str

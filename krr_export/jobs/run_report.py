@@ -76,7 +76,7 @@ def describe_outcome(path: Path, report: Report) -> str:
         case "empty":
             why, then = "the export holds no records", "or give --allow-empty if that is right"
         case "duplicates":
-            why, then = report.duplicates(), FIND_DUPLICATES
+            why, then = report.duplicates_reason(), FIND_DUPLICATES
         case "guard" if report.guard:
             why, then = report.guard.reason, f"if that is right, accept it with {report.guard.acceptance}"
         case _:

@@ -15,7 +15,7 @@ from krr_export.util.stored_json import (
     Count,
     Document,
     Int64,
-    Positive,
+    PositiveInt,
     Sha256,
     Stored,
     UtcTime,
@@ -35,8 +35,8 @@ class Counts(Stored, frozen=True):
 
     Attributes:
         seen: Records read: written and rejected together.
-        written: Records that the XSD accepts. Of validate, which writes nothing: those that convert would write.
-        rejected: Records that the XSD rejects.
+        written: Accepted records. Of validate, which writes nothing: those that convert would write.
+        rejected: Records that the XSD rejects, or a rule that --strict names.
     """
 
     seen: Count
@@ -104,8 +104,8 @@ class SnapshotOptions(Stored, frozen=True, kw_only=True):
         derive: The derived columns.
         as_of: The moment at which persons are judged, in UTC; null for that of the export.
         strict: The rules whose breach rejects a record.
-        format: Of the table person.
-        compression: Of its files; null for none.
+        format: The format of the table person.
+        compression: Of the files of the table person; null for none.
         partition_by: The columns whose values decide which part files a row belongs to.
         rows_per_file: The most rows in a part file.
         max_rejects: --max-rejects: a number, or a percentage.
@@ -123,10 +123,10 @@ class SnapshotOptions(Stored, frozen=True, kw_only=True):
     format: str
     compression: str | None
     partition_by: tuple[str, ...]
-    rows_per_file: Positive
+    rows_per_file: PositiveInt
     max_rejects: str
     allow_empty: bool
-    limit: Positive | None
+    limit: PositiveInt | None
 
     def give_same_output(self, other: SnapshotOptions) -> bool:
         """Return whether the same source and schema give the same files with the other options."""

@@ -10,7 +10,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from krr_export.findings.detail import Detail, Limit, mask
+from krr_export.findings.detail import Detail, Requirement, mask
 from krr_export.findings.finding import DATABASE_NULL, KNOWN_OLD_NAMES, Finding
 from krr_export.schema.record_schema import local_name, namespace
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-    from krr_export.findings.detail import Kind
+    from krr_export.findings.detail import DetailKind
     from krr_export.schema.record_schema import Element, Field, RecordSchema
 
 _FACET_CODES = {
@@ -39,7 +39,7 @@ _FACET_CODES = {
     "SCHEMAV_CVC_FRACTIONDIGITS_VALID": "value-facet",
     "SCHEMAV_CVC_FACET_VALID": "value-facet",
 }
-_OTHER_CODES: dict[str, tuple[str, Kind]] = {
+_OTHER_CODES: dict[str, tuple[str, DetailKind]] = {
     "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": ("attribute-unexpected", "attribute unknown"),
     "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2": ("attribute-unexpected", "attribute unknown"),
     "SCHEMAV_CVC_TYPE_3_1_1": ("attribute-unexpected", "attribute unknown"),
@@ -183,7 +183,7 @@ class Diagnosis:
     def _value_finding(self, code: str, field: Field, value: str) -> Finding:
         if value == DATABASE_NULL:
             return Finding("database-null", field.label, _IS_DATABASE_NULL)
-        return Finding(code, field.label, mask(value, _limit(code, field)))
+        return Finding(code, field.label, mask(value, _requirement(code, field)))
 
 
 def _walk_paths(element: Element, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -203,21 +203,21 @@ def measure_depth(record: etree._Element, limit: int) -> int:
     return depth
 
 
-def _limit(code: str, field: Field) -> Limit:
-    """Return what the XSD asks of the field's value."""
+def _requirement(code: str, field: Field) -> Requirement:
+    """Return what the XSD requires of the field's value."""
     facets = field.facets
     match code:
         case "value-length":
-            return Limit("length", str(facets.min_length))
+            return Requirement("length", str(facets.min_length))
         case "value-too-short":
-            return Limit("minLength", str(facets.min_length))
+            return Requirement("minLength", str(facets.min_length))
         case "value-too-long":
-            return Limit("maxLength", str(facets.max_length))
+            return Requirement("maxLength", str(facets.max_length))
         case "value-not-in-list":
-            return Limit("enumeration", ", ".join(facets.enumeration))
+            return Requirement("enumeration", ", ".join(facets.enumeration))
         case "value-type":
-            return Limit("type", field.base)
-    return Limit("other", "")
+            return Requirement("type", field.base)
+    return Requirement("other", "")
 
 
 def _label(path: tuple[str, ...]) -> str | None:

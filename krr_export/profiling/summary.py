@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from msgspec import Meta
 
-from krr_export.util.stored_json import Count, Positive, Sha256, Stored, UtcTime
+from krr_export.util.stored_json import Count, PositiveInt, Sha256, Stored, UtcTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,9 +98,9 @@ class ContactAge(Stored, frozen=True):
     records: Count
     undated: Count
     older_than_18_months: Count
-    updated: dict[AgeGroup, Positive]
-    verified: dict[AgeGroup, Positive]
-    newest: dict[AgeGroup, Positive]
+    updated: dict[AgeGroup, PositiveInt]
+    verified: dict[AgeGroup, PositiveInt]
+    newest: dict[AgeGroup, PositiveInt]
 
 
 class ProviderCount(Stored, frozen=True):

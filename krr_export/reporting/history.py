@@ -67,11 +67,12 @@ class HistoryLine:
         exported_at: the export's time, ISO 8601 in UTC.
         change_number: the register's last change number in it.
         records: the number written to the table ``person``.
-        rejects: the number that the XSD rejects.
+        rejects: the number rejected, by the XSD or by ``--strict``.
         findings: by code, in the catalogue's order, which is that of severity.
         size: of the files that the manifest lists, in bytes.
         seconds: the duration of the run.
         trend: the change from the snapshot before; ``None`` for the first, and if the one before cannot be read.
+        strict: whether rules reject records (``--strict``): such a record has its other warnings too.
         damage: what is wrong with the manifest or the report; ``None`` if they are intact. Values that are unknown
             because of damage are ``None`` too.
     """
@@ -86,6 +87,7 @@ class HistoryLine:
     seconds: float | None = None
     trend: Trend | None = None
     damage: str | None = None
+    strict: bool = False
 
     @property
     def time(self) -> str:
@@ -101,7 +103,7 @@ class HistoryLine:
         return 100 * self.rejects / seen if seen else 0.0
 
     @property
-    def concerned(self) -> tuple[int, int] | None:
+    def with_findings(self) -> tuple[int, int] | None:
         """The least and the greatest possible number of records with a reject or a warning.
 
         The two differ only if there are warnings of several codes: the report counts records by code, and does not say
@@ -109,13 +111,16 @@ class HistoryLine:
         """
         if self.records is None or self.rejects is None or self.findings is None:
             return None
-        # Every reject has a reason, and only accepted records have warnings: no record has both.
         warned = [found.records for found in self.findings if found.severity == "warning"]
-        return self.rejects + max(warned, default=0), self.rejects + min(sum(warned), self.records)
+        least, most = max(warned, default=0), sum(warned)
+        if self.strict:
+            return max(self.rejects, least), min(self.rejects + most, self.rejects + self.records)
+        # Records that the XSD rejects have no warnings: no record has both.
+        return self.rejects + least, self.rejects + min(most, self.records)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the line for JSON; every key is always present (docs/store.md)."""
-        trend, concerned = self.trend, self.concerned
+        trend, with_findings = self.trend, self.with_findings
         return {
             "snapshot": self.snapshot,
             "eksport_tidspunkt_utc": self.exported_at,
@@ -123,8 +128,8 @@ class HistoryLine:
             "records": self.records,
             "rejects": self.rejects,
             "rejects_percent": _round(self.reject_percent),
-            "with_findings_at_least": concerned and concerned[0],
-            "with_findings_at_most": concerned and concerned[1],
+            "with_findings_at_least": with_findings and with_findings[0],
+            "with_findings_at_most": with_findings and with_findings[1],
             "findings": None if self.findings is None else {found.code: found.records for found in self.findings},
             "bytes": self.size,
             "seconds": self.seconds,
@@ -269,7 +274,8 @@ def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:
 
 def _with_report(line: HistoryLine, report: Report) -> HistoryLine:
     """Return the line with the values from the report."""
-    return replace(line, findings=count_findings(report), seconds=report.performance.seconds)
+    strict = bool(report.limits.strict)
+    return replace(line, findings=count_findings(report), seconds=report.performance.seconds, strict=strict)
 
 
 def count_findings(report: Report) -> tuple[FindingCount, ...]:

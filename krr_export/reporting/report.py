@@ -16,7 +16,7 @@ from krr_export.profiling.summary import ProfileSummary, describe
 from krr_export.reporting.guard import Guard
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, severity_of
 from krr_export.util.formatting import number, records
-from krr_export.util.stored_json import Count, Document, NotNegative, Positive, Sha256, Stored, UtcTime
+from krr_export.util.stored_json import Count, Document, NonNegativeFloat, PositiveInt, Sha256, Stored, UtcTime
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -44,7 +44,7 @@ class Tool(Stored, frozen=True):
 
     Attributes:
         name: krr-export.
-        version: Of it.
+        version: The version of krr-export.
     """
 
     name: Literal["krr-export"]
@@ -55,11 +55,11 @@ class ReportSource(Stored, frozen=True):
     """The export as it was delivered.
 
     Attributes:
-        name: Of the file, without directories; stdin or stream if there is no file.
+        name: The name of the file, without directories; stdin or stream if there is no file.
         size: Bytes as delivered, compressed and encrypted; null if a stream was not read to its end.
         sha256: Of the bytes as delivered; null if they were not read to their end.
         compression: Of the export, inside the encryption.
-        encoding: Of the document.
+        encoding: The encoding of the document.
         offsets_count_in_utf8: Whether byte offsets count in the document transcoded to UTF-8 instead of the delivered
             one.
         delivery: The origin of an encrypted delivery; null for any other source.
@@ -86,7 +86,7 @@ class RunLimits(Stored, frozen=True):
 
     max_rejects: Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?%?$")]
     allow_empty: bool
-    limit: Positive | None
+    limit: PositiveInt | None
     strict: tuple[str, ...] = ()
 
 
@@ -109,9 +109,9 @@ class ReportedFinding(Stored, frozen=True):
     severity: Severity
     text: str
     fix: str
-    count: Positive
-    records: Positive
-    fields: dict[str, Positive]
+    count: PositiveInt
+    records: PositiveInt
+    fields: dict[str, PositiveInt]
     examples: Annotated[tuple[Example, ...], Meta(max_length=MAX_EXAMPLES)]
 
 
@@ -127,12 +127,12 @@ class Performance(Stored, frozen=True):
         megabytes_per_second: Million bytes of the source a second, as delivered.
     """
 
-    seconds: NotNegative
+    seconds: NonNegativeFloat
     bytes_read: Count
     peak_memory_bytes: Count
     workers: Count
-    records_per_second: NotNegative
-    megabytes_per_second: NotNegative
+    records_per_second: NonNegativeFloat
+    megabytes_per_second: NonNegativeFloat
 
     @classmethod
     def measured(cls, seconds: float, seen: int, bytes_read: int, memory: int, workers: int) -> Performance:
@@ -171,7 +171,7 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
     schema: SchemaVersion
     limits: RunLimits
     counts: Counts
-    read_by: dict[str, Positive]
+    read_by: dict[str, PositiveInt]
     findings: tuple[ReportedFinding, ...]
     profile: ProfileSummary | None = None
     performance: Performance
@@ -180,7 +180,7 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
     def __post_init__(self) -> None:
         datetime.fromisoformat(self.created)
         if self.outcome == "guard" and not (self.guard and self.guard.differences):
-            raise ValueError("refused for differences that are not there")
+            raise ValueError("the outcome is guard, without differences")
 
     def summary(self, *, verbose: bool = False) -> Iterator[str]:
         """Yield the report as a few lines of text; ``verbose`` adds what to do and the first examples."""
@@ -216,7 +216,7 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
         main = max(reasons, key=lambda finding: finding.records)
         return f"most often {main.code} ({number(main.records)}): {main.fix}"
 
-    def duplicates(self) -> str:
+    def duplicates_reason(self) -> str:
         """Return why ``--strict`` refuses identity numbers that occur more than once."""
         [count] = [finding.records for finding in self.findings if finding.code == DUPLICATE]
         return f"{records(count)} with an identity number that came before, which --strict {DUPLICATE} does not allow"
@@ -234,7 +234,7 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
             case "empty":
                 return f"not valid: {name} holds no records; give --allow-empty if that is right"
             case "duplicates":
-                return f"not valid: {self.duplicates()}; {FIND_DUPLICATES}"
+                return f"not valid: {self.duplicates_reason()}; {FIND_DUPLICATES}"
         return (
             f"not valid: {rejected} of {seen} records in {name} rejected, more than"
             f" --max-rejects {self.limits.max_rejects} allows; {self.main_reason()}"

@@ -38,7 +38,7 @@ _TIMES = "the register on sistOppdatert and sistVerifisert"
 _X509 = "RFC 5280"
 _SUBJECT = "the requirements for Norwegian business certificates (SEID): the subject names the organisation"
 
-_ASK = "ask the sender to mend the value"
+_ASK = "ask the sender to correct the value"
 _ASK_RECORD = "ask the sender which of the two is right"
 
 

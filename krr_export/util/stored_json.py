@@ -28,10 +28,10 @@ Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """A whole number from 0."""
 
-Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+PositiveInt = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 """A whole number from 1."""
 
-NotNegative = Annotated[float, Meta(ge=0)]
+NonNegativeFloat = Annotated[float, Meta(ge=0)]
 """A number from 0."""
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -44,7 +44,7 @@ _Document = TypeVar("_Document", bound="Document")
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """A document of the store, or a part of one. Fields with a default were added later: older documents lack them."""
+    """A document of the store, or a part of one. Fields with a default may be absent in older documents."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document as JSON is read: lists and dictionaries; every key is always present."""
@@ -80,7 +80,7 @@ def decode_document(kind: type[_Document], content: str | bytes, name: str) -> _
         version = msgspec.json.decode(content, type=dict[str, msgspec.Raw])[str(config.tag_field)]
         if bytes(version) == str(config.tag).encode():
             return msgspec.json.decode(content, type=kind)
-        msgspec.json.decode(version, type=Int64)
+        msgspec.json.decode(version, type=Int64)  # a version that is no number is damage
     except (msgspec.MsgspecError, KeyError, UnicodeError, RecursionError):
         raise InputError(f"{name} is damaged or not of this tool") from None
     raise InputError(f"{name} is of another version", "use the version of krr-export that wrote it")

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     Krr = Callable[..., Ran]
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 VALID = SAMPLES / "valid.xml"
 FAULTY = SAMPLES / "faulty.xml"

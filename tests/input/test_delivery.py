@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+pytestmark = pytest.mark.slow
+
 XML = b"<Kontaktregister>" + b"<Person/>" * 4000 + b"</Kontaktregister>"
 PIECE = 1 << 18  # what signing reads at once
 SIZES = [3, 300, 16383, 16384, 16385, 32768, 50000, PIECE - 1, PIECE, PIECE + 1, PIECE + 16384, PIECE + 40000]

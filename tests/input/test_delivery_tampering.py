@@ -33,6 +33,8 @@ from krr_export.synthetic.sealing import seal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 XML = b"<Kontaktregister>secret-plaintext</Kontaktregister>"
 discretion.plant(b"secret-plaintext")
 DATA, SIGNATURE, KEY = (f"Kontaktregister-{STAMP}.{end}" for end in ("gz.enc", "sig", f"key.{ORGNR}"))

@@ -40,6 +40,8 @@ from krr_export.input.sftp.known_hosts import known_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 STATE = ".fetch.json"
 
@@ -895,6 +897,7 @@ _PROGRAM = """
 import signal, sys
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.commands.fetch import fetch_command
+
 def end(number, frame):
     raise TerminatedError(number)
 signal.signal(signal.SIGTERM, end)

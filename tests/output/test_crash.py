@@ -19,6 +19,8 @@ from krr_export.output.snapshot import verify
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 CALLS = ("write", "fsync", "mkdir", "rename", "renameat2", "symlink", "unlink", "unlinkat", "rmdir")
 """The system calls by which a run changes the store."""
 

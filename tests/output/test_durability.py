@@ -17,7 +17,10 @@ from krr_export import convert, verify
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace, which follows a run, is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("strace"), reason="strace, which follows a run, is not installed"),
+]
 
 NAME = "eksport=20140226T112225Z"
 NEXT = "eksport=20140227T112225Z"

@@ -36,6 +36,8 @@ from sink_rows import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.usefixtures("small_groups")
 @pytest.mark.parametrize(

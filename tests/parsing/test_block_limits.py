@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import RecordSchema
 
+pytestmark = pytest.mark.slow
+
 SIZES = (1 << 19, 4 << 20, 32 << 20)
 PIECE = 1 << 18
 

@@ -18,6 +18,8 @@ from krr_export.parsing.well_formed import parser_options
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
 
+pytestmark = pytest.mark.slow
+
 PREFIXES = ("", "et:", "p:", "q-1.ø:")
 START = (
     f'<et:Kontaktregister xmlns:et="{EXPORT}" xmlns="{PERSONS}" xmlns:p="{PERSONS}" xmlns:q-1.ø="urn:q" '

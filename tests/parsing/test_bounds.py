@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import RecordSchema
 
+pytestmark = pytest.mark.slow
+
 HEAD = (
     '<et:Kontaktregister xmlns:et="http://kontaktinfo.difi.no/xsd/eksporttjeneste/14-05"'
     ' xmlns="http://begrep.difi.no" eksportTidspunkt="2014-02-26T12:22:25.000+01:00" senesteEndringsNummer="1"'

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 SIZE = (8 << 20) - 1024
 SECONDS = 10
 """Of processor time."""

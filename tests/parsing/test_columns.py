@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import Field, RecordSchema
 
+pytestmark = pytest.mark.slow
+
 
 def lexical(columns: list[list[str | None]]) -> LexicalBlock:
     """Accepted records, numbered from 1."""

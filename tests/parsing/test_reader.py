@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import Field, RecordSchema
 
+pytestmark = pytest.mark.slow
+
 # --- the verdict, on every mutant -------------------------------------------------------------------------------------
 
 VALID, REJECT, UNUSABLE = "valid", "reject", "unusable"
@@ -433,7 +435,7 @@ def test_an_old_spelling_is_named_with_the_one_that_replaced_it(schema: RecordSc
             inner = f"<{group}>{inner}</{group}>"
         (finding,) = travel(export(person(inner)), schema).rejects[0].findings
         assert (finding.code, finding.field) == ("old-element-name", "/".join((*above, new)))
-        assert finding.message == f"{finding.field}: written as {old}, as until 2014"
+        assert finding.message == f"{finding.field}: written as {old}, the spelling before spring 2014"
     assert places
 
 
@@ -459,10 +461,10 @@ def test_a_message_says_length_and_kind_and_what_is_asked(schema: RecordSchema) 
         person(contact(attributes='sistOppdatert=" "')),
     ]
     assert [finding.message for reject in travel(export(*persons), schema).rejects for finding in reject.findings] == [
-        "personidentifikator: 10 characters, digits; the XSD asks for 11 characters",
+        "personidentifikator: 10 characters, digits; the XSD requires 11 characters",
         "status: 3 characters, letters; the XSD allows AKTIV, SLETTET, IKKE_REGISTRERT",
         "Kontaktinformasjon/Epostadresse: 51 characters, mixed, some not ASCII; the XSD allows 50",
-        "Kontaktinformasjon/Epostadresse/@sistOppdatert: 1 character, white space; the XSD asks for xs:dateTime",
+        "Kontaktinformasjon/Epostadresse/@sistOppdatert: 1 character, white space; the XSD requires xs:dateTime",
     ]
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import RecordSchema
 
+pytestmark = pytest.mark.slow
+
 REFUSED = (
     "<Person/>",
     "<Person />",

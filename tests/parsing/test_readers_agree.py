@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import RecordSchema
 
+pytestmark = pytest.mark.slow
+
 VERSIONS = ("14-05", "16-02")
 picking_out = pytest.mark.usefixtures("picked_out")
 

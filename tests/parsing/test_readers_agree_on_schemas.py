@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import RecordSchema
 
+pytestmark = pytest.mark.slow
+
 _BEFORE = '<xs:element name="status" '
 """Where elements are added to a record."""
 

@@ -25,6 +25,8 @@ from krr_export.synthetic import SampleOptions, write_sample_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def persons(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     Krr = Callable[..., Ran]
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/report.schema.json").read_text())

@@ -24,7 +24,7 @@ from krr_export.errors import InputError, UsageError
 from krr_export.output import publish
 from krr_export.reporting import history as history_module
 from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history
-from krr_export.reporting.history_table import table
+from krr_export.reporting.history_text import table
 from krr_export.synthetic import SampleOptions, expected_path, write_sample_file
 from krr_export.util import stored_json
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from krr_export.reporting.report import Report
 
     Krr = Callable[..., Ran]
+
+pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).parents[2] / "docs"
 OSLO = timezone(timedelta(hours=1))
@@ -123,12 +125,12 @@ def test_of_nothing_there_is_no_per_cent(tmp_path: Path) -> None:
     load(tmp_path, 1, allow_empty=True)
     load(tmp_path, 2, *good(3))
     first, second = history(tmp_path)
-    assert (first.records, first.reject_percent, first.concerned) == (0, 0.0, (0, 0))
+    assert (first.records, first.reject_percent, first.with_findings) == (0, 0.0, (0, 0))
     assert second.trend == Trend(3, None, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("persons", "concerned"),
+    ("persons", "with_findings"),
     [
         (good(2), (0, 0)),
         ([BAD, BAD, *good(2)], (2, 2)),
@@ -141,11 +143,11 @@ def test_of_nothing_there_is_no_per_cent(tmp_path: Path) -> None:
     ],
 )
 def test_how_many_records_have_findings_is_exact_or_a_range_that_holds_it(
-    tmp_path: Path, persons: list[str], concerned: tuple[int, int]
+    tmp_path: Path, persons: list[str], with_findings: tuple[int, int]
 ) -> None:
     load(tmp_path, 1, *persons)
     (line,) = history(tmp_path)
-    assert line.concerned == concerned
+    assert line.with_findings == with_findings
 
 
 def test_size_and_seconds_are_those_of_the_files_and_of_the_run(store: Path) -> None:
@@ -233,9 +235,24 @@ def test_without_its_report_a_line_says_so_and_what_the_manifest_knows(
     first, whole, third = history(store)
     harm(store / SECOND)
     damaged = history(store)[1]
-    assert (damaged.damage, damaged.findings, damaged.seconds, damaged.concerned) == (REPORTS[harm], None, None, None)
+    assert (damaged.damage, damaged.findings, damaged.seconds, damaged.with_findings) == (
+        REPORTS[harm],
+        None,
+        None,
+        None,
+    )
     assert (damaged.records, damaged.rejects, damaged.size, damaged.trend) == (9, 1, whole.size, whole.trend)
     assert history(store) == (first, damaged, third)
+
+
+def test_a_record_that_a_strict_rule_rejects_has_its_other_warnings_too(tmp_path: Path) -> None:
+    source = io.BytesIO(road.export(road.person(road.contact("x@y"), identifier="0385159873X")))
+    result = krr_export.convert(source, tmp_path, workers=0, strict="email-syntax", max_rejects="100%")
+    assert result.report is not None
+    found = {finding.code: (finding.severity, finding.records) for finding in result.report.findings}
+    assert found == {"email-syntax": ("reject", 1), "identifier-not-digits": ("warning", 1)}
+    (line,) = history(tmp_path)
+    assert line.with_findings == (1, 1)
 
 
 def lose_manifest(snapshot: Path) -> None:
@@ -360,7 +377,7 @@ def test_a_snapshot_that_is_replaced_meanwhile_is_never_a_mixture(store: Path, m
 
     monkeypatch.setattr(history_module, "_read_report", replaced_on_the_way)
     line = history(store)[1]
-    assert (line.records, line.rejects, line.concerned, line.damage) == (3, 2, (2, 2), None)
+    assert (line.records, line.rejects, line.with_findings, line.damage) == (3, 2, (2, 2), None)
 
 
 # What there is no history of

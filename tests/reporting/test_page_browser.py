@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Scheme = Literal["light", "dark"]
     Open = Callable[..., Page]
 
+pytestmark = pytest.mark.slow
+
 WIDTHS = (360, 768, 1280)
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from krr_export.synthetic import SampleSummary
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 
 DOCUMENTATION = (Path(__file__).parents[2] / "docs/rules.md").read_text(encoding="utf-8")

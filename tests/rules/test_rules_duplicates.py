@@ -17,6 +17,8 @@ from krr_export.parsing.batch_view import BatchView
 from krr_export.rules import duplicates
 from krr_export.rules.duplicates import Duplicates
 
+pytestmark = pytest.mark.slow
+
 
 def valid(number: int) -> bool:
     """By today's rule: an oracle that shares nothing with what is tested."""

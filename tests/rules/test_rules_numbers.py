@@ -23,6 +23,8 @@ from krr_export.synthetic.identifiers import check_digits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.slow
+
 VECTORS = {
     "20036914700": "fodselsnummer",
     "29020073150": "fodselsnummer",

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 Make: TypeAlias = "Callable[[Chance], str]"
 
 DATA = ("person", "rejects")

@@ -15,11 +15,14 @@ from krr_export import load_schema
 from krr_export.schema.loader import flatten
 from krr_export.schema.record_schema import BUILT_IN
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(krr_export.__file__).parent
 
 LOADED = """
 import sys
 from krr_export import load_schema
+
 schema = load_schema("14-05")
 print(len(schema.fields), schema.fields[0].name, "xmlschema" in sys.modules)
 """

@@ -18,6 +18,8 @@ from mutants import XSD, Mutant, mutants, mutants_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 VERSIONS = ("14-05", "16-02")
 TOP = Path(__file__).parents[2]
 PUBLISHED = TOP.parent / "shared" / "reference" / "xsd"

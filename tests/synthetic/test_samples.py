@@ -41,6 +41,8 @@ from krr_export.synthetic.faults import JUNK_AFTER_GROUP, Fault, faults_for
 from krr_export.synthetic.identifiers import check_digits, identity_numbers
 from krr_export.synthetic.rule_violations import RuleViolation, rule_violations
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 NAMESPACE = "{http://begrep.difi.no}"

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     import command
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = Path(__file__).parents[2] / "docs" / "derived.md"
 VALID = SAMPLES / "valid.xml"
 

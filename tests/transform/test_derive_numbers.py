@@ -19,6 +19,8 @@ from krr_export.transform.numbers import to_e164
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+pytestmark = pytest.mark.slow
+
 PREFIXES = ("", "+47", "0047")
 
 

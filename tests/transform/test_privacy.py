@@ -35,6 +35,8 @@ from krr_export.transform.privacy import PseudonymKey
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = krr_export.load_schema().arrow.names
 STRINGS = (
     "personidentifikator", "beskrivelse", "mobiltelefonnummer", "epostadresse", "postkasseadresse",

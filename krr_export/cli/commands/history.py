@@ -14,7 +14,7 @@ from krr_export.cli.options import lang_option
 from krr_export.cli.parameters import LocalName, LocalPath, Role, option
 from krr_export.errors import UsageError
 from krr_export.reporting.history import history
-from krr_export.reporting.history_table import table
+from krr_export.reporting.history_text import table
 from krr_export.reporting.page.rendering import render_history
 from krr_export.util.formatting import number, records
 from krr_export.util.paths import real_path

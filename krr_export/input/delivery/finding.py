@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,13 +68,16 @@ class DeliveryPath:
     @classmethod
     def _named(cls, path: Path) -> DeliveryPath | None:
         part = parse_part(path.name)
-        if not path.is_dir():
+        if not _is_directory(path):
             return cls(path.parent, part) if part else None
         found = cls(path)
-        try:
-            return found if part or found.sets else None
-        except InputError:
-            return None
+        return found if part or found.has_sets() else None
+
+    def has_sets(self) -> bool:
+        """Return whether the directory can be listed, and has any file of a set."""
+        with suppress(InputError):
+            return bool(self.sets)
+        return False
 
     @cached_property
     def sets(self) -> list[SetNames]:
@@ -104,6 +108,13 @@ class DeliveryPath:
             directory, names = _resolve_latest(directory, names, required)
         newer = () if self.part else _newer_sets(self.sets, names, required)
         return _found_set(directory, names, required, newer)
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long for the file system
+        return False
 
 
 def data_name(data: Path) -> str:

@@ -40,8 +40,8 @@ class Provenance(Stored, frozen=True):
         signature: The form of the signature that was verified; or that none was.
         publisher_sha256: SHA-256 of the publisher's public key, as SubjectPublicKeyInfo in DER; null if no signature
             was verified.
-        publisher_valid_from: Of the publisher's certificate, in UTC; null for a bare public key.
-        publisher_valid_until: Likewise.
+        publisher_valid_from: The start of the publisher's certificate, in UTC; null for a bare public key.
+        publisher_valid_until: The end of the publisher's certificate, in UTC; null for a bare public key.
         passed_over: Sets in the same directory whose names are newer, but which are incomplete or named for the
             future, the newest first; none if no directory was given.
     """

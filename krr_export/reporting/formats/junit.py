@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from krr_export.reporting.formats import reading
+from krr_export.reporting.formats import wording
 from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
@@ -89,23 +89,23 @@ def _properties(report: Report) -> dict[str, str]:
 
 
 def _outcome(report: Report) -> _Case:
-    verdict = reading.verdict(report)
-    return _Case("export", "accepted", verdict, None if reading.is_accepted(report) else verdict)
+    verdict = wording.verdict(report)
+    return _Case("export", "accepted", verdict, None if wording.is_accepted(report) else verdict)
 
 
 def _findings(report: Report) -> Iterator[_Case]:
     for finding in report.findings:
         found = f"{finding.severity}: {finding.text}: {number(finding.count)} in {records(finding.records)}"
-        locations = (f"{reading.place(report, at)}: {reading.detail(at)}" for at in finding.examples)
+        locations = (f"{wording.place(report, at)}: {wording.detail(at)}" for at in finding.examples)
         text = "\n".join((found, f"what to do: {finding.fix}", *locations))
-        yield _Case("findings", finding.code, text, found if reading.is_reason(report, finding) else None)
+        yield _Case("findings", finding.code, text, found if wording.is_reason(report, finding) else None)
 
 
 def _guard(report: Report) -> Iterator[_Case]:
-    for difference in reading.differences(report):
+    for difference in wording.differences(report):
         name = " ".join(filter(None, (difference.what, difference.column, difference.value)))
         text = f"{difference.text}\nto accept it: {difference.accept}"
-        yield _Case("guard", name, text, difference.text if reading.is_held_back(report) else None)
+        yield _Case("guard", name, text, difference.text if wording.is_held_back(report) else None)
 
 
 def _write(suite: ElementTree.Element, case: _Case, seconds: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from krr_export.reporting.formats import reading
+from krr_export.reporting.formats import wording
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def markdown(report: Report) -> str:
 
 
 def _verdict(report: Report) -> str:
-    mark = "✅" if reading.is_accepted(report) else "❌"
-    return f"## {mark} {_text(report.source.name)}\n\n{_text(reading.verdict(report))}"
+    mark = "✅" if wording.is_accepted(report) else "❌"
+    return f"## {mark} {_text(report.source.name)}\n\n{_text(wording.verdict(report))}"
 
 
 def _numbers(report: Report) -> str:
@@ -81,7 +81,7 @@ def _findings(report: Report) -> Iterator[str]:
     yield "### Findings"
     yield _table(("severity", "code", "records", "findings", "it means", "what to do"), rows, numbers=(2, 3))
     locations = (
-        (finding.code, reading.place(report, example), reading.detail(example))
+        (finding.code, wording.place(report, example), wording.detail(example))
         for finding in report.findings
         for example in finding.examples[:_SHOWN_EXAMPLES]
     )

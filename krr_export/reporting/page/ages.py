@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.domain.vocabulary import USABLE_MONTHS
-from krr_export.reporting.page.key_figures import Cell, Table, Tick, number_cell
+from krr_export.reporting.page.chart_parts import Cell, Table, Tick, number_cell
 from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krr_export.findings.detail import ENGLISH as DETAILS
+from krr_export.findings.detail import ENGLISH_DETAILS
 from krr_export.reporting.page.language import Language
 
 WORDS: dict[str, str] = {
@@ -251,7 +251,7 @@ ENGLISH = Language(
     code="en",
     words=WORDS,
     findings={},
-    details=DETAILS,
+    details=ENGLISH_DETAILS,
     months=(
         "January", "February", "March", "April", "May", "June",
         "July", "August", "September", "October", "November", "December",

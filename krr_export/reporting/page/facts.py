@@ -1,4 +1,4 @@
-"""The key figures at the top of the page, and the facts about the run at its end."""
+"""The facts about the run, at the end of the page."""
 
 from __future__ import annotations
 
@@ -11,60 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from krr_export.reporting.guard import Guard
-    from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Language
     from krr_export.reporting.page.text import PageLimits
     from krr_export.reporting.report import Report
-
-
-@dataclass(frozen=True)
-class KeyFigure:
-    """A key figure at the top of the page.
-
-    Attributes:
-        label: what it counts.
-        shown: the number, formatted.
-        value: the number in report.json; ``None`` if it is not a single one of those.
-        key: its path in report.json; empty if it has none.
-        beside: a comment below the number.
-        kind: ``plain``; or ``reject`` or ``warning`` if it counts those.
-    """
-
-    label: str
-    shown: str
-    value: int | None
-    key: str
-    beside: str
-    kind: str = "plain"
-
-
-def key_figures(words: Language, report: Report, tonight: HistoryLine) -> tuple[KeyFigure, ...]:
-    """Return the records seen, accepted and rejected, those with warnings, and the change since the night before."""
-    seen, written, rejected = report.counts.seen, report.counts.written, report.counts.rejected
-    shares = [words.say("of.all", share=words.share(count, seen)) for count in (written, rejected)]
-    figures = [
-        KeyFigure(words.say("figure.seen"), words.number(seen), seen, "counts.seen", words.say("figure.seen.beside")),
-        KeyFigure(words.say("figure.written"), words.number(written), written, "counts.written", shares[0]),
-        KeyFigure(
-            words.say("figure.rejected"), words.number(rejected), rejected, "counts.rejected",
-            shares[1], "reject" if rejected else "plain",
-        ),
-        _warning_figure(words, report),
-    ]  # fmt: skip
-    if tonight.trend is not None:
-        change = tonight.trend
-        beside = words.percents(change.percent) if change.percent is not None else ""
-        figures.append(KeyFigure(words.say("figure.change"), words.signed(change.records), None, "", beside))
-    return tuple(figures)
-
-
-def _warning_figure(words: Language, report: Report) -> KeyFigure:
-    """Return the number of records with a warning; a lower bound for several codes, as the report counts by code."""
-    warned = [one.records for one in report.findings if one.severity == "warning"]
-    most = max(warned, default=0)
-    shown = words.number(most) if len(warned) < 2 else words.say("figure.least", n=most)  # noqa: PLR2004 - one code is exact
-    beside = words.say("figure.warned.beside", n=len(warned)) if warned else ""
-    return KeyFigure(words.say("figure.warned"), shown, None, "", beside, "warning" if warned else "plain")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from krr_export.findings.codes import SEVERITIES
 from krr_export.findings.detail import describe
-from krr_export.reporting.page.key_figures import Bars, Cell, Mark, Table, Tick, describe_greatest, number_cell
+from krr_export.reporting.page.chart_parts import Bars, Cell, Mark, Table, Tick, describe_greatest, number_cell
 from krr_export.reporting.page.text import clean
 from krr_export.reporting.page.verdict import finding_text
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.reporting.history import HistoryLine, Trend, count_findings
-from krr_export.reporting.page.key_figures import NOTHING, Cell, Table, number_cell
+from krr_export.reporting.page.chart_parts import NOTHING, Cell, Table, number_cell
 from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def line_of_report(report: Report) -> HistoryLine:
         rejects=report.counts.rejected,
         findings=count_findings(report),
         seconds=report.performance.seconds,
+        strict=bool(report.limits.strict),
     )
 
 
@@ -206,7 +207,7 @@ def _change_text(words: Language, change: Trend | None) -> str:
 
 
 def _found_text(words: Language, line: HistoryLine) -> str:
-    if line.concerned is None:
+    if line.with_findings is None:
         return NOTHING
-    least, most = line.concerned
+    least, most = line.with_findings
     return words.number(least) if least == most else f"{words.number(least)}{NOTHING}{words.number(most)}"

@@ -1,4 +1,4 @@
-"""Texts of masked details in Norwegian bokmål."""
+"""Texts of masked details in Norwegian bokmål; the English ones are in `findings.detail`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DETAILS = DetailWords(
         "element misplaced": "elementet er gjentatt, eller ikke på sin plass",
         "element unknown": "et element som XSD-en ikke kjenner",
         "element of another namespace": "elementet er i et annet navnerom",
-        "element of an old name": "skrevet som {name}, som før 2014",
+        "element of an old name": "skrevet som {name}, skrivemåten før våren 2014",
         "element in nothing": "et element der XSD-en ikke har noe",
         "element in text": "et element der XSD-en bare har tekst",
         "text among elements": "tekst der XSD-en bare har elementer",

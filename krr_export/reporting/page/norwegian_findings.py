@@ -1,4 +1,7 @@
-"""Meaning of each code and what to do, in Norwegian bokmål. A code that is missing here is shown in English."""
+"""Meaning of each code and what to do, in Norwegian bokmål: of every code of the catalogue, which a test asks for.
+
+The code of a later version, in a report that this one reads, is shown in English.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from krr_export.domain.vocabulary import EXPIRES_SOON_DAYS
 from krr_export.reporting.page.ages import AgeChart, age_chart
-from krr_export.reporting.page.key_figures import (
+from krr_export.reporting.page.chart_parts import (
     NOTHING,
     BarItem,
     Bars,

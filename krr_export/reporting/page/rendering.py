@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from krr_export.reporting.page.facts import facts, key_figures
+from krr_export.reporting.page.facts import facts
 from krr_export.reporting.page.finding_cards import finding_cards, findings_chart
 from krr_export.reporting.page.history_chart import (
     history_chart,
@@ -14,6 +14,7 @@ from krr_export.reporting.page.history_chart import (
     older_lines,
     trend_from,
 )
+from krr_export.reporting.page.key_figures import key_figures
 from krr_export.reporting.page.languages import language
 from krr_export.reporting.page.profile_charts import profile_charts
 from krr_export.reporting.page.text import PAGE_LIMITS, PageLimits, clean

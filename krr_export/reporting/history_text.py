@@ -76,9 +76,9 @@ def _cells(line: HistoryLine) -> list[str]:
         number(line.rejects),
         "" if trend is None else _format_change(trend.reject_percent, 2),
     ]
-    if line.concerned is None or line.size is None or line.seconds is None:
+    if line.with_findings is None or line.size is None or line.seconds is None:
         return cells
-    least, most = line.concerned
+    least, most = line.with_findings
     found = number(least) if least == most else f"{number(least)}-{number(most)}"
     return [*cells, found, _format_quantity(line.size / _MEGABYTE), _format_quantity(line.seconds)]
 
