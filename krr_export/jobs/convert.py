@@ -27,7 +27,7 @@ from krr_export.reporting.history import read_report
 from krr_export.reporting.page.snapshots import REPORT_HTML, render_snapshot_page
 from krr_export.reporting.report import REPORT_JSON, Report
 from krr_export.rules.catalogue import DUPLICATE
-from krr_export.transform import DeriveOptions
+from krr_export.transform.derivation import DeriveOptions
 from krr_export.transform.privacy import read_pseudonym_key, treatment_of
 from krr_export.util.files import mode_remark
 from krr_export.util.formatting import number, records

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from krr_export.input.delivery.opening import DeliveryOptions
     from krr_export.input.delivery.provenance import Provenance
-    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.block import Block
     from krr_export.parsing.lexical import LexicalBlock, Reject
     from krr_export.schema.record_schema import Field, RecordSchema
 

@@ -11,10 +11,10 @@ from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
 from krr_export.output.manifest import SnapshotOptions
 from krr_export.output.sinks import SinkOptions
-from krr_export.pipeline.export import ReadOptions
+from krr_export.pipeline.read_options import ReadOptions
 from krr_export.reporting.guard_limits import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
 from krr_export.reporting.page.language import LANGUAGES, Lang
-from krr_export.transform import DeriveOptions
+from krr_export.transform.derivation import DeriveOptions
 from krr_export.transform.privacy import PrivacyOptions, column_names
 from krr_export.util.formatting import format_utc
 from krr_export.util.thresholds import RejectLimit

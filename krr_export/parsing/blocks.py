@@ -6,13 +6,13 @@ left in a block for that parser to find.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from krr_export.errors import TRANSFER_AGAIN, InputError
+from krr_export.parsing.block import Block
 from krr_export.parsing.encoding import as_utf8
 from krr_export.parsing.header import (
     MAX_PROLOG_BYTES,
@@ -26,7 +26,7 @@ from krr_export.parsing.tokenizing import RecordTokenizer, TokenizedRecords, cou
 from krr_export.parsing.well_formed import find_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -45,80 +45,6 @@ MAX_RECORD_BYTES = 8 << 20
 
 _LONG_BYTES = 1 << 19
 """An incomplete record or gap of at least this size is no longer tokenized again after every read."""
-
-
-class Location(NamedTuple):
-    """The location of a record in its block."""
-
-    line: int
-    """The line of the document that it begins on."""
-    start: int
-    end: int
-    """The record itself, in bytes of the block."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive whole records, with the markup and white space between them.
-
-    Attributes:
-        buffer: the block's bytes, in UTF-8, possibly followed by some of the next block: copying millions of bytes for
-            each block would hold up all threads.
-        size: the number of bytes that belong to the block.
-        first: the ordinal of its first record in the export, from 1.
-        byte_offset: where the block begins, in bytes of the document.
-        line: the line on which the block begins, from 1.
-        spans: start and end of each record in ``buffer``; int32, a row for each record.
-    """
-
-    buffer: bytes
-    size: int
-    first: int
-    byte_offset: int
-    line: int
-    spans: NDArray[np.int32]
-
-    @property
-    def data(self) -> bytes:
-        """A copy of the block's own bytes."""
-        return self.buffer[: self.size]
-
-    @property
-    def records(self) -> int:
-        """The number of records in it."""
-        return len(self.spans)
-
-    @property
-    def ordinals(self) -> Sequence[int]:
-        """The ordinals of its records in the export."""
-        return range(self.first, self.first + self.records)
-
-    @property
-    def origin(self) -> Block:
-        """The block of the document in which its records are located."""
-        return self
-
-    def locations(self, ordinals: Iterable[int]) -> Iterator[Location]:
-        """Yield the locations of records.
-
-        Args:
-            ordinals: ordinals of records in the block, ascending; one may occur several times.
-        """
-        line, counted = self.line, 0
-        for ordinal in ordinals:
-            start, end = map(int, self.spans[ordinal - self.first])
-            line, counted = line + count_line_ends(self.buffer, counted, start), start
-            yield Location(line, start, end)
-
-    def first_records(self, most: int) -> Block:
-        """Return the block, or one of its first ``most`` records if it has more."""
-        if self.records <= most:
-            return self
-        return self.truncated(most, int(self.spans[most - 1, 1]))
-
-    def truncated(self, records: int, end: int) -> Block:
-        """Return the block cut down to its first ``records``, and to its first ``end`` bytes."""
-        return replace(self, size=end, spans=self.spans[:records])
 
 
 class Document:

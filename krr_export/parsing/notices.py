@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from krr_export.findings.detail import Detail
-    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.block import Block
     from krr_export.parsing.lexical import Reject
     from krr_export.schema.record_schema import RecordSchema
 

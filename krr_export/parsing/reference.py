@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from krr_export.findings.finding import Finding
-    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.block import Block
     from krr_export.schema.record_schema import Element, RecordSchema
 
 NAME = "iterparse"

@@ -13,11 +13,11 @@ import pyarrow as pa
 from krr_export.errors import InputError
 from krr_export.findings.detail import mask
 from krr_export.parsing.batch_view import BatchView
+from krr_export.parsing.block import extract_records
 from krr_export.parsing.columns import to_arrow, to_batch
 from krr_export.parsing.notices import NoticeBuilder, reject_notices
 from krr_export.parsing.reference import IterparseReader
 from krr_export.parsing.scanning import NAME as SCANNER
-from krr_export.parsing.unusual import extract_records
 from krr_export.rules.stage import RuleStage
 from krr_export.schema.record_schema import ORDINAL
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from krr_export.domain.identity_numbers import Identities
     from krr_export.findings.finding import Notice
-    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.block import Block
     from krr_export.parsing.columns import Observation
     from krr_export.parsing.lexical import Reject
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from krr_export.findings.finding import Notice
     from krr_export.parsing.batch_view import BatchView
-    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.block import Block
     from krr_export.rules.violations import Violation
     from krr_export.schema.record_schema import RecordSchema
 

@@ -21,7 +21,7 @@ import krr_export
 from krr_export.cli.main import main
 from krr_export.errors import UsageError
 from krr_export.findings.finding import MAX_EXAMPLES
-from krr_export.pipeline.export import READERS
+from krr_export.pipeline.read_options import READERS
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, RULE_NAMES, RULES
 from krr_export.schema.record_schema import BUILT_IN
 from krr_export.schema.registry import load_schema

@@ -12,8 +12,9 @@ from krr_export.errors import KrrExportError
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.lexical import Reject
 from krr_export.parsing.scanning import make_scanner
-from krr_export.pipeline.export import ReadOptions, open_with
+from krr_export.pipeline.export import open_with
 from krr_export.pipeline.process_block import BlockProcessor, Plan
+from krr_export.pipeline.read_options import ReadOptions
 from krr_export.pipeline.tally import Tally
 from krr_export.rules.stage import RuleSet
 

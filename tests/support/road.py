@@ -13,7 +13,7 @@ from krr_export.parsing.reference import IterparseReader
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from krr_export.parsing.blocks import Block
+    from krr_export.parsing.block import Block
     from krr_export.parsing.header import Header
     from krr_export.parsing.lexical import Reject
     from krr_export.schema.record_schema import RecordSchema
