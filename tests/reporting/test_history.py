@@ -23,8 +23,13 @@ import krr_export
 from krr_export.errors import InputError, UsageError
 from krr_export.output import publish
 from krr_export.reporting import history as history_module
-from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history
+from krr_export.reporting.baseline import check_against_store
+from krr_export.reporting.formats import FORMATS, render_report
+from krr_export.reporting.guard_limits import GuardLimits
+from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history, read_report
 from krr_export.reporting.history_text import table
+from krr_export.reporting.page.language import LANGUAGES
+from krr_export.reporting.page.rendering import render
 from krr_export.synthetic import SampleOptions, expected_path, write_sample_file
 from krr_export.util import stored_json
 
@@ -253,6 +258,36 @@ def test_a_record_that_a_strict_rule_rejects_has_its_other_warnings_too(tmp_path
     assert found == {"email-syntax": ("reject", 1), "identifier-not-digits": ("warning", 1)}
     (line,) = history(tmp_path)
     assert line.with_findings == (1, 1)
+
+
+@pytest.fixture
+def first_version(tmp_path: Path) -> Path:
+    """A snapshot's manifest and report as the first version wrote them, of a sample: without profile, guard and more."""
+    snapshot = tmp_path / "store" / "eksport=20260226T112225Z"
+    shutil.copytree(Path(__file__).parent / "first_version", snapshot)
+    (snapshot / "_SUCCESS").touch()
+    return snapshot
+
+
+def test_a_snapshot_of_the_first_version_is_still_read(first_version: Path) -> None:
+    report = read_report(first_version)
+    assert (report.counts.seen, report.profile, report.guard, report.limits.strict) == (62, None, None, ())
+    assert report.findings[0].examples[0].masked is None
+    (line,) = history(first_version.parent)
+    assert (line.damage, line.records, line.rejects, line.with_findings) == (None, 10, 52, (53, 56))
+    for lang in LANGUAGES:
+        assert "<h1" in render(report, (line,), lang=lang)
+    for form in FORMATS:
+        assert render_report(report, form)
+
+
+def test_the_guard_compares_with_it(first_version: Path) -> None:
+    report = read_report(first_version)
+    found = check_against_store(
+        first_version.parent, "eksport=20260227T112225Z", report, GuardLimits.from_options(), accepted=False
+    )
+    assert (found.guard.compared_with, found.tripped) == (first_version.name, False)
+    assert found.guard.skipped == "without a profile on both sides, shares of values and of nulls are not compared"
 
 
 def lose_manifest(snapshot: Path) -> None:
