@@ -262,7 +262,7 @@ def test_a_record_that_a_strict_rule_rejects_has_its_other_warnings_too(tmp_path
 
 @pytest.fixture
 def first_version(tmp_path: Path) -> Path:
-    """A snapshot's manifest and report as the first version wrote them, of a sample: without profile, guard and more."""
+    """Manifest and report of a sample, as the first version wrote them: without profile, guard and more."""
     snapshot = tmp_path / "store" / "eksport=20260226T112225Z"
     shutil.copytree(Path(__file__).parent / "first_version", snapshot)
     (snapshot / "_SUCCESS").touch()

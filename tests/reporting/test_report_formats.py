@@ -12,6 +12,8 @@ import pages
 import pytest
 import road
 from conversions import NAMES, PERSONAL, SAMPLES, content, read_naively, version
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 from markdown_it import MarkdownIt
 
@@ -272,6 +274,25 @@ def test_markdown_shows_a_strange_name_as_it_is(reports: dict[str, Json]) -> Non
         shown = shown.replace(markup, written)
     assert f"<h2>❌ {shown}</h2>" in html
     assert set(re.findall(r"<(\w+)", html)) == {"h2", "h3", "p", "table", "thead", "tbody", "tr", "th", "td"}
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=40))
+def test_any_text_in_markdown_is_that_text(name: str) -> None:
+    report = pages.report()
+    report["source"]["name"] = name
+    markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    heading = markdown.parse(rendered(report, "markdown"))[1]
+    assert {child.type for child in heading.children or []} <= {"text", "text_special"}
+    assert "".join(child.content for child in heading.children or []) == f"✅ {name}"
+
+
+def test_markdown_is_read_by_people_too(reports: dict[str, Json]) -> None:
+    text = rendered(reports["rejects"], "markdown")
+    assert "refused: 52 of 94 records rejected, more than --max-rejects 0 allows" in text
+    assert "faulty.xml:25" in text
+    assert f"| export made | {reports['rejects']['header']['eksport_tidspunkt']} |" in text
+    linked = pages.report(source={**pages.report()["source"], "name": "www.x.no http://x.no @ola #12 $x$ :tada:"})
+    assert r"www\.x.no http\://x.no \@ola \#12 \$x\$ \:tada:" in rendered(linked, "markdown")
 
 
 @pytest.mark.parametrize(("case", "mark"), [("valid", "✅"), ("guard", "❌"), ("empty", "❌"), ("published", "✅")])

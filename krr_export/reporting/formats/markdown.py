@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from krr_export.reporting.report import Report
 
-_MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
-"""All ASCII punctuation: each may be written with a backslash (CommonMark 2.4), so that none is markup."""
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~$]|&(?=#?\w+;)|[@#](?=\w)|:(?=//|\w+:)|(?<=\bwww)\.)", re.IGNORECASE)
+"""What is markup within a line: by CommonMark; in tables and links by GitHub Flavored Markdown; and GitHub's formulas,
+mentions, numbers of issues and names of emoji."""
 _NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
 _SHOWN_EXAMPLES = 3
 
