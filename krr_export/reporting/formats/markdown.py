@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from krr_export.reporting.report import Report
 
-_MARKUP = re.compile(r"([\\`*_\[\]<>|~$]|&(?=#?\w+;)|[@#](?=\w)|:(?=//|\w+:)|(?<=\bwww)\.)", re.IGNORECASE)
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~$]|&(?=#?\w+;)|[@#](?=\w)|:(?=//|[a-z_+-][\w+-]*:)|(?<=\bwww)\.)", re.IGNORECASE)
 """What is markup within a line: by CommonMark; in tables and links by GitHub Flavored Markdown; and GitHub's formulas,
 mentions, numbers of issues and names of emoji."""
 _NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
