@@ -13,6 +13,7 @@ from krr_export.util.formatting import number, records
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from krr_export.output.manifest import ExportHeader
     from krr_export.profiling.summary import ProfileSummary
     from krr_export.reporting.guard_limits import GuardLimits
     from krr_export.reporting.report import Report
@@ -43,7 +44,7 @@ def compare(now: Report, before: Report, limits: GuardLimits) -> tuple[Differenc
         limits: the allowed differences.
     """
     found = [
-        *_change_number_differences(now, before, "before it"),
+        *_change_number_differences(now.header, before.header, compared=before.header),
         *_record_differences(now, before, limits),
         *_share_differences(now, before, limits),
     ]
@@ -52,16 +53,19 @@ def compare(now: Report, before: Report, limits: GuardLimits) -> tuple[Differenc
 
 def compare_order(now: Report, after: Report) -> tuple[Difference, ...]:
     """Return a difference if a later export, already published, has a smaller change number than this one."""
-    return tuple(one.difference for one in _change_number_differences(after, now, "after it"))
+    return tuple(one.difference for one in _change_number_differences(after.header, now.header, compared=after.header))
 
 
-def _change_number_differences(later: Report, earlier: Report, where: str) -> Iterator[_Excess]:
-    number, earlier_number = (report.header.seneste_endringsnummer for report in (later, earlier))
-    if number >= earlier_number:
+def _change_number_differences(
+    later: ExportHeader, earlier: ExportHeader, *, compared: ExportHeader
+) -> Iterator[_Excess]:
+    """Yield a difference if the later export has a smaller change number; ``compared`` is the published one."""
+    if later.seneste_endringsnummer >= earlier.seneste_endringsnummer:
         return
-    this, other = (number, earlier_number) if where == "before it" else (earlier_number, number)
-    text = f"change number {this}, but {other} in the export {where}: it must not go backwards"
-    yield _Excess(inf, Difference("change-number", None, None, other, this, None, NO_GUARD, text))
+    this, where = (later, "before") if compared is earlier else (earlier, "after")
+    number, other = this.seneste_endringsnummer, compared.seneste_endringsnummer
+    text = f"change number {number}, but {other} in the export {where} it: it must not go backwards"
+    yield _Excess(inf, Difference("change-number", None, None, other, number, None, NO_GUARD, text))
 
 
 def _record_differences(now: Report, before: Report, limits: GuardLimits) -> Iterator[_Excess]:

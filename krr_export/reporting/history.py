@@ -188,6 +188,20 @@ def read_report(snapshot: Path) -> Report:
     return _read_report(snapshot, _read_manifest(snapshot))
 
 
+def line_of_report(report: Report) -> HistoryLine:
+    """Return the history line of a report's own export, published or not."""
+    return HistoryLine(
+        snapshot=report.header.export_name,
+        exported_at=report.header.eksport_tidspunkt_utc,
+        change_number=report.header.seneste_endringsnummer,
+        records=report.counts.written,
+        rejects=report.counts.rejected,
+        findings=_count_findings(report),
+        seconds=report.performance.seconds,
+        strict=bool(report.limits.strict),
+    )
+
+
 def _published_entries(store: Path) -> Iterator[Entry]:
     if (store / MANIFEST).exists() or (store / SUCCESS).exists():
         raise UsageError(f"{store} is a snapshot, not a store", "give the directory that holds it")
@@ -205,7 +219,7 @@ def _newest(candidates: Iterator[Entry], limit: int | None) -> list[Path]:
 def _read_lines(snapshots: list[Path]) -> tuple[HistoryLine, ...]:
     """Read the lines of these snapshots, each with its trend."""
     lines = [line for path in snapshots if (line := _read_consistently(path)) is not None]
-    return tuple(_with_trend(line, before) for before, line in zip([None, *lines], lines, strict=False))
+    return tuple(with_trend(line, before) for before, line in zip([None, *lines], lines, strict=False))
 
 
 def _read_consistently(snapshot: Path) -> HistoryLine | None:
@@ -275,16 +289,16 @@ def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:
 def _with_report(line: HistoryLine, report: Report) -> HistoryLine:
     """Return the line with the values from the report."""
     strict = bool(report.limits.strict)
-    return replace(line, findings=count_findings(report), seconds=report.performance.seconds, strict=strict)
+    return replace(line, findings=_count_findings(report), seconds=report.performance.seconds, strict=strict)
 
 
-def count_findings(report: Report) -> tuple[FindingCount, ...]:
+def _count_findings(report: Report) -> tuple[FindingCount, ...]:
     """Return the records by code, in the report's order."""
     return tuple(FindingCount(found.code, found.severity, found.records) for found in report.findings)
 
 
-def _with_trend(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
-    """Return the line with its trend, if both snapshots are readable."""
+def with_trend(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
+    """Return the line with its trend from the snapshot before it, if both can be read."""
     if before is None or before.records is None or before.reject_percent is None:
         return line
     if line.records is None or line.reject_percent is None:

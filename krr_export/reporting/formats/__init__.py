@@ -25,9 +25,7 @@ SUFFIXES: dict[str, str] = {
 
 def format_for(name: str) -> str | None:
     """Return the format for a file name; ``None`` if its suffix is not known."""
-    fitting = (suffix for suffix in SUFFIXES if name.lower().endswith(suffix))
-    longest = max(fitting, key=len, default=None)
-    return None if longest is None else SUFFIXES[longest]
+    return next((form for suffix, form in SUFFIXES.items() if name.lower().endswith(suffix)), None)
 
 
 def render_report(report: Report, name: str) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.reporting.history import HistoryLine, Trend, count_findings
 from krr_export.reporting.page.chart_parts import NOTHING, Cell, Table, number_cell
 from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from krr_export.reporting.history import HistoryLine, Trend
     from krr_export.reporting.page.language import Language
-    from krr_export.reporting.report import Report
 
 SHOWN = 30
 """The most nights in a chart: with more, a column would be a thin line on a telephone."""
@@ -76,33 +75,9 @@ class HistoryChart:
     table: Table
 
 
-def line_of_report(report: Report) -> HistoryLine:
-    """Return the history line of a report's own export, published or not."""
-    return HistoryLine(
-        snapshot=report.header.export_name,
-        exported_at=report.header.eksport_tidspunkt_utc,
-        change_number=report.header.seneste_endringsnummer,
-        records=report.counts.written,
-        rejects=report.counts.rejected,
-        findings=count_findings(report),
-        seconds=report.performance.seconds,
-        strict=bool(report.limits.strict),
-    )
-
-
 def older_lines(history: Sequence[HistoryLine], line: HistoryLine) -> tuple[HistoryLine, ...]:
     """Return the lines of older exports, as many as fit into the chart beside this one."""
     return tuple(older for older in history if older.snapshot < line.snapshot)[-SHOWN + 1 :]
-
-
-def trend_from(line: HistoryLine, older: Sequence[HistoryLine]) -> Trend | None:
-    """Return the change from the night before; ``None`` if either is not known."""
-    last = older[-1] if older else None
-    if last is None or last.records is None or line.records is None:
-        return None
-    change = line.records - last.records
-    points = (line.reject_percent or 0.0) - (last.reject_percent or 0.0)
-    return Trend(change, 100 * change / last.records if last.records else None, points)
 
 
 def history_chart(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from krr_export.reporting.history import line_of_report, with_trend
 from krr_export.reporting.page.facts import facts
 from krr_export.reporting.page.finding_cards import finding_cards, findings_chart
 from krr_export.reporting.page.history_chart import (
     history_chart,
     history_table,
-    line_of_report,
     older_lines,
-    trend_from,
 )
 from krr_export.reporting.page.key_figures import key_figures
 from krr_export.reporting.page.languages import language
@@ -80,7 +78,7 @@ def _first_that_fits(page: Callable[[_Size], str], sizes: Sequence[_Size]) -> st
 def _report_page(words: Language, report: Report, history: Sequence[HistoryLine], limits: PageLimits) -> str:
     tonight = line_of_report(report)
     older = older_lines(history, tonight)
-    tonight = replace(tonight, trend=trend_from(tonight, older))
+    tonight = with_trend(tonight, older[-1] if older else None)
     exported = report.header.eksport_tidspunkt_utc
     by_code = findings_chart(words, report, limits)
     return _fill_template(
