@@ -117,13 +117,13 @@ EXIT_CODES = (
         "input",
         "the input is unusable: missing, truncated, not well-formed, no export, no snapshot, no store; a wrong"
         " signature; a key, certificate or passphrase that does not fit",
-        "transfer it again, or mend what the last line names; then ask the sender",
+        "transfer it again, or correct what the last line names; then ask the sender",
     ),
     ExitCode(
         OutputError.exit_code,
         "output or machine",
         "the output or the machine failed: disk, permissions, memory, another run",
-        "mend what the last line names, and run again",
+        "correct what the last line names, and run again",
         transient=True,
         published="no; or the last line says that it is, and what else failed",
     ),

@@ -148,6 +148,7 @@ def build_manifest(export: Export, run: Run, tally: Tally, files: tuple[PartFile
         counts=_counts(tally),
         files=tuple(sorted(files, key=lambda part: part.path)),
         created=_now(),
+        partial=False,
         libraries=library_versions(),
     )
 

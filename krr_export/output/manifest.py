@@ -160,7 +160,7 @@ class Manifest(Document, frozen=True, kw_only=True, tag_field="manifest_version"
     counts: Counts
     files: tuple[PartFile, ...]
     created: UtcTime
-    partial: bool = False
+    partial: bool
     libraries: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property

@@ -87,7 +87,7 @@ def _input_files(path: str) -> Iterator[os.stat_result]:
         return
     yield status
     real = Path(os.path.realpath(path))
-    if path != STDIO and (DeliveryPath.at(Path(path)) or DeliveryPath.at(real)):
+    if path != STDIO and DeliveryPath.at(Path(path)):
         for directory in {Path(path).parent, real.parent} if not real.is_dir() else {real}:
             parts = (entry.path for entry in _entries(directory) if parse_part(entry.name) is not None)
             yield from (status for part in parts if (status := _status(part)) is not None)

@@ -97,6 +97,8 @@ class Block:
 class ExtractedBlock(Block):
     """Some records of a block; they keep their ordinals, and are located in that block.
 
+    ``first``, ``byte_offset`` and ``line`` are about those of the whole block, and good for no message.
+
     Attributes:
         whole: the block that they are from.
         indices: their indices in it, from 0, ascending.
@@ -115,6 +117,14 @@ class ExtractedBlock(Block):
     def origin(self) -> Block:
         """The block that they are from."""
         return self.whole
+
+    def locations(self, ordinals: Iterable[int]) -> Iterator[Location]:
+        """Yield the locations of records in the block that they are from."""
+        return self.whole.locations(ordinals)
+
+    def truncated(self, records: int, end: int) -> ExtractedBlock:
+        """Return the block cut down to its first ``records``, and to its first ``end`` bytes."""
+        return replace(self, size=end, spans=self.spans[:records], indices=self.indices[:records])
 
 
 def extract_records(block: Block, unusual: NDArray[np.int32]) -> ExtractedBlock:

@@ -15,6 +15,7 @@ from krr_export.profiling.certificates import may_be_personal, parse_subject
 from krr_export.profiling.profile import CONTACT, TIMES
 from krr_export.profiling.summary import (
     FEWEST_RECORDS,
+    MOST_CERTIFICATES,
     MOST_DOMAINS,
     MOST_PROVIDERS,
     CertificateCount,
@@ -142,4 +143,4 @@ def _certificates(profile: Profile) -> list[CertificateCount]:
         if digest in certificates.kept and (subject := parse_subject(certificates.kept[digest])):
             number = subject.organisation_number
             shown.append(CertificateCount(digest.hex(), subject.name, number, subject.expires, records))
-    return shown
+    return shown[:MOST_CERTIFICATES]

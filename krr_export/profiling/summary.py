@@ -20,9 +20,9 @@ MOST_PROVIDERS, MOST_DOMAINS, MOST_CERTIFICATES = 50, 25, 50
 Frequent: TypeAlias = Annotated[int, Meta(ge=FEWEST_RECORDS, le=2**63 - 1)]
 """Records with a value that is shown."""
 
-OrganisationNumber: TypeAlias = Annotated[str, Meta(pattern="^[0-9]{9}$")]
+OrganisationNumber: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{9}$(?!\n)")]
 
-AgeGroup: TypeAlias = Annotated[str, Meta(pattern=r"^(\d|[1-9]\d|1[01]\d|120\+|future)$")]
+AgeGroup: TypeAlias = Annotated[str, Meta(pattern=r"^([0-9]|[1-9][0-9]|1[01][0-9]|120\+|future)$(?!\n)")]
 """A whole number of months below 120; ten years and more; later than the export."""
 
 

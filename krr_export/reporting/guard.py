@@ -38,7 +38,7 @@ class Difference(Stored, frozen=True):
     before: Int64 | float
     now: Int64 | float
     limit: str | None
-    accept: Annotated[str, Meta(pattern=r"^(--no-guard|--max-(drop|growth|shift) [0-9]+(\.[0-9]+)?%?)$")]
+    accept: Annotated[str, Meta(pattern=r"^(--no-guard|--max-(drop|growth|shift) [0-9]+(\.[0-9]+)?%?)$(?!\n)")]
     text: str
 
 

@@ -16,6 +16,7 @@ from krr_export.errors import InputError, UsageError
 from krr_export.output.manifest import read_manifest
 from krr_export.output.store_contents import entries, missing_store
 from krr_export.reporting.report import REPORT_JSON, Report
+from krr_export.rules.catalogue import DUPLICATE
 from krr_export.util.paths import local_path
 from krr_export.util.stored_json import decode_document, read_stored_file
 
@@ -198,7 +199,7 @@ def line_of_report(report: Report) -> HistoryLine:
         rejects=report.counts.rejected,
         findings=_count_findings(report),
         seconds=report.performance.seconds,
-        strict=bool(report.limits.strict),
+        strict=_has_strict_rules(report),
     )
 
 
@@ -288,8 +289,13 @@ def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:
 
 def _with_report(line: HistoryLine, report: Report) -> HistoryLine:
     """Return the line with the values from the report."""
-    strict = bool(report.limits.strict)
-    return replace(line, findings=_count_findings(report), seconds=report.performance.seconds, strict=strict)
+    seconds = report.performance.seconds
+    return replace(line, findings=_count_findings(report), seconds=seconds, strict=_has_strict_rules(report))
+
+
+def _has_strict_rules(report: Report) -> bool:
+    """Return whether rules may have rejected records; duplicates refuse the whole export, and no record."""
+    return any(name != DUPLICATE for name in report.limits.strict)
 
 
 def _count_findings(report: Report) -> tuple[FindingCount, ...]:

@@ -84,7 +84,7 @@ class RunLimits(Stored, frozen=True):
         strict: --strict: the rules whose breach rejects a record; their findings have the severity reject.
     """
 
-    max_rejects: Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?%?$")]
+    max_rejects: Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(e-[0-9]+)?%?$(?!\n)")]
     allow_empty: bool
     limit: PositiveInt | None
     strict: tuple[str, ...] = ()
@@ -171,7 +171,7 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
     schema: SchemaVersion
     limits: RunLimits
     counts: Counts
-    read_by: dict[str, PositiveInt]
+    read_by: dict[str, Count]
     findings: tuple[ReportedFinding, ...]
     profile: ProfileSummary | None = None
     performance: Performance

@@ -34,10 +34,10 @@ PositiveInt = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 NonNegativeFloat = Annotated[float, Meta(ge=0)]
 """A number from 0."""
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 """A digest, in lower-case hexadecimal."""
 
-UtcTime = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$")]
+UtcTime = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$(?!\n)")]
 """A time in UTC, ISO 8601."""
 
 _Document = TypeVar("_Document", bound="Document")
@@ -57,10 +57,20 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class Document(Stored, frozen=True):
-    """A whole document. Its version is the tag of its class; if a key changes or goes, the version changes too.
+    """A whole document. Its version is the tag of its class.
 
-    Keys may be added. Unknown ones are ignored when it is read: a later version of the tool may have added them.
+    It is another if a key changes or goes, or has a new listed value. Keys may be added. Unknown ones are ignored when it is read: a later version of the tool may have added them.
     """
+
+    def to_json(self) -> str:
+        """Return the document as indented JSON, ended by a line feed; what could not be read back is not written.
+
+        Raises:
+            msgspec.ValidationError: a value is out of its bounds, which is a fault of the program.
+        """
+        text = super().to_json()
+        msgspec.json.decode(text, type=type(self))
+        return text
 
 
 def decode_document(kind: type[_Document], content: str | bytes, name: str) -> _Document:

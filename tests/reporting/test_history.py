@@ -260,6 +260,14 @@ def test_a_record_that_a_strict_rule_rejects_has_its_other_warnings_too(tmp_path
     assert line.with_findings == (1, 1)
 
 
+def test_duplicates_that_strict_forbids_reject_no_record(tmp_path: Path) -> None:
+    wrong = road.person(identifier="0385159873X")
+    source = io.BytesIO(road.export(wrong, BAD))
+    krr_export.convert(source, tmp_path, workers=0, strict="identifier-duplicate", max_rejects="100%")
+    (line,) = history(tmp_path)
+    assert line.with_findings == (2, 2), "a reject, and another record with a warning"
+
+
 @pytest.fixture
 def first_version(tmp_path: Path) -> Path:
     """Manifest and report of a sample, as the first version wrote them: without profile, guard and more."""

@@ -21,6 +21,7 @@ from lxml import html
 import krr_export
 from krr_export.errors import UsageError
 from krr_export.findings.detail import Detail, DetailKind, DetailWords, Facet, Requirement, mask
+from krr_export.output.manifest import Counts
 from krr_export.profiling.summary import MOST_CERTIFICATES, MOST_DOMAINS, MOST_PROVIDERS
 from krr_export.reporting.formats import FORMATS, render_report
 from krr_export.reporting.history import history_before
@@ -480,7 +481,9 @@ def test_a_report_that_was_tampered_with_is_refused_or_rendered_and_never_ends_t
     )
     rendered = 0
     for place in [*places(document)]:
-        for value in [*odd, DELETED]:
+        there = value_at(document, place)
+        ended = [f"{there}\n"] if isinstance(there, str) else []
+        for value in [*odd, *ended, DELETED]:
             forged = pages.report(**document)
             put(forged, place, value)
             try:
@@ -494,6 +497,19 @@ def test_a_report_that_was_tampered_with_is_refused_or_rendered_and_never_ends_t
             if rendered % 50 == 0:  # a page takes longer
                 assert render(report)
     assert rendered > 300, "what has a value that fits is not refused"
+    for key in ("future", "120+", "7"):
+        forged = pages.report()
+        forged["profile"]["contact_age"][0]["newest"][f"{key}\n"] = 1
+        with pytest.raises(msgspec.ValidationError):
+            pages.typed(forged)
+
+
+def test_what_could_not_be_read_back_is_not_written() -> None:
+    report = pages.typed(pages.report())
+    broken = msgspec.structs.replace(report, counts=Counts(-1, 0, 0))
+    with pytest.raises(msgspec.ValidationError):
+        broken.to_json()
+    assert report.to_json()
 
 
 def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - whatever JSON holds
@@ -507,6 +523,12 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 DELETED = object()
 """Instead of a value: the key is not there."""
+
+
+def value_at(document: Any, place: tuple[Any, ...]) -> Any:  # noqa: ANN401 - as above
+    for key in place:
+        document = document[key]
+    return document
 
 
 def put(document: Any, place: tuple[Any, ...], value: object) -> None:  # noqa: ANN401 - as above

@@ -53,6 +53,7 @@ def manifest(name: str, files: tuple[Any, ...], rows: int) -> Manifest:
         counts=Counts(rows, rows, 0),
         files=files,
         created="2026-01-01T00:00:00Z",
+        partial=False,
         libraries=library_versions(),
     )
 
