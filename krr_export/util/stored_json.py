@@ -59,7 +59,8 @@ class Stored(msgspec.Struct, frozen=True):
 class Document(Stored, frozen=True):
     """A whole document. Its version is the tag of its class.
 
-    It is another if a key changes or goes, or has a new listed value. Keys may be added. Unknown ones are ignored when it is read: a later version of the tool may have added them.
+    It is another if a key changes or goes, or has a new listed value. Keys may be added. Unknown ones are ignored when
+    it is read: a later version of the tool may have added them.
     """
 
     def to_json(self) -> str:
