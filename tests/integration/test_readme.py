@@ -205,6 +205,7 @@ def test_both_commands_and_all_others_of_make_exist() -> None:
             "demo-delivery",
             "test",
             "test-lowest",
+            "check",
             "fuzz",
             "fuzz-asan",
             "wheel",
