@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from krr_export.findings.finding import Notice
+    from krr_export.reporting.guard import Difference
 
 REPORT_JSON = "report.json"
 
@@ -179,8 +180,13 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
 
     def __post_init__(self) -> None:
         datetime.fromisoformat(self.created)
-        if self.outcome == "guard" and not (self.guard and self.guard.differences):
+        if self.outcome == "guard" and not self.differences:
             raise ValueError("the outcome is guard, without differences")
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """The differences that the guard found; none without a guard."""
+        return self.guard.differences if self.guard else ()
 
     def summary(self, *, verbose: bool = False) -> Iterator[str]:
         """Yield the report as a few lines of text; ``verbose`` adds what to do and the first examples."""

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import deliveries
 import pytest
@@ -94,19 +95,14 @@ def test_options_are_checked_once_and_handed_on(tmp_path: Path, monkeypatch: pyt
         assert checked["options"] == ("options" not in given)
 
 
-def test_a_reject_is_made_once_with_its_ordinal_line_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Reject] = []
-    init = Reject.__init__
-
-    def counted(reject: Reject, *arguments: object, **named: object) -> None:
-        init(reject, *arguments, **named)  # type: ignore[arg-type]
-        made.append(reject)
-
-    monkeypatch.setattr(Reject, "__init__", counted)
+def test_a_reject_is_made_once_with_its_ordinal_line_and_bytes() -> None:
     bad = road.person("<status>X</status>")
     document = road.export(*[road.person(), road.person(), bad] * 100)
-    with krr_export.open_export(io.BytesIO(document), workers=0) as export:
+    with (
+        patch.object(Reject, "__init__", autospec=True, side_effect=Reject.__init__) as made,
+        krr_export.open_export(io.BytesIO(document), workers=0) as export,
+    ):
         rejects = [reject for result in export.results() for reject in result.rejects]
-    assert [id(reject) for reject in made] == [id(reject) for reject in rejects]
+    assert [id(call.args[0]) for call in made.call_args_list] == [id(reject) for reject in rejects]
     assert [reject.ordinal for reject in rejects] == [*range(3, 301, 3)]
     assert {document[r.byte_offset : r.byte_offset + len(bad)] for r in rejects} == {bad.encode()}

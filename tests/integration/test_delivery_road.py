@@ -11,7 +11,7 @@ import subprocess
 import termios
 from dataclasses import replace
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import command
 import deliveries
@@ -364,8 +364,8 @@ def test_a_pipe_is_refused_for_it_cannot_be_read_twice(inbox: Path, keys: Keys, 
 def test_a_file_that_changes_after_it_was_verified_is_not_published(
     inbox: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def then_changed(path: DeliveryPath, options: DeliveryOptions, **told: Any) -> OpenedDelivery:  # noqa: ANN401 - passed on
-        opened = open_delivery(path, options, **told)
+    def then_changed(path: DeliveryPath, options: DeliveryOptions) -> OpenedDelivery:
+        opened = open_delivery(path, options)
         _flip(next(inbox.glob("*.gz.enc")), 5000)
         return opened
 
@@ -392,8 +392,8 @@ def test_a_link_of_any_name_leads_to_the_delivery(inbox: Path, keys: Keys, tmp_p
 def test_not_even_its_beginning_is_believed_once_the_file_was_changed(
     act: str, inbox: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def then_changed(path: DeliveryPath, options: DeliveryOptions, **told: Any) -> OpenedDelivery:  # noqa: ANN401 - passed on
-        opened = open_delivery(path, options, **told)
+    def then_changed(path: DeliveryPath, options: DeliveryOptions) -> OpenedDelivery:
+        opened = open_delivery(path, options)
         data = next(inbox.glob("*.gz.enc"))
         _flip(data, data.stat().st_size - 1)
         return opened

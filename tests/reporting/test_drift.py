@@ -59,7 +59,7 @@ def report(
     )
 
 
-def found(now: Report, before: Report, **limits: Any) -> list[str]:  # noqa: ANN401 - GuardLimits reads them
+def found(now: Report, before: Report, **limits: int | str) -> list[str]:
     return [difference.what for difference in compare(now, before, GuardLimits.from_options(**limits))]
 
 

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
     from command import Ran
 
-    from krr_export.output.manifest import Manifest
-    from krr_export.reporting.report import Report
-
     Krr = Callable[..., Ran]
 
 pytestmark = pytest.mark.slow
@@ -410,15 +407,14 @@ def test_a_snapshot_that_is_pruned_meanwhile_has_no_line(store: Path, monkeypatc
 
 
 def test_a_snapshot_that_is_replaced_meanwhile_is_never_a_mixture(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = history_module._read_report  # noqa: SLF001 - the moment at which a run may interfere
     once = iter([True])
 
-    def replaced_on_the_way(snapshot: Path, manifest: Manifest) -> Report:
-        if snapshot.name == SECOND and next(once, False):
+    def replaced_on_the_way(report: Path) -> bytes:
+        if report.parent.name == SECOND and next(once, False):
             load(store, 2, *good(3), BAD, BAD, change_number=20, replace=True)
-        return report(snapshot, manifest)
+        return stored_json.read_stored_file(report)
 
-    monkeypatch.setattr(history_module, "_read_report", replaced_on_the_way)
+    monkeypatch.setattr("krr_export.reporting.history.read_stored_file", replaced_on_the_way)
     line = history(store)[1]
     assert (line.records, line.rejects, line.with_findings, line.damage) == (3, 2, (2, 2), None)
 

@@ -357,8 +357,9 @@ def all_texts(words: DetailWords) -> list[str]:
 def test_a_detail_is_shown_in_the_pages_language(detail: Detail, english: str, norwegian: str) -> None:
     finding = pages.finding("value-type", 1)
     finding["examples"] = [finding["examples"][0] | {"detail": str(detail), "masked": detail.to_dict()}]
-    for lang, text in (("en", english), ("nb", norwegian)):
-        document = html.fromstring(pages.page(pages.report(findings=[finding]), lang=lang))  # type: ignore[arg-type]
+    texts: dict[Lang, str] = {"en": english, "nb": norwegian}
+    for lang, text in texts.items():
+        document = html.fromstring(pages.page(pages.report(findings=[finding]), lang=lang))
         assert str(document.xpath("string(//article//tbody/tr/td[last()])")) == text
         assert document.xpath("//article//tbody//*[@lang]") == []
 
@@ -512,7 +513,7 @@ def test_what_could_not_be_read_back_is_not_written() -> None:
     assert report.to_json()
 
 
-def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - whatever JSON holds
+def places(value: object, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """All places in a document, of lists the first only."""
     if place:
         yield place
@@ -525,19 +526,21 @@ DELETED = object()
 """Instead of a value: the key is not there."""
 
 
-def value_at(document: Any, place: tuple[Any, ...]) -> Any:  # noqa: ANN401 - as above
+def value_at(document: pages.Json, place: tuple[Any, ...]) -> object:
+    node: Any = document
     for key in place:
-        document = document[key]
-    return document
+        node = node[key]
+    return node
 
 
-def put(document: Any, place: tuple[Any, ...], value: object) -> None:  # noqa: ANN401 - as above
+def put(document: pages.Json, place: tuple[Any, ...], value: object) -> None:
+    node: Any = document
     for key in place[:-1]:
-        document = document[key]
+        node = node[key]
     if value is DELETED:
-        del document[place[-1]]
+        del node[place[-1]]
     else:
-        document[place[-1]] = value
+        node[place[-1]] = value
 
 
 def test_there_is_no_other_language() -> None:

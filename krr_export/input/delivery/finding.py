@@ -87,7 +87,7 @@ class DeliveryPath:
             InputError: the directory cannot be listed.
         """
         with read_errors(file_name(self.directory)):
-            return group_sets(os.listdir(self.directory))  # noqa: PTH208 - names, not paths
+            return group_sets([file.name for file in self.directory.iterdir()])
 
     def find_set(self, orgnr: str | None, *, signed: bool, latest_stamp: str) -> FoundSet:
         """Return the set of the file; of a directory, the newest set that is complete and not from the future.

@@ -102,7 +102,7 @@ def _findings(report: Report) -> Iterator[_Case]:
 
 
 def _guard(report: Report) -> Iterator[_Case]:
-    for difference in wording.differences(report):
+    for difference in report.differences:
         name = " ".join(filter(None, (difference.what, difference.column, difference.value)))
         text = f"{difference.text}\nto accept it: {difference.accept}"
         yield _Case("guard", name, text, difference.text if wording.is_held_back(report) else None)

@@ -9,7 +9,6 @@ from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
     from krr_export.findings.finding import Example
-    from krr_export.reporting.guard import Difference
     from krr_export.reporting.report import Report, ReportedFinding
 
 _ACCEPTED = {"published": "published", "partial": "a partial result, not published", "valid": "valid"}
@@ -31,11 +30,6 @@ def is_reason(report: Report, finding: ReportedFinding) -> bool:
 def is_held_back(report: Report) -> bool:
     """Return whether the guard prevented publishing."""
     return report.outcome == "guard"
-
-
-def differences(report: Report) -> tuple[Difference, ...]:
-    """Return the differences from the export before that exceed the limits."""
-    return report.guard.differences if report.guard else ()
 
 
 def verdict(report: Report) -> str:

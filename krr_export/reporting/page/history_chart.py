@@ -95,7 +95,7 @@ def history_chart(
         The chart; ``None`` if fewer than two nights can be read: there is nothing to compare.
     """
     shown = [line for line in lines if line.records is not None and line.rejects is not None][-SHOWN:]
-    if len(shown) < 2:  # noqa: PLR2004 - a comparison needs two
+    if len(shown) <= 1:
         return None
     published = [True] * (len(shown) - 1) + [outcome in _PUBLISHED]
     records = _points(words, shown, [line.records or 0 for line in shown], published, from_zero=False)

@@ -56,6 +56,6 @@ def _warning_figure(words: Language, report: Report) -> KeyFigure:
     """Return the number of records with a warning; a lower bound for several codes, as the report counts by code."""
     warned = [one.records for one in report.findings if one.severity == "warning"]
     most = max(warned, default=0)
-    shown = words.number(most) if len(warned) < 2 else words.say("figure.least", n=most)  # noqa: PLR2004 - one code is exact
+    shown = words.number(most) if len(warned) <= 1 else words.say("figure.least", n=most)
     beside = words.say("figure.warned.beside", n=len(warned)) if warned else ""
     return KeyFigure(words.say("figure.warned"), shown, None, "", beside, "warning" if warned else "plain")

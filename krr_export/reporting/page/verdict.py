@@ -76,7 +76,7 @@ class Verdict:
 def verdict(words: Language, report: Report, limits: PageLimits) -> Verdict:
     """Return the verdict on a report."""
     outcome = report.outcome
-    differences = tuple(_difference(words, one, limits) for one in _differences(report)[: limits.rows])
+    differences = tuple(_difference(words, one, limits) for one in report.differences[: limits.rows])
     finding_actions, left = _finding_actions(words, report, limits)
     actions = (*_outcome_actions(words, report), *finding_actions)
     if outcome not in _GOOD:
@@ -120,10 +120,6 @@ def _fill(words: Language, sentence: str, report: Report) -> str:
     )
 
 
-def _differences(report: Report) -> tuple[Difference, ...]:
-    return report.guard.differences if report.guard else ()
-
-
 def _difference(words: Language, one: Difference, limits: PageLimits) -> str:
     """Return a difference found by the guard, in the page's language."""
     shares = one.what in {"rejects", "value", "nulls"}
@@ -153,7 +149,7 @@ def _outcome_actions(words: Language, report: Report) -> list[Action]:
 
 def _acceptance(report: Report) -> str:
     """Return the options that would accept all differences."""
-    return clean(acceptance(one.accept for one in _differences(report)), _MAX_OPTIONS_LENGTH) or NO_GUARD
+    return clean(acceptance(one.accept for one in report.differences), _MAX_OPTIONS_LENGTH) or NO_GUARD
 
 
 def _finding_actions(words: Language, report: Report, limits: PageLimits) -> tuple[list[Action], int]:
