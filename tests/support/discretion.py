@@ -22,14 +22,16 @@ _KEY_LINE = re.compile(rb"^[A-Za-z0-9+/]{40,}={0,2}$", re.MULTILINE)
 _LEAST = 8
 """Shorter values are met by chance."""
 
-_planted: set[bytes] = set()
+_planted: set[str] = set()
 _heard: list[str] = []
 _errors: list[KrrExportError] = []
 
 
 def plant(*values: bytes) -> None:
-    """Let these values be in nothing that is said from now on."""
-    _planted.update(value for value in values if len(value) >= _LEAST)
+    """Let these values be in nothing that is said from now on, in any form that a message or a traceback would have."""
+    for value in values:
+        if len(value) >= _LEAST:
+            _planted.update((value.decode("latin-1"), value.hex(), repr(value)[2:-1]))
 
 
 def plant_private_key(file: Path) -> None:
@@ -48,10 +50,10 @@ def hear(said: str) -> None:
 
 
 def leaks(said: str) -> list[str]:
-    """Which planted values are said, in any of the forms in which a message or a traceback would have them."""
-    return [
-        form for value in _planted for form in {value.decode("latin-1"), value.hex(), repr(value)[2:-1]} if form in said
-    ]
+    """Return the planted values that are said, in the form in which they are."""
+    # There are thousands of them: most are ruled out by their beginning.
+    beginnings = {said[start : start + _LEAST] for start in range(len(said))}
+    return [form for form in _planted if form[:_LEAST] in beginnings and form in said]
 
 
 def everything_said() -> str:
