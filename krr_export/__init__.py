@@ -16,6 +16,7 @@ from krr_export.version import __version__
 if TYPE_CHECKING:
     from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
     from krr_export.jobs.convert import ConvertResult, convert, validate
+    from krr_export.jobs.diff import DiffResult, diff
     from krr_export.jobs.options import ConvertOptions
     from krr_export.output.verification import verify
     from krr_export.pipeline.export import Export, open_export
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConvertOptions",
     "ConvertResult",
+    "DiffResult",
     "Export",
     "GuardError",
     "HistoryLine",
@@ -38,6 +40,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "convert",
+    "diff",
     "history",
     "load_schema",
     "open_export",
@@ -48,6 +51,7 @@ __all__ = [
 _HOME = {
     "reporting.history": ("HistoryLine", "history"),
     "jobs.convert": ("ConvertResult", "convert", "validate"),
+    "jobs.diff": ("DiffResult", "diff"),
     "errors": ("GuardError", "InputError", "KrrExportError", "OutputError", "UsageError"),
     "pipeline.export": ("Export", "open_export"),
     "jobs.options": ("ConvertOptions",),

@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import click
 
@@ -21,6 +21,8 @@ from krr_export.util.formatting import number, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tqdm import tqdm
 
     from krr_export.pipeline.export import Export
     from krr_export.reporting.report import Report
@@ -125,9 +127,7 @@ class Bar(Progress):
     """A progress bar in bytes of the source, with rate, remaining time and records."""
 
     def __init__(self) -> None:
-        from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
-
-        self._bar = tqdm(unit="B", unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr)
+        self._bar = _new_bar(unit="B")
         self._records = 0
 
     def close(self) -> None:
@@ -148,6 +148,21 @@ class Bar(Progress):
         self._records += records
         self._bar.set_postfix_str(f"{self._records:,} records".replace(",", " "), refresh=False)
 
+    def began(self, step: str, rows: int) -> None:
+        """Begin anew, in rows."""
+        self._bar.close()
+        self._bar = _new_bar(unit=" rows", total=rows, desc=step)
+
+    def advanced(self, rows: int) -> None:
+        """Move the bar."""
+        self._bar.update(rows)
+
+
+def _new_bar(**attributes: Any) -> tqdm[NoReturn]:
+    from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
+
+    return tqdm(unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr, **attributes)
+
 
 class LogLines(Progress):
     """A line every half minute, for logs; ``say`` prints it."""
@@ -159,6 +174,7 @@ class LogLines(Progress):
         self._size: int | None = None
         self._bytes = 0
         self._records = 0
+        self._step, self._rows, self._rows_done = "", 0, 0
 
     def opened(self, export: Export) -> None:
         """Set the size of the source, now known."""
@@ -171,13 +187,28 @@ class LogLines(Progress):
     def passed(self, records: int) -> None:
         """Count the records, and print a line when it is due."""
         self._records += records
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + _SECONDS_BETWEEN_LOG_LINES
+        if self._is_due():
             share = f" of {self._size / 1e6:.0f} MB ({self._bytes / self._size:.0%})" if self._size else " MB"
-            rate = self._bytes / 1e6 / (now - self._started)
+            rate = self._bytes / 1e6 / (time.monotonic() - self._started)
             passed = number(self._records)
             self._say(f"progress  {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
+
+    def began(self, step: str, rows: int) -> None:
+        """Begin to count rows."""
+        self._step, self._rows, self._rows_done = step, rows, 0
+
+    def advanced(self, rows: int) -> None:
+        """Count the rows, and print a line when it is due."""
+        self._rows_done += rows
+        if self._is_due():
+            self._say(f"progress  {self._step}: {number(self._rows_done)} of {number(self._rows)} rows")
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        is_due = now >= self._next
+        if is_due:
+            self._next = now + _SECONDS_BETWEEN_LOG_LINES
+        return is_due
 
 
 def print_last_line(message: str, color: str) -> None:

@@ -22,7 +22,8 @@ VERIFIED = {MOBILE: "mobiltelefonnummer_sist_verifisert", EMAIL: "epostadresse_s
 """By channel, the columns with its times."""
 
 ACTIVE = "AKTIV"
-INACTIVE = ("SLETTET", "IKKE_REGISTRERT")
+DELETED = "SLETTET"
+INACTIVE = (DELETED, "IKKE_REGISTRERT")
 """Values of the column `STATUS`."""
 
 RESERVED = "JA"

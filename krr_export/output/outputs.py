@@ -50,10 +50,14 @@ def check_outputs(outputs: Mapping[str, Iterable[str]], inputs: Mapping[str, str
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """Open a file to write; it replaces the file of that name only once it is complete.
 
     A device, a pipe or a descriptor such as ``/dev/stdout`` is written to directly: it must not be replaced.
+
+    Args:
+        path: Of the file.
+        private: Whether it holds personal data: then only its owner may read it.
 
     Raises:
         UsageError: the path is in a snapshot.
@@ -67,12 +71,16 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     # The name cannot be predicted: no file or link of that name exists.
     temporary = path.with_name(f".{secrets.token_hex(8)}.unfinished")
     try:
-        with temporary.open("xb") as file:
+        with open(temporary, "xb", opener=_open_private if private else None) as file:
             yield file
         temporary.replace(path)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _is_written_directly(path: Path) -> bool:

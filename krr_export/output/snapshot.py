@@ -67,7 +67,7 @@ class Staging:
         Raises:
             OutputError: The disk is full or failing.
         """
-        file = HashedFile(self.path, name, self._file_mode)
+        file = HashedFile.create(self.path, name, self._file_mode)
         try:
             file.write(text.encode())
             return file.finish()

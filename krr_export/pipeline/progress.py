@@ -19,3 +19,9 @@ class Progress:
 
     def passed(self, records: int) -> None:
         """Handle that ``records`` more records were processed."""
+
+    def began(self, step: str, rows: int) -> None:
+        """Handle that a step began that goes through so many rows of snapshots; ``step`` says what it does."""
+
+    def advanced(self, rows: int) -> None:
+        """Handle that the step went through ``rows`` more."""

@@ -216,7 +216,7 @@ def _refuse_existing(paths: tuple[Path, ...]) -> None:
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> None:
-    file = HashedFile(path.parent, path.name, _MODE)
+    file = HashedFile.create(path.parent, path.name, _MODE)
     try:
         for piece in pieces:
             file.write(piece)

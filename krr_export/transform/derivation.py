@@ -172,6 +172,30 @@ def derived_fields(schema: RecordSchema, options: DeriveOptions) -> tuple[Field,
     return Derivation(_select_columns(schema, options), reference=0).fields
 
 
+def derived_schema(schema: RecordSchema, options: DeriveOptions) -> pa.Schema:
+    """Return the Arrow schema of the table, with the columns that the options add.
+
+    Raises:
+        UsageError: as for `build_derivation`.
+    """
+    return Derivation(_select_columns(schema, options), reference=0).extend_schema(schema.arrow)
+
+
+def judged_columns(columns: Collection[str], derived: Collection[str]) -> tuple[str, ...]:
+    """Return the columns of a table whose values depend on the moment at which persons are judged.
+
+    Args:
+        columns: of the table.
+        derived: the names of the columns that were derived, as in the manifest.
+    """
+    if STATE not in derived:
+        return ()
+    column = STATE
+    while f"{column}{_NAME_SUFFIX}" in columns:  # where the XSD has a column of that name itself
+        column += _NAME_SUFFIX
+    return (column,)
+
+
 def _select_columns(schema: RecordSchema, options: DeriveOptions) -> tuple[tuple[str, str], ...]:
     kinds = {field.name: field.arrow_type for field in schema.fields}
     columns = []

@@ -14,7 +14,7 @@ import stat
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from krr_export.errors import OutputError
 from krr_export.util.stored_json import Count, Sha256, Stored
@@ -57,7 +57,7 @@ _STORE_HINTS = {
 _FIXED_MODES = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 """Errors of chmod(2) on file systems whose mount options or server decide the permissions: SMB, vfat, FUSE."""
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
-"""Errors of fsync(2) on file systems that sync files but not directories."""
+"""Errors of fsync(2) for pipes, and for directories on network file systems that sync files only."""
 
 
 class PartFile(Stored, frozen=True):
@@ -119,20 +119,34 @@ class HashedFile:
     being cleaned up.
 
     Args:
-        root: The directory that ``path`` is relative to. The file's own directory is made if it is missing.
-        path: POSIX path below ``root``; nothing may exist there yet.
-        mode: Permission bits; the process's umask does not change them.
+        path: Its path, for messages and for the manifest.
+        descriptor: Open for writing; closed when the file is finished or abandoned.
     """
 
-    def __init__(self, root: Path, path: str, mode: int) -> None:
+    def __init__(self, path: str, descriptor: int) -> None:
         self.path = path
         self.size = 0
         self._digest = hashlib.sha256()
+        self._fd: int | None = descriptor
+
+    @classmethod
+    def create(cls, root: Path, path: str, mode: int) -> Self:
+        """Create the file.
+
+        Args:
+            root: The directory that ``path`` is relative to. The file's own directory is made if it is missing.
+            path: POSIX path below ``root``; nothing may exist there yet.
+            mode: Permission bits; the process's umask does not change them.
+
+        Raises:
+            OutputError: It cannot be created.
+        """
         target = root / path
         with output_errors(f"create {path}"):
             make_directories(target.parent, root, mode)
-            self._fd: int | None = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            _set_mode(os.fstat(self._fd), mode, partial(os.fchmod, self._fd))
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            _set_mode(os.fstat(descriptor), mode, partial(os.fchmod, descriptor))
+        return cls(path, descriptor)
 
     @property
     def closed(self) -> bool:
@@ -160,14 +174,14 @@ class HashedFile:
         """Do nothing: there is no buffer. Arrow calls it on every file."""
 
     def finish(self, rows: int = 0) -> PartFile:
-        """Sync the bytes to the disk and close the file.
+        """Sync the bytes to the disk, if it is a file on one, and close the file.
 
         Raises:
             OutputError: The disk is full or failing.
         """
         assert self._fd is not None, "a file is finished once"  # noqa: S101 - an invariant of this package
         with output_errors(f"write {self.path}"):
-            os.fsync(self._fd)
+            _sync(self._fd)
             os.close(self._fd)
         self._fd = None
         return PartFile(self.path, rows, self.size, self._digest.hexdigest())
@@ -243,12 +257,17 @@ def sync_directory(path: Path) -> None:
     """Sync a directory's entries to the disk, if its file system can (POSIX fsync)."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno not in _CANNOT_SYNC:  # some network file systems cannot
-            raise
+        _sync(fd)
     finally:
         os.close(fd)
+
+
+def _sync(fd: int) -> None:
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
 
 
 def sync_tree(root: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.output.sinks.dictionaries import is_encoded_binary
+from krr_export.util.dictionaries import is_encoded_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

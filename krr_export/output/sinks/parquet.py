@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from krr_export.output.sinks.dictionaries import ENCODED_BINARY, canonical, is_encoded_binary
+from krr_export.util.dictionaries import ENCODED_BINARY, canonical, is_encoded_binary
 
 if TYPE_CHECKING:
     from collections.abc import Collection

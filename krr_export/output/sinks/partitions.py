@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from krr_export.output.sinks.dictionaries import canonical
+from krr_export.util.dictionaries import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

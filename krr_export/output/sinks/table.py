@@ -150,7 +150,7 @@ class TableSink:
 
     def _open(self, path: str, rows: pa.Table, *, named: tuple[str, ...]) -> _Part:
         """Open a new part file that begins with these rows."""
-        file = HashedFile(self._directory, path, self._options.file_mode)
+        file = HashedFile.create(self._directory, path, self._options.file_mode)
         compression = self._options.effective_compression
         if self._options.format == "parquet":
             return ParquetPart(file, self._table_layout(rows), compression, named)

@@ -1,0 +1,116 @@
+"""Which columns of two tables are compared, and the schema of the table of changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from krr_export.domain.vocabulary import IDENTIFIER
+from krr_export.errors import UsageError
+from krr_export.schema.record_schema import ORDINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+CHANGE = pa.field("endring", pa.dictionary(pa.int8(), pa.string()), nullable=False)
+"""The kind of a change: one of `KINDS`."""
+OCCURRENCE = pa.field("forekomst", pa.int32(), nullable=False)
+"""Which of the rows with this key it is, from 1: identity numbers should be unique, and are not always."""
+CHANGED = pa.field("endrede_kolonner", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False)
+"""The names of the columns whose values differ, for `CHANGED_ROW` and `DELETED_ROW`; otherwise empty."""
+
+NEW, CHANGED_ROW, DELETED_ROW, GONE = KINDS = ("ny", "endret", "slettet", "borte")
+"""A row that was not there; a row with other values; a row whose status became `DELETED`; a row that is not there any
+more, which has its last values."""
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Columns that do not count: a row is the same if only they differ.
+
+    Attributes:
+        columns: Their names.
+        times: Whether all columns of times are among them.
+    """
+
+    columns: tuple[str, ...] = ()
+    times: bool = False
+
+
+@dataclass(frozen=True)
+class ComparedColumns:
+    """How the columns of two tables of persons are compared.
+
+    Attributes:
+        schema: The columns of the later table, as the table of changes shows them.
+        compared: The names of those whose values make a row changed.
+        missing: Columns of the later table that the earlier one lacks: they are shown, and not compared.
+        dropped: Columns of the earlier table that the later one lacks: they are not shown.
+        ignored: Columns of both that were named as not counting.
+    """
+
+    schema: pa.Schema
+    compared: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def common(self) -> list[str]:
+        """The columns that both tables have, in the later one's order."""
+        return [name for name in self.schema.names if name not in self.missing]
+
+    def changes_schema(self, metadata: Mapping[str, str] | None = None) -> pa.Schema:
+        """Return the schema of the table of changes: kind, key, occurrence, changed columns, then all columns."""
+        others = [column for column in self.schema if column.name != IDENTIFIER]
+        nullable = [column.with_nullable(nullable=True) if column.name in self.missing else column for column in others]
+        return pa.schema([CHANGE, self.schema.field(IDENTIFIER), OCCURRENCE, CHANGED, *nullable], metadata)
+
+
+def compare_columns(
+    old: pa.Schema,
+    new: pa.Schema,
+    *,
+    judged: Iterable[str] = (),
+    ignored: Ignored = Ignored(),
+) -> ComparedColumns:
+    """Decide which columns of two tables are compared.
+
+    Args:
+        old: The columns of the earlier table.
+        new: The columns of the later table.
+        judged: Derived columns whose values depend on the day.
+        ignored: Columns that do not count.
+
+    Raises:
+        UsageError: A table has no identity numbers, a column has two types, or there is no such column to ignore.
+    """
+    for schema in (old, new):
+        if IDENTIFIER not in schema.names:
+            raise UsageError(f"there is no column {IDENTIFIER} to compare by", "it was left out by --columns or --drop")
+    if unknown := [name for name in ignored.columns if name not in (*old.names, *new.names)]:
+        raise UsageError(
+            f"--ignore names what is no column: {', '.join(unknown)}", f"the columns are {', '.join(new.names)}"
+        )
+    if IDENTIFIER in ignored.columns:
+        raise UsageError(f"--ignore {IDENTIFIER}: rows are compared by it", "ignore other columns")
+    common = [name for name in new.names if name in old.names]
+    retyped = [name for name in common if _value_type(old.field(name).type) != _value_type(new.field(name).type)]
+    if unlike := [name for name in retyped if name not in ignored.columns]:
+        raise UsageError(f"the column {unlike[0]} has another type in each snapshot", f"--ignore {unlike[0]}")
+    times = [name for name in common if ignored.times and pa.types.is_timestamp(new.field(name).type)]
+    excluded = {ORDINAL.name, IDENTIFIER, *judged, *ignored.columns, *times}
+    return ComparedColumns(
+        new.remove_metadata(),
+        tuple(name for name in common if name not in excluded),
+        missing=tuple(name for name in new.names if name not in old.names or name in retyped),
+        dropped=tuple(name for name in old.names if name not in new.names),
+        ignored=tuple(name for name in common if name in {*ignored.columns, *times}),
+    )
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values, whether or not they are listed or encoded."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -1,0 +1,158 @@
+"""The summary of what changed: numbers of rows, by kind and by column, and no values of a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from krr_export.changes.columns import CHANGED_ROW, DELETED_ROW, GONE, NEW
+from krr_export.domain.vocabulary import RESERVATION, RESERVED
+from krr_export.util.formatting import number, records
+from krr_export.util.stored_json import Count, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from krr_export.changes.columns import ComparedColumns
+
+
+class ColumnChanges(Stored, frozen=True):
+    """Changes of one column, in rows that both snapshots have.
+
+    Attributes:
+        added: Rows with a value now, and none before.
+        changed: Rows with another value.
+        removed: Rows with no value now, and one before.
+        now: Of a column with listed values: rows whose value changed, by the new value.
+    """
+
+    added: Count
+    changed: Count
+    removed: Count
+    now: dict[str, Count]
+
+
+class ChangeSummary(Stored, frozen=True):
+    """The differences between a snapshot and an earlier one, in numbers of rows.
+
+    Attributes:
+        compared_with: The earlier snapshot: the name of its directory.
+        manifest_sha256: The digest of its manifest.
+        new: Rows that the earlier snapshot has not.
+        changed: Rows with another value in some column; those that are deleted do not count.
+        deleted: Rows whose status became SLETTET.
+        gone: Rows that only the earlier snapshot has.
+        unchanged: Rows that are the same in both.
+        columns: The changes of each column in which a row differs.
+        ignored: Columns that were not compared, though both snapshots have them.
+    """
+
+    compared_with: str
+    manifest_sha256: str
+    new: Count
+    changed: Count
+    deleted: Count
+    gone: Count
+    unchanged: Count
+    columns: dict[str, ColumnChanges]
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Rows of the table of changes."""
+        return self.new + self.changed + self.deleted + self.gone
+
+    @property
+    def newly_reserved(self) -> int:
+        """Persons who have opted out of digital communication since."""
+        reservation = self.columns.get(RESERVATION)
+        return reservation.now.get(RESERVED, 0) if reservation else 0
+
+    def lines(self) -> Iterator[str]:
+        """Yield the summary as lines of text."""
+        yield f"changes   since {self.compared_with}: {self.counts()}"
+        width = max((len(name) for name in self.columns), default=0)
+        for name, column in self.columns.items():
+            counts = {"added": column.added, "changed": column.changed, "removed": column.removed}
+            counted = ", ".join(f"{number(count)} {what}" for what, count in counts.items() if count)
+            values = ", ".join(f"{number(count)} to {value}" for value, count in column.now.items())
+            yield f"column    {name:{width}}  {counted}{f' ({values})' if values else ''}"
+
+    def counts(self) -> str:
+        """Return the numbers of rows in a few words."""
+        return (
+            f"{number(self.new)} new, {number(self.changed)} changed, {number(self.deleted)} deleted,"
+            f" {number(self.gone)} gone, {records(self.unchanged)} the same"
+        )
+
+
+@dataclass
+class ChangeCounts:
+    """The counts of a comparison while it goes on.
+
+    Attributes:
+        kinds: Rows by kind of change.
+        added: Rows by column, as `ColumnChanges.added`.
+        changed: As `ColumnChanges.changed`.
+        removed: As `ColumnChanges.removed`.
+        now: By column, rows by new value, as `ColumnChanges.now`.
+    """
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    added: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    removed: Counter[str] = field(default_factory=Counter)
+    now: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add_column(
+        self, name: str, before: pa.Array, now: pa.Array, differs: NDArray[np.bool_], *, has_listed_values: bool
+    ) -> None:
+        """Add the changes of one column.
+
+        Args:
+            name: Of the column.
+            before: The earlier values.
+            now: The later values, row by row.
+            differs: Where both rows exist and differ in this column.
+            has_listed_values: Whether new values are counted one by one: they are few, and name nobody.
+        """
+        was_null, is_null = (column.is_null().to_numpy(zero_copy_only=False) for column in (before, now))
+        self.added[name] += int(np.count_nonzero(differs & was_null))
+        self.removed[name] += int(np.count_nonzero(differs & is_null))
+        self.changed[name] += int(np.count_nonzero(differs & ~was_null & ~is_null))
+        if has_listed_values:
+            values = now.filter(pa.array(differs & ~is_null)).to_pylist()
+            self.now.setdefault(name, Counter()).update(values)
+
+    def summary(self, rows: int, columns: ComparedColumns, compared_with: str, manifest_sha256: str) -> ChangeSummary:
+        """Return the summary.
+
+        Args:
+            rows: Rows of the later table.
+            columns: How they were compared.
+            compared_with: The earlier snapshot's name.
+            manifest_sha256: The digest of its manifest.
+        """
+        kinds = self.kinds
+        by_column = {name: self._column(name) for name in columns.compared}
+        return ChangeSummary(
+            compared_with,
+            manifest_sha256,
+            new=kinds[NEW],
+            changed=kinds[CHANGED_ROW],
+            deleted=kinds[DELETED_ROW],
+            gone=kinds[GONE],
+            unchanged=rows - sum(kinds[kind] for kind in (NEW, CHANGED_ROW, DELETED_ROW)),
+            columns={name: one for name, one in by_column.items() if one.added or one.changed or one.removed},
+            ignored=columns.ignored,
+        )
+
+    def _column(self, name: str) -> ColumnChanges:
+        now = dict(sorted(self.now.get(name, {}).items()))
+        return ColumnChanges(self.added[name], self.changed[name], self.removed[name], now)

@@ -1,0 +1,153 @@
+"""A comparison of two tables of persons: the earlier one is a snapshot, the later one comes in batches."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING
+
+from krr_export.changes.candidates import CandidateFinder
+from krr_export.changes.columns import compare_columns
+from krr_export.changes.difference import KEYS_AT_A_TIME, find_differences
+from krr_export.changes.summary import ChangeCounts
+from krr_export.domain.vocabulary import IDENTIFIER
+from krr_export.errors import UsageError
+from krr_export.output.snapshot_table import open_snapshot_table
+from krr_export.schema.record_schema import BUILT_IN
+from krr_export.schema.registry import load_schema
+from krr_export.transform.derivation import DeriveOptions, derived_schema, judged_columns
+from krr_export.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    Read = Callable[[Sequence[str]], Iterable[pa.RecordBatch]]
+
+    from krr_export.changes.columns import Ignored
+    from krr_export.changes.summary import ChangeSummary
+    from krr_export.output.manifest import Manifest, SnapshotOptions
+    from krr_export.output.snapshot_table import SnapshotTable
+    from krr_export.pipeline.progress import Progress
+
+
+class Comparison:
+    """A comparison of a table with an earlier snapshot's; making it reads the snapshot once.
+
+    Args:
+        base: The earlier snapshot's table.
+        schema: The columns of the later table.
+        options: What the later table was made with.
+        progress: Receives the progress of reading.
+        ignored: Columns that do not count.
+
+    Raises:
+        InputError: The earlier snapshot is damaged.
+        UsageError: The tables cannot be compared.
+    """
+
+    def __init__(
+        self,
+        base: SnapshotTable,
+        schema: pa.Schema,
+        options: SnapshotOptions,
+        progress: Progress,
+        ignored: Ignored,
+    ) -> None:
+        self._base = base
+        self._progress = progress
+        self._counts = ChangeCounts()
+        self._rows = 0
+        before = base.manifest.options
+        _check_pseudonyms(before, options)
+        judged = {*judged_columns(base.schema.names, before.derive), *judged_columns(schema.names, options.derive)}
+        self.columns = compare_columns(base.schema, schema, judged=judged, ignored=ignored)
+        self.key_and_compared = [IDENTIFIER, *self.columns.compared]
+        """The columns that `add` needs."""
+        progress.began(f"read {base.name}", base.rows)
+        self._finder = CandidateFinder(base.rows, self._read_base(self.key_and_compared), self.columns.compared)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Look at the next rows of the later table."""
+        self._rows += batch.num_rows
+        self._finder.add(batch)
+
+    def tables(self, read: Read) -> Iterator[pa.Table]:
+        """Yield the table of changes in portions, once all rows were added.
+
+        Args:
+            read: Reads the later table again, with these columns.
+
+        Raises:
+            InputError: A snapshot is damaged.
+        """
+        candidates = self._finder.candidates()
+        portions = ceil(len(candidates) / KEYS_AT_A_TIME)
+        self._progress.began("compare values", portions * (self._base.rows + self._rows))
+        return find_differences(candidates, self._read_base, partial(self._watch, read), self.columns, self._counts)
+
+    def schema(self, later: str, **metadata: str) -> pa.Schema:
+        """Return the schema of the table of changes, whose metadata say what was compared.
+
+        Args:
+            later: The name of the later snapshot.
+            metadata: More of them.
+        """
+        compared = {"fra": self._base.name, "fra_manifest_sha256": self._base.manifest_sha256, "til": later}
+        ignored = {"ignored": ",".join(self.columns.ignored)} if self.columns.ignored else {}
+        return self.columns.changes_schema({**compared, **metadata, **ignored, "krr_export_version": __version__})
+
+    def summary(self) -> ChangeSummary:
+        """Return the numbers of what was found, once all tables were yielded."""
+        return self._counts.summary(self._rows, self.columns, self._base.name, self._base.manifest_sha256)
+
+    def _read_base(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        return self._watch(self._base.batches, columns)
+
+    def _watch(self, read: Read, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for batch in read(columns):
+            yield batch
+            self._progress.advanced(batch.num_rows)
+
+
+def open_table(snapshot: Path) -> SnapshotTable:
+    """Open the table person of a published snapshot, with the types of its columns also if it is CSV.
+
+    Raises:
+        InputError: There is no published snapshot at the path, or it is damaged.
+    """
+    return open_snapshot_table(snapshot, _csv_schema)
+
+
+def _csv_schema(manifest: Manifest) -> pa.Schema | None:
+    """Return the types of the columns of CSV files, if their schema is one of the tool's own."""
+    if manifest.schema.name not in BUILT_IN:
+        return None
+    schema = load_schema(manifest.schema.name)
+    if schema.sha256 != manifest.schema.sha256:
+        return None
+    return derived_schema(schema, DeriveOptions(manifest.options.derive))
+
+
+def _check_pseudonyms(before: SnapshotOptions, now: SnapshotOptions) -> None:
+    """Refuse tables whose pseudonyms cannot be compared.
+
+    Raises:
+        UsageError: Other columns have pseudonyms, or other keys made them.
+    """
+    if set(before.pseudonymised) != set(now.pseudonymised):
+        raise UsageError(
+            f"the earlier snapshot has pseudonyms of {_names(before)}, the later one of {_names(now)}",
+            "compare snapshots with the same --pseudonymise",
+        )
+    if before.pseudonym_key_fingerprint != now.pseudonym_key_fingerprint:
+        raise UsageError(
+            "the pseudonyms of these snapshots were made with two keys: the same person has another in each",
+            "compare snapshots with the same --pseudonym-key",
+        )
+
+
+def _names(options: SnapshotOptions) -> str:
+    return ", ".join(options.pseudonymised) or "nothing"

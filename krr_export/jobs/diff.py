@@ -1,0 +1,137 @@
+"""The differences between two published snapshots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from krr_export.changes.columns import Ignored
+from krr_export.domain.store_layout import MANIFEST
+from krr_export.errors import InputError, UsageError
+from krr_export.jobs.comparison import Comparison, open_table
+from krr_export.output.outputs import STDIO
+from krr_export.output.sinks.single_file import FILE_FORMATS, file_format, write_rows
+from krr_export.output.store_contents import missing_store, snapshots
+from krr_export.pipeline.progress import Progress
+from krr_export.transform.privacy import column_names
+from krr_export.util.formatting import number
+from krr_export.util.paths import local_path
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator
+
+    from krr_export.changes.summary import ChangeSummary
+    from krr_export.output.sinks.single_file import FileFormat
+    from krr_export.output.snapshot_table import SnapshotTable
+
+_A_PAIR = 2
+
+
+@dataclass(frozen=True)
+class DiffResult:
+    """The differences between two snapshots.
+
+    Attributes:
+        old: the earlier snapshot.
+        new: the later one.
+        summary: the numbers of what differs.
+        message: the result in one line for people.
+        warnings: what a reader of the numbers should know, a line each.
+    """
+
+    old: Path
+    new: Path
+    summary: ChangeSummary
+    message: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def differ(self) -> bool:
+        """True if there is any difference."""
+        return self.summary.total > 0
+
+
+def diff(  # noqa: PLR0913 - by keyword, each an option of the command line
+    old: str | os.PathLike[str],
+    new: str | os.PathLike[str] | None = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    format: FileFormat | None = None,  # noqa: A002 - the option's name
+    ignore: str | Iterable[str] = (),
+    ignore_times: bool = False,
+    progress: Progress | None = None,
+) -> DiffResult:
+    """Find what differs between two snapshots: new, changed, deleted and vanished rows.
+
+    Rows are paired by identity number; where one occurs several times, by its place among them. ``radnummer`` and a
+    derived varslingsstatus, which depends on the day, do not count.
+
+    Args:
+        old: the earlier snapshot; or a store, whose two newest are compared.
+        new: the later snapshot; ``None`` if ``old`` is a store.
+        output: a file for the table of changes; ``-`` is standard output; ``None`` for numbers alone.
+        format: of that file; by default its name says it.
+        ignore: columns that do not count.
+        ignore_times: whether columns of times do not count.
+        progress: receives the progress.
+
+    Raises:
+        InputError: there are no such snapshots, or one is damaged.
+        OutputError: the file cannot be written.
+        UsageError: an option is wrong, or the snapshots cannot be compared.
+    """
+    ignored = Ignored(column_names("--ignore", ignore), ignore_times)
+    if format is not None and format not in FILE_FORMATS:
+        raise UsageError(f"no format {format!r}", f"choose {', '.join(FILE_FORMATS)}")
+    if format is not None and output is None:
+        raise UsageError("--format says how a file is written, and none is", "give -o FILE")
+    to = None if output is None else str(output)
+    form = None if to is None else file_format(to, format)
+    progress = progress or Progress()
+    before, now = _pair(Path(old), None if new is None else Path(new))
+    comparison = Comparison(before, now.schema, now.manifest.options, progress, ignored)
+    progress.began(f"read {now.name}", now.rows)
+    for batch in now.batches(comparison.key_and_compared):
+        comparison.add(batch)
+        progress.advanced(batch.num_rows)
+    tables = comparison.tables(now.batches)
+    written = ""
+    if to is None or form is None:
+        for _ in tables:
+            pass
+    else:
+        schema = comparison.schema(now.name, til_manifest_sha256=now.manifest_sha256)
+        rows = write_rows(to, tables, schema, form)
+        written = "" if to == STDIO else f"wrote {number(rows)} rows to {to}: "
+    summary = comparison.summary()
+    message = f"{written}{before.name} to {now.name}: {summary.counts()}"
+    return DiffResult(before.root, now.root, summary, message, tuple(_warnings(before, now, comparison)))
+
+
+def _pair(old: Path, new: Path | None) -> tuple[SnapshotTable, SnapshotTable]:
+    """Open the two snapshots."""
+    if new is not None:
+        return open_table(old), open_table(new)
+    store = local_path(old)
+    if not store.is_dir():
+        raise missing_store(store)
+    found = snapshots(store)
+    if not found and (store / MANIFEST).exists():
+        raise UsageError(f"{store} is one snapshot, and two are compared", "give the other one too, or their store")
+    if len(found) < _A_PAIR:
+        held = "one snapshot" if found else "no snapshot"
+        raise InputError(
+            f"{store} holds {held}, and two are compared", "give two snapshots, or run again after the next"
+        )
+    return open_table(found[-2]), open_table(found[-1])
+
+
+def _warnings(before: SnapshotTable, now: SnapshotTable, comparison: Comparison) -> Iterator[str]:
+    if before.name > now.name:
+        yield f"{before.name} is the newer of the two: what is called new went away, and what is gone came"
+    if comparison.columns.missing:
+        yield f"not compared, for {before.name} lacks them: {', '.join(comparison.columns.missing)}"
+    if comparison.columns.dropped:
+        yield f"not compared, for {now.name} lacks them: {', '.join(comparison.columns.dropped)}"
