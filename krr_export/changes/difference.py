@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from krr_export.changes.columns import ComparedColumns
-    from krr_export.changes.summary import ChangeCounts
+    from krr_export.changes.counts import ChangeCounts
 
 KEYS_AT_A_TIME = 1 << 17
 """Keys whose rows are in memory at a time, of both tables. Each portion reads both tables once."""

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-
-from krr_export.changes.columns import CHANGED_ROW, DELETED_ROW, GONE, NEW
 from krr_export.domain.vocabulary import RESERVATION, RESERVED
 from krr_export.util.formatting import number, records
 from krr_export.util.stored_json import Count, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from krr_export.changes.columns import ComparedColumns
 
 
 class ColumnChanges(Stored, frozen=True):
@@ -90,69 +80,3 @@ class ChangeSummary(Stored, frozen=True):
             f"{number(self.new)} new, {number(self.changed)} changed, {number(self.deleted)} deleted,"
             f" {number(self.gone)} gone, {records(self.unchanged)} the same"
         )
-
-
-@dataclass
-class ChangeCounts:
-    """The counts of a comparison while it goes on.
-
-    Attributes:
-        kinds: Rows by kind of change.
-        added: Rows by column, as `ColumnChanges.added`.
-        changed: As `ColumnChanges.changed`.
-        removed: As `ColumnChanges.removed`.
-        now: By column, rows by new value, as `ColumnChanges.now`.
-    """
-
-    kinds: Counter[str] = field(default_factory=Counter)
-    added: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
-    removed: Counter[str] = field(default_factory=Counter)
-    now: dict[str, Counter[str]] = field(default_factory=dict)
-
-    def add_column(
-        self, name: str, before: pa.Array, now: pa.Array, differs: NDArray[np.bool_], *, has_listed_values: bool
-    ) -> None:
-        """Add the changes of one column.
-
-        Args:
-            name: Of the column.
-            before: The earlier values.
-            now: The later values, row by row.
-            differs: Where both rows exist and differ in this column.
-            has_listed_values: Whether new values are counted one by one: they are few, and name nobody.
-        """
-        was_null, is_null = (column.is_null().to_numpy(zero_copy_only=False) for column in (before, now))
-        self.added[name] += int(np.count_nonzero(differs & was_null))
-        self.removed[name] += int(np.count_nonzero(differs & is_null))
-        self.changed[name] += int(np.count_nonzero(differs & ~was_null & ~is_null))
-        if has_listed_values:
-            values = now.filter(pa.array(differs & ~is_null)).to_pylist()
-            self.now.setdefault(name, Counter()).update(values)
-
-    def summary(self, rows: int, columns: ComparedColumns, compared_with: str, manifest_sha256: str) -> ChangeSummary:
-        """Return the summary.
-
-        Args:
-            rows: Rows of the later table.
-            columns: How they were compared.
-            compared_with: The earlier snapshot's name.
-            manifest_sha256: The digest of its manifest.
-        """
-        kinds = self.kinds
-        by_column = {name: self._column(name) for name in columns.compared}
-        return ChangeSummary(
-            compared_with,
-            manifest_sha256,
-            new=kinds[NEW],
-            changed=kinds[CHANGED_ROW],
-            deleted=kinds[DELETED_ROW],
-            gone=kinds[GONE],
-            unchanged=rows - sum(kinds[kind] for kind in (NEW, CHANGED_ROW, DELETED_ROW)),
-            columns={name: one for name, one in by_column.items() if one.added or one.changed or one.removed},
-            ignored=columns.ignored,
-        )
-
-    def _column(self, name: str) -> ColumnChanges:
-        now = dict(sorted(self.now.get(name, {}).items()))
-        return ColumnChanges(self.added[name], self.changed[name], self.removed[name], now)

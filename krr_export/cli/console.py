@@ -128,10 +128,12 @@ class Bar(Progress):
 
     def __init__(self) -> None:
         self._bar = _new_bar(unit="B")
+        self._step: tqdm[NoReturn] | None = None
         self._records = 0
 
     def close(self) -> None:
-        """Remove the bar."""
+        """Remove the bars."""
+        self._end_step()
         self._bar.close()
 
     def opened(self, export: Export) -> None:
@@ -149,13 +151,21 @@ class Bar(Progress):
         self._bar.set_postfix_str(f"{self._records:,} records".replace(",", " "), refresh=False)
 
     def began(self, step: str, rows: int) -> None:
-        """Begin anew, in rows."""
-        self._bar.close()
-        self._bar = _new_bar(unit=" rows", total=rows, desc=step)
+        """Show a bar of its own for the step."""
+        self._end_step()
+        self._step = _new_bar(unit=" rows", total=rows, desc=step)
 
     def advanced(self, rows: int) -> None:
-        """Move the bar."""
-        self._bar.update(rows)
+        """Move the step's bar; remove it at the end of the step."""
+        if self._step is not None:
+            self._step.update(rows)
+            if self._step.total is not None and self._step.n >= self._step.total:
+                self._end_step()
+
+    def _end_step(self) -> None:
+        if self._step is not None:
+            self._step.close()
+        self._step = None
 
 
 def _new_bar(**attributes: Any) -> tqdm[NoReturn]:

@@ -229,6 +229,13 @@ writing_options = combine(
         heading=OUTPUT,
         help="Permissions of the files; directories follow.",
     ),
+    option(
+        "--changes/--no-changes",
+        default=False,
+        show_default=True,
+        heading=OUTPUT,
+        help="Write what changed since the snapshot before, as changes/ and in the report.",
+    ),
     lang_option,
     option(
         "--derive",

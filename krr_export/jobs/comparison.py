@@ -7,12 +7,14 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from krr_export.changes.candidates import CandidateFinder
-from krr_export.changes.columns import compare_columns
+from krr_export.changes.columns import Ignored, compare_columns
+from krr_export.changes.counts import ChangeCounts
 from krr_export.changes.difference import KEYS_AT_A_TIME, find_differences
-from krr_export.changes.summary import ChangeCounts
 from krr_export.domain.vocabulary import IDENTIFIER
-from krr_export.errors import UsageError
+from krr_export.errors import InputError, UsageError
+from krr_export.output.sinks import SinkOptions, TableSink
 from krr_export.output.snapshot_table import open_snapshot_table
+from krr_export.output.store_contents import entries
 from krr_export.schema.record_schema import BUILT_IN
 from krr_export.schema.registry import load_schema
 from krr_export.transform.derivation import DeriveOptions, derived_schema, judged_columns
@@ -26,11 +28,16 @@ if TYPE_CHECKING:
 
     Read = Callable[[Sequence[str]], Iterable[pa.RecordBatch]]
 
-    from krr_export.changes.columns import Ignored
     from krr_export.changes.summary import ChangeSummary
     from krr_export.output.manifest import Manifest, SnapshotOptions
+    from krr_export.output.snapshot import Staging
     from krr_export.output.snapshot_table import SnapshotTable
     from krr_export.pipeline.progress import Progress
+    from krr_export.util.files import PartFile
+
+
+CHANGES = "changes"
+"""The name of the table of changes, and of its directory in a snapshot."""
 
 
 class Comparison:
@@ -110,6 +117,60 @@ class Comparison:
         for batch in read(columns):
             yield batch
             self._progress.advanced(batch.num_rows)
+
+
+def compare_with_older(
+    store: Path, name: str, schema: pa.Schema, options: SnapshotOptions, progress: Progress
+) -> Comparison | None:
+    """Begin the comparison of a snapshot that is being made with the newest older one of its store.
+
+    Args:
+        store: The directory of snapshots.
+        name: Of the snapshot that is being made.
+        schema: Of its table.
+        options: What it is made with.
+        progress: Receives the progress of reading the older one.
+
+    Returns:
+        ``None`` if there is no older snapshot.
+
+    Raises:
+        InputError: The older snapshot is damaged.
+        UsageError: It cannot be compared.
+    """
+    older = next((entry for entry in entries(store, lambda other: other < name) if entry.published), None)
+    if older is None:
+        return None
+    try:
+        return Comparison(open_table(older.path), schema, options, progress, Ignored())
+    except InputError as error:
+        raise type(error)(f"--changes: {error.message}", f"{error.hint}; or run without --changes") from None
+
+
+def write_changes(
+    staging: Staging, table: SnapshotTable, comparison: Comparison | None, mode: int
+) -> tuple[tuple[PartFile, ...], ChangeSummary | None]:
+    """Write the table of changes of a snapshot; that of a store's first snapshot is empty.
+
+    Args:
+        staging: Of the snapshot.
+        table: The table person as it was written.
+        comparison: With the snapshot before; all rows were added to it.
+        mode: Permission bits of the files.
+
+    Returns:
+        The part files, and the summary; ``None`` without a snapshot before.
+    """
+    if comparison is None:
+        schema = compare_columns(table.schema, table.schema).changes_schema({"til": table.manifest.export_name})
+    else:
+        schema = comparison.schema(table.manifest.export_name)
+    with TableSink(staging.path, CHANGES, schema, SinkOptions(file_mode=mode)) as sink:
+        for changes in comparison.tables(table.batches) if comparison else ():
+            for batch in changes.to_batches():
+                sink.write(batch)
+        files = sink.close()
+    return files, comparison.summary() if comparison else None
 
 
 def open_table(snapshot: Path) -> SnapshotTable:

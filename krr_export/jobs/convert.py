@@ -15,9 +15,11 @@ from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.input.delivery.provenance import describe_warnings, is_unverified
 from krr_export.input.freshness import check_not_older
+from krr_export.jobs.comparison import CHANGES, compare_with_older, write_changes
 from krr_export.jobs.options import ConvertOptions
 from krr_export.jobs.run_report import Run, build_manifest, build_report, describe_outcome, new_tally
 from krr_export.output.sinks import PartFile, SinkOptions, TableSink
+from krr_export.output.snapshot_table import PERSON, SnapshotTable
 from krr_export.output.store import Store, open_store
 from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
 from krr_export.pipeline.export import Export, name_source_in_errors, open_with
@@ -40,15 +42,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from krr_export.jobs.comparison import Comparison
     from krr_export.output.manifest import Manifest
     from krr_export.output.snapshot import Staging
     from krr_export.pipeline.process_block import BlockResult
     from krr_export.pipeline.tally import Tally
     from krr_export.reporting.report import Outcome
 
-PERSON = "person"
 REJECTS = "rejects"
-"""The tables of a snapshot."""
+"""The name of the table of rejects."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,16 @@ def convert(
         if known and _is_unchanged(opened, known, export.source.digest_whole_file(), options):
             return _unchanged_result(opened, known, export)
         staging = stack.enter_context(opened.staging())
-        tally, files = _write(export, staging, run, progress)
+        comparison = _compare_with_older(opened, export, run, progress)
+        tally, files = _write(export, staging, run, progress, comparison)
         if known and _is_unchanged(opened, known, export.source.sha256, options):  # a stream's digest is known now
             return _unchanged_result(opened, known, export)
         name = export.header.export_name
         report, guard_remark = _build_guarded_report(export, run, tally, opened)
+        if options.changes and report.outcome == "published":
+            table = SnapshotTable(staging.path, build_manifest(export, run, tally, files), run.treatment.schema)
+            more_files, summary = write_changes(staging, table, comparison, options.mode)
+            files, report = (*files, *more_files), msgspec.structs.replace(report, changes=summary)
         page = render_snapshot_page(report, opened.path, name, options.lang)
         report_files = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
         manifest = build_manifest(export, run, tally, (*files, *report_files))
@@ -206,8 +213,18 @@ def _check_partitions(columns: Sequence[str], export: Export) -> None:
         raise UsageError("cannot partition by the same column twice")
 
 
-def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tuple[Tally, tuple[PartFile, ...]]:
-    """Write both tables into the staging directory."""
+def _compare_with_older(store: Store, export: Export, run: Run, progress: Progress) -> Comparison | None:
+    """Begin the comparison with the snapshot before this export; ``None`` if none is asked for or there is none."""
+    if not run.options.changes or run.options.limit is not None:
+        return None
+    options = run.options.for_manifest(run.treatment)
+    return compare_with_older(store.path, export.header.export_name, run.treatment.schema, options, progress)
+
+
+def _write(
+    export: Export, staging: Staging, run: Run, progress: Progress, comparison: Comparison | None
+) -> tuple[Tally, tuple[PartFile, ...]]:
+    """Write both tables into the staging directory; add the rows of persons to the comparison."""
     tally = new_tally(export, run.options)
     sink = run.options.sink
     # Rejects are always Parquet, in one directory.
@@ -218,7 +235,10 @@ def _write(export: Export, staging: Staging, run: Run, progress: Progress) -> tu
     ):
 
         def write(result: BlockResult) -> None:
-            persons.write(run.treatment.apply(result.batch))
+            rows = run.treatment.apply(result.batch)
+            persons.write(rows)
+            if comparison is not None:
+                comparison.add(rows)
             if result.rejects:
                 rejects.write(to_batch(result.rejects, keep_records=run.treatment.keeps_records))
 
@@ -288,7 +308,12 @@ def _is_unchanged(store: Store, manifest: Manifest, digest: str | None, options:
         # With --replace, the snapshot may be damaged in a way that file sizes do not show.
         and store.is_intact(manifest, prove=options.replace)
         and not (options.replace and options.profile and _lacks_profile(store.path / manifest.export_name))
+        and not (options.replace and options.changes and not _has_changes(manifest))
     )
+
+
+def _has_changes(manifest: Manifest) -> bool:
+    return any(part.path.startswith(f"{CHANGES}/") for part in manifest.files)
 
 
 def _lacks_profile(snapshot: Path) -> bool:

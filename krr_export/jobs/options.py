@@ -57,6 +57,7 @@ class ConvertOptions:
     max_age: timedelta | str | None = None
     max_ahead: timedelta | str = MAX_AHEAD
     allow_older: bool = True
+    changes: bool = False
     replace: bool = False
     mode: int = 0o600
     lang: Lang = "en"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
+from krr_export.changes.summary import ChangeSummary
 from krr_export.findings.codes import Severity
 from krr_export.findings.finding import MAX_EXAMPLES, Example
 from krr_export.input.delivery import provenance
@@ -162,6 +163,8 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
         profile: The content of the accepted records, before anything is left out or replaced; null with --no-profile.
         performance: The resources that the run used.
         guard: The comparison with the store's other snapshots; null for validate, which has no store.
+        changes: What changed since the snapshot before it; null without --changes, for the first snapshot of a store,
+            and if nothing was published.
     """
 
     tool: Tool
@@ -177,6 +180,7 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
     profile: ProfileSummary | None = None
     performance: Performance
     guard: Guard | None = None
+    changes: ChangeSummary | None = None
 
     def __post_init__(self) -> None:
         datetime.fromisoformat(self.created)
@@ -210,6 +214,8 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
             yield from describe(self.profile)
         if self.guard is not None:
             yield from self.guard.summary()
+        if self.changes is not None:
+            yield from self.changes.lines()
         used = self.performance
         yield (
             f"took      {used.seconds:.1f} s, {number(int(used.records_per_second))} records/s,"

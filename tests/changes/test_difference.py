@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from krr_export.changes import difference
 from krr_export.changes.candidates import CandidateFinder
 from krr_export.changes.columns import Ignored, compare_columns
+from krr_export.changes.counts import ChangeCounts
 from krr_export.changes.difference import find_differences
 from krr_export.changes.key_codes import key_codes
-from krr_export.changes.summary import ChangeCounts, ChangeSummary
 from krr_export.errors import UsageError
+
+if TYPE_CHECKING:
+    from krr_export.changes.summary import ChangeSummary
 
 SCHEMA = pa.schema(
     [

@@ -181,6 +181,16 @@ def report(**changes: Any) -> Json:  # noqa: ANN401 - whatever JSON holds
         },
         "profile": profile(),
         "guard": {"compared_with": "eksport=20260225T112225Z", "differences": [], "skipped": None},
+        "changes": {
+            "compared_with": "eksport=20260225T112225Z", "manifest_sha256": "cd" * 32,
+            "new": 512, "changed": 6_204, "deleted": 488, "gone": 3, "unchanged": 380_986,
+            "columns": {
+                "reservasjon": {"added": 0, "changed": 77, "removed": 0, "now": {"JA": 71, "NEI": 6}},
+                "mobiltelefonnummer": {"added": 203, "changed": 1_512, "removed": 411, "now": {}},
+                "epostadresse_sist_verifisert": {"added": 0, "changed": 5_117, "removed": 0, "now": {}},
+            },
+            "ignored": [],
+        },
     }  # fmt: skip
     return copy.deepcopy(document | changes)
 

@@ -21,8 +21,8 @@ _SHOWN_EXAMPLES = 3
 
 
 def markdown(report: Report) -> str:
-    """Return the report as Markdown: verdict, numbers, the guard's result, findings with their first examples."""
-    sections = [_verdict(report), _numbers(report), *_guard(report), *_findings(report)]
+    """Return the report as Markdown: verdict, numbers, guard, changes, findings with their first examples."""
+    sections = [_verdict(report), _numbers(report), *_guard(report), *_changes(report), *_findings(report)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -62,6 +62,16 @@ def _guard(report: Report) -> Iterator[str]:
     if guard.differences:
         rows = ((difference.text, difference.accept) for difference in guard.differences)
         yield _table(("differs by more than it may", "to accept it"), rows)
+
+
+def _changes(report: Report) -> Iterator[str]:
+    changes = report.changes
+    if changes is None:
+        return
+    yield f"### Changes\n\n{_text(f'since {changes.compared_with}: {changes.counts()}')}"
+    if changes.columns:
+        counts = ((name, *map(number, (one.added, one.changed, one.removed))) for name, one in changes.columns.items())
+        yield _table(("column", "new value", "other value", "no value any more"), counts)
 
 
 def _findings(report: Report) -> Iterator[str]:

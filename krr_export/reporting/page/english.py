@@ -88,6 +88,20 @@ WORDS: dict[str, str] = {
     "nights.found": "With findings",
     "nights.size": "Size",
     "nights.seconds": "Time",
+    # What changed
+    "changes.title": "Changed since the night before",
+    "changes.since": "Compared with {snapshot}; 1 record is the same."
+    "|Compared with {snapshot}; {n} records are the same.",
+    "changes.new": "New",
+    "changes.changed": "Changed",
+    "changes.deleted": "Deleted",
+    "changes.gone": "Gone",
+    "changes.reserved": "Newly reserved",
+    "changes.table": "Values by column",
+    "changes.column": "Column",
+    "changes.value.added": "Added",
+    "changes.value.changed": "Changed",
+    "changes.value.removed": "Removed",
     # Findings
     "findings": "Findings",
     "findings.none": "Nothing was found wrong.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from krr_export.reporting.history import line_of_report, with_trend
+from krr_export.reporting.page.changes import changes_section
 from krr_export.reporting.page.facts import facts
 from krr_export.reporting.page.finding_cards import finding_cards, findings_chart
 from krr_export.reporting.page.history_chart import (
@@ -92,6 +93,7 @@ def _report_page(words: Language, report: Report, history: Sequence[HistoryLine]
         figures=key_figures(words, report, tonight),
         facts=facts(words, report, limits),
         nights=history_chart(words, (*older, tonight), outcome=report.outcome),
+        changes=changes_section(words, report, limits),
         cards=finding_cards(words, report, limits),
         left_out=max(len(report.findings) - limits.groups, 0),
         chart=by_code and by_code[0],

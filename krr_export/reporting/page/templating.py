@@ -47,8 +47,8 @@ def _keep_options_unbroken(text: str) -> Markup:
 
 
 def _break_path(path: str) -> Markup:
-    """Mark up a path so that lines may break after each slash."""
-    return Markup("/<wbr>").join(path.split("/"))
+    """Mark up a path or a column's name so that lines may break after each slash and underscore."""
+    return Markup("<wbr>").join(re.split("(?<=[/_])", path))
 
 
 def _style() -> Markup:
