@@ -15,8 +15,9 @@ from krr_export.version import __version__
 
 if TYPE_CHECKING:
     from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
-    from krr_export.jobs.convert import ConvertResult, convert, validate
+    from krr_export.jobs.convert import convert, validate
     from krr_export.jobs.diff import DiffResult, diff
+    from krr_export.jobs.loading import ConvertResult
     from krr_export.jobs.options import ConvertOptions
     from krr_export.output.verification import verify
     from krr_export.pipeline.export import Export, open_export
@@ -50,7 +51,8 @@ __all__ = [
 
 _HOME = {
     "reporting.history": ("HistoryLine", "history"),
-    "jobs.convert": ("ConvertResult", "convert", "validate"),
+    "jobs.convert": ("convert", "validate"),
+    "jobs.loading": ("ConvertResult",),
     "jobs.diff": ("DiffResult", "diff"),
     "errors": ("GuardError", "InputError", "KrrExportError", "OutputError", "UsageError"),
     "pipeline.export": ("Export", "open_export"),

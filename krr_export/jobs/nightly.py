@@ -13,7 +13,7 @@ from krr_export.errors import DeliveryError, InputError, OutputError
 from krr_export.input.delivery.opening import with_keys
 from krr_export.input.sftp import Fetched, Login, fetch
 from krr_export.input.sftp.inbox import open_inbox
-from krr_export.jobs.convert import ConvertResult, convert
+from krr_export.jobs.convert import convert
 from krr_export.jobs.options import ConvertOptions
 from krr_export.output.store import open_store
 from krr_export.output.verification import verify
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from krr_export.jobs.loading import ConvertResult
     from krr_export.pipeline.progress import Progress
 
 

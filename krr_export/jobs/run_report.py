@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from krr_export.jobs.options import ConvertOptions
     from krr_export.output.sinks import PartFile
-    from krr_export.pipeline.export import Export
     from krr_export.pipeline.process_block import BlockResult
     from krr_export.pipeline.progress import Progress
+    from krr_export.pipeline.row_source import RowSource
     from krr_export.profiling.summary import ProfileSummary
     from krr_export.reporting.report import Outcome
     from krr_export.transform.privacy import Treatment
@@ -54,11 +54,11 @@ class Run:
         tally.add(result)
         progress.passed(result.records)
 
-    def performance(self, export: Export, seen: int) -> Performance:
+    def performance(self, rows: RowSource, seen: int) -> Performance:
         """Return the resources used so far, in which that many records were seen."""
         workers = default_workers() if self.options.workers is None else self.options.workers
         seconds = time.monotonic() - self.started
-        return Performance.measured(seconds, seen, export.source.bytes_read, peak_memory(), workers)
+        return Performance.measured(seconds, seen, rows.source.bytes_read, peak_memory(), workers)
 
 
 def describe_outcome(path: Path, report: Report) -> str:
@@ -89,14 +89,14 @@ def describe_outcome(path: Path, report: Report) -> str:
     return f"not published: {why}; see {files} in {path}; {then}{delivered}"
 
 
-def new_tally(export: Export, options: ConvertOptions) -> Tally:
+def new_tally(rows: RowSource, options: ConvertOptions) -> Tally:
     """Return an empty tally for the blocks of this export."""
-    return Tally(Duplicates(export.record_schema) if options.rules else None)
+    return Tally(Duplicates(rows.record_schema) if options.rules else None)
 
 
-def build_report(outcome: Outcome, export: Export, run: Run, tally: Tally) -> Report:
+def build_report(outcome: Outcome, rows: RowSource, run: Run, tally: Tally) -> Report:
     """Return the report of a run with this outcome (see `Report.outcome`)."""
-    source, header, options = export.source, export.header, run.options
+    source, header, options = rows.source, rows.header, run.options
     return Report(
         tool=Tool("krr-export", __version__),
         outcome=outcome,
@@ -107,11 +107,11 @@ def build_report(outcome: Outcome, export: Export, run: Run, tally: Tally) -> Re
             sha256=source.sha256,
             compression=source.compression,
             encoding=header.encoding,
-            offsets_count_in_utf8=export.transcoded,
+            offsets_count_in_utf8=rows.transcoded,
             delivery=source.provenance,
         ),
-        header=_header(export),
-        schema=_schema(export),
+        header=_header(rows),
+        schema=_schema(rows),
         limits=RunLimits(
             max_rejects=str(options.reject_limit),
             allow_empty=options.allow_empty,
@@ -121,28 +121,28 @@ def build_report(outcome: Outcome, export: Export, run: Run, tally: Tally) -> Re
         counts=_counts(tally),
         read_by=dict(+tally.read_by),  # without readers that read no records
         findings=tuple(reported_finding(one, options.strict) for one in tally.sorted_notices(options.strict)),
-        profile=_profile(export, run, tally),
-        performance=run.performance(export, tally.seen),
+        profile=_profile(rows, run, tally),
+        performance=run.performance(rows, tally.seen),
     )
 
 
-def _profile(export: Export, run: Run, tally: Tally) -> ProfileSummary | None:
+def _profile(rows: RowSource, run: Run, tally: Tally) -> ProfileSummary | None:
     """Return the profile of the accepted records before the treatment, without what the treatment hides."""
-    if export.profiler is None:
+    if rows.profiler is None:
         return None
     privacy = run.options.privacy
-    names = export.record_schema.arrow.names
+    names = rows.record_schema.arrow.names
     hidden = {name for name in names if privacy.columns and name not in privacy.columns}
-    profile = tally.profile or export.profiler.empty()
+    profile = tally.profile or rows.profiler.empty()
     return summarize(profile, frozenset(hidden.union(privacy.drop, privacy.pseudonymise)))
 
 
-def build_manifest(export: Export, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
+def build_manifest(rows: RowSource, run: Run, tally: Tally, files: tuple[PartFile, ...]) -> Manifest:
     """Return the manifest of a snapshot with these files: those of both tables, and the report."""
     return Manifest(
-        source=SourceFile(export.source.name, export.source.bytes_read, export.source.sha256, export.source.provenance),
-        header=_header(export),
-        schema=_schema(export),
+        source=SourceFile(rows.source.name, rows.source.bytes_read, rows.source.sha256, rows.source.provenance),
+        header=_header(rows),
+        schema=_schema(rows),
         tool_version=__version__,
         options=run.options.for_manifest(run.treatment),
         counts=_counts(tally),
@@ -153,16 +153,16 @@ def build_manifest(export: Export, run: Run, tally: Tally, files: tuple[PartFile
     )
 
 
-def _header(export: Export) -> ExportHeader:
+def _header(rows: RowSource) -> ExportHeader:
     return ExportHeader(
-        eksport_tidspunkt=export.header.eksport_tidspunkt,
-        eksport_tidspunkt_utc=format_utc(export.header.exported_at, "microseconds"),
-        seneste_endringsnummer=export.header.seneste_endringsnummer,
+        eksport_tidspunkt=rows.header.eksport_tidspunkt,
+        eksport_tidspunkt_utc=format_utc(rows.header.exported_at, "microseconds"),
+        seneste_endringsnummer=rows.header.seneste_endringsnummer,
     )
 
 
-def _schema(export: Export) -> SchemaVersion:
-    return SchemaVersion(export.record_schema.name, export.record_schema.sha256)
+def _schema(rows: RowSource) -> SchemaVersion:
+    return SchemaVersion(rows.record_schema.name, rows.record_schema.sha256)
 
 
 def _counts(tally: Tally) -> Counts:

@@ -1,0 +1,79 @@
+"""Which pages of the change feed come next, and whether one is missing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from krr_export.errors import GuardError, InputError
+from krr_export.util.formatting import number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from krr_export.changes.page import PageRange
+
+NEW_SERIES = 200_000_000
+"""The register's change numbers began anew above this one on 2023-08-30."""
+
+
+def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: bool = False) -> list[PageRange]:
+    """Return the pages that follow a change number, in order; pages that it already covers are left out.
+
+    The states in pages are absolute, so they may overlap.
+
+    Args:
+        pages: The ranges, in any order.
+        base: The last change number that is known.
+        rest_is_inclusive: Whether pages of REST begin with the number that was asked for. It is not documented; by
+            default they must begin no later than at the last known number, which is right in both cases.
+
+    Raises:
+        GuardError: The pages are of the new series of numbers, and the base of the old one.
+        InputError: A page is missing, two differ that should be the same, or the register is further than the last one.
+    """
+    ordered = sorted(pages, key=lambda page: (page.first, page.last, page.name))
+    following = [page for page in ordered if page.last > base]
+    _check_series(following, base)
+    _check_twins(following)
+    reached, chosen = base, []
+    for page in following:
+        if page.last <= reached:
+            continue
+        _check_gap(page, reached, rest_is_inclusive=rest_is_inclusive)
+        chosen.append(page)
+        reached = page.last
+    latest = max((page.latest for page in ordered), default=base)
+    if reached < latest:
+        raise InputError(
+            f"the pages are complete up to change {number(reached)}, and the register is at {number(latest)}",
+            "fetch the rest: no state between two pages ever was",
+        )
+    return chosen
+
+
+def _check_series(following: Sequence[PageRange], base: int) -> None:
+    if following and 0 < base < NEW_SERIES < following[0].last:
+        raise GuardError(
+            f"the snapshot is at change {number(base)}, and the register's numbers began anew above"
+            f" {number(NEW_SERIES)} on 2023-08-30",
+            "start from a full export, or from all pages (--from-zero)",
+        )
+
+
+def _check_twins(following: Sequence[PageRange]) -> None:
+    for one, other in pairwise(following):
+        if (one.first, one.last) == (other.first, other.last) and one.sha256 != other.sha256:
+            raise InputError(
+                f"{one.name} and {other.name} have the same change numbers and differ", "leave out the wrong one"
+            )
+
+
+def _check_gap(page: PageRange, reached: int, *, rest_is_inclusive: bool) -> None:
+    begins_at_known = page.form == "rest" and not rest_is_inclusive
+    if page.first > (reached if begins_at_known else reached + 1):
+        missing = f"{number(reached + 1)} to {number(page.first - (not begins_at_known))}"
+        hint = "fetch the pages between"
+        if begins_at_known and page.first == reached + 1:
+            hint += ", or give --rest-inclusive if pages begin with the number that was asked for"
+        raise InputError(f"changes {missing} are missing before {page.name}", hint)

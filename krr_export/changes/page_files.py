@@ -1,0 +1,107 @@
+"""Files of pages: found in files and directories, recognised by their beginning, and read."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from krr_export.changes.rest_page import read_rest_pages
+from krr_export.changes.soap_page import read_soap_page
+from krr_export.errors import InputError
+from krr_export.util.paths import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from krr_export.changes.page import Page
+    from krr_export.schema.record_schema import RecordSchema
+
+MAX_BYTES = 64 << 20
+"""The largest page: a full one, of 1000 persons each with a certificate, has some 3 MB."""
+_GZIP = b"\x1f\x8b"
+_SUFFIXES = (".xml", ".json", ".jsonl", ".ndjson")
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """A file of one or several pages.
+
+    Attributes:
+        path: Of the file, plain or gzip.
+    """
+
+    path: Path
+
+    def pages(self, schema: RecordSchema) -> Iterator[Page]:
+        """Yield the pages in it.
+
+        Args:
+            schema: Of the records that their persons become.
+
+        Raises:
+            InputError: It cannot be read, or is no page.
+        """
+        delivered = self._read()
+        sha256 = hashlib.sha256(delivered).hexdigest()
+        content = _inflate(self.path.name, delivered) if delivered.startswith(_GZIP) else delivered
+        name, beginning = self.path.name, content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        if beginning == b"{":
+            yield from read_rest_pages(name, content, sha256, schema)
+        elif beginning == b"<" or content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+            yield read_soap_page(name, content, sha256, schema)
+        else:
+            raise InputError(f"{name} is no page of changes", "pages are XML of the web service, or JSON of REST")
+
+    def _read(self) -> bytes:
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be read", error.strerror) from None
+        if len(content) > MAX_BYTES:
+            raise _too_large(self.path.name)
+        return content
+
+
+def find_page_files(given: Iterable[Path]) -> list[PageFile]:
+    """Return the files of pages; of a directory, those whose names end as pages' do, also compressed.
+
+    Raises:
+        InputError: There is no such file, or no page in a directory.
+        UsageError: A path is not local.
+    """
+    found: list[PageFile] = []
+    for path in map(local_path, given):
+        if not path.exists():
+            raise InputError(f"there is nothing at {path}", "give files or directories of pages")
+        files = sorted(one for one in path.iterdir() if _is_named_as_page(one.name)) if path.is_dir() else [path]
+        if not files:
+            raise InputError(
+                f"there are no pages in {path}", f"their names end in {', '.join(_SUFFIXES)}, or .gz after it"
+            )
+        found += map(PageFile, files)
+    return found
+
+
+def _is_named_as_page(name: str) -> bool:
+    return not name.startswith(".") and name.removesuffix(".gz").endswith(_SUFFIXES)
+
+
+def _inflate(name: str, content: bytes) -> bytes:
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        inflated = inflater.decompress(content, MAX_BYTES + 1)
+    except zlib.error:
+        raise InputError(f"{name} is damaged: it is no whole gzip", "fetch the page again") from None
+    if len(inflated) > MAX_BYTES:
+        raise _too_large(name)
+    if not inflater.eof:
+        raise InputError(f"{name} is cut off", "fetch the page again")
+    return inflated
+
+
+def _too_large(name: str) -> InputError:
+    return InputError(f"{name} is larger than a page can be ({MAX_BYTES >> 20} MiB)", "is it an export?")

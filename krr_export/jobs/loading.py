@@ -1,0 +1,194 @@
+"""Load rows into a store: write them, judge the result, and publish it or keep what explains why not."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from krr_export.domain.store_layout import MANIFEST
+from krr_export.errors import GuardError
+from krr_export.findings.codes import PARTITION_OTHER
+from krr_export.findings.finding import Notice
+from krr_export.jobs.comparison import compare_with_older, write_changes
+from krr_export.jobs.run_report import build_manifest, build_report, describe_outcome, new_tally
+from krr_export.output.sinks import PartFile, SinkOptions, TableSink
+from krr_export.output.snapshot_table import PERSON, SnapshotTable
+from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
+from krr_export.reporting.baseline import PARTIAL, check_against_store
+from krr_export.reporting.page.snapshots import REPORT_HTML, render_snapshot_page
+from krr_export.reporting.report import REPORT_JSON
+from krr_export.rules.catalogue import DUPLICATE
+from krr_export.util.files import mode_remark
+from krr_export.util.signals import ignore_signals
+from krr_export.util.threads import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from krr_export.jobs.comparison import Comparison
+    from krr_export.jobs.options import ConvertOptions
+    from krr_export.jobs.run_report import Run
+    from krr_export.output.manifest import Manifest
+    from krr_export.output.snapshot import Staging
+    from krr_export.output.store import Store
+    from krr_export.pipeline.process_block import BlockResult
+    from krr_export.pipeline.progress import Progress
+    from krr_export.pipeline.row_source import RowSource
+    from krr_export.pipeline.tally import Tally
+    from krr_export.reporting.report import Outcome, Report
+
+REJECTS = "rejects"
+"""The name of the table of rejects."""
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """The result of a conversion.
+
+    Attributes:
+        outcome: ``published``, ``unchanged`` (an identical snapshot exists), ``partial``, ``too-many-rejects``,
+            ``empty``, ``duplicates`` (of identity numbers, if `strict` forbids them), ``guard`` (it differs too much
+            from the export before it).
+        path: the snapshot; or, if not published, the directory with the report and rejects.
+        report: ``None`` if there was nothing to do.
+        message: the result in one line for people.
+    """
+
+    outcome: str
+    path: Path
+    report: Report | None
+    message: str
+
+    @property
+    def published(self) -> bool:
+        """True if the store now contains the whole export."""
+        return self.outcome in {"published", "unchanged"}
+
+    @property
+    def exit_code(self) -> int:
+        """The command's exit code: 0; if the export was not published, 5 for the guard and otherwise 1."""
+        return {"too-many-rejects": 1, "empty": 1, "duplicates": 1, "guard": GuardError.exit_code}.get(self.outcome, 0)
+
+
+def load_rows(
+    rows: RowSource,
+    store: Store,
+    run: Run,
+    progress: Progress,
+    find_same: Callable[[], ConvertResult | None] = lambda: None,
+) -> ConvertResult:
+    """Write rows into a staging directory, and publish them as a snapshot unless something forbids it.
+
+    Args:
+        rows: The rows; they are read once.
+        store: The locked store.
+        run: Options, and the treatment of the rows.
+        progress: Receives the progress.
+        find_same: Called once all rows are read: returns the result if the store holds the very same already.
+
+    Raises:
+        InputError: The rows are unusable.
+        GuardError: Another result is published.
+        OutputError: The store or the machine failed; nothing was published.
+    """
+    options = run.options
+    with store.staging() as staging:
+        comparison = _compare_with_older(store, rows, run, progress)
+        tally, files = _write(rows, staging, run, progress, comparison)
+        if (same := find_same()) is not None:
+            return same
+        name = rows.header.export_name
+        report, guard_remark = _build_guarded_report(rows, run, tally, store)
+        if options.changes and report.outcome == "published":
+            table = SnapshotTable(staging.path, build_manifest(rows, run, tally, files), run.treatment.schema)
+            more_files, summary = write_changes(staging, table, comparison, options.mode)
+            files, report = (*files, *more_files), msgspec.structs.replace(report, changes=summary)
+        page = render_snapshot_page(report, store.path, name, options.lang)
+        report_files = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
+        manifest = build_manifest(rows, run, tally, (*files, *report_files))
+        remarks = guard_remark + store.remark()
+        result = _publish_or_keep(staging, report, manifest, name, options)
+        return replace(result, message=result.message + remarks) if result.outcome == "published" else result
+
+
+def _compare_with_older(store: Store, rows: RowSource, run: Run, progress: Progress) -> Comparison | None:
+    """Begin the comparison with the snapshot before this export; ``None`` if none is asked for or there is none."""
+    if not run.options.changes or run.options.limit is not None:
+        return None
+    options = run.options.for_manifest(run.treatment)
+    return compare_with_older(store.path, rows.header.export_name, run.treatment.schema, options, progress)
+
+
+def _write(
+    rows: RowSource, staging: Staging, run: Run, progress: Progress, comparison: Comparison | None
+) -> tuple[Tally, tuple[PartFile, ...]]:
+    """Write both tables into the staging directory; add the rows of persons to the comparison."""
+    tally = new_tally(rows, run.options)
+    sink = run.options.sink
+    # Rejects are always Parquet, in one directory.
+    rejects_options = SinkOptions(file_mode=sink.file_mode, group_bytes=REJECTS_GROUP_BYTES)
+    with (
+        TableSink(staging.path, PERSON, run.treatment.schema, sink) as persons,
+        TableSink(staging.path, REJECTS, REJECTS_SCHEMA, rejects_options) as rejects,
+    ):
+
+        def write(result: BlockResult) -> None:
+            rows = run.treatment.apply(result.batch)
+            persons.write(rows)
+            if comparison is not None:
+                comparison.add(rows)
+            if result.rejects:
+                rejects.write(to_batch(result.rejects, keep_records=run.treatment.keeps_records))
+
+        with Stage(write, threaded=rows.workers > 0) as stage, closing(rows.results()) as results:
+            for result in results:
+                stage.put(result)
+                run.add_result(result, tally, progress)
+        files = (*persons.close(), *rejects.close())
+    if persons.others:
+        labels = {field.name: field.label for field in rows.record_schema.fields}
+        fields = {labels.get(column, column): rows for column, rows in persons.others.items()}
+        tally.note(Notice(PARTITION_OTHER, fields, persons.rows_in_others, ()))
+    return tally, files
+
+
+def _build_guarded_report(rows: RowSource, run: Run, tally: Tally, store: Store) -> tuple[Report, str]:
+    """Return the report, with the guard's result and the final outcome; and the guard's remark on a published one."""
+    options = run.options
+    failure = failure_outcome(options, tally)
+    report = build_report("published", rows, run, tally)
+    if options.limit is not None:
+        return msgspec.structs.replace(report, outcome=failure or "partial", guard=PARTIAL), ""
+    found = check_against_store(
+        store.path, rows.header.export_name, report, options.guard_limits, accepted=not options.guard
+    )
+    outcome = failure or ("guard" if found.tripped else "published")
+    return msgspec.structs.replace(report, outcome=outcome, guard=found.guard), found.remark
+
+
+def _publish_or_keep(
+    staging: Staging, report: Report, manifest: Manifest, name: str, options: ConvertOptions
+) -> ConvertResult:
+    """Publish the result, or keep the files that explain why it is not published."""
+    if report.outcome == "partial":
+        path = staging.keep_partial(manifest, name)
+    elif report.outcome == "published":
+        with ignore_signals():
+            path = staging.publish(manifest, name, replace=options.replace)
+    else:
+        path = staging.keep_failed(manifest, name)
+    message = describe_outcome(path, report) + mode_remark(path / MANIFEST, options.mode)
+    return ConvertResult(report.outcome, path, report, message)
+
+
+def failure_outcome(options: ConvertOptions, tally: Tally) -> Outcome | None:
+    """Return the outcome that forbids publishing; ``None`` if there is none."""
+    if not options.reject_limit.allows(tally.rejected, tally.seen):
+        return "too-many-rejects"
+    if tally.seen == 0 and not options.allow_empty:
+        return "empty"
+    return "duplicates" if DUPLICATE in options.strict and tally.duplicates else None
