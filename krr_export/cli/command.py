@@ -110,7 +110,8 @@ def _given_paths(ctx: click.Context) -> Iterator[tuple[str, LocalPath, str]]:
     for parameter in ctx.command.params:
         kind, value = parameter.type, ctx.params.get(str(parameter.name))
         if isinstance(kind, LocalPath) and value is not None:
-            yield _parameter_label(parameter), kind, str(value)
+            for path in value if isinstance(value, tuple) else (value,):
+                yield _parameter_label(parameter), kind, str(path)
 
 
 def _parameter_label(parameter: click.Parameter) -> str:

@@ -35,6 +35,7 @@ _COMMANDS = {
     "verify": "Prove a published snapshot anew against its manifest.",
     "report": "Show a snapshot's report as a page, or for pipelines.",
     "history": "Show what each snapshot of a store holds, and the trend.",
+    "apply": "Apply pages of the register's change feed to the newest snapshot.",
     "diff": "Show what changed between two snapshots.",
     "prune": "Delete all but the newest snapshots of a store.",
     "sample": "Write a synthetic export, valid or faulty, of any size.",

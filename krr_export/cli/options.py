@@ -189,95 +189,30 @@ reading_options = combine(
 )
 """Options of all commands that read a whole export."""
 
-writing_options = combine(
-    option(
-        "--format",
-        type=Choice(["parquet", "csv", "csv-excel"]),
-        default="parquet",
-        show_default=True,
-        heading=OUTPUT,
-        help="Of the table person; rejects are always Parquet. csv-excel: for people who open it in Excel.",
-    ),
-    option(
-        "--compression",
-        type=Choice(["zstd", "snappy", "gzip", "none"]),
-        heading=OUTPUT,
-        help="Default: zstd for Parquet, none for CSV, which takes gzip too.",
-    ),
-    option(
-        "--partition-by",
-        multiple=True,
-        metavar="COLUMN",
-        heading=OUTPUT,
-        help="Files of their own for each value of a column with few; may be repeated.",
-    ),
-    option(
-        "--rows-per-file",
-        type=click.IntRange(min=1),
-        metavar="N",
-        default=1_228_800,
-        show_default=True,
-        heading=OUTPUT,
-        help="Begin a new file after N rows; the default is ten row groups.",
-    ),
-    option(
-        "--mode",
-        type=FileMode(),
-        default="600",
-        show_default=True,
-        metavar="OCTAL",
-        heading=OUTPUT,
-        help="Permissions of the files; directories follow.",
-    ),
-    option(
-        "--changes/--no-changes",
-        default=False,
-        show_default=True,
-        heading=OUTPUT,
-        help="Write what changed since the snapshot before, as changes/ and in the report.",
-    ),
-    lang_option,
-    option(
-        "--derive",
-        multiple=True,
-        metavar="NAME[,NAME…]|all",
-        heading=COLUMNS,
-        help="Add columns that follow from others; may be repeated. krr-export schema --derive all shows them.",
-    ),
-    option(
-        "--as-of",
-        metavar="TIME",
-        heading=COLUMNS,
-        help="When varslingsstatus is judged, ISO 8601. Default: when the export was made.",
-    ),
-    option(
-        "--columns",
-        multiple=True,
-        metavar="NAME[,NAME…]",
-        heading=COLUMNS,
-        help="Keep these columns only, and radnummer; may be repeated.",
-    ),
-    option(
-        "--drop",
-        multiple=True,
-        metavar="NAME[,NAME…]",
-        heading=COLUMNS,
-        help="Leave these columns out; may be repeated.",
-    ),
-    option(
-        "--pseudonymise",
-        multiple=True,
-        metavar="NAME[,NAME…]",
-        heading=COLUMNS,
-        help="Replace the values of these columns by pseudonyms; may be repeated.",
-    ),
-    option(
-        "--pseudonym-key",
-        type=LocalPath(),
-        metavar="FILE",
-        heading=COLUMNS,
-        help="The secret that pseudonyms are made with: 32 to 4096 bytes, for your eyes only.",
-    ),
+mode_option = option(
+    "--mode",
+    type=FileMode(),
+    default="600",
+    show_default=True,
+    metavar="OCTAL",
+    heading=OUTPUT,
+    help="Permissions of the files; directories follow.",
+)
+changes_option = option(
+    "--changes/--no-changes",
+    default=False,
+    show_default=True,
+    heading=OUTPUT,
+    help="Write what changed since the snapshot before, as changes/ and in the report.",
+)
+pseudonym_key_option = option(
+    "--pseudonym-key",
+    type=LocalPath(),
+    metavar="FILE",
+    heading=COLUMNS,
+    help="The secret that pseudonyms are made with: 32 to 4096 bytes, for your eyes only.",
+)
+guard_options = combine(
     option(
         "--guard/--no-guard",
         default=True,
@@ -324,5 +259,78 @@ writing_options = combine(
         help="Exit with 5 where an export says that it was made further in the future; pass over a delivery that is"
         " named so where there is another.",
     ),
+)
+"""Limits of differences from the snapshot before, and of age."""
+
+writing_options = combine(
+    option(
+        "--format",
+        type=Choice(["parquet", "csv", "csv-excel"]),
+        default="parquet",
+        show_default=True,
+        heading=OUTPUT,
+        help="Of the table person; rejects are always Parquet. csv-excel: for people who open it in Excel.",
+    ),
+    option(
+        "--compression",
+        type=Choice(["zstd", "snappy", "gzip", "none"]),
+        heading=OUTPUT,
+        help="Default: zstd for Parquet, none for CSV, which takes gzip too.",
+    ),
+    option(
+        "--partition-by",
+        multiple=True,
+        metavar="COLUMN",
+        heading=OUTPUT,
+        help="Files of their own for each value of a column with few; may be repeated.",
+    ),
+    option(
+        "--rows-per-file",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=1_228_800,
+        show_default=True,
+        heading=OUTPUT,
+        help="Begin a new file after N rows; the default is ten row groups.",
+    ),
+    mode_option,
+    changes_option,
+    lang_option,
+    option(
+        "--derive",
+        multiple=True,
+        metavar="NAME[,NAME…]|all",
+        heading=COLUMNS,
+        help="Add columns that follow from others; may be repeated. krr-export schema --derive all shows them.",
+    ),
+    option(
+        "--as-of",
+        metavar="TIME",
+        heading=COLUMNS,
+        help="When varslingsstatus is judged, ISO 8601. Default: when the export was made.",
+    ),
+    option(
+        "--columns",
+        multiple=True,
+        metavar="NAME[,NAME…]",
+        heading=COLUMNS,
+        help="Keep these columns only, and radnummer; may be repeated.",
+    ),
+    option(
+        "--drop",
+        multiple=True,
+        metavar="NAME[,NAME…]",
+        heading=COLUMNS,
+        help="Leave these columns out; may be repeated.",
+    ),
+    option(
+        "--pseudonymise",
+        multiple=True,
+        metavar="NAME[,NAME…]",
+        heading=COLUMNS,
+        help="Replace the values of these columns by pseudonyms; may be repeated.",
+    ),
+    pseudonym_key_option,
+    guard_options,
 )
 """Options of all commands that write a snapshot."""

@@ -69,7 +69,7 @@ def convert(
         run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
         export.derivation.check(run.treatment, options.read.derive, options.columns, options.drop)
         progress.opened(export)
-        stack.enter_context(_naming_store(directory))
+        stack.enter_context(name_store_in_errors(directory))
         opened = stack.enter_context(open_store(directory, file_mode=options.mode))
         opened.check_same_kind(options.for_manifest(run.treatment), export.record_schema.name)
         published = None
@@ -191,7 +191,7 @@ def _unchanged_result(store: Store, manifest: Manifest, export: Export) -> Conve
 
 
 @contextmanager
-def _naming_store(store: Path) -> Iterator[None]:
+def name_store_in_errors(store: Path) -> Iterator[None]:
     """Add the store's path to errors."""
     try:
         yield

@@ -123,6 +123,7 @@ def build_report(outcome: Outcome, rows: RowSource, run: Run, tally: Tally) -> R
         findings=tuple(reported_finding(one, options.strict) for one in tally.sorted_notices(options.strict)),
         profile=_profile(rows, run, tally),
         performance=run.performance(rows, tally.seen),
+        applied=rows.applied,
     )
 
 
@@ -150,6 +151,7 @@ def build_manifest(rows: RowSource, run: Run, tally: Tally, files: tuple[PartFil
         created=_now(),
         partial=False,
         libraries=library_versions(),
+        applied=rows.applied,
     )
 
 

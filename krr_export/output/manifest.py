@@ -136,6 +136,54 @@ class SnapshotOptions(Stored, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, max_rejects="", allow_empty=False, limit=None)
 
 
+class AppliedPage(Stored, frozen=True):
+    """A page of the change feed that was applied.
+
+    Attributes:
+        name: Of the file, without directories.
+        sha256: Of its bytes.
+        first: fraEndringsNummer: the number that was asked for.
+        last: tilEndringsNummer: the last change in it.
+    """
+
+    name: str
+    sha256: Sha256
+    first: Int64
+    last: Int64
+
+
+class Applied(Stored, frozen=True, kw_only=True):
+    """How a snapshot was made from another one by pages of the change feed.
+
+    Attributes:
+        parent: The snapshot that the pages were applied to: the name of its directory.
+        parent_manifest_sha256: The digest of its manifest.
+        parent_change_number: The last change number in it.
+        pages: The pages, in order.
+        persons: Persons in the pages, each once, that the XSD accepts.
+        new: Those that the parent does not have.
+        deleted: Those that are deleted.
+        removed: Rows of the parent that went, since an earlier row is of the same person.
+        repeated: Persons of which a page had several states; the last one was taken.
+        skipped_pages: Pages that the parent already covered.
+        unused_values: Values in the pages for which the table has no column.
+        stale: Groups of columns that pages did not carry: rows may be out of date since the change number.
+    """
+
+    parent: str
+    parent_manifest_sha256: Sha256
+    parent_change_number: Int64
+    pages: tuple[AppliedPage, ...]
+    persons: Count
+    new: Count
+    deleted: Count
+    removed: Count = 0
+    repeated: Count = 0
+    skipped_pages: Count = 0
+    unused_values: Count = 0
+    stale: dict[str, Int64] = msgspec.field(default_factory=dict)
+
+
 class Manifest(Document, frozen=True, kw_only=True, tag_field="manifest_version", tag=1):
     """The content of manifest.json: all about a snapshot that is known without opening its files.
 
@@ -150,6 +198,7 @@ class Manifest(Document, frozen=True, kw_only=True, tag_field="manifest_version"
         created: When the manifest was made, in UTC.
         partial: Whether only a part of the export was requested (--limit).
         libraries: Versions of the libraries that the data files' bytes and the verdicts depend on.
+        applied: How it was made from an older snapshot; null if it was made from an export.
     """
 
     source: SourceFile
@@ -162,6 +211,7 @@ class Manifest(Document, frozen=True, kw_only=True, tag_field="manifest_version"
     created: UtcTime
     partial: bool
     libraries: dict[str, str] = msgspec.field(default_factory=dict)
+    applied: Applied | None = None
 
     @property
     def export_name(self) -> str:

@@ -48,6 +48,7 @@ class Export:
         profiler: makes profiles of its records; ``None`` if not asked for.
         derivation: the columns to derive from its records.
         workers: threads that read blocks, besides the caller's; 0 for none.
+        applied: ``None``: an export is not made from a snapshot.
         schema: the Arrow schema of its table, derived columns included; the metadata identify the export.
     """
 
@@ -63,6 +64,7 @@ class Export:
         self.derivation = build_derivation(record_schema, self.header.exported_at, options.derive)
         schema_with_metadata = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
         self.schema: pa.Schema = self.derivation.extend_schema(schema_with_metadata)
+        self.applied = None
         self._rejected: list[pa.RecordBatch] = []
         self._is_read = False
 

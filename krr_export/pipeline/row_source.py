@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from krr_export.input.delivery.provenance import Provenance
+    from krr_export.output.manifest import Applied
     from krr_export.pipeline.process_block import BlockResult
     from krr_export.profiling.profiler import Profiler
     from krr_export.schema.record_schema import RecordSchema
@@ -102,6 +103,10 @@ class RowSource(Protocol):
     @property
     def workers(self) -> int:
         """Threads that read, besides the caller's."""
+
+    @property
+    def applied(self) -> Applied | None:
+        """How they were made from a snapshot, once all are read; ``None`` for an export."""
 
     def results(self) -> Generator[BlockResult, None, None]:
         """Yield the rows in order, with what was found about them."""

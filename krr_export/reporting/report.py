@@ -12,7 +12,7 @@ from krr_export.findings.codes import Severity
 from krr_export.findings.finding import MAX_EXAMPLES, Example
 from krr_export.input.delivery import provenance
 from krr_export.input.delivery.provenance import Provenance
-from krr_export.output.manifest import Counts, ExportHeader, SchemaVersion
+from krr_export.output.manifest import Applied, Counts, ExportHeader, SchemaVersion
 from krr_export.profiling.summary import ProfileSummary, describe
 from krr_export.reporting.guard import Guard
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, severity_of
@@ -165,6 +165,7 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
         guard: The comparison with the store's other snapshots; null for validate, which has no store.
         changes: What changed since the snapshot before it; null without --changes, for the first snapshot of a store,
             and if nothing was published.
+        applied: How the snapshot was made from an older one; null if it was made from an export.
     """
 
     tool: Tool
@@ -181,6 +182,7 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
     performance: Performance
     guard: Guard | None = None
     changes: ChangeSummary | None = None
+    applied: Applied | None = None
 
     def __post_init__(self) -> None:
         datetime.fromisoformat(self.created)
@@ -199,6 +201,8 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
             f"{', gzip' if self.source.compression == 'gzip' else ''}, schema {self.schema.name}"
         )
         yield from provenance.describe(self.source.delivery, datetime.fromisoformat(self.created))
+        if self.applied is not None:
+            yield f"applied   {_pages(self.applied)}"
         yield (f"made      {self.header.eksport_tidspunkt}, change number {self.header.seneste_endringsnummer}")
         yield (
             f"records   {number(self.counts.seen)} seen, {number(self.counts.written)} accepted,"
@@ -271,6 +275,12 @@ def reported_finding(notice: Notice, strict: Collection[str]) -> ReportedFinding
         fields=dict(sorted(notice.fields.items())),
         examples=notice.examples,
     )
+
+
+def _pages(applied: Applied) -> str:
+    pages = "1 page" if len(applied.pages) == 1 else f"{number(len(applied.pages))} pages"
+    what = f"{number(applied.persons)} persons, {number(applied.new)} new, {number(applied.deleted)} deleted"
+    return f"{pages} to {applied.parent}, from change {number(applied.parent_change_number)} on: {what}"
 
 
 def _format_example(example: Example) -> str:

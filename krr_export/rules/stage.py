@@ -10,18 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from krr_export.findings.detail import Detail, mask
-from krr_export.findings.finding import Finding
+from krr_export.findings.finding import Finding, Notice
 from krr_export.parsing.lexical import Reject
 from krr_export.parsing.notices import NoticeBuilder
 from krr_export.rules.judge import Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
 
-    from krr_export.findings.finding import Notice
     from krr_export.parsing.batch_view import BatchView
     from krr_export.parsing.block import Block
     from krr_export.rules.violations import Violation
@@ -97,6 +96,21 @@ class RuleStage:
         rejects = list(_build_rejects(refused, ordinals.take(pa.array(list(refused))).to_pylist(), block))
         return JudgedBlock(batch.filter(pa.array(kept)), rejects, notices)
 
+    def count(self, view: BatchView) -> list[Notice]:
+        """Count the violations of rows that come from no document: without examples, which are places in one.
+
+        Args:
+            view: the rows.
+        """
+        labels = {field.name: field.label for field in self._schema.fields}
+        rows: dict[str, dict[str, NDArray[np.int64]]] = {}
+        for violation in self._judge.judge(view):
+            rows.setdefault(violation.code, {})[labels[violation.column]] = violation.rows
+        return [
+            Notice(code, {label: len(one) for label, one in by_label.items()}, _distinct(by_label.values()), ())
+            for code, by_label in rows.items()
+        ]
+
     def _find_refused(self, strict: list[Violation], details: _MaskedDetails) -> dict[int, list[Finding]]:
         """Return the findings of each refused row, rows in order."""
         refused: dict[int, list[Finding]] = defaultdict(list)
@@ -106,6 +120,11 @@ class RuleStage:
             for row in violation.rows.tolist():
                 refused[row].append(Finding(violation.code, label, details.describe(row, column)))
         return dict(sorted(refused.items()))
+
+
+def _distinct(rows: Iterable[NDArray[np.int64]]) -> int:
+    """Return the number of rows that are in any of these."""
+    return len(np.unique(np.concatenate([*rows])))
 
 
 def _build_rejects(refused: Mapping[int, Sequence[Finding]], ordinals: list[int], block: Block) -> Iterator[Reject]:

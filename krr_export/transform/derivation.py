@@ -52,7 +52,7 @@ class DeriveOptions:
                 f"--derive names what cannot be derived: {', '.join(unknown)}",
                 f"choose {ALL}, or of {', '.join(NAMES)}",
             )
-        object.__setattr__(self, "as_of", None if self.as_of is None else _parse_moment(self.as_of))
+        object.__setattr__(self, "as_of", None if self.as_of is None else parse_moment(self.as_of))
         if self.as_of is not None and STATE not in self.selected:
             raise UsageError("--as-of changes nothing: only varslingsstatus is judged at a moment", f"--derive {STATE}")
 
@@ -245,7 +245,7 @@ _HAS_KIND: dict[Kind, Callable[[pa.DataType], bool]] = {
 _MAKERS = {name: derived.make for name, derived in CATALOGUE.items()}
 
 
-def _parse_moment(given: datetime | str) -> datetime:
+def parse_moment(given: datetime | str) -> datetime:
     """Return a moment in UTC."""
     try:
         moment = datetime.fromisoformat(given) if isinstance(given, str) else given
