@@ -168,7 +168,7 @@ class AppliedRows:
     def _rejected(self, result: BlockResult) -> BlockResult:
         """Return what a block of changed persons adds on its own: its rejects, and findings about values."""
         count = len(result.rejects)
-        none = result.batch.slice(0, 0)
+        none = pa.RecordBatch.from_pylist([], self.schema)
         return BlockResult(count, none, result.rejects, result.notices, {PAGES: count} if count else {})
 
     def _judged(self, batch: pa.RecordBatch) -> BlockResult:
