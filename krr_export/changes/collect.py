@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from xml.sax.saxutils import quoteattr
 
 from krr_export.schema.record_schema import ROOT_ATTRIBUTES, local_name, namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from krr_export.changes.page import Page
     from krr_export.schema.record_schema import RecordSchema
@@ -43,17 +43,47 @@ class Latest:
         self.unused += page.unused
 
 
-def export_of(persons: Iterable[bytes], schema: RecordSchema, exported_at: str, change_number: int) -> bytes:
-    """Return an export of these persons.
+@dataclass(frozen=True)
+class Envelope:
+    """What stands around persons in an export made of them, in bytes.
 
-    Args:
-        persons: Elements, each with its own namespaces.
-        schema: Of the export.
-        exported_at: Its moment, ``xs:dateTime``.
-        change_number: Its last change number.
+    Attributes:
+        start: The root's start tag; the persons' namespace is the default one.
+        end: Its end tag.
+        own: How a person begins that declares that namespace once more.
+        usual: How it may begin without.
     """
-    attributes = zip(ROOT_ATTRIBUTES, (exported_at, str(change_number)), strict=True)
-    written = " ".join(f"{name}={quoteattr(value)}" for name, value in attributes)
-    name = f"e:{local_name(schema.root_tag)}"
-    start = f"<{name} xmlns:e={quoteattr(namespace(schema.root_tag))} {written}>\n"
-    return b"".join((start.encode(), *(person + b"\n" for person in persons), f"</{name}>\n".encode()))
+
+    start: bytes
+    end: bytes
+    own: bytes
+    usual: bytes
+
+    @classmethod
+    def of(cls, schema: RecordSchema, exported_at: str, change_number: int) -> Self:
+        """Return the envelope of an export.
+
+        Args:
+            schema: Of the export.
+            exported_at: Its moment, ``xs:dateTime``.
+            change_number: Its last change number.
+        """
+        attributes = zip(ROOT_ATTRIBUTES, (exported_at, str(change_number)), strict=True)
+        written = " ".join(f"{name}={quoteattr(value)}" for name, value in attributes)
+        root, record = f"e:{local_name(schema.root_tag)}", local_name(schema.record.tag)
+        declared = f"xmlns={quoteattr(namespace(schema.record.tag))}"
+        start = f"<{root} xmlns:e={quoteattr(namespace(schema.root_tag))} {declared} {written}>\n"
+        return cls(start.encode(), f"</{root}>\n".encode(), f"<{record} {declared}".encode(), f"<{record}".encode())
+
+    def around(self, persons: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the export of these persons, piece by piece.
+
+        Args:
+            persons: Elements, each with its own namespaces.
+        """
+        yield self.start
+        for person in persons:
+            # Said once, on the root, it keeps records usual, which are read many times as fast.
+            yield self.usual + person[len(self.own) :] if person.startswith(self.own) else person
+            yield b"\n"
+        yield self.end

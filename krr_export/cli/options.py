@@ -262,7 +262,7 @@ guard_options = combine(
 )
 """Limits of differences from the snapshot before, and of age."""
 
-writing_options = combine(
+shape_options = combine(
     option(
         "--format",
         type=Choice(["parquet", "csv", "csv-excel"]),
@@ -293,22 +293,21 @@ writing_options = combine(
         heading=OUTPUT,
         help="Begin a new file after N rows; the default is ten row groups.",
     ),
-    mode_option,
-    changes_option,
-    lang_option,
-    option(
-        "--derive",
-        multiple=True,
-        metavar="NAME[,NAME…]|all",
-        heading=COLUMNS,
-        help="Add columns that follow from others; may be repeated. krr-export schema --derive all shows them.",
-    ),
-    option(
-        "--as-of",
-        metavar="TIME",
-        heading=COLUMNS,
-        help="When varslingsstatus is judged, ISO 8601. Default: when the export was made.",
-    ),
+)
+derive_option = option(
+    "--derive",
+    multiple=True,
+    metavar="NAME[,NAME…]|all",
+    heading=COLUMNS,
+    help="Add columns that follow from others; may be repeated. krr-export schema --derive all shows them.",
+)
+as_of_option = option(
+    "--as-of",
+    metavar="TIME",
+    heading=COLUMNS,
+    help="When varslingsstatus is judged, ISO 8601. Default: when the export was made.",
+)
+column_options = combine(
     option(
         "--columns",
         multiple=True,
@@ -330,6 +329,16 @@ writing_options = combine(
         heading=COLUMNS,
         help="Replace the values of these columns by pseudonyms; may be repeated.",
     ),
+)
+
+writing_options = combine(
+    shape_options,
+    mode_option,
+    changes_option,
+    lang_option,
+    derive_option,
+    as_of_option,
+    column_options,
     pseudonym_key_option,
     guard_options,
 )

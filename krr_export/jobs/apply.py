@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from krr_export.changes.carried import GROUPS, check_groups, columns_of
-from krr_export.changes.collect import Latest, export_of
+from krr_export.changes.collect import Envelope, Latest
 from krr_export.changes.continuity import order_pages
 from krr_export.changes.page_files import find_page_files
 from krr_export.domain.vocabulary import ACTIVE, STATUS
@@ -169,7 +169,8 @@ def apply(
         _check_moment(base.manifest, options, run.options)
         latest = _latest(read, chosen)
         header = AppliedHeader(format_utc(options.moment, "microseconds"), options.moment, chosen[-1].last)
-        document = export_of(latest.persons.values(), schema, header.eksport_tidspunkt, header.seneste_endringsnummer)
+        envelope = Envelope.of(schema, header.eksport_tidspunkt, header.seneste_endringsnummer)
+        document = b"".join(envelope.around(latest.persons.values()))
         not_carried = [group for group in GROUPS if options.carried is not None and group not in options.carried]
         with open_with(BytesIO(document), schema, ReadOptions(workers=0)) as changes:
             rows = AppliedRows(
@@ -234,6 +235,7 @@ def _convert_options(manifest: Manifest, options: ApplyOptions) -> ConvertOption
         "partition_by": made.partition_by,
         "rows_per_file": made.rows_per_file,
         "columns": made.columns or (),
+        "drop": (),
         "pseudonymise": made.pseudonymised,
         "pseudonym_key": options.pseudonym_key,
         "derive": made.derive,

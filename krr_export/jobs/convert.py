@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -58,19 +58,29 @@ def convert(
     """
     options = _changed(options, changes)
     progress = progress or Progress()
-    directory = local_path(store)
     run = Run(time.monotonic(), options)
+    with open_with(source, options.schema, options.read, progress.read) as export:
+        return convert_opened(export, local_path(store), run, progress)
+
+
+def convert_opened(export: Export, directory: Path, run: Run, progress: Progress) -> ConvertResult:
+    """Convert an export that is open; see `convert`.
+
+    Args:
+        export: the export, not yet read.
+        directory: the store.
+        run: the options, and when the run began.
+        progress: receives the progress of the run.
+    """
+    options = run.options
     key = read_pseudonym_key(options.privacy.pseudonym_key) if options.privacy.pseudonym_key else None
-    with ExitStack() as stack:
-        export = stack.enter_context(open_with(source, options.schema, options.read, progress.read))
-        with _proving_source(export):
-            options.age_limits.check_age(export.header.exported_at)
-        _check_partitions(options.partition_by, export)
-        run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
-        export.derivation.check(run.treatment, options.read.derive, options.columns, options.drop)
-        progress.opened(export)
-        stack.enter_context(name_store_in_errors(directory))
-        opened = stack.enter_context(open_store(directory, file_mode=options.mode))
+    with _proving_source(export):
+        options.age_limits.check_age(export.header.exported_at)
+    _check_partitions(options.partition_by, export)
+    run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
+    export.derivation.check(run.treatment, options.read.derive, options.columns, options.drop)
+    progress.opened(export)
+    with name_store_in_errors(directory), open_store(directory, file_mode=options.mode) as opened:
         opened.check_same_kind(options.for_manifest(run.treatment), export.record_schema.name)
         published = None
         if options.limit is None:

@@ -156,13 +156,14 @@ class Applied(Stored, frozen=True, kw_only=True):
     """How a snapshot was made from another one by pages of the change feed.
 
     Attributes:
-        parent: The snapshot that the pages were applied to: the name of its directory.
-        parent_manifest_sha256: The digest of its manifest.
-        parent_change_number: The last change number in it.
+        parent: The snapshot that the pages were applied to: the name of its directory; null if they are all pages from
+            the first change on.
+        parent_manifest_sha256: The digest of its manifest; null without a parent.
+        parent_change_number: The last change number in it; 0 without a parent.
         pages: The pages, in order.
         persons: Persons in the pages, each once, that the XSD accepts.
         new: Those that the parent does not have.
-        deleted: Those that are deleted.
+        deleted: Those that are deleted; null without a parent.
         removed: Rows of the parent that went, since an earlier row is of the same person.
         repeated: Persons of which a page had several states; the last one was taken.
         skipped_pages: Pages that the parent already covered.
@@ -170,13 +171,13 @@ class Applied(Stored, frozen=True, kw_only=True):
         stale: Groups of columns that pages did not carry: rows may be out of date since the change number.
     """
 
-    parent: str
-    parent_manifest_sha256: Sha256
+    parent: str | None
+    parent_manifest_sha256: Sha256 | None
     parent_change_number: Int64
     pages: tuple[AppliedPage, ...]
     persons: Count
     new: Count
-    deleted: Count
+    deleted: Count | None
     removed: Count = 0
     repeated: Count = 0
     skipped_pages: Count = 0
@@ -198,7 +199,7 @@ class Manifest(Document, frozen=True, kw_only=True, tag_field="manifest_version"
         created: When the manifest was made, in UTC.
         partial: Whether only a part of the export was requested (--limit).
         libraries: Versions of the libraries that the data files' bytes and the verdicts depend on.
-        applied: How it was made from an older snapshot; null if it was made from an export.
+        applied: How it was made from pages of the change feed; null if it was made from an export.
     """
 
     source: SourceFile

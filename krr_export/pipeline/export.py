@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from krr_export.output.manifest import Applied
     from krr_export.parsing.block import Block
     from krr_export.parsing.header import Header
     from krr_export.pipeline.process_block import BlockResult
@@ -48,7 +49,7 @@ class Export:
         profiler: makes profiles of its records; ``None`` if not asked for.
         derivation: the columns to derive from its records.
         workers: threads that read blocks, besides the caller's; 0 for none.
-        applied: ``None``: an export is not made from a snapshot.
+        applied: set if it was made of pages of the change feed.
         schema: the Arrow schema of its table, derived columns included; the metadata identify the export.
     """
 
@@ -64,7 +65,7 @@ class Export:
         self.derivation = build_derivation(record_schema, self.header.exported_at, options.derive)
         schema_with_metadata = record_schema.arrow.with_metadata(_metadata(self.header, record_schema))
         self.schema: pa.Schema = self.derivation.extend_schema(schema_with_metadata)
-        self.applied = None
+        self.applied: Applied | None = None
         self._rejected: list[pa.RecordBatch] = []
         self._is_read = False
 

@@ -165,7 +165,7 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
         guard: The comparison with the store's other snapshots; null for validate, which has no store.
         changes: What changed since the snapshot before it; null without --changes, for the first snapshot of a store,
             and if nothing was published.
-        applied: How the snapshot was made from an older one; null if it was made from an export.
+        applied: How the snapshot was made from pages of the change feed; null if it was made from an export.
     """
 
     tool: Tool
@@ -279,7 +279,10 @@ def reported_finding(notice: Notice, strict: Collection[str]) -> ReportedFinding
 
 def _pages(applied: Applied) -> str:
     pages = "1 page" if len(applied.pages) == 1 else f"{number(len(applied.pages))} pages"
-    what = f"{number(applied.persons)} persons, {number(applied.new)} new, {number(applied.deleted)} deleted"
+    persons = f"{number(applied.persons)} persons"
+    if applied.parent is None:
+        return f"{pages} from the first change on: {persons}"
+    what = f"{persons}, {number(applied.new)} new, {number(applied.deleted or 0)} deleted"
     return f"{pages} to {applied.parent}, from change {number(applied.parent_change_number)} on: {what}"
 
 

@@ -17,6 +17,7 @@ from krr_export import convert, diff, verify
 from krr_export.changes.page_files import MAX_BYTES
 from krr_export.errors import GuardError, InputError, UsageError
 from krr_export.jobs.apply import ApplyOptions, apply
+from krr_export.jobs.apply_from_zero import apply_from_zero
 from krr_export.jobs.options import ConvertOptions
 from krr_export.output.manifest import read_manifest
 
@@ -62,6 +63,11 @@ def written(directory: Path, files: list[tuple[str, bytes]]) -> Path:
     return directory
 
 
+def renamed(files: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Files under names whose order says nothing of what is in them."""
+    return [(f"{place:03}.{name}", content) for place, (name, content) in enumerate(files)]
+
+
 def rows(snapshot: Path) -> list[tuple[Any, ...]]:
     """All rows but their numbers, as a set."""
     table = pq.ParquetDataset(snapshot / "person").read().drop_columns(["radnummer"])
@@ -87,9 +93,7 @@ def test_the_result_is_what_a_full_export_gives(
     options: dict[str, Any] = data.draw(st.sampled_from([{}, {"derive": ("all",)}, {"partition_by": ("status",)}]))
     store = first_store(directory, history, known, **options)
     files = data.draw(st.permutations(history.pages(known, until, size, form)))
-    pages = written(
-        directory / "pages", [(f"{place:03}.{name}", content) for place, (name, content) in enumerate(files)]
-    )
+    pages = written(directory / "pages", renamed(files))
     if known == until:
         return
     older = history.pages(max(0, known - 2), until, size, form)  # overlapping, and what is known
@@ -420,3 +424,61 @@ def test_the_command_says_what_was_applied(store: Path, tmp_path: Path, krr: Cal
     assert krr("apply", tmp_path / "nowhere", pages, "--as-of", AS_OF).code == 3
     assert krr("apply", store, pages, "--as-of", AS_OF, "--carried", "alt").code == 2
     assert krr("apply", store, pages).code == 2
+
+
+# From zero
+
+
+@settings(max_examples=12)
+@given(HISTORIES, st.integers(1, 6), st.sampled_from(FORMS), st.data())
+def test_all_pages_from_zero_are_a_full_export(
+    tmp_path_factory: pytest.TempPathFactory, states: list[State], size: int, form: str, data: st.DataObject
+) -> None:
+    directory = tmp_path_factory.mktemp("zero")
+    history = Register(states)
+    files = data.draw(st.permutations(history.pages(0, len(states), size, form)))
+    pages = written(directory / "pages", renamed(files))
+    options = ApplyOptions(AS_OF, load=load_options(derive="all"))
+    result = apply_from_zero(directory / "store", [pages], options)
+    (directory / "whole.xml").write_bytes(history.export(len(states), 27))
+    whole = convert(directory / "whole.xml", directory / "whole", load_options(derive="all"))
+    assert rows(result.path) == rows(whole.path)
+    manifest = read_manifest(result.path)
+    assert manifest.applied
+    assert manifest.applied.persons == len(history.states(len(states)))
+    assert apply_from_zero(directory / "store", [pages], options).outcome == "unchanged"
+
+
+def test_a_walk_during_which_persons_changed_has_their_last_state(tmp_path: Path) -> None:
+    """Pages that were made while the register moved on have persons twice, in different states."""
+    first = register.written("rest", 0, 2, 2, HISTORY.changes[:2])
+    second = register.written("rest", 2, 4, 4, [HISTORY.changes[2], HISTORY.changes[0].deleted])
+    pages = written(tmp_path / "pages", [("b.json", first), ("a.json", second)])
+    result = apply_from_zero(tmp_path / "store", [pages], ApplyOptions(AS_OF, load=load_options()))
+    table = pq.read_table(result.path / "person" / "part-00000.parquet").to_pylist()
+    assert [(row["personidentifikator"], row["status"]) for row in table] == [
+        (NUMBERS[1], "AKTIV"),
+        (NUMBERS[2], "AKTIV"),
+        (NUMBERS[0], "SLETTET"),
+    ]
+
+
+def test_from_zero_needs_the_first_page_and_some(tmp_path: Path, krr: Callable[..., command.Ran]) -> None:
+    pages = written(tmp_path / "pages", HISTORY.pages(2, 10, 3, "rest"))
+    ran = krr("apply", tmp_path / "store", pages, "--as-of", AS_OF, "--from-zero")
+    assert ran.code == 3
+    assert "changes 1 to 2 are missing before 2.json" in ran.last
+    assert not (tmp_path / "store").exists()
+    empty = written(tmp_path / "empty", [("a.json", register.written("rest", 0, 0, 0, []))])
+    assert krr("apply", tmp_path / "store", empty, "--as-of", AS_OF, "--from-zero").code == 3
+    whole = written(tmp_path / "whole", HISTORY.pages(0, 10, 3, "14-05"))
+    ran = krr("apply", tmp_path / "store", whole, "--as-of", AS_OF, "--from-zero", "--format", "csv")
+    assert ran.code == 0, ran.err
+    assert "from the first change on: 7 persons" in ran.err
+    assert [path.suffix for path in (tmp_path / "store").glob("latest/person/*")] == [".csv"]
+    later = written(tmp_path / "later", [("a.json", register.written("rest", 10, 11, 11, [State(NUMBERS[7])]))])
+    as_of = ("--as-of", "2014-02-28T12:00:00Z", "--no-guard")
+    assert krr("apply", tmp_path / "store", later, *as_of, "--format", "csv").code == 2
+    ran = krr("apply", tmp_path / "store", later, *as_of)
+    assert ran.code == 0, ran.err
+    assert [path.suffix for path in (tmp_path / "store").glob("latest/person/*")] == [".csv"]

@@ -12,21 +12,25 @@ from krr_export.cli.options import (
     INPUT,
     JUDGEMENT,
     changes_option,
+    column_options,
+    derive_option,
     guard_options,
     json_option,
     lang_option,
     mode_option,
     progress_option,
     pseudonym_key_option,
+    shape_options,
 )
 from krr_export.cli.parameters import LocalName, LocalPath, Role, option
+from krr_export.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @command("apply", "krr-export apply /data/krr pages/ --as-of 2026-02-27T04:00:00+01:00")
-@click.argument("store", type=LocalPath(Role.STORE))
+@click.argument("store", type=LocalPath(Role.DIRECTORY))
 @click.argument("pages", type=LocalPath(), nargs=-1, required=True)
 @option(
     "--as-of",
@@ -57,9 +61,19 @@ if TYPE_CHECKING:
     heading=JUDGEMENT,
     help="How many changed persons may be refused; their rows stay as they are. A share is of all rows.",
 )
+@option(
+    "--from-zero",
+    is_flag=True,
+    heading=INPUT,
+    help="PAGES are all there are from the first change on: make a full snapshot of them, with the options of its"
+    " format, columns and privacy.",
+)
+@shape_options
 @changes_option
 @mode_option
 @lang_option
+@derive_option
+@column_options
 @pseudonym_key_option
 @guard_options
 @json_option
@@ -67,12 +81,13 @@ if TYPE_CHECKING:
 def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
     """Apply pages of the register's change feed to the newest snapshot.
 
-    STORE is the directory of snapshots, with one of a full export in it. PAGES are files of pages, or directories of
+    STORE is the directory of snapshots; --from-zero makes its first one. PAGES are files of pages, or directories of
     them, in any order: answers of HentEndringer as XML, on their own or in a SOAP envelope, of 16-02 or 14-05; or JSON
     of REST, a page a file or several. Each person is validated against the XSD. The result is the next snapshot, with
     the format, columns and privacy of the one before; or, if a page is missing or wrong, nothing.
     """
     from krr_export.jobs.apply import ApplyOptions, apply
+    from krr_export.jobs.apply_from_zero import apply_from_zero
     from krr_export.jobs.options import ConvertOptions
     from krr_export.transform.privacy import column_names
 
@@ -80,19 +95,33 @@ def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
     console.warn_about_store(store)
     console.warn_if_readable_by_all("--pseudonym-key", options["pseudonym_key"])
     shown = options.pop("progress")
+    from_zero = options.pop("from_zero")
+    if not from_zero:
+        _refuse_shape(click.get_current_context())
     carried = options.pop("carried")
     chosen = ApplyOptions(
         as_of=options.pop("as_of"),
         carried=column_names("--carried", carried) if carried else None,
         rest_inclusive=options.pop("rest_inclusive"),
         schema=options.pop("schema"),
-        pseudonym_key=options.pop("pseudonym_key"),
+        pseudonym_key=options["pseudonym_key"] if from_zero else options.pop("pseudonym_key"),
         load=ConvertOptions(**options),
     )
     with console.progress(shown) as progress:
-        result = apply(store, pages, chosen, progress=progress)
+        result = (apply_from_zero if from_zero else apply)(store, pages, chosen, progress=progress)
     if result.report is not None:
         console.say_report(result.report)
     details = {"outcome": result.outcome, "path": str(result.path)}
     report = result.report.to_dict() if result.report is not None else None
     return console.finish(result.message, result.exit_code, {**details, "report": report})
+
+
+_SHAPE = ("format", "compression", "partition_by", "rows_per_file", "derive", "columns", "drop", "pseudonymise")
+"""Options that only ``--from-zero`` takes: otherwise they are those of the snapshot."""
+
+
+def _refuse_shape(ctx: click.Context) -> None:
+    for name in _SHAPE:
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option_name = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option_name} is as in the snapshot that pages are applied to", "leave it out")

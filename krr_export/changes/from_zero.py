@@ -1,0 +1,159 @@
+"""All pages of the change feed as one export: each person once, in the latest state, in flat memory.
+
+The pages are read twice. The first time, 16 bytes are kept for each person in them, and some 40 while they are sorted:
+so that the second time those are left out that a later page has again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from io import BufferedReader, RawIOBase
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from krr_export.changes.continuity import order_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from typing_extensions import Buffer
+
+    from krr_export.changes.page import PageRange
+    from krr_export.changes.page_files import PageFile
+    from krr_export.schema.record_schema import RecordSchema
+
+_BUFFER_BYTES = 1 << 20
+_DIGEST = np.dtype([("high", np.uint64), ("low", np.uint64)])
+
+
+@dataclass(frozen=True)
+class AllPages:
+    """All pages from the first change on.
+
+    Attributes:
+        chosen: Their ranges, in order.
+        skipped: Pages that others cover.
+        repeated: Persons of which a page had several states; the last one counts.
+        unused: Values in the pages that no column holds.
+        persons: Persons in them, each once.
+    """
+
+    chosen: tuple[PageRange, ...]
+    skipped: int
+    repeated: int
+    unused: int
+    persons: int
+    _files: tuple[PageFile, ...]
+    _order: tuple[int, ...]
+    _superseded: dict[PageRange, frozenset[int]]
+
+    def latest(self, schema: RecordSchema) -> Iterator[bytes]:
+        """Yield the latest state of each person, in the order of the pages.
+
+        Raises:
+            InputError: A page has changed since it was read first, or cannot be read.
+        """
+        for place, wanted in zip(self._order, self.chosen, strict=True):
+            page = next(page for page in self._files[place].pages(schema) if page.range == wanted)
+            left_out = self._superseded.get(wanted, frozenset())
+            yield from (person.xml for number, person in enumerate(page.persons) if number not in left_out)
+
+
+def survey(files: Sequence[PageFile], schema: RecordSchema, *, rest_is_inclusive: bool = False) -> AllPages:
+    """Read all pages, and find in which one each person is last.
+
+    Args:
+        files: The files of pages, in any order.
+        schema: Of the records that the persons become.
+        rest_is_inclusive: As for `order_pages`.
+
+    Raises:
+        InputError: A page is missing or unusable.
+    """
+    secret = secrets.token_bytes(16)
+    ranges: dict[PageRange, int] = {}
+    digests: dict[PageRange, NDArray[np.void]] = {}
+    unused = 0
+    for place, file in enumerate(files):
+        for page in file.pages(schema):
+            if page.range in ranges:
+                continue
+            ranges[page.range] = place
+            keys = [person.identifier or f"\0{page.range.name}\0{n}" for n, person in enumerate(page.persons)]
+            digests[page.range] = _digests(keys, secret)
+            unused += page.unused
+    chosen = order_pages(ranges, 0, rest_is_inclusive=rest_is_inclusive)
+    superseded, persons, repeated = _superseded([digests.pop(one) for one in chosen])
+    return AllPages(
+        tuple(chosen),
+        len(ranges) - len(chosen),
+        repeated,
+        unused,
+        persons,
+        tuple(files),
+        tuple(ranges[one] for one in chosen),
+        dict(zip(chosen, superseded, strict=True)),
+    )
+
+
+def _digests(keys: Iterable[str], secret: bytes) -> NDArray[np.void]:
+    """Return 16 bytes for each key: under a secret, no two are the same by anybody's will, and none by chance."""
+    joined = b"".join(hashlib.blake2b(key.encode(), digest_size=16, key=secret).digest() for key in keys)
+    return np.frombuffer(joined, _DIGEST)
+
+
+def _superseded(pages: list[NDArray[np.void]]) -> tuple[list[frozenset[int]], int, int]:
+    """Return which persons of each page are in a later place again; the number of all; and of those twice in a page."""
+    counts = [len(page) for page in pages]
+    everybody = np.concatenate(pages) if pages else np.empty(0, _DIGEST)
+    pages.clear()
+    order = np.lexsort((np.arange(len(everybody)), everybody["low"], everybody["high"]))
+    in_order = everybody[order]
+    again = np.flatnonzero(in_order[:-1] == in_order[1:])
+    page_of = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    earlier, later = order[again], order[again + 1]
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    found: list[set[int]] = [set() for _ in counts]
+    for place in earlier.tolist():
+        page = int(page_of[place])
+        found[page].add(place - int(starts[page]))
+    repeated = int(np.count_nonzero(page_of[earlier] == page_of[later]))
+    return [frozenset(one) for one in found], len(everybody) - len(again), repeated
+
+
+def stream_of(pieces: Iterator[bytes]) -> BinaryIO:
+    """Return a stream of the pieces that an iterator gives, in order."""
+    return BufferedReader(_PieceStream(pieces), _BUFFER_BYTES)
+
+
+class _PieceStream(RawIOBase):
+    """A stream of pieces.
+
+    Args:
+        pieces: Bytes, in order.
+    """
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Return true: it can be read."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill a buffer as far as the next pieces go; return the number of bytes, 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = piece
+        part, self._rest = self._rest[: len(view)], self._rest[len(view) :]
+        view[: len(part)] = part
+        return len(part)
