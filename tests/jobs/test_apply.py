@@ -138,9 +138,8 @@ def test_rows_keep_their_place_and_new_ones_come_last(store: Path, tmp_path: Pat
     assert manifest.applied
     assert (manifest.applied.persons, manifest.applied.new, manifest.applied.deleted) == (4, 1, 1)
     assert [(page.first, page.last) for page in manifest.applied.pages] == [(6, 8), (8, 10)]
-    assert (
-        manifest.applied.parent_manifest_sha256 == (store / manifest.applied.parent / "_SUCCESS").read_text().split()[0]
-    )
+    parent = store / str(manifest.applied.parent)
+    assert manifest.applied.parent_manifest_sha256 == (parent / "_SUCCESS").read_text().split()[0]
     assert manifest.applied.unused_values == 4 * 2 + 2, (
         "varslingsstatus and spraak of each, and a validated address or two"
     )
