@@ -112,7 +112,8 @@ def write_next_night(base: Path, out: Path, options: NightOptions) -> NightSumma
         InputError: it is not an export of this schema that ``sample`` wrote.
         OSError: something cannot be written.
     """
-    _refuse_faults(base)
+    with open_document(base, options.schema):
+        _refuse_faults(base)  # with what lies beside it
     found = survey(base, options.schema, options.share, options.seed)
     exported = options.exported or found.header.exported_at.astimezone(_OSLO) + _DAY
     if exported <= found.header.exported_at:
