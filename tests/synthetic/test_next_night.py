@@ -8,6 +8,7 @@ import json
 import re
 import tempfile
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -32,6 +33,8 @@ from krr_export.synthetic import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import command
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "reference" / "xsd"
@@ -139,7 +142,7 @@ class Page:
 def pages_in(directory: Path) -> list[Page]:
     """The pages by their names; their numbers follow on each other."""
     pages = [Page(path) for path in sorted(directory.iterdir())]
-    for before, page in zip(pages, pages[1:], strict=False):
+    for before, page in pairwise(pages):
         assert page.first == before.last + page.inclusive
         assert before.persons
     assert {page.latest for page in pages} == {pages[-1].last}
@@ -178,7 +181,7 @@ FORMS = st.sampled_from(["rest", *XML_FORMS])
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(options=OPTIONS, share=SHARES, form=FORMS, size=st.integers(1, 30), from_zero=st.booleans())
 def test_pages_carry_what_changed_as_it_is_now(
     options: dict[str, Any],
@@ -218,7 +221,7 @@ def test_pages_carry_what_changed_as_it_is_now(
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(options=OPTIONS, share=SHARES)
 def test_the_program_finds_what_is_expected_and_the_differences_that_pages_carry(
     options: dict[str, Any], share: float
@@ -237,6 +240,7 @@ def test_the_program_finds_what_is_expected_and_the_differences_that_pages_carry
         old, new = (persons_of(read(directory / f"{night}.xml")) for night in ("first", "second"))
         carried = {identifier for page in pages_in(directory / "pages") for identifier in page.persons}
     report = results[1].report
+    assert report is not None
     found = {entry.code: {"findings": entry.count, "records": entry.records} for entry in report.findings}
     assert found == expected["totals"]
     assert (report.counts.seen, report.counts.rejected) == (expected["seen"], expected["rejected"]) == (len(new), 0)
@@ -296,7 +300,7 @@ def test_a_night_has_every_kind_of_change(tmp_path: Path) -> None:
     old, new = (persons_of(read(tmp_path / f"{night}.xml")) for night in ("first", "second"))
     both = [(before, new[identifier]) for identifier, before in old.items()]
     mobile, email, mailbox = PATHS["mobiltelefonnummer"], PATHS["epostadresse"], PATHS["postkasseadresse"]
-    kinds = {
+    kinds: dict[str, Callable[[Values, Values], object]] = {
         "deleted": lambda was, now: (was["/status"], now["/status"]) == ("AKTIV", "SLETTET"),
         "registered": lambda was, now: (was["/status"], now["/status"]) == ("IKKE_REGISTRERT", "AKTIV"),
         "reserved": lambda was, now: (was.get("/reservasjon"), now.get("/reservasjon")) == ("NEI", "JA"),
@@ -358,7 +362,7 @@ def test_pages_are_valid_by_the_published_schema(tmp_path: Path, form: Any, vers
         root = etree.parse(page.path).getroot()
         if kind == "soap":
             assert root.tag == f"{{{soap[of]}}}Envelope"
-            [root] = root.find(f"{{{soap[of]}}}Body")
+            [root] = root.iterfind(f"{{{soap[of]}}}Body/*")
         schema.assertValid(root)
 
 
@@ -383,22 +387,23 @@ def test_a_faulty_or_foreign_export_is_refused(tmp_path: Path) -> None:
     def night(**options: Any) -> None:  # noqa: ANN401 - of as many types as there are options
         write_next_night(first, second, NightOptions(0.5, **options))
 
-    with pytest.raises(InputError, match="no such file|does not exist"):
+    with pytest.raises(InputError, match=r"first\.xml: .*no such file"):
         night()
     write_sample_file(first, SampleOptions(records=50, fault_share=0.3))
     with pytest.raises(UsageError, match="has planted faults"):
         night()
+    write_sample_file(first, SampleOptions(records=50, schema=load_schema("16-02")))
+    with pytest.raises(InputError, match=r"first\.xml: record 1 is not valid by 14-05"):
+        night()
     write_sample_file(first, SampleOptions(records=50))
-    with pytest.raises(InputError, match=r"first\.xml: record \d+ is not valid by 16-02"):
-        night(schema=load_schema("16-02"))
     with pytest.raises(UsageError, match="must be later"):
         night(exported=numbers_of(first)[0])
     with pytest.raises(UsageError, match="needs an offset"):
         night(exported=datetime(2026, 3, 1))  # noqa: DTZ001 - the fault
     with pytest.raises(UsageError, match="would soon expire"):
         night(exported=datetime(2031, 3, 1, tzinfo=UTC))
+    write_sample_file(first, SampleOptions(records=50, change_number=49))
     with pytest.raises(UsageError, match="more persons than changes"):
-        write_sample_file(first, SampleOptions(records=50, change_number=49))
         night(pages=PageOptions(tmp_path / "pages", from_zero=True))
     beside = expected_path(first)
     beside.write_text("[]", encoding="utf-8")
@@ -438,7 +443,9 @@ def test_pages_are_all_there_or_none(tmp_path: Path) -> None:
         (["--from", "b.xml", "--change", "1%"], "OUT is the same file as --from"),
     ],
 )
-def test_options_that_do_not_go_together(krr: command.Krr, tmp_path: Path, arguments: list[str], says: str) -> None:
+def test_options_that_do_not_go_together(
+    krr: Callable[..., command.Ran], tmp_path: Path, arguments: list[str], says: str
+) -> None:
     for name in ("a.xml", "b.xml"):
         write_sample_file(tmp_path / name, SampleOptions(records=3))
     paths = [str(tmp_path / word) if word.endswith(".xml") else word for word in arguments]

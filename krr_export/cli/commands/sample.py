@@ -96,7 +96,8 @@ def _check_options(context: click.Context, *, is_night: bool) -> None:
     if is_night and "pages" not in given and not refused:
         refused, reason = [name for name in _PAGES_ONLY if name in given], "needs --pages DIR"
     if refused:
-        raise UsageError(f"--{refused[0].replace('_', '-')} {reason}", "leave it out, or see krr-export sample --help")
+        label = {"indent": "indent/--compact"}.get(refused[0], refused[0].replace("_", "-"))
+        raise UsageError(f"--{label} {reason}", "leave it out, or see krr-export sample --help")
     needed = "change" if is_night else "records"
     if context.params[needed] is None:
         raise UsageError(f"--{needed} is missing", _NEEDED[needed])
