@@ -16,7 +16,7 @@ from krr_export.synthetic.rule_violations import MAILBOX_COLUMNS, RuleViolation,
 from krr_export.synthetic.values import ValueMakers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from krr_export.schema.record_schema import RecordSchema
     from krr_export.synthetic.options import SampleOptions
@@ -29,6 +29,9 @@ _NULL_EVERY = 8
 r"""In an export of early 2014, one in so many records with contact data has ``\N`` instead of old names: never both,
 since nothing inside an unknown element is judged."""
 
+
+NO_CHANNEL, NAIVE_TIME = "no-channel", "naive-time"
+"""What is expected of records without a planted fault too, as kinds of fault."""
 
 SYNTHETIC = "identifier-synthetic"
 """The finding of every person of a sample. It is only counted, not listed."""
@@ -90,7 +93,7 @@ class Baseline:
         """Return the expected findings of the record with this number, except that of its identity number."""
         if self._status is None or MOBILE in person or EMAIL in person or person[STATUS] != ACTIVE:
             return []
-        return [ExpectedFinding(number, "active-without-channel", self._status, "no-channel")]
+        return [ExpectedFinding(number, "active-without-channel", self._status, NO_CHANNEL)]
 
 
 class FaultInjector:
@@ -116,8 +119,7 @@ class FaultInjector:
         self._faults = cycle(filter(None, chain.from_iterable(zip_longest(faults, violations))))
         self._earlier: str | None = None
         self._baseline = Baseline(schema)
-        times = (field for field in schema.fields if field.base == "dateTime" and field.name in DRAWN)
-        self._naive = {field.name: field.label for field in times if options.naive_times}
+        self._naive = time_labels(schema) if options.naive_times else {}
         self._null_candidates = 0
 
     def inject(self, number: int, person: Person, columns: Collection[str]) -> str | None:
@@ -173,7 +175,9 @@ class FaultInjector:
             return
         if not any(isinstance(fault, RuleViolation) and fault.identify for fault in faults):
             self._earlier = person[IDENTIFIER]
-        planted += [*self._baseline.findings(number, person), *self._naive_times(number, faults, columns)]
+        edited = {fault.field for fault in faults}
+        naive = [entry for entry in naive_time_findings(number, columns, self._naive) if entry.field not in edited]
+        planted += [*self._baseline.findings(number, person), *naive]
         is_synthetic = all(fault.is_synthetic for fault in faults if isinstance(fault, RuleViolation))
         self._expected.add(planted, synthetic=is_synthetic and self._baseline.synthetic)
 
@@ -188,10 +192,21 @@ class FaultInjector:
             return nulls[:1]
         return [fault for fault in self._old_names if fault.applies(record)]
 
-    def _naive_times(
-        self, number: int, faults: Sequence[Fault | RuleViolation], columns: Collection[str]
-    ) -> Iterator[ExpectedFinding]:
-        edited = {fault.field for fault in faults}
-        for name, label in self._naive.items():
-            if name in columns and label not in edited:
-                yield ExpectedFinding(number, "time-without-offset", label, "naive-time")
+
+def time_labels(schema: RecordSchema) -> dict[str, str]:
+    """Return the labels of the columns of times that persons are drawn with, by the columns' names."""
+    times = (field for field in schema.fields if field.base == "dateTime" and field.name in DRAWN)
+    return {field.name: field.label for field in times}
+
+
+def naive_time_findings(number: int, columns: Collection[str], labels: Mapping[str, str]) -> Iterator[ExpectedFinding]:
+    """Yield the expected findings of a record with times without an offset.
+
+    Args:
+        number: the record's.
+        columns: names of the columns that it has.
+        labels: from `time_labels`.
+    """
+    for name, label in labels.items():
+        if name in columns:
+            yield ExpectedFinding(number, "time-without-offset", label, NAIVE_TIME)

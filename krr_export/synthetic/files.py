@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from isal import igzip_threaded
 
+from krr_export.errors import InputError
 from krr_export.output.outputs import atomic_write
+from krr_export.synthetic.fault_injection import ExpectedFinding
 from krr_export.synthetic.writer import SampleSummary, write_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from krr_export.synthetic.fault_injection import ExpectedFinding
     from krr_export.synthetic.options import SampleOptions
+
+_EXPECTED_HEAD = '{"findings": ['
 
 
 @contextmanager
@@ -54,28 +57,55 @@ def write_sample_file(path: Path, options: SampleOptions) -> SampleSummary:
         atomic_write(expected_path(path)) as beside,
         io.TextIOWrapper(beside, encoding="utf-8", newline="\n") as text,
     ):
-        expected = _ExpectedFile(text)
+        expected = ExpectedFile(text)
         summary = write_sample(out, options, expected.note)
         expected.close(summary)
     return summary
 
 
 @dataclass
-class _ExpectedFile:
+class ExpectedFile:
     """Streams the expected findings, of which there may be millions."""
 
     text: TextIO
     separator: str = field(default="\n", init=False)
 
     def __post_init__(self) -> None:
-        self.text.write('{"findings": [')
+        self.text.write(_EXPECTED_HEAD)
 
     def note(self, planted: ExpectedFinding) -> None:
+        """Write one finding."""
         self.text.write(f"{self.separator}{json.dumps(planted._asdict())}")
         self.separator = ",\n"
 
-    def close(self, summary: SampleSummary) -> None:
+    def close(self, summary: SampleSummary, **more: object) -> None:
+        """Write the counts, and what more is known of the sample by its key."""
         totals = {code: vars(total) for code, total in sorted(summary.totals.items())}
-        counts = {"seen": summary.records, "rejected": summary.rejected, "totals": totals}
+        counts = {"seen": summary.records, "rejected": summary.rejected, "totals": totals, **more}
         line_end = "\n" if summary.totals else ""
         self.text.write(f"{line_end}],\n{json.dumps(counts, indent=1)[2:]}\n")
+
+
+def read_expected_findings(path: Path) -> Iterator[ExpectedFinding]:
+    """Yield the findings that are listed beside a sample, in flat memory.
+
+    Args:
+        path: of the sample.
+
+    Raises:
+        InputError: no list is beside it, or it is not one that was written by `write_sample_file`.
+    """
+    beside = expected_path(path)
+    no_list = InputError(f"{beside.name} is not a sample's list of findings", "make the sample again")
+    try:
+        with beside.open(encoding="utf-8") as lines:
+            if not next(lines, "").startswith(_EXPECTED_HEAD):
+                raise no_list
+            for line in lines:
+                if not line.startswith("{"):
+                    return
+                yield ExpectedFinding(**json.loads(line.rstrip(",\n")))
+    except OSError:
+        raise InputError(f"{beside.name} cannot be read", "it must be beside the sample that it belongs to") from None
+    except (ValueError, TypeError):
+        raise no_list from None

@@ -48,13 +48,20 @@ def check_digits_of_2032(digits: str) -> str | None:
     return None
 
 
-def identity_numbers(rng: Random, *, d_numbers: bool = False) -> Iterator[str]:
+def identity_numbers(
+    rng: Random, *, d_numbers: bool = False, births: tuple[date, date] = (FIRST_BIRTH, LAST_BIRTH)
+) -> Iterator[str]:
     """Yield without end valid synthetic fødselsnummer or D-numbers in a scattered order.
 
-    About 13.6 million differ, three times the population; then they repeat in the same order. Positions step through
-    dates x individual numbers by a stride without common factor, so each is visited once in a round.
+    By default about 13.6 million differ, three times the population; then they repeat in the same order. Positions step
+    through dates x individual numbers by a stride without common factor, so each is visited once in a round.
+
+    Args:
+        rng: for the order.
+        d_numbers: whether they are D-numbers.
+        births: the first and the last date of birth.
     """
-    dates = _dates(_D_NUMBER_DAY if d_numbers else 0)
+    dates = _dates(births, _D_NUMBER_DAY if d_numbers else 0)
     individuals = [_sums(f"{number:03}", 6) for number in range(1000)]
     total = len(dates) * _PER_DATE
     place, stride = int(rng.random() * total), _stride(rng, total)
@@ -82,9 +89,10 @@ def _sums(digits: str, position: int) -> tuple[int, int]:
     return first, second
 
 
-def _dates(added_to_day: int) -> list[tuple[str, int, int, int]]:
+def _dates(births: tuple[date, date], added_to_day: int) -> list[tuple[str, int, int, int]]:
     """Return for each date of birth its six digits, its lowest individual number, and its part of the two sums."""
-    days = (FIRST_BIRTH + timedelta(n) for n in range((LAST_BIRTH - FIRST_BIRTH).days + 1))
+    first_day, last_day = births
+    days = (first_day + timedelta(n) for n in range((last_day - first_day).days + 1))
     dates = []
     for day in days:
         prefix = f"{day.day + added_to_day:02}{day.month + _SYNTHETIC_MONTH:02}{day.year % 100:02}"

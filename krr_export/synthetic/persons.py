@@ -10,6 +10,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from krr_export.domain.vocabulary import MOBILE
 from krr_export.synthetic.certificates import distinct_certificates, make_certificate
 from krr_export.synthetic.identifiers import identity_numbers
 
@@ -62,7 +63,7 @@ _RECENT_MONTHS = 18
 
 UPDATED, VERIFIED = "_sist_oppdatert", "_sist_verifisert"
 
-_REASONS = ("Selvvalgt", "Død", "Utgått", "UtgåttTest", "NyIdentitet", "Forsvunnet")
+REASONS = ("Selvvalgt", "Død", "Utgått", "UtgåttTest", "NyIdentitet", "Forsvunnet")
 _DOMAINS = ("example.no", "example.com", "example.org", "example.net", "epost.example", "firma.example", "post.test")
 # As in the population register's test data, names are an adjective and a noun.
 _ADJECTIVES = "blid bred dyp fin flott glad grei kjapp klok lun lys mild modig myk rask rolig snill sprek stille varm"
@@ -141,7 +142,7 @@ class Persons:
         person["status"] = "SLETTET" if deleted else "IKKE_REGISTRERT"
         person["varslingsstatus"] = "KAN_IKKE_VARSLES"
         if deleted:
-            person["beskrivelse"] = _REASONS[int(self._random() * len(_REASONS))]
+            person["beskrivelse"] = REASONS[int(self._random() * len(REASONS))]
 
     def _add_channel(self, person: Person, column: str, value: str) -> bool:
         """Add the value with its times; return whether it is recent enough for notifications."""
@@ -158,14 +159,25 @@ class Persons:
         person[f"{column}_sist_verifisert"] = self._time(verified)
         return verified < self._recent_days
 
-    def _add_mailbox(self, person: Person) -> None:
+    def address(self, channel: str) -> str:
+        """Draw an address of a channel."""
+        return self._mobile() if channel == MOBILE else self._email()
+
+    def mailbox_address(self, provider: Provider) -> str:
+        """Draw a mailbox address of the form that the provider gives."""
         random = self._random
-        provider, certificate = self._mailboxes[int(random() * len(self._mailboxes))]
         if provider.numbered:
-            person["postkasseadresse"] = f"{int(random() * 20_000_000):010}"
-        else:
-            name = self._names[int(random() * len(self._names))]
-            person["postkasseadresse"] = f"{name}#{1000 + int(random() * 9000)}"
+            return f"{int(random() * 20_000_000):010}"
+        name = self._names[int(random() * len(self._names))]
+        return f"{name}#{1000 + int(random() * 9000)}"
+
+    def provider_certificates(self) -> dict[str, str]:
+        """Return base64 of a certificate of each provider that these persons have mailboxes at."""
+        return {provider.organisation: next(certificate) for provider, certificate in self._mailboxes}
+
+    def _add_mailbox(self, person: Person) -> None:
+        provider, certificate = self._mailboxes[int(self._random() * len(self._mailboxes))]
+        person["postkasseadresse"] = self.mailbox_address(provider)
         person["postkasseleverandoer_adresse"] = provider.organisation
         person["x509_sertifikat"] = next(certificate)
 
@@ -189,15 +201,35 @@ def _days(exported: datetime, *, naive: bool) -> tuple[list[tuple[str, str]], in
     The day on which 18 months end is left out: the hour would decide.
     """
     last = exported.astimezone(_OSLO).replace(hour=12, minute=0, second=0, microsecond=0)
-    limit = _months_before(last, _RECENT_MONTHS)
+    limit = months_before(last, _RECENT_MONTHS)
     days = [day for age in range(1, 2 * _MAX_AGE + 2) if (day := last - timedelta(days=age)) != limit]
     written = [(f"{day:%Y-%m-%dT}", "" if naive else day.isoformat()[-6:]) for day in days]
     return written, sum(day > limit for day in days)
 
 
-def _months_before(day: datetime, months: int) -> datetime:
+def months_before(day: datetime, months: int) -> datetime:
+    """Return the same day of the month so many calendar months earlier, or the last of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
+
+
+def write_time(moment: datetime, *, naive: bool) -> str:
+    """Return a time as persons have it: Norwegian, whole seconds, with an offset or without.
+
+    Without one, the hour that occurs twice in October is left out.
+    """
+    local = moment.astimezone(_OSLO).replace(microsecond=0)
+    if not naive:
+        return local.isoformat(timespec="milliseconds")
+    if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():
+        local -= timedelta(hours=2)
+    return f"{local:%Y-%m-%dT%H:%M:%S}"
+
+
+def parse_time(text: str) -> datetime:
+    """Return the moment of a time as persons have it."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=_OSLO)
 
 
 def _times_of_day(rng: Random, fraction: str) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from krr_export.schema.record_schema import ROOT_ATTRIBUTES
 from krr_export.synthetic.fault_injection import Baseline, ExpectedFinding, ExpectedFindings, FaultInjector
 from krr_export.synthetic.persons import DRAWN, Persons
 from krr_export.synthetic.tree import Builder
@@ -13,6 +14,7 @@ from krr_export.synthetic.values import Make, ValueMakers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from krr_export.synthetic.options import SampleOptions
 
@@ -63,8 +65,19 @@ def write_sample(
         numbers = range(first, min(first + _BLOCK, options.records + 1))
         octets += out.write("".join([sample.record(number) for number in numbers]).encode())
     octets += out.write(sample.tail())
+    return summarize(options.records, octets, expected)
+
+
+def summarize(records: int, octets: int, expected: ExpectedFindings) -> SampleSummary:
+    """Return the summary of an export of so many records and bytes, when all its expected findings were added."""
     totals = {code: Total(count, expected.records[code]) for code, count in (+expected.findings).items()}
-    return SampleSummary(options.records, octets, expected.rejected, totals)
+    return SampleSummary(records, octets, expected.rejected, totals)
+
+
+def root_attributes(exported: datetime, change_number: int) -> dict[str, str]:
+    """Return the attributes of an export's root."""
+    values = exported.isoformat(timespec="milliseconds"), str(change_number)
+    return dict(zip(ROOT_ATTRIBUTES, values, strict=True))
 
 
 class _Shape(NamedTuple):
@@ -93,10 +106,7 @@ class _Sample:
         self._injector = None if plain else FaultInjector(options, self._builder, self._persons, expected)
 
     def head(self) -> bytes:
-        attributes = {
-            "eksportTidspunkt": self._options.exported.isoformat(timespec="milliseconds"),
-            "senesteEndringsNummer": str(self._options.change_number),
-        }
+        attributes = root_attributes(self._options.exported, self._options.change_number)
         return self._builder.head(attributes).encode()
 
     def tail(self) -> bytes:
