@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from krr_export.domain.store_layout import FAILED, MANIFEST, SUCCESS
+from krr_export.domain.store_layout import FAILED, MANIFEST, SUCCESS, is_export_name
 from krr_export.errors import InputError, OutputError
 from krr_export.output.manifest import Manifest, missing_snapshot, read_manifest
+from krr_export.util.formatting import number
 from krr_export.util.paths import local_path
+from krr_export.util.stored_json import read_stored_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,6 +41,8 @@ class Verification:
     """``None`` if it is missing or damaged, which is a difference."""
     differences: tuple[str, ...]
     """One line of text each; empty if the snapshot is proven."""
+    chain: tuple[str, ...] = ()
+    """The snapshots that it was made from by pages of changes, one line of text each; these are no differences."""
 
     @property
     def proven(self) -> bool:
@@ -75,7 +79,27 @@ def verify(snapshot: Path) -> Verification:
         *(line for part in manifest.files for line in _file_differences(root / part.path, part)),
         *row_differences(root, manifest),
     )
-    return Verification(root, manifest, differences)
+    return Verification(root, manifest, differences, tuple(_chain(root.parent, manifest)))
+
+
+def _chain(store: Path, manifest: Manifest) -> Iterator[str]:
+    """Yield a line for each snapshot that this one was made from, as far as they are there."""
+    while manifest.applied is not None and (parent := manifest.applied.parent) is not None:
+        applied = f"{manifest.export_name}: change {number(manifest.header.seneste_endringsnummer)}, made from {parent}"
+        if not is_export_name(parent):  # a manifest that was tampered with names no other path
+            yield f"{manifest.export_name}: made from what is no snapshot"
+            return
+        try:
+            content = read_stored_file(store / parent / MANIFEST)
+            before = Manifest.from_json(content)
+        except (OSError, InputError):
+            yield f"{applied}, which is not there any more"
+            return
+        if hashlib.sha256(content).hexdigest() != manifest.applied.parent_manifest_sha256:
+            yield f"{applied}, which was replaced since"
+            return
+        yield f"{applied}, which is that very one"
+        manifest = before
 
 
 def prove(root: Path, manifest: Manifest) -> None:

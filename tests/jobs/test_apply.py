@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import itertools
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +19,7 @@ from register import Register, State
 
 from krr_export import convert, diff, verify
 from krr_export.changes.page_files import MAX_BYTES
-from krr_export.errors import GuardError, InputError, UsageError
+from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.apply_from_zero import apply_from_zero
 from krr_export.jobs.options import ConvertOptions
@@ -423,6 +427,85 @@ def test_the_command_says_what_was_applied(store: Path, tmp_path: Path, krr: Cal
     assert krr("apply", tmp_path / "nowhere", pages, "--as-of", AS_OF).code == 3
     assert krr("apply", store, pages, "--as-of", AS_OF, "--carried", "alt").code == 2
     assert krr("apply", store, pages).code == 2
+
+
+def test_verify_tells_of_the_snapshots_that_one_was_made_from(
+    store: Path, tmp_path: Path, krr: Callable[..., command.Ran]
+) -> None:
+    applied(store, written(tmp_path / "1", HISTORY.pages(6, 8, 5, "rest")))
+    last = applied(store, written(tmp_path / "2", HISTORY.pages(8, 10, 5, "16-02")), as_of="2014-02-28T12:00:00Z").path
+    first, second = "eksport=20140226T120000Z", "eksport=20140227T120000Z"
+    assert verify(last).chain == (
+        f"{last.name}: change 10, made from {second}, which is that very one",
+        f"{second}: change 8, made from {first}, which is that very one",
+    )
+    (tmp_path / "other.xml").write_bytes(HISTORY.export(5, 26))
+    assert convert(tmp_path / "other.xml", store, load_options(replace=True)).outcome == "published"
+    chain = krr("verify", last, "--json").result["chain"]
+    assert chain[1] == f"{second}: change 8, made from {first}, which was replaced since"
+    assert krr("prune", store, "--keep", "2").code == 0
+    chain = krr("verify", last, "--json").result["chain"]
+    assert chain[1] == f"{second}: change 8, made from {first}, which is not there any more"
+    assert verify(last).proven
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
+def test_failing_at_any_write_the_store_is_the_old_or_the_new_one(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    pages = written(tmp_path / "pages", HISTORY.pages(6, 10, 2, "rest"))
+    old = {path.name for path in store.glob("eksport=*")}
+    real = getattr(os, call)
+    for failing in itertools.count(1):
+        calls = itertools.count(1)
+
+        def failed(*arguments: Any, number: int = failing, counted: Any = calls, **named: Any) -> Any:  # noqa: ANN401 - any call
+            if next(counted) == number:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(*arguments, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, failed)
+            result = None
+            with contextlib.suppress(OutputError):
+                result = applied(store, pages, load=load_options(changes=True))
+        found = {path.name for path in store.glob("eksport=*")}
+        assert old <= found
+        assert all(verify(store / name).proven for name in found)
+        assert result is None or len(found) == 2
+        if len(found) == 2:
+            assert applied(store, pages).outcome == "unchanged"
+            shutil.rmtree(store)
+            first_store(tmp_path, HISTORY, 6)
+        if result is not None:
+            assert failing > 1, "no such call was made"
+            break
+
+
+def test_the_differences_applied_as_changes_give_the_later_snapshot(tmp_path: Path) -> None:
+    known, until = HISTORY.export(6, 26), HISTORY.export(10, 27)
+    for name, export in (("a", known), ("b", until)):
+        (tmp_path / f"{name}.xml").write_bytes(export)
+    old = convert(tmp_path / "a.xml", tmp_path / "old", load_options()).path
+    new = convert(tmp_path / "b.xml", tmp_path / "new", load_options()).path
+    diff(old, new, output=tmp_path / "changes.jsonl")
+    changes = map(json.loads, (tmp_path / "changes.jsonl").read_text().splitlines())
+    states = [
+        State(
+            row["personidentifikator"],
+            row["status"],
+            row["reservasjon"],
+            row["mobiltelefonnummer"],
+            row["epostadresse"],
+            row["postkasseadresse"],
+            row["x509_sertifikat"],
+        )
+        for row in changes
+        if row["endring"] != "borte"
+    ]
+    page = register.written("14-05", 6, 10, 10, states)
+    result = applied(tmp_path / "old", written(tmp_path / "pages", [("a.xml", page)]))
+    assert rows(result.path) == rows(new)
 
 
 # From zero

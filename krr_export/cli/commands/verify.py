@@ -23,7 +23,8 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
     """Prove a published snapshot anew against its manifest.
 
     SNAPSHOT is a directory eksport=…, or the link latest. Exit code 0: every file is there with its bytes, SHA-256 and
-    rows, and the counts add up; 1: something differs; 3: there is no snapshot.
+    rows, and the counts add up; 1: something differs; 3: there is no snapshot. Of a snapshot made by apply, the ones
+    that it was made from are named, and whether they are still those.
     """
     from krr_export.output.verification import verify
 
@@ -31,7 +32,14 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
     found = verify(snapshot)
     for line in found.differences:
         console.say(f"differs   {line}")
-    result = {"snapshot": str(found.snapshot), "proven": found.proven, "differences": list(found.differences)}
+    for line in found.chain:
+        console.say(f"chain     {line}")
+    result = {
+        "snapshot": str(found.snapshot),
+        "proven": found.proven,
+        "differences": list(found.differences),
+        "chain": list(found.chain),
+    }
     if found.proven and found.manifest is not None:
         counts, files = found.manifest.counts, len(found.manifest.files)
         held = f"{records(counts.written)} and {number(counts.rejected)} rejects in {files} files"
