@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
 
 _HERE = Path(__file__).parent
-_XSD = _HERE.parent / "xsd"
+XSD = _HERE.parent / "xsd"
+"""The directory of the schemas that the package carries."""
 _SOURCES = ("loader.py", "record_schema.py", "registry.py")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
@@ -57,7 +58,7 @@ def _built_in_schema(name: str) -> RecordSchema:
     if schema is None:
         from krr_export.schema.loader import flatten  # noqa: PLC0415 - it imports xmlschema, which is slow: the cache saves that
 
-        schema = flatten(name, _XSD / f"kontaktregister-export-{name}.xsd")
+        schema = flatten(name, XSD / f"kontaktregister-export-{name}.xsd")
         content = pickle.dumps(schema)
         pycache.write_cache(path, key + hashlib.sha256(content).digest() + content)
     return schema
@@ -79,7 +80,7 @@ def _load_cached(path: Path, key: bytes) -> RecordSchema | None:
 def _cache_key() -> bytes:
     """Return a digest of everything that a flattened schema depends on, and of where that is."""
     digest = hashlib.sha256(repr((str(_HERE), sys.version, pa.__version__)).encode())
-    for path in (*sorted(_XSD.glob("*.xsd")), *(_HERE / source for source in _SOURCES)):
+    for path in (*sorted(XSD.glob("*.xsd")), *(_HERE / source for source in _SOURCES)):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)}\n".encode() + content)
     return digest.digest()

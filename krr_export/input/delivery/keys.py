@@ -105,17 +105,11 @@ def load_publisher(path: Path, *, now: datetime | None = None) -> Publisher:
     Raises:
         InputError: it is not such a file, its key is not RSA or is weak, or the certificate is not valid now.
     """
-    data, name = read_small(path), file_name(path)
-    found = _load_certificate_or_key(data, name)
+    found, key = _load_public(path, now)
     certificate = found if isinstance(found, x509.Certificate) else None
-    if certificate is not None:
-        _check_validity(certificate, name, now or datetime.now(UTC))
-    key = _public_key(found, name)
-    _check_strength(key.key_size, f"the key in {name}")
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return Publisher(
         public_key=key,
-        fingerprint=hashlib.sha256(spki).hexdigest(),
+        fingerprint=fingerprint(key),
         valid_from=certificate.not_valid_before_utc if certificate else None,
         valid_until=certificate.not_valid_after_utc if certificate else None,
     )
@@ -128,6 +122,27 @@ def load_recipient(path: Path) -> rsa.RSAPublicKey:
         InputError: as for `load_publisher`.
     """
     return load_publisher(path).public_key
+
+
+def load_certificate(path: Path, *, now: datetime | None = None) -> x509.Certificate:
+    """Read an X.509 certificate with an RSA key, as PEM or DER: a bare public key will not do.
+
+    Args:
+        path: the file.
+        now: when it must be valid; the present by default.
+
+    Raises:
+        InputError: as for `load_publisher`; or it is a bare public key.
+    """
+    found, _ = _load_public(path, now)
+    if not isinstance(found, x509.Certificate):
+        raise InputError(f"{file_name(path)} is a bare public key", "give the certificate, as PEM or DER")
+    return found
+
+
+def fingerprint(key: PublicKeyTypes) -> str:
+    """Return the SHA-256 of a key's SubjectPublicKeyInfo (DER), in hexadecimal."""
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def wrap_key(recipient: rsa.RSAPublicKey, key: bytes) -> bytes:
@@ -246,6 +261,17 @@ def _wrong_passphrase_error(name: str) -> InputError:
     return InputError(
         f"{name} cannot be decrypted: the passphrase is wrong, or the file is damaged", "check the passphrase"
     )
+
+
+def _load_public(path: Path, now: datetime | None) -> tuple[x509.Certificate | PublicKeyTypes, rsa.RSAPublicKey]:
+    """Read a certificate that is valid then, or a bare public key; return it and its key, which is RSA and strong."""
+    data, name = read_small(path), file_name(path)
+    found = _load_certificate_or_key(data, name)
+    if isinstance(found, x509.Certificate):
+        _check_validity(found, name, now or datetime.now(UTC))
+    key = _public_key(found, name)
+    _check_strength(key.key_size, f"the key in {name}")
+    return found, key
 
 
 def _load_certificate_or_key(data: bytes, name: str) -> x509.Certificate | PublicKeyTypes:
