@@ -38,7 +38,8 @@ def parse(data: bytes) -> etree._Element:
         root: etree._Element = etree.fromstring(data, etree.XMLParser(**{**parser_options(), "remove_pis": False}))
     except etree.XMLSyntaxError as error:
         raise not_well_formed(error, 0, error.error_log) from None
-    if next(root.getroottree().iter(etree.PI), None) is not None:
+    around = (root.getprevious(), root.getnext(), next(root.iter(etree.PI), None))
+    if any(one is not None for one in around):
         raise InputError("the message has a processing instruction, which no SOAP message may have", "is it hostile?")
     return root
 
@@ -49,10 +50,16 @@ def canonical(element: etree._Element, prefixes: Iterable[str] = ()) -> bytes:
     Args:
         element: The element.
         prefixes: The prefixes whose namespaces are declared even where they are not used; ``#default`` is none.
+
+    Raises:
+        InputError: There is no canonical form.
     """
-    return etree.tostring(
-        element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=list(prefixes) or None
-    )
+    try:
+        return etree.tostring(
+            element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=list(prefixes) or None
+        )
+    except etree.C14NError:
+        raise malformed("it has no canonical form: the name of a namespace is not absolute") from None
 
 
 def count_ids(root: etree._Element) -> Counter[str]:
