@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import soap_parties
@@ -193,10 +193,10 @@ def test_the_most_exact_code_of_a_fault_counts() -> None:
 
 @pytest.mark.parametrize("operation", messages.OPERATIONS)
 def test_the_mailbox_providers_service_speaks_soap_1_1(operation: messages.Operation) -> None:
-    fields = {"provider": soap_parties.ORGNR} if operation != messages.OPERATIONS[0] else {}
+    fields: dict[str, Any] = {"provider": soap_parties.ORGNR} if operation != messages.OPERATIONS[0] else {}
     if operation in messages.OPERATIONS[2:5]:
         fields["address"] = "ola.nordmann#1234"
-    message = messages.mailbox_request(operation, "12824747235", **fields)  # type: ignore[arg-type]  # all are texts
+    message = messages.mailbox_request(operation, "12824747235", **fields)
     made = sign_request(message, soap_parties.party("client"), now=NOW)
     assert f'soap="{SOAP_11}"'.encode() in made.document
     opened = soap_parties.open_request(made.document)
