@@ -35,7 +35,7 @@ class Command(click.Command):
         super().__init__(*arguments, **attributes)
         for key, declared in options_by_key(self).items():
             name = key.upper()
-            declared.envvar = [f"{PREFIX}{str(self.name).upper()}_{name}", f"{PREFIX}{name}"]
+            declared.envvar = [f"{PREFIX}{str(self.name).upper().replace(' ', '_')}_{name}", f"{PREFIX}{name}"]
 
     def invoke(self, ctx: click.Context) -> int:
         """Run the command; turn any failure into one last line and an exit code."""

@@ -47,7 +47,7 @@ class Console:
     def __init__(self, *, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
         self.verbose = verbose and not quiet
         self.quiet = quiet
-        self._as_json = as_json
+        self.as_json = as_json
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> Self:
@@ -102,7 +102,7 @@ class Console:
 
     def finish(self, message: str, code: int, result: dict[str, Any]) -> int:
         """Print the last line and, if asked for, the result as JSON; return the exit code."""
-        if self._as_json:
+        if self.as_json:
             message, code = print_result(message, code, result)
         print_last_line(message, "red" if code else "green")
         return code

@@ -40,9 +40,12 @@ _COMMANDS = {
     "prune": "Delete all but the newest snapshots of a store.",
     "sample": "Write a synthetic export, valid or faulty, of any size.",
     "seal": "Make an encrypted, signed delivery of an export, for exercises.",
+    "soap open": "Verify and decrypt an answer of the closed SOAP service.",
+    "soap request": "Write a signed request of the closed SOAP service.",
+    "soap call": "Send a request of the closed SOAP service, and open the answer.",
     "keys": "Make throw-away key pairs for exercises.",
 }
-"""The commands, in the order of ``--help``; each in a file of its name in `cli.commands`."""
+"""The commands, in the order of ``--help``; each in a file of its name in `cli.commands`. A name may be two words."""
 
 
 class _Commands(click.Group):
@@ -64,12 +67,17 @@ class _Commands(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"krr_export.cli.commands.{name}"), f"{name}_command")
+        module = name.replace(" ", "_")
+        command: click.Command = getattr(import_module(f"krr_export.cli.commands.{module}"), f"{module}_command")
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if (name := " ".join(args[:2])) in _COMMANDS and len(args) > 1:
+            args = [name, *args[2:]]
+        elif args and (second := [name.split()[1] for name in _COMMANDS if name.startswith(f"{args[0]} ")]):
+            raise click.UsageError(f"{args[0]} is followed by one of {', '.join(second)}", ctx)
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:  # click knows only the loaded commands

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.cli.config import PASSPHRASE
-from krr_export.cli.parameters import Choice, FileMode, LocalName, LocalPath, option
+from krr_export.cli.parameters import Choice, FileMode, LocalName, LocalPath, Role, option
 from krr_export.input.freshness import MAX_AHEAD
 from krr_export.reporting.formats import FORMATS
 from krr_export.reporting.guard_limits import MAX_DROP, MAX_GROWTH, MAX_SHIFT
@@ -107,6 +107,33 @@ delivery_options = combine(
     ),
 )
 """Options of all commands that open an export, which may be an encrypted delivery."""
+
+answer_options = combine(
+    option(
+        "--private-key",
+        type=LocalPath(),
+        metavar="FILE",
+        help="Opens an encrypted answer: PEM or PKCS#12.",
+    ),
+    passphrase_file_option,
+    option(
+        "--publisher-cert",
+        type=LocalPath(),
+        required=True,
+        metavar="FILE",
+        help="Who must have signed the answer: a certificate or a public key, PEM or DER.",
+    ),
+    option(
+        "-o",
+        "--output",
+        type=LocalName(Role.OUTPUT),
+        default="-",
+        show_default=True,
+        metavar="FILE|-",
+        help="Where to write the message, personal data; - is standard output.",
+    ),
+)
+"""Options of the commands that open an answer of the closed SOAP service."""
 
 login_options = combine(
     option(

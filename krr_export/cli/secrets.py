@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from krr_export.cli.console import Console
     from krr_export.input.sftp import Login
+    from krr_export.jobs.soap import AnswerKeys
 
 _MAX_PASSPHRASE_BYTES = 4096
 
@@ -40,6 +41,17 @@ def pop_delivery(console: Console, options: dict[str, Any]) -> DeliveryOptions:
             "--signature none: whoever wrote a delivery is believed to be its publisher. Use it for tests alone"
         )
     return chosen
+
+
+def pop_answer_keys(console: Console, options: dict[str, Any], as_of: str | None) -> AnswerKeys:
+    """Remove the keys of an answer from a command's options, and return them."""
+    from krr_export.jobs.soap import AnswerKeys  # noqa: PLC0415 - lxml is loaded once there is work for it
+
+    passphrase_file: Path | None = options.pop("passphrase_file")
+    private_key: Path | None = options.pop("private_key")
+    console.warn_if_readable_by_all("--private-key", private_key)
+    console.warn_if_readable_by_all("--passphrase-file", passphrase_file)
+    return AnswerKeys(options.pop("publisher_cert"), private_key, passphrase_source(passphrase_file), as_of)
 
 
 def passphrase_source(file: Path | None) -> Callable[[], bytes | None]:

@@ -523,7 +523,8 @@ def test_every_option_has_both_its_environment_variables() -> None:
             if option.name == "config":
                 continue
             spelled = max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
-            assert option.envvar == [f"KRR_EXPORT_{name.upper()}_{spelled}", f"KRR_EXPORT_{spelled}"]
+            command_name = name.upper().replace(" ", "_")
+            assert option.envvar == [f"KRR_EXPORT_{command_name}_{spelled}", f"KRR_EXPORT_{spelled}"]
 
 
 def test_the_command_line_goes_before_the_environment_and_that_before_the_file(

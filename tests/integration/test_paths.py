@@ -64,7 +64,8 @@ def arguments(name: str, **values: str) -> list[str]:
     """Arguments of a command: each that it must have, and these."""
     found, one = [name], COMMANDS[name]
     for parameter in one.params:
-        value = values.get(str(parameter.name), "1" if parameter.required else None)
+        needed = str(parameter.type.choices[0]) if isinstance(parameter.type, click.Choice) else "1"
+        value = values.get(str(parameter.name), needed if parameter.required else None)
         if value is not None:
             found += [value] if isinstance(parameter, click.Argument) else [max(parameter.opts, key=len), value]
     return found
@@ -193,7 +194,8 @@ def test_every_path_of_every_command_is_of_that_type() -> None:
         for parameter in one.params:
             assert not isinstance(parameter.type, click.Path | click.File)
             named = isinstance(parameter, click.Option) and "FILE" in (parameter.metavar or "")
-            if (named or isinstance(parameter, click.Argument)) and parameter.name != "uri":
+            is_path = named or (isinstance(parameter, click.Argument) and not isinstance(parameter.type, click.Choice))
+            if is_path and parameter.name != "uri":
                 assert isinstance(parameter.type, LocalPath), parameter.name
 
 

@@ -334,7 +334,8 @@ def test_every_element_and_attribute_is_documented_by_an_english_sentence() -> N
         assert re.fullmatch(r"[A-Z][^\n]{10,}[^.]\.", str(sentence)), name
         assert ". " not in str(sentence), f"{name}: one sentence is asked for"
         names.append(name)
-    assert len(names) == len(VERSIONS) * (3 + 14), "the root and its two attributes, Person and what is in it"
+    of_exports = [name for name in names if name.startswith(("kontaktregister-", "oppslagstjeneste-metadata-"))]
+    assert len(of_exports) == len(VERSIONS) * (3 + 14), "the root and its two attributes, Person and what is in it"
 
 
 def test_only_the_mailbox_provider_is_a_free_string_of_few_values() -> None:

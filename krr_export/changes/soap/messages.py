@@ -6,7 +6,7 @@ What a builder returns is valid by its XSD, or it raises.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from lxml import etree
 
@@ -17,6 +17,9 @@ from krr_export.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+Message: TypeAlias = etree._Element  # noqa: SLF001 - lxml has no public name for it
+"""A message, or an element of a header."""
 
 Need = Literal["Person", "Kontaktinfo", "Sertifikat", "SikkerDigitalPost", "VarslingsStatus"]
 NEEDS: tuple[Need, ...] = get_args(Need)

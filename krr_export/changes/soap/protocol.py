@@ -60,6 +60,16 @@ class Opened:
     was_encrypted: bool
 
     @property
+    def name(self) -> str:
+        """The message's name, such as HentEndringerRespons."""
+        return etree.QName(self.message).localname
+
+    @property
+    def persons(self) -> int:
+        """How many persons it holds."""
+        return len(self.message.findall("{*}Person"))
+
+    @property
     def document(self) -> bytes:
         """The message as a document of its own."""
         return canonical(self.message) + b"\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,23 +78,54 @@ def changed(message: etree._Element) -> Iterator[etree._Element]:
 def _changes(element: etree._Element) -> Iterator[Callable[[etree._Element], object]]:
     attributes = [*map(str, element.keys()), "fraEndringsNummer", "other", "{urn:other}other"]
     if len(element) == 0:
-        yield from (lambda one, text=text: setattr(one, "text", text) for text in TEXTS)
+        yield from (partial(_write, text=text) for text in TEXTS)
     for name in attributes:
-        yield from (lambda one, name=name, text=text: one.set(name, text) for text in TEXTS)
-        yield lambda one, name=name: one.attrib.pop(name, None)
+        yield from (partial(_set, name=name, value=text) for text in TEXTS)
+        yield partial(_set, name=name, value=None)
     tag = etree.QName(element)
     for other in (f"{{{tag.namespace}}}other", tag.localname, f"{{{SERVICE_14_05}}}{tag.localname}"):
-        yield lambda one, other=other: setattr(one, "tag", other)
+        yield partial(_rename, tag=other)
     yield lambda one: etree.SubElement(one, tag)
     yield lambda one: etree.SubElement(one, f"{{{tag.namespace}}}informasjonsbehov")
-    yield lambda one: setattr(one, "text", "text")
+    yield partial(_write, text="text")
     yield lambda one: one.__delitem__(slice(None))
     if element.getparent() is not None:
-        yield lambda one: one.getparent().remove(one)
+        yield _remove
         yield lambda one: one.addnext(copy.deepcopy(one))
-        yield lambda one: one.getparent().append(one)
+        yield _move_last
         for count in (999, 1000, 1001):
-            yield lambda one, count=count: [one.addnext(copy.deepcopy(one)) for _ in range(count - 1)]
+            yield partial(_repeat, count=count)
+
+
+def _write(element: etree._Element, text: str) -> None:
+    element.text = text
+
+
+def _rename(element: etree._Element, tag: str) -> None:
+    element.tag = tag
+
+
+def _set(element: etree._Element, name: str, value: str | None) -> None:
+    element.attrib.pop(name, None)
+    if value is not None:
+        element.set(name, value)
+
+
+def _remove(element: etree._Element) -> None:
+    parent = element.getparent()
+    assert parent is not None
+    parent.remove(element)
+
+
+def _move_last(element: etree._Element) -> None:
+    parent = element.getparent()
+    assert parent is not None
+    parent.append(element)
+
+
+def _repeat(element: etree._Element, *, count: int) -> None:
+    for _ in range(count - 1):
+        element.addnext(copy.deepcopy(element))
 
 
 PAIRS = {

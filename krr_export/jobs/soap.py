@@ -1,0 +1,164 @@
+"""Requests to the closed SOAP service, and its answers, as files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from krr_export.changes.soap import messages, protocol, transport
+from krr_export.changes.soap.documents import MAX_BYTES
+from krr_export.changes.soap.signing import Signer
+from krr_export.errors import InputError, UsageError
+from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key, load_publisher
+from krr_export.input.delivery.regular import file_name, read_errors
+from krr_export.transform.derivation import parse_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from krr_export.input.delivery.keys import Passphrase
+
+
+@dataclass(frozen=True)
+class AnswerKeys:
+    """What an answer is opened with.
+
+    Attributes:
+        publisher_cert: Whose signature is accepted: a certificate or a public key.
+        private_key: The recipient's key; ``None`` if there is none.
+        passphrase: Of that key; called only if it is encrypted.
+        as_of: When the answer must be valid, ISO 8601; ``None`` is the present.
+    """
+
+    publisher_cert: Path
+    private_key: Path | None
+    passphrase: Passphrase
+    as_of: str | None = None
+
+    def load_private_key(self) -> RSAPrivateKey:
+        """Read the recipient's key.
+
+        Raises:
+            InputError: There is none, or it is unusable.
+        """
+        if self.private_key is None:
+            raise InputError("the answer is encrypted", "give --private-key: that of the request's certificate")
+        return load_private_key(self.private_key, self.passphrase)
+
+    def open(self, data: bytes, request_signature: bytes | None) -> protocol.Opened:
+        """Verify an answer, and decrypt it; see `protocol.open_answer`."""
+        at = self.moment()
+        trusted = {load_publisher(self.publisher_cert, now=at).fingerprint}
+        return protocol.open_answer(data, trusted, self.load_private_key, request_signature=request_signature, at=at)
+
+    def moment(self) -> datetime | None:
+        """Return when the answer must be valid.
+
+        Raises:
+            UsageError: ``as_of`` is not a time.
+        """
+        return None if self.as_of is None else parse_moment(self.as_of)
+
+
+def open_soap_answer(answer: Path, keys: AnswerKeys, request: Path | None = None) -> protocol.Opened:
+    """Verify and decrypt an answer of the closed service that lies in a file.
+
+    Args:
+        answer: The envelope as it was received.
+        keys: What it is opened with.
+        request: The request that it answers, if that is at hand: then it must confirm it.
+
+    Raises:
+        InputError: It is a fault, is no answer, or is not to be trusted.
+    """
+    signature = None if request is None else protocol.signature_of_request(_read(request))
+    return keys.open(_read(answer), signature)
+
+
+def call_soap(url: str, request: Path, keys: AnswerKeys) -> protocol.Opened:
+    """Send a request, and open the answer.
+
+    Raises:
+        UsageError: The address will not do.
+        NetworkError: The service cannot be asked.
+        InputError: It answered with a fault, or the answer is not to be trusted.
+    """
+    document = _read(request)
+    transport.check_url(url)
+    signature = protocol.signature_of_request(document)
+    load_publisher(keys.publisher_cert, now=keys.moment())
+    return keys.open(transport.post(url, document), signature)
+
+
+def make_soap_request(
+    message: messages.Message, key: Path, certificate: Path, passphrase: Passphrase, on_behalf_of: str | None
+) -> protocol.SignedRequest:
+    """Sign a request.
+
+    Args:
+        message: Made by `changes.soap.messages`.
+        key: The sender's private key.
+        certificate: The sender's certificate, of that key.
+        passphrase: Of the key; called only if it is encrypted.
+        on_behalf_of: For which organisation it is made; ``None``: for the sender itself.
+
+    Raises:
+        InputError: The key or the certificate is unusable, or they do not belong together.
+        UsageError: ``on_behalf_of`` is no organisation number.
+    """
+    sender = load_certificate(certificate)
+    signer = Signer(load_private_key(key, passphrase), sender)
+    if fingerprint(signer.key.public_key()) != fingerprint(sender.public_key()):
+        raise InputError(
+            f"{file_name(key)} is not the key of {file_name(certificate)}", "give the two that belong together"
+        )
+    return protocol.sign_request(message, signer, on_behalf_of=on_behalf_of)
+
+
+def make_message(
+    operation: str, *, persons: Path | None, first: int | None, needs: Sequence[messages.Need]
+) -> messages.Message:
+    """Make a request's message.
+
+    Args:
+        operation: hent-personer, hent-endringer or hent-print-sertifikat.
+        persons: Of hent-personer: a file with one identity number a line.
+        first: Of hent-endringer: the first change number.
+        needs: What is asked for about each person; all that a local copy needs if empty.
+
+    Raises:
+        UsageError: What the operation needs is missing, or what it does not take is given.
+        InputError: The file cannot be read.
+    """
+    takes = {"hent-personer": (True, False), "hent-endringer": (False, True)}.get(operation, (False, False))
+    for option, value, is_taken in (("--persons", persons, takes[0]), ("--from", first, takes[1])):
+        if (value is not None) != is_taken:
+            raise UsageError(f"{operation} {'needs' if is_taken else 'does not take'} {option}", "see --help")
+    if needs and not any(takes):
+        raise UsageError(f"{operation} does not take --informasjonsbehov", "see --help")
+    asked = needs or messages.ALL_GROUPS
+    if persons is not None:
+        return messages.hent_personer(_identity_numbers(persons), asked)
+    return messages.hent_print_sertifikat() if first is None else messages.hent_endringer(first, asked)
+
+
+def _identity_numbers(path: Path) -> list[str]:
+    try:
+        numbers = _read(path).decode().split()
+    except UnicodeDecodeError:
+        raise InputError(f"{file_name(path)} is not text", "one identity number a line") from None
+    if not 1 <= len(numbers) <= messages.MAX_PERSONS:
+        raise InputError(
+            f"{file_name(path)} has {len(numbers)} identity numbers", f"1 to {messages.MAX_PERSONS} can be asked for"
+        )
+    return numbers
+
+
+def _read(path: Path) -> bytes:
+    """Read a message's file; one byte more than a message may have is enough to refuse it."""
+    with read_errors(file_name(path)), path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
