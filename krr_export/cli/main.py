@@ -39,10 +39,10 @@ _COMMANDS = {
     "diff": "Show what changed between two snapshots.",
     "prune": "Delete all but the newest snapshots of a store.",
     "sample": "Write a synthetic export, valid or faulty, of any size.",
-    "seal": "Make an encrypted, signed delivery of an export, for exercises.",
+    "seal": "Make an encrypted, signed delivery, for exercises.",
     "soap open": "Verify and decrypt an answer of the closed SOAP service.",
     "soap request": "Write a signed request of the closed SOAP service.",
-    "soap call": "Send a request of the closed SOAP service, and open the answer.",
+    "soap call": "Send a request of the closed SOAP service; open the answer.",
     "keys": "Make throw-away key pairs for exercises.",
 }
 """The commands, in the order of ``--help``; each in a file of its name in `cli.commands`. A name may be two words."""

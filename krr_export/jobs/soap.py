@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from krr_export.changes.soap import messages, protocol, transport
 from krr_export.changes.soap.documents import MAX_BYTES
+from krr_export.changes.soap.envelope import Envelope
 from krr_export.changes.soap.signing import Signer
 from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key, load_publisher
@@ -75,8 +76,9 @@ def open_soap_answer(answer: Path, keys: AnswerKeys, request: Path | None = None
     Raises:
         InputError: It is a fault, is no answer, or is not to be trusted.
     """
-    signature = None if request is None else protocol.signature_of_request(_read(request))
-    return keys.open(_read(answer), signature)
+    data = _read_envelope(answer)
+    signature = None if request is None else protocol.signature_of_request(_read_envelope(request))
+    return keys.open(data, signature)
 
 
 def call_soap(url: str, request: Path, keys: AnswerKeys) -> protocol.Opened:
@@ -87,7 +89,7 @@ def call_soap(url: str, request: Path, keys: AnswerKeys) -> protocol.Opened:
         NetworkError: The service cannot be asked.
         InputError: It answered with a fault, or the answer is not to be trusted.
     """
-    document = _read(request)
+    document = _read_envelope(request)
     transport.check_url(url)
     signature = protocol.signature_of_request(document)
     load_publisher(keys.publisher_cert, now=keys.moment())
@@ -156,6 +158,16 @@ def _identity_numbers(path: Path) -> list[str]:
             f"{file_name(path)} has {len(numbers)} identity numbers", f"1 to {messages.MAX_PERSONS} can be asked for"
         )
     return numbers
+
+
+def _read_envelope(path: Path) -> bytes:
+    """Read a message's file, and see that it is an envelope: else the error names the file."""
+    data = _read(path)
+    try:
+        Envelope.parse(data)
+    except InputError as error:
+        raise InputError(f"{file_name(path)}: {error.message}", error.hint) from None
+    return data
 
 
 def _read(path: Path) -> bytes:

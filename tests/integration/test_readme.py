@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("querying", "nightly", "options"))]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("querying", "nightly", "options", "soap"))]
 """What a new reader types, in the order of reading."""
 README = PAGES[0].read_text()
 BIN = Path(sys.executable).parent

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
               help="Over the file's bytes, or as the register's own Java client verifies it.")  # fmt: skip
 @json_option
 def seal_command(source: Path, directory: Path, **options: Any) -> int:
-    """Make an encrypted, signed delivery of an export, for exercises.
+    """Make an encrypted, signed delivery, for exercises.
 
     SOURCE is the export, plain or gzip. DIRECTORY gets three files, named as the register names them.
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @answer_options
 @json_option
 def soap_call_command(uri: str, request: Path, *, output: str, **options: Any) -> int:
-    """Send a request of the closed SOAP service, and open the answer.
+    """Send a request of the closed SOAP service; open the answer.
 
     The service is gone: this is for a stand-in. URL begins with https, or with http on this machine. REQUEST is what
     soap request wrote, at most two minutes ago. Redirects and proxies are not followed.
