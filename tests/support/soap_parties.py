@@ -30,9 +30,9 @@ PERSON = "{http://begrep.difi.no}Person"
 
 
 @cache
-def party(name: str) -> Signer:
+def party(name: str, bits: int = 2048) -> Signer:
     """A party with a key and a certificate of its own, always the same within a run."""
-    key = rsa.generate_private_key(65537, 2048)
+    key = rsa.generate_private_key(65537, bits)
     subject = x509.Name(
         [x509.NameAttribute(NameOID.COMMON_NAME, name), x509.NameAttribute(NameOID.SERIAL_NUMBER, ORGNR)]
     )

@@ -17,8 +17,10 @@ from krr_export.changes.soap import names
 from krr_export.changes.soap.documents import canonical
 from krr_export.changes.soap.envelope import Envelope, make_envelope
 from krr_export.changes.soap.messages import hent_endringer, paa_vegne_av
+from krr_export.changes.soap.protocol import open_request, sign_request
 from krr_export.changes.soap.signing import sign
 from krr_export.errors import InputError
+from krr_export.input.delivery.keys import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -282,6 +284,10 @@ def _hmac_length(root: etree._Element) -> None:
     etree.SubElement(find(root, "//ds:SignatureMethod"), f"{{{PREFIXES['ds']}}}HMACOutputLength").text = "0"
 
 
+def _digest_with_a_child(root: etree._Element) -> None:
+    etree.SubElement(find(root, "//ds:Reference[1]/ds:DigestMethod"), "{urn:other}parameter")
+
+
 def _foreign_header(root: etree._Element) -> None:
     etree.SubElement(find(root, "s:Header"), "{urn:other}To")
 
@@ -291,7 +297,7 @@ def _foreign_header(root: etree._Element) -> None:
     [
         *map(_drop_reference, (1, 2, 3)),
         *(_double_reference, _refer_to_the_envelope, _add_transform, _no_transform, _sha1_digest, _sha1_signature),
-        *(_hmac_length, _foreign_header),
+        *(_hmac_length, _foreign_header, _digest_with_a_child),
     ],
 )
 def test_what_a_trusted_signer_signed_otherwise_than_the_service_does_is_refused(change: Attack) -> None:
@@ -326,3 +332,21 @@ def test_a_header_in_the_namespace_that_some_documentation_names_is_refused() ->
     with pytest.raises(InputError, match="a header that is not known"):
         soap_parties.open_request(etree.tostring(envelope.root))
     assert f"{{{PREFIXES['o']}}}Oppslagstjenesten" == names.ON_BEHALF_OF
+
+
+@pytest.mark.parametrize("name", ["Signature", "Timestamp", "BinarySecurityToken", "SignatureConfirmation"])
+def test_a_part_of_the_security_header_within_the_body_is_refused_though_it_is_signed(name: str) -> None:
+    parts = {"Signature": "ds", "SignatureConfirmation": "wsse11", "Timestamp": "wsu", "BinarySecurityToken": "wsse"}
+    message = hent_endringer(600)
+    etree.SubElement(message, f"{{{PREFIXES[parts[name]]}}}{name}")
+    envelope = make_envelope(message)
+    sign(envelope, soap_parties.party("client"), now=NOW)
+    with pytest.raises(InputError, match=f"{name} is there twice, or not where it must be"):
+        soap_parties.open_request(etree.tostring(envelope.root))
+
+
+def test_a_weak_key_is_not_trusted_even_if_it_is_given() -> None:
+    made = sign_request(hent_endringer(600), soap_parties.party("weak", bits=1024), now=NOW)
+    trusted = {fingerprint(soap_parties.party("weak", bits=1024).key.public_key())}
+    with pytest.raises(InputError, match="signed by another than who is trusted"):
+        open_request(made.document, trusted, at=NOW)
