@@ -154,13 +154,14 @@ def apply(
     """
     directory = local_path(store)
     progress = progress or Progress()
+    files = find_page_files(map(Path, pages))
     with name_store_in_errors(directory), open_store(directory, file_mode=options.load.mode, create=False) as opened:
         base = _newest(opened)
         schema = _record_schema(base.manifest, options)
         run = Run(time.monotonic(), _convert_options(base.manifest, options))
         treatment, derivation = _treatment(base.manifest, schema, run.options, options.moment)
         run.treatment = Treated(treatment.schema, treatment.is_whole, treatment.pseudonymised, treatment.key)
-        read = [page for file in find_page_files(map(Path, pages)) for page in file.pages(schema)]
+        read = [page for file in files for page in file.pages(schema)]
         known = base.manifest.header.seneste_endringsnummer
         chosen = order_pages((page.range for page in read), known, rest_is_inclusive=options.rest_inclusive)
         if not chosen:

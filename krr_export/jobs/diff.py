@@ -113,7 +113,8 @@ def diff(  # noqa: PLR0913 - by keyword, each an option of the command line
 def _pair(old: Path, new: Path | None) -> tuple[SnapshotTable, SnapshotTable]:
     """Open the two snapshots."""
     if new is not None:
-        return open_table(old), open_table(new)
+        later = open_table(new)
+        return open_table(old), later
     store = local_path(old)
     if not store.is_dir():
         raise missing_store(store)
