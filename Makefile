@@ -109,9 +109,11 @@ samples: $(VENV)/.dev ## Make samples/ anew, by the commands in samples/README.m
 
 bench: $(VENV)/.bench ## Measure against peers, side by side
 	$(RUN)/python -m benchmarks.run
+	$(RUN)/python -m benchmarks.changes
 
 bench-full: $(VENV)/.bench ## The same, and memory on large exports: takes its time
 	$(RUN)/python -m benchmarks.run --full
+	$(RUN)/python -m benchmarks.changes --records 4600000
 
 clean: ## Remove what these commands made, the virtual environment too
 	rm -rf $(VENV) .venv-lowest .venv-wheel $(DEMO) demo-delivery dist build *.egg-info krr_export/*/*.so benchmarks/data benchmarks/results .mypy_cache .pytest_cache .ruff_cache .hypothesis

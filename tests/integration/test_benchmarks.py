@@ -46,6 +46,17 @@ def bench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 # --- the harness as a whole
 
 
+def test_the_nights_between_which_changes_are_measured(tmp_path: Path) -> None:
+    require_bench()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.changes", "--records", "300", "--rounds", "1", "--data", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for label in ("krr-export diff", "DuckDB, full join", "krr-export convert --changes", "krr-export apply"):
+        assert re.search(rf"^\| {re.escape(label)} \| [0-9.]+ \| [0-9.]+ \| [0-9]+ \|$", done.stdout, re.MULTILINE)
+
+
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which a quick run has been made, with those contenders that are not variants of another."""
