@@ -103,7 +103,8 @@ EXIT_CODES = (
     ExitCode(
         1,
         "rejects",
-        "more rejects than allowed, strict duplicates, or an empty export; of `verify`, `history`: a damaged snapshot",
+        "more rejects than allowed, strict duplicates, or an empty export; of `verify`, `history`: a damaged snapshot;"
+        " of `diff --exit-code`: a difference",
         "read `report.json` in the directory that the last line names; then ask the sender, or raise `--max-rejects`",
     ),
     ExitCode(
@@ -115,8 +116,8 @@ EXIT_CODES = (
     ExitCode(
         InputError.exit_code,
         "input",
-        "the input is unusable: missing, truncated, not well-formed, no export, no snapshot, no store; a wrong"
-        " signature; a key, certificate or passphrase that does not fit",
+        "the input is unusable: missing, truncated, not well-formed, no export, no snapshot, no store, a missing page of"
+        " changes; a wrong signature; a key, certificate or passphrase that does not fit",
         "transfer it again, or correct what the last line names; then ask the sender",
     ),
     ExitCode(
