@@ -116,8 +116,8 @@ EXIT_CODES = (
     ExitCode(
         InputError.exit_code,
         "input",
-        "the input is unusable: missing, truncated, not well-formed, no export, no snapshot, no store, a missing page of"
-        " changes; a wrong signature; a key, certificate or passphrase that does not fit",
+        "the input is unusable: missing, truncated, not well-formed, no export, no snapshot, no store, a missing page"
+        " of changes; a wrong signature; a key, certificate or passphrase that does not fit",
         "transfer it again, or correct what the last line names; then ask the sender",
     ),
     ExitCode(
