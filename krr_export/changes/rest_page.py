@@ -10,18 +10,8 @@ from lxml import etree
 
 from krr_export.changes.page import Page, PagePerson, PageRange
 from krr_export.changes.person_element import person_element
-from krr_export.domain.vocabulary import (
-    CERTIFICATE,
-    EMAIL,
-    IDENTIFIER,
-    MAILBOX,
-    MOBILE,
-    PROVIDER,
-    RESERVATION,
-    STATUS,
-    UPDATED,
-    VERIFIED,
-)
+from krr_export.domain.rest_service import GROUP_FIELDS, NUMBER_FIELDS, PERSON_FIELDS
+from krr_export.domain.vocabulary import CERTIFICATE, IDENTIFIER, UPDATED, VERIFIED
 from krr_export.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,27 +19,6 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import RecordSchema
 
-_PERSON: Mapping[str, str] = {
-    "personidentifikator": IDENTIFIER,
-    "reservasjon": RESERVATION,
-    "status": STATUS,
-    "sertifikat": CERTIFICATE,
-}
-_GROUPS: Mapping[str, Mapping[str, str]] = {
-    "kontaktinformasjon": {
-        "mobiltelefonnummer": MOBILE,
-        "mobiltelefonnummer_oppdatert": UPDATED[MOBILE],
-        "mobiltelefonnummer_sist_verifisert": VERIFIED[MOBILE],
-        "epostadresse": EMAIL,
-        "epostadresse_oppdatert": UPDATED[EMAIL],
-        "epostadresse_sist_verifisert": VERIFIED[EMAIL],
-    },
-    "digital_post": {"postkasseadresse": MAILBOX, "postkasseleverandoeradresse": PROVIDER},
-}
-"""Columns by the service's names (docs.digdir.no, and what its users read). Other fields have no column; the
-register's varslingsstatus depends on the moment of asking, and is never taken over."""
-
-_NUMBERS = ("fraEndringsId", "tilEndringsId", "sisteEndringsId")
 _MAX_DEPTH = 4
 _SHORT_OFFSET = re.compile(r"(T[0-9:.]+[+-][0-9]{2})$", re.ASCII)
 """The end of a time whose offset has no minutes, which xs:dateTime does not know."""
@@ -108,8 +77,8 @@ def _refuse(_constant: str) -> object:
 
 def _page(name: str, document: object, sha256: str, schema: RecordSchema) -> Page:
     if not isinstance(document, dict) or not isinstance(document.get("list"), list):
-        raise InputError(f"{name} is no page of changes", f"a page is an object with list, {', '.join(_NUMBERS)}")
-    first, last, latest = (_number(name, document, key) for key in _NUMBERS)
+        raise InputError(f"{name} is no page of changes", f"a page is an object with list, {', '.join(NUMBER_FIELDS)}")
+    first, last, latest = (_number(name, document, key) for key in NUMBER_FIELDS)
     persons, unused = [], 0
     for place, entry in enumerate(document["list"], start=1):
         person, left = _person(f"{name}, person {place}", entry, schema)
@@ -129,8 +98,8 @@ def _person(name: str, entry: object, schema: RecordSchema) -> tuple[PagePerson,
     """Return a person, and how many values have no column."""
     if not isinstance(entry, dict):
         raise InputError(f"{name}: it is no object", _AGAIN)
-    values, unused = _values(name, entry, _PERSON, (*_GROUPS,))
-    for group, columns in _GROUPS.items():
+    values, unused = _values(name, entry, PERSON_FIELDS, (*GROUP_FIELDS,))
+    for group, columns in GROUP_FIELDS.items():
         inner = entry.get(group)
         if inner is None:
             continue

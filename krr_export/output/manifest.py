@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from krr_export.domain.store_layout import MANIFEST, export_name
+from krr_export.domain.store_layout import FAILED, MANIFEST, export_name
 from krr_export.errors import InputError
 from krr_export.input.delivery.provenance import Provenance
 from krr_export.util.files import PartFile
 from krr_export.util.formatting import parse_utc
+from krr_export.util.paths import local_path
 from krr_export.util.stored_json import (
     Count,
     Document,
@@ -239,6 +240,25 @@ def library_versions() -> dict[str, str]:
 def missing_snapshot(path: Path) -> InputError:
     """Return the error for a path without a snapshot, be it missing, a file or another directory."""
     return InputError(f"there is no snapshot at {path}", SNAPSHOT_HINT)
+
+
+def find_snapshot(path: Path) -> Path:
+    """Return the directory of a published snapshot, without links.
+
+    Args:
+        path: Its directory, or a link to it such as ``latest``.
+
+    Raises:
+        InputError: There is none, or it was not published.
+        UsageError: It is not a local path.
+    """
+    try:
+        root = local_path(path).resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise missing_snapshot(path) from error
+    if root.parent.name == FAILED:
+        raise InputError(f"{path} was not published", "it explains why an export was refused: see its report.json")
+    return root
 
 
 def read_manifest(snapshot: Path) -> Manifest:

@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from krr_export.domain.store_layout import FAILED, MANIFEST
+from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import InputError
-from krr_export.output.manifest import missing_snapshot, read_manifest
+from krr_export.output.manifest import find_snapshot, read_manifest
 from krr_export.output.sinks.csv import EXCEL, RFC_4180
-from krr_export.util.paths import local_path
 from krr_export.util.stored_json import read_stored_file
 
 if TYPE_CHECKING:
@@ -109,12 +108,7 @@ def open_snapshot_table(
         InputError: There is no published snapshot at the path, or it is damaged.
         UsageError: It is not a local path.
     """
-    try:
-        root = local_path(snapshot).resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise missing_snapshot(snapshot) from error
-    if root.parent.name == FAILED:
-        raise InputError(f"{snapshot} was not published", "give a published snapshot")
+    root = find_snapshot(snapshot)
     manifest = read_manifest(root)
     parts = _person_parts(manifest)
     if not parts:

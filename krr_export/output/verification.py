@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from krr_export.domain.store_layout import FAILED, MANIFEST, SUCCESS, is_export_name
+from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name
 from krr_export.errors import InputError, OutputError
-from krr_export.output.manifest import Manifest, missing_snapshot, read_manifest
+from krr_export.output.manifest import Manifest, find_snapshot, read_manifest
 from krr_export.util.formatting import number
-from krr_export.util.paths import local_path
 from krr_export.util.stored_json import read_stored_file
 
 if TYPE_CHECKING:
@@ -60,12 +59,7 @@ def verify(snapshot: Path) -> Verification:
         InputError: There is no snapshot at the path.
         UsageError: It is not a local path.
     """
-    try:
-        root = local_path(snapshot).resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise missing_snapshot(snapshot) from error
-    if root.parent.name == FAILED:
-        raise InputError(f"{snapshot} was not published", "it explains why an export was refused: see its report.json")
+    root = find_snapshot(snapshot)
     try:
         manifest = read_manifest(root)
     except InputError:

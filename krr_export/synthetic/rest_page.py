@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import unescape
 from zoneinfo import ZoneInfo
 
-from krr_export.domain.vocabulary import (
-    CERTIFICATE,
-    CHANNELS,
-    IDENTIFIER,
-    MAILBOX,
-    PROVIDER,
-    RESERVATION,
-    STATUS,
-    UPDATED,
-    VERIFIED,
-)
+from krr_export.domain.rest_service import GROUP_FIELDS, NUMBER_FIELDS, PERSON_FIELDS
+from krr_export.domain.vocabulary import CERTIFICATE, UPDATED, VERIFIED
 from krr_export.synthetic.persons import parse_time
 from krr_export.synthetic.register import NOTIFICATION
 
@@ -30,6 +21,7 @@ if TYPE_CHECKING:
 
 _OSLO = ZoneInfo("Europe/Oslo")
 _PEM_WIDTH = 64
+[_CERTIFICATE] = [name for name, column in PERSON_FIELDS.items() if column == CERTIFICATE]
 
 
 def render_rest_page(persons: Sequence[Person], first: int, last: int, latest: int) -> str:
@@ -46,47 +38,27 @@ def render_rest_page(persons: Sequence[Person], first: int, last: int, latest: i
     """
     page = {
         "list": [_to_json(person, other_form=bool(place % 2)) for place, person in enumerate(persons)],
-        "fraEndringsId": first,
-        "tilEndringsId": last,
-        "sisteEndringsId": latest,
+        **dict(zip(NUMBER_FIELDS, (first, last, latest), strict=True)),
     }
     return json.dumps(page, ensure_ascii=False, indent=1) + "\n"
 
 
 def _to_json(person: Person, *, other_form: bool) -> dict[str, object]:
     values = {name: unescape(value, {"&quot;": '"'}) for name, value in person.items()}
-    written: dict[str, object] = {
-        "personidentifikator": values[IDENTIFIER],
-        "reservasjon": values.get(RESERVATION),
-        "status": values[STATUS],
-    }
+    times = {*UPDATED.values(), *VERIFIED.values()}
+    written = {name: _write_time(value, utc=other_form) if name in times else value for name, value in values.items()}
+    if CERTIFICATE in written and other_form:
+        written[CERTIFICATE] = _to_pem(written[CERTIFICATE])
+    fields: dict[str, object] = {name: written.get(column) for name, column in PERSON_FIELDS.items()}
+    if fields[_CERTIFICATE] is None:
+        del fields[_CERTIFICATE]
     if NOTIFICATION in values:
-        written["varslingsstatus"] = values[NOTIFICATION]
-    contact = _contact(values, other_form=other_form)
-    if contact or other_form:
-        written["kontaktinformasjon"] = contact or None
-    if MAILBOX in values:
-        written["digital_post"] = {
-            "postkasseadresse": values[MAILBOX],
-            "postkasseleverandoeradresse": values[PROVIDER],
-        }
-    if CERTIFICATE in values:
-        written["sertifikat"] = _to_pem(values[CERTIFICATE]) if other_form else values[CERTIFICATE]
-    return written | {"spraak": "nb"}
-
-
-def _contact(values: Person, *, other_form: bool) -> dict[str, str]:
-    contact = {}
-    for channel in CHANNELS:
-        names = {
-            channel: channel,
-            UPDATED[channel]: f"{channel}_oppdatert",
-            VERIFIED[channel]: f"{channel}_sist_verifisert",
-        }
-        for column, name in names.items():
-            if column in values:
-                contact[name] = values[column] if column == channel else _write_time(values[column], utc=other_form)
-    return contact
+        fields[NOTIFICATION] = values[NOTIFICATION]
+    for place, (group, columns) in enumerate(GROUP_FIELDS.items()):
+        inner = {name: written[column] for name, column in columns.items() if column in written}
+        if inner or (other_form and place == 0):  # what a person lacks is left out, or null
+            fields[group] = inner or None
+    return fields | {"spraak": "nb"}
 
 
 def _write_time(text: str, *, utc: bool) -> str:
