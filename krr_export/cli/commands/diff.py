@@ -8,13 +8,14 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
-from krr_export.cli.options import json_option, progress_option
+from krr_export.cli.options import OUTPUT, json_option, progress_option
 from krr_export.cli.parameters import Choice, LocalName, LocalPath, Role, option
 from krr_export.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_COLUMNS = "Columns"
 _DIFFER = 1
 """The exit code of ``--exit-code`` for a difference, as of ``git diff``."""
 
@@ -27,15 +28,28 @@ _DIFFER = 1
     "--output",
     type=LocalName(Role.OUTPUT),
     metavar="FILE|-",
+    heading=OUTPUT,
     help="Write the rows that differ; - is standard output. Without it, only numbers are shown.",
 )
 @option(
     "--format",
     type=Choice(["parquet", "csv", "csv-excel", "jsonl"]),
+    heading=OUTPUT,
     help="Of that file. By default its name says it; on standard output, JSON Lines.",
 )
-@option("--ignore", multiple=True, metavar="COLUMN[,COLUMN…]", help="Columns that do not count; may be repeated.")
-@option("--ignore-times", is_flag=True, help="Columns of times do not count: when something was updated or verified.")
+@option(
+    "--ignore",
+    multiple=True,
+    metavar="COLUMN[,COLUMN…]",
+    heading=_COLUMNS,
+    help="Columns that do not count; may be repeated.",
+)
+@option(
+    "--ignore-times",
+    is_flag=True,
+    heading=_COLUMNS,
+    help="Columns of times do not count: when something was updated or verified.",
+)
 @option("--exit-code", "exit_code", is_flag=True, help="Exit with 1 if anything differs, as git diff does.")
 @progress_option
 @json_option
