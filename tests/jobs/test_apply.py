@@ -473,6 +473,18 @@ def test_the_command_says_what_was_applied(store: Path, tmp_path: Path, krr: Cal
     assert krr("apply", store, pages).code == 2
 
 
+def test_what_the_environment_says_of_conversions_does_not_concern_pages(
+    store: Path, tmp_path: Path, krr: Callable[..., command.Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = written(tmp_path / "pages", HISTORY.pages(6, 10, 2, "rest"))
+    monkeypatch.setenv("KRR_EXPORT_FORMAT", "csv")
+    monkeypatch.setenv("KRR_EXPORT_COMPRESSION", "snappy")
+    monkeypatch.setenv("KRR_EXPORT_PSEUDONYMISE", "personidentifikator")
+    ran = krr("apply", store, pages, "--as-of", AS_OF, "--no-guard")
+    assert ran.code == 0, ran.err
+    assert (store / "latest/person/part-00000.parquet").exists()
+
+
 def test_verify_tells_of_the_snapshots_that_one_was_made_from(
     store: Path, tmp_path: Path, krr: Callable[..., command.Ran]
 ) -> None:
