@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -46,8 +47,10 @@ class PageFile:
         """
         delivered = self._read()
         sha256 = hashlib.sha256(delivered).hexdigest()
-        content = _inflate(self.path.name, delivered) if delivered.startswith(_GZIP) else delivered
-        name, beginning = self.path.name, content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        # A name need not be UTF-8, and the manifest is.
+        name = os.fsencode(self.path.name).decode("utf-8", "replace")
+        content = _inflate(name, delivered) if delivered.startswith(_GZIP) else delivered
+        beginning = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if beginning == b"{":
             yield from read_rest_pages(name, content, sha256, schema)
         elif beginning == b"<" or content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
@@ -91,16 +94,22 @@ def _is_named_as_page(name: str) -> bool:
 
 
 def _inflate(name: str, content: bytes) -> bytes:
-    inflater = zlib.decompressobj(wbits=31)
-    try:
-        inflated = inflater.decompress(content, MAX_BYTES + 1)
-    except zlib.error:
-        raise InputError(f"{name} is damaged: it is no whole gzip", "fetch the page again") from None
-    if len(inflated) > MAX_BYTES:
-        raise _too_large(name)
-    if not inflater.eof:
-        raise InputError(f"{name} is cut off", "fetch the page again")
-    return inflated
+    """Return the content of a gzip file, of all its members: files of gzip may be put one after the other."""
+    members: list[bytes] = []
+    room = MAX_BYTES
+    while content:
+        inflater = zlib.decompressobj(wbits=31)
+        try:
+            members.append(inflater.decompress(content, room + 1))
+        except zlib.error:
+            raise InputError(f"{name} is damaged: it is no whole gzip", "fetch the page again") from None
+        room -= len(members[-1])
+        if room < 0:
+            raise _too_large(name)
+        if not inflater.eof:
+            raise InputError(f"{name} is cut off", "fetch the page again")
+        content = inflater.unused_data.lstrip(b"\0")  # zeros may fill up a block
+    return b"".join(members)
 
 
 def _too_large(name: str) -> InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
 
 _MAX_DEPTH = 4
+_SPACE = re.compile(r"\s*")
 _SHORT_OFFSET = re.compile(r"(T[0-9:.]+[+-][0-9]{2})$", re.ASCII)
 """The end of a time whose offset has no minutes, which xs:dateTime does not know."""
 _PEM = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----\s*", re.ASCII)
@@ -36,32 +38,42 @@ def read_rest_pages(name: str, content: bytes, sha256: str, schema: RecordSchema
     Args:
         name: Of the file, for messages.
         content: JSON in UTF-8.
-        sha256: Of the file as it lies there.
+        sha256: Of the file as it lies there: the digest of its page, if it holds but one.
         schema: Of the records that the persons become.
 
     Raises:
         InputError: It is not JSON, has a key twice, a number that is none, or is anything else than pages.
     """
     documents = [*_decode(name, content)]
-    for place, document in enumerate(documents, start=1):
-        yield _page(name if len(documents) == 1 else f"{name} page {place}", document, sha256, schema)
+    if len(documents) == 1:
+        yield _page(name, documents[0][0], sha256, schema)
+        return
+    for place, (document, text) in enumerate(documents, start=1):
+        yield _page(f"{name} page {place}", document, hashlib.sha256(text.encode()).hexdigest(), schema)
 
 
-def _decode(name: str, content: bytes) -> Iterator[Any]:
+def _decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
+    """Yield each document, and its text."""
     decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
     try:
         text = content.decode("utf-8-sig")
-        end = 0
-        while rest := text[end:].lstrip():
-            end = len(text) - len(rest)
-            document, end = decoder.raw_decode(text, end)
+        start = _end_of_space(text, 0)
+        while start < len(text):
+            document, end = decoder.raw_decode(text, start)
             if _depth(document) > _MAX_DEPTH:
                 raise _UnacceptableError
-            yield document
+            yield document, text[start:end]
+            start = _end_of_space(text, end)
     except (ValueError, RecursionError):  # its own message may quote a value
         raise InputError(
             f"{name} is not the JSON of a page, or has a key twice, a number that is none, or many levels", _AGAIN
         ) from None
+
+
+def _end_of_space(text: str, start: int) -> int:
+    """Return where the white space ends that begins at ``start``."""
+    found = _SPACE.match(text, start)
+    return found.end() if found else start
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

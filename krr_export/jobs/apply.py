@@ -158,6 +158,7 @@ def apply(
     with name_store_in_errors(directory), open_store(directory, file_mode=options.load.mode, create=False) as opened:
         base = _newest(opened)
         schema = _record_schema(base.manifest, options)
+        base = open_table(base.root, schema)
         run = Run(time.monotonic(), _convert_options(base.manifest, options))
         treatment, derivation = _treatment(base.manifest, schema, run.options, options.moment)
         run.treatment = Treated(treatment.schema, treatment.is_whole, treatment.pseudonymised, treatment.key)

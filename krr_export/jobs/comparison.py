@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from krr_export.output.snapshot import Staging
     from krr_export.output.snapshot_table import SnapshotTable
     from krr_export.pipeline.progress import Progress
+    from krr_export.schema.record_schema import RecordSchema
     from krr_export.util.files import PartFile
 
 
@@ -173,20 +174,24 @@ def write_changes(
     return files, comparison.summary() if comparison else None
 
 
-def open_table(snapshot: Path) -> SnapshotTable:
+def open_table(snapshot: Path, schema: RecordSchema | None = None) -> SnapshotTable:
     """Open the table person of a published snapshot, with the types of its columns also if it is CSV.
+
+    Args:
+        snapshot: Its directory.
+        schema: Of its records, if it is none of the tool's own.
 
     Raises:
         InputError: There is no published snapshot at the path, or it is damaged.
     """
-    return open_snapshot_table(snapshot, _csv_schema)
+    return open_snapshot_table(snapshot, partial(_csv_schema, given=schema))
 
 
-def _csv_schema(manifest: Manifest) -> pa.Schema | None:
-    """Return the types of the columns of CSV files, if their schema is one of the tool's own."""
-    if manifest.schema.name not in BUILT_IN:
+def _csv_schema(manifest: Manifest, given: RecordSchema | None) -> pa.Schema | None:
+    """Return the types of the columns of CSV files, if their schema is given or one of the tool's own."""
+    if given is None and manifest.schema.name not in BUILT_IN:
         return None
-    schema = load_schema(manifest.schema.name)
+    schema = given or load_schema(manifest.schema.name)
     if schema.sha256 != manifest.schema.sha256:
         return None
     return derived_schema(schema, DeriveOptions(manifest.options.derive))

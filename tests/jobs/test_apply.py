@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import itertools
 import json
 import os
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -24,6 +26,7 @@ from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.apply_from_zero import apply_from_zero
 from krr_export.jobs.options import ConvertOptions
 from krr_export.output.manifest import read_manifest
+from krr_export.schema.registry import XSD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,6 +189,47 @@ def test_two_pages_of_the_same_numbers_must_be_the_same(store: Path, tmp_path: P
     with pytest.raises(InputError, match=r"6\.json and other\.json have the same change numbers and differ"):
         applied(store, written(tmp_path / "differ", [(name, content), ("other.json", other)]))
     assert applied(store, written(tmp_path / "same", [(name, content), ("other.json", content)])).published
+
+
+def test_two_pages_of_the_same_numbers_must_be_the_same_also_within_a_file(store: Path, tmp_path: Path) -> None:
+    [(name, content)] = HISTORY.pages(6, 10, 10, "rest")
+    other = content.replace(b"99999998", b"99999997")
+    with pytest.raises(InputError, match=r"page 1 and .* page 2 have the same change numbers and differ"):
+        applied(store, written(tmp_path / "differ", [(name, content + b"\n" + other)]))
+    assert applied(store, written(tmp_path / "same", [(name, content + b"\n" + content)])).published
+
+
+def test_all_members_of_a_gzip_file_are_read(store: Path, tmp_path: Path) -> None:
+    members = [gzip.compress(content) for _, content in HISTORY.pages(6, 10, 2, "rest")]
+    assert len(members) > 1
+    with pytest.raises(InputError, match="is damaged"):
+        applied(store, written(tmp_path / "damaged", [("all.jsonl.gz", b"".join(members) + b"no gzip")]))
+    with pytest.raises(InputError, match="is cut off"):
+        applied(store, written(tmp_path / "cut", [("all.jsonl.gz", b"".join(members)[:-9])]))
+    result = applied(store, written(tmp_path / "whole", [("all.jsonl.gz", b"".join(members) + bytes(512))]))
+    made_from = read_manifest(result.path).applied
+    assert made_from is not None
+    assert len(made_from.pages) == len({page.sha256 for page in made_from.pages}) == len(members)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names are UTF-8 there")
+def test_the_name_of_a_page_need_not_be_utf_8(store: Path, tmp_path: Path) -> None:
+    [(_, content)] = HISTORY.pages(6, 10, 10, "rest")
+    result = applied(store, written(tmp_path / "pages", [(os.fsdecode(b"p\xff.json"), content)]))
+    assert result.published
+    assert verify(result.path).proven
+
+
+def test_a_csv_store_of_an_xsd_of_ones_own_keeps_its_values(tmp_path: Path) -> None:
+    for path in XSD.glob("*-14-05.xsd"):
+        shutil.copy(path, tmp_path)
+    xsd = (tmp_path / "kontaktregister-export-14-05.xsd").rename(tmp_path / "own.xsd")
+    store = first_store(tmp_path, HISTORY, 6, schema=xsd, format="csv")
+    result = applied(store, written(tmp_path / "pages", HISTORY.pages(6, 10, 10, "14-05")), schema=xsd)
+    (tmp_path / "built-in").mkdir()
+    built_in = first_store(tmp_path / "built-in", HISTORY, 6, format="csv")
+    same = applied(built_in, tmp_path / "pages")
+    assert (result.path / "person/part-00000.csv").read_bytes() == (same.path / "person/part-00000.csv").read_bytes()
 
 
 def test_an_empty_page_moves_on(store: Path, tmp_path: Path) -> None:
@@ -427,6 +471,18 @@ def test_the_command_says_what_was_applied(store: Path, tmp_path: Path, krr: Cal
     assert krr("apply", tmp_path / "nowhere", pages, "--as-of", AS_OF).code == 3
     assert krr("apply", store, pages, "--as-of", AS_OF, "--carried", "alt").code == 2
     assert krr("apply", store, pages).code == 2
+
+
+def test_what_the_environment_says_of_conversions_does_not_concern_pages(
+    store: Path, tmp_path: Path, krr: Callable[..., command.Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = written(tmp_path / "pages", HISTORY.pages(6, 10, 2, "rest"))
+    monkeypatch.setenv("KRR_EXPORT_FORMAT", "csv")
+    monkeypatch.setenv("KRR_EXPORT_COMPRESSION", "snappy")
+    monkeypatch.setenv("KRR_EXPORT_PSEUDONYMISE", "personidentifikator")
+    ran = krr("apply", store, pages, "--as-of", AS_OF, "--no-guard")
+    assert ran.code == 0, ran.err
+    assert (store / "latest/person/part-00000.parquet").exists()
 
 
 def test_verify_tells_of_the_snapshots_that_one_was_made_from(

@@ -98,6 +98,8 @@ def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
     from_zero = options.pop("from_zero")
     if not from_zero:
         _refuse_shape(click.get_current_context())
+        # The environment or a file may set them for convert: here they have no effect.
+        options = {name: value for name, value in options.items() if name not in _SHAPE}
     carried = options.pop("carried")
     chosen = ApplyOptions(
         as_of=options.pop("as_of"),
