@@ -65,7 +65,8 @@ def _check_twins(following: Sequence[PageRange]) -> None:
     for one, other in pairwise(following):
         if (one.first, one.last) == (other.first, other.last) and one.sha256 != other.sha256:
             raise InputError(
-                f"{one.name} and {other.name} have the same change numbers and differ", "leave out the wrong one"
+                f"{one.name} and {other.name} have the same change numbers and are not the same",
+                "leave out one of them",
             )
 
 

@@ -10,11 +10,14 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from io import BufferedReader, RawIOBase
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from krr_export.changes.continuity import order_pages
+from krr_export.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,10 +60,14 @@ class AllPages:
         Raises:
             InputError: A page has changed since it was read first, or cannot be read.
         """
-        for place, wanted in zip(self._order, self.chosen, strict=True):
-            page = next(page for page in self._files[place].pages(schema) if page.range == wanted)
-            left_out = self._superseded.get(wanted, frozenset())
-            yield from (person.xml for number, person in enumerate(page.persons) if number not in left_out)
+        in_order = zip(self._order, self.chosen, strict=True)
+        for place, following in groupby(in_order, key=itemgetter(0)):  # a file of several pages is read once
+            pages = {page.range: page.persons for page in self._files[place].pages(schema)}
+            for _, wanted in following:
+                if wanted not in pages:
+                    raise InputError(f"{wanted.name} changed while it was read", "run again when nothing writes to it")
+                left_out = self._superseded.get(wanted, frozenset())
+                yield from (person.xml for number, person in enumerate(pages[wanted]) if number not in left_out)
 
 
 def survey(files: Sequence[PageFile], schema: RecordSchema, *, rest_is_inclusive: bool = False) -> AllPages:

@@ -162,8 +162,8 @@ def apply(
         run = Run(time.monotonic(), _convert_options(base.manifest, options))
         treatment, derivation = _treatment(base.manifest, schema, run.options, options.moment)
         run.treatment = Treated(treatment.schema, treatment.is_whole, treatment.pseudonymised, treatment.key)
-        read = [page for file in files for page in file.pages(schema)]
         known = base.manifest.header.seneste_endringsnummer
+        read = [_without_known(page, known) for file in files for page in file.pages(schema)]
         chosen = order_pages((page.range for page in read), known, rest_is_inclusive=options.rest_inclusive)
         if not chosen:
             message = f"nothing to do: {base.root} is at change {number(known)} already, and no page goes further"
@@ -193,6 +193,11 @@ def apply(
             )
             progress.began(f"apply to {base.name}", base.rows)
             return load_rows(rows, opened, run, progress)
+
+
+def _without_known(page: Page, known: int) -> Page:
+    """Return a page without its persons if the snapshot covers it: a directory may hold the pages of years."""
+    return replace(page, persons=()) if page.range.last <= known else page
 
 
 def _newest(store: Store) -> SnapshotTable:

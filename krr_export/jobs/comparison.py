@@ -143,7 +143,9 @@ def compare_with_older(
     if older is None:
         return None
     try:
-        return Comparison(open_table(older.path), schema, options, progress, Ignored())
+        # The store has one schema: what is being made knows the types that CSV files do not say.
+        base = open_snapshot_table(older.path, lambda _: schema)
+        return Comparison(base, schema, options, progress, Ignored())
     except InputError as error:
         raise type(error)(f"--changes: {error.message}", f"{error.hint}; or run without --changes") from None
 

@@ -17,6 +17,7 @@ from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import InputError
 from krr_export.output.manifest import find_snapshot, read_manifest
 from krr_export.output.sinks.csv import EXCEL, RFC_4180
+from krr_export.schema.record_schema import ORDINAL
 from krr_export.util.stored_json import read_stored_file
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _read_schema(path: Path, manifest: Manifest, csv_schema: Callable[[Manifest]
     if path.suffix == ".parquet":
         with path.open("rb") as file:  # Arrow opens no path that is not UTF-8
             return pq.read_schema(file)
-    known = {field.name: field for field in csv_schema(manifest) or ()}
+    known = {field.name: field for field in (ORDINAL, *(csv_schema(manifest) or ()))}
     separator = EXCEL.separator if manifest.options.format == "csv-excel" else RFC_4180.separator
     with ExitStack() as stack:
         names = _open_csv(stack, path, separator, {}).schema.names

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from register import Register, State
 
 from krr_export import convert, diff, verify
-from krr_export.changes.page_files import MAX_BYTES
+from krr_export.changes.page_files import MAX_BYTES, PageFile
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.apply_from_zero import apply_from_zero
@@ -29,12 +29,14 @@ from krr_export.output.manifest import read_manifest
 from krr_export.schema.registry import XSD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import command
 
+    from krr_export.changes.page import Page
     from krr_export.jobs.loading import ConvertResult
+    from krr_export.schema.record_schema import RecordSchema
 
 CERTIFICATE = "MAsGCSqGSIb3DQEHAg=="
 NUMBERS = [f"{day:02}851598730" for day in range(1, 9)]
@@ -186,7 +188,7 @@ def test_a_truncated_page_is_named_and_nothing_is_published(store: Path, tmp_pat
 def test_two_pages_of_the_same_numbers_must_be_the_same(store: Path, tmp_path: Path) -> None:
     [(name, content)] = HISTORY.pages(6, 10, 10, "rest")
     other = content.replace(b"99999998", b"99999997")
-    with pytest.raises(InputError, match=r"6\.json and other\.json have the same change numbers and differ"):
+    with pytest.raises(InputError, match=r"6\.json and other\.json have the same change numbers and are not the same"):
         applied(store, written(tmp_path / "differ", [(name, content), ("other.json", other)]))
     assert applied(store, written(tmp_path / "same", [(name, content), ("other.json", content)])).published
 
@@ -194,7 +196,7 @@ def test_two_pages_of_the_same_numbers_must_be_the_same(store: Path, tmp_path: P
 def test_two_pages_of_the_same_numbers_must_be_the_same_also_within_a_file(store: Path, tmp_path: Path) -> None:
     [(name, content)] = HISTORY.pages(6, 10, 10, "rest")
     other = content.replace(b"99999998", b"99999997")
-    with pytest.raises(InputError, match=r"page 1 and .* page 2 have the same change numbers and differ"):
+    with pytest.raises(InputError, match=r"page 1 and .* page 2 have the same change numbers and are not the same"):
         applied(store, written(tmp_path / "differ", [(name, content + b"\n" + other)]))
     assert applied(store, written(tmp_path / "same", [(name, content + b"\n" + content)])).published
 
@@ -599,6 +601,23 @@ def test_a_walk_during_which_persons_changed_has_their_last_state(tmp_path: Path
         (NUMBERS[2], "AKTIV"),
         (NUMBERS[0], "SLETTET"),
     ]
+
+
+def test_a_file_that_changes_between_its_two_readings_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = written(tmp_path / "pages", HISTORY.pages(0, 10, 10, "rest"))
+    real = PageFile.pages
+    read: list[str] = []
+
+    def changing(file: PageFile, schema: RecordSchema) -> Iterator[Page]:
+        read.append(file.path.name)
+        if len(read) > 1:
+            file.path.write_bytes(file.path.read_bytes() + b" ")
+        yield from real(file, schema)
+
+    monkeypatch.setattr(PageFile, "pages", changing)
+    with pytest.raises(InputError, match=r"0\.json changed while it was read"):
+        apply_from_zero(tmp_path / "store", [pages], ApplyOptions(AS_OF, load=load_options()))
+    assert not [*(tmp_path / "store").glob("eksport=*")]
 
 
 def test_from_zero_needs_the_first_page_and_some(tmp_path: Path, krr: Callable[..., command.Ran]) -> None:
