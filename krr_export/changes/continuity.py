@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from krr_export.domain.change_numbers import NEW_SERIES, is_other_series
 from krr_export.errors import GuardError, InputError
 from krr_export.util.formatting import number
 
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from krr_export.changes.page import PageRange
-
-NEW_SERIES = 200_000_000
-"""The register's change numbers began anew above this one on 2023-08-30."""
 
 
 def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: bool = False) -> list[PageRange]:
@@ -53,7 +51,7 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
 
 
 def _check_series(following: Sequence[PageRange], base: int) -> None:
-    if following and 0 < base < NEW_SERIES < following[0].last:
+    if following and is_other_series(base, following[0].last):
         raise GuardError(
             f"the snapshot is at change {number(base)}, and the register's numbers began anew above"
             f" {number(NEW_SERIES)} on 2023-08-30",

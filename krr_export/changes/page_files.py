@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from krr_export.changes.rest_page import read_rest_pages
 from krr_export.changes.soap_page import read_soap_page
 from krr_export.errors import InputError
+from krr_export.input.rest.document import MAX_BYTES
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from krr_export.changes.page import Page
     from krr_export.schema.record_schema import RecordSchema
 
-MAX_BYTES = 64 << 20
-"""The largest page: a full one, of 1000 persons each with a certificate, has some 3 MB."""
 _GZIP = b"\x1f\x8b"
 _SUFFIXES = (".xml", ".json", ".jsonl", ".ndjson")
 

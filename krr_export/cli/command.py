@@ -33,9 +33,10 @@ class Command(click.Command):
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
+        own = re.sub("[ -]", "_", str(self.name)).upper()
         for key, declared in options_by_key(self).items():
             name = key.upper()
-            declared.envvar = [f"{PREFIX}{str(self.name).upper().replace(' ', '_')}_{name}", f"{PREFIX}{name}"]
+            declared.envvar = [f"{PREFIX}{own}_{name}", f"{PREFIX}{name}"]
 
     def invoke(self, ctx: click.Context) -> int:
         """Run the command; turn any failure into one last line and an exit code."""

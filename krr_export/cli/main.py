@@ -37,6 +37,7 @@ _COMMANDS = {
     "history": "Show what each snapshot of a store holds, and the trend.",
     "diff": "Show what changed between two snapshots.",
     "apply": "Apply pages of the change feed to the newest snapshot.",
+    "fetch-changes": "Fetch the pages of the register's change feed.",
     "prune": "Delete all but the newest snapshots of a store.",
     "sample": "Write a synthetic export, valid or faulty, of any size.",
     "seal": "Make an encrypted, signed delivery, for exercises.",
@@ -44,6 +45,7 @@ _COMMANDS = {
     "soap request": "Write a signed request of the closed SOAP service.",
     "soap call": "Send a request of the closed SOAP service; open the answer.",
     "keys": "Make throw-away key pairs for exercises.",
+    "stand-in": "Serve a made-up register's changes, for exercises.",
 }
 """The commands, in the order of ``--help``; each in a file of its name in `cli.commands`. A name may be two words."""
 
@@ -67,7 +69,7 @@ class _Commands(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        module = name.replace(" ", "_")
+        module = name.replace(" ", "_").replace("-", "_")
         command: click.Command = getattr(import_module(f"krr_export.cli.commands.{module}"), f"{module}_command")
         return command
 

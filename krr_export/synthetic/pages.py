@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
+from krr_export.domain.change_numbers import page_name
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import UsageError
 from krr_export.schema.registry import load_schema
@@ -32,8 +33,6 @@ _ENVELOPES = {"16-02": "http://www.w3.org/2003/05/soap-envelope", "14-05": "http
 """The namespace of the envelope by version: SOAP 1.2 and 1.1."""
 _SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 _UTILITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
-_DIGITS = 12
-"""Digits of a number in a page's name, so that pages sort."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class PageWriter:
         # The first number of all is 0 in every form: a register's changes begin with 1.
         first = self._known + 1 if self._renderer.inclusive and self._known else self._known
         numbers = PageNumbers(first, last, self._latest)
-        name = f"endringer-{first:0{_DIGITS}}-{last:0{_DIGITS}}{self._renderer.suffix}"
+        name = page_name(first, last, self._renderer.suffix)
         (self._directory / name).write_text(self._renderer.render(self._persons, numbers), encoding="utf-8")
         self._persons, self._known = [], last
         self.written += 1

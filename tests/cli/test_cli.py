@@ -523,7 +523,7 @@ def test_every_option_has_both_its_environment_variables() -> None:
             if option.name == "config":
                 continue
             spelled = max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
-            command_name = name.upper().replace(" ", "_")
+            command_name = name.upper().replace(" ", "_").replace("-", "_")
             assert option.envvar == [f"KRR_EXPORT_{command_name}_{spelled}", f"KRR_EXPORT_{spelled}"]
 
 

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from register import Register, State
 
 from krr_export import convert, diff, verify
-from krr_export.changes.page_files import MAX_BYTES, PageFile
+from krr_export.changes.page_files import PageFile
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
+from krr_export.input.rest.document import MAX_BYTES
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.apply_from_zero import apply_from_zero
 from krr_export.jobs.options import ConvertOptions

@@ -1,0 +1,129 @@
+"""The directory of pages: one fetch at a time, each page whole under its name, for this user only."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from krr_export.domain.change_numbers import page_name
+from krr_export.domain.store_layout import refuse_snapshot
+from krr_export.errors import OutputError
+from krr_export.util.files import COMMON_HINTS, make_parents, output_errors, sync_directory
+from krr_export.util.paths import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from krr_export.input.rest.service import FetchedPage
+
+_MODE = 0o600
+_LOCK_FILE = ".fetch-changes.lock"
+_ASKED_FILE = ".fetch-changes.asked"
+_PAGE = re.compile(r"endringer-([0-9]{1,19})-([0-9]{1,19})\.json(?:\.gz)?", re.ASCII)
+_HINTS = {
+    **COMMON_HINTS,
+    errno.ENOSPC: "free some space and run again: it goes on where it stopped",
+    errno.EACCES: "give the user that runs this write access to the directory of pages",
+    errno.EPERM: "give the user that runs this write access to the directory of pages",
+    errno.EROFS: "choose a directory on a file system that can be written",
+    errno.ELOOP: "a symbolic link lies where a file is needed: remove it",
+    errno.EISDIR: "a directory lies where a file is needed: move it away",
+    errno.EEXIST: "a file lies where a directory is needed: move it away",
+    errno.ENOENT: "is the path right?",
+}
+_errors = partial(output_errors, hints=_HINTS)
+
+
+@contextmanager
+def open_pages_directory(path: Path) -> Iterator[PagesDirectory]:
+    """Open and lock the directory for one fetch; it is made if it is missing, for this user only.
+
+    Raises:
+        OutputError: Another fetch is at work there, or it cannot be written.
+        UsageError: It is in a snapshot, or is not a local path.
+    """
+    path = local_path(path)
+    refuse_snapshot(path)
+    with _errors(f"open {path}"):
+        if not path.is_dir():
+            make_parents(path)
+            path.mkdir(mode=0o700, exist_ok=True)
+            sync_directory(path.parent)
+        fd = os.open(path / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
+    try:
+        with _errors(f"lock {path}"):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(f"another fetch is at work in {path}", "let it end, or stop it") from None
+        yield PagesDirectory(path)
+    finally:
+        os.close(fd)
+
+
+@dataclass(frozen=True)
+class PagesDirectory:
+    """A locked directory of pages; made by `open_pages_directory`."""
+
+    path: Path
+
+    def reached(self, known: int) -> int:
+        """Return how far the pages here go on from a change number, without a gap."""
+        with _errors(f"list {self.path}"):
+            names = [entry.name for entry in self.path.iterdir() if entry.is_file()]
+        found = filter(None, map(_PAGE.fullmatch, names))
+        for first, last in sorted((int(page[1]), int(page[2])) for page in found):
+            if first <= known < last:
+                known = last
+        return known
+
+    def add(self, page: FetchedPage) -> None:
+        """Write a page, whole or not at all.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        self._write(page_name(page.first, page.last, ".json"), page.content)
+
+    def seconds_since_query(self, url: str) -> float | None:
+        """Return how long ago a fetch of this register came to its end here; ``None`` if never, or in the future."""
+        try:
+            fd = os.open(self.path / _ASKED_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(fd, "rb") as file:
+                passed = time.time() - os.fstat(fd).st_mtime
+                return passed if passed >= 0 and file.read(len(url) + 1) == url.encode() else None
+        except OSError:
+            return None  # it only saves the register work
+
+    def record_query(self, url: str) -> None:
+        """Record that all changes of this register were fetched now.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        self._write(_ASKED_FILE, url.encode())
+
+    def _write(self, name: str, content: bytes) -> None:
+        part = self.path / f".{name.removeprefix('.')}.part"
+        with _errors(f"write {name}"):
+            part.unlink(missing_ok=True)  # of a fetch that was killed
+            fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
+            try:
+                with os.fdopen(fd, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(fd)
+                part.replace(self.path / name)
+            except BaseException:
+                with suppress(OSError):
+                    part.unlink(missing_ok=True)
+                raise
+            sync_directory(self.path)

@@ -1,0 +1,85 @@
+"""Requests that are made again after a failure that may pass, with longer and longer pauses."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from krr_export.errors import NetworkError
+from krr_export.input.rest.exchange import Answer, Limits, Request, TransientError, post
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from krr_export.input.rest.address import ServiceAddress
+
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds before each new try."""
+_LONGEST_PAUSE = 120
+"""Seconds that a server may ask to wait; for more, the program ends."""
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_TOO_MANY, _SERVER_ERRORS, _REDIRECTS = 429, range(500, 600), range(300, 400)
+_LATER = "run again later: what has arrived is kept"
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How requests are made.
+
+    Attributes:
+        context: whom to trust.
+        limits: of an answer.
+        sleep: waits for so many seconds.
+    """
+
+    context: ssl.SSLContext
+    limits: Limits = field(default_factory=Limits)
+    sleep: Callable[[float], object] = time.sleep
+
+    def post(self, address: ServiceAddress, request: Request) -> Answer:
+        """Send a request, again if it fails in a way that may pass; return the answer.
+
+        Raises:
+            InputError: The answer is larger than it can be.
+            NetworkError: It failed as often as is tried, for good, or the server sends elsewhere.
+        """
+        for pause in (*_PAUSES, None):
+            try:
+                answer = post(address, request, self.context, self.limits)
+                asked = _check_passing(answer, address)
+            except TransientError as error:
+                if pause is None:
+                    raise NetworkError(f"{error.what}, {len(_PAUSES) + 1} times", _LATER) from None
+                self.sleep(pause)
+            else:
+                if asked is None:
+                    return answer
+                if pause is None or asked > _LONGEST_PAUSE:
+                    raise NetworkError(
+                        f"{address.server} answers HTTP {answer.status}, and asks for a pause of {asked} s",
+                        _LATER,
+                    )
+                self.sleep(max(asked, pause))
+        raise AssertionError
+
+
+def _check_passing(answer: Answer, address: ServiceAddress) -> int | None:
+    """Return the pause that the server asks for; ``None`` if it has answered.
+
+    Raises:
+        NetworkError: It sends elsewhere: a token must not go there.
+        TransientError: It has failed, and may not the next time.
+    """
+    if answer.status in _REDIRECTS:
+        raise NetworkError(
+            f"{address.server} sends elsewhere (HTTP {answer.status}), which is not followed", "check the URL"
+        )
+    if answer.status != _TOO_MANY and answer.status not in _SERVER_ERRORS:
+        return None
+    asked = answer.headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(asked):
+        return int(asked)
+    raise TransientError(f"{address.server} answers HTTP {answer.status}")

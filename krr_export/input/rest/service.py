@@ -1,0 +1,117 @@
+"""The register's REST service: pages of its change feed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from krr_export.domain.rest_service import NUMBER_FIELDS
+from krr_export.errors import InputError, NetworkError
+from krr_export.input.rest.document import decode, read_page
+from krr_export.input.rest.exchange import Request
+from krr_export.util.formatting import number
+
+if TYPE_CHECKING:
+    from krr_export.input.rest.address import ServiceAddress
+    from krr_export.input.rest.exchange import Answer
+    from krr_export.input.rest.retrying import Transport
+    from krr_export.input.rest.token import TokenSource
+
+CHANGES_SCOPE = "krr:global/hentendring.read"
+CHANGES_PATH = "rest/v2/krr/hentEndringer"
+_NAME = "the answer"
+_LARGEST = 2**63 - 1
+_UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True)
+class FetchedPage:
+    """A page as it came.
+
+    Attributes:
+        first: the number that was asked from.
+        last: its last change.
+        latest: the register's last change.
+        moment: when it was made, UTC, by the server's clock; by ours if that does not say.
+        content: its bytes.
+    """
+
+    first: int
+    last: int
+    latest: int
+    moment: datetime
+    content: bytes
+
+
+class ChangeService:
+    """Asks for pages.
+
+    Args:
+        address: of the register.
+        tokens: where tokens are from.
+        transport: how requests are made.
+    """
+
+    def __init__(self, address: ServiceAddress, tokens: TokenSource, transport: Transport) -> None:
+        self._address, self._tokens, self._transport = address, tokens, transport
+
+    def page_from(self, known: int) -> FetchedPage:
+        """Return the page that follows a change number.
+
+        Args:
+            known: the last known change. Whether the service takes it as the first one wanted or the last one known is
+                documented nowhere; then a page begins with what is known, which does no harm.
+
+        Raises:
+            InputError: The answer is no page, or not the one that was asked for.
+            NetworkError: There is no answer, or a refusal.
+        """
+        answer = self._ask(known)
+        if answer.status == _UNAUTHORIZED:
+            self._tokens.drop()
+            answer = self._ask(known)
+        self._check_status(answer)
+        documents = [document for document, _ in decode(_NAME, answer.body)]
+        if len(documents) != 1:
+            raise InputError(f"{_NAME} of {self._address.server} is no page of changes", "check --url")
+        page = read_page(_NAME, documents[0])
+        if page.first != known or not page.last <= page.latest <= _LARGEST or page.last < 0:
+            raise InputError(
+                f"{_NAME} of {self._address.server} is not the page after change {number(known)}", "ask the register"
+            )
+        return FetchedPage(page.first, page.last, page.latest, _moment(answer), answer.body)
+
+    def _ask(self, known: int) -> Answer:
+        headers = {
+            "Authorization": f"Bearer {self._tokens.get()}",
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+        }
+        body = json.dumps({NUMBER_FIELDS[0]: known}).encode()
+        return self._transport.post(self._address, Request(CHANGES_PATH, body, headers))
+
+    def _check_status(self, answer: Answer) -> None:
+        match answer.status:
+            case 200:
+                return
+            case 401:
+                raise NetworkError(
+                    f"{self._address.server} refuses the token (HTTP 401)",
+                    "do --url and --maskinporten belong to the same environment?",
+                )
+            case 403:
+                raise NetworkError(
+                    f"{self._address.server} refuses the changes (HTTP 403)",
+                    f"they need the scope {CHANGES_SCOPE}, which the register grants to few",
+                )
+        raise NetworkError(f"{self._address.server} answers HTTP {answer.status}", "check --url; or ask the register")
+
+
+def _moment(answer: Answer) -> datetime:
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError, OverflowError):
+        return datetime.now(UTC)
