@@ -666,7 +666,7 @@ def test_the_shell_is_helped_to_complete() -> None:
 
 def test_an_unforeseen_error_is_one_line_and_a_traceback_without_messages(tmp_path: Path) -> None:
     script = (
-        "import sys, krr_export.jobs.convert as c\n"
+        "import sys, krr_export.jobs.loading as c\n"
         "def fail(*_, **__): raise ValueError('03851598730')\n"
         "c._publish_or_keep = fail\n"
         "from krr_export.cli.main import main; sys.exit(main(sys.argv[1:]))"

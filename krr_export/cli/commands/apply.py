@@ -79,7 +79,7 @@ if TYPE_CHECKING:
 @json_option
 @progress_option
 def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
-    """Apply pages of the register's change feed to the newest snapshot.
+    """Apply pages of the change feed to the newest snapshot.
 
     STORE is the directory of snapshots; --from-zero makes its first one. PAGES are files of pages, or directories of
     them, in any order: answers of HentEndringer as XML, on their own or in a SOAP envelope, of 16-02 or 14-05; or JSON

@@ -66,10 +66,11 @@ _PAGES_ONLY = ("pages_form", "pages_from", "page_size")
               help="Persons in a page, at most.")  # fmt: skip
 @click.pass_context
 def sample_command(context: click.Context, /, out: Path, *, base: Path | None, **options: Any) -> int:
-    """Write a synthetic export, valid or faulty, of any size; or with --from, the night after another.
+    """Write a synthetic export, valid or faulty, of any size.
 
-    No real person is in it: identity numbers are synthetic, month + 80. OUT is compressed where its name ends in .gz.
-    What a reader must find in it is written beside it as OUT.expected.json.
+    With --from, it is the night after another one. No real person is in it: identity numbers are synthetic, month + 80.
+    OUT is compressed where its name ends in .gz. What a reader must find in it is written beside it, as
+    OUT.expected.json.
     """
     from krr_export.output.outputs import write_error
 
