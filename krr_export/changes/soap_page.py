@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from krr_export.changes.page import Page, PagePerson, PageRange
+from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import InputError
 from krr_export.parsing.well_formed import parser_options
 from krr_export.schema.record_schema import local_name
@@ -22,7 +23,6 @@ _ENCRYPTED = "{http://www.w3.org/2001/04/xmlenc#}EncryptedData"
 _FAULT_CODES = ("Client", "Server", "Sender", "Receiver", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown")
 _LONG = re.compile(r"[ \t\r\n]*([+-]?[0-9]{1,19})[ \t\r\n]*", re.ASCII)
 _NOT_A_PAGE = "a page is a HentEndringerRespons of 14-05 or 16-02, on its own or in a SOAP envelope"
-_IDENTIFIER_TAG = "personidentifikator"
 
 
 def read_soap_page(name: str, content: bytes, sha256: str, schema: RecordSchema) -> Page:
@@ -99,7 +99,7 @@ def _number(name: str, response: etree._Element, which: str) -> int:
 
 
 def _person(element: etree._Element) -> PagePerson:
-    identifier = next((one.text or "" for one in element if local_name(str(one.tag)) == _IDENTIFIER_TAG), "")
+    identifier = next((one.text or "" for one in element if local_name(str(one.tag)) == IDENTIFIER), "")
     return PagePerson(
         identifier.strip(), etree.tostring(element, encoding="UTF-8", xml_declaration=False, with_tail=False)
     )

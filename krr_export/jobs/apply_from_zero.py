@@ -11,7 +11,7 @@ from krr_export.changes.collect import Envelope
 from krr_export.changes.from_zero import stream_of, survey
 from krr_export.changes.page_files import find_page_files
 from krr_export.errors import InputError
-from krr_export.jobs.convert import convert_opened
+from krr_export.jobs.convert import convert_opened, read_key
 from krr_export.jobs.run_report import Run
 from krr_export.output.manifest import Applied, AppliedPage
 from krr_export.pipeline.export import open_with
@@ -53,7 +53,7 @@ def apply_from_zero(
         UsageError: an option is wrong, or the store is of another kind.
     """
     run = Run(time.monotonic(), replace(options.load, schema=options.schema or options.load.schema))
-    schema = load_schema(run.options.schema)
+    directory, key, schema = local_path(store), read_key(run.options), load_schema(run.options.schema)
     found = survey(find_page_files(map(Path, pages)), schema, rest_is_inclusive=options.rest_inclusive)
     if not found.chosen:
         raise InputError("the pages hold no change at all", "give all pages from the first change on")
@@ -62,7 +62,7 @@ def apply_from_zero(
     stream = stream_of(envelope.around(found.latest(schema)))
     with open_with(stream, schema, run.options.read) as export:
         export.applied = _applied(found)
-        return convert_opened(export, local_path(store), run, progress or Progress())
+        return convert_opened(export, directory, run, progress or Progress(), key)
 
 
 def _applied(found: AllPages) -> Applied:

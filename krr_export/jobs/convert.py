@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from krr_export.output.manifest import Manifest
     from krr_export.reporting.report import Report
+    from krr_export.transform.privacy import PseudonymKey
 
 
 def convert(
@@ -58,12 +59,23 @@ def convert(
     """
     options = _changed(options, changes)
     progress = progress or Progress()
-    run = Run(time.monotonic(), options)
+    run, directory, key = Run(time.monotonic(), options), local_path(store), read_key(options)
     with open_with(source, options.schema, options.read, progress.read) as export:
-        return convert_opened(export, local_path(store), run, progress)
+        return convert_opened(export, directory, run, progress, key)
 
 
-def convert_opened(export: Export, directory: Path, run: Run, progress: Progress) -> ConvertResult:
+def read_key(options: ConvertOptions) -> PseudonymKey | None:
+    """Read the key of pseudonyms, before anything else is read.
+
+    Raises:
+        InputError: it is no key.
+    """
+    return read_pseudonym_key(options.privacy.pseudonym_key) if options.privacy.pseudonym_key else None
+
+
+def convert_opened(
+    export: Export, directory: Path, run: Run, progress: Progress, key: PseudonymKey | None
+) -> ConvertResult:
     """Convert an export that is open; see `convert`.
 
     Args:
@@ -71,9 +83,9 @@ def convert_opened(export: Export, directory: Path, run: Run, progress: Progress
         directory: the store.
         run: the options, and when the run began.
         progress: receives the progress of the run.
+        key: of pseudonyms.
     """
     options = run.options
-    key = read_pseudonym_key(options.privacy.pseudonym_key) if options.privacy.pseudonym_key else None
     with _proving_source(export):
         options.age_limits.check_age(export.header.exported_at)
     _check_partitions(options.partition_by, export)

@@ -35,11 +35,16 @@ def test_what_is_known_by_name_is_in_the_schema() -> None:
 def test_each_is_written_in_one_place() -> None:
     """The samples write records as others would, in their own words."""
     package = Path(krr_export.__file__).parent
-    own = package / "domain" / "vocabulary.py"
+    # The REST service and the mailbox providers' messages have names of their own, some of which are the same.
+    own = {
+        package / "domain" / "vocabulary.py",
+        package / "domain" / "rest_service.py",
+        package / "changes/soap/messages.py",
+    }
     # The mailbox's address is also the name of an element, which had another spelling once (`findings`).
     words = _COLUMNS - {vocabulary.MAILBOX} | {vocabulary.ACTIVE, *vocabulary.INACTIVE, *vocabulary.NOTIFICATION_STATES}
     for module in package.rglob("*.py"):
-        if module == own or package / "synthetic" in module.parents:
+        if module in own or package / "synthetic" in module.parents:
             continue
         constants = {node.value for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Constant)}
         assert not words & constants, module.name

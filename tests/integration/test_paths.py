@@ -124,8 +124,8 @@ def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_s
 
 def test_all_commands_that_work_on_what_is_there_are_held_to_it() -> None:
     assert {name for name, _ in MUST_BE_THERE} == {
-        "apply", "convert", "diff", "history", "inspect", "prune", "report", "seal", "soap call", "soap open",
-        "validate", "verify",
+        "apply", "convert", "diff", "fetch-changes", "history", "inspect", "prune", "report", "seal", "soap call",
+        "soap open", "validate", "verify",
     }  # fmt: skip
 
 
@@ -372,8 +372,8 @@ def test_a_descriptor_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
     # Whoever opens a file to write has a word here on why no user names it, or goes by `atomic_write`.
     allowed = {
-        "output/outputs.py", "util/files.py", "output/store.py", "input/sftp/inbox.py", "util/pycache.py",
-        "cli/console.py", "cli/failures.py", "cli/main.py",
+        "output/outputs.py", "util/files.py", "output/store.py", "input/sftp/inbox.py", "input/rest/directory.py",
+        "util/pycache.py", "cli/console.py", "cli/failures.py", "cli/main.py",
     }  # fmt: skip
     package = Path(krr_export.__file__).parent
     writing = re.compile(

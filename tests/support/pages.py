@@ -191,6 +191,7 @@ def report(**changes: Any) -> Json:  # noqa: ANN401 - whatever JSON holds
             },
             "ignored": [],
         },
+        "applied": None,
     }  # fmt: skip
     return copy.deepcopy(document | changes)
 
