@@ -205,7 +205,7 @@ def _differ(before: pa.Array, now: pa.Array) -> NDArray[np.bool_]:
     if pa.types.is_dictionary(before.type):
         codes = pa.chunked_array([before, now]).unify_dictionaries()
         before, now = (chunk.indices for chunk in codes.chunks)
-    has_other_value = pc.fill_null(pc.not_equal(before, now), False)  # noqa: FBT003 - the value to fill with
+    has_other_value = pc.fill_null(pc.not_equal(before, now), fill_value=False)
     differs = pc.or_(has_other_value, pc.xor(before.is_null(), now.is_null()))
     found: NDArray[np.bool_] = differs.to_numpy(zero_copy_only=False)
     return found

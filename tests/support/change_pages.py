@@ -81,11 +81,14 @@ def normal(values: Values, *without: str) -> Values:
     """With moments for times, and without what a page cannot have."""
     normalized = {}
     for path, value in values.items():
-        if "@" in path:
-            moment = datetime.fromisoformat(value)
-            value = (moment if moment.tzinfo else moment.replace(tzinfo=OSLO)).astimezone(UTC).isoformat()  # noqa: PLW2901
-        normalized[path] = value
+        normalized[path] = in_utc(value) if "@" in path else value
     return {path: value for path, value in normalized.items() if path not in without}
+
+
+def in_utc(text: str) -> str:
+    """A time in UTC; without an offset it is Norwegian."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=OSLO)).astimezone(UTC).isoformat()
 
 
 class Page:

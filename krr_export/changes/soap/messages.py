@@ -12,6 +12,7 @@ from lxml import etree
 
 from krr_export.changes.soap.names import ON_BEHALF_OF, PROVIDERS_V1, SERVICE_16_02
 from krr_export.changes.soap.schemas import ANSWER, REQUEST, find_faults
+from krr_export.domain.organisation_numbers import WIDTH
 from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import UsageError
 
@@ -83,7 +84,7 @@ def paa_vegne_av(orgnr: str) -> etree._Element:
     Raises:
         UsageError: The number does not have nine digits.
     """
-    if not (len(orgnr) == 9 and orgnr.isascii() and orgnr.isdigit()):  # noqa: PLR2004 - as all organisation numbers
+    if not (len(orgnr) == WIDTH and orgnr.isascii() and orgnr.isdigit()):
         raise UsageError("the organisation's number has nine digits", "check --paa-vegne-av")
     header = etree.Element(ON_BEHALF_OF, nsmap={None: SERVICE_16_02})
     _add(header, "PaaVegneAv", orgnr)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import re
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from krr_export.domain.change_numbers import page_name
-from krr_export.domain.store_layout import refuse_snapshot
-from krr_export.errors import OutputError
-from krr_export.util.files import COMMON_HINTS, make_parents, output_errors, sync_directory
-from krr_export.util.paths import local_path
+from krr_export.input.locked_directory import errors_in, locked_directory
+from krr_export.util.files import sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,18 +23,8 @@ _MODE = 0o600
 _LOCK_FILE = ".fetch-changes.lock"
 _ASKED_FILE = ".fetch-changes.asked"
 _PAGE = re.compile(r"endringer-([0-9]{1,19})-([0-9]{1,19})\.json(?:\.gz)?", re.ASCII)
-_HINTS = {
-    **COMMON_HINTS,
-    errno.ENOSPC: "free some space and run again: it goes on where it stopped",
-    errno.EACCES: "give the user that runs this write access to the directory of pages",
-    errno.EPERM: "give the user that runs this write access to the directory of pages",
-    errno.EROFS: "choose a directory on a file system that can be written",
-    errno.ELOOP: "a symbolic link lies where a file is needed: remove it",
-    errno.EISDIR: "a directory lies where a file is needed: move it away",
-    errno.EEXIST: "a file lies where a directory is needed: move it away",
-    errno.ENOENT: "is the path right?",
-}
-_errors = partial(output_errors, hints=_HINTS)
+_WHAT = "the directory of pages"
+_errors = errors_in(_WHAT)
 
 
 @contextmanager
@@ -50,23 +35,8 @@ def open_pages_directory(path: Path) -> Iterator[PagesDirectory]:
         OutputError: Another fetch is at work there, or it cannot be written.
         UsageError: It is in a snapshot, or is not a local path.
     """
-    path = local_path(path)
-    refuse_snapshot(path)
-    with _errors(f"open {path}"):
-        if not path.is_dir():
-            make_parents(path)
-            path.mkdir(mode=0o700, exist_ok=True)
-            sync_directory(path.parent)
-        fd = os.open(path / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
-    try:
-        with _errors(f"lock {path}"):
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutputError(f"another fetch is at work in {path}", "let it end, or stop it") from None
-        yield PagesDirectory(path)
-    finally:
-        os.close(fd)
+    with locked_directory(path, _LOCK_FILE, _WHAT) as directory:
+        yield PagesDirectory(directory)
 
 
 @dataclass(frozen=True)

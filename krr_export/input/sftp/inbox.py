@@ -6,22 +6,18 @@ beginning. An unusable file is renamed ``.NAME.bad``.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import stat
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import NetworkError, OutputError
 from krr_export.input.delivery.names import LATEST, PartName, eligible, group_sets, parse_part
-from krr_export.util.files import COMMON_HINTS, make_parents, output_errors, sync_directory
-from krr_export.util.paths import local_path
+from krr_export.input.locked_directory import errors_in, locked_directory
+from krr_export.util.files import sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,18 +35,8 @@ _STATE_FILE = ".fetch.json"
 _PART_SUFFIX = ".part"
 _NOTE_SUFFIX = ".part.json"
 _UNUSABLE_SUFFIX = ".bad"
-_HINTS = {
-    **COMMON_HINTS,
-    errno.ENOSPC: "free some space and run again: it goes on where it stopped",
-    errno.EACCES: "give the user that runs this write access to the inbox",
-    errno.EPERM: "give the user that runs this write access to the inbox",
-    errno.EROFS: "choose an inbox on a file system that can be written",
-    errno.ELOOP: "a symbolic link lies where a file is needed: remove it",
-    errno.EISDIR: "a directory lies where a file is needed: move it away",
-    errno.EEXIST: "a file lies where a directory is needed: move it away",
-    errno.ENOENT: "is the path of the inbox right?",
-}
-_inbox_errors = partial(output_errors, hints=_HINTS)
+_WHAT = "the inbox"
+_inbox_errors = errors_in(_WHAT)
 
 
 @contextmanager
@@ -61,23 +47,8 @@ def open_inbox(path: Path) -> Iterator[Inbox]:
         OutputError: Another fetch is at work there, or it cannot be written.
         UsageError: It is in a snapshot, or is not a local path.
     """
-    path = local_path(path)
-    refuse_snapshot(path)
-    with _inbox_errors(f"open the inbox {path}"):
-        if not path.is_dir():
-            make_parents(path)
-            path.mkdir(mode=0o700, exist_ok=True)
-            sync_directory(path.parent)
-        fd = os.open(path / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        with _inbox_errors(f"lock the inbox {path}"):
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutputError(f"another fetch is at work in {path}", "let it end, or stop it") from None
-        yield Inbox(path)
-    finally:
-        os.close(fd)
+    with locked_directory(path, _LOCK_FILE, _WHAT) as directory:
+        yield Inbox(directory)
 
 
 @dataclass(frozen=True)

@@ -251,7 +251,7 @@ def test_what_builders_make_is_valid() -> None:
         lambda: messages.mailbox_answer("SlettPostkasse", "FEILET", "because"),
     ],
 )
-def test_a_builder_makes_nothing_that_is_not_valid_and_quotes_no_value(make) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - each of another kind
+def test_a_builder_makes_nothing_that_is_not_valid_and_quotes_no_value(make: Callable[[], object]) -> None:
     with pytest.raises(UsageError) as caught:
         make()
     assert NUMBER[:10] not in str(caught.value)
