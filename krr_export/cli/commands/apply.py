@@ -8,17 +8,13 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
-from krr_export.cli.options import (
-    INPUT,
-    JUDGEMENT,
+from krr_export.cli.options import INPUT, JUDGEMENT, json_option, lang_option, progress_option
+from krr_export.cli.output_options import (
     changes_option,
     column_options,
     derive_option,
     guard_options,
-    json_option,
-    lang_option,
     mode_option,
-    progress_option,
     pseudonym_key_option,
     shape_options,
 )

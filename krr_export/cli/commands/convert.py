@@ -8,7 +8,8 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
-from krr_export.cli.options import OUTPUT, limit_option, reading_options, writing_options
+from krr_export.cli.options import OUTPUT, limit_option, reading_options
+from krr_export.cli.output_options import writing_options
 from krr_export.cli.parameters import LocalName, LocalPath, Role, option
 from krr_export.cli.secrets import pop_delivery
 
