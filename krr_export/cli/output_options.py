@@ -163,3 +163,6 @@ writing_options = combine(
     guard_options,
 )
 """Options of all commands that write a snapshot."""
+
+SHAPE = ("format", "compression", "partition_by", "rows_per_file", "derive", "columns", "drop", "pseudonymise")
+"""What a snapshot is like: of one made by changes, it is as in the snapshot before."""

@@ -101,3 +101,23 @@ class Option(click.Option):
 
 option = partial(click.option, cls=Option)
 """Declare an option as `click.option` does; ``heading`` is the section of the help."""
+
+
+def refuse_given(names: Iterable[str], reason: str, hint: str) -> None:
+    """Refuse options of the current command that the command line gives.
+
+    The environment or a file may set them for another use of the command: there they have no effect.
+
+    Args:
+        names: of the options' parameters.
+        reason: the rest of a sentence that begins with the option's name.
+        hint: what to do.
+
+    Raises:
+        UsageError: one of them is given.
+    """
+    context = click.get_current_context()
+    options = {parameter.name: parameter for parameter in context.command.params}
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"{max(options[name].opts, key=len)} {reason}", hint)

@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from krr_export.util.formatting import number
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -50,5 +52,18 @@ def _log_lines(say: Callable[[str], None]) -> Callable[[int, int | None], None]:
             last = time.monotonic()
             share = f" of {total / 1e6:.0f} MB ({done / total:.0%})" if total else " MB"
             say(f"progress  {done / 1e6:.0f}{share}")
+
+    return log
+
+
+def change_progress(say: Callable[[str], None]) -> Callable[[int, int], None]:
+    """Return the callback that shows the progress of `krr_export.jobs.fetch_changes.fetch_changes`."""
+    last = time.monotonic()
+
+    def log(reached: int, latest: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _SECONDS_BETWEEN_LOG_LINES:
+            last = time.monotonic()
+            say(f"progress  change {number(reached)} of {number(latest)}")
 
     return log

@@ -70,6 +70,7 @@ class ChangesResult:
         change_number: the register's last change, which the pages go up to; ``None`` if it was not asked.
         moment: when the register's last answer was made, ISO 8601; ``None`` if it was not asked.
         command: the command that applies the pages; ``None`` if there is nothing to apply.
+        carried: the groups of fields that the pages carry; ``None``: all of them.
         skipped: why the register was not asked; ``None`` if it was.
         message: what happened, in one line for people.
     """
@@ -78,6 +79,7 @@ class ChangesResult:
     change_number: int | None
     moment: str | None
     command: str | None
+    carried: tuple[str, ...] | None
     skipped: str | None
     message: str
 
@@ -123,14 +125,17 @@ def fetch_changes(
         opened.record_query(register.url)
     if fetched.reached == known:
         message = f"nothing new: the register is at change {number(known)}, as the snapshot"
-        return ChangesResult(0, known, _moment(fetched), None, None, message)
+        return ChangesResult(0, known, _moment(fetched), None, None, None, message)
+    granted = _carried(tokens.scopes)
+    carried = None if granted == GROUPS else granted
     command = ["krr-export", "apply", str(store), str(directory), "--as-of", _moment(fetched)]
-    carried = _carried(tokens.scopes)
     if options.from_zero:
         command.append("--from-zero")
-    elif len(carried) < len(GROUPS):
+    elif carried is not None:
         command += ["--carried", ",".join(carried)]
-    return _result(fetched, shlex.join(command))
+    count = "1 page" if fetched.pages == 1 else f"{number(fetched.pages)} pages"
+    message = f"fetched {count}, up to change {number(fetched.reached)}"
+    return ChangesResult(fetched.pages, fetched.reached, _moment(fetched), shlex.join(command), carried, None, message)
 
 
 def _known(store: Path) -> int:
@@ -157,13 +162,7 @@ def _carried(scopes: tuple[str, ...]) -> tuple[str, ...]:
 def _skipped(server: str, seconds: float) -> ChangesResult:
     reason = f"asked {int(seconds)} s ago"
     message = f"{server} was {reason}, and may be again after a minute; --force asks now"
-    return ChangesResult(0, None, None, None, reason, message)
-
-
-def _result(fetched: FetchedChanges, command: str) -> ChangesResult:
-    count = "1 page" if fetched.pages == 1 else f"{number(fetched.pages)} pages"
-    message = f"fetched {count}, up to change {number(fetched.reached)}; next: {command}"
-    return ChangesResult(fetched.pages, fetched.reached, _moment(fetched), command, None, message)
+    return ChangesResult(0, None, None, None, None, reason, message)
 
 
 def _moment(fetched: FetchedChanges) -> str:

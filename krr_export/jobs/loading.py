@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -72,6 +72,11 @@ class ConvertResult:
     def exit_code(self) -> int:
         """The command's exit code: 0; if the export was not published, 5 for the guard and otherwise 1."""
         return {"too-many-rejects": 1, "empty": 1, "duplicates": 1, "guard": GuardError.exit_code}.get(self.outcome, 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result for JSON, without the message."""
+        report = None if self.report is None else self.report.to_dict()
+        return {"outcome": self.outcome, "path": str(self.path), "report": report}
 
 
 def load_rows(

@@ -14,9 +14,8 @@ from krr_export.input.delivery.opening import with_keys
 from krr_export.input.sftp import Fetched, Login, fetch
 from krr_export.input.sftp.inbox import open_inbox
 from krr_export.jobs.convert import convert
+from krr_export.jobs.nightly_steps import describe_night, prove, prune
 from krr_export.jobs.options import ConvertOptions
-from krr_export.output.store import open_store
-from krr_export.output.verification import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,14 +71,7 @@ class NightResult:
         return {
             "fetched": {**asdict(self.fetched), "sets": list(map(str, self.fetched.sets))}
             | {"newest": None if self.fetched.newest is None else str(self.fetched.newest)},
-            "converted": [
-                {
-                    "outcome": result.outcome,
-                    "path": str(result.path),
-                    "report": None if result.report is None else result.report.to_dict(),
-                }
-                for result in self.converted
-            ],
+            "converted": [result.to_dict() for result in self.converted],
             "pruned": list(map(str, self.pruned)),
         }
 
@@ -144,13 +136,8 @@ def run_night(
             )
             for export in exports
         )
-    pruned: tuple[Path, ...] = ()
-    if options.keep is not None:
-        with open_store(store, create=False) as opened:
-            pruned = tuple(opened.prune(options.keep))
-    messages = "; ".join(dict.fromkeys(_describe(result) for result in converted))
-    deleted = f"; deleted {len(pruned)} old ones" if pruned else ""
-    return NightResult(fetched, converted, pruned, f"{fetched.message}; {messages}{deleted}")
+    pruned = prune(store, options.keep)
+    return NightResult(fetched, converted, pruned, describe_night(fetched.message, converted, pruned))
 
 
 def _convert_options(options: NightOptions, *, is_newest: bool) -> ConvertOptions:
@@ -163,8 +150,7 @@ def _convert_options(options: NightOptions, *, is_newest: bool) -> ConvertOption
 def _convert_and_verify(export: Path, store: Path, options: ConvertOptions, progress: Progress | None) -> ConvertResult:
     with _set_aside_on_failure(export):
         result = convert(export, store, options, progress=progress)
-    if result.published and not (found := verify(result.path)).proven:
-        raise OutputError(f"{result.path} differs from its manifest: {found.differences[0]}", "is the disk failing?")
+    prove(result)
     return result
 
 
@@ -189,7 +175,3 @@ def _retry_hint(error: DeliveryError) -> str:
     """Return the hint for when the next transfer delivers the same files again."""
     is_signed = error.hint is not None and "signature is right" in error.hint
     return str(error.hint) if is_signed else "if that is no help, check the keys, ask the sender"
-
-
-def _describe(result: ConvertResult) -> str:
-    return f"{result.message}, proven" if result.outcome == "published" else result.message

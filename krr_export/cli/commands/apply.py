@@ -10,6 +10,7 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.options import INPUT, JUDGEMENT, json_option, lang_option, progress_option
 from krr_export.cli.output_options import (
+    SHAPE,
     changes_option,
     column_options,
     derive_option,
@@ -18,8 +19,7 @@ from krr_export.cli.output_options import (
     pseudonym_key_option,
     shape_options,
 )
-from krr_export.cli.parameters import LocalName, LocalPath, Role, option
-from krr_export.errors import UsageError
+from krr_export.cli.parameters import LocalName, LocalPath, Role, option, refuse_given
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,9 +93,9 @@ def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
     shown = options.pop("progress")
     from_zero = options.pop("from_zero")
     if not from_zero:
-        _refuse_shape(click.get_current_context())
+        refuse_given(SHAPE, "is as in the snapshot that pages are applied to", "leave it out")
         # The environment or a file may set them for convert: here they have no effect.
-        options = {name: value for name, value in options.items() if name not in _SHAPE}
+        options = {name: value for name, value in options.items() if name not in SHAPE}
     carried = options.pop("carried")
     chosen = ApplyOptions(
         as_of=options.pop("as_of"),
@@ -109,17 +109,4 @@ def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
         result = (apply_from_zero if from_zero else apply)(store, pages, chosen, progress=progress)
     if result.report is not None:
         console.say_report(result.report)
-    details = {"outcome": result.outcome, "path": str(result.path)}
-    report = result.report.to_dict() if result.report is not None else None
-    return console.finish(result.message, result.exit_code, {**details, "report": report})
-
-
-_SHAPE = ("format", "compression", "partition_by", "rows_per_file", "derive", "columns", "drop", "pseudonymise")
-"""Options that only ``--from-zero`` takes: otherwise they are those of the snapshot."""
-
-
-def _refuse_shape(ctx: click.Context) -> None:
-    for name in _SHAPE:
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            option_name = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option_name} is as in the snapshot that pages are applied to", "leave it out")
+    return console.finish(result.message, result.exit_code, result.to_dict())

@@ -46,6 +46,4 @@ def convert_command(source: str, store: Path, **options: Any) -> int:
         result = convert(source, store, progress=progress, **options)
     if result.report is not None:
         console.say_report(result.report)
-    details = {"outcome": result.outcome, "path": str(result.path)}
-    report = result.report.to_dict() if result.report is not None else None
-    return console.finish(result.message, result.exit_code, {**details, "report": report})
+    return console.finish(result.message, result.exit_code, result.to_dict())

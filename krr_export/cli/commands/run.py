@@ -11,12 +11,13 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.options import GUARD, OUTPUT, reading_options
-from krr_export.cli.output_options import writing_options
-from krr_export.cli.parameters import LocalPath, Role, option
+from krr_export.cli.output_options import SHAPE, writing_options
+from krr_export.cli.parameters import LocalPath, Role, option, refuse_given
 from krr_export.cli.secrets import pop_delivery, pop_login
-from krr_export.cli.server_options import login_options
-from krr_export.cli.transfer_progress import KEPT_MESSAGE, transfer_progress
-from krr_export.errors import INTERRUPTED
+from krr_export.cli.server_options import CHANGE_FEED, client_options, login_options, pop_client
+from krr_export.cli.transfer_progress import KEPT_MESSAGE, change_progress, transfer_progress
+from krr_export.errors import INTERRUPTED, UsageError
+from krr_export.input.rest.address import REGISTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,14 +34,34 @@ class _FetchEndedError(BaseException):
 
 
 @contextmanager
-def _fetch_progress(console: Console, *, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:
+def _kept_if_ended() -> Iterator[None]:
+    """Say of a signal that comes during a fetch that what has arrived is kept."""
     try:
-        with transfer_progress(console, shown=False if console.quiet else shown) as progress:
-            yield progress
+        yield
     except KeyboardInterrupt:
         raise _FetchEndedError("interrupted", INTERRUPTED) from None
     except TerminatedError as error:
         raise _FetchEndedError(error.what, error.exit_code) from None
+
+
+@contextmanager
+def _transfer_progress(console: Console, *, shown: bool | None) -> Iterator[Callable[[int, int | None], None] | None]:
+    with _kept_if_ended(), transfer_progress(console, shown=False if console.quiet else shown) as progress:
+        yield progress
+
+
+@contextmanager
+def _change_progress(console: Console) -> Iterator[Callable[[int, int], None]]:
+    with _kept_if_ended():
+        yield change_progress(console.say)
+
+
+FEED_ONLY = ("client_id", "key", "kid", "certificate", "scopes", "maskinporten", "ca")
+DELIVERIES_ONLY = (
+    *("private_key", "publisher_cert", "signature", "orgnr", "allow_older", "as_of"),
+    *("identity", "identity_passphrase_file", "known_hosts", "force"),
+    *("allow_empty", "rules", "strict", "profile", "workers", "reader"),
+)
 
 
 @command(
@@ -48,7 +69,7 @@ def _fetch_progress(console: Console, *, shown: bool | None) -> Iterator[Callabl
     "krr-export run sftp://user@sftp.example.no/krr /data/inbox /data/krr \\\n"
     "      --private-key receiver.p12 --publisher-cert publisher.pem --keep 30 --max-age 48h",
 )
-@click.argument("uri")
+@click.argument("uri", nargs=-1, metavar="[URI]")
 @click.argument("inbox", type=LocalPath(Role.DIRECTORY))
 @click.argument("store", type=LocalPath(Role.DIRECTORY))
 @option(
@@ -61,21 +82,45 @@ def _fetch_progress(console: Console, *, shown: bool | None) -> Iterator[Callabl
     help="The newest delivery may hold an older export than the newest snapshot.",
 )
 @login_options
+@option(
+    "--changes-from",
+    metavar="URL",
+    heading=CHANGE_FEED,
+    help=f"Instead of URI: the register whose changes are fetched and applied, such as {REGISTER}.",
+)
+@client_options(required=False)
 @reading_options
 @writing_options
-def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:
+def run_command(uri: tuple[str, ...], inbox: Path, store: Path, **options: Any) -> int:
     """Fetch what is new, convert it, prove it, and prune the store.
 
     URI is the directory on the server, sftp://USER@HOST[:PORT]/DIR. INBOX keeps the deliveries, encrypted as they came.
     STORE is the directory of snapshots. Nothing new on the server is no error. A night that was cut short is finished
     by the next run.
+
+    With --changes-from, what is new are the pages of the register's change feed after the newest snapshot: they are
+    fetched into INBOX, applied, and deleted once the snapshot that has them is proven.
     """
+    console = Console.from_options(options)
+    console.warn_about_store(store)
+    url = options.pop("changes_from")
+    if len(uri) != (url is None):
+        raise UsageError("what to fetch is either URI or --changes-from", "give one of them, then INBOX and STORE")
+    if url is None:
+        refuse_given(FEED_ONLY, "has no effect without --changes-from", "leave it out, or give both")
+        options = {name: value for name, value in options.items() if name not in FEED_ONLY}
+        return _run_deliveries(console, uri[0], inbox, store, options)
+    refuse_given(DELIVERIES_ONLY, "has no effect with --changes-from", "leave it out")
+    refuse_given(SHAPE, "is as in the snapshot that changes are applied to", "leave it out")
+    options = {name: value for name, value in options.items() if name not in {*DELIVERIES_ONLY, *SHAPE}}
+    return _run_changes(console, url, inbox, store, options)
+
+
+def _run_deliveries(console: Console, uri: str, inbox: Path, store: Path, options: dict[str, Any]) -> int:
     from krr_export.jobs.nightly import NightOptions, NightProgress, run_night
     from krr_export.jobs.options import ConvertOptions
 
-    console = Console.from_options(options)
     delivery = pop_delivery(console, options)
-    console.warn_about_store(store)
     shown = options.pop("progress")
     night = NightOptions(
         login=pop_login(console, options),
@@ -85,7 +130,7 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:
         convert=ConvertOptions(delivery=delivery, **options),
     )
     progress = NightProgress(
-        fetching=lambda: _fetch_progress(console, shown=shown),
+        fetching=lambda: _transfer_progress(console, shown=shown),
         loading=lambda: console.progress(shown),
     )
     try:
@@ -95,4 +140,32 @@ def run_command(uri: str, inbox: Path, store: Path, **options: Any) -> int:
     for converted in result.converted:
         if converted.report is not None:
             console.say_report(converted.report)
+    return console.finish(result.message, result.exit_code, result.to_dict())
+
+
+def _run_changes(console: Console, url: str, pages: Path, store: Path, options: dict[str, Any]) -> int:
+    from krr_export.jobs.fetch_changes import FetchChangesOptions
+    from krr_export.jobs.nightly_changes import ChangesNightOptions, ChangesNightProgress, run_changes_night
+    from krr_export.jobs.options import ConvertOptions
+
+    for name in ("client_id", "key"):
+        if options[name] is None:
+            raise UsageError(f"--{name.replace('_', '-')} is needed with --changes-from", "say who asks for changes")
+    console.warn_if_readable_by_all("--pseudonym-key", options["pseudonym_key"])
+    shown, schema = options.pop("progress"), options.pop("schema")
+    is_default = click.get_current_context().get_parameter_source("schema") is click.core.ParameterSource.DEFAULT
+    client = pop_client(console, options)
+    fetch = FetchChangesOptions(client, url, maskinporten=options.pop("maskinporten"), ca=options.pop("ca"))
+    keep = options.pop("keep")
+    night = ChangesNightOptions(fetch, None if is_default else schema, ConvertOptions(**options), keep)
+    progress = ChangesNightProgress(
+        fetching=lambda: _change_progress(console),
+        loading=lambda: console.progress(shown),
+    )
+    try:
+        result = run_changes_night(pages, store, night, progress)
+    except _FetchEndedError as ended:
+        return console.finish(ended.message, ended.exit_code, {})
+    if result.applied is not None and result.applied.report is not None:
+        console.say_report(result.applied.report)
     return console.finish(result.message, result.exit_code, result.to_dict())

@@ -47,13 +47,29 @@ class PagesDirectory:
 
     def reached(self, known: int) -> int:
         """Return how far the pages here go on from a change number, without a gap."""
-        with _errors(f"list {self.path}"):
-            names = [entry.name for entry in self.path.iterdir() if entry.is_file()]
-        found = filter(None, map(_PAGE.fullmatch, names))
-        for first, last in sorted((int(page[1]), int(page[2])) for page in found):
+        for first, last, _ in sorted(self._pages()):
             if first <= known < last:
                 known = last
         return known
+
+    def remove_until(self, known: int) -> int:
+        """Delete the pages that hold no change after this number, and return how many they were.
+
+        Raises:
+            OutputError: One cannot be deleted.
+        """
+        old = [name for _, last, name in self._pages() if last <= known]
+        for name in old:
+            with _errors(f"delete {name}"):
+                (self.path / name).unlink(missing_ok=True)
+        return len(old)
+
+    def _pages(self) -> list[tuple[int, int, str]]:
+        """Return the first number, the last one and the name of each page."""
+        with _errors(f"list {self.path}"):
+            names = [entry.name for entry in self.path.iterdir() if entry.is_file()]
+        found = filter(None, map(_PAGE.fullmatch, names))
+        return [(int(page[1]), int(page[2]), page[0]) for page in found]
 
     def add(self, page: FetchedPage) -> None:
         """Write a page, whole or not at all.

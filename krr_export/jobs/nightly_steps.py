@@ -1,0 +1,54 @@
+"""The steps that every night ends with: prove what was published, delete what is old, and say so in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from krr_export.errors import OutputError
+from krr_export.output.store import open_store
+from krr_export.output.verification import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from krr_export.jobs.loading import ConvertResult
+
+
+def prove(result: ConvertResult) -> None:
+    """Read a published snapshot again, and compare it with its manifest.
+
+    Raises:
+        OutputError: They differ.
+    """
+    if result.published and not (found := verify(result.path)).proven:
+        raise OutputError(f"{result.path} differs from its manifest: {found.differences[0]}", "is the disk failing?")
+
+
+def prune(store: Path, keep: int | None) -> tuple[Path, ...]:
+    """Delete all but the newest snapshots of a store, and return what was deleted; ``None`` keeps all.
+
+    Raises:
+        OutputError: One cannot be deleted, or another run holds the store.
+    """
+    if keep is None:
+        return ()
+    with open_store(store, create=False) as opened:
+        return tuple(opened.prune(keep))
+
+
+def describe_night(fetched: str, results: Iterable[ConvertResult], pruned: tuple[Path, ...]) -> str:
+    """Return the night in one line for people.
+
+    Args:
+        fetched: What the fetch gave.
+        results: What became of each export.
+        pruned: The deleted snapshots.
+    """
+    loaded = "; ".join(dict.fromkeys(_describe(result) for result in results))
+    deleted = f"deleted {len(pruned)} old ones" if pruned else ""
+    return "; ".join(filter(None, (fetched, loaded, deleted)))
+
+
+def _describe(result: ConvertResult) -> str:
+    return f"{result.message}, proven" if result.outcome == "published" else result.message
