@@ -37,6 +37,8 @@ class Merger:
         self._kept = frozenset(kept)
         self._is_used = np.zeros(changed.num_rows, np.bool_)
         self._highest = 0
+        self.ordinals = np.zeros(changed.num_rows, np.int64)
+        """The numbers that the rows of those who changed have in the result, once all of it is merged."""
         self.removed = 0
         """Rows that went, since an earlier one is of the same person."""
 
@@ -55,6 +57,7 @@ class Merger:
         is_first &= ~self._is_used[rows]
         self._is_used[rows] = True
         self.removed += int(np.count_nonzero(~is_first))
+        self.ordinals[rows[is_first]] = ordinals[at[is_first]]
         replaced = np.arange(batch.num_rows)
         replaced[at[is_first]] = batch.num_rows + np.arange(np.count_nonzero(is_first))
         return self._choose(batch, rows[is_first], replaced, at[~is_first])
@@ -62,8 +65,9 @@ class Merger:
     def rest(self) -> pa.RecordBatch:
         """Return the rows of the new persons, numbered on from the highest number in the table."""
         new = self._changed.filter(pa.array(~self._is_used)).combine_chunks()
-        numbers = pa.array(np.arange(self._highest + 1, self._highest + 1 + new.num_rows), ORDINAL.type)
-        return _as_batch(new.set_column(0, new.schema.field(0), numbers))
+        ordinals = np.arange(self._highest + 1, self._highest + 1 + new.num_rows)
+        self.ordinals[~self._is_used] = ordinals
+        return _as_batch(new.set_column(0, new.schema.field(0), pa.array(ordinals, ORDINAL.type)))
 
     @property
     def new(self) -> int:

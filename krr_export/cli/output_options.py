@@ -113,6 +113,13 @@ shape_options = combine(
         heading=OUTPUT,
         help="Begin a new file after N rows; the default is ten row groups.",
     ),
+    option(
+        "--findings/--no-findings",
+        default=True,
+        show_default=True,
+        heading=OUTPUT,
+        help="Write each warning and info about a record, without values, as findings/.",
+    ),
 )
 derive_option = option(
     "--derive",
@@ -164,5 +171,15 @@ writing_options = combine(
 )
 """Options of all commands that write a snapshot."""
 
-SHAPE = ("format", "compression", "partition_by", "rows_per_file", "derive", "columns", "drop", "pseudonymise")
+SHAPE = (
+    "format",
+    "compression",
+    "partition_by",
+    "rows_per_file",
+    "derive",
+    "columns",
+    "drop",
+    "pseudonymise",
+    "findings",
+)
 """What a snapshot is like: of one made by changes, it is as in the snapshot before."""

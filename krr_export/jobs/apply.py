@@ -246,6 +246,7 @@ def _convert_options(manifest: Manifest, options: ApplyOptions) -> ConvertOption
         "pseudonymise": made.pseudonymised,
         "pseudonym_key": options.pseudonym_key,
         "derive": made.derive,
+        "findings": made.findings,
     }
     return replace(options.load, **shape)
 

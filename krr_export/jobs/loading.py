@@ -14,9 +14,8 @@ from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.jobs.comparison import compare_with_older, write_changes
 from krr_export.jobs.run_report import build_manifest, build_report, describe_outcome, new_tally
-from krr_export.output.sinks import PartFile, SinkOptions, TableSink
-from krr_export.output.snapshot_table import PERSON, SnapshotTable
-from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
+from krr_export.jobs.snapshot_tables import SnapshotTables
+from krr_export.output.snapshot_table import SnapshotTable
 from krr_export.reporting.baseline import PARTIAL, check_against_store
 from krr_export.reporting.page.snapshots import REPORT_HTML, render_snapshot_page
 from krr_export.reporting.report import REPORT_JSON
@@ -33,16 +32,13 @@ if TYPE_CHECKING:
     from krr_export.jobs.options import ConvertOptions
     from krr_export.jobs.run_report import Run
     from krr_export.output.manifest import Manifest
+    from krr_export.output.sinks import PartFile
     from krr_export.output.snapshot import Staging
     from krr_export.output.store import Store
-    from krr_export.pipeline.process_block import BlockResult
     from krr_export.pipeline.progress import Progress
     from krr_export.pipeline.row_source import RowSource
     from krr_export.pipeline.tally import Tally
     from krr_export.reporting.report import Outcome, Report
-
-REJECTS = "rejects"
-"""The name of the table of rejects."""
 
 
 @dataclass(frozen=True)
@@ -131,33 +127,20 @@ def _compare_with_older(store: Store, rows: RowSource, run: Run, progress: Progr
 def _write(
     rows: RowSource, staging: Staging, run: Run, progress: Progress, comparison: Comparison | None
 ) -> tuple[Tally, tuple[PartFile, ...]]:
-    """Write both tables into the staging directory; add the rows of persons to the comparison."""
+    """Write the tables into the staging directory; add the rows of persons to the comparison."""
     tally = new_tally(rows, run.options)
-    sink = run.options.sink
-    # Rejects are always Parquet, in one directory.
-    rejects_options = SinkOptions(file_mode=sink.file_mode, group_bytes=REJECTS_GROUP_BYTES)
-    with (
-        TableSink(staging.path, PERSON, run.treatment.schema, sink) as persons,
-        TableSink(staging.path, REJECTS, REJECTS_SCHEMA, rejects_options) as rejects,
-    ):
-
-        def write(result: BlockResult) -> None:
-            rows = run.treatment.apply(result.batch)
-            persons.write(rows)
-            if comparison is not None:
-                comparison.add(rows)
-            if result.rejects:
-                rejects.write(to_batch(result.rejects, keep_records=run.treatment.keeps_records))
-
-        with Stage(write, threaded=rows.workers > 0) as stage, closing(rows.results()) as results:
+    with SnapshotTables(staging.path, rows.record_schema, run, comparison) as tables:
+        with Stage(tables.write, threaded=rows.workers > 0) as stage, closing(rows.results()) as results:
             for result in results:
                 stage.put(result)
                 run.add_result(result, tally, progress)
-        files = (*persons.close(), *rejects.close())
-    if persons.others:
+        for found in tally.duplicate_records():  # known only now: the last rows of the table
+            tables.write_findings([found])
+        files = tables.close()
+    if others := tables.persons.others:
         labels = {field.name: field.label for field in rows.record_schema.fields}
-        fields = {labels.get(column, column): rows for column, rows in persons.others.items()}
-        tally.note(Notice(PARTITION_OTHER, fields, persons.rows_in_others, ()))
+        fields = {labels.get(column, column): rows for column, rows in others.items()}
+        tally.note(Notice(PARTITION_OTHER, fields, tables.persons.rows_in_others, ()))
     return tally, files
 
 

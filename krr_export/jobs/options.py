@@ -57,6 +57,7 @@ class ConvertOptions:
     max_age: timedelta | str | None = None
     max_ahead: timedelta | str = MAX_AHEAD
     allow_older: bool = True
+    findings: bool = True
     changes: bool = False
     replace: bool = False
     mode: int = 0o600
@@ -135,4 +136,6 @@ class ConvertOptions:
             max_rejects=str(self.reject_limit),
             allow_empty=self.allow_empty,
             limit=self.limit,
+            findings=self.findings,
+            rules=self.rules,
         )

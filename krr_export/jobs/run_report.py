@@ -119,6 +119,8 @@ def build_report(outcome: Outcome, rows: RowSource, run: Run, tally: Tally) -> R
             strict=tuple(sorted(options.strict)),
         ),
         counts=_counts(tally),
+        warned=tally.warned,
+        rejected_or_warned=tally.rejected_or_warned,
         read_by=dict(+tally.read_by),  # without readers that read no records
         findings=tuple(reported_finding(one, options.strict) for one in tally.sorted_notices(options.strict)),
         profile=_profile(rows, run, tally),

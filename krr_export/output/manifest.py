@@ -112,6 +112,8 @@ class SnapshotOptions(Stored, frozen=True, kw_only=True):
         max_rejects: --max-rejects: a number, or a percentage.
         allow_empty: --allow-empty.
         limit: --limit; null for none.
+        findings: Whether there is a table of findings.
+        rules: Whether the register's own rules were asked for.
     """
 
     # Snapshots of the first versions lack the options that have a default.
@@ -128,13 +130,16 @@ class SnapshotOptions(Stored, frozen=True, kw_only=True):
     max_rejects: str
     allow_empty: bool
     limit: PositiveInt | None
+    findings: bool = False
+    rules: bool = True
 
     def give_same_output(self, other: SnapshotOptions) -> bool:
         """Return whether the same source and schema give the same files with the other options."""
         return self._output() == other._output()
 
     def _output(self) -> SnapshotOptions:
-        return msgspec.structs.replace(self, max_rejects="", allow_empty=False, limit=None)
+        rules = self.rules or not self.findings  # without findings, the report alone tells of them
+        return msgspec.structs.replace(self, max_rejects="", allow_empty=False, limit=None, rules=rules)
 
 
 class AppliedPage(Stored, frozen=True):

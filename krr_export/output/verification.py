@@ -112,7 +112,7 @@ def prove(root: Path, manifest: Manifest) -> None:
 
 def row_differences(root: Path, manifest: Manifest) -> Iterator[str]:
     """Yield a line for each disagreement between rows in the files and counts in the manifest."""
-    totals = dict.fromkeys(("person", "rejects", "changes"), 0)
+    totals = dict.fromkeys(("person", "rejects", "findings", "changes"), 0)
     for part in manifest.files:
         table = part.path.partition("/")[0]
         if table not in totals:

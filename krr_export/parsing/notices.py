@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from krr_export.findings.finding import MAX_EXAMPLES, Example, Notice
+from krr_export.parsing.finding_rows import FindingRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,13 +28,22 @@ class NoticeBuilder:
 
     Attributes:
         rows: the rows concerned in order, by code and column (an index into the schema's fields).
-        ordinal: gives a row's ordinal in the export.
+        ordinals: of the rows, in the export.
         detail: gives the masked detail about a row's value in a column.
     """
 
     rows: Mapping[str, Mapping[int, Sequence[int] | NDArray[np.int64]]]
-    ordinal: Callable[[int], int]
+    ordinals: NDArray[np.int64]
     detail: Callable[[int, int], Detail]
+
+    def found(self) -> list[FindingRows]:
+        """Return the records with the findings."""
+        return [
+            FindingRows(code, column, self.ordinals[np.asarray(rows, np.int64)])
+            for code, by_column in self.rows.items()
+            for column, rows in by_column.items()
+            if len(rows)
+        ]
 
     def notices(self, schema: RecordSchema, block: Block, shown: Mapping[str, int]) -> Iterator[Notice]:
         """Yield a notice for each code, with as many examples as a report may show.
@@ -56,7 +66,7 @@ class NoticeBuilder:
             yield Notice(code, fields, records, examples)
 
     def _examples(self, schema: RecordSchema, block: Block, first: list[tuple[int, int]]) -> Iterator[Example]:
-        ordinals = [self.ordinal(row) for row, _ in first]
+        ordinals = [int(self.ordinals[row]) for row, _ in first]
         for (row, column), ordinal, place in zip(first, ordinals, block.locations(ordinals), strict=True):
             byte_offset = block.byte_offset + place.start
             label = schema.fields[column].label

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from krr_export.changes.merge import Merger, conform, count_deleted
@@ -18,11 +19,14 @@ from krr_export.schema.record_schema import ORDINAL
 from krr_export.transform.privacy import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator
+    from collections.abc import Callable, Collection, Generator, Iterable
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from krr_export.output.manifest import Applied
     from krr_export.output.snapshot_table import SnapshotTable
+    from krr_export.parsing.finding_rows import FindingRows
     from krr_export.pipeline.export import Export
     from krr_export.transform.derivation import Derivation
 
@@ -119,6 +123,7 @@ class AppliedRows:
         self.record_schema = changes.record_schema
         self.schema = treatment.schema
         self.applied: Applied | None = None
+        self._none = pa.RecordBatch.from_pylist([], self.schema)
         self._base = base
         self._changes = changes
         self._treatment = treatment
@@ -139,11 +144,12 @@ class AppliedRows:
         """
         held = {field.name for field in self.record_schema.fields} & {*self._treatment.schema.names}
         columns = [ORDINAL.name, *(name for name in self.record_schema.arrow.names[1:] if name in held)]
-        changed = []
+        changed, found = [], []
         for result in self._changes.results():
             if result.batch.num_rows:
                 treated = self._pseudonymise(result.batch.select(columns))
                 changed.append(conform(treated, self.record_schema, held))
+            found += result.found
             yield self._rejected(result)
         empty = pa.RecordBatch.from_pylist([], self.record_schema.arrow).select(columns)
         table = pa.Table.from_batches([conform(empty, self.record_schema, held), *changed])
@@ -154,6 +160,7 @@ class AppliedRows:
             yield self._judged(merger.merge(conform(batch, self.record_schema, held)))
         if (rest := merger.rest()).num_rows:
             yield self._judged(rest)
+        yield _found_in_pages(found, table[ORDINAL.name].to_numpy(), merger.ordinals, self._none)
         self.applied = self._describe((table.num_rows, merger.new, count_deleted(table), merger.removed))
 
     def _pseudonymise(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -168,18 +175,34 @@ class AppliedRows:
     def _rejected(self, result: BlockResult) -> BlockResult:
         """Return what a block of changed persons adds on its own: its rejects, and findings about values."""
         count = len(result.rejects)
-        none = pa.RecordBatch.from_pylist([], self.schema)
-        return BlockResult(count, none, result.rejects, result.notices, {PAGES: count} if count else {})
+        return BlockResult(count, self._none, result.rejects, result.notices, {PAGES: count} if count else {})
 
     def _judged(self, batch: pa.RecordBatch) -> BlockResult:
         """Return rows of the result, judged, profiled, and with derived columns."""
         view = BatchView(batch)
+        notices, found = self._rules.count(view) if self._rules else ([], [])
         return BlockResult(
             records=batch.num_rows,
             batch=self._derivation.apply(batch).select(self.schema.names),
             rejects=[],
-            notices=self._rules.count(view) if self._rules else [],
+            notices=notices,
             read_by={SNAPSHOT: batch.num_rows},
             profile=self.profiler.profile(view) if self.profiler else None,
             identities=view.identities if self._rules and view.has(IDENTIFIER) else None,
+            found=found,
         )
+
+
+def _found_in_pages(
+    found: Iterable[FindingRows], numbers: NDArray[np.int64], ordinals: NDArray[np.int64], none: pa.RecordBatch
+) -> BlockResult:
+    """Return the findings about values in the pages, at the rows that these values came into.
+
+    Args:
+        found: the findings.
+        numbers: the persons' numbers in the pages, in order.
+        ordinals: the numbers of their rows.
+        none: no rows.
+    """
+    moved = [replace(one, ordinals=ordinals[np.searchsorted(numbers, one.ordinals)]) for one in found]
+    return BlockResult(0, none, [], [], {}, found=moved)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from krr_export.findings.finding import Notice
     from krr_export.parsing.block import Block
     from krr_export.parsing.columns import Observation
+    from krr_export.parsing.finding_rows import FindingRows
     from krr_export.parsing.lexical import Reject
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock
     from krr_export.profiling.profile import Profile
@@ -79,6 +80,7 @@ class BlockResult:
         read_by: the number of records by the reader that read them.
         profile: the profile of the accepted records; ``None`` if not asked for.
         identities: their identity numbers, to find duplicates; ``None`` without rules, or without such a column.
+        found: the records with warnings and infos; those that a strict rule rejects have some too.
     """
 
     records: int
@@ -88,6 +90,7 @@ class BlockResult:
     read_by: dict[str, int]
     profile: Profile | None = None
     identities: Identities | None = None
+    found: list[FindingRows] = field(default_factory=list)
 
 
 class BlockProcessor:
@@ -133,6 +136,7 @@ class BlockProcessor:
             batch=judged.batch,
             rejects=sorted([*result.rejects, *judged.rejects], key=lambda reject: reject.ordinal),
             notices=[*result.notices, *judged.notices],
+            found=[*result.found, *judged.found],
         )
 
     def _read_by_reference(self, block: Block, unusual: NDArray[np.int32] | None = None) -> BlockResult:
@@ -145,7 +149,7 @@ class BlockProcessor:
             typed = to_arrow(lexical, self._schema)
         observations = NoticeBuilder(
             self._rows_by_code(typed.observations),
-            ordinal=lambda row: lexical.ordinals[row],
+            np.array(lexical.ordinals, np.int64),
             detail=lambda row, column: mask(lexical.columns[column][row] or ""),
         )
         return BlockResult(
@@ -157,6 +161,7 @@ class BlockProcessor:
                 *observations.notices(self._schema, block, self._shown_examples),
             ],
             read_by=lexical.read_by,
+            found=observations.found(),
         )
 
     def _read_by_scanner(self, scanner: BlockScanner, block: Block) -> BlockResult | None:
@@ -187,11 +192,12 @@ class BlockProcessor:
         batch = to_batch(ordinals, scanned.arrays, self._schema)
         observations = NoticeBuilder(
             scanned.observations,
-            ordinal=lambda row: int(ordinals[row]),
+            ordinals,
             detail=lambda row, column: mask(self._written_value(block, int(ordinals[row]), column)),
         )
         notices = list(observations.notices(self._schema, block, self._shown_examples))
-        return BlockResult(batch.num_rows, batch, [], notices, {SCANNER: batch.num_rows} if batch.num_rows else {})
+        read_by = {SCANNER: batch.num_rows} if batch.num_rows else {}
+        return BlockResult(batch.num_rows, batch, [], notices, read_by, found=observations.found())
 
     def _written_value(self, block: Block, ordinal: int, column: int) -> str:
         """Return a value as written in a record that the scanner took."""
@@ -217,6 +223,7 @@ def _merge_results(taken: BlockResult, others: BlockResult) -> BlockResult:
         rejects=others.rejects,
         notices=list(notices.values()),
         read_by=dict(Counter(taken.read_by) + Counter(others.read_by)),
+        found=[*taken.found, *others.found],
     )
 
 

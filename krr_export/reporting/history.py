@@ -74,6 +74,8 @@ class HistoryLine:
         seconds: the duration of the run.
         trend: the change from the snapshot before; ``None`` for the first, and if the one before cannot be read.
         strict: whether rules reject records (``--strict``): such a record has its other warnings too.
+        rejected_or_warned: the number of records with a reject or a warning; ``None`` if the report is of a version
+            that did not count them.
         damage: what is wrong with the manifest or the report; ``None`` if they are intact. Values that are unknown
             because of damage are ``None`` too.
     """
@@ -89,6 +91,7 @@ class HistoryLine:
     trend: Trend | None = None
     damage: str | None = None
     strict: bool = False
+    rejected_or_warned: int | None = None
 
     @property
     def time(self) -> str:
@@ -107,9 +110,11 @@ class HistoryLine:
     def with_findings(self) -> tuple[int, int] | None:
         """The least and the greatest possible number of records with a reject or a warning.
 
-        The two differ only if there are warnings of several codes: the report counts records by code, and does not say
-        how many have more than one.
+        The two differ only for reports of the first versions, if there are warnings of several codes: they count
+        records by code, and do not say how many have more than one.
         """
+        if self.rejected_or_warned is not None:
+            return self.rejected_or_warned, self.rejected_or_warned
         if self.records is None or self.rejects is None or self.findings is None:
             return None
         warned = [found.records for found in self.findings if found.severity == "warning"]
@@ -200,6 +205,7 @@ def line_of_report(report: Report) -> HistoryLine:
         findings=_count_findings(report),
         seconds=report.performance.seconds,
         strict=_has_strict_rules(report),
+        rejected_or_warned=report.rejected_or_warned,
     )
 
 
@@ -289,8 +295,13 @@ def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:
 
 def _with_report(line: HistoryLine, report: Report) -> HistoryLine:
     """Return the line with the values from the report."""
-    seconds = report.performance.seconds
-    return replace(line, findings=_count_findings(report), seconds=seconds, strict=_has_strict_rules(report))
+    return replace(
+        line,
+        findings=_count_findings(report),
+        seconds=report.performance.seconds,
+        strict=_has_strict_rules(report),
+        rejected_or_warned=report.rejected_or_warned,
+    )
 
 
 def _has_strict_rules(report: Report) -> bool:

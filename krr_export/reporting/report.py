@@ -158,6 +158,9 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
         schema: The record schema that the export was read with.
         limits: The options that decide about the outcome.
         counts: Records.
+        warned: Records with at least one warning, those that a rule of --strict rejects included; null in reports of
+            the first versions, as the next.
+        rejected_or_warned: Records that are rejected, have a warning, or both.
         read_by: Records by the reader that read them; they add up to seen.
         findings: What was found, by code, the reasons for rejects first; each code once.
         profile: The content of the accepted records, before anything is left out or replaced; null with --no-profile.
@@ -176,6 +179,8 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
     schema: SchemaVersion
     limits: RunLimits
     counts: Counts
+    warned: Count | None = None
+    rejected_or_warned: Count | None = None
     read_by: dict[str, Count]
     findings: tuple[ReportedFinding, ...]
     profile: ProfileSummary | None = None

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from krr_export.findings.detail import Detail, mask
 from krr_export.findings.finding import Finding, Notice
+from krr_export.parsing.finding_rows import FindingRows
 from krr_export.parsing.lexical import Reject
 from krr_export.parsing.notices import NoticeBuilder
 from krr_export.rules.judge import Judge
@@ -48,11 +49,13 @@ class JudgedBlock:
         batch: the rows that are still accepted.
         rejects: the others, in order.
         notices: the violations of all rows.
+        found: the rows with violations of rules that are not strict; those of strict rules are the reasons of rejects.
     """
 
     batch: pa.RecordBatch
     rejects: list[Reject]
     notices: list[Notice]
+    found: list[FindingRows]
 
 
 class RuleStage:
@@ -79,37 +82,44 @@ class RuleStage:
         """
         batch, found = view.batch, self._judge.judge(view)
         if not found:
-            return JudgedBlock(batch, [], [])
+            return JudgedBlock(batch, [], [], [])
         rows: dict[str, dict[int, NDArray[np.int64]]] = {}
         for violation in found:
             rows.setdefault(violation.code, {})[self._columns[violation.column]] = violation.rows
         details = _MaskedDetails(batch)
-        ordinals = batch.column(0)
-        observations = NoticeBuilder(rows, ordinal=lambda row: int(ordinals[row].as_py()), detail=details.describe)
+        ordinals = batch.column(0).to_numpy()
+        observations = NoticeBuilder(rows, ordinals, details.describe)
         notices = list(observations.notices(self._schema, block, shown))
+        found_rows = [one for one in observations.found() if one.code not in self._strict]
         strict = [violation for violation in found if violation.code in self._strict]
         if not strict:
-            return JudgedBlock(batch, [], notices)
+            return JudgedBlock(batch, [], notices, found_rows)
         refused = self._find_refused(strict, details)
         kept = np.ones(batch.num_rows, np.bool_)
         kept[list(refused)] = False
-        rejects = list(_build_rejects(refused, ordinals.take(pa.array(list(refused))).to_pylist(), block))
-        return JudgedBlock(batch.filter(pa.array(kept)), rejects, notices)
+        rejects = list(_build_rejects(refused, ordinals[list(refused)].tolist(), block))
+        return JudgedBlock(batch.filter(pa.array(kept)), rejects, notices, found_rows)
 
-    def count(self, view: BatchView) -> list[Notice]:
+    def count(self, view: BatchView) -> tuple[list[Notice], list[FindingRows]]:
         """Count the violations of rows that come from no document: without examples, which are places in one.
 
         Args:
             view: the rows.
+
+        Returns:
+            The notices, and the rows with violations.
         """
+        ordinals = view.batch.column(0).to_numpy()
         labels = {field.name: field.label for field in self._schema.fields}
         rows: dict[str, dict[str, NDArray[np.int64]]] = {}
-        for violation in self._judge.judge(view):
+        found = self._judge.judge(view)
+        for violation in found:
             rows.setdefault(violation.code, {})[labels[violation.column]] = violation.rows
-        return [
+        notices = [
             Notice(code, {label: len(one) for label, one in by_label.items()}, _distinct(by_label.values()), ())
             for code, by_label in rows.items()
         ]
+        return notices, [FindingRows(one.code, self._columns[one.column], ordinals[one.rows]) for one in found]
 
     def _find_refused(self, strict: list[Violation], details: _MaskedDetails) -> dict[int, list[Finding]]:
         """Return the findings of each refused row, rows in order."""

@@ -254,7 +254,13 @@ def test_too_many_rejects_keep_what_explains_them_and_not_the_table(
     result = convert(export(road.person(), BAD), tmp_path)
     assert (result.outcome, result.path) == ("too-many-rejects", tmp_path / ".failed" / NAME)
     kept = tree(result.path)
-    assert sorted(kept) == ["manifest.json", "rejects/part-00000.parquet", "report.html", "report.json"]
+    assert sorted(kept) == [
+        "findings/part-00000.parquet",
+        "manifest.json",
+        "rejects/part-00000.parquet",
+        "report.html",
+        "report.json",
+    ]
     assert str(result.path) in result.message
     assert "1 of 2 records rejected" in result.message
     assert {name: data for name, data in tree(tmp_path).items() if not name.startswith(".failed/")} == before
@@ -276,6 +282,7 @@ def test_an_empty_export_is_published_only_if_that_is_allowed(export: Callable[.
     result = convert(export(), tmp_path, allow_empty=True)
     assert result.outcome == "published"
     assert sorted(name for name in tree(result.path) if "part" in name) == [
+        "findings/part-00000.parquet",
         "person/part-00000.parquet",
         "rejects/part-00000.parquet",
     ]

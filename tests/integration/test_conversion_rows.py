@@ -196,7 +196,9 @@ def mixed() -> bytes:
 
 
 def data_files(snapshot: Path) -> dict[str, bytes]:
-    paths = [path for table in ("person", "rejects") for path in (snapshot / table).rglob("*") if path.is_file()]
+    paths = [
+        path for table in ("person", "rejects", "findings") for path in (snapshot / table).rglob("*") if path.is_file()
+    ]
     return {path.relative_to(snapshot).as_posix(): path.read_bytes() for path in paths}
 
 

@@ -35,6 +35,7 @@ EXPORTS = {
     "faults in some records": sample(fault_share=0.05),
     "faults in most records, one certificate each": sample(fault_share=0.6, certificates=0),
     "prefixed, naive times": sample(fault_share=0.02, prefix="ns2", naive_times=True, indent=False),
+    "the same person again and again": export(*[person(contact("x@y")), person(), "<Person/>", person()] * 60),
     "odd records among usual ones": export(
         *[person(contact()), person(contact("ola&#64;example.no")), "<Person/>", person("<!-- </Person> -->")] * 60
     ),
@@ -56,16 +57,20 @@ def test_every_way_gives_the_same_files_and_findings(
         snapshot = krr_export.convert(source, store, **options).path
         report = json.loads((snapshot / "report.json").read_text(encoding="utf-8"))
         assert sum(report["read_by"].values()) == report["counts"]["seen"]
-        found = (data_files(snapshot), report["findings"], report["counts"])
+        concerned = [report[key] for key in ("counts", "warned", "rejected_or_warned")]
+        found = (data_files(snapshot), report["findings"], concerned)
         expected = expected or found
         assert found == expected, (reader, workers, size)
 
 
 def data_files(snapshot: Path) -> dict[str, bytes]:
     paths = [
-        path for table in ("person", "rejects") for path in sorted((snapshot / table).rglob("*")) if path.is_file()
+        path
+        for table in ("person", "rejects", "findings")
+        for path in sorted((snapshot / table).rglob("*"))
+        if path.is_file()
     ]
-    assert len(paths) >= 2
+    assert len(paths) >= 3
     return {str(path.relative_to(snapshot)): path.read_bytes() for path in paths}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -29,14 +29,21 @@ def valid(number: int) -> bool:
 
 def collected(*blocks: list[str | None]) -> Duplicates:
     found = Duplicates(schema())
+    first = 1
     for numbers in blocks:
-        found.add(Identities.parse(pa.array(numbers, pa.string())))
+        found.add(Identities.parse(pa.array(numbers, pa.string())), np.arange(first, first + len(numbers)))
+        first += len(numbers)
     return found
+
+
+def repeated(found: Duplicates) -> list[int]:
+    return [ordinal for rows in found.found() for ordinal in rows.ordinals.tolist()]
 
 
 def test_each_but_the_first_is_counted_in_whatever_block_it_is() -> None:
     found = collected(["03851598730", "41819077302"], [], ["03851598730", "03851598730"], ["00000000000"])
     assert found.count() == 2
+    assert repeated(found) == [3, 4]
     notice = found.notice()
     assert notice is not None
     assert (notice.code, notice.fields, notice.records) == ("identifier-duplicate", {"personidentifikator": 2}, 2)
@@ -63,23 +70,26 @@ NUMBERS = [
 @pytest.mark.parametrize("few", [1, 2, 7, 600_000])
 @given(blocks=st.lists(st.lists(st.sampled_from(NUMBERS), max_size=40), max_size=6))
 def test_the_count_is_what_a_dictionary_counts(few: int, blocks: list[list[str | None]]) -> None:
-    counts = Counter(number for block in blocks for number in block)
+    numbers = [number for block in blocks for number in block]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duplicates, "_MIN_FOR_BITS", few)
         patch.setattr(duplicates, "_ADD_AT_ONCE", 3)
         found = collected(*blocks)
-    assert [found.count(), found.count()] == [sum(counts.values()) - len(counts)] * 2
+    expected = [ordinal for ordinal, number in enumerate(numbers, start=1) if number in numbers[: ordinal - 1]]
+    assert [found.count(), found.count(), repeated(found)] == [len(expected), len(expected), expected]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_the_count_does_not_depend_on_how_many_are_compared_at_once(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "_COMPARE_AT_ONCE", size)
-    assert collected([f"{number:011}" for number in (1, 1, 1, 2, 3, 3, 4, 5, 5)]).count() == 4
+    found = collected([f"{number:011}" for number in (1, 1, 1, 2, 3, 3, 4, 5, 5)])
+    assert (found.count(), repeated(found)) == (4, [2, 3, 6, 9])
 
 
 def test_memory_is_eight_bytes_a_number_until_a_bit_for_each_number_of_the_days_takes_less() -> None:
     script = """
 import sys
+import numpy as np
 import pyarrow as pa
 from krr_export.rules.duplicates import Duplicates
 from krr_export.domain.identity_numbers import Identities
@@ -90,11 +100,12 @@ def now(): return int(open("/proc/self/statm").read().split()[1]) * 4096
 numbers = identity_numbers(Random(1))
 batches = [pa.array([next(numbers) for _ in range(3200)]) for _ in range(100)]
 found = Duplicates(load_schema())
+ordinals = (np.arange(n * 3200 + 1, (n + 1) * 3200 + 1) for n in range(300))
 grown = []
 for turn in range(3):
     before = now()
     for batch in batches:
-        found.add(Identities.parse(batch))
+        found.add(Identities.parse(batch), next(ordinals))
     grown.append(now() - before)
 print(found.count(), *grown)
 """
@@ -109,7 +120,9 @@ print(found.count(), *grown)
 def test_numbers_that_begin_with_no_date_take_eight_bytes_each_though_their_check_digits_are_right() -> None:
     script = """
 from itertools import islice
+import numpy as np
 from random import Random
+import numpy as np
 import pyarrow as pa
 from krr_export.rules.duplicates import Duplicates
 from krr_export.domain.identity_numbers import Identities
@@ -125,10 +138,10 @@ numbers = right(Random(1))
 batches = [pa.array(list(islice(numbers, 3200))) for _ in range(20)]
 known = {number for batch in batches for number in batch.to_pylist()}
 found = Duplicates(load_schema())
-found.add(Identities.parse(batches[0]))
+found.add(Identities.parse(batches[0]), np.arange(1, 3201))
 before = now()
-for batch in batches[1:]:
-    found.add(Identities.parse(batch))
+for n, batch in enumerate(batches[1:], start=1):
+    found.add(Identities.parse(batch), np.arange(n * 3200 + 1, (n + 1) * 3200 + 1))
 print(now() - before, found.count(), 20 * 3200 - len(known))
 """
     out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout

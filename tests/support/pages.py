@@ -165,6 +165,8 @@ def report(**changes: Any) -> Json:  # noqa: ANN401 - whatever JSON holds
         "schema": {"name": "14-05", "sha256": "b2" * 32},
         "limits": {"max_rejects": "0.1%", "allow_empty": False, "limit": None, "strict": []},
         "counts": {"seen": SEEN, "written": WRITTEN, "rejected": SEEN - WRITTEN},
+        "warned": 1312,
+        "rejected_or_warned": 1312 + SEEN - WRITTEN,
         "read_by": {"scanner": SEEN - 400, "iterparse": 400},
         "findings": [
             finding("old-element-name", 1, **{"Kontaktinformasjon/Mobiltelefonnummer": 1}),

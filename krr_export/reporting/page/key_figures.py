@@ -53,9 +53,15 @@ def key_figures(words: Language, report: Report, tonight: HistoryLine) -> tuple[
 
 
 def _warning_figure(words: Language, report: Report) -> KeyFigure:
-    """Return the number of records with a warning; a lower bound for several codes, as the report counts by code."""
+    """Return the number of records with a warning.
+
+    A report of the first versions counts by code: if it has several, their largest is a lower bound.
+    """
     warned = [one.records for one in report.findings if one.severity == "warning"]
+    beside = words.say("figure.warned.beside", n=len(warned)) if warned else ""
+    label, kind = words.say("figure.warned"), "warning" if warned else "plain"
+    if report.warned is not None:
+        return KeyFigure(label, words.number(report.warned), report.warned, "warned", beside, kind)
     most = max(warned, default=0)
     shown = words.number(most) if len(warned) <= 1 else words.say("figure.least", n=most)
-    beside = words.say("figure.warned.beside", n=len(warned)) if warned else ""
-    return KeyFigure(words.say("figure.warned"), shown, None, "", beside, "warning" if warned else "plain")
+    return KeyFigure(label, shown, None, "", beside, kind)

@@ -1,0 +1,79 @@
+"""The table ``findings``: a row for each warning and each info about one record, without values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from krr_export.rules.catalogue import CATALOGUE, RULES
+from krr_export.schema.record_schema import ORDINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from numpy.typing import NDArray
+
+    from krr_export.parsing.finding_rows import FindingRows
+    from krr_export.schema.record_schema import RecordSchema
+
+_TEXT = pa.dictionary(pa.int16(), pa.string())
+
+FINDINGS_SCHEMA = pa.schema(
+    [ORDINAL, *(pa.field(name, _TEXT, nullable=False) for name in ("code", "severity", "field"))]
+)
+"""A row for each finding. ``field`` is the path of the element or attribute, as in the report and in ``rejects``."""
+
+_CODES = sorted(code.name for code in CATALOGUE.values() if code.severity != "reject")
+_SEVERITIES = ("info", "warning")
+_SEVERITY_OF_CODE = np.array([_SEVERITIES.index(CATALOGUE[code].severity) for code in _CODES], np.int64)
+_READ_BY_RULE = {rule.name: frozenset(rule.columns) for rule in RULES}
+
+
+class FindingsTable:
+    """Converts the findings of blocks to rows of the table.
+
+    Args:
+        schema: of a record.
+        hidden: columns that are left out or pseudonymised. What a rule that reads one finds is left out too: it would
+            tell something of the value.
+    """
+
+    def __init__(self, schema: RecordSchema, hidden: Collection[str]) -> None:
+        self._names = [field.name for field in schema.fields]
+        labels = [field.label for field in schema.fields]
+        self._labels = sorted(set(labels))
+        self._label_of_column = [self._labels.index(label) for label in labels]
+        self._code_of_name = {name: code for code, name in enumerate(_CODES)}
+        self._hidden = frozenset(hidden)
+
+    def batch(self, found: Iterable[FindingRows]) -> pa.RecordBatch:
+        """Return the rows, ordered by record, code and field."""
+        # Codes and labels are sorted: so sorting their indices sorts them.
+        fields, codes = len(self._labels), len(_CODES)
+        keys = [
+            one.ordinals * (codes * fields)
+            + (self._code_of_name[one.code] * fields + self._label_of_column[one.column])
+            for one in found
+            if not self._is_hidden(one)
+        ]
+        ordered = np.sort(np.concatenate([*keys, np.zeros(0, np.int64)]))
+        ordinals, rest = np.divmod(ordered, codes * fields)
+        code, field = np.divmod(rest, fields)
+        return pa.RecordBatch.from_arrays(
+            [
+                pa.array(ordinals, ORDINAL.type),
+                _encoded(code, _CODES),
+                _encoded(_SEVERITY_OF_CODE[code], _SEVERITIES),
+                _encoded(field, self._labels),
+            ],
+            schema=FINDINGS_SCHEMA,
+        )
+
+    def _is_hidden(self, one: FindingRows) -> bool:
+        return not self._hidden.isdisjoint({self._names[one.column], *_READ_BY_RULE.get(one.code, ())})
+
+
+def _encoded(indices: NDArray[np.int64], values: Collection[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int16()), pa.array(values, pa.string()))
