@@ -12,11 +12,15 @@ import pytest
 from conversions import cut_into
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from register import UPDATED, Register, State
 from road import contact, export, person
 
 import krr_export
 from krr_export.errors import GuardError
 from krr_export.findings.codes import PARTITION_OTHER
+from krr_export.jobs.apply import ApplyOptions, apply
+from krr_export.jobs.apply_from_zero import apply_from_zero
+from krr_export.jobs.options import ConvertOptions
 from krr_export.output.manifest import read_manifest
 from krr_export.output.verification import verify
 from krr_export.pipeline.findings_table import FINDINGS_SCHEMA
@@ -231,3 +235,63 @@ def test_what_rules_find_in_columns_that_are_left_out_is_left_out(
     found = {code for (code,) in asked(result.path, "SELECT DISTINCT code FROM findings")}
     assert found < every
     assert found - {"time-without-offset", "identifier-synthetic"} == left
+
+
+FEW = [f"{day:02}851598730" for day in range(1, 7)]
+CHANGES = Register(
+    [
+        *(State(number, email="x@y") for number in FEW[:4]),
+        State(FEW[1], email="a@example.no"),
+        State(FEW[2]).deleted,
+        State(FEW[4], email="new@y", mailbox="ola#1234"),
+        State(FEW[5]),
+        State(FEW[0], email="x@z"),
+    ]
+)
+"""Four persons with wrong addresses; one gets a right one, one is deleted, two are new, one stays wrong."""
+IN_PERSON = "SELECT personidentifikator, code, field FROM person JOIN findings USING (radnummer) ORDER BY ALL"
+NAIVE = UPDATED.removesuffix("+01:00")
+
+
+def pages(directory: Path, first: int) -> Path:
+    """The pages from a change on, with times that have no offset."""
+    directory.mkdir()
+    for name, content in CHANGES.pages(first, 9, 2, "14-05"):
+        (directory / name).write_bytes(content.replace(UPDATED.encode(), NAIVE.encode()))
+    return directory
+
+
+def test_apply_judges_the_whole_result_and_says_what_it_found_in_the_pages(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"guard": False, "profile": False}
+    base = loaded(tmp_path / "store", CHANGES.export(4, 26), **options)
+    assert not asked(base.path, "SELECT * FROM findings WHERE code = 'time-without-offset'")
+    load = ConvertOptions(guard=False, profile=False)
+    result = apply(tmp_path / "store", [pages(tmp_path / "pages", 4)], ApplyOptions("2014-02-27T12:00:00Z", load=load))
+    assert result.report is not None
+    check(result.path, result.report)
+    whole = loaded(tmp_path / "whole", CHANGES.export(9, 27).replace(UPDATED.encode(), NAIVE.encode()), **options)
+    expected = asked(whole.path, IN_PERSON)
+    unchanged = FEW[3]
+    assert (unchanged, "time-without-offset", "Kontaktinformasjon/Epostadresse/@sistOppdatert") in expected
+    assert asked(result.path, IN_PERSON) == [
+        row for row in expected if row[:2] != (unchanged, "time-without-offset")
+    ], "of what did not change, the snapshot knows no more how its times were written"
+    assert verify(result.path).proven
+
+
+def test_of_all_pages_it_is_what_a_full_export_has(tmp_path: Path) -> None:
+    load = ConvertOptions(guard=False, profile=False)
+    asked_for = ApplyOptions("2014-02-27T12:00:00Z", load=load)
+    result = apply_from_zero(tmp_path / "store", [pages(tmp_path / "pages", 0)], asked_for)
+    assert result.report is not None
+    check(result.path, result.report)
+    whole = loaded(tmp_path / "whole", CHANGES.export(9, 27).replace(UPDATED.encode(), NAIVE.encode()))
+    assert asked(result.path, IN_PERSON) == asked(whole.path, IN_PERSON)
+
+
+def test_apply_leaves_them_out_where_the_snapshot_does(tmp_path: Path) -> None:
+    loaded(tmp_path / "store", CHANGES.export(4, 26), guard=False, findings=False)
+    load = ConvertOptions(guard=False, profile=False)
+    result = apply(tmp_path / "store", [pages(tmp_path / "pages", 4)], ApplyOptions("2014-02-27T12:00:00Z", load=load))
+    assert result.outcome == "published"
+    assert not (result.path / "findings").exists()
