@@ -674,3 +674,13 @@ def test_older_snapshots_only_stand_beside_an_export(store: Path) -> None:
         "eksport=20260301T033000Z"
     ]
     assert history_before(store / "nowhere", "eksport=20260302T033000Z", limit=9) == ()
+
+
+def test_records_with_warnings_are_counted_once_or_of_an_old_report_at_least_so_many() -> None:
+    figure = '<dd class="big" data-of="warned" data-value="1312">1 312</dd>'
+    assert figure in pages.page(pages.report()).replace("\N{NO-BREAK SPACE}", " ").replace(
+        "\N{NARROW NO-BREAK SPACE}", " "
+    )
+    old = pages.page(pages.report(warned=None, rejected_or_warned=None))
+    assert 'data-of="warned"' not in old
+    assert "≥ 41" in old.replace("\N{NO-BREAK SPACE}", " "), "41 and 7, of which it does not say how many are the same"
