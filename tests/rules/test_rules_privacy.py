@@ -170,7 +170,8 @@ def everything_said(planted: ExpectedFinding, strict: tuple[str, ...], directory
         name = str(file.relative_to(path))
         said["names"] = f"{said.get('names', '')}\n{name}"
         if file.is_file() and not name.startswith(DATA):
-            said[name] = file.read_bytes().decode()
+            is_table = file.suffix == ".parquet"  # findings
+            said[name] = str(pq.read_table(file).to_pylist()) if is_table else file.read_bytes().decode()
     report = json.loads(said["report.json"])
     typed = msgspec.convert(report, Report)
     said |= {form: render_report(typed, form) for form in FORMATS if form != "json"}
