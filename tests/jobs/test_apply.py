@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import gzip
-import itertools
 import json
 import os
 import shutil
@@ -21,7 +18,7 @@ from register import Register, State
 
 from krr_export import convert, diff, verify
 from krr_export.changes.page_files import PageFile
-from krr_export.errors import GuardError, InputError, OutputError, UsageError
+from krr_export.errors import GuardError, InputError, UsageError
 from krr_export.input.rest.document import MAX_BYTES
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.apply_from_zero import apply_from_zero
@@ -506,39 +503,6 @@ def test_verify_tells_of_the_snapshots_that_one_was_made_from(
     chain = krr("verify", last, "--json").result["chain"]
     assert chain[1] == f"{second}: change 8, made from {first}, which is not there any more"
     assert verify(last).proven
-
-
-@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
-def test_failing_at_any_write_the_store_is_the_old_or_the_new_one(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    pages = written(tmp_path / "pages", HISTORY.pages(6, 10, 2, "rest"))
-    old = {path.name for path in store.glob("eksport=*")}
-    real = getattr(os, call)
-    for failing in itertools.count(1):
-        calls = itertools.count(1)
-
-        def failed(*arguments: Any, number: int = failing, counted: Any = calls, **named: Any) -> Any:  # noqa: ANN401 - any call
-            if next(counted) == number:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return real(*arguments, **named)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(os, call, failed)
-            result = None
-            with contextlib.suppress(OutputError):
-                result = applied(store, pages, load=load_options(changes=True))
-        found = {path.name for path in store.glob("eksport=*")}
-        assert old <= found
-        assert all(verify(store / name).proven for name in found)
-        assert result is None or len(found) == 2
-        if len(found) == 2:
-            assert applied(store, pages).outcome == "unchanged"
-            shutil.rmtree(store)
-            first_store(tmp_path, HISTORY, 6)
-        if result is not None:
-            assert failing > 1, "no such call was made"
-            break
 
 
 def test_the_differences_applied_as_changes_give_the_later_snapshot(tmp_path: Path) -> None:
