@@ -11,7 +11,7 @@ from krr_export.changes.page import Page, PagePerson, PageRange
 from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import InputError
 from krr_export.parsing.well_formed import parser_options
-from krr_export.schema.record_schema import local_name
+from krr_export.schema.record_schema import local_name, namespace
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
@@ -86,7 +86,7 @@ def _find_response(name: str, root: etree._Element) -> etree._Element:
 
 def _fault_code(fault: etree._Element) -> str:
     """Return a fault's code, if it is one of the standard's; all else is the sender's text."""
-    space = fault.tag[: fault.tag.index("}") + 1]
+    space = f"{{{namespace(str(fault.tag))}}}"
     code = fault.findtext(f"{space}Code/{space}Value") or fault.findtext("faultcode") or ""  # of SOAP 1.2, or 1.1
     name = code.rpartition(":")[2].strip()
     return name if name in _FAULT_CODES else "no known code"

@@ -473,14 +473,24 @@ def test_the_command_says_what_was_applied(store: Path, tmp_path: Path, krr: Cal
     assert krr("apply", store, pages).code == 2
 
 
-def test_what_the_environment_says_of_conversions_does_not_concern_pages(
-    store: Path, tmp_path: Path, krr: Callable[..., command.Ran], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by", ["environment", "file"])
+def test_what_is_set_for_conversions_does_not_concern_pages_and_what_is_given_is_refused(
+    store: Path, tmp_path: Path, krr: Callable[..., command.Ran], monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     pages = written(tmp_path / "pages", HISTORY.pages(6, 10, 2, "rest"))
-    monkeypatch.setenv("KRR_EXPORT_FORMAT", "csv")
-    monkeypatch.setenv("KRR_EXPORT_COMPRESSION", "snappy")
-    monkeypatch.setenv("KRR_EXPORT_PSEUDONYMISE", "personidentifikator")
-    ran = krr("apply", store, pages, "--as-of", AS_OF, "--no-guard")
+    before: list[str | Path] = []
+    if by == "environment":
+        monkeypatch.setenv("KRR_EXPORT_FORMAT", "csv")
+        monkeypatch.setenv("KRR_EXPORT_COMPRESSION", "snappy")
+        monkeypatch.setenv("KRR_EXPORT_PSEUDONYMISE", "personidentifikator")
+    else:
+        before = ["--config", tmp_path / "krr.toml"]
+        (tmp_path / "krr.toml").write_text(
+            'format = "csv"\npseudonymise = ["personidentifikator"]\n[apply]\ncompression = "snappy"\n'
+        )
+    refused = krr(*before, "apply", store, pages, "--as-of", AS_OF, "--no-guard", "--format", "csv")
+    assert (refused.code, "--format is as in the snapshot" in refused.last) == (2, True)
+    ran = krr(*before, "apply", store, pages, "--as-of", AS_OF, "--no-guard")
     assert ran.code == 0, ran.err
     assert (store / "latest/person/part-00000.parquet").exists()
 
