@@ -40,7 +40,8 @@ def test_the_result_is_that_of_plain_dictionaries(
     merged = [merger.merge(batch(table[start : start + size], start + 1)) for start in starts]
     found = [tuple(row.values()) for one in (*merged, merger.rest()) for row in one.to_pylist()]
 
-    news, expected = {row[0]: row for row in changed}, []
+    news = {row[0]: row for row in changed}
+    expected: list[tuple[object, ...]] = []
     seen: set[str] = set()
     for number, row in enumerate(table, 1):
         told = news.get(row[0])

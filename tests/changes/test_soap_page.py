@@ -50,3 +50,23 @@ def test_of_a_fault_its_code_is_said_from_where_a_code_stands(space: str, fault:
     content = f'<s:Envelope xmlns:s="{space}"><s:Body><s:Fault>{inner}</s:Fault></s:Body></s:Envelope>'
     with pytest.raises(InputError, match=rf"is a fault \({said}\) instead of an answer"):
         read_soap_page("a", content.encode(), "", load_schema("14-05"))
+
+
+DEEP = b"<a>" * 5000 + b"</a>" * 5000
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (PAGE.replace(b"oppslagstjeneste/16-02", b"oppslagstjeneste/17-01"), "is no page of changes"),
+        (PAGE.replace(b"oppslagstjeneste/16-02", b"eksporttjeneste/14-05"), "is no page of changes"),
+        (PAGE.replace(b"http://begrep.difi.no", b"http://begrep.example.no"), "holds something else than persons"),
+        (PAGE.replace(b"<status>", DEEP + b"<status>"), "is not well-formed XML"),
+        (PAGE[:-9], "is not well-formed XML"),
+        (PAGE.replace(b" senesteEndringsNummer", b" sisteEndringsNummer"), "senesteEndringsNummer is missing"),
+    ],
+    ids=["another version", "an export's name", "another register's persons", "depth", "cut", "a number is missing"],
+)
+def test_pages_of_something_else_are_refused(content: bytes, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        read_soap_page("a", content, "", load_schema("14-05"))
