@@ -31,16 +31,27 @@ class Latest:
 
     def add(self, page: Page) -> None:
         """Add a page that follows those before."""
-        in_page: dict[str, bytes] = {}
-        for person in page.persons:
-            # Persons without a number are rejects, each for itself.
-            key = person.identifier or f"\0{page.range.name}\0{len(in_page)}"
-            self.repeated += in_page.get(key, person.xml) != person.xml
-            in_page[key] = person.xml
+        in_page, repeated = latest_in(page)
         for key, xml in in_page.items():
             self.persons.pop(key, None)
             self.persons[key] = xml
+        self.repeated += repeated
         self.unused += page.unused
+
+
+def keys_of(page: Page) -> list[str]:
+    """Return what tells the persons of a page apart; those without a number are rejects, each for itself."""
+    return [person.identifier or f"\0{page.range.name}\0{place}" for place, person in enumerate(page.persons)]
+
+
+def latest_in(page: Page) -> tuple[dict[str, bytes], int]:
+    """Return the last state in a page of each person, by key, and how often it differs from one before it."""
+    states: dict[str, bytes] = {}
+    repeated = 0
+    for key, person in zip(keys_of(page), page.persons, strict=True):
+        repeated += states.get(key, person.xml) != person.xml
+        states[key] = person.xml
+    return states, repeated
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from krr_export.changes.collect import keys_of, latest_in
 from krr_export.changes.continuity import order_pages
 from krr_export.errors import InputError
 
@@ -40,8 +41,8 @@ class AllPages:
     Attributes:
         chosen: Their ranges, in order.
         skipped: Pages that others cover.
-        repeated: Persons of which a page had several states; the last one counts.
-        unused: Values in the pages that no column holds.
+        repeated: Persons of which a page had several different states; the last one counts.
+        unused: Values in these pages that no column holds.
         persons: Persons in them, each once.
     """
 
@@ -84,22 +85,21 @@ def survey(files: Sequence[PageFile], schema: RecordSchema, *, rest_is_inclusive
     secret = secrets.token_bytes(16)
     ranges: dict[PageRange, int] = {}
     digests: dict[PageRange, NDArray[np.void]] = {}
-    unused = 0
+    counts: dict[PageRange, tuple[int, int]] = {}
     for place, file in enumerate(files):
         for page in file.pages(schema):
             if page.range in ranges:
                 continue
             ranges[page.range] = place
-            keys = [person.identifier or f"\0{page.range.name}\0{n}" for n, person in enumerate(page.persons)]
-            digests[page.range] = _digests(keys, secret)
-            unused += page.unused
+            digests[page.range] = _digests(keys_of(page), secret)
+            counts[page.range] = page.unused, latest_in(page)[1]
     chosen = order_pages(ranges, 0, rest_is_inclusive=rest_is_inclusive)
-    superseded, persons, repeated = _superseded([digests.pop(one) for one in chosen])
+    superseded, persons = _superseded([digests.pop(one) for one in chosen])
     return AllPages(
         tuple(chosen),
         len(ranges) - len(chosen),
-        repeated,
-        unused,
+        sum(counts[one][1] for one in chosen),
+        sum(counts[one][0] for one in chosen),
         persons,
         tuple(files),
         tuple(ranges[one] for one in chosen),
@@ -113,8 +113,8 @@ def _digests(keys: Iterable[str], secret: bytes) -> NDArray[np.void]:
     return np.frombuffer(joined, _DIGEST)
 
 
-def _superseded(pages: list[NDArray[np.void]]) -> tuple[list[frozenset[int]], int, int]:
-    """Return which persons of each page are in a later place again; the number of all; and of those twice in a page."""
+def _superseded(pages: list[NDArray[np.void]]) -> tuple[list[frozenset[int]], int]:
+    """Return which persons of each page are in a later place again, and the number of all."""
     counts = [len(page) for page in pages]
     everybody = np.concatenate(pages) if pages else np.empty(0, _DIGEST)
     pages.clear()
@@ -122,14 +122,12 @@ def _superseded(pages: list[NDArray[np.void]]) -> tuple[list[frozenset[int]], in
     in_order = everybody[order]
     again = np.flatnonzero(in_order[:-1] == in_order[1:])
     page_of = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    earlier, later = order[again], order[again + 1]
     starts = np.concatenate([[0], np.cumsum(counts)])
     found: list[set[int]] = [set() for _ in counts]
-    for place in earlier.tolist():
+    for place in order[again].tolist():
         page = int(page_of[place])
         found[page].add(place - int(starts[page]))
-    repeated = int(np.count_nonzero(page_of[earlier] == page_of[later]))
-    return [frozenset(one) for one in found], len(everybody) - len(again), repeated
+    return [frozenset(one) for one in found], len(everybody) - len(again)
 
 
 def stream_of(pieces: Iterator[bytes]) -> BinaryIO:

@@ -25,7 +25,7 @@ class PageRange:
         first: ``fraEndringsNummer``: the number that was asked for.
         last: ``tilEndringsNummer``: the last change in the page.
         latest: ``senesteEndringsNummer``: the register's last change when the page was made.
-        sha256: Of the page's bytes.
+        sha256: Of the page's bytes, uncompressed.
     """
 
     name: str

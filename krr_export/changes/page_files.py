@@ -45,10 +45,10 @@ class PageFile:
             InputError: It cannot be read, or is no page.
         """
         delivered = self._read()
-        sha256 = hashlib.sha256(delivered).hexdigest()
         # A name need not be UTF-8, and the manifest is.
         name = os.fsencode(self.path.name).decode("utf-8", "replace")
         content = _inflate(name, delivered) if delivered.startswith(_GZIP) else delivered
+        sha256 = hashlib.sha256(content).hexdigest()  # the same page, compressed or not, is the same
         beginning = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if beginning == b"{":
             yield from read_rest_pages(name, content, sha256, schema)

@@ -31,7 +31,7 @@ def read_rest_pages(name: str, content: bytes, sha256: str, schema: RecordSchema
     Args:
         name: Of the file, for messages.
         content: JSON in UTF-8.
-        sha256: Of the file as it lies there: the digest of its page, if it holds but one.
+        sha256: Of the content: the digest of its page, if it holds but one.
         schema: Of the records that the persons become.
 
     Raises:

@@ -11,7 +11,7 @@ from krr_export.changes.page import Page, PagePerson, PageRange
 from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import InputError
 from krr_export.parsing.well_formed import parser_options
-from krr_export.schema.record_schema import local_name
+from krr_export.schema.record_schema import local_name, namespace
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
@@ -31,7 +31,7 @@ def read_soap_page(name: str, content: bytes, sha256: str, schema: RecordSchema)
     Args:
         name: Of the page, for messages.
         content: XML.
-        sha256: Of the page as it lies there.
+        sha256: Of its content.
         schema: Of the records that its persons become; elements that only another version has are left out.
 
     Raises:
@@ -85,9 +85,11 @@ def _find_response(name: str, root: etree._Element) -> etree._Element:
 
 
 def _fault_code(fault: etree._Element) -> str:
-    """Return a fault's code, if it is one of the standard's; the rest is the sender's text."""
-    texts = (str(text).rpartition(":")[2].strip() for text in fault.itertext())
-    return next((text for text in texts if text in _FAULT_CODES), "no known code")
+    """Return a fault's code, if it is one of the standard's; all else is the sender's text."""
+    space = f"{{{namespace(str(fault.tag))}}}"
+    code = fault.findtext(f"{space}Code/{space}Value") or fault.findtext("faultcode") or ""  # of SOAP 1.2, or 1.1
+    name = code.rpartition(":")[2].strip()
+    return name if name in _FAULT_CODES else "no known code"
 
 
 def _number(name: str, response: etree._Element, which: str) -> int:

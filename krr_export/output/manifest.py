@@ -147,7 +147,7 @@ class AppliedPage(Stored, frozen=True):
 
     Attributes:
         name: Of the file, without directories.
-        sha256: Of its bytes.
+        sha256: Of its bytes, uncompressed.
         first: fraEndringsNummer: the number that was asked for.
         last: tilEndringsNummer: the last change in it.
     """

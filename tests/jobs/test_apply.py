@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import gzip
-import itertools
 import json
 import os
 import shutil
@@ -21,7 +18,7 @@ from register import Register, State
 
 from krr_export import convert, diff, verify
 from krr_export.changes.page_files import PageFile
-from krr_export.errors import GuardError, InputError, OutputError, UsageError
+from krr_export.errors import GuardError, InputError, UsageError
 from krr_export.input.rest.document import MAX_BYTES
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.apply_from_zero import apply_from_zero
@@ -476,14 +473,24 @@ def test_the_command_says_what_was_applied(store: Path, tmp_path: Path, krr: Cal
     assert krr("apply", store, pages).code == 2
 
 
-def test_what_the_environment_says_of_conversions_does_not_concern_pages(
-    store: Path, tmp_path: Path, krr: Callable[..., command.Ran], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by", ["environment", "file"])
+def test_what_is_set_for_conversions_does_not_concern_pages_and_what_is_given_is_refused(
+    store: Path, tmp_path: Path, krr: Callable[..., command.Ran], monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     pages = written(tmp_path / "pages", HISTORY.pages(6, 10, 2, "rest"))
-    monkeypatch.setenv("KRR_EXPORT_FORMAT", "csv")
-    monkeypatch.setenv("KRR_EXPORT_COMPRESSION", "snappy")
-    monkeypatch.setenv("KRR_EXPORT_PSEUDONYMISE", "personidentifikator")
-    ran = krr("apply", store, pages, "--as-of", AS_OF, "--no-guard")
+    before: list[str | Path] = []
+    if by == "environment":
+        monkeypatch.setenv("KRR_EXPORT_FORMAT", "csv")
+        monkeypatch.setenv("KRR_EXPORT_COMPRESSION", "snappy")
+        monkeypatch.setenv("KRR_EXPORT_PSEUDONYMISE", "personidentifikator")
+    else:
+        before = ["--config", tmp_path / "krr.toml"]
+        (tmp_path / "krr.toml").write_text(
+            'format = "csv"\npseudonymise = ["personidentifikator"]\n[apply]\ncompression = "snappy"\n'
+        )
+    refused = krr(*before, "apply", store, pages, "--as-of", AS_OF, "--no-guard", "--format", "csv")
+    assert (refused.code, "--format is as in the snapshot" in refused.last) == (2, True)
+    ran = krr(*before, "apply", store, pages, "--as-of", AS_OF, "--no-guard")
     assert ran.code == 0, ran.err
     assert (store / "latest/person/part-00000.parquet").exists()
 
@@ -506,39 +513,6 @@ def test_verify_tells_of_the_snapshots_that_one_was_made_from(
     chain = krr("verify", last, "--json").result["chain"]
     assert chain[1] == f"{second}: change 8, made from {first}, which is not there any more"
     assert verify(last).proven
-
-
-@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
-def test_failing_at_any_write_the_store_is_the_old_or_the_new_one(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    pages = written(tmp_path / "pages", HISTORY.pages(6, 10, 2, "rest"))
-    old = {path.name for path in store.glob("eksport=*")}
-    real = getattr(os, call)
-    for failing in itertools.count(1):
-        calls = itertools.count(1)
-
-        def failed(*arguments: Any, number: int = failing, counted: Any = calls, **named: Any) -> Any:  # noqa: ANN401 - any call
-            if next(counted) == number:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return real(*arguments, **named)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(os, call, failed)
-            result = None
-            with contextlib.suppress(OutputError):
-                result = applied(store, pages, load=load_options(changes=True))
-        found = {path.name for path in store.glob("eksport=*")}
-        assert old <= found
-        assert all(verify(store / name).proven for name in found)
-        assert result is None or len(found) == 2
-        if len(found) == 2:
-            assert applied(store, pages).outcome == "unchanged"
-            shutil.rmtree(store)
-            first_store(tmp_path, HISTORY, 6)
-        if result is not None:
-            assert failing > 1, "no such call was made"
-            break
 
 
 def test_the_differences_applied_as_changes_give_the_later_snapshot(tmp_path: Path) -> None:

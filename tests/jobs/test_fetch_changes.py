@@ -147,7 +147,9 @@ PASSING = {
     "500": send(500),
     "503 with a pause": send(503, Retry_After="7"),
     "429 with a pause": send(429, Retry_After="7"),
+    "503 with a pause until a moment of the server's clock": send(503, Retry_After="Fri, 27 Feb 2026 11:22:32 GMT"),
     "429": send(429),
+    "429 until a moment that is none": send(429, Retry_After="Fri, 31 Feb 2026 11:22:32 GMT"),
     "no answer": hang_up,
     "cut body": send(200, b'{"list":', length=4000),
 }

@@ -5,19 +5,15 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
-from krr_export.errors import KrrExportError
 from krr_export.output.manifest import ExportHeader, SnapshotOptions, library_versions
 from krr_export.output.sinks import SinkOptions, TableSink
 from krr_export.output.snapshot import Counts, Manifest, SchemaVersion, SourceFile, Staging
 from krr_export.output.store import open_store
 from krr_export.util.formatting import format_utc
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
 
 SCHEMA = pa.schema([pa.field("radnummer", pa.int64(), nullable=False), ("status", pa.string())])
 FIRST, SECOND, THIRD = (f"eksport=2014022{day}T112225Z" for day in (5, 6, 7))
@@ -70,15 +66,6 @@ def names(directory: Path) -> list[str]:
 
 def latest(store: Path) -> str:
     return str((store / "latest").readlink())
-
-
-def publish_when_told(told: Connection, store: Path, name: str, replace: bool) -> None:  # noqa: FBT001 - a target
-    """A process of its own: waits to be told, then ends with the exit code that the command would have."""
-    if told.recv():
-        try:
-            publish(store, name, 2, replace=replace)
-        except KrrExportError as error:
-            sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

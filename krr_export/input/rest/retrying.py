@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from math import ceil
 from typing import TYPE_CHECKING
 
 from krr_export.errors import NetworkError
@@ -13,6 +16,7 @@ from krr_export.input.rest.exchange import Answer, Limits, Request, TransientErr
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+    from datetime import datetime
 
     from krr_export.input.rest.address import ServiceAddress
 
@@ -79,7 +83,25 @@ def _check_passing(answer: Answer, address: ServiceAddress) -> int | None:
         )
     if answer.status != _TOO_MANY and answer.status not in _SERVER_ERRORS:
         return None
+    asked = _asked_pause(answer)
+    if asked is None:
+        raise TransientError(f"{address.server} answers HTTP {answer.status}")
+    return asked
+
+
+def _asked_pause(answer: Answer) -> int | None:
+    """Return the seconds that a server asks to wait, by its own clock where it names a moment."""
     asked = answer.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(asked):
         return int(asked)
-    raise TransientError(f"{address.server} answers HTTP {answer.status}")
+    until, now = _moment(asked), _moment(answer.headers.get("date", ""))
+    return None if until is None or now is None else max(0, ceil((until - now).total_seconds()))
+
+
+def _moment(written: str) -> datetime | None:
+    """Return a moment of HTTP; ``None`` if it is none."""
+    try:
+        moment = parsedate_to_datetime(written)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _OPTION = re.compile(r"(--[a-z]+(?:-[a-z]+)*)")
-_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def template(name: str) -> Template:
@@ -25,7 +25,7 @@ def template(name: str) -> Template:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -52,4 +52,4 @@ def _break_path(path: str) -> Markup:
 
 
 def _style() -> Markup:
-    return Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    return Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file

@@ -1,0 +1,61 @@
+"""Pages follow each other without a gap, in whatever order and overlap they come."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from krr_export.changes.continuity import order_pages
+from krr_export.changes.page import Form, PageRange
+from krr_export.errors import GuardError, InputError
+
+
+def page(first: int, last: int, latest: int, form: Form = "soap", content: str = "") -> PageRange:
+    return PageRange(f"{first}-{last}", form, first, last, latest, content)
+
+
+@given(st.data(), st.sampled_from(["soap", "rest"]), st.integers(0, 20), st.lists(st.integers(1, 9), min_size=1))
+def test_pages_in_any_order_are_chained_and_without_one_the_gap_is_named(
+    data: st.DataObject, form: Form, base: int, sizes: list[int]
+) -> None:
+    ends = [base, *(base + sum(sizes[: n + 1]) for n in range(len(sizes)))]
+    behind = int(form == "soap")
+    chain = [page(start + behind, end, ends[-1], form) for start, end in pairwise(ends)]
+    known = [page(0, last, ends[-1], form) for last in range(base + 1)]
+    assert order_pages(data.draw(st.permutations([*chain, *chain, *known])), base) == chain
+    missing = data.draw(st.integers(0, len(chain) - 1))
+    rest = [*chain[:missing], *chain[missing + 1 :]]
+    if not rest:
+        return
+    named = (
+        f"changes {ends[missing] + 1} to {ends[missing + 1]} are missing" if missing < len(rest) else "complete up to"
+    )
+    with pytest.raises(InputError, match=named):
+        order_pages(data.draw(st.permutations(rest)), base)
+
+
+def test_an_answer_asked_for_again_later_goes_further_and_is_no_contradiction() -> None:
+    """Same first number, other last: the register had moved on. Only the same numbers must mean the same content."""
+    early, late = page(7, 8, 8, content="a"), page(7, 10, 10, content="b")
+    assert order_pages([late, early], 6) == [early, late]
+    with pytest.raises(InputError, match="have the same change numbers and are not the same"):
+        order_pages([early, page(7, 8, 9, content="b")], 6)
+
+
+def test_an_empty_page_does_not_stop_the_feed() -> None:
+    chain = [page(7, 900, 1000), page(901, 1000, 1000)]
+    assert order_pages(chain, 6) == chain
+    assert order_pages([page(7, 6, 6)], 6) == []
+
+
+@pytest.mark.parametrize(("base", "is_refused"), [(199_999_999, True), (200_000_001, False), (0, False)])
+def test_numbers_of_the_new_series_go_on_from_their_own_or_from_zero(base: int, is_refused: bool) -> None:  # noqa: FBT001
+    following = [page(base + 1, 200_000_009, 200_000_009)]
+    if is_refused:
+        with pytest.raises(GuardError, match="began anew"):
+            order_pages(following, base)
+    else:
+        assert order_pages(following, base) == following

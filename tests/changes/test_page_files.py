@@ -1,0 +1,63 @@
+"""Files of pages are found by their names, and read by what is in them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import register
+from register import State
+
+from krr_export.changes.page_files import PageFile, find_page_files
+from krr_export.errors import InputError
+from krr_export.input.rest.document import MAX_BYTES
+from krr_export.schema.registry import load_schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = load_schema("14-05")
+REST, SOAP = (register.written(form, 6, 7, 7, [State("01851598730", mobile="æøå")]) for form in ("rest", "16-02"))
+
+
+def test_of_a_directory_files_are_taken_that_are_named_as_pages_are(tmp_path: Path) -> None:
+    for name in ("a.json", "b.xml.gz", "c.jsonl", "d.ndjson.gz", ".e.json", "f.json.part", "README.md"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    found = [file.path.name for file in find_page_files([tmp_path, tmp_path / "README.md"])]
+    assert found == ["a.json", "b.xml.gz", "c.jsonl", "d.ndjson.gz", "README.md"], "what is named itself is taken"
+    with pytest.raises(InputError, match="there are no pages in"):
+        find_page_files([tmp_path / "empty"])
+
+
+def test_a_page_is_the_same_whether_it_is_compressed_or_not(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(REST)
+    (tmp_path / "small").write_bytes(gzip.compress(REST))
+    [plain], [small] = ([*PageFile(tmp_path / name).pages(SCHEMA)] for name in ("plain", "small"))
+    assert plain.range.sha256 == small.range.sha256
+    assert plain.persons == small.persons
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        REST,
+        b"\xef\xbb\xbf\n " + REST,
+        SOAP,
+        b"\xef\xbb\xbf" + SOAP,
+        SOAP.decode().replace("UTF-8", "UTF-16").encode("utf-16"),
+    ],
+    ids=["JSON", "JSON with a mark", "XML", "XML with a mark", "UTF-16"],
+)
+def test_a_page_is_recognised_by_its_beginning_in_any_encoding(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "page").write_bytes(content)
+    [page] = PageFile(tmp_path / "page").pages(SCHEMA)
+    assert "æøå" in page.persons[0].xml.decode()
+
+
+def test_a_small_file_that_becomes_a_large_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(b" " * MAX_BYTES) + gzip.compress(b" "))
+    with pytest.raises(InputError, match=re.escape("bomb.json.gz is larger than a page can be")):
+        [*PageFile(tmp_path / "bomb.json.gz").pages(SCHEMA)]

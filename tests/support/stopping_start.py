@@ -1,0 +1,10 @@
+"""What every run needs first, done once, in the server that runs are forked from: see `stopping`."""
+
+import krr_export.jobs.apply
+import krr_export.jobs.apply_from_zero  # noqa: F401 - with all that they import
+from krr_export.reporting.page import templating
+from krr_export.schema.registry import load_schema
+
+load_schema("14-05")
+for path in templating.TEMPLATES.glob("*.html"):
+    templating.template(path.name)
