@@ -1,0 +1,111 @@
+"""Views of a store for DuckDB, as a script or in a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from krr_export.domain.store_layout import LATEST
+from krr_export.errors import InputError, UsageError
+from krr_export.jobs.comparison import open_table
+from krr_export.output.outputs import STDIO, atomic_write, write_error
+from krr_export.output.sinks import SinkOptions
+from krr_export.output.store_contents import missing_store, snapshots
+from krr_export.schema.registry import load_schema
+from krr_export.util.files import output_errors
+from krr_export.util.paths import local_path
+from krr_export.version import __version__
+from krr_export.warehouse.duckdb_file import write_views
+from krr_export.warehouse.views import TABLES, StoreShape, build_script, build_views
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from krr_export.output.snapshot_table import SnapshotTable
+    from krr_export.schema.record_schema import RecordSchema
+
+DATABASE, SCRIPT = ".duckdb", ".sql"
+
+
+@dataclass(frozen=True)
+class ViewsResult:
+    """The result of making views.
+
+    Attributes:
+        script: the statements that make them.
+        names: of the views.
+        missing: tables that no snapshot of the store has, and so no view.
+        message: the result in one line for people.
+    """
+
+    script: str
+    names: tuple[str, ...]
+    missing: tuple[str, ...]
+    message: str
+
+
+def make_views(
+    store: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    schema: str | Path | None = None,
+) -> ViewsResult:
+    """Make views of a store: of the newest persons, of those of all nights, and of the tables beside them.
+
+    They read the store's files where they are, from any directory, and see each new night at once.
+
+    Args:
+        store: the directory of snapshots.
+        output: a file whose name ends in ``.duckdb``, in which the views are made, or in ``.sql``, for the script;
+            ``None``: neither.
+        schema: the XSD of a store of CSV, if it is none of the tool's own: CSV files do not say their columns' types.
+
+    Raises:
+        InputError: there is no snapshot, or the newest is damaged.
+        OutputError: the file cannot be written.
+        UsageError: the file's name has another ending, or the store is one for Excel.
+    """
+    directory = local_path(store).absolute()
+    path = None if output is None or str(output) == STDIO else local_path(output)
+    if path is not None and path.suffix not in {DATABASE, SCRIPT}:
+        raise UsageError(f"{path}: the name does not say what to write", f"let it end in {DATABASE} or {SCRIPT}")
+    shape = _shape(directory, None if schema is None else load_schema(schema))
+    views = build_views(shape)
+    about = f"Views of {directory} for DuckDB, by krr-export {__version__}. They read the files there: personal data."
+    script = build_script(views, about)
+    if path is not None and path.suffix == DATABASE:
+        write_views(path, views)
+    elif path is not None:
+        try:
+            with atomic_write(path) as file:
+                file.write(script.encode())
+        except OSError as error:
+            raise write_error(str(path), error) from error
+    names = tuple(view.name for view in views)
+    missing = tuple(name for name in TABLES if name not in shape.tables)
+    message = f"{len(names)} views of {directory}: {', '.join(names)}"
+    if missing:
+        message += f"; none of {' and '.join(missing)}, which no snapshot has"
+    return ViewsResult(script, names, missing, message if path is None else f"wrote {path}: {message}")
+
+
+def _shape(store: Path, schema: RecordSchema | None) -> StoreShape:
+    if not store.is_dir():
+        raise missing_store(store)
+    with output_errors(f"list the store {store}"):
+        nights = snapshots(store)
+    if not nights:
+        raise InputError(f"there is no snapshot in {store}", "convert an export first")
+    newest = open_table(nights[-1], schema)
+    is_linked = (store / LATEST).resolve() == newest.root
+    tables = {name for name in TABLES for night in nights if (night / name).is_dir()}
+    return StoreShape(store, newest.schema, _extension(newest), LATEST if is_linked else newest.name, tables)
+
+
+def _extension(table: SnapshotTable) -> str:
+    made = table.manifest.options
+    if made.format == "csv-excel":
+        raise UsageError("the store is one for Excel: its values are changed for it", "query one of Parquet or CSV")
+    options: dict[str, Any] = {"format": made.format, "compression": made.compression}  # checked as the sink's
+    return SinkOptions(**options).extension

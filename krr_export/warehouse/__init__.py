@@ -1,0 +1,1 @@
+"""Loading into databases and table formats, and views in them."""

@@ -1,0 +1,58 @@
+"""Views in a DuckDB file."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from krr_export.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from krr_export.warehouse.views import View
+
+_OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+"""Nothing is fetched from the network: what views need is in the package."""
+
+
+def write_views(path: Path, views: Iterable[View]) -> None:
+    """Make views in a DuckDB file, or replace those of their names; what else is in it stays. All are made, or none.
+
+    Args:
+        path: of the file; made if it is missing.
+        views: the views; their files are there.
+
+    Raises:
+        OutputError: it is no DuckDB file, or is in use by another program, or cannot be written.
+        UsageError: the package duckdb is missing, or a table in the file has the name of a view.
+    """
+    try:
+        import duckdb  # noqa: PLC0415 - an optional package
+    except ImportError:
+        raise UsageError(
+            "the package duckdb is missing", "pip install 'krr-export[duckdb]'; or write FILE.sql"
+        ) from None
+    is_new = not path.exists()
+    try:
+        with duckdb.connect(path, config=_OFFLINE) as connection:
+            connection.begin()
+            for view in views:
+                for statement in view.statements():
+                    connection.execute(statement)
+            connection.commit()
+    # DuckDB's own words may quote what is in the file.
+    except duckdb.CatalogException:
+        raise UsageError(f"{path} has a table with the name of a view", "give a file of its own") from None
+    except duckdb.Error:
+        if is_new:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot make the views in {path}",
+            "is it a DuckDB file, open in no other program, in a directory that can be written? see also verify",
+        ) from None

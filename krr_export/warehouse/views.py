@@ -1,0 +1,159 @@
+"""Views of a store for DuckDB: the newest persons, those of all nights, and the tables beside them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+EXPORT_TIME = "strptime(eksport, '%Y%m%dT%H%M%SZ') AT TIME ZONE 'UTC'"
+"""A snapshot's time, from its directory's name. DuckDB computes it first: files of nights not asked for stay closed."""
+
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
+_CSV_LINE_BYTES = 16 << 20
+"""More than the longest record takes as a line of CSV; DuckDB's own limit is lower."""
+
+
+@dataclass(frozen=True)
+class StoreShape:
+    """What is in a store, as far as views depend on it.
+
+    Attributes:
+        path: Of the store, absolute.
+        person: The columns of the table person in the newest snapshot.
+        extension: Of the files of that table: ``parquet``, ``csv`` or ``csv.gz``.
+        newest: The newest snapshot's directory in the store: ``latest``, or its own name where there is no such link.
+        tables: Those of the tables beside person that a snapshot has; always Parquet.
+    """
+
+    path: Path
+    person: pa.Schema
+    extension: str
+    newest: str
+    tables: Collection[str]
+
+
+@dataclass(frozen=True)
+class View:
+    """A view.
+
+    Attributes:
+        name: Of the view.
+        comment: What is in it, in one line.
+        query: Its rows.
+    """
+
+    name: str
+    comment: str
+    query: str
+
+    def statements(self) -> Iterator[str]:
+        """Yield the statements that make the view, or replace it."""
+        yield f"CREATE OR REPLACE VIEW {self.name} AS\n{self.query}"
+        yield f"COMMENT ON VIEW {self.name} IS {quote(self.comment)}"
+
+
+def build_views(shape: StoreShape) -> list[View]:
+    """Return the views of a store: two of persons, two of the reports, and one for each table beside person."""
+    night = f"SELECT {EXPORT_TIME} AS eksport"
+    views = [
+        View("person", "Persons of the newest snapshot", _person(shape, shape.newest, "SELECT", hive=False)),
+        View("person_all", "Persons of all snapshots, by eksport", _person(shape, "eksport=*", f"{night},", hive=True)),
+    ]
+    for name, comment in TABLES.items():
+        if name in shape.tables:
+            # Not union_by_name, which opens every file of all nights first: a store keeps its columns.
+            files = quote(_glob(shape.path, f"eksport=*/{name}/*.parquet"))
+            read = f"read_parquet({files}, hive_partitioning = true, hive_types_autocast = false)"
+            views.append(View(name, comment, f"{night}, * EXCLUDE (eksport)\nFROM {read}"))
+    return [*views, *_report_views(shape, night)]
+
+
+TABLES = {
+    "rejects": "Records that the XSD refused, of all snapshots",
+    "findings": "What the rules found in accepted records, of all snapshots",
+    "changes": "What changed since the snapshot before, of all snapshots made with --changes",
+}
+"""The tables beside person, and what is in them."""
+
+
+def build_script(views: list[View], about: str) -> str:
+    """Return the views as a script of SQL, which begins with this comment."""
+    statements = [statement for view in views for statement in view.statements()]
+    return "".join(f"-- {line}\n" for line in about.splitlines()) + "".join(f"\n{one};\n" for one in statements)
+
+
+def _person(shape: StoreShape, snapshot: str, select: str, *, hive: bool) -> str:
+    files = quote(_glob(shape.path, f"{snapshot}/person/**/*.{shape.extension}"))
+    options = ["hive_partitioning = true", "hive_types_autocast = false"] if hive else ["hive_partitioning = false"]
+    if shape.extension == "parquet":
+        columns = ", ".join(map(identifier, shape.person.names))
+        return f"{select} {columns}\nFROM read_parquet({files}, {', '.join(options)})"
+    types = ", ".join(f"{quote(field.name)}: {quote(_csv_type(field.type))}" for field in shape.person)
+    options += [
+        f"compression = '{'gzip' if shape.extension.endswith('gz') else 'none'}'",
+        "header = true, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', auto_detect = false",
+        f"allow_quoted_nulls = false, max_line_size = {_CSV_LINE_BYTES}",
+        f"columns = {{{types}}}",
+    ]
+    columns = ", ".join(_from_csv(field) for field in shape.person)
+    return f"{select} {columns}\nFROM read_csv({files}, {', '.join(options)})"
+
+
+def _csv_type(kind: pa.DataType) -> str:
+    if kind == _TIMESTAMP:
+        return "TIMESTAMPTZ"
+    if pa.types.is_integer(kind):
+        return "BIGINT"
+    return "BOOLEAN" if pa.types.is_boolean(kind) else "VARCHAR"
+
+
+def _from_csv(field: pa.Field) -> str:
+    name = identifier(field.name)
+    return f"from_base64({name}) AS {name}" if pa.types.is_binary(field.type) else name
+
+
+def _report_views(shape: StoreShape, night: str) -> Iterator[View]:
+    columns = {
+        "outcome": "VARCHAR",
+        "source": "STRUCT(name VARCHAR)",
+        "counts": "STRUCT(seen BIGINT, written BIGINT, rejected BIGINT)",
+        "findings": "STRUCT(code VARCHAR, severity VARCHAR, count BIGINT, records BIGINT, text VARCHAR)[]",
+    }
+    files = quote(_glob(shape.path, "eksport=*/report.json"))
+    types = ", ".join(f"{name}: {quote(kind)}" for name, kind in columns.items())
+    options = "hive_partitioning = true, hive_types_autocast = false"
+    read = f"FROM read_json({files}, {options}, format = 'unstructured', columns = {{{types}}})"
+    yield View(
+        "report",
+        "How many records each snapshot has, by its report",
+        f"{night}, outcome, source.name AS source, counts.seen, counts.written, counts.rejected\n{read}",
+    )
+    one = f"{night}, unnest(findings) AS finding\n{read}"
+    yield View(
+        "report_findings",
+        "How many findings each snapshot has, by code",
+        "SELECT eksport, finding.code, finding.severity, finding.count AS findings, finding.records, finding.text\n"
+        f"FROM ({one})",
+    )
+
+
+def _glob(store: Path, pattern: str) -> str:
+    """Return a pattern below the store; characters of its own path that mean something in a pattern mean themselves."""
+    return re.sub(r"([*?[])", r"[\1]", str(store)) + f"/{pattern}"
+
+
+def quote(text: str) -> str:
+    """Return a text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a name, quoted, as a name of SQL."""
+    return '"' + name.replace('"', '""') + '"'
