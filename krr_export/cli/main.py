@@ -36,7 +36,7 @@ _COMMANDS = {
     "report": "Show a snapshot's report as a page, or for pipelines.",
     "history": "Show what each snapshot of a store holds, and the trend.",
     "diff": "Show what changed between two snapshots.",
-    "views": "Make views of a store for DuckDB, that work from any directory.",
+    "views": "Make views of a store for DuckDB, from any directory.",
     "apply": "Apply pages of the change feed to the newest snapshot.",
     "fetch-changes": "Fetch the pages of the register's change feed.",
     "prune": "Delete all but the newest snapshots of a store.",

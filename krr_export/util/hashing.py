@@ -38,9 +38,11 @@ class Sha256:
 
     def close(self) -> None:
         """End the thread; the digest remains available."""
-        self._hand_over()
-        self._stage.finish()
-        self._stage.close()
+        try:
+            self._hand_over()
+            self._stage.finish()
+        finally:
+            self._stage.close()
 
     def _hand_over(self) -> None:
         batch, self._batch, self._size = self._batch, [], 0

@@ -107,7 +107,12 @@ class Stage(Generic[Item]):
         if self._pool is None:
             self._consume(item)
             return
-        self._pending.append(self._pool.submit(self._consume, item))
+        try:
+            self._pending.append(self._pool.submit(self._consume, item))
+        except BaseException:
+            # A signal that comes while a thread starts leaves it unknown to the pool: the program would wait for it.
+            self.close()
+            raise
         if len(self._pending) > _AHEAD:
             self._pending.popleft().result()
 

@@ -117,7 +117,10 @@ def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_s
     assert ran.code == 3, ran.err
     is_said_first = (name, path) == ("apply", "file")  # of what else is not there: its store
     assert name == "seal" or is_said_first or Path(path).name in ran.last
-    there_is_no = {"verify": "snapshot", "report": "snapshot", "history": "(store|snapshot)", "prune": "store"}
+    there_is_no = {
+        "verify": "snapshot", "report": "snapshot", "history": "(store|snapshot)", "prune": "store",
+        "views": "(store|snapshot)",
+    }  # fmt: skip
     assert re.match(f"there is no {there_is_no[name]} (at|in) " if name in there_is_no else ".*; ", ran.last)
     assert sorted(Path.cwd().rglob("*")) == lying_about
 
@@ -125,7 +128,7 @@ def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_s
 def test_all_commands_that_work_on_what_is_there_are_held_to_it() -> None:
     assert {name for name, _ in MUST_BE_THERE} == {
         "apply", "convert", "diff", "fetch-changes", "history", "inspect", "prune", "report", "seal", "soap call",
-        "soap open", "validate", "verify",
+        "soap open", "validate", "verify", "views",
     }  # fmt: skip
 
 

@@ -198,3 +198,34 @@ def test_the_digest_is_that_of_all_pieces_so_far_also_when_closed() -> None:
     digest.close()
     assert threading.active_count() == before - 1
     assert digest.hexdigest() == hashlib.sha256(b"".join(pieces)).hexdigest()
+
+
+@pytest.fixture
+def interrupted_starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread]]:
+    """Each thread that starts, which a signal follows at once: the pool never comes to know of it."""
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def start_and_interrupt(thread: threading.Thread) -> None:
+        start(thread)
+        started.append(thread)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start_and_interrupt)
+        yield started
+
+
+def test_a_signal_while_a_thread_starts_leaves_no_thread_that_the_program_would_wait_for(
+    interrupted_starts: list[threading.Thread],
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Stage(print).put(1)
+    with pytest.raises(KeyboardInterrupt):
+        Sha256().update(bytes(2 << 20))
+    with pytest.raises(KeyboardInterrupt):
+        next(map_in_order(lambda: print, [1], 1))
+    assert len(interrupted_starts) == 3
+    for thread in interrupted_starts:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()

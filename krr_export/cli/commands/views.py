@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @option("--schema", type=LocalName(), metavar="FILE.xsd", help="That of a store of CSV, if it is a file of yours.")
 @json_option
 def views_command(store: Path, output: str, schema: str | None, *, as_json: bool, **talk: bool) -> int:
-    """Make views of a store for DuckDB, that work from any directory.
+    """Make views of a store for DuckDB, from any directory.
 
     person has the newest snapshot, person_all those of all nights with the time of each as eksport; rejects, findings
     and changes have the tables beside it of all nights; report and report_findings the numbers of records and findings.
