@@ -12,6 +12,7 @@ import pytest
 from conversions import cut_into
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import html
 from register import UPDATED, Register, State
 from road import contact, export, person
 
@@ -295,3 +296,16 @@ def test_apply_leaves_them_out_where_the_snapshot_does(tmp_path: Path) -> None:
     result = apply(tmp_path / "store", [pages(tmp_path / "pages", 4)], ApplyOptions("2014-02-27T12:00:00Z", load=load))
     assert result.outcome == "published"
     assert not (result.path / "findings").exists()
+
+
+def test_the_query_on_the_page_lists_the_records_that_the_finding_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = loaded(tmp_path / "store", sample(fault_share=0.2), strict=["email-syntax"])
+    assert result.report is not None
+    monkeypatch.chdir(result.path)
+    page = html.fromstring((result.path / "report.html").read_bytes())
+    for finding in result.report.findings:
+        [query] = page.xpath(f"//article[@id='code-{finding.code}']//p[@class='query']/code/text()")
+        rows = duckdb.connect().execute(str(query)).fetchall()
+        assert len({row[0] for row in rows}) == finding.records

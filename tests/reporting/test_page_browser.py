@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-WIDTHS = (360, 768, 1280)
+WIDTHS = (360, 768, 1000, 1280)
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 MARKS = "[...document.querySelectorAll('[data-of=\"%s\"] g[data-key]')].map(e => [e.dataset.key, +e.dataset.value])"
@@ -52,6 +52,13 @@ STICKING_OUT = """[...document.querySelectorAll('.panel, .card, .figures > div')
     return [...box.querySelectorAll('svg.chart, svg.chart text, table, dd, p')]
         .filter(e => e.getBoundingClientRect().right > right + 1).map(e => e.textContent);
 })"""
+HIDDEN_EXAMPLES = """[...document.querySelectorAll('.examples')].flatMap(table => {
+    const card = table.closest('.card').getBoundingClientRect();
+    const around = [...table.querySelectorAll('*')].map(e => [e, e.getBoundingClientRect()]);
+    const hidden = around.filter(([e, box]) => box.right > card.right || box.bottom > card.bottom);
+    return [...hidden.map(([e]) => e.textContent), ...(table.closest('.scroll') ? ['scrolls'] : [])];
+})"""
+"""What of an example lies outside its card, or has to be scrolled to."""
 A4 = round((210 - 2 * 14) / 25.4 * 96)
 """How wide a sheet is between its margins, in CSS pixels."""
 
@@ -257,7 +264,7 @@ def test_what_is_too_old_stands_behind_the_line_at_18_months_and_looks_different
 @pytest.mark.parametrize(
     ("name", "width", "scheme"),
     [
-        *(("en", width, scheme) for width, scheme in zip(WIDTHS, ("light", "dark", "light"), strict=True)),
+        *(("en", width, scheme) for width, scheme in zip(WIDTHS, ("light", "dark", "light", "dark"), strict=True)),
         *((name, *way) for name in ("nb", "history") for way in ((360, "dark"), (1280, "light"))),
     ],
 )
@@ -295,6 +302,8 @@ def test_nothing_sticks_out_and_no_two_labels_overlap(
         assert page.evaluate("document.documentElement.scrollWidth") == width
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") == width, "tables scroll by themselves"
+        assert page.locator(".examples").count() > 0
+        assert page.evaluate(HIDDEN_EXAMPLES) == []
         if width >= min(WIDTHS):
             assert page.evaluate(OVERLAPPING) == []
 

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.findings.codes import SEVERITIES
+from krr_export.findings.codes import PARTITION_OTHER, SEVERITIES
 from krr_export.findings.detail import describe
 from krr_export.reporting.page.chart_parts import Bars, Cell, Mark, Table, Tick, describe_greatest, number_cell
 from krr_export.reporting.page.text import clean
 from krr_export.reporting.page.verdict import finding_text
+from krr_export.rules.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from krr_export.findings.finding import Example
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 _MAX_MARKS = 20
 _MAX_LABELS = 4
 """The most powers of ten with a label each that fit on a telephone; beyond, every second one has one."""
+
+
+_REJECTS_QUERY = "SELECT * FROM read_parquet('rejects/*.parquet') WHERE list_contains(codes, 'CODE')"
+_FINDINGS_QUERY = "SELECT * FROM read_parquet('findings/*.parquet') WHERE code = 'CODE'"
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Card:
         more_fields: the number of fields left out, as a sentence.
         examples: the first ones.
         summary: the caption of the examples: how many of how many.
+        query: SQL for DuckDB that lists the records, from the report's directory; empty if there are no tables.
     """
 
     code: str
@@ -68,11 +74,12 @@ class Card:
     more_fields: str
     examples: tuple[ExampleRow, ...]
     summary: str
+    query: str
 
 
 def finding_cards(words: Language, report: Report, limits: PageLimits) -> tuple[Card, ...]:
     """Return a card for each code, the most severe first."""
-    return tuple(_card(words, one, report.counts.seen, limits) for one in in_order(report)[: limits.groups])
+    return tuple(_card(words, one, report, limits) for one in in_order(report)[: limits.groups])
 
 
 def in_order(report: Report) -> list[ReportedFinding]:
@@ -137,7 +144,7 @@ _SCALE_START, _SCALE_LENGTH = 2.5, 93.0
 """The position of 1, and the length of the scale, in per cent of the width."""
 
 
-def _card(words: Language, finding: ReportedFinding, seen: int, limits: PageLimits) -> Card:
+def _card(words: Language, finding: ReportedFinding, report: Report, limits: PageLimits) -> Card:
     text, fix, lang = finding_text(words, finding, limits)
     fields = sorted(finding.fields.items(), key=lambda field: (-field[1], field[0]))
     shown = [
@@ -154,13 +161,22 @@ def _card(words: Language, finding: ReportedFinding, seen: int, limits: PageLimi
         lang=lang,
         records=finding.records,
         records_shown=words.say("records.n", n=finding.records),
-        share=words.share(finding.records, seen),
+        share=words.share(finding.records, report.counts.seen),
         count=words.say("findings.n", n=finding.count) if finding.count != finding.records else "",
         fields=tuple(shown),
         more_fields=words.say("rows.left", n=len(fields) - len(shown)) if len(fields) > len(shown) else "",
         examples=tuple(_example(words, one, limits) for one in examples),
         summary=words.say(key, n=len(examples), all=finding.count) if examples else words.say("where"),
+        query=_query(finding) if report.guard is not None else "",  # validate, which has none, writes no tables
     )
+
+
+def _query(finding: ReportedFinding) -> str:
+    # A report may be forged, and a query is copied: no other word gets into one.
+    if finding.code not in CATALOGUE or finding.code == PARTITION_OTHER:  # which is of files, not of records
+        return ""
+    query = _REJECTS_QUERY if finding.severity == "reject" else _FINDINGS_QUERY
+    return query.replace("CODE", finding.code)
 
 
 def _example(words: Language, example: Example, limits: PageLimits) -> ExampleRow:
@@ -168,8 +184,8 @@ def _example(words: Language, example: Example, limits: PageLimits) -> ExampleRo
     detail = example.detail if example.masked is None else describe(example.masked, words.details)
     return ExampleRow(
         record=words.number(example.record),
-        line=words.number(example.line),
-        offset=words.number(example.byte_offset),
+        line=words.say("example.line", n=example.line),
+        offset=words.say("example.offset", n=example.byte_offset),
         field=clean(example.field or "", limits.characters),
         detail=clean(detail, limits.characters),
         lang="" if translated else "en",
