@@ -15,6 +15,7 @@ from krr_export.version import __version__
 
 if TYPE_CHECKING:
     from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
+    from krr_export.jobs.check import CheckResult, check
     from krr_export.jobs.convert import convert, validate
     from krr_export.jobs.diff import DiffResult, diff
     from krr_export.jobs.loading import ConvertResult
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from krr_export.schema.registry import load_schema
 
 __all__ = [
+    "CheckResult",
     "ConvertOptions",
     "ConvertResult",
     "DiffResult",
@@ -40,6 +42,7 @@ __all__ = [
     "Report",
     "UsageError",
     "__version__",
+    "check",
     "convert",
     "diff",
     "history",
@@ -51,6 +54,7 @@ __all__ = [
 
 _HOME = {
     "reporting.history": ("HistoryLine", "history"),
+    "jobs.check": ("CheckResult", "check"),
     "jobs.convert": ("convert", "validate"),
     "jobs.loading": ("ConvertResult",),
     "jobs.diff": ("DiffResult", "diff"),

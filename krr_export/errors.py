@@ -103,8 +103,9 @@ EXIT_CODES = (
     ExitCode(
         1,
         "rejects",
-        "more rejects than allowed, strict duplicates, or an empty export; of `verify`, `history`: a damaged snapshot;"
-        " of `diff --exit-code`: a difference",
+        "more rejects than allowed, strict duplicates, or an empty export; of `verify`, `history`, `check`: a damaged"
+        " snapshot; of `check` also an export that was refused, or `latest` elsewhere; of `diff --exit-code`: a"
+        " difference",
         "read `report.json` in the directory that the last line names; then ask the sender, or raise `--max-rejects`",
     ),
     ExitCode(
@@ -132,7 +133,8 @@ EXIT_CODES = (
         GuardError.exit_code,
         "guard",
         "a guard tripped: the export is older than `--max-age`, or from the future; of `run`, older than the newest"
-        " snapshot; it differs too much from the snapshot before it; or it is published already, with another result",
+        " snapshot; it differs too much from the snapshot before it; or it is published already, with another result;"
+        " of `check`: the newest snapshot is older than `--max-age`, or from the future",
         "read in the last line what differs; ask the sender, or accept it with the option that is named",
     ),
     ExitCode(

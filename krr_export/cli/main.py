@@ -33,6 +33,7 @@ _COMMANDS = {
     "schema": "Show the columns of the table person, or DDL for a warehouse.",
     "rules": "Show the register's own rules beyond the XSD.",
     "verify": "Prove a published snapshot anew against its manifest.",
+    "check": "Check that a store's newest export is fresh and whole.",
     "report": "Show a snapshot's report as a page, or for pipelines.",
     "history": "Show what each snapshot of a store holds, and the trend.",
     "diff": "Show what changed between two snapshots.",

@@ -48,20 +48,47 @@ class AgeLimits:
             max_ahead=_parse_duration("--max-ahead", max_ahead),
         )
 
+    def describe_too_old(self, made: datetime, now: datetime | None = None) -> str | None:
+        """Return what is wrong with an export that is too old, in one line; ``None`` if it is not.
+
+        Args:
+            made: when it was made.
+            now: replaces the clock.
+        """
+        age = (now or datetime.now(UTC)) - made
+        if self.max_age is None or age <= self.max_age:
+            return None
+        return (
+            f"the export was made {_format_time(made)}, more than {describe_duration(age)} ago:"
+            f" --max-age {_format_duration(self.max_age)}"
+        )
+
+    def describe_ahead(self, made: datetime, now: datetime | None = None) -> str | None:
+        """Return what is wrong with an export that is from the future, in one line; ``None`` if it is not.
+
+        Args:
+            made: when it was made.
+            now: replaces the clock.
+        """
+        ahead = made - (now or datetime.now(UTC))
+        if ahead <= self.max_ahead:
+            return None
+        return (
+            f"the export says that it was made {_format_time(made)}, more than {describe_duration(ahead)} from now:"
+            f" --max-ahead {_format_duration(self.max_ahead)}"
+        )
+
     def check_age(self, made: datetime) -> None:
         """Check that an export is not too old.
 
         Raises:
             GuardError: it is too old.
         """
-        age = datetime.now(UTC) - made
-        if self.max_age is not None and age > self.max_age:
+        now = datetime.now(UTC)
+        if (fault := self.describe_too_old(made, now)) is not None:
             # The export grows older before anybody gives that option: hence one more.
-            raise GuardError(
-                f"the export was made {_format_time(made)}, more than {_describe_duration(age)} ago:"
-                f" --max-age {_format_duration(self.max_age)}",
-                f"ask the sender for a newer one, or accept it with --max-age {_sufficient_limit(age, 2)}",
-            )
+            limit = _sufficient_limit(now - made, 2)
+            raise GuardError(fault, f"ask the sender for a newer one, or accept it with --max-age {limit}")
 
     def check_ahead(self, made: datetime) -> None:
         """Check that an export is not from the future.
@@ -69,14 +96,12 @@ class AgeLimits:
         Raises:
             GuardError: it is from the future.
         """
-        ahead = made - datetime.now(UTC)
-        if ahead > self.max_ahead:
-            limit = f"--max-ahead {_format_duration(self.max_ahead)}"
+        now = datetime.now(UTC)
+        if (fault := self.describe_ahead(made, now)) is not None:
             raise GuardError(
-                f"the export says that it was made {_format_time(made)}, more than {_describe_duration(ahead)}"
-                f" from now: {limit}",
+                fault,
                 "is a clock wrong? Ask the sender: it would be latest until then. Accept it with"
-                f" --max-ahead {_sufficient_limit(ahead, 1)}",
+                f" --max-ahead {_sufficient_limit(made - now, 1)}",
             )
 
     def latest_stamp(self, now: datetime | None = None) -> str:
@@ -121,7 +146,12 @@ def _format_time(moment: datetime) -> str:
     return f"{moment.year:04}-{moment:%m-%d %H:%M} UTC"  # strftime does not pad a year before 1000 everywhere
 
 
-def _describe_duration(length: timedelta) -> str:
+def describe_age(age: timedelta) -> str:
+    """Return an age in words, rounded down: ``14 hours ago``, or ``2 hours from now``."""
+    return f"{describe_duration(abs(age))} {'from now' if age < timedelta() else 'ago'}"
+
+
+def describe_duration(length: timedelta) -> str:
     """Return a duration in words, rounded down."""
     unit, one = (_DAY, "day") if length >= _DAYS_FROM else (_HOUR, "hour") if length >= _HOUR else (_MINUTE, "minute")
     count = length // unit

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from krr_export.domain.store_layout import MANIFEST
-from krr_export.errors import GuardError
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.jobs.comparison import compare_with_older, write_changes
@@ -18,6 +17,7 @@ from krr_export.jobs.snapshot_tables import SnapshotTables
 from krr_export.output.snapshot_table import SnapshotTable
 from krr_export.reporting.baseline import PARTIAL, check_against_store
 from krr_export.reporting.page.snapshots import REPORT_HTML, render_snapshot_page
+from krr_export.reporting.refusals import REFUSED_EXIT_CODES
 from krr_export.reporting.report import REPORT_JSON
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.util.files import mode_remark
@@ -67,7 +67,7 @@ class ConvertResult:
     @property
     def exit_code(self) -> int:
         """The command's exit code: 0; if the export was not published, 5 for the guard and otherwise 1."""
-        return {"too-many-rejects": 1, "empty": 1, "duplicates": 1, "guard": GuardError.exit_code}.get(self.outcome, 0)
+        return REFUSED_EXIT_CODES.get(self.outcome, 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result for JSON, without the message."""

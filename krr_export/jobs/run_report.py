@@ -11,6 +11,7 @@ from krr_export.output.manifest import Counts, ExportHeader, Manifest, SchemaVer
 from krr_export.output.publish import latest_remark
 from krr_export.pipeline.tally import Tally
 from krr_export.profiling.summarize import summarize
+from krr_export.reporting.refusals import why_refused
 from krr_export.reporting.report import (
     FIND_DUPLICATES,
     Performance,
@@ -74,19 +75,15 @@ def describe_outcome(path: Path, report: Report) -> str:
         case "partial":
             return f"kept a partial result of {written} as {path}; it is not published{delivered}"
         case "empty":
-            why, then = "the export holds no records", "or give --allow-empty if that is right"
+            then = "or give --allow-empty if that is right"
         case "duplicates":
-            why, then = report.duplicates_reason(), FIND_DUPLICATES
+            then = FIND_DUPLICATES
         case "guard" if report.guard:
-            why, then = report.guard.reason, f"if that is right, accept it with {report.guard.acceptance}"
+            then = f"if that is right, accept it with {report.guard.acceptance}"
         case _:
-            why = (
-                f"{number(counts.rejected)} of {number(counts.seen)} records rejected, more than"
-                f" --max-rejects {report.limits.max_rejects} allows"
-            )
             then = report.main_reason()
     files = "report.json and rejects/" if counts.rejected else "report.json"
-    return f"not published: {why}; see {files} in {path}; {then}{delivered}"
+    return f"not published: {why_refused(report)}; see {files} in {path}; {then}{delivered}"
 
 
 def new_tally(rows: RowSource, options: ConvertOptions) -> Tally:

@@ -16,13 +16,12 @@ from krr_export.domain.store_layout import (
     PARTIAL,
     STAGING,
     SUCCESS,
-    is_export_name,
     refuse_snapshot,
 )
 from krr_export.errors import OutputError, UsageError
 from krr_export.output.publish import finish_replacements, is_dead, remove_replaced, retire, update_latest
 from krr_export.output.snapshot import Staging
-from krr_export.output.store_contents import entries, missing_store, replaceable, snapshots
+from krr_export.output.store_contents import entries, missing_store, replaceable, snapshots, unpublished_results
 from krr_export.output.verification import verify
 from krr_export.util.files import make_directories, make_parents, output_errors, remove, sync_directory
 from krr_export.util.paths import local_path, real_path
@@ -178,7 +177,7 @@ class Store:
         deleted = [path for path in published[:-keep] if real_path(path) != latest]
         oldest = next((path.name for path in published if path not in deleted), "")
         for place in (FAILED, PARTIAL):
-            unpublished = _unpublished_results(self.path / place)
+            unpublished = unpublished_results(self.path / place)
             deleted += [path for path in unpublished if path not in unpublished[-keep:] or path.name < oldest]
         with output_errors("delete old snapshots"):
             for path in deleted:
@@ -193,14 +192,6 @@ def _check_is_store(path: Path, *, create: bool) -> None:
     refuse_snapshot(path)
     if not create and not (path / LOCK).exists() and not any(entry.published for entry in entries(path)):
         raise missing_store(path)
-
-
-def _unpublished_results(place: Path) -> list[Path]:
-    """Return the results kept in ``.failed`` or ``.partial``, oldest first; nothing else, and no targets of links."""
-    if place.is_symlink():
-        return []
-    unpublished = (path for path in place.glob("eksport=*") if path.is_dir() and not path.is_symlink())
-    return sorted(path for path in unpublished if is_export_name(path.name))
 
 
 def _create(path: Path, file_mode: int) -> None:

@@ -100,6 +100,14 @@ def snapshots(store: Path) -> list[Path]:
     return [entry.path for entry in entries(store) if entry.status is EntryStatus.SNAPSHOT][::-1]
 
 
+def unpublished_results(place: Path) -> list[Path]:
+    """Return the results kept in ``.failed`` or ``.partial``, oldest first; nothing else, and no targets of links."""
+    if place.is_symlink():
+        return []
+    unpublished = (path for path in place.glob("eksport=*") if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in unpublished if is_export_name(path.name))
+
+
 def missing_store(path: Path) -> InputError:
     """Return the error for a path without a store, be it missing, a file or another directory."""
     return InputError(f"there is no store at {path}", "give the directory that holds the snapshots")

@@ -76,6 +76,20 @@ def verify(snapshot: Path) -> Verification:
     return Verification(root, manifest, differences, tuple(_chain(root.parent, manifest)))
 
 
+def size_differences(snapshot: Path, manifest: Manifest) -> tuple[str, ...]:
+    """Return a line for each file that is missing or of another size than listed; no part file is opened.
+
+    Args:
+        snapshot: Its directory.
+        manifest: Its manifest.
+
+    Raises:
+        OSError: Access is denied.
+    """
+    sizes = (line for part in manifest.files for line in _size_differences(snapshot / part.path, part))
+    return (*_success_differences(snapshot), *sizes)
+
+
 def _chain(store: Path, manifest: Manifest) -> Iterator[str]:
     """Yield a line for each snapshot that this one was made from, as far as they are there."""
     while manifest.applied is not None and (parent := manifest.applied.parent) is not None:
@@ -195,22 +209,25 @@ def _listing_differences(root: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _file_differences(path: Path, part: PartFile) -> Iterator[str]:
-    if not os.path.lexists(path):
-        yield f"{part.path}: missing"
-        return
-    if path.is_symlink() or not path.is_file():
-        yield f"{part.path}: not a regular file"
+    yield from _size_differences(path, part)
+    if not path.is_file() or path.is_symlink():
         return
     digest = hashlib.sha256()
     try:
-        size = path.stat().st_size
         with path.open("rb") as file:
             for chunk in _chunks(file):
                 digest.update(chunk)
     except OSError as error:
         yield f"{part.path}: cannot be read: {error.strerror}"
         return
-    if size != part.bytes:
-        yield f"{part.path}: {size} bytes, listed with {part.bytes}"
     if digest.hexdigest() != part.sha256:
         yield f"{part.path}: its SHA-256 is not the one listed"
+
+
+def _size_differences(path: Path, part: PartFile) -> Iterator[str]:
+    if not os.path.lexists(path):
+        yield f"{part.path}: missing"
+    elif path.is_symlink() or not path.is_file():
+        yield f"{part.path}: not a regular file"
+    elif (size := path.stat().st_size) != part.bytes:
+        yield f"{part.path}: {size} bytes, listed with {part.bytes}"

@@ -118,8 +118,8 @@ def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_s
     is_said_first = (name, path) == ("apply", "file")  # of what else is not there: its store
     assert name == "seal" or is_said_first or Path(path).name in ran.last
     there_is_no = {
-        "verify": "snapshot", "report": "snapshot", "history": "(store|snapshot)", "prune": "store",
-        "views": "(store|snapshot)",
+        "verify": "snapshot", "report": "snapshot", "check": "(store|snapshot)", "history": "(store|snapshot)",
+        "prune": "store", "views": "(store|snapshot)",
     }  # fmt: skip
     assert re.match(f"there is no {there_is_no[name]} (at|in) " if name in there_is_no else ".*; ", ran.last)
     assert sorted(Path.cwd().rglob("*")) == lying_about
@@ -127,8 +127,8 @@ def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_s
 
 def test_all_commands_that_work_on_what_is_there_are_held_to_it() -> None:
     assert {name for name, _ in MUST_BE_THERE} == {
-        "apply", "convert", "diff", "fetch-changes", "history", "inspect", "prune", "report", "seal", "soap call",
-        "soap open", "validate", "verify", "views",
+        "apply", "check", "convert", "diff", "fetch-changes", "history", "inspect", "prune", "report", "seal",
+        "soap call", "soap open", "validate", "verify", "views",
     }  # fmt: skip
 
 
@@ -136,6 +136,7 @@ def test_all_commands_that_work_on_what_is_there_are_held_to_it() -> None:
     ("path", "typed", "code"),
     [
         ("store/latest", ["history", "store/latest"], 2),
+        ("store/latest", ["check", "store/latest"], 2),
         ("store/latest", ["prune", "store/latest", "--keep", "1"], 2),
         ("store/latest", ["convert", str(SAMPLES / "valid.xml"), "store/latest"], 2),
         ("store", ["verify", "store"], 3),
@@ -155,7 +156,7 @@ def test_one_for_the_other_is_wrong_usage_and_a_file_is_no_place_to_write_into(
 
 def test_a_loop_of_links_is_refused_in_python_too(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("a")
-    for read in (krr_export.verify, krr_export.history, krr_export.validate, krr_export.open_export):
+    for read in (krr_export.verify, krr_export.history, krr_export.check, krr_export.validate, krr_export.open_export):
         with pytest.raises(krr_export.InputError):
             read(tmp_path / "a")
     with pytest.raises(krr_export.OutputError):
@@ -218,6 +219,7 @@ def test_an_address_is_refused_in_python_too(
         lambda: krr_export.open_export(elsewhere),
         lambda: krr_export.open_export(source, schema=elsewhere),
         lambda: krr_export.history(elsewhere),
+        lambda: krr_export.check(elsewhere),
         lambda: krr_export.verify(elsewhere),  # type: ignore[arg-type]  # text is as good
     ):
         with pytest.raises(UsageError, match=r"no local path|is empty"):

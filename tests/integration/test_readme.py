@@ -118,6 +118,9 @@ def test_every_block_runs_in_the_order_of_reading(
                     assert service["Timer"]["OnCalendar"]
                     continue
                 line = "cd {workingdirectory} && {execstart}".format(**service["Service"])
+                if " check " in line:
+                    run(["sh", "-ec", line.replace("/srv/krr", shlex.quote(str(reader_has / "unit")))], reader_has)
+                    continue
                 by_a_scheduler(line, reader_has / "unit", server)
 
 
