@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.domain.vocabulary import CERTIFICATE, CHANNELS, EMAIL, IDENTIFIER, PROVIDER, UPDATED, VERIFIED
+from krr_export.domain.vocabulary import (
+    CERTIFICATE,
+    CHANNELS,
+    EMAIL,
+    IDENTIFIER,
+    PROVIDER,
+    RESERVATION,
+    STATUS,
+    UPDATED,
+    VERIFIED,
+)
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import Field, RecordSchema
@@ -35,6 +45,7 @@ class Plan:
         provider: the mailbox provider's organisation number.
         email: the e-mail address.
         certificate: the certificate in DER.
+        notification: the columns that decide who may be notified; empty if the schema lacks any of them.
     """
 
     columns: tuple[str, ...]
@@ -45,6 +56,7 @@ class Plan:
     provider: str | None
     email: str | None
     certificate: str | None
+    notification: frozenset[str]
 
 
 def build_plan(schema: RecordSchema) -> Plan:
@@ -57,6 +69,11 @@ def build_plan(schema: RecordSchema) -> Plan:
     def time_of(name: str) -> str | None:
         return name if name in fields and pa.types.is_timestamp(fields[name].arrow_type) else None
 
+    def is_text(name: str) -> bool:
+        return name in fields and (pa.types.is_dictionary(fields[name].arrow_type) or _has_length(fields[name]))
+
+    texts, times = (STATUS, RESERVATION, *CHANNELS), (*UPDATED.values(), *VERIFIED.values())
+    decidable = all(map(is_text, texts)) and all(map(time_of, times))
     return Plan(
         columns=tuple(fields),
         measured=tuple(name for name, field in fields.items() if _has_length(field)),
@@ -72,6 +89,7 @@ def build_plan(schema: RecordSchema) -> Plan:
         provider=column_of_type(PROVIDER, pa.string()),
         email=column_of_type(EMAIL, pa.string()),
         certificate=column_of_type(CERTIFICATE, pa.binary()),
+        notification=frozenset((*texts, *times) if decidable else ()),
     )
 
 

@@ -88,6 +88,7 @@ class Profile:
         kinds: records by kind of identity number, in the order of `KINDS`.
         contact: records by way to reach the person, in the order of `CONTACT`.
         ages: of contact data.
+        notifiable: persons who may be notified: active, not opted out, with a channel whose 18 months are not over.
         providers: records by the mailbox provider's organisation number.
         domains: records by the domain of the e-mail address, in lower case; empty if there is none.
         certificates: records by certificate.
@@ -101,6 +102,7 @@ class Profile:
     kinds: NDArray[np.int64]
     contact: NDArray[np.int64]
     ages: Ages
+    notifiable: int = 0
     providers: Distinct[str] = field(default_factory=Distinct)
     domains: Distinct[str] = field(default_factory=Distinct)
     certificates: Certificates = field(default_factory=Certificates)
@@ -123,6 +125,7 @@ class Profile:
         self.kinds += later.kinds
         self.contact += later.contact
         self.ages.add(later.ages)
+        self.notifiable += later.notifiable
         self.providers.add(later.providers)
         self.domains.add(later.domains)
         self.certificates.add(later.certificates)

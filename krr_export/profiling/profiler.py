@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from krr_export.domain.digits import string_buffers
 from krr_export.domain.identity_numbers import KINDS
-from krr_export.domain.vocabulary import CERTIFICATE, EMAIL, MAILBOX, MOBILE
+from krr_export.domain.vocabulary import ACTIVE, CERTIFICATE, EMAIL, MAILBOX, MOBILE, RESERVATION, RESERVED, STATUS
 from krr_export.parsing.batch_view import NEVER
 from krr_export.profiling.ages import GROUPS, Calendar
 from krr_export.profiling.certificates import count_certificates
@@ -19,6 +19,7 @@ from krr_export.profiling.plan import build_plan
 from krr_export.profiling.profile import CONTACT, Profile, empty_profile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -66,8 +67,12 @@ class Profiler:
             kinds = view.identities.kinds
             profile.kinds += _bincount(kinds[view.present(plan.identifier)], len(KINDS))
         profile.contact[:] = _count_contact(view)
-        for row, channel in enumerate(plan.channels):
-            self._fill_ages(profile.ages, row, channel, view)
+        usable = {
+            channel.column: self._fill_ages(profile.ages, row, channel, view)
+            for row, channel in enumerate(plan.channels)
+        }
+        if plan.notification:
+            profile.notifiable = _count_notifiable(view, usable)
         if plan.provider:
             profile.providers = _count_values(view.column(plan.provider))
         if plan.email:
@@ -76,8 +81,8 @@ class Profiler:
             profile.certificates = count_certificates(view.column(plan.certificate))
         return profile
 
-    def _fill_ages(self, ages: Ages, row: int, channel: Channel, view: BatchView) -> None:
-        """Fill in the ages of a channel."""
+    def _fill_ages(self, ages: Ages, row: int, channel: Channel, view: BatchView) -> NDArray[np.bool_]:
+        """Fill in the ages of a channel, and return in which rows it may be used to notify, whosever it is."""
         calendar, has_value = self._calendar, view.present(channel.column)
         ages.records[row] = np.count_nonzero(has_value)
         newest = np.full(ages.records[row], NEVER)
@@ -96,7 +101,11 @@ class Profiler:
         ages.groups[row, -1] = _bincount(youngest, len(GROUPS))
         ages.groups[row, -1, calendar.oldest] -= undated
         ages.undated[row] = undated
-        ages.expired[row] = np.count_nonzero(calendar.expired(newest))
+        expired = calendar.expired(newest)
+        ages.expired[row] = np.count_nonzero(expired)
+        usable = has_value.copy()
+        usable[has_value] = ~expired
+        return usable
 
 
 def _bincount(indices: NDArray[np.integer], size: int) -> NDArray[np.intp]:
@@ -134,6 +143,24 @@ def _count_contact(view: BatchView) -> list[int]:
     mobile, email = view.present(MOBILE), view.present(EMAIL)
     ways = (mobile, email, mobile & email, ~(mobile | email), view.present(MAILBOX), view.present(CERTIFICATE))
     return [int(np.count_nonzero(way)) for _, way in zip(CONTACT, ways, strict=True)]
+
+
+def _is_empty(column: pa.Array) -> NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(pc.equal(pc.binary_length(column), 0), fill_value=False))
+
+
+def _count_notifiable(view: BatchView, fresh: Mapping[str, NDArray[np.bool_]]) -> int:
+    """Count who may be notified, as the derived column varslingsstatus says it of the time of the export.
+
+    Args:
+        view: the rows, with all columns that decide it.
+        fresh: by channel, in which rows it is new enough.
+    """
+    active, reserved = view.among(STATUS, (ACTIVE,)), view.among(RESERVATION, (RESERVED,))
+    if active is None or reserved is None:
+        return 0
+    usable = [is_fresh & ~_is_empty(view.column(channel)) for channel, is_fresh in fresh.items()]
+    return int(np.count_nonzero(np.logical_or.reduce(usable) & active & ~reserved))
 
 
 def _count_values(column: pa.StringArray) -> Distinct[str]:

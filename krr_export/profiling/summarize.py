@@ -64,6 +64,7 @@ def summarize(profile: Profile, hidden: frozenset[str] = frozenset()) -> Profile
             for row, channel in enumerate(plan.channels)
             if not hidden & {channel.updated, channel.verified}
         ),
+        notifiable=profile.notifiable if plan.notification and not plan.notification & hidden else None,
         providers=tuple(providers),
         providers_pooled=_pooled(providers, profile.providers, hide=plan.provider in hidden),
         email_domains=tuple(domains),

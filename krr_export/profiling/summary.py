@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from msgspec import Meta
 
+from krr_export.util.formatting import number
 from krr_export.util.stored_json import Count, PositiveInt, Sha256, Stored, UtcTime
 
 if TYPE_CHECKING:
@@ -177,6 +178,9 @@ class ProfileSummary(Stored, frozen=True, kw_only=True):
         identifier_kinds: Records by kind of identity number: see identifikatortype in docs/derived.md.
         channels: Records by channel.
         contact_age: The age of each kind of contact data.
+        notifiable: Persons who may be notified when the export was made: active, not opted out, with a mobile number or
+            an e-mail address that may be used. Null if the schema has not all columns that decide it, if one of them is
+            left out or pseudonymised, and in reports of the first versions.
         providers: Mailbox providers, the most frequent first: valid organisation numbers that at least 20 records have.
         providers_pooled: All other values of the mailbox provider together.
         email_domains: Domains of e-mail addresses, the most frequent first: those that at least 20 records have.
@@ -198,6 +202,7 @@ class ProfileSummary(Stored, frozen=True, kw_only=True):
     email_domains_pooled: Pooled
     certificates: Annotated[tuple[CertificateCount, ...], Meta(max_length=MOST_CERTIFICATES)]
     certificates_pooled: Pooled
+    notifiable: Count | None = None
 
 
 def describe(profile: ProfileSummary) -> Iterator[str]:
@@ -210,6 +215,8 @@ def describe(profile: ProfileSummary) -> Iterator[str]:
         f"contact   {mobile} with mobile, {email} with e-mail, {neither} with neither;"
         f" {_share(reached.mailbox, total)} with mailbox"
     )
+    if profile.notifiable is not None:
+        yield f"reachable {number(profile.notifiable)} may be notified, {_share(profile.notifiable, total)}"
     old = [
         f"{_share(age.older_than_18_months, age.records)} of {age.column}" for age in profile.contact_age if age.records
     ]

@@ -117,10 +117,10 @@ def test_of_hidden_columns_nothing_but_nulls_is_told(persons: pa.Table) -> None:
 @pytest.mark.parametrize(
     ("column", "changed"),
     [
-        ("status", {"values"}),
+        ("status", {"values", "notifiable"}),
         ("personidentifikator", {"identifier_kinds"}),
-        ("epostadresse", {"email_domains", "email_domains_pooled"}),
-        ("epostadresse_sist_verifisert", {"contact_age"}),
+        ("epostadresse", {"email_domains", "email_domains_pooled", "notifiable"}),
+        ("epostadresse_sist_verifisert", {"contact_age", "notifiable"}),
         ("postkasseadresse", set()),
         ("postkasseleverandoer_adresse", {"providers", "providers_pooled"}),
         ("x509_sertifikat", {"certificates", "certificates_pooled"}),

@@ -159,6 +159,17 @@ def test_ages_of_contact_data_are_whole_calendar_months(snapshot: Path, column: 
     )
 
 
+def test_who_may_be_notified_is_counted_as_the_derived_column_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "export.xml"
+    write_sample_file(path, SampleOptions(3000, seed=13))
+    derived = convert(path, tmp_path / "store", workers=0, derive="varslingsstatus").path
+    profile = profile_in(derived)
+    assert (profile["notifiable"],) == asked(derived, "count(*)", "varslingsstatus = 'KAN_VARSLES'")
+    assert 0 < profile["notifiable"] < profile["records"]
+    hidden = convert(path, tmp_path / "hidden", workers=0, drop="epostadresse_sist_verifisert").path
+    assert profile_in(hidden)["notifiable"] is None
+
+
 def test_the_newer_of_two_times_decides() -> None:
     old, new, later = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), EXPORTED + timedelta(1))
     batch = rows(

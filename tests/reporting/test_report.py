@@ -250,12 +250,13 @@ def test_the_summary_says_what_happened_in_a_few_lines() -> None:
     assert lines[1] == "made      2026-02-26T12:22:25.000+01:00, change number 41234567"
     assert lines[2] == "records   94 seen, 42 accepted, 52 rejected"
     assert lines[3].startswith("reject    old-element-name: 7 in 7 records; ")
-    assert lines[-3].startswith("contact   90.5 % with mobile, 88.1 % with e-mail, 4.8 % with neither; ")
+    assert lines[-4].startswith("contact   90.5 % with mobile, 88.1 % with e-mail, 4.8 % with neither; ")
+    assert lines[-3] == "reachable 8 may be notified, 19.0 %"
     assert lines[-2] == (
         "outdated  86.8 % of mobiltelefonnummer, 86.5 % of epostadresse:"
         " neither updated nor verified in the last 18 months"
     )
-    assert len(lines) == 3 + len(planted("faulty.xml")["totals"]) + 3
+    assert len(lines) == 3 + len(planted("faulty.xml")["totals"]) + 4
     # In a log, the time stands behind the first word of each.
     assert all(re.fullmatch(r"\S+ +", line[:10]) for line in lines)
 

@@ -138,6 +138,7 @@ def profile() -> Json:
             ), start=10)
         ],
         "certificates_pooled": {"distinct": 3, "records": 26, "exact": True},
+        "notifiable": 301_877,
     }  # fmt: skip
 
 

@@ -15,6 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from krr_export.parsing.batch_view import BatchView
+from krr_export.profiling.profiler import Profiler
+from krr_export.schema.registry import load_schema
+
 OSLO = ZoneInfo("Europe/Oslo")
 MICROSECOND = timedelta(microseconds=1)
 CHANNELS = ("mobiltelefonnummer", "epostadresse")
@@ -142,6 +146,8 @@ def test_status_and_expiry_are_what_the_rule_says_of_each_person_and_agree(
         usable = any(row[name] is not None and reference <= row[name] for name in NAMES[1:])
         may = record["status"] == "AKTIV" and record["reservasjon"] != "JA" and usable
         assert row["varslingsstatus"] == (MAY if may else MAY_NOT)
+    profile = Profiler(load_schema(), reference).profile(BatchView(derivations.batch(records)))
+    assert profile.notifiable == sum(row["varslingsstatus"] == MAY for row in rows)
 
 
 def test_duckdb_finds_the_same_state_by_the_months_between() -> None:

@@ -67,6 +67,8 @@ WORDS: dict[str, str] = {
     "figure.warned": "With warnings",
     "figure.warned.beside": "1 kind of warning|{n} kinds of warnings",
     "figure.least": "≥ {n}",
+    "figure.notifiable": "May be notified",
+    "of.accepted": "{share} of the accepted",
     "figure.change": "Since the night before",
     "of.all": "{share} of all",
     # Nights

@@ -33,7 +33,7 @@ class KeyFigure:
 
 
 def key_figures(words: Language, report: Report, tonight: HistoryLine) -> tuple[KeyFigure, ...]:
-    """Return the records seen, accepted and rejected, those with warnings, and the change since the night before."""
+    """Return records by verdict, those with warnings, who may be notified, and the change since the night before."""
     seen, written, rejected = report.counts.seen, report.counts.written, report.counts.rejected
     shares = [words.say("of.all", share=words.share(count, seen)) for count in (written, rejected)]
     figures = [
@@ -44,12 +44,23 @@ def key_figures(words: Language, report: Report, tonight: HistoryLine) -> tuple[
             shares[1], "reject" if rejected else "plain",
         ),
         _warning_figure(words, report),
+        *_notifiable_figure(words, report),
     ]  # fmt: skip
     if tonight.trend is not None:
         change = tonight.trend
         beside = words.percents(change.percent) if change.percent is not None else ""
         figures.append(KeyFigure(words.say("figure.change"), words.signed(change.records), None, "", beside))
     return tuple(figures)
+
+
+def _notifiable_figure(words: Language, report: Report) -> list[KeyFigure]:
+    """Return the number of persons who may be notified, if the profile has it."""
+    profile = report.profile
+    if profile is None or profile.notifiable is None:
+        return []
+    share = words.say("of.accepted", share=words.share(profile.notifiable, profile.records))
+    shown = words.number(profile.notifiable)
+    return [KeyFigure(words.say("figure.notifiable"), shown, profile.notifiable, "profile.notifiable", share)]
 
 
 def _warning_figure(words: Language, report: Report) -> KeyFigure:

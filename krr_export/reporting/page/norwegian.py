@@ -71,6 +71,8 @@ WORDS: dict[str, str] = {
     "figure.warned": "Med advarsler",
     "figure.warned.beside": "1 type advarsel|{n} typer advarsler",
     "figure.least": "≥ {n}",
+    "figure.notifiable": "Kan varsles",
+    "of.accepted": "{share} av de godtatte",
     "figure.change": "Siden forrige natt",
     "of.all": "{share} av alle",
     # Nights
