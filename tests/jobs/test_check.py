@@ -222,8 +222,11 @@ def test_latest_that_moves_a_moment_later_is_waited_for(store: Path, monkeypatch
     assert check(store).good
 
 
-def test_a_snapshot_that_is_pruned_while_it_is_read_gives_way_to_the_next(
-    store: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", [True, False])
+def test_a_snapshot_that_is_pruned_before_or_while_a_file_is_looked_at_gives_way_to_the_next(
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: bool,  # noqa: FBT001
 ) -> None:
     looked = verification.size_differences
 
@@ -231,7 +234,7 @@ def test_a_snapshot_that_is_pruned_while_it_is_read_gives_way_to_the_next(
         monkeypatch.setattr(check_module, "size_differences", looked)
         load(store, NOW)
         shutil.rmtree(snapshot)
-        return looked(snapshot, manifest)
+        return looked(snapshot, manifest) if before else (str((snapshot / "manifest.json").stat()),)
 
     monkeypatch.setattr(check_module, "size_differences", prune_first)
     result = check(store)
