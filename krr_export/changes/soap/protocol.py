@@ -50,6 +50,7 @@ class Opened:
         signature: The value of the message's signature.
         certificate: The signer's.
         on_behalf_of: For which organisation a request is made; ``None`` if it does not say so.
+        created: When it was made, by the signer's clock.
         was_encrypted: Whether the body was encrypted.
     """
 
@@ -57,12 +58,18 @@ class Opened:
     signature: bytes
     certificate: x509.Certificate
     on_behalf_of: str | None
+    created: datetime
     was_encrypted: bool
 
     @property
     def name(self) -> str:
         """The message's name, such as HentEndringerRespons."""
         return etree.QName(self.message).localname
+
+    @property
+    def namespace(self) -> str:
+        """The message's namespace, which is its service's."""
+        return etree.QName(self.message).namespace or ""
 
     @property
     def persons(self) -> int:
@@ -77,6 +84,16 @@ class Opened:
     def find_faults(self) -> list[str]:
         """Say where the message breaks its XSD, without values."""
         return find_faults(self.message)
+
+    def check_request(self) -> None:
+        """Check that the message is a request of the services, and valid by its XSD.
+
+        Raises:
+            InputError: It is not.
+        """
+        check_known(self.message, REQUEST)
+        if places := self.find_faults():
+            raise InputError(f"the request is not valid: {places[0]}", "make it by the XSD")
 
 
 def sign_request(
@@ -130,7 +147,7 @@ def seal_answer(
 
 
 def open_request(data: bytes, trusted: Collection[str], *, at: datetime | None = None) -> Opened:
-    """Verify a request.
+    """Verify a request, and check it.
 
     Args:
         data: The envelope.
@@ -140,15 +157,27 @@ def open_request(data: bytes, trusted: Collection[str], *, at: datetime | None =
     Raises:
         InputError: It is no request, is not valid by its XSD, or is not to be trusted.
     """
+    opened = verify_request(data, trusted, at=at)
+    opened.check_request()
+    return opened
+
+
+def verify_request(data: bytes, trusted: Collection[str], *, at: datetime | None = None) -> Opened:
+    """Verify who sent a message and that it is secured as a request; which one it is, is still to be checked.
+
+    Args:
+        data: The envelope.
+        trusted: The fingerprints of the senders' keys.
+        at: When it must be valid; the present by default.
+
+    Raises:
+        InputError: It is not to be trusted.
+    """
     envelope = Envelope.parse(data)
     secured = Secured.find(envelope)
     if is_encrypted(envelope) or secured.confirmation is not None:
         raise malformed("it is not secured as a request is")
-    opened = _open(envelope, secured, trusted, at, None)
-    check_known(opened.message, REQUEST)
-    if places := opened.find_faults():
-        raise InputError(f"the request is not valid: {places[0]}", "make it by the XSD")
-    return opened
+    return _open(envelope, secured, trusted, at, None)
 
 
 def open_answer(
@@ -211,7 +240,7 @@ def _open(
     moment = at or datetime.now(UTC)
     signature = verify_signature(secured, trusted, moment)
     signature.check_elements(secured)
-    check_time(secured.timestamp, moment)
+    created = check_time(secured.timestamp, moment)
     was_encrypted = is_encrypted(envelope)
     if was_encrypted and private_key is not None:
         octets = _decrypted_octets(envelope, secured, signature, private_key())
@@ -221,7 +250,7 @@ def _open(
     if len(children) != 1:
         raise malformed("its body does not hold one message")
     on_behalf_of = None if secured.on_behalf_of is None else secured.on_behalf_of.findtext("{*}PaaVegneAv")
-    return Opened(children[0], signature.value, signature.certificate, on_behalf_of, was_encrypted)
+    return Opened(children[0], signature.value, signature.certificate, on_behalf_of, created, was_encrypted)
 
 
 def _decrypted_octets(envelope: Envelope, secured: Secured, signature: Signature, private_key: RSAPrivateKey) -> bytes:
