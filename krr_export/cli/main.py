@@ -47,7 +47,7 @@ _COMMANDS = {
     "soap request": "Write a signed request of the closed SOAP service.",
     "soap call": "Send a request of the closed SOAP service; open the answer.",
     "keys": "Make throw-away key pairs for exercises.",
-    "stand-in": "Serve a made-up register's changes, for exercises.",
+    "stand-in": "Serve a made-up register, for exercises.",
 }
 """The commands, in the order of ``--help``; each in a file of its name in `cli.commands`. A name may be two words."""
 

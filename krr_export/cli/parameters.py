@@ -121,3 +121,22 @@ def refuse_given(names: Iterable[str], reason: str, hint: str) -> None:
     for name in names:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(f"{max(options[name].opts, key=len)} {reason}", hint)
+
+
+def parse_share(name: str, text: str) -> float:
+    """Return a percentage as a share.
+
+    Args:
+        name: of the option, for messages.
+        text: such as ``1%``.
+
+    Raises:
+        UsageError: it is no percentage from 0% to 100%.
+    """
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not text.endswith("%") or not 0 <= share <= 1:
+        raise UsageError(f"{name} {text} is not a percentage", "such as 1%")
+    return share

@@ -112,6 +112,19 @@ def write_next_night(base: Path, out: Path, options: NightOptions) -> NightSumma
         InputError: it is not an export of this schema that ``sample`` wrote.
         OSError: something cannot be written.
     """
+    return _NextExport(base, options, *draw_night(base, options)).write(out)
+
+
+def draw_night(base: Path, options: NightOptions) -> tuple[Survey, Night, datetime]:
+    """Draw the night that follows on an export: the same for the same export and options.
+
+    Returns:
+        What is known of the export, the night, and its end, which is the time of the next export.
+
+    Raises:
+        UsageError: the export before has faults, or the options do not fit it.
+        InputError: it is not an export of this schema that ``sample`` wrote.
+    """
     with open_document(base, options.schema):
         _refuse_faults(base)  # with what lies beside it
     found = survey(base, options.schema, options.share, options.seed)
@@ -120,8 +133,7 @@ def write_next_night(base: Path, out: Path, options: NightOptions) -> NightSumma
         raise UsageError("the next export must be later than the one before", "give a later --exported")
     found.check_certificates(exported)
     rng = Random(f"night of {options.seed}")  # noqa: S311 - reproducible, and no secret
-    night = Night(found, rng, exported, options.share)
-    return _NextExport(base, options, found, night, exported).write(out)
+    return found, Night(found, rng, exported, options.share), exported
 
 
 def _refuse_faults(base: Path) -> None:
@@ -250,18 +262,32 @@ class _UnchangedPages:
 
     def __init__(self, document: Document, schema: RecordSchema, found: Survey, pages: PageWriter) -> None:
         self._reader, self._pages = PersonReader(document, schema), pages
-        self._last, self._records = found.header.seneste_endringsnummer, found.records
-        if self._last < self._records:
-            raise UsageError(
-                "the export has more persons than changes, so there are no pages from zero",
-                "make it with a higher --change-number",
-            )
+        self._found = found
+        check_numbers(found)
 
     def add(self, block: Block, changed: Mapping[int, Person]) -> None:
         """Add the unchanged persons of a block."""
         for place, person in self._reader.read(block).items():
             if place not in changed:
-                self._pages.add(person, place * self._last // self._records)
+                self._pages.add(person, made_up_number(self._found, place))
+
+
+def check_numbers(found: Survey) -> None:
+    """Check that each person of an export can have had a change of its own.
+
+    Raises:
+        UsageError: it has more persons than changes.
+    """
+    if found.header.seneste_endringsnummer < found.records:
+        raise UsageError(
+            "the export has more persons than changes, so there are no pages from zero",
+            "make it with a higher --change-number",
+        )
+
+
+def made_up_number(found: Survey, place: int) -> int:
+    """Return the made-up number of the last change of a person who did not change since, by the record's ordinal."""
+    return place * found.header.seneste_endringsnummer // found.records
 
 
 def _as_json(summary: NightSummary) -> dict[str, object]:

@@ -61,6 +61,7 @@ class Night:
 
     Attributes:
         register: the persons who may have changed, and new ones.
+        certificates: base64 of each provider's certificate, by organisation number.
         answers: how often an operation of the mailbox providers got an answer, by both: ``SlettPostkasse OK``.
 
     Raises:
@@ -72,11 +73,12 @@ class Night:
         self._random, self._naive = rng.random, survey.naive_times
         self._persons = Persons(rng, exported=begin, certificates=len(PROVIDERS), naive_times=self._naive)
         self._begin, self._length, self._now = begin, end - begin, begin
+        self.certificates = self._persons.provider_certificates() | survey.certificates
         self.register = Register(
             survey.chosen.values(),
             change_number=survey.header.seneste_endringsnummer,
             clock=lambda: self._now,
-            certificates=self._persons.provider_certificates() | survey.certificates,
+            certificates=self.certificates,
             naive_times=self._naive,
         )
         self.answers: Counter[str] = Counter()

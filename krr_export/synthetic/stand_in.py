@@ -1,4 +1,4 @@
-"""A stand-in for Maskinporten and the register's REST service, on loopback: a token, then pages that lie in files."""
+"""A stand-in for Maskinporten and the register's services, on loopback: a token, pages, and the closed SOAP service."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from krr_export.changes.soap.signing import Signer
 from krr_export.domain.rest_service import NUMBER_FIELDS
 from krr_export.errors import InputError, OutputError
-from krr_export.input.delivery.keys import load_recipient
+from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key, load_recipient
 from krr_export.input.rest.document import PERSONS, decode, read_page
 from krr_export.input.rest.service import CHANGES_PATH
 from krr_export.input.rest.token import GRANT_TYPE, LIFE_SECONDS
+from krr_export.synthetic.served_register import ServedRegister
+from krr_export.synthetic.soap_service import SERVICES, Reply, SoapService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +36,8 @@ if TYPE_CHECKING:
     from krr_export.input.rest.document import PageDocument
 
 _HOST = "127.0.0.1"
-_MAX_REQUEST_BYTES = 1 << 16
+_MAX_REQUEST_BYTES = 1 << 20
+"""A request of SOAP for a thousand persons has some 70 000."""
 _CLOCK_SECONDS = 10
 """By so much the clocks of Maskinporten and of its clients may differ."""
 _TOKEN_SECONDS = 120
@@ -104,14 +108,16 @@ class StandIn:
         log: the register's changes.
         client: the id of who may ask.
         key: whose assertions are accepted.
-        url: of both services, with a slash at the end.
+        soap: the closed service; ``None`` where there are only pages.
+        url: of all services, with a slash at the end.
         tokens: what was given out, with the time of each one's end.
         assertions: the ids of those that were used: each is good for one token.
     """
 
-    log: ChangeLog
+    log: ChangeLog | ServedRegister
     client: str
     key: RSAPublicKey
+    soap: SoapService | None = None
     url: str = ""
     tokens: dict[str, float] = field(default_factory=dict)
     assertions: set[str] = field(default_factory=set)
@@ -186,17 +192,22 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer a request."""
         try:
-            answer = self._respond(self._body())
+            reply = self._respond(self._body())
         except _RefusedError as error:
-            self._answer(error.status, {"error": error.error})
-        else:
-            self._answer(200, answer)
+            reply = _json(error.status, {"error": error.error})
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(reply.content)))
+        self.end_headers()
+        self.wfile.write(reply.content)
 
-    def _respond(self, body: bytes) -> dict[str, Any]:
+    def _respond(self, body: bytes) -> Reply:
         if self.path == "/token":
-            return self._stand_in.token(body)
+            return _json(200, self._stand_in.token(body))
         if self.path == f"/{CHANGES_PATH}":
-            return self._stand_in.changes(self.headers.get("Authorization", ""), body)
+            return _json(200, self._stand_in.changes(self.headers.get("Authorization", ""), body))
+        if self._stand_in.soap is not None and self.path in SERVICES:
+            return self._stand_in.soap.reply(self.path, body)
         raise _RefusedError(404, "not_found")
 
     def _body(self) -> bytes:
@@ -206,33 +217,37 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError(413, "bad_request")
         return self.rfile.read(int(length))
 
-    def _answer(self, status: int, document: dict[str, Any]) -> None:
-        content = json.dumps(document, ensure_ascii=False).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
     def log_message(self, *_arguments: object) -> None:
         """Say nothing: standard error is the command's."""
 
 
+def _json(status: int, document: dict[str, Any]) -> Reply:
+    return Reply(status, "application/json", json.dumps(document, ensure_ascii=False).encode())
+
+
 @contextmanager
-def open_stand_in(log: ChangeLog, certificate: Path, client: str, port: int = 0) -> Iterator[ThreadingHTTPServer]:
+def open_stand_in(
+    log: ChangeLog | ServedRegister, keys: Path, client: str, port: int = 0
+) -> Iterator[ThreadingHTTPServer]:
     """Open a server on the loopback interface; its ``serve_forever`` answers.
 
     Args:
-        log: the register's changes.
-        certificate: of who may ask, or the public key.
+        log: the register's changes as pages; or a register, which the closed SOAP service is served of too.
+        keys: a directory with keys as `make_keys` makes them: the receiver may ask, and the publisher is the register.
         client: the id of who may ask.
         port: to listen at; 0: any free one.
 
     Raises:
-        InputError: The certificate is unusable.
+        InputError: A key or a certificate is unusable.
         OutputError: The port is taken.
     """
-    stand_in = StandIn(log, client, load_recipient(certificate))
+    key = load_recipient(keys / "receiver.pem")
+    stand_in = StandIn(log, client, key)
+    if isinstance(log, ServedRegister):
+        signer = Signer(
+            load_private_key(keys / "publisher-private.pem", lambda: None), load_certificate(keys / "publisher.pem")
+        )
+        stand_in.soap = SoapService(log, signer, fingerprint(key))
     try:
         server = _Server((_HOST, port), partial(_Handler, stand_in))
     except OSError as error:

@@ -104,21 +104,26 @@ def make_envelope(message: etree._Element, headers: Iterable[etree._Element] = (
     return Envelope(root, soap, header, body)
 
 
-def make_fault(code: str, text: str, soap: str = SOAP_12) -> bytes:
+def make_fault(code: str, text: str, soap: str = SOAP_12, security: str | None = None) -> bytes:
     """Make a fault as the service did: neither signed nor encrypted.
 
     Args:
         code: A code of this version of SOAP, such as Sender or, in 1.1, Client.
         text: Why.
         soap: The version of SOAP.
+        security: The code of WS-Security, if that is what is wrong, such as InvalidSecurity.
     """
-    fault = etree.Element(f"{{{soap}}}Fault", nsmap={"soap": soap})
+    fault = etree.Element(f"{{{soap}}}Fault", nsmap={"soap": soap, "wsse": WSSE})
     if soap == SOAP_12:
-        etree.SubElement(etree.SubElement(fault, f"{{{soap}}}Code"), f"{{{soap}}}Value").text = f"soap:{code}"
+        codes = etree.SubElement(fault, f"{{{soap}}}Code")
+        etree.SubElement(codes, f"{{{soap}}}Value").text = f"soap:{code}"
+        if security is not None:
+            inner = etree.SubElement(codes, f"{{{soap}}}Subcode")
+            etree.SubElement(inner, f"{{{soap}}}Value").text = f"wsse:{security}"
         reason = etree.SubElement(etree.SubElement(fault, f"{{{soap}}}Reason"), f"{{{soap}}}Text")
         reason.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
     else:
-        etree.SubElement(fault, "faultcode").text = f"soap:{code}"
+        etree.SubElement(fault, "faultcode").text = f"soap:{code}" if security is None else f"wsse:{security}"
         reason = etree.SubElement(fault, "faultstring")
     reason.text = text
     return etree.tostring(make_envelope(fault, soap=soap).root)

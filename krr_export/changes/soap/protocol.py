@@ -65,6 +65,11 @@ class Opened:
         return etree.QName(self.message).localname
 
     @property
+    def namespace(self) -> str:
+        """The message's namespace, which is its service's."""
+        return etree.QName(self.message).namespace or ""
+
+    @property
     def persons(self) -> int:
         """How many persons it holds."""
         return len(self.message.findall("{*}Person"))
@@ -77,6 +82,16 @@ class Opened:
     def find_faults(self) -> list[str]:
         """Say where the message breaks its XSD, without values."""
         return find_faults(self.message)
+
+    def check_request(self) -> None:
+        """Check that the message is a request of the services, and valid by its XSD.
+
+        Raises:
+            InputError: It is not.
+        """
+        check_known(self.message, REQUEST)
+        if places := self.find_faults():
+            raise InputError(f"the request is not valid: {places[0]}", "make it by the XSD")
 
 
 def sign_request(
@@ -130,7 +145,7 @@ def seal_answer(
 
 
 def open_request(data: bytes, trusted: Collection[str], *, at: datetime | None = None) -> Opened:
-    """Verify a request.
+    """Verify a request, and check it.
 
     Args:
         data: The envelope.
@@ -140,15 +155,27 @@ def open_request(data: bytes, trusted: Collection[str], *, at: datetime | None =
     Raises:
         InputError: It is no request, is not valid by its XSD, or is not to be trusted.
     """
+    opened = verify_request(data, trusted, at=at)
+    opened.check_request()
+    return opened
+
+
+def verify_request(data: bytes, trusted: Collection[str], *, at: datetime | None = None) -> Opened:
+    """Verify who sent a message and that it is secured as a request; which one it is, is still to be checked.
+
+    Args:
+        data: The envelope.
+        trusted: The fingerprints of the senders' keys.
+        at: When it must be valid; the present by default.
+
+    Raises:
+        InputError: It is not to be trusted.
+    """
     envelope = Envelope.parse(data)
     secured = Secured.find(envelope)
     if is_encrypted(envelope) or secured.confirmation is not None:
         raise malformed("it is not secured as a request is")
-    opened = _open(envelope, secured, trusted, at, None)
-    check_known(opened.message, REQUEST)
-    if places := opened.find_faults():
-        raise InputError(f"the request is not valid: {places[0]}", "make it by the XSD")
-    return opened
+    return _open(envelope, secured, trusted, at, None)
 
 
 def open_answer(

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.options import schema_option
-from krr_export.cli.parameters import Choice, LocalPath, Role, option
+from krr_export.cli.parameters import Choice, LocalPath, Role, option, parse_share
 from krr_export.errors import UsageError
 from krr_export.util.formatting import number, records
 
@@ -110,7 +110,7 @@ def _write_first(out: Path, options: dict[str, Any]) -> str:
 
     names = ("records", "seed", *(name for name in _FIRST_ONLY if name != "faults"))
     chosen = {name: options[name] for name in names if options[name] is not None} | _time(options)
-    chosen |= {"fault_share": _parse_share("--faults", options["faults"]), "schema": load_schema(options["schema"])}
+    chosen |= {"fault_share": parse_share("--faults", options["faults"]), "schema": load_schema(options["schema"])}
     summary = write_sample_file(out, SampleOptions(**chosen))
     message = f"wrote {records(summary.records)}, {summary.octets / 1e6:.1f} MB of XML, to {out}"
     return f"{message}; {number(summary.rejected)} invalid, listed in {expected_path(out).name}"
@@ -127,7 +127,7 @@ def _write_night(base: Path, out: Path, options: dict[str, Any]) -> str:
     if options["pages"] is not None:
         from_zero = options["pages_from"] == "zero"
         pages = PageOptions(options["pages"], options["pages_form"], options["page_size"], from_zero=from_zero)
-    share = _parse_share("--change", options["change"])
+    share = parse_share("--change", options["change"])
     schema = load_schema(options["schema"])
     summary = write_next_night(
         base, out, NightOptions(share, seed=options["seed"], schema=schema, pages=pages, **_time(options))
@@ -139,16 +139,6 @@ def _write_night(base: Path, out: Path, options: dict[str, Any]) -> str:
 
 def _time(options: dict[str, Any]) -> dict[str, Any]:
     return {} if options["exported"] is None else {"exported": _parse_time(options["exported"])}
-
-
-def _parse_share(name: str, text: str) -> float:
-    try:
-        share = float(text.removesuffix("%")) / 100
-    except ValueError:
-        share = -1.0
-    if not text.endswith("%") or not 0 <= share <= 1:
-        raise UsageError(f"{name} {text} is not a percentage", "such as 1%")
-    return share
 
 
 def _parse_time(text: str) -> datetime:
