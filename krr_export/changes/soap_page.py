@@ -38,7 +38,7 @@ def read_soap_page(name: str, content: bytes, sha256: str, schema: RecordSchema)
         InputError: It is not well-formed, is encrypted, is a fault, or is anything else than a page.
     """
     response = _find_response(name, _parse(name, content))
-    first, last, latest = (_number(name, response, key) for key in ("fra", "til", "seneste"))
+    first, last, latest = (read_number(name, response, key) for key in ("fra", "til", "seneste"))
     known = {child.tag for child in schema.record.children}
     persons, unused = [], 0
     for child in response:
@@ -92,7 +92,17 @@ def _fault_code(fault: etree._Element) -> str:
     return name if name in _FAULT_CODES else "no known code"
 
 
-def _number(name: str, response: etree._Element, which: str) -> int:
+def read_number(name: str, response: etree._Element, which: str) -> int:
+    """Return one of the change numbers of a HentEndringerRespons.
+
+    Args:
+        name: Of the page, for messages.
+        response: The message.
+        which: fra, til or seneste.
+
+    Raises:
+        InputError: It is missing, or no whole number.
+    """
     written = response.get(f"{which}EndringsNummer")
     match = _LONG.fullmatch(written or "")
     if match is None:

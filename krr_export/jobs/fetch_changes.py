@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from krr_export.changes.carried import GROUPS
+from krr_export.changes.soap.change_service import SoapChangeService
+from krr_export.changes.soap.transport import parse_url
 from krr_export.errors import InputError, UsageError
+from krr_export.input.delivery.keys import load_publisher
 from krr_export.input.rest.address import MASKINPORTEN, REGISTER, parse_service_address
 from krr_export.input.rest.directory import open_pages_directory
 from krr_export.input.rest.exchange import Limits, trusted
-from krr_export.input.rest.fetching import FetchedChanges, fetch_pages
+from krr_export.input.rest.fetching import FetchedChanges, PageService, fetch_pages
 from krr_export.input.rest.retrying import Transport
 from krr_export.input.rest.service import CHANGES_SCOPE, ChangeService
 from krr_export.input.rest.token import ClientOptions, TokenSource, load_client
+from krr_export.jobs.soap import load_signer
 from krr_export.output.store_contents import entries, missing_store
 from krr_export.util.files import output_errors
 from krr_export.util.formatting import format_utc, number
@@ -24,6 +28,9 @@ from krr_export.util.paths import local_path
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from krr_export.input.delivery.keys import Passphrase
+    from krr_export.input.rest.address import ServiceAddress
 
 POLL_SECONDS = 60
 """Between two fetches of changes: the register wants no more."""
@@ -37,12 +44,29 @@ SCOPES = (CHANGES_SCOPE, *_CARRIED)
 
 
 @dataclass(frozen=True)
+class SoapClientOptions:
+    """Who asks a service that speaks as the closed SOAP service did.
+
+    Attributes:
+        key: the file of the private key.
+        passphrase: of the key.
+        certificate: the file of the certificate of that key.
+        publisher_cert: the file of the certificate or the public key of who must have signed the answers.
+    """
+
+    key: Path
+    passphrase: Passphrase
+    certificate: Path
+    publisher_cert: Path
+
+
+@dataclass(frozen=True)
 class FetchChangesOptions:
     """Options of a fetch of changes.
 
     Attributes:
-        client: who asks for a token.
-        url: of the register.
+        client: who asks for a token, or asks the SOAP service.
+        url: of the register, or of the SOAP service.
         maskinporten: its issuer, which is the audience of the assertion.
         ca: a file of authorities to trust instead of the system's.
         from_zero: whether to fetch all pages from the first change on, whatever the store has.
@@ -51,7 +75,7 @@ class FetchChangesOptions:
         sleep: waits for so many seconds.
     """
 
-    client: ClientOptions
+    client: ClientOptions | SoapClientOptions
     url: str = REGISTER
     maskinporten: str = MASKINPORTEN
     ca: Path | None = None
@@ -105,28 +129,19 @@ def fetch_changes(
         UsageError: an option is wrong.
     """
     store, directory = local_path(store), local_path(directory)
-    register = parse_service_address("--url", options.url)
-    issuer = parse_service_address("--maskinporten", options.maskinporten)
-    if CHANGES_SCOPE not in options.client.scopes or not _carried(options.client.scopes):
-        raise UsageError(
-            "with these scopes there are no changes, or nothing is in them",
-            f"give --scope {CHANGES_SCOPE}, and at least one of {', '.join(_CARRIED)}",
-        )
+    client = options.client
+    source = _soap_source(client, options) if isinstance(client, SoapClientOptions) else _rest_source(client, options)
     known = 0 if options.from_zero else _known(store)
-    client = load_client(options.client)
-    transport = Transport(trusted(options.ca), options.limits, options.sleep)
-    tokens = TokenSource(client, issuer, transport)
     with open_pages_directory(directory) as opened:
-        seconds = opened.seconds_since_query(register.url)
+        seconds = opened.seconds_since_query(source.address.url)
         if not options.force and seconds is not None and seconds < POLL_SECONDS:
-            return _skipped(register.server, seconds)
-        service = ChangeService(register, tokens, transport)
-        fetched = fetch_pages(opened, service, known, sleep=options.sleep, progress=progress)
-        opened.record_query(register.url)
+            return _skipped(source.address.server, seconds)
+        fetched = fetch_pages(opened, source.service, known, sleep=options.sleep, progress=progress)
+        opened.record_query(source.address.url)
     if fetched.reached == known:
         message = f"nothing new: the register is at change {number(known)}, as the snapshot"
         return ChangesResult(0, known, _moment(fetched), None, None, None, message)
-    granted = _carried(tokens.scopes)
+    granted = source.carried()
     carried = None if granted == GROUPS else granted
     command = ["krr-export", "apply", str(store), str(directory), "--as-of", _moment(fetched)]
     if options.from_zero:
@@ -136,6 +151,37 @@ def fetch_changes(
     count = "1 page" if fetched.pages == 1 else f"{number(fetched.pages)} pages"
     message = f"fetched {count}, up to change {number(fetched.reached)}"
     return ChangesResult(fetched.pages, fetched.reached, _moment(fetched), shlex.join(command), carried, None, message)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where pages come from, and which groups of fields they carry, which is known when they are here."""
+
+    address: ServiceAddress
+    service: PageService
+    carried: Callable[[], tuple[str, ...]]
+
+
+def _rest_source(client: ClientOptions, options: FetchChangesOptions) -> _Source:
+    register = parse_service_address("--url", options.url)
+    issuer = parse_service_address("--maskinporten", options.maskinporten)
+    if CHANGES_SCOPE not in client.scopes or not _carried(client.scopes):
+        raise UsageError(
+            "with these scopes there are no changes, or nothing is in them",
+            f"give --scope {CHANGES_SCOPE}, and at least one of {', '.join(_CARRIED)}",
+        )
+    loaded = load_client(client)
+    transport = Transport(trusted(options.ca), options.limits, options.sleep)
+    tokens = TokenSource(loaded, issuer, transport)
+    return _Source(register, ChangeService(register, tokens, transport), lambda: _carried(tokens.scopes))
+
+
+def _soap_source(client: SoapClientOptions, options: FetchChangesOptions) -> _Source:
+    address = parse_url("--url", options.url)
+    signer = load_signer(client.key, client.certificate, client.passphrase)
+    publisher = load_publisher(client.publisher_cert).fingerprint
+    using = Transport(trusted(options.ca), options.limits, options.sleep)
+    return _Source(address, SoapChangeService(address, signer, publisher, using), lambda: GROUPS)
 
 
 def _known(store: Path) -> int:

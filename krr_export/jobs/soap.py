@@ -12,6 +12,7 @@ from krr_export.changes.soap.signing import Signer
 from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key, load_publisher
 from krr_export.input.delivery.regular import file_name, read_errors
+from krr_export.input.rest.exchange import trusted
 from krr_export.transform.derivation import parse_moment
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ class AnswerKeys:
     def open(self, data: bytes, request_signature: bytes | None) -> protocol.Opened:
         """Verify an answer, and decrypt it; see `protocol.open_answer`."""
         at = self.moment()
-        trusted = {load_publisher(self.publisher_cert, now=at).fingerprint}
-        return protocol.open_answer(data, trusted, self.load_private_key, request_signature=request_signature, at=at)
+        publisher = load_publisher(self.publisher_cert, now=at).fingerprint
+        return protocol.open_answer(
+            data, {publisher}, self.load_private_key, request_signature=request_signature, at=at
+        )
 
     def moment(self) -> datetime | None:
         """Return when the answer must be valid.
@@ -81,8 +84,14 @@ def open_soap_answer(answer: Path, keys: AnswerKeys, request: Path | None = None
     return keys.open(data, signature)
 
 
-def call_soap(url: str, request: Path, keys: AnswerKeys) -> protocol.Opened:
+def call_soap(url: str, request: Path, keys: AnswerKeys, *, ca: Path | None = None) -> protocol.Opened:
     """Send a request, and open the answer.
+
+    Args:
+        url: of the service.
+        request: the file of the request.
+        keys: what the answer is opened with.
+        ca: a file of authorities to trust instead of the system's.
 
     Raises:
         UsageError: The address will not do.
@@ -90,10 +99,10 @@ def call_soap(url: str, request: Path, keys: AnswerKeys) -> protocol.Opened:
         InputError: It answered with a fault, or the answer is not to be trusted.
     """
     document = _read_envelope(request)
-    transport.check_url(url)
+    address, context = transport.parse_url("URL", url), trusted(ca)
     signature = protocol.signature_of_request(document)
     load_publisher(keys.publisher_cert, now=keys.moment())
-    return keys.open(transport.post(url, document), signature)
+    return keys.open(transport.post(address, document, context), signature)
 
 
 def make_soap_request(
@@ -112,13 +121,23 @@ def make_soap_request(
         InputError: The key or the certificate is unusable, or they do not belong together.
         UsageError: ``on_behalf_of`` is no organisation number.
     """
+    signer = load_signer(key, certificate, passphrase)
+    return protocol.sign_request(message, signer, on_behalf_of=on_behalf_of)
+
+
+def load_signer(key: Path, certificate: Path, passphrase: Passphrase) -> Signer:
+    """Read who signs requests.
+
+    Raises:
+        InputError: The key or the certificate is unusable, or they do not belong together.
+    """
     sender = load_certificate(certificate)
     signer = Signer(load_private_key(key, passphrase), sender)
     if fingerprint(signer.key.public_key()) != fingerprint(sender.public_key()):
         raise InputError(
             f"{file_name(key)} is not the key of {file_name(certificate)}", "give the two that belong together"
         )
-    return protocol.sign_request(message, signer, on_behalf_of=on_behalf_of)
+    return signer
 
 
 def make_message(

@@ -87,7 +87,7 @@ class ServedRegister:
             latest, numbers = self._register.change_number, self._register.last_changes
             newer = [*takewhile(lambda change: change[1] > known, reversed(numbers.items()))][::-1]
             found = newer[: self._size]
-            last = found[-1][1] if len(found) < len(newer) else max(known, latest)
+            last = found[-1][1] if len(found) < len(newer) else latest
             return Changes([dict(self._register.persons[identifier]) for identifier, _ in found], last, latest)
 
     def page_from(self, known: int) -> dict[str, Any]:

@@ -115,6 +115,7 @@ def test_the_assertion_is_what_maskinporten_asks_for(
 def test_a_certificate_says_whose_key_it_is(
     store: Path, tmp_path: Path, register: Register, options: FetchChangesOptions, keys: tuple[Keys, Keys]
 ) -> None:
+    assert isinstance(options.client, ClientOptions)
     client = replace(options.client, kid=None, certificate=keys[0].certificate)
     fetch_changes(store, tmp_path / "in", replace(options, client=client))
     (header,) = register.headers
@@ -129,6 +130,7 @@ def test_a_certificate_says_whose_key_it_is(
 def test_the_key_is_named_in_one_way(
     *, both: bool, store: Path, tmp_path: Path, options: FetchChangesOptions, keys: tuple[Keys, Keys]
 ) -> None:
+    assert isinstance(options.client, ClientOptions)
     client = replace(options.client, kid=KID if both else None, certificate=keys[0].certificate if both else None)
     with pytest.raises(UsageError, match="one of --kid and --certificate"):
         fetch_changes(store, tmp_path / "in", replace(options, client=client))

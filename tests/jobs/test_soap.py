@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import stat
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
+import rest_server
 import soap_parties
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -23,8 +26,9 @@ from krr_export.changes.soap.encryption import Recipient
 from krr_export.changes.soap.envelope import make_fault
 from krr_export.changes.soap.names import SOAP_11
 from krr_export.changes.soap.signing import Signer
-from krr_export.errors import NetworkError, UsageError
+from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key
+from krr_export.input.rest.exchange import trusted
 from krr_export.synthetic.sealing import make_keys
 
 if TYPE_CHECKING:
@@ -214,7 +218,7 @@ def test_a_request_that_would_not_do_is_not_written(
 
 
 @contextmanager
-def serving(reply: Reply) -> Iterator[str]:
+def serving(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A server on loopback that answers each POST so; its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -232,10 +236,12 @@ def serving(reply: Reply) -> Iterator[str]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/ws-v5"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/ws-v5"
     finally:
         server.shutdown()
         thread.join()
@@ -285,6 +291,19 @@ def test_what_a_server_may_answer_instead(
     assert NUMBER not in ran.err
 
 
+def test_an_authority_of_ones_own_is_trusted_for_tls(krr: Krr, now: Path) -> None:
+    krr(*requesting(now, "hent-endringer", "--from", "600"))
+    server = rest_server.make_keys(now, "server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.certificate, server.private)
+    with serving(lambda _: (500, make_fault("Receiver", NUMBER)), context) as url:
+        assert "a fault, code Receiver" in krr(*calling(now, url), "--ca", server.certificate).last
+        ran = krr(*calling(now, url))
+        assert (ran.code, "certificate" in ran.last) == (6, True)
+    ran = krr(*calling(now, url), "--ca", now / "request.xml")
+    assert (ran.code, "holds no certificates" in ran.last) == (2, True)
+
+
 def test_nobody_at_that_address_is_a_failure_of_the_network(krr: Krr, now: Path) -> None:
     krr(*requesting(now, "hent-endringer", "--from", "600"))
     with serving(lambda _: (200, b"")) as url:
@@ -292,10 +311,10 @@ def test_nobody_at_that_address_is_a_failure_of_the_network(krr: Krr, now: Path)
     assert krr(*calling(now, url)).code == 6
 
 
-def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_BYTES", 100_000)
-    with serving(lambda _: (200, bytes(200_000))) as url, pytest.raises(NetworkError, match="the answer has more than"):
-        transport.post(url, soap_parties.request().document)
+def test_an_answer_without_end_is_cut_off() -> None:
+    limits = replace(transport.LIMITS, size=100_000)
+    with serving(lambda _: (200, bytes(200_000))) as url, pytest.raises(InputError, match="is larger than"):
+        transport.post(transport.parse_url("URL", url), soap_parties.request().document, trusted(None), limits)
 
 
 @pytest.mark.parametrize(
@@ -305,5 +324,5 @@ def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> No
 )  # fmt: skip
 def test_an_address_must_be_https_or_of_this_machine(url: str) -> None:
     with pytest.raises(UsageError) as caught:
-        transport.check_url(url)
+        transport.parse_url("URL", url)
     assert "hemmelig" not in str(caught.value)

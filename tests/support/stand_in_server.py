@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from krr_export.changes.soap import protocol, transport
 from krr_export.changes.soap.signing import Signer
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key
+from krr_export.input.rest.exchange import trusted
 from krr_export.synthetic.stand_in import open_stand_in
 
 if TYPE_CHECKING:
@@ -44,6 +45,6 @@ def ask(url: str, keys: Path, message: Message) -> protocol.Opened:
     """Sign a request, send it to its service, and open the answer."""
     path = PERSONS_PATH if "oppslagstjeneste" in str(message.tag) else PROVIDERS_PATH
     request = protocol.sign_request(message, signer(keys))
-    answer = transport.post(url + path, request.document)
-    trusted = {fingerprint(signer(keys, "publisher").key.public_key())}
-    return protocol.open_answer(answer, trusted, lambda: signer(keys).key, request_signature=request.signature)
+    answer = transport.post(transport.parse_url("URL", url + path), request.document, trusted(None))
+    publisher = fingerprint(signer(keys, "publisher").key.public_key())
+    return protocol.open_answer(answer, {publisher}, lambda: signer(keys).key, request_signature=request.signature)

@@ -50,6 +50,7 @@ class Opened:
         signature: The value of the message's signature.
         certificate: The signer's.
         on_behalf_of: For which organisation a request is made; ``None`` if it does not say so.
+        created: When it was made, by the signer's clock.
         was_encrypted: Whether the body was encrypted.
     """
 
@@ -57,6 +58,7 @@ class Opened:
     signature: bytes
     certificate: x509.Certificate
     on_behalf_of: str | None
+    created: datetime
     was_encrypted: bool
 
     @property
@@ -238,7 +240,7 @@ def _open(
     moment = at or datetime.now(UTC)
     signature = verify_signature(secured, trusted, moment)
     signature.check_elements(secured)
-    check_time(secured.timestamp, moment)
+    created = check_time(secured.timestamp, moment)
     was_encrypted = is_encrypted(envelope)
     if was_encrypted and private_key is not None:
         octets = _decrypted_octets(envelope, secured, signature, private_key())
@@ -248,7 +250,7 @@ def _open(
     if len(children) != 1:
         raise malformed("its body does not hold one message")
     on_behalf_of = None if secured.on_behalf_of is None else secured.on_behalf_of.findtext("{*}PaaVegneAv")
-    return Opened(children[0], signature.value, signature.certificate, on_behalf_of, was_encrypted)
+    return Opened(children[0], signature.value, signature.certificate, on_behalf_of, created, was_encrypted)
 
 
 def _decrypted_octets(envelope: Envelope, secured: Secured, signature: Signature, private_key: RSAPrivateKey) -> bytes:

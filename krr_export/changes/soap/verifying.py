@@ -114,8 +114,8 @@ def verify_signature(secured: Secured, trusted: Collection[str], at: datetime) -
     return Signature(signature, certificate, references)
 
 
-def check_time(timestamp: etree._Element, at: datetime) -> None:
-    """Check that a message is valid at a moment, give or take five minutes.
+def check_time(timestamp: etree._Element, at: datetime) -> datetime:
+    """Check that a message is valid at a moment, give or take five minutes; return when it was made.
 
     Raises:
         InputError: It is not, or does not say when it is.
@@ -130,6 +130,7 @@ def check_time(timestamp: etree._Element, at: datetime) -> None:
             f"the message was valid from {created:%Y-%m-%dT%H:%M:%SZ} to {expires:%Y-%m-%dT%H:%M:%SZ}, not now",
             "of an archived answer, say with --as-of when it was received",
         )
+    return created
 
 
 def _read_signed_info(signed_info: etree._Element) -> tuple[tuple[str, ...], dict[str, Reference]]:

@@ -12,7 +12,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.options import json_option, passphrase_file_option
 from krr_export.cli.parameters import LocalPath, Role, option
-from krr_export.cli.server_options import CHANGE_FEED, client_options, pop_client
+from krr_export.cli.server_options import CHANGE_FEED, client_options, pop_any_client, soap_options
 from krr_export.cli.transfer_progress import KEPT_MESSAGE, change_progress
 from krr_export.errors import INTERRUPTED
 from krr_export.input.rest.address import REGISTER
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @command("fetch-changes", "krr-export fetch-changes /data/krr pages --client-id ID --key key.pem --kid KID")
 @click.argument("store", type=LocalPath())
 @click.argument("directory", type=LocalPath(Role.DIRECTORY))
-@client_options(required=True)
+@client_options(required=False)
+@soap_options
 @passphrase_file_option
 @option("--url", default=REGISTER, show_default=True, metavar="URL", heading=CHANGE_FEED,
         help="The register.")  # fmt: skip
@@ -38,12 +39,13 @@ def fetch_changes_command(store: Path, directory: Path, **options: Any) -> int:
 
     STORE is the directory of snapshots, and is only read; DIRECTORY gets the pages after the newest one, a file each.
     Whatever stops a fetch, the next one goes on where it stopped. The last line has the command that applies the
-    pages. It was never tried against the register, whose grant for this few get.
+    pages. It was never tried against the register, whose grant for this few get. With --soap it asks a service that
+    speaks as the closed SOAP service did: tried against the stand-in alone.
     """
     from krr_export.jobs.fetch_changes import FetchChangesOptions, fetch_changes
 
     console = Console.from_options(options)
-    client = pop_client(console, options)
+    client = pop_any_client(console, options)
     try:
         chosen = FetchChangesOptions(client, **options)
         result = fetch_changes(store, directory, chosen, progress=change_progress(console.say))

@@ -11,6 +11,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.options import answer_options, json_option
 from krr_export.cli.parameters import LocalPath
 from krr_export.cli.secrets import pop_answer_keys
+from krr_export.cli.server_options import ca_option
 from krr_export.cli.soap_output import check_output, finish_opened
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("uri", metavar="URL")
 @click.argument("request", type=LocalPath())
 @answer_options
+@ca_option
 @json_option
 def soap_call_command(uri: str, request: Path, *, output: str, **options: Any) -> int:
     """Send a request of the closed SOAP service; open the answer.
@@ -35,5 +37,5 @@ def soap_call_command(uri: str, request: Path, *, output: str, **options: Any) -
 
     console = Console.from_options(options)
     check_output(console, output)
-    opened = call_soap(uri, request, pop_answer_keys(console, options, None))
+    opened = call_soap(uri, request, pop_answer_keys(console, options, None), ca=options["ca"])
     return finish_opened(console, opened, output)

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.domain.change_numbers import page_name
 from krr_export.input.locked_directory import errors_in, locked_directory
 from krr_export.util.files import sync_directory
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _MODE = 0o600
 _LOCK_FILE = ".fetch-changes.lock"
 _ASKED_FILE = ".fetch-changes.asked"
-_PAGE = re.compile(r"endringer-([0-9]{1,19})-([0-9]{1,19})\.json(?:\.gz)?", re.ASCII)
+_PAGE = re.compile(r"endringer-([0-9]{1,19})-([0-9]{1,19})\.(json|xml)(?:\.gz)?", re.ASCII)
 _WHAT = "the directory of pages"
 _errors = errors_in(_WHAT)
 
@@ -65,11 +64,14 @@ class PagesDirectory:
         return len(old)
 
     def _pages(self) -> list[tuple[int, int, str]]:
-        """Return the first number, the last one and the name of each page."""
+        """Return the number after which each page begins, its last one, and its name.
+
+        A page of REST is named by that number; one of SOAP by the next, as it was asked for.
+        """
         with _errors(f"list {self.path}"):
             names = [entry.name for entry in self.path.iterdir() if entry.is_file()]
         found = filter(None, map(_PAGE.fullmatch, names))
-        return [(int(page[1]), int(page[2]), page[0]) for page in found]
+        return [(max(int(page[1]) - (page[3] == "xml"), 0), int(page[2]), page[0]) for page in found]
 
     def add(self, page: FetchedPage) -> None:
         """Write a page, whole or not at all.
@@ -77,7 +79,7 @@ class PagesDirectory:
         Raises:
             OutputError: It cannot be written.
         """
-        self._write(page_name(page.first, page.last, ".json"), page.content)
+        self._write(page.name, page.content)
 
     def seconds_since_query(self, url: str) -> float | None:
         """Return how long ago a fetch of this register came to its end here; ``None`` if never, or in the future."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from krr_export.domain.change_numbers import NEW_SERIES, is_other_series
 from krr_export.errors import GuardError, InputError
@@ -14,9 +14,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from krr_export.input.rest.directory import PagesDirectory
-    from krr_export.input.rest.service import ChangeService, FetchedPage
+    from krr_export.input.rest.service import FetchedPage
 
 _STANDSTILL_SECONDS = 5.0
+
+
+class PageService(Protocol):
+    """A service that has pages of changes."""
+
+    def page_from(self, known: int) -> FetchedPage:
+        """Return the page that follows a change number."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class FetchedChanges:
 
 def fetch_pages(
     directory: PagesDirectory,
-    service: ChangeService,
+    service: PageService,
     known: int,
     *,
     sleep: Callable[[float], object],
@@ -68,7 +75,7 @@ def fetch_pages(
             progress(reached, page.latest)
         if reached == page.latest:
             return FetchedChanges(pages, reached, page.moment)
-        if page.last <= page.first:
+        if page.last <= page.known:
             if standing:
                 raise InputError(
                     f"the register does not go on from change {number(reached)}, though it is at {number(page.latest)}",
@@ -79,14 +86,14 @@ def fetch_pages(
 
 
 def _check_register(page: FetchedPage) -> None:
-    if is_other_series(page.first, page.latest):
+    if is_other_series(page.known, page.latest):
         raise GuardError(
-            f"the snapshot is at change {number(page.first)}, and the register's numbers began anew above"
+            f"the snapshot is at change {number(page.known)}, and the register's numbers began anew above"
             f" {number(NEW_SERIES)} on 2023-08-30",
             "start from a full export, or from all pages (--from-zero)",
         )
-    if page.latest < page.first:
+    if page.latest < page.known:
         raise GuardError(
-            f"the register is at change {number(page.latest)}, and what is here at {number(page.first)} already",
+            f"the register is at change {number(page.latest)}, and what is here at {number(page.known)} already",
             "is it the same register? check --url and the store",
         )

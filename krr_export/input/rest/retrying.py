@@ -15,7 +15,7 @@ from krr_export.input.rest.exchange import Answer, Limits, Request, TransientErr
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from krr_export.input.rest.address import ServiceAddress
@@ -37,11 +37,13 @@ class Transport:
         context: whom to trust.
         limits: of an answer.
         sleep: waits for so many seconds.
+        answers: statuses that are an answer, though they look like a failure.
     """
 
     context: ssl.SSLContext
     limits: Limits = field(default_factory=Limits)
     sleep: Callable[[float], object] = time.sleep
+    answers: Collection[int] = ()
 
     def post(self, address: ServiceAddress, request: Request) -> Answer:
         """Send a request, again if it fails in a way that may pass; return the answer.
@@ -53,7 +55,7 @@ class Transport:
         for pause in (*_PAUSES, None):
             try:
                 answer = post(address, request, self.context, self.limits)
-                asked = _check_passing(answer, address)
+                asked = None if answer.status in self.answers else _check_passing(answer, address)
             except TransientError as error:
                 if pause is None:
                     raise NetworkError(f"{error.what}, {len(_PAUSES) + 1} times", _LATER) from None

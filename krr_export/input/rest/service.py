@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from krr_export.domain.change_numbers import page_name
 from krr_export.domain.rest_service import NUMBER_FIELDS
 from krr_export.errors import InputError, NetworkError
 from krr_export.input.rest.document import decode, read_page
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 CHANGES_SCOPE = "krr:global/hentendring.read"
 CHANGES_PATH = "rest/v2/krr/hentEndringer"
 _NAME = "the answer"
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
+"""No change number is larger: xs:long."""
 _UNAUTHORIZED = 401
 
 
@@ -32,18 +34,20 @@ class FetchedPage:
     """A page as it came.
 
     Attributes:
-        first: the number that was asked from.
+        known: the last change that was known when it was asked for.
         last: its last change.
         latest: the register's last change.
         moment: when it was made, UTC, by the server's clock; by ours if that does not say.
         content: its bytes.
+        name: of its file.
     """
 
-    first: int
+    known: int
     last: int
     latest: int
     moment: datetime
     content: bytes
+    name: str
 
 
 class ChangeService:
@@ -78,11 +82,12 @@ class ChangeService:
         if len(documents) != 1:
             raise InputError(f"{_NAME} of {self._address.server} is no page of changes", "check --url")
         page = read_page(_NAME, documents[0])
-        if page.first != known or not page.last <= page.latest <= _LARGEST or page.last < 0:
+        if page.first != known or not page.last <= page.latest <= LARGEST or page.last < 0:
             raise InputError(
                 f"{_NAME} of {self._address.server} is not the page after change {number(known)}", "ask the register"
             )
-        return FetchedPage(page.first, page.last, page.latest, _moment(answer), answer.body)
+        name = page_name(page.first, page.last, ".json")
+        return FetchedPage(page.first, page.last, page.latest, _moment(answer), answer.body, name)
 
     def _ask(self, known: int) -> Answer:
         headers = {
