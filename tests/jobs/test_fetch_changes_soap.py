@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import stat
+from functools import partial
 from typing import TYPE_CHECKING
 
 import command
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stand_in_server import PERSONS_PATH, ask
 
-from krr_export.changes.soap import messages
+from krr_export.changes.soap import messages, protocol
+from krr_export.changes.soap.envelope import SoapFaultError, make_fault
 from krr_export.changes.soap.names import SERVICE_16_02
 from krr_export.errors import GuardError, InputError
 from krr_export.jobs.fetch_changes import FetchChangesOptions, SoapClientOptions, fetch_changes
@@ -23,6 +25,7 @@ from krr_export.synthetic import NightOptions
 from krr_export.synthetic.persons import DRAWN, PROVIDERS
 from krr_export.synthetic.sealing import make_keys
 from krr_export.synthetic.served_register import ServedRegister, load_register
+from krr_export.synthetic.soap_service import Reply, SoapService
 from krr_export.synthetic.tree import Builder
 from krr_export.synthetic.writer import root_attributes
 
@@ -222,6 +225,36 @@ def test_an_answer_to_something_else_is_no_page(
         with pytest.raises(InputError, match=complaint):
             fetch_changes(made / "store", tmp_path / "in", options(made, url))
     assert names(tmp_path / "in") == []
+
+
+def test_an_answer_to_another_request_is_not_taken(
+    made: Path, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever has kept one could send it again, and the changes since would be missing."""
+    monkeypatch.setattr(protocol, "seal_answer", partial(_seal_for_another, protocol.seal_answer))
+    with pytest.raises(InputError, match="the answer to another request"):
+        fetch_changes(made / "store", tmp_path / "in", options(made, url))
+    assert names(tmp_path / "in") == []
+
+
+def test_a_fault_of_the_service_ends_the_fetch_at_once(
+    made: Path, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes with HTTP 500, which is an answer here, and nothing to try again."""
+    asked: list[str] = []
+
+    def fail(_service: SoapService, path: str, _envelope: bytes) -> Reply:
+        asked.append(path)
+        return Reply(500, "application/soap+xml", make_fault("Receiver", "[U-1000]"))
+
+    monkeypatch.setattr(SoapService, "reply", fail)
+    with pytest.raises(SoapFaultError, match="code Receiver"):
+        fetch_changes(made / "store", tmp_path / "in", options(made, url))
+    assert len(asked) == 1
+
+
+def _seal_for_another(seal: Callable[..., bytes], *arguments: object, **named: object) -> bytes:
+    return seal(*arguments, **(named | {"confirms": b"another"}))
 
 
 @pytest.mark.parametrize(
