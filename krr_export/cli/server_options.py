@@ -57,12 +57,11 @@ ca_option = option(
 )
 
 
-def client_options(*, required: bool) -> Declaration:
+def client_options(*, key_required: bool) -> Declaration:
     """Declare the options of the commands that ask the register's REST service for changes."""
     return combine(
         option(
             "--client-id",
-            required=required,
             metavar="ID",
             heading=CHANGE_FEED,
             help="Your client's id at Maskinporten.",
@@ -70,7 +69,7 @@ def client_options(*, required: bool) -> Declaration:
         option(
             "--key",
             type=LocalPath(),
-            required=required,
+            required=key_required,
             metavar="FILE",
             heading=CHANGE_FEED,
             help="Your private key: PEM, DER or PKCS#12.",
@@ -125,6 +124,9 @@ soap_options = combine(
 )
 
 
+_WITH = {True: "with --soap", False: "without --soap"}
+
+
 def pop_any_client(console: Console, options: dict[str, Any]) -> ClientOptions | SoapClientOptions:
     """Remove the `client_options` that say who asks, the passphrase's and the `soap_options`; return who asks.
 
@@ -132,7 +134,7 @@ def pop_any_client(console: Console, options: dict[str, Any]) -> ClientOptions |
         UsageError: an option is missing, or goes with the other service.
     """
     is_soap, publisher_cert = options.pop("soap"), options["publisher_cert"]
-    needed = ("key", "certificate", "publisher_cert") if is_soap else ("client_id", "key")
+    needed = ("certificate", "publisher_cert") if is_soap else ("client_id",)
     others = ("client_id", "kid", "scopes", "maskinporten") if is_soap else ("publisher_cert",)
     for name in needed:
         if options[name] is None:
@@ -142,9 +144,6 @@ def pop_any_client(console: Console, options: dict[str, Any]) -> ClientOptions |
     refuse_given(others, f"does not go {_WITH[is_soap]}", "leave it out")
     del options["publisher_cert"]
     return _pop_soap_client(console, options, publisher_cert) if is_soap else pop_client(console, options)
-
-
-_WITH = {True: "with --soap", False: "without --soap"}
 
 
 def _pop_soap_client(console: Console, options: dict[str, Any], publisher_cert: Path) -> SoapClientOptions:

@@ -129,9 +129,9 @@ def fetch_changes(
         UsageError: an option is wrong.
     """
     store, directory = local_path(store), local_path(directory)
+    known = 0 if options.from_zero else _known(store)
     client = options.client
     source = _soap_source(client, options) if isinstance(client, SoapClientOptions) else _rest_source(client, options)
-    known = 0 if options.from_zero else _known(store)
     with open_pages_directory(directory) as opened:
         seconds = opened.seconds_since_query(source.address.url)
         if not options.force and seconds is not None and seconds < POLL_SECONDS:

@@ -66,7 +66,8 @@ def arguments(name: str, **values: str) -> list[str]:
     for parameter in one.params:
         needed = str(parameter.type.choices[0]) if isinstance(parameter.type, click.Choice) else "1"
         needed = "2014-02-27T12:00:00Z" if parameter.name == "as_of" else needed
-        value = values.get(str(parameter.name), needed if parameter.required else None)
+        is_needed = parameter.required or (name, parameter.name) == ("fetch-changes", "client_id")  # without --soap
+        value = values.get(str(parameter.name), needed if is_needed else None)
         if value is not None:
             found += [value] if isinstance(parameter, click.Argument) else [max(parameter.opts, key=len), value]
     return found

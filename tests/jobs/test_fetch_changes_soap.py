@@ -260,7 +260,7 @@ def _seal_for_another(seal: Callable[..., bytes], *arguments: object, **named: o
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--soap",), "--key is needed with --soap"),
+        (("--soap", "--key", "k"), "--certificate is needed with --soap"),
         (("--soap", "WHO"), "--url is needed with --soap"),
         (("--soap", "WHO", "--url", "http://example.no/"), "without TLS"),
         (("--soap", "WHO", "--url", "http://127.0.0.1/", "--kid", "1"), "--kid does not go with --soap"),

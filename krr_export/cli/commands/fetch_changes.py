@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @command("fetch-changes", "krr-export fetch-changes /data/krr pages --client-id ID --key key.pem --kid KID")
 @click.argument("store", type=LocalPath())
 @click.argument("directory", type=LocalPath(Role.DIRECTORY))
-@client_options(required=False)
+@client_options(key_required=True)
 @soap_options
 @passphrase_file_option
 @option("--url", default=REGISTER, show_default=True, metavar="URL", heading=CHANGE_FEED,

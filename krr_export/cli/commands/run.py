@@ -88,7 +88,7 @@ DELIVERIES_ONLY = (
     heading=CHANGE_FEED,
     help=f"Instead of URI: the register whose changes are fetched and applied, such as {REGISTER}.",
 )
-@client_options(required=False)
+@client_options(key_required=False)
 @reading_options
 @writing_options
 def run_command(uri: tuple[str, ...], inbox: Path, store: Path, **options: Any) -> int:
