@@ -50,7 +50,7 @@ def url(home: Path) -> Iterator[str]:
 
 @contextmanager
 def serving(home: Path) -> Iterator[str]:
-    with open_stand_in(read_change_log([home / "pages"]), home / "keys" / "receiver.pem", "exercise") as server:
+    with open_stand_in(read_change_log([home / "pages"]), home / "keys", "exercise") as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
