@@ -6,23 +6,38 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.schema.record_schema import ORDINAL
+from krr_export.schema.record_schema import ORDINAL_FIELD, Field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from krr_export.parsing.lexical import Reject
 
-REJECTS_SCHEMA = pa.schema(
-    [
-        ORDINAL,
-        pa.field("line", pa.int64(), nullable=False),
-        pa.field("byte_offset", pa.int64(), nullable=False),
-        pa.field("codes", pa.list_(pa.string()), nullable=False),
-        pa.field("messages", pa.list_(pa.string()), nullable=False),
-        pa.field("record", pa.binary()),
-    ]
+REJECTS_FIELDS = (
+    ORDINAL_FIELD,
+    Field(
+        "line", pa.int64(), "The line of the decompressed document on which the record begins, from 1.", privacy="none"
+    ),
+    Field(
+        "byte_offset",
+        pa.int64(),
+        "The byte of the decompressed document at which the record begins, from 0.",
+        privacy="none",
+    ),
+    Field(
+        "codes", pa.list_(pa.string()), "Why the record was rejected: stable codes, at least one.", privacy="personal"
+    ),
+    Field(
+        "messages", pa.list_(pa.string()), "The same in words, parallel to the codes; no values.", privacy="personal"
+    ),
+    Field(
+        "record",
+        pa.binary(),
+        "The record as XML, in UTF-8, with all that it says; null where columns are left out or pseudonymised.",
+        required=False,
+    ),
 )
+REJECTS_SCHEMA = pa.schema([field.arrow for field in REJECTS_FIELDS])
 """A row for each rejected record; ``codes`` and ``messages`` run parallel. ``record`` is null if not to be kept."""
 
 REJECTS_GROUP_BYTES = 16 << 20

@@ -10,26 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from krr_export.errors import UsageError
-from krr_export.schema.ddl import DIALECTS
-from krr_export.schema.record_schema import ORDINAL, Facets, Field
+from krr_export.schema.dialects import DIALECTS
+from krr_export.schema.record_schema import ORDINAL_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from krr_export.schema.record_schema import RecordSchema
+    from krr_export.schema.record_schema import Field, RecordSchema
 
 FORMATS = ("table", "json", *(f"sql-{name}" for name in DIALECTS), "arrow")
 
-_ORDINAL_FIELD = Field(
-    name=ORDINAL.name,
-    path=(),
-    base="",
-    arrow_type=ORDINAL.type,
-    required=True,
-    facets=Facets(),
-    documentation="The record's ordinal in the export, from 1; not of the XSD.",
-    partitionable=False,
-)
 _WIDTH = 100
 
 
@@ -47,10 +37,9 @@ def render(schema: RecordSchema, format: str, derived: Sequence[Field] = ()) -> 
     """
     if format not in FORMATS:
         raise UsageError(f"no format {format!r}", f"choose {', '.join(FORMATS)}")
-    columns = [_ORDINAL_FIELD, *schema.fields, *derived]
+    columns = [ORDINAL_FIELD, *schema.fields, *derived]
     if format == "arrow":
-        fields = (pa.field(f.name, f.arrow_type, nullable=not f.required) for f in derived)
-        return str(pa.schema([*schema.arrow, *fields]).to_string())
+        return str(pa.schema([field.arrow for field in columns]).to_string(truncate_metadata=False))
     if format == "json":
         return json.dumps(_as_dict(schema, columns), indent=2, ensure_ascii=False)
     if format == "table":
@@ -78,14 +67,19 @@ def _column_dict(field: Field) -> dict[str, Any]:
         "enumeration": list(facets.pop("enumeration")),
         "facets": facets if field.path else None,
         "documentation": field.documentation,
+        "personal": field.personal,
+        "identifying": field.identifying,
         "partitionable": field.partitionable,
     }
 
 
 def _as_table(columns: Sequence[Field]) -> str:
     """Write a paragraph for each column: its path and its meaning are too long for cells beside its name."""
-    rows = [(field.name, _type_name(field.arrow_type), "no" if field.required else "yes") for field in columns]
-    rows.insert(0, ("column", "Arrow type", "null"))
+    rows = [
+        (field.name, _type_name(field.arrow_type), "no" if field.required else "yes", _privacy(field))
+        for field in columns
+    ]
+    rows.insert(0, ("column", "Arrow type", "null", "personal data"))
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     first, *lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     paragraphs = [first, "  path in the XSD", "  meaning", "-" * _WIDTH]
@@ -95,6 +89,10 @@ def _as_table(columns: Sequence[Field]) -> str:
             paragraphs.append(f"  {field.label}")
         paragraphs += textwrap.wrap(field.documentation, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     return "\n".join(paragraphs)
+
+
+def _privacy(field: Field) -> str:
+    return "identifying" if field.identifying else "yes" if field.personal else "no"
 
 
 def _type_name(kind: pa.DataType) -> str:

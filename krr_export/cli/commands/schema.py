@@ -7,12 +7,18 @@ from krr_export.cli.console import Console
 from krr_export.cli.options import schema_option
 from krr_export.cli.parameters import Choice, option
 
+FORMATS = (
+    *("table", "json", "sql-duckdb", "sql-postgres", "sql-bigquery", "sql-snowflake", "sql-databricks"),
+    *("sql-sqlserver", "arrow"),
+)
+"""Those of `krr_export.schema.formats`, which imports Arrow."""
+
 
 @command("schema", "krr-export schema --format sql-postgres > person.sql")
 @schema_option
 @option(
     "--format", "format_", default="table", show_default=True,
-    type=Choice(["table", "json", "sql-duckdb", "sql-postgres", "sql-bigquery", "sql-snowflake", "arrow"]),
+    type=Choice(FORMATS),
     help="How to show it.",
 )  # fmt: skip
 @option("--derive", multiple=True, metavar="NAME[,NAME…]|all", help="With the columns that convert --derive adds.")
