@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.schema.record_schema import ORDINAL_FIELD, Field
+from krr_export.schema.record_schema import ORDINAL, ORDINAL_FIELD, Field, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from krr_export.parsing.lexical import Reject
 
-REJECTS_FIELDS = (
+_FIELDS = (
     ORDINAL_FIELD,
     Field(
         "line", pa.int64(), "The line of the decompressed document on which the record begins, from 1.", privacy="none"
@@ -37,7 +37,13 @@ REJECTS_FIELDS = (
         required=False,
     ),
 )
-REJECTS_SCHEMA = pa.schema([field.arrow for field in REJECTS_FIELDS])
+REJECTED = Table(
+    "rejects",
+    "The records that are not in person: why, where they are in the export, and their own bytes.",
+    _FIELDS,
+    ORDINAL.name,
+)
+REJECTS_SCHEMA = REJECTED.arrow
 """A row for each rejected record; ``codes`` and ``messages`` run parallel. ``record`` is null if not to be kept."""
 
 REJECTS_GROUP_BYTES = 16 << 20

@@ -9,28 +9,40 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import UsageError
+from krr_export.schema.dbt import to_dbt
+from krr_export.schema.ddl import TABLE
 from krr_export.schema.dialects import DIALECTS
-from krr_export.schema.record_schema import ORDINAL_FIELD
+from krr_export.schema.odcs import to_odcs
+from krr_export.schema.record_schema import ORDINAL_FIELD, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from krr_export.schema.record_schema import Field, RecordSchema
 
-FORMATS = ("table", "json", *(f"sql-{name}" for name in DIALECTS), "arrow")
+FORMATS = ("table", "json", *(f"sql-{name}" for name in DIALECTS), "arrow", "dbt", "odcs")
 
 _WIDTH = 100
+_REGISTER = "Norway's contact and reservation register, from its bulk export"
 
 
-def render(schema: RecordSchema, format: str, derived: Sequence[Field] = ()) -> str:  # noqa: A002 - the option's name
+def render(
+    schema: RecordSchema,
+    format: str,  # noqa: A002 - the option's name
+    derived: Sequence[Field] = (),
+    others: Sequence[Table] = (),
+) -> str:
     """Return the record schema as text, without a line end at the end.
 
     Args:
         schema: the record schema.
         format: one of ``FORMATS``: ``table`` for people, ``json`` with all details, ``sql-…`` as a CREATE TABLE
-            statement of that dialect, ``arrow`` as pyarrow prints a schema.
+            statement of that dialect, ``arrow`` as pyarrow prints a schema, ``dbt`` as dbt's sources, ``odcs`` as a
+            data contract.
         derived: derived columns, to be put after the schema's own.
+        others: the tables beside ``person``, which ``dbt`` and ``odcs`` describe too.
 
     Raises:
         UsageError: there is no such format.
@@ -45,6 +57,11 @@ def render(schema: RecordSchema, format: str, derived: Sequence[Field] = ()) -> 
     if format == "table":
         return _as_table(columns)
     about = f"Persons of the contact and reservation register: one export, schema {schema.name}"
+    person = Table(TABLE, about, tuple(columns), ORDINAL_FIELD.name, (IDENTIFIER,))
+    if format == "dbt":
+        return to_dbt((person, *others), _REGISTER)
+    if format == "odcs":
+        return to_odcs((person, *others), _REGISTER, schema.name)
     return DIALECTS[format.removeprefix("sql-")].create_table(columns, about)
 
 

@@ -105,6 +105,30 @@ def mark_pseudonymised(field: pa.Field) -> pa.Field:
     return field.with_metadata({**(field.metadata or {}), PSEUDONYMISED: "true"})
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table of a snapshot: its name, which is that of its directory, and what it and its columns are.
+
+    Attributes:
+        name: also of its directory.
+        description: what a row is, in a sentence or two.
+        fields: the columns.
+        key: the column whose values are unique and never null, if there is one.
+        expected_unique: columns whose values should be unique, and are not always.
+    """
+
+    name: str
+    description: str
+    fields: tuple[Field, ...]
+    key: str | None = None
+    expected_unique: tuple[str, ...] = ()
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema."""
+        return pa.schema([field.arrow for field in self.fields])
+
+
 class Attribute(NamedTuple):
     """An attribute of an element, and its column."""
 
