@@ -9,21 +9,35 @@ import pyarrow as pa
 
 from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import UsageError
-from krr_export.schema.record_schema import ORDINAL
+from krr_export.schema.record_schema import ORDINAL, Facets, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CHANGE = pa.field("endring", pa.dictionary(pa.int8(), pa.string()), nullable=False)
-"""The kind of a change: one of `KINDS`."""
-OCCURRENCE = pa.field("forekomst", pa.int32(), nullable=False)
-"""Which of the rows with this key it is, from 1: identity numbers should be unique, and are not always."""
-CHANGED = pa.field("endrede_kolonner", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False)
-"""The names of the columns whose values differ, for `CHANGED_ROW` and `DELETED_ROW`; otherwise empty."""
-
 NEW, CHANGED_ROW, DELETED_ROW, GONE = KINDS = ("ny", "endret", "slettet", "borte")
 """A row that was not there; a row with other values; a row whose status became `DELETED`; a row that is not there any
 more, which has its last values."""
+
+CHANGE = Field(
+    "endring",
+    pa.dictionary(pa.int8(), pa.string()),
+    "What happened to the person since the snapshot before: new (ny), changed (endret), deleted (slettet) or gone"
+    " (borte; the row has the last values).",
+    privacy="personal",
+    facets=Facets(enumeration=KINDS),
+).arrow
+OCCURRENCE = Field(
+    "forekomst",
+    pa.int32(),
+    "Which of the rows with this identity number it is, from 1: the numbers should be unique, and are not always.",
+    privacy="none",
+).arrow
+CHANGED = Field(
+    "endrede_kolonner",
+    pa.list_(pa.field("element", pa.string(), nullable=False)),
+    "The names of the columns whose values differ, where the person was changed or deleted; otherwise empty.",
+    privacy="personal",
+).arrow
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ _COMMANDS = {
     "run": "Fetch what is new, convert it, prove it, and prune the store.",
     "fetch": "Fetch the newest delivery over SFTP.",
     "inspect": "Show an export's header and its first records, masked.",
-    "schema": "Show the columns of the table person, or DDL for a warehouse.",
+    "schema": "Show what the columns are, to people, warehouses or dbt.",
     "rules": "Show the register's own rules beyond the XSD.",
     "verify": "Prove a published snapshot anew against its manifest.",
     "check": "Check that a store's newest export is fresh and whole.",

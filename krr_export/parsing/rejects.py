@@ -6,23 +6,44 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.schema.record_schema import ORDINAL
+from krr_export.schema.record_schema import ORDINAL, ORDINAL_FIELD, Field, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from krr_export.parsing.lexical import Reject
 
-REJECTS_SCHEMA = pa.schema(
-    [
-        ORDINAL,
-        pa.field("line", pa.int64(), nullable=False),
-        pa.field("byte_offset", pa.int64(), nullable=False),
-        pa.field("codes", pa.list_(pa.string()), nullable=False),
-        pa.field("messages", pa.list_(pa.string()), nullable=False),
-        pa.field("record", pa.binary()),
-    ]
+_FIELDS = (
+    ORDINAL_FIELD,
+    Field(
+        "line", pa.int64(), "The line of the decompressed document on which the record begins, from 1.", privacy="none"
+    ),
+    Field(
+        "byte_offset",
+        pa.int64(),
+        "The byte of the decompressed document at which the record begins, from 0.",
+        privacy="none",
+    ),
+    Field(
+        "codes", pa.list_(pa.string()), "Why the record was rejected: stable codes, at least one.", privacy="personal"
+    ),
+    Field(
+        "messages", pa.list_(pa.string()), "The same in words, parallel to the codes; no values.", privacy="personal"
+    ),
+    Field(
+        "record",
+        pa.binary(),
+        "The record as XML, in UTF-8, with all that it says; null where columns are left out or pseudonymised.",
+        required=False,
+    ),
 )
+REJECTED = Table(
+    "rejects",
+    "The records that are not in person: why, where they are in the export, and their own bytes.",
+    _FIELDS,
+    ORDINAL.name,
+)
+REJECTS_SCHEMA = REJECTED.arrow
 """A row for each rejected record; ``codes`` and ``messages`` run parallel. ``record`` is null if not to be kept."""
 
 REJECTS_GROUP_BYTES = 16 << 20

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from krr_export.rules.catalogue import CATALOGUE, RULES
-from krr_export.schema.record_schema import ORDINAL
+from krr_export.schema.record_schema import ORDINAL_FIELD, Facets, Field, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -20,13 +21,26 @@ if TYPE_CHECKING:
 
 _TEXT = pa.dictionary(pa.int16(), pa.string())
 
-FINDINGS_SCHEMA = pa.schema(
-    [ORDINAL, *(pa.field(name, _TEXT, nullable=False) for name in ("code", "severity", "field"))]
-)
-"""A row for each finding. ``field`` is the path of the element or attribute, as in the report and in ``rejects``."""
-
 _CODES = sorted(code.name for code in CATALOGUE.values() if code.severity != "reject")
 _SEVERITIES = ("info", "warning")
+
+FINDINGS = Table(
+    "findings",
+    "What was found about single records that were not refused: a row for each warning and each info, without values.",
+    (
+        replace(ORDINAL_FIELD, documentation="The record's ordinal in the export, as in person and rejects."),
+        Field("code", _TEXT, "What was found: a stable code, which krr-export rules explains.", privacy="personal"),
+        Field(
+            "severity",
+            _TEXT,
+            "How serious it is.",
+            privacy="personal",
+            facets=Facets(enumeration=_SEVERITIES),
+        ),
+        Field("field", _TEXT, "The element or attribute concerned, by its path in the XSD.", privacy="personal"),
+    ),
+)
+FINDINGS_SCHEMA = FINDINGS.arrow
 _SEVERITY_OF_CODE = np.array([_SEVERITIES.index(CATALOGUE[code].severity) for code in _CODES], np.int64)
 _READ_BY_RULE = {rule.name: frozenset(rule.columns) for rule in RULES}
 
@@ -63,7 +77,7 @@ class FindingsTable:
         code, field = np.divmod(rest, fields)
         return pa.RecordBatch.from_arrays(
             [
-                pa.array(ordinals, ORDINAL.type),
+                pa.array(ordinals, pa.int64()),
                 _encoded(code, _CODES),
                 _encoded(_SEVERITY_OF_CODE[code], _SEVERITIES),
                 _encoded(field, self._labels),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from krr_export.schema.record_schema import Field
 
 TABLE = "person"
+_UNBOUNDED = 2000
+"""Characters from which a limit of length is no help: twice as many UTF-16 units are the longest ``nvarchar(n)``."""
 
 # Reserved in at least one of the dialects: quoting a name without need does no harm.
 _RESERVED = frozenset(
@@ -42,12 +44,15 @@ class Dialect:
     Attributes:
         name: the database's usual name.
         types: SQL types by the names of Arrow types.
-        quotes: the character before and after a name that must be quoted.
+        quotes: the characters before and after a name that must be quoted; one stands for both.
         backslash: whether a backslash in a string escapes the next character.
+        string_prefix: stands before a string, so that it may hold any character.
+        bounded_text: the type of text whose length the XSD limits; ``None`` if it is no other.
         listed: gives the type and constraint of a text column with a list of values, from its name and the values as
             SQL; ``None`` if the dialect cannot enforce a list.
         column_comment: a comment within a column's definition; ``None`` if comments are separate statements.
         table_comment: the same for the table, after its columns.
+        extended_properties: whether separate comments are the extended property MS_Description of SQL Server.
         load: how to load a snapshot, as text for a comment.
     """
 
@@ -55,9 +60,12 @@ class Dialect:
     types: dict[str, str]
     quotes: str = '"'
     backslash: bool = False
+    string_prefix: str = ""
+    bounded_text: str | None = None
     listed: Callable[[str, str], str] | None = None
     column_comment: str | None = None
     table_comment: str | None = None
+    extended_properties: bool = False
     load: str = ""
 
     def create_table(self, fields: Iterable[Field], about: str) -> str:
@@ -87,6 +95,8 @@ class Dialect:
 
     def _type(self, field: Field, name: str) -> str:
         kind = field.arrow_type
+        if self.bounded_text and kind == pa.string() and (field.facets.max_length or _UNBOUNDED) < _UNBOUNDED:
+            return self.bounded_text
         if not pa.types.is_dictionary(kind):
             return self.types[str(kind)]
         if self.listed is None:
@@ -94,119 +104,30 @@ class Dialect:
         return self.listed(name, ", ".join(self._string(value) for value in field.facets.enumeration))
 
     def _comment_statements(self, fields: Iterable[Field], about: str) -> Iterator[str]:
-        yield f"COMMENT ON TABLE {TABLE} IS {self._string(about)};"
+        comment = self._extended_property if self.extended_properties else self._comment_on
+        yield comment(about)
         for field in fields:
             if field.documentation:
-                column = f"{TABLE}.{self._identifier(field.name)}"
-                yield f"COMMENT ON COLUMN {column} IS {self._string(field.documentation)};"
+                yield comment(field.documentation, field.name)
+
+    def _comment_on(self, text: str, column: str | None = None) -> str:
+        what = f"TABLE {TABLE}" if column is None else f"COLUMN {TABLE}.{self._identifier(column)}"
+        return f"COMMENT ON {what} IS {self._string(text)};"
+
+    def _extended_property(self, text: str, column: str | None = None) -> str:
+        levels = [("SCHEMA", "dbo"), ("TABLE", TABLE), *([("COLUMN", column)] if column else [])]
+        where = ", ".join(
+            f"@level{i}type = {self._string(kind)}, @level{i}name = {self._string(name)}"
+            for i, (kind, name) in enumerate(levels)
+        )
+        value = self._string(text)
+        return f"EXEC sp_addextendedproperty @name = {self._string('MS_Description')}, @value = {value}, {where};"
 
     def _identifier(self, name: str) -> str:
         plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in _RESERVED
-        return name if plain else f"{self.quotes}{name}{self.quotes}"
+        return name if plain else f"{self.quotes[0]}{name}{self.quotes[-1]}"
 
     def _string(self, text: str) -> str:
         if not self.backslash:
-            return "'" + text.replace("'", "''") + "'"
+            return f"{self.string_prefix}'" + text.replace("'", "''") + "'"
         return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _types(**types: str) -> dict[str, str]:
-    """Map Arrow types to SQL types; ``date`` and ``timestamp`` stand for names that are no keywords."""
-    names = {"date": "date32[day]", "timestamp": str(pa.timestamp("us", tz="UTC"))}
-    return {names.get(arrow, arrow): sql for arrow, sql in types.items()}
-
-
-_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
-
-DIALECTS: dict[str, Dialect] = {
-    "duckdb": Dialect(
-        "DuckDB",
-        _types(
-            bool="BOOLEAN",
-            int8="TINYINT",
-            int16="SMALLINT",
-            int32="INTEGER",
-            int64="BIGINT",
-            uint8="UTINYINT",
-            uint16="USMALLINT",
-            uint32="UINTEGER",
-            uint64="UBIGINT",
-            float="FLOAT",
-            double="DOUBLE",
-            string="VARCHAR",
-            binary="BLOB",
-            date="DATE",
-            timestamp="TIMESTAMP WITH TIME ZONE",
-        ),
-        listed=lambda _, values: f"ENUM ({values})",
-        load=(
-            "Load: INSERT INTO person BY NAME SELECT * FROM read_parquet('STORE/latest/person/**/*.parquet');\n"
-            "From CSV: read_csv(..., all_varchar = true, allow_quoted_nulls = false), from_base64 of binary columns."
-        ),
-    ),
-    "postgres": Dialect(
-        "PostgreSQL",
-        _types(
-            bool="boolean",
-            int8="smallint",
-            int16="smallint",
-            int32="integer",
-            int64="bigint",
-            uint8="smallint",
-            uint16="integer",
-            uint32="bigint",
-            uint64="numeric(20)",
-            float="real",
-            double="double precision",
-            string="text",
-            binary="bytea",
-            date="date",
-            timestamp="timestamp with time zone",
-        ),
-        listed=lambda name, values: f"text CHECK ({name} IN ({values}))",
-        load=(
-            "Load: \\copy person FROM 'STORE/latest/person/part-00000.csv' (FORMAT csv, HEADER)\n"
-            "Binary columns are base64 in CSV: copy into a table in which they are text, then decode(..., 'base64')."
-        ),
-    ),
-    "bigquery": Dialect(
-        "BigQuery",
-        _types(
-            bool="BOOL",
-            **dict.fromkeys(_INTEGERS, "INT64"),
-            uint64="NUMERIC",
-            float="FLOAT64",
-            double="FLOAT64",
-            string="STRING",
-            binary="BYTES",
-            date="DATE",
-            timestamp="TIMESTAMP",
-        ),
-        quotes="`",
-        backslash=True,
-        column_comment="OPTIONS (description = {})",
-        table_comment="OPTIONS (description = {})",
-        load="Load: bq load --source_format=PARQUET DATASET.person 'gs://BUCKET/latest/person/*.parquet'",
-    ),
-    "snowflake": Dialect(
-        "Snowflake",
-        _types(
-            bool="BOOLEAN",
-            **dict.fromkeys((*_INTEGERS, "uint64"), "BIGINT"),  # NUMBER(38, 0) by another name
-            float="FLOAT",
-            double="FLOAT",
-            string="VARCHAR",
-            binary="BINARY",
-            date="DATE",
-            timestamp="TIMESTAMP_TZ(6)",
-        ),
-        backslash=True,
-        column_comment="COMMENT {}",
-        table_comment="COMMENT = {}",
-        load=(
-            "Load: COPY INTO person FROM @STAGE/latest/person/ MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE\n"
-            "FILE_FORMAT = (TYPE = PARQUET, BINARY_AS_TEXT = FALSE, USE_LOGICAL_TYPE = TRUE);"
-        ),
-    ),
-}
-"""By their names in ``--format sql-…``."""

@@ -9,53 +9,59 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import UsageError
-from krr_export.schema.ddl import DIALECTS
-from krr_export.schema.record_schema import ORDINAL, Facets, Field
+from krr_export.schema.dbt import to_dbt
+from krr_export.schema.ddl import TABLE
+from krr_export.schema.dialects import DIALECTS
+from krr_export.schema.odcs import to_odcs
+from krr_export.schema.record_schema import ORDINAL_FIELD, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from krr_export.schema.record_schema import RecordSchema
+    from krr_export.schema.record_schema import Field, RecordSchema
 
-FORMATS = ("table", "json", *(f"sql-{name}" for name in DIALECTS), "arrow")
+FORMATS = ("table", "json", *(f"sql-{name}" for name in DIALECTS), "arrow", "dbt", "odcs")
 
-_ORDINAL_FIELD = Field(
-    name=ORDINAL.name,
-    path=(),
-    base="",
-    arrow_type=ORDINAL.type,
-    required=True,
-    facets=Facets(),
-    documentation="The record's ordinal in the export, from 1; not of the XSD.",
-    partitionable=False,
-)
 _WIDTH = 100
+_REGISTER = "Norway's contact and reservation register, from its bulk export"
 
 
-def render(schema: RecordSchema, format: str, derived: Sequence[Field] = ()) -> str:  # noqa: A002 - the option's name
+def render(
+    schema: RecordSchema,
+    format: str,  # noqa: A002 - the option's name
+    derived: Sequence[Field] = (),
+    others: Sequence[Table] = (),
+) -> str:
     """Return the record schema as text, without a line end at the end.
 
     Args:
         schema: the record schema.
         format: one of ``FORMATS``: ``table`` for people, ``json`` with all details, ``sql-…`` as a CREATE TABLE
-            statement of that dialect, ``arrow`` as pyarrow prints a schema.
+            statement of that dialect, ``arrow`` as pyarrow prints a schema, ``dbt`` as dbt's sources, ``odcs`` as a
+            data contract.
         derived: derived columns, to be put after the schema's own.
+        others: the tables beside ``person``, which ``dbt`` and ``odcs`` describe too.
 
     Raises:
         UsageError: there is no such format.
     """
     if format not in FORMATS:
         raise UsageError(f"no format {format!r}", f"choose {', '.join(FORMATS)}")
-    columns = [_ORDINAL_FIELD, *schema.fields, *derived]
+    columns = [ORDINAL_FIELD, *schema.fields, *derived]
     if format == "arrow":
-        fields = (pa.field(f.name, f.arrow_type, nullable=not f.required) for f in derived)
-        return str(pa.schema([*schema.arrow, *fields]).to_string())
+        return str(pa.schema([field.arrow for field in columns]).to_string(truncate_metadata=False))
     if format == "json":
         return json.dumps(_as_dict(schema, columns), indent=2, ensure_ascii=False)
     if format == "table":
         return _as_table(columns)
     about = f"Persons of the contact and reservation register: one export, schema {schema.name}"
+    person = Table(TABLE, about, tuple(columns), ORDINAL_FIELD.name, (IDENTIFIER,))
+    if format == "dbt":
+        return to_dbt((person, *others), _REGISTER)
+    if format == "odcs":
+        return to_odcs((person, *others), _REGISTER, schema.name)
     return DIALECTS[format.removeprefix("sql-")].create_table(columns, about)
 
 
@@ -78,14 +84,19 @@ def _column_dict(field: Field) -> dict[str, Any]:
         "enumeration": list(facets.pop("enumeration")),
         "facets": facets if field.path else None,
         "documentation": field.documentation,
+        "personal": field.personal,
+        "identifying": field.identifying,
         "partitionable": field.partitionable,
     }
 
 
 def _as_table(columns: Sequence[Field]) -> str:
     """Write a paragraph for each column: its path and its meaning are too long for cells beside its name."""
-    rows = [(field.name, _type_name(field.arrow_type), "no" if field.required else "yes") for field in columns]
-    rows.insert(0, ("column", "Arrow type", "null"))
+    rows = [
+        (field.name, _type_name(field.arrow_type), "no" if field.required else "yes", _privacy(field))
+        for field in columns
+    ]
+    rows.insert(0, ("column", "Arrow type", "null", "personal data"))
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     first, *lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     paragraphs = [first, "  path in the XSD", "  meaning", "-" * _WIDTH]
@@ -95,6 +106,10 @@ def _as_table(columns: Sequence[Field]) -> str:
             paragraphs.append(f"  {field.label}")
         paragraphs += textwrap.wrap(field.documentation, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     return "\n".join(paragraphs)
+
+
+def _privacy(field: Field) -> str:
+    return "identifying" if field.identifying else "yes" if field.personal else "no"
 
 
 def _type_name(kind: pa.DataType) -> str:

@@ -27,6 +27,7 @@ from krr_export.schema.record_schema import (
     RecordSchema,
     column_name,
     local_name,
+    privacy_of,
 )
 from krr_export.util.paths import real_path
 
@@ -196,7 +197,19 @@ class _Flattening:
         arrow_type = _arrow_type(kind, base, facets)
         partitionable = pa.types.is_dictionary(arrow_type) or pa.types.is_boolean(arrow_type)
         partitionable |= arrow_type == pa.string() and _is_low_cardinality(xsd)
-        self.fields.append(Field(name, path, base, arrow_type, required, facets, _documentation(xsd), partitionable))
+        self.fields.append(
+            Field(
+                name,
+                arrow_type,
+                _documentation(xsd),
+                required,
+                path,
+                base,
+                facets,
+                partitionable,
+                privacy=privacy_of(arrow_type, partitionable=partitionable),
+            )
+        )
         return len(self.fields) - 1
 
 

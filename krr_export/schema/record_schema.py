@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
@@ -26,8 +26,11 @@ BUILT_IN = ("14-05", "16-02")
 ROOT_ATTRIBUTES = ("eksportTidspunkt", "senesteEndringsNummer")
 """Attributes of every export's root: when it was made, and the register's last change number in it."""
 
-ORDINAL = pa.field("radnummer", pa.int64(), nullable=False)
-"""The first column: the record's ordinal in the export, from 1."""
+Privacy: TypeAlias = Literal["none", "personal", "identifying"]
+"""Whether a column is personal data, and whether one of its values may tell who the person is."""
+
+DESCRIPTION, PERSONAL, IDENTIFYING, PSEUDONYMISED = "description", "personal", "identifying", "pseudonymised"
+"""Keys of the metadata of Arrow fields: what the column says, in words, and three marks, ``true`` or ``false``."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +47,86 @@ class Facets:
 
 @dataclass(frozen=True)
 class Field:
-    """A column, and the leaf element or attribute that it comes from."""
+    """A column of a table, and the leaf element or attribute that it comes from."""
 
     name: str
-    path: tuple[str, ...]
-    """Local names below the record; an attribute's begins with ``@``."""
-    base: str
-    """The local name of the built-in XSD type that the leaf's type derives from."""
     arrow_type: pa.DataType
-    required: bool
-    facets: Facets
     documentation: str
-    partitionable: bool
+    required: bool = True
+    path: tuple[str, ...] = ()
+    """Local names below the record; an attribute's begins with ``@``. Empty for a column that is not of the XSD."""
+    base: str = ""
+    """The local name of the built-in XSD type that the leaf's type derives from; empty if it is not of the XSD."""
+    facets: Facets = Facets()
+    partitionable: bool = False
     """Whether the column has few distinct values, which identify no person: then a value may be part of a path."""
+    privacy: Privacy = "identifying"
+
+    @property
+    def personal(self) -> bool:
+        """Whether it says something of a person: that is personal data, whatever it says (GDPR, article 4 (1))."""
+        return self.privacy != "none"
+
+    @property
+    def identifying(self) -> bool:
+        """Whether one value may be enough to tell who the person is."""
+        return self.privacy == "identifying"
+
+    @property
+    def arrow(self) -> pa.Field:
+        """The Arrow field, which carries description and marks in its metadata."""
+        marks = {PERSONAL: self.personal, IDENTIFYING: self.identifying}
+        metadata = {DESCRIPTION: self.documentation, **{key: str(mark).lower() for key, mark in marks.items()}}
+        return pa.field(self.name, self.arrow_type, nullable=not self.required, metadata=metadata)
 
     @property
     def label(self) -> str:
         """The field's name in messages, such as ``Kontaktinformasjon/Epostadresse/@sistOppdatert``."""
         return "/".join(self.path)
+
+
+ORDINAL_FIELD = Field(
+    "radnummer",
+    pa.int64(),
+    "The record's ordinal in the export, from 1; not of the XSD.",
+    privacy="none",
+)
+ORDINAL = ORDINAL_FIELD.arrow
+"""The first column: the record's ordinal in the export, from 1."""
+
+
+def privacy_of(arrow_type: pa.DataType, *, partitionable: bool) -> Privacy:
+    """Return how personal a column of persons is: all identify but times, and what has few distinct values."""
+    return "personal" if partitionable or pa.types.is_temporal(arrow_type) else "identifying"
+
+
+def mark_pseudonymised(field: pa.Field) -> pa.Field:
+    """Return the field with metadata that say that its values are pseudonyms: still personal data."""
+    return field.with_metadata({**(field.metadata or {}), PSEUDONYMISED: "true"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a snapshot: its name, which is that of its directory, and what it and its columns are.
+
+    Attributes:
+        name: also of its directory.
+        description: what a row is, in a sentence or two.
+        fields: the columns.
+        key: the column whose values are unique and never null, if there is one.
+        expected_unique: columns whose values should be unique, and are not always.
+    """
+
+    name: str
+    description: str
+    fields: tuple[Field, ...]
+    key: str | None = None
+    expected_unique: tuple[str, ...] = ()
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema."""
+        return pa.schema([field.arrow for field in self.fields])
 
 
 class Attribute(NamedTuple):
@@ -117,8 +182,7 @@ class RecordSchema:
     @cached_property
     def arrow(self) -> pa.Schema:
         """The Arrow schema of the table ``person``: ``radnummer``, then the columns in XSD order."""
-        fields = [pa.field(f.name, f.arrow_type, nullable=not f.required) for f in self.fields]
-        return pa.schema([ORDINAL, *fields])
+        return pa.schema([ORDINAL, *(field.arrow for field in self.fields)])
 
     @property
     def depth(self) -> int:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from krr_export.domain.times import EPOCH, MICROSECOND, NORWAY
 from krr_export.errors import UsageError
-from krr_export.schema.record_schema import Facets, Field
+from krr_export.schema.record_schema import Facets, Field, privacy_of
 from krr_export.transform.catalogue import CATALOGUE, NAMES, STATE
 from krr_export.transform.inputs import Inputs
 from krr_export.transform.privacy import column_names
@@ -89,8 +89,7 @@ class Derivation:
         metadata = dict(schema.metadata or {})
         if any(name == STATE for name, _ in self.columns):  # a part file explains itself
             metadata[b"derived_as_of"] = format_utc(EPOCH + self.reference * MICROSECOND, "microseconds").encode()
-        fields = [pa.field(f.name, f.arrow_type, nullable=not f.required) for f in self.fields]
-        return pa.schema([*schema, *fields], metadata or None)
+        return pa.schema([*schema, *(field.arrow for field in self.fields)], metadata or None)
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the records with the derived columns after all others."""
@@ -221,13 +220,12 @@ def _unused_name(name: str, taken: Collection[str]) -> str:
 def _field(derived: Derived, column: str) -> Field:
     return Field(
         name=column,
-        path=(),
-        base="",
         arrow_type=derived.arrow_type,
         required=not derived.nullable,
         facets=Facets(enumeration=derived.values),
         documentation=derived.documentation,
         partitionable=bool(derived.values),
+        privacy=privacy_of(derived.arrow_type, partitionable=bool(derived.values)),
     )
 
 

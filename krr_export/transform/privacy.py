@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.regular import file_name, read_errors
-from krr_export.schema.record_schema import ORDINAL
+from krr_export.schema.record_schema import ORDINAL, mark_pseudonymised
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -194,7 +194,8 @@ def treatment_of(
     metadata = dict(schema.metadata or {})
     if pseudonymised:  # a part file explains itself
         metadata[b"pseudonymised"] = ",".join(pseudonymised).encode()
-    remaining = pa.schema([column for column in schema if column.name in kept], metadata)
+    columns = [mark_pseudonymised(column) if column.name in pseudonymised else column for column in schema]
+    remaining = pa.schema([column for column in columns if column.name in kept], metadata)
     return Treatment(remaining, len(kept) == len(schema), pseudonymised, key)
 
 

@@ -24,9 +24,11 @@ import road
 from command import Ran
 
 from krr_export import load_schema
+from krr_export.cli.commands import schema as schema_command
 from krr_export.cli.console import LogLines, _add_time
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.main import krr_export as group
+from krr_export.schema.formats import FORMATS
 from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
@@ -148,9 +150,11 @@ def test_inspect_shows_the_header_and_masked_records(krr: Krr) -> None:
     assert isinstance(krr("inspect", VALID, "--json").result, dict)
 
 
-@pytest.mark.parametrize(
-    "form", ["table", "json", "sql-duckdb", "sql-postgres", "sql-bigquery", "sql-snowflake", "arrow"]
-)
+def test_schema_offers_every_format() -> None:
+    assert schema_command.FORMATS == FORMATS
+
+
+@pytest.mark.parametrize("form", FORMATS)
 def test_schema_prints_every_column(krr: Krr, form: str) -> None:
     ran = krr("schema", "--format", form)
     assert (ran.code, ran.last) == (0, "schema 14-05: 14 columns")

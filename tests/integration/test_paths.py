@@ -24,6 +24,7 @@ from krr_export.output.outputs import atomic_write
 from krr_export.output.publish import latest_remark
 from krr_export.output.store import open_store
 from krr_export.reporting.page.snapshots import older_snapshots
+from krr_export.schema.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -408,7 +409,7 @@ def test_names_of_files_control_nothing_that_shows_them(krr: Krr, tmp_path: Path
     xsd.write_bytes(Path("xsd/kontaktregister-export-14-05.xsd").read_bytes())
     for other in Path("xsd").glob("oppslag*"):
         (tmp_path / other.name).write_bytes(other.read_bytes())
-    for form in ("table", "sql-duckdb", "sql-postgres", "sql-bigquery", "sql-snowflake"):
+    for form in set(FORMATS) - {"json"}:  # json, as other JSON, escapes nothing that it need not
         ran = krr("schema", "--schema", xsd, "--format", form)
         assert ran.code == 0, ran.err
         assert not {"\x1b", "\u202e"} & set(ran.out), form

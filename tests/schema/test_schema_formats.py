@@ -14,7 +14,7 @@ from sqlglot import expressions
 
 import krr_export
 from krr_export.errors import UsageError
-from krr_export.schema.ddl import DIALECTS
+from krr_export.schema.dialects import DIALECTS
 from krr_export.schema.formats import FORMATS, render
 from krr_export.schema.record_schema import Facets, Field, RecordSchema
 from krr_export.schema.registry import load_schema
@@ -22,6 +22,8 @@ from krr_export.schema.registry import load_schema
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SQLGLOT = {**{name: name for name in DIALECTS}, "sqlserver": "tsql"}
+"""The names that sqlglot gives the dialects."""
 SAMPLE = Path(__file__).parents[2] / "samples" / "valid.xml"
 RESERVED_ANYWHERE = ["order", "group", "select", "end", "qualify", "window", "start", "rows", "user", "lambda"]
 
@@ -38,10 +40,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def field(name: str, kind: pa.DataType, documentation: str = "", *values: str) -> Field:
-    facets = Facets(enumeration=values)
-    return Field(
-        name, (name,), "string", kind, required=False, facets=facets, documentation=documentation, partitionable=False
-    )
+    return Field(name, kind, documentation, required=False, path=(name,), facets=Facets(enumeration=values))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -60,7 +59,7 @@ def test_the_table_fits_a_terminal_and_gives_path_and_meaning(either: RecordSche
     lines = render(either, "table").splitlines()
     assert max(map(len, lines)) <= 100
     at = next(i for i, line in enumerate(lines) if line.startswith("epostadresse_sist_oppdatert "))
-    assert lines[at].split() == ["epostadresse_sist_oppdatert", "timestamp[us,", "tz=UTC]", "yes"]
+    assert lines[at].split() == ["epostadresse_sist_oppdatert", "timestamp[us,", "tz=UTC]", "yes", "yes"]
     assert lines[at + 1].strip() == "Kontaktinformasjon/Epostadresse/@sistOppdatert"
     assert lines[at + 2].strip().startswith("When the value was last changed")
 
@@ -87,20 +86,25 @@ def test_json_holds_all_there_is_to_know_of_a_column(schema: RecordSchema) -> No
         "enumeration": [],
         "facets": {"white_space": "collapse", "min_length": None, "max_length": None, "others": []},
         "documentation": "When the value was last changed; without an offset it is Norwegian wall time.",
+        "personal": True,
+        "identifying": False,
         "partitionable": False,
     }
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_an_independent_parser_finds_each_column_and_what_may_not_be_null(either: RecordSchema, dialect: str) -> None:
-    create, *comments = sqlglot.parse(render(either, f"sql-{dialect}"), dialect=dialect)
+    create, *comments = sqlglot.parse(render(either, f"sql-{dialect}"), dialect=SQLGLOT[dialect])
     assert isinstance(create, expressions.Create)
     assert create.this.this.name == "person"
     columns = list(create.find_all(expressions.ColumnDef))
     assert [column.name for column in columns] == either.arrow.names
     required = [column.name for column in columns if column.find(expressions.NotNullColumnConstraint)]
     assert required == ["radnummer", "personidentifikator"]
-    assert all(isinstance(comment, expressions.Comment) for comment in comments)
+    kind = expressions.Execute if dialect == "sqlserver" else expressions.Comment
+    assert all(isinstance(comment, kind) for comment in comments)
+    inline = dialect in {"bigquery", "snowflake", "databricks"}
+    assert len(comments) == (0 if inline else 1 + len(columns)), "one of the table, one of each column"
 
 
 def test_instants_and_binary_values_have_their_own_types_in_each_dialect(schema: RecordSchema) -> None:
@@ -110,6 +114,8 @@ def test_instants_and_binary_values_have_their_own_types_in_each_dialect(schema:
         "postgres": ("timestamp with time zone", "bytea"),
         "bigquery": ("TIMESTAMP", "BYTES"),
         "snowflake": ("TIMESTAMP_TZ(6)", "BINARY"),
+        "databricks": ("TIMESTAMP", "BINARY"),
+        "sqlserver": ("datetimeoffset(6)", "varbinary(max)"),
     }
     for name, (instant, binary) in kinds.items():
         text = render(schema, f"sql-{name}")
@@ -122,10 +128,20 @@ def test_names_and_comments_that_sql_would_misread_are_quoted(dialect: str) -> N
     names = [*RESERVED_ANYWHERE, "1st", "größe"]
     documentation = r"It's a back\slash'; DROP TABLE person; --"
     fields = [field(name, pa.string(), documentation) for name in names]
-    statements = sqlglot.parse(DIALECTS[dialect].create_table(fields, documentation), dialect=dialect)
+    statements = sqlglot.parse(DIALECTS[dialect].create_table(fields, documentation), dialect=SQLGLOT[dialect])
     assert [column.name for column in statements[0].find_all(expressions.ColumnDef)] == names  # type: ignore[union-attr]  # a statement is there
-    texts = {node.this for statement in statements if statement for node in statement.find_all(expressions.Literal)}
-    assert texts == {documentation}
+    assert comments_of(statements, dialect) == {documentation}
+
+
+def comments_of(statements: list[expressions.Expr | None], dialect: str) -> set[str]:
+    """Return all strings; of SQL Server's procedures only the arguments that are comments."""
+    if dialect == "sqlserver":
+        arguments = [argument for made in statements[1:] if made for argument in made.find_all(expressions.EQ)]
+        assert {argument.expression.this for argument in arguments if argument.this.name == "name"} == {
+            "MS_Description"
+        }
+        return {argument.expression.this for argument in arguments if argument.this.name == "value"}
+    return {node.this for statement in statements if statement for node in statement.find_all(expressions.Literal)}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
