@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from krr_export.output.sinks import SinkOptions, TableSink
 from krr_export.output.snapshot_table import PERSON
-from krr_export.parsing.rejects import REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
-from krr_export.pipeline.findings_table import FINDINGS_SCHEMA, FindingsTable
+from krr_export.parsing.rejects import REJECTED, REJECTS_GROUP_BYTES, REJECTS_SCHEMA, to_batch
+from krr_export.pipeline.findings_table import FINDINGS, FINDINGS_SCHEMA, FindingsTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from krr_export.parsing.finding_rows import FindingRows
     from krr_export.pipeline.process_block import BlockResult
     from krr_export.schema.record_schema import RecordSchema
-
-REJECTS = "rejects"
-"""The name of the table of rejects."""
-FINDINGS = "findings"
-"""The name of the table of findings."""
 
 
 class SnapshotTables:
@@ -47,9 +42,9 @@ class SnapshotTables:
         # Rejects and findings are always Parquet, each in one directory.
         rejects_options = SinkOptions(file_mode=sink.file_mode, group_bytes=REJECTS_GROUP_BYTES)
         self.persons = TableSink(directory, PERSON, run.treatment.schema, sink)
-        self._rejects = TableSink(directory, REJECTS, REJECTS_SCHEMA, rejects_options)
+        self._rejects = TableSink(directory, REJECTED.name, REJECTS_SCHEMA, rejects_options)
         self._findings = (
-            TableSink(directory, FINDINGS, FINDINGS_SCHEMA, SinkOptions(file_mode=sink.file_mode))
+            TableSink(directory, FINDINGS.name, FINDINGS_SCHEMA, SinkOptions(file_mode=sink.file_mode))
             if run.options.findings
             else None
         )
