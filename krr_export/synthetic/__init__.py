@@ -2,9 +2,9 @@
 
 from krr_export.synthetic.fault_injection import ExpectedFinding
 from krr_export.synthetic.files import expected_path, open_sample_file, write_sample_file
-from krr_export.synthetic.next_night import NightOptions, NightSummary, write_next_night
 from krr_export.synthetic.options import EXPORTED, SampleOptions
-from krr_export.synthetic.pages import PageForm, PageOptions
+from krr_export.synthetic.register.next_night import NightOptions, NightSummary, write_next_night
+from krr_export.synthetic.register.pages import PageForm, PageOptions
 from krr_export.synthetic.tree import Prefix
 from krr_export.synthetic.writer import SampleSummary, Total, write_sample
 

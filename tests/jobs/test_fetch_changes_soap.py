@@ -24,8 +24,8 @@ from krr_export.schema.registry import load_schema
 from krr_export.synthetic import NightOptions
 from krr_export.synthetic.persons import DRAWN, PROVIDERS
 from krr_export.synthetic.sealing import make_keys
-from krr_export.synthetic.served_register import ServedRegister, load_register
-from krr_export.synthetic.soap_service import Reply, SoapService
+from krr_export.synthetic.services.served_register import ServedRegister, load_register
+from krr_export.synthetic.services.soap_service import Reply, SoapService
 from krr_export.synthetic.tree import Builder
 from krr_export.synthetic.writer import root_attributes
 

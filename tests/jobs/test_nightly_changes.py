@@ -15,7 +15,7 @@ from krr_export.cli.commands import run as run_module
 from krr_export.cli.output_options import SHAPE
 from krr_export.errors import UsageError
 from krr_export.input.rest.directory import open_pages_directory
-from krr_export.synthetic.stand_in import open_stand_in, read_change_log
+from krr_export.synthetic.services.stand_in import open_stand_in, read_change_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,14 +10,14 @@ from krr_export.changes.soap import protocol, transport
 from krr_export.changes.soap.signing import Signer
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key
 from krr_export.input.rest.exchange import trusted
-from krr_export.synthetic.stand_in import open_stand_in
+from krr_export.synthetic.services.stand_in import open_stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from krr_export.changes.soap.messages import Message
-    from krr_export.synthetic.served_register import ServedRegister
+    from krr_export.synthetic.services.served_register import ServedRegister
 
 PERSONS_PATH, PROVIDERS_PATH = "ws-v5", "ws-postkasseleverandoer-v1"
 

@@ -17,7 +17,7 @@ from krr_export.util.formatting import number
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from krr_export.synthetic.served_register import ServedRegister
+    from krr_export.synthetic.services.served_register import ServedRegister
 
 
 @command("stand-in", "krr-export stand-in --register export.xml.gz --change 2% --keys keys --port 8099")
@@ -46,7 +46,7 @@ def stand_in_command(
     127.0.0.1 alone, without TLS. Its URL is the one line on standard output: give it to fetch-changes as --url and
     --maskinporten. It runs until it is stopped.
     """
-    from krr_export.synthetic.stand_in import open_stand_in, read_change_log
+    from krr_export.synthetic.services.stand_in import open_stand_in, read_change_log
 
     console = Console.from_options(options)
     if bool(pages) == (base is not None):
@@ -67,7 +67,7 @@ def stand_in_command(
 def _load_register(base: Path, options: dict[str, Any]) -> ServedRegister:
     from krr_export.schema.registry import load_schema
     from krr_export.synthetic import NightOptions
-    from krr_export.synthetic.served_register import load_register
+    from krr_export.synthetic.services.served_register import load_register
 
     share = parse_share("--change", options["change"])
     return load_register(base, NightOptions(share, seed=options["seed"], schema=load_schema(options["schema"])))

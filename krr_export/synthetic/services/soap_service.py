@@ -16,8 +16,8 @@ from krr_export.changes.soap.schemas import REQUEST
 from krr_export.errors import InputError
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic.persons import DRAWN
-from krr_export.synthetic.register import NOTIFICATION
-from krr_export.synthetic.served_register import is_expired
+from krr_export.synthetic.register.state import NOTIFICATION
+from krr_export.synthetic.services.served_register import is_expired
 from krr_export.synthetic.tree import Builder
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from krr_export.changes.soap.protocol import Opened
     from krr_export.changes.soap.signing import Signer
     from krr_export.synthetic.persons import Person
-    from krr_export.synthetic.served_register import ServedRegister
+    from krr_export.synthetic.services.served_register import ServedRegister
 
 SERVICES = {"/ws-v5": SERVICE_16_02, "/ws-postkasseleverandoer-v1": PROVIDERS_V1}
 """The namespace of each service's messages by its path, which is as it was at the register."""

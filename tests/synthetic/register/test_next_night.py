@@ -220,7 +220,7 @@ def test_a_night_has_every_kind_of_change(tmp_path: Path) -> None:
 
 
 def test_nights_follow_on_each_other_without_a_person_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("krr_export.synthetic.night.NEW_BIRTHS", (date(2012, 5, 1), date(2012, 5, 1)))
+    monkeypatch.setattr("krr_export.synthetic.register.night.NEW_BIRTHS", (date(2012, 5, 1), date(2012, 5, 1)))
     write_sample_file(tmp_path / "0.xml.gz", SampleOptions(records=100))
     for night in range(5):
         again = NightOptions(1.0, seed=7)

@@ -23,8 +23,8 @@ from krr_export.domain.vocabulary import (
 from krr_export.errors import UsageError
 from krr_export.synthetic.identifiers import identity_numbers
 from krr_export.synthetic.persons import PROVIDERS, REASONS, Persons, write_time
-from krr_export.synthetic.register import OPERATIONS, Answer, Cause, Register
-from krr_export.synthetic.survey import NEW_BIRTHS
+from krr_export.synthetic.register.state import OPERATIONS, Answer, Cause, Register
+from krr_export.synthetic.register.survey import NEW_BIRTHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from krr_export.synthetic.persons import Person
-    from krr_export.synthetic.survey import Survey
+    from krr_export.synthetic.register.survey import Survey
 
 _T = TypeVar("_T")
 

@@ -17,7 +17,6 @@ from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import UsageError
 from krr_export.output.outputs import atomic_write
 from krr_export.schema.registry import load_schema
-from krr_export.synthetic.base_export import PersonReader, open_document
 from krr_export.synthetic.fault_injection import (
     NAIVE_TIME,
     NO_CHANNEL,
@@ -29,9 +28,10 @@ from krr_export.synthetic.fault_injection import (
     time_labels,
 )
 from krr_export.synthetic.files import ExpectedFile, expected_path, open_sample_file, read_expected_findings
-from krr_export.synthetic.night import Night
-from krr_export.synthetic.pages import PageOptions, PageWriter, open_pages
-from krr_export.synthetic.survey import survey
+from krr_export.synthetic.register.base_export import PersonReader, open_document
+from krr_export.synthetic.register.night import Night
+from krr_export.synthetic.register.pages import PageOptions, PageWriter, open_pages
+from krr_export.synthetic.register.survey import survey
 from krr_export.synthetic.writer import root_attributes, summarize
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from krr_export.parsing.blocks import Document
     from krr_export.schema.record_schema import RecordSchema
     from krr_export.synthetic.persons import Person
-    from krr_export.synthetic.survey import Survey
+    from krr_export.synthetic.register.survey import Survey
     from krr_export.synthetic.writer import SampleSummary
 
 _OSLO = ZoneInfo("Europe/Oslo")

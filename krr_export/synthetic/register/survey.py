@@ -19,7 +19,13 @@ from krr_export.domain.vocabulary import (
     VERIFIED,
 )
 from krr_export.errors import UsageError
-from krr_export.synthetic.base_export import IdentifierPattern, Layout, PersonReader, find_layout, open_document
+from krr_export.synthetic.register.base_export import (
+    IdentifierPattern,
+    Layout,
+    PersonReader,
+    find_layout,
+    open_document,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from krr_export.synthetic.certificates import make_certificate
-from krr_export.synthetic.register import OPERATIONS, Cause, Register, notification_state
+from krr_export.synthetic.register.state import OPERATIONS, Cause, Register, notification_state
 
 if TYPE_CHECKING:
     from krr_export.synthetic.persons import Person

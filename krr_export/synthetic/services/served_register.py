@@ -16,20 +16,20 @@ from krr_export.domain.vocabulary import (
     RESERVED,
     STATUS,
 )
-from krr_export.synthetic.base_export import PersonReader, open_document
-from krr_export.synthetic.next_night import check_numbers, draw_night, made_up_number
-from krr_export.synthetic.pages import MAX_PERSONS
 from krr_export.synthetic.persons import PROVIDERS
-from krr_export.synthetic.register import NOTIFICATION, OPERATIONS, Answer, Register, notification_state
-from krr_export.synthetic.rest_page import render_rest_page
+from krr_export.synthetic.register.base_export import PersonReader, open_document
+from krr_export.synthetic.register.next_night import check_numbers, draw_night, made_up_number
+from krr_export.synthetic.register.pages import MAX_PERSONS
+from krr_export.synthetic.register.rest_page import render_rest_page
+from krr_export.synthetic.register.state import NOTIFICATION, OPERATIONS, Answer, Register, notification_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from krr_export.synthetic.next_night import NightOptions
     from krr_export.synthetic.persons import Person
+    from krr_export.synthetic.register.next_night import NightOptions
 
 _, _UNREGISTERED = INACTIVE
 _, _CANNOT_BE_NOTIFIED = NOTIFICATION_STATES

@@ -24,8 +24,8 @@ from krr_export.input.delivery.keys import fingerprint, load_certificate, load_p
 from krr_export.input.rest.document import PERSONS, decode, read_page
 from krr_export.input.rest.service import CHANGES_PATH
 from krr_export.input.rest.token import GRANT_TYPE, LIFE_SECONDS
-from krr_export.synthetic.served_register import ServedRegister
-from krr_export.synthetic.soap_service import SERVICES, Reply, SoapService
+from krr_export.synthetic.services.served_register import ServedRegister
+from krr_export.synthetic.services.soap_service import SERVICES, Reply, SoapService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,9 +19,9 @@ from krr_export.changes.soap.envelope import Envelope, SoapFaultError, make_enve
 from krr_export.changes.soap.names import SOAP_11, SOAP_12
 from krr_export.changes.soap.signing import Signer, sign
 from krr_export.synthetic import NightOptions
-from krr_export.synthetic.register import notification_state
+from krr_export.synthetic.register.state import notification_state
 from krr_export.synthetic.sealing import make_keys
-from krr_export.synthetic.served_register import ServedRegister, load_register
+from krr_export.synthetic.services.served_register import ServedRegister, load_register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

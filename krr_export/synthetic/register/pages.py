@@ -14,7 +14,7 @@ from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.errors import UsageError
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic.persons import DRAWN
-from krr_export.synthetic.rest_page import render_rest_page
+from krr_export.synthetic.register.rest_page import render_rest_page
 from krr_export.synthetic.tree import Builder
 
 if TYPE_CHECKING:

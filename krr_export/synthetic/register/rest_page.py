@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from krr_export.domain.rest_service import GROUP_FIELDS, NUMBER_FIELDS, PERSON_FIELDS
 from krr_export.domain.vocabulary import CERTIFICATE, UPDATED, VERIFIED
 from krr_export.synthetic.persons import parse_time
-from krr_export.synthetic.register import NOTIFICATION
+from krr_export.synthetic.register.state import NOTIFICATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
