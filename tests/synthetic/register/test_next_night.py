@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import command
     from change_pages import Values
 
-PUBLISHED = Path(__file__).parents[3] / "shared" / "reference" / "xsd"
+PUBLISHED = Path(__file__).parents[4] / "shared" / "reference" / "xsd"
 XML_FORMS = ["soap-16-02", "soap-14-05", "raw-16-02", "raw-14-05"]
 
 needs_published = pytest.mark.skipif(
