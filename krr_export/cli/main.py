@@ -34,7 +34,7 @@ _COMMANDS = {
     "rules": "Show the register's own rules beyond the XSD.",
     "verify": "Prove a published snapshot anew against its manifest.",
     "check": "Check that a store's newest export is fresh and whole.",
-    "report": "Show a snapshot's report as a page, or for pipelines.",
+    "report": "Show a snapshot's report as text, page, or for pipelines.",
     "history": "Show what each snapshot of a store holds, and the trend.",
     "diff": "Show what changed between two snapshots.",
     "views": "Make views of a store for DuckDB, from any directory.",

@@ -55,7 +55,7 @@ report_format_option = option(
     "--report-format",
     type=Choice(["html", *FORMATS]),
     heading=OUTPUT,
-    help="The report's format. By default the file's name says it: .html, .json, .xml for JUnit, .md.",
+    help="The report's format. By default the file's name says it: .html, .txt, .json, .xml for JUnit, .md.",
 )
 lang_option = option(
     "--lang",

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
+import command
 import junitparser
 import pages
 import pytest
@@ -149,6 +154,26 @@ def test_every_format_of_every_report_is_text_that_ends_in_one_line_feed(
 
 def test_json_is_the_report_itself(reports: dict[str, Json]) -> None:
     assert json.loads(rendered(reports["rejects"], "json")) == reports["rejects"]
+
+
+def test_text_is_the_summary_of_the_run_and_commands_no_terminal(reports: dict[str, Json]) -> None:
+    assert rendered(reports["guard"], "text").splitlines() == [*pages.typed(reports["guard"]).summary()]
+    strange = reports["strange"] | {"source": reports["strange"]["source"] | {"name": "\x1b]0;gone\x07\u202e.xml"}}
+    text = rendered(strange, "text")
+    assert "]0;gone" in text
+    assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_on_a_terminal_report_prints_text_and_into_a_pipe_the_page(krr: Krr, tmp_path: Path) -> None:
+    krr_export.convert(SAMPLES / "valid.xml", tmp_path / "store", workers=0)
+    program = [sys.executable, "-m", "krr_export", "report", str(tmp_path / "store" / "latest")]
+    leader, follower = pty.openpty()
+    ran = subprocess.run(program, stdout=follower, stderr=subprocess.PIPE, check=False, timeout=command.HANG)
+    os.close(follower)
+    assert ran.returncode == 0
+    assert os.read(leader, 1 << 16).startswith(b"export    valid.xml: ")
+    os.close(leader)
+    assert krr("report", tmp_path / "store" / "latest").out.startswith("<!doctype html>")
 
 
 # JUnit

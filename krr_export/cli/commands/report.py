@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -32,16 +33,17 @@ if TYPE_CHECKING:
 @report_format_option
 @lang_option
 def report_command(snapshot: Path, output: str, report_format: str | None, lang: Lang, **talk: bool) -> int:
-    """Show a snapshot's report as a page, or for pipelines.
+    """Show a snapshot's report as text, page, or for pipelines.
 
     SNAPSHOT is a directory eksport=…, the link latest, or what .failed or .partial keep. Its report.json is read, and
-    checked against the manifest; the page also shows the older snapshots of the store. Exit code 0: written; 3: there
-    is no snapshot, or its report is damaged.
+    checked against the manifest; the page also shows the older snapshots of the store. On a terminal it is the text
+    that convert printed, else the page. Exit code 0: written; 3: there is no snapshot, or its report is damaged.
     """
     from krr_export.reporting.page.snapshots import older_snapshots, read_snapshot_report
 
     console = Console(**talk)
-    destination = Destination.from_options(output, report_format, lang, stdout="html", option="-o")
+    stdout = "text" if sys.stdout is not None and sys.stdout.isatty() else "html"
+    destination = Destination.from_options(output, report_format, lang, stdout=stdout, option="-o")
     report = read_snapshot_report(snapshot)
     destination.write(console, report, older_snapshots(snapshot) if destination.form == "html" else ())
     where = "to standard output" if output == "-" else f"as {output}"

@@ -1,4 +1,4 @@
-"""The report in formats for CI pipelines: JSON, JUnit XML and Markdown, each made from `report.json` alone.
+"""The report as text, and in formats for CI pipelines: JSON, JUnit XML and Markdown; each from `report.json` alone.
 
 They contain nothing that is not in the report, so no personal value.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
+from krr_export.util.formatting import printable
 
 if TYPE_CHECKING:
     from krr_export.reporting.report import Report
 
-FORMATS = ("json", "junit", "markdown")
+FORMATS = ("text", "json", "junit", "markdown")
 """The names of the formats."""
 
 SUFFIXES: dict[str, str] = {
+    ".txt": "text",
     ".json": "json",
     ".xml": "junit",
     ".md": "markdown",
@@ -40,6 +42,9 @@ def render_report(report: Report, name: str) -> str:
     """
     # Each is loaded when it is needed: the command line's help needs the names only.
     match name:
+        case "text":
+            # A report may be forged: nothing in it may command a terminal.
+            return "\n".join([*map(printable, report.summary()), ""])
         case "json":
             return report.to_json()
         case "junit":
