@@ -40,7 +40,7 @@ def fields_of(snapshot: Path, name: str) -> dict[str, dict[str, str]]:
 def test_every_column_of_every_file_has_a_description_and_marks(tmp_path: Path) -> None:
     add_night(tmp_path, 0, "AKTIV", changes=True, derive="all")
     snapshot = add_night(tmp_path, 1, "SLETTET", changes=True, derive="all")
-    for name in ("person", "rejects", "changes"):
+    for name in ("person", "rejects", "findings", "changes"):
         for column, metadata in fields_of(snapshot, name).items():
             assert metadata.keys() == {"description", "personal", "identifying"}, column
             assert len(metadata["description"]) > 20
@@ -52,11 +52,12 @@ def test_every_column_of_every_file_has_a_description_and_marks(tmp_path: Path) 
 def test_the_marks_are_true_of_what_the_columns_hold(tmp_path: Path) -> None:
     add_night(tmp_path, 0, "AKTIV", changes=True, derive="all")
     snapshot = add_night(tmp_path, 1, "SLETTET", changes=True, derive="all")
-    columns = {name: fields_of(snapshot, name) for name in ("person", "rejects", "changes")}
+    columns = {name: fields_of(snapshot, name) for name in ("person", "rejects", "findings", "changes")}
     impersonal = {name: [c for c, m in of.items() if m["personal"] == "false"] for name, of in columns.items()}
     assert impersonal == {
         "person": ["radnummer"],
         "rejects": ["radnummer", "line", "byte_offset"],
+        "findings": ["radnummer"],
         "changes": ["forekomst", "radnummer"],
     }
     identifying = {name: [c for c, m in of.items() if m["identifying"] == "true"] for name, of in columns.items()}
@@ -64,7 +65,7 @@ def test_the_marks_are_true_of_what_the_columns_hold(tmp_path: Path) -> None:
         *("personidentifikator", "beskrivelse", "mobiltelefonnummer", "epostadresse", "postkasseadresse"),
         *("x509_sertifikat", "mobiltelefonnummer_e164", "x509_sertifikat_sha256"),
     ]
-    assert identifying == {"person": persons, "rejects": ["record"], "changes": persons}
+    assert identifying == {"person": persons, "rejects": ["record"], "findings": [], "changes": persons}
 
 
 def test_descriptions_of_persons_are_those_of_the_xsd(tmp_path: Path) -> None:
