@@ -15,12 +15,13 @@ from krr_export.version import __version__
 
 if TYPE_CHECKING:
     from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
+    from krr_export.input.delivery.opening import DeliveryOptions
     from krr_export.jobs.check import CheckResult, check
     from krr_export.jobs.convert import convert, validate
     from krr_export.jobs.diff import DiffResult, diff
     from krr_export.jobs.loading import ConvertResult
     from krr_export.jobs.options import ConvertOptions
-    from krr_export.output.verification import verify
+    from krr_export.output.verification import Verification, verify
     from krr_export.pipeline.export import Export, open_export
     from krr_export.pipeline.progress import Progress
     from krr_export.reporting.history import HistoryLine, history
@@ -31,6 +32,7 @@ __all__ = [
     "CheckResult",
     "ConvertOptions",
     "ConvertResult",
+    "DeliveryOptions",
     "DiffResult",
     "Export",
     "GuardError",
@@ -41,6 +43,7 @@ __all__ = [
     "Progress",
     "Report",
     "UsageError",
+    "Verification",
     "__version__",
     "check",
     "convert",
@@ -54,6 +57,7 @@ __all__ = [
 
 _HOME = {
     "reporting.history": ("HistoryLine", "history"),
+    "input.delivery.opening": ("DeliveryOptions",),
     "jobs.check": ("CheckResult", "check"),
     "jobs.convert": ("convert", "validate"),
     "jobs.loading": ("ConvertResult",),
@@ -64,7 +68,7 @@ _HOME = {
     "pipeline.progress": ("Progress",),
     "reporting.report": ("Report",),
     "schema.registry": ("load_schema",),
-    "output.verification": ("verify",),
+    "output.verification": ("Verification", "verify"),
 }
 
 
