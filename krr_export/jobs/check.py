@@ -135,6 +135,10 @@ def check(
 ) -> CheckResult:
     """Check that the newest export of a store is whole, fresh and ``latest``, and that none was refused since.
 
+    >>> checked = krr_export.check("store", prove=True)
+    >>> checked.good, checked.exit_code
+    (True, 0)
+
     Args:
         store: the directory of snapshots.
         max_age: how long ago the newest export may have been made, such as ``36h``; ``None`` for any time.

@@ -44,6 +44,10 @@ def convert(
 ) -> ConvertResult:
     """Convert an export into a published snapshot, or publish nothing.
 
+    >>> result = krr_export.convert("export.xml.gz", "store", max_rejects="1%")
+    >>> result.outcome, result.report.counts.written
+    ('published', 2000)
+
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
         store: the directory of snapshots; created if missing.
@@ -119,6 +123,10 @@ def validate(
     **keywords: Unpack[ConvertKeywords],
 ) -> Report:
     """Run the same checks as ``convert``, and write nothing.
+
+    >>> report = krr_export.validate("export.xml.gz")
+    >>> report.outcome, report.counts.rejected
+    ('valid', 0)
 
     Raises:
         UsageError: an option or the schema is wrong.

@@ -8,16 +8,15 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from krr_export.errors import UsageError
-from krr_export.input.delivery.opening import DeliveryKeywords, DeliveryOptions
+from krr_export.input.delivery.opening import DeliveryKeywords, DeliveryOptions, with_keywords
 from krr_export.output.sinks.options import Compression, Format
 from krr_export.reporting.page.language import Lang
 from krr_export.util.fields import Names, StrPath, check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from krr_export.jobs.options import ConvertOptions
 
@@ -73,24 +72,22 @@ class ConvertKeywords(OptionKeywords, DeliveryKeywords, total=False):
     """The options of ``convert`` by name: fields of `ConvertOptions`, and of `DeliveryOptions` for an encrypted one."""
 
 
-def changed(options: ConvertOptions, keywords: Mapping[str, Any]) -> ConvertOptions:
+def changed(options: ConvertOptions, keywords: Mapping[str, Any], others: Iterable[str] = ()) -> ConvertOptions:
     """Return the options with these changes.
 
     Args:
         options: to begin with.
         keywords: `ConvertKeywords`, of a caller who may not be type-checked.
+        others: names of options that the caller has besides, and that a wrong name may have meant.
 
     Raises:
         UsageError: there is no such option, or its value is invalid.
     """
     own = [field.name for field in fields(options)]
     keys = DeliveryKeywords.__annotations__
-    check_names([*own, *keys], keywords)
+    check_names([*own, *keys, *others], keywords)
     given = dict(keywords)
     keyed = {name: given.pop(name) for name in keywords if name in keys}
     if keyed:
-        delivery = given.get("delivery", options.delivery)
-        if not isinstance(delivery, DeliveryOptions):
-            raise UsageError("delivery is of another type", "give DeliveryOptions, or its keys by name")
-        given["delivery"] = replace(delivery, **keyed)
+        given["delivery"] = with_keywords(given.get("delivery", options.delivery), cast("DeliveryKeywords", keyed))
     return replace(options, **given) if given else options

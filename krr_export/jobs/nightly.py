@@ -14,7 +14,7 @@ from krr_export.input.delivery.opening import with_keys
 from krr_export.input.sftp import Fetched, Login, fetch
 from krr_export.input.sftp.inbox import open_inbox
 from krr_export.jobs.convert import convert
-from krr_export.jobs.nightly_steps import describe_night, prove, prune
+from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune
 from krr_export.jobs.options import ConvertOptions
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class NightOptions:
     keep: int | None = None
     allow_older: bool = False
     force: bool = False
+
+    def __post_init__(self) -> None:
+        check_keep(self.keep)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from krr_export.input.delivery.names import check_orgnr
 from krr_export.input.delivery.provenance import provenance_of
 from krr_export.input.delivery.regular import file_name, open_regular
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
-from krr_export.util.fields import Converted, Passphrase, Secret, StrPath, optional_path, passphrase_of
+from krr_export.util.fields import Converted, Passphrase, Secret, StrPath, check_names, optional_path, passphrase_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,6 +97,18 @@ class OpenedDelivery:
     sha256: str
     decrypt: Callable[[bytes], bytes]
     provenance: Provenance
+
+
+def with_keywords(options: DeliveryOptions | None, keywords: DeliveryKeywords) -> DeliveryOptions:
+    """Return the options with those given by name.
+
+    Raises:
+        UsageError: there is no such option, or its value is invalid.
+    """
+    check_names(DeliveryKeywords.__annotations__, keywords)
+    if options is not None and not isinstance(options, DeliveryOptions):  # of a caller who is not type-checked
+        raise UsageError("delivery is of another type", "give DeliveryOptions, or its keys by name")
+    return replace(options or DeliveryOptions(), **keywords)
 
 
 def with_keys(options: DeliveryOptions) -> DeliveryOptions:
