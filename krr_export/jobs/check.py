@@ -18,7 +18,7 @@ from krr_export.input.freshness import AgeLimits, describe_age
 from krr_export.output.store_contents import entries, missing_store
 from krr_export.output.verification import size_differences, verify
 from krr_export.reporting.refusals import refusals
-from krr_export.util.formatting import number, records
+from krr_export.util.formatting import number, records, short_repr
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class CheckResult:
     proven: bool
     refused: tuple[str, ...]
     faults: tuple[Fault, ...]
+
+    def __repr__(self) -> str:
+        faults = [fault.kind for fault in self.faults]
+        return short_repr(self, store=self.store, snapshot=self.snapshot, good=self.good, faults=faults)
 
     @property
     def good(self) -> bool:

@@ -15,7 +15,7 @@ from krr_export.output.store_contents import missing_store, snapshots
 from krr_export.pipeline.progress import Progress
 from krr_export.transform.privacy import column_names
 from krr_export.util.fields import optional_path
-from krr_export.util.formatting import number
+from krr_export.util.formatting import number, short_repr
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class DiffResult:
     summary: ChangeSummary
     message: str
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return short_repr(self, old=self.old.name, new=self.new.name, found=self.summary.counts())
 
     @property
     def differ(self) -> bool:

@@ -20,7 +20,7 @@ from krr_export.parsing.reference import IterparseReader
 from krr_export.pipeline.export import attribute_errors, name_source_in_errors
 from krr_export.schema.record_schema import BUILT_IN
 from krr_export.schema.registry import load_schema
-from krr_export.util.formatting import number
+from krr_export.util.formatting import number, short_repr
 
 if TYPE_CHECKING:
     import os
@@ -104,6 +104,10 @@ class Inspection:
     judged: int
     accepted_by: dict[str, int]
     records: tuple[InspectedRecord, ...]
+
+    def __repr__(self) -> str:
+        accepted = self.accepted_by[self.schema]
+        return short_repr(self, source=self.source, schema=self.schema, judged=self.judged, accepted=accepted)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the inspection for JSON; every key is always present."""

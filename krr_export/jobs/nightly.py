@@ -16,6 +16,7 @@ from krr_export.input.sftp.inbox import open_inbox
 from krr_export.jobs.convert import convert
 from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune
 from krr_export.jobs.options import ConvertOptions
+from krr_export.util.formatting import short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,6 +64,10 @@ class NightResult:
     converted: tuple[ConvertResult, ...]
     pruned: tuple[Path, ...]
     message: str
+
+    def __repr__(self) -> str:
+        outcomes = [result.outcome for result in self.converted]
+        return short_repr(self, fetched=len(self.fetched.sets), converted=outcomes, pruned=len(self.pruned))
 
     @property
     def exit_code(self) -> int:

@@ -13,6 +13,7 @@ from krr_export.output.sinks import SinkOptions
 from krr_export.output.store_contents import missing_store, snapshots
 from krr_export.schema.registry import load_schema
 from krr_export.util.files import output_errors
+from krr_export.util.formatting import short_repr
 from krr_export.util.paths import local_path
 from krr_export.version import __version__
 from krr_export.warehouse.duckdb_file import write_views
@@ -43,6 +44,9 @@ class ViewsResult:
     names: tuple[str, ...]
     missing: tuple[str, ...]
     message: str
+
+    def __repr__(self) -> str:
+        return short_repr(self, names=self.names, missing=self.missing)
 
 
 def views(

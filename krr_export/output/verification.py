@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name
 from krr_export.errors import InputError, OutputError
 from krr_export.output.manifest import Manifest, find_snapshot, read_manifest
-from krr_export.util.formatting import number
+from krr_export.util.formatting import number, short_repr
 from krr_export.util.paths import local_path
 from krr_export.util.stored_json import read_stored_file
 
@@ -43,6 +43,9 @@ class Verification:
     """One line of text each; empty if the snapshot is proven."""
     chain: tuple[str, ...] = ()
     """The snapshots that it was made from by pages of changes, one line of text each; these are no differences."""
+
+    def __repr__(self) -> str:
+        return short_repr(self, snapshot=self.snapshot, proven=self.proven, differences=len(self.differences))
 
     @property
     def proven(self) -> bool:

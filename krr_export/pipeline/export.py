@@ -69,6 +69,10 @@ class Export:
         self._rejected: list[pa.RecordBatch] = []
         self._is_read = False
 
+    def __repr__(self) -> str:
+        header, read = self.header, "read" if self._is_read else "not read yet"
+        return f"<Export {self.source.name} of {header.eksport_tidspunkt}, {self.record_schema.name}, {read}>"
+
     def __enter__(self) -> Self:
         return self
 
