@@ -4,6 +4,9 @@
 >>> with krr_export.open_export("samples/valid.xml") as export:
 ...     frame = export.to_pandas()
 >>> result = krr_export.convert("samples/valid.xml", "store")
+
+Every command that does work is a function with the same options under the same names; paths are text or `Path`.
+Whatever is raised on purpose is a `KrrExportError` with the command's exit code. docs/python.md shows the whole of it.
 """
 
 from __future__ import annotations

@@ -6,9 +6,11 @@ import doctest
 import gzip
 import os
 import pydoc
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import command
@@ -21,7 +23,6 @@ from krr_export import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 FUNCTIONS = sorted(
     name
@@ -31,6 +32,7 @@ FUNCTIONS = sorted(
 UNCHECKED: Any = krr_export
 """The package, of a caller who is not type-checked."""
 WHEN = "2026-02-27T04:00:00Z"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "python.md"
 URI = "sftp://krr@sftp.example.no/out"
 ON_TWO_NIGHTS = {"diff", "check", "verify", "prune", "views", "history"}
 
@@ -101,6 +103,24 @@ def test_the_example_of_a_function_gives_what_it_shows(
     result = doctest.DocTestRunner().run(example, out=said.append)
     assert result.failed == 0, "".join(said)
     assert result.attempted
+
+
+def test_the_blocks_of_the_document_run_as_they_stand(home: Path, server: sshd.Server) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 3
+    said = ""
+    for block in blocks:
+        words = [sys.executable, "-c", block.replace(URI, server.uri())]
+        done = subprocess.run(words, cwd=home, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        said += done.stdout
+    assert "did you mean max_rejects?" in said
+    assert (home / "nights/latest/_SUCCESS").is_file()
+
+
+def test_the_document_has_every_function() -> None:
+    rows = re.findall(r"^\| `(\w+)\(", DOCUMENT.read_text(), re.MULTILINE)
+    assert sorted(rows) == FUNCTIONS
 
 
 @pytest.mark.parametrize(
