@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.times import NORWAY
-from krr_export.input.delivery.opening import no_passphrase
 from krr_export.synthetic import SampleOptions, expected_path, write_sample, write_sample_file
 from krr_export.synthetic.sealing import make_keys, seal
 
@@ -117,7 +116,7 @@ def _delivered(wanted: Input, directory: Path) -> Made:
     keys = make_keys(where, orgnr=_ORGNR)
     seal(
         packed.path(directory), where, recipient=keys.receiver, orgnr=_ORGNR, signing_key=keys.publisher_private,
-        passphrase=no_passphrase, stamp=_STAMP,
+        passphrase=lambda: None, stamp=_STAMP,
     )  # fmt: skip
     return replace(made, what=wanted.what)
 

@@ -4,6 +4,9 @@
 >>> with krr_export.open_export("samples/valid.xml") as export:
 ...     frame = export.to_pandas()
 >>> result = krr_export.convert("samples/valid.xml", "store")
+
+Every command that does work is a function with the same options under the same names; paths are text or `Path`.
+Whatever is raised on purpose is a `KrrExportError` with the command's exit code. docs/python.md shows the whole of it.
 """
 
 from __future__ import annotations
@@ -14,13 +17,27 @@ from typing import TYPE_CHECKING
 from krr_export.version import __version__
 
 if TYPE_CHECKING:
-    from krr_export.errors import GuardError, InputError, KrrExportError, OutputError, UsageError
+    from krr_export.errors import (
+        DeliveryError,
+        GuardError,
+        InputError,
+        KrrExportError,
+        NetworkError,
+        OutputError,
+        UsageError,
+    )
+    from krr_export.input.delivery.opening import DeliveryOptions
+    from krr_export.input.sftp import Fetched
     from krr_export.jobs.check import CheckResult, check
     from krr_export.jobs.convert import convert, validate
     from krr_export.jobs.diff import DiffResult, diff
+    from krr_export.jobs.functions import apply, fetch, prune, run
+    from krr_export.jobs.inspect import Inspection, inspect
     from krr_export.jobs.loading import ConvertResult
+    from krr_export.jobs.nightly import NightResult
     from krr_export.jobs.options import ConvertOptions
-    from krr_export.output.verification import verify
+    from krr_export.jobs.views import ViewsResult, views
+    from krr_export.output.verification import Verification, verify
     from krr_export.pipeline.export import Export, open_export
     from krr_export.pipeline.progress import Progress
     from krr_export.reporting.history import HistoryLine, history
@@ -31,40 +48,68 @@ __all__ = [
     "CheckResult",
     "ConvertOptions",
     "ConvertResult",
+    "DeliveryError",
+    "DeliveryOptions",
     "DiffResult",
     "Export",
+    "Fetched",
     "GuardError",
     "HistoryLine",
     "InputError",
+    "Inspection",
     "KrrExportError",
+    "NetworkError",
+    "NightResult",
     "OutputError",
     "Progress",
     "Report",
     "UsageError",
+    "Verification",
+    "ViewsResult",
     "__version__",
+    "apply",
     "check",
     "convert",
     "diff",
+    "fetch",
     "history",
+    "inspect",
     "load_schema",
     "open_export",
+    "prune",
+    "run",
     "validate",
     "verify",
+    "views",
 ]
 
 _HOME = {
+    "input.sftp": ("Fetched",),
+    "jobs.functions": ("apply", "fetch", "prune", "run"),
+    "jobs.inspect": ("Inspection", "inspect"),
+    "jobs.nightly": ("NightResult",),
+    "jobs.views": ("ViewsResult", "views"),
     "reporting.history": ("HistoryLine", "history"),
+    "input.delivery.opening": ("DeliveryOptions",),
     "jobs.check": ("CheckResult", "check"),
     "jobs.convert": ("convert", "validate"),
     "jobs.loading": ("ConvertResult",),
     "jobs.diff": ("DiffResult", "diff"),
-    "errors": ("GuardError", "InputError", "KrrExportError", "OutputError", "UsageError"),
+    "errors": (
+        "DeliveryError",
+        "GuardError",
+        "InputError",
+        "KrrExportError",
+        "NetworkError",
+        "OutputError",
+        "UsageError",
+    ),
     "pipeline.export": ("Export", "open_export"),
     "jobs.options": ("ConvertOptions",),
     "pipeline.progress": ("Progress",),
     "reporting.report": ("Report",),
     "schema.registry": ("load_schema",),
-    "output.verification": ("verify",),
+    "output.verification": ("Verification", "verify"),
 }
 
 
@@ -76,3 +121,7 @@ def __getattr__(name: str) -> object:
             globals()[name] = value
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})  # for help() and completion

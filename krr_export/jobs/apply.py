@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -33,7 +32,8 @@ from krr_export.schema.record_schema import BUILT_IN
 from krr_export.schema.registry import load_schema
 from krr_export.transform.catalogue import CATALOGUE
 from krr_export.transform.derivation import DeriveOptions, build_derivation, parse_moment
-from krr_export.transform.privacy import read_pseudonym_key, treatment_of
+from krr_export.transform.privacy import column_names, read_pseudonym_key, treatment_of
+from krr_export.util.fields import Converted, Names, StrPath, optional_path
 from krr_export.util.formatting import format_utc, number, parse_utc
 from krr_export.util.paths import local_path
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -55,6 +56,10 @@ if TYPE_CHECKING:
 _FEW_PERSONS = 100
 _SMALL_SHARE = 0.1
 """A group that so many changed persons all lack, while this share of the snapshot has it, was not asked for."""
+
+
+def _groups(given: Names | None) -> tuple[str, ...] | None:
+    return None if given is None else check_groups(column_names("--carried", given))
 
 
 @dataclass(frozen=True)
@@ -74,16 +79,14 @@ class ApplyOptions:
     """
 
     as_of: datetime | str
-    carried: tuple[str, ...] | None = None
+    carried: Converted[Names | None, tuple[str, ...] | None] = Converted(_groups, None)
     rest_inclusive: bool = False
     schema: str | Path | None = None
-    pseudonym_key: Path | None = None
+    pseudonym_key: Converted[StrPath | None, Path | None] = Converted(optional_path, None)
     load: ConvertOptions = field(default_factory=ConvertOptions)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "as_of", parse_moment(self.as_of))
-        if self.carried is not None:
-            object.__setattr__(self, "carried", check_groups(self.carried))
 
     @property
     def moment(self) -> datetime:
@@ -154,7 +157,7 @@ def apply(
     """
     directory = local_path(store)
     progress = progress or Progress()
-    files = find_page_files(map(Path, pages))
+    files = find_page_files(map(local_path, pages))
     with name_store_in_errors(directory), open_store(directory, file_mode=options.load.mode, create=False) as opened:
         base = _newest(opened)
         schema = _record_schema(base.manifest, options)

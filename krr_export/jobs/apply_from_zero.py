@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krr_export.changes.collect import Envelope
@@ -54,7 +53,7 @@ def apply_from_zero(
     """
     run = Run(time.monotonic(), replace(options.load, schema=options.schema or options.load.schema))
     directory, key, schema = local_path(store), read_key(run.options), load_schema(run.options.schema)
-    found = survey(find_page_files(map(Path, pages)), schema, rest_is_inclusive=options.rest_inclusive)
+    found = survey(find_page_files(map(local_path, pages)), schema, rest_is_inclusive=options.rest_inclusive)
     if not found.chosen:
         raise InputError("the pages hold no change at all", "give all pages from the first change on")
     moment = format_utc(options.moment, "microseconds")

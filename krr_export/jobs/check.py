@@ -18,7 +18,7 @@ from krr_export.input.freshness import AgeLimits, describe_age
 from krr_export.output.store_contents import entries, missing_store
 from krr_export.output.verification import size_differences, verify
 from krr_export.reporting.refusals import refusals
-from krr_export.util.formatting import number, records
+from krr_export.util.formatting import number, records, short_repr
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -84,6 +84,10 @@ class CheckResult:
     refused: tuple[str, ...]
     faults: tuple[Fault, ...]
 
+    def __repr__(self) -> str:
+        faults = [fault.kind for fault in self.faults]
+        return short_repr(self, store=self.store, snapshot=self.snapshot, good=self.good, faults=faults)
+
     @property
     def good(self) -> bool:
         """True if nothing is wrong."""
@@ -134,6 +138,10 @@ def check(
     store: str | os.PathLike[str], *, max_age: timedelta | str | None = None, prove: bool = False, latest: bool = True
 ) -> CheckResult:
     """Check that the newest export of a store is whole, fresh and ``latest``, and that none was refused since.
+
+    >>> checked = krr_export.check("store", prove=True)
+    >>> checked.good, checked.exit_code
+    (True, 0)
 
     Args:
         store: the directory of snapshots.

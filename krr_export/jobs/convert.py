@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.input.delivery.provenance import describe_warnings, is_unverified
 from krr_export.input.freshness import check_not_older
 from krr_export.jobs.comparison import CHANGES
+from krr_export.jobs.keywords import ConvertKeywords, changed
 from krr_export.jobs.loading import ConvertResult, failure_outcome, load_rows
 from krr_export.jobs.options import ConvertOptions
 from krr_export.jobs.run_report import Run, build_report, new_tally
@@ -25,7 +26,7 @@ from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from krr_export.output.manifest import Manifest
@@ -39,16 +40,21 @@ def convert(
     options: ConvertOptions | None = None,
     *,
     progress: Progress | None = None,
-    **changes: Any,  # noqa: ANN401 - fields of ConvertOptions, which checks them
+    **keywords: Unpack[ConvertKeywords],
 ) -> ConvertResult:
     """Convert an export into a published snapshot, or publish nothing.
+
+    >>> result = krr_export.convert("export.xml.gz", "store", max_rejects="1%")
+    >>> result.outcome, result.report.counts.written
+    ('published', 2000)
 
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
         store: the directory of snapshots; created if missing.
         options: the options of the conversion.
         progress: receives the progress of the run.
-        changes: options by name, such as ``format="csv"``; they override ``options``.
+        keywords: options by name, such as ``format="csv"`` or ``private_key="receiver.p12"``; they override
+            ``options``.
 
     Raises:
         UsageError: an option or the schema is wrong, or the store is of another kind.
@@ -57,7 +63,7 @@ def convert(
             than the newest snapshot, and that is not allowed.
         OutputError: the store or the machine failed; nothing was published.
     """
-    options = _changed(options, changes)
+    options = changed(options or ConvertOptions(), keywords)
     progress = progress or Progress()
     run, directory, key = Run(time.monotonic(), options), local_path(store), read_key(options)
     with open_with(source, options.schema, options.read, progress.read) as export:
@@ -114,15 +120,19 @@ def validate(
     options: ConvertOptions | None = None,
     *,
     progress: Progress | None = None,
-    **changes: Any,  # noqa: ANN401 - fields of ConvertOptions, which checks them
+    **keywords: Unpack[ConvertKeywords],
 ) -> Report:
     """Run the same checks as ``convert``, and write nothing.
+
+    >>> report = krr_export.validate("export.xml.gz")
+    >>> report.outcome, report.counts.rejected
+    ('valid', 0)
 
     Raises:
         UsageError: an option or the schema is wrong.
         InputError: the export is unusable.
     """
-    options = _changed(options, changes)
+    options = changed(options or ConvertOptions(), keywords)
     progress = progress or Progress()
     run = Run(time.monotonic(), options)
     read_options = replace(options.read, derive=DeriveOptions())  # derived columns are useless if nothing is written
@@ -134,13 +144,6 @@ def validate(
                 run.add_result(result, tally, progress)
         outcome = failure_outcome(options, tally) or "valid"
         return build_report("rejects" if outcome == "too-many-rejects" else outcome, export, run, tally)
-
-
-def _changed(options: ConvertOptions | None, changes: Mapping[str, Any]) -> ConvertOptions:
-    """Return the options with these changes, each checked once."""
-    if options is None:
-        return ConvertOptions(**changes)
-    return replace(options, **changes) if changes else options
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krr_export.changes.columns import Ignored
@@ -15,12 +14,14 @@ from krr_export.output.sinks.single_file import FILE_FORMATS, file_format, write
 from krr_export.output.store_contents import missing_store, snapshots
 from krr_export.pipeline.progress import Progress
 from krr_export.transform.privacy import column_names
-from krr_export.util.formatting import number
+from krr_export.util.fields import optional_path
+from krr_export.util.formatting import number, short_repr
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from krr_export.changes.summary import ChangeSummary
     from krr_export.output.sinks.single_file import FileFormat
@@ -47,6 +48,9 @@ class DiffResult:
     message: str
     warnings: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return short_repr(self, old=self.old.name, new=self.new.name, found=self.summary.counts())
+
     @property
     def differ(self) -> bool:
         """True if there is any difference."""
@@ -67,6 +71,10 @@ def diff(  # noqa: PLR0913 - by keyword, each an option of the command line
 
     Rows are paired by identity number; where one occurs several times, by its place among them. ``radnummer`` and a
     derived varslingsstatus, which depends on the day, do not count.
+
+    >>> found = krr_export.diff("store", output="changes.parquet")
+    >>> found.differ
+    True
 
     Args:
         old: the earlier snapshot; or a store, whose two newest are compared.
@@ -90,7 +98,7 @@ def diff(  # noqa: PLR0913 - by keyword, each an option of the command line
     to = None if output is None else str(output)
     form = None if to is None else file_format(to, format)
     progress = progress or Progress()
-    before, now = _pair(Path(old), None if new is None else Path(new))
+    before, now = _pair(local_path(old), optional_path(new))
     comparison = Comparison(before, now.schema, now.manifest.options, progress, ignored)
     progress.began(f"read {now.name}", now.rows)
     for batch in now.batches(comparison.key_and_compared):
@@ -115,17 +123,14 @@ def _pair(old: Path, new: Path | None) -> tuple[SnapshotTable, SnapshotTable]:
     if new is not None:
         later = open_table(new)
         return open_table(old), later
-    store = local_path(old)
-    if not store.is_dir():
-        raise missing_store(store)
-    found = snapshots(store)
-    if not found and (store / MANIFEST).exists():
-        raise UsageError(f"{store} is one snapshot, and two are compared", "give the other one too, or their store")
+    if not old.is_dir():
+        raise missing_store(old)
+    found = snapshots(old)
+    if not found and (old / MANIFEST).exists():
+        raise UsageError(f"{old} is one snapshot, and two are compared", "give the other one too, or their store")
     if len(found) < _A_PAIR:
         held = "one snapshot" if found else "no snapshot"
-        raise InputError(
-            f"{store} holds {held}, and two are compared", "give two snapshots, or run again after the next"
-        )
+        raise InputError(f"{old} holds {held}, and two are compared", "give two snapshots, or run again after the next")
     return open_table(found[-2]), open_table(found[-1])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 import msgspec
 import pyarrow as pa
@@ -13,13 +13,14 @@ import pyarrow as pa
 from krr_export.errors import InputError
 from krr_export.findings.detail import mask
 from krr_export.input.delivery import provenance
+from krr_export.input.delivery.opening import DeliveryKeywords, with_keywords
 from krr_export.input.source import open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.reference import IterparseReader
 from krr_export.pipeline.export import attribute_errors, name_source_in_errors
 from krr_export.schema.record_schema import BUILT_IN
 from krr_export.schema.registry import load_schema
-from krr_export.util.formatting import number
+from krr_export.util.formatting import number, short_repr
 
 if TYPE_CHECKING:
     import os
@@ -104,6 +105,10 @@ class Inspection:
     accepted_by: dict[str, int]
     records: tuple[InspectedRecord, ...]
 
+    def __repr__(self) -> str:
+        accepted = self.accepted_by[self.schema]
+        return short_repr(self, source=self.source, schema=self.schema, judged=self.judged, accepted=accepted)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the inspection for JSON; every key is always present."""
         document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
@@ -128,14 +133,22 @@ class Inspection:
 
 
 def inspect(
-    source: str | os.PathLike[str] | BinaryIO, schema: str | Path = "14-05", delivery: DeliveryOptions | None = None
+    source: str | os.PathLike[str] | BinaryIO,
+    schema: str | Path = "14-05",
+    delivery: DeliveryOptions | None = None,
+    **keys: Unpack[DeliveryKeywords],
 ) -> Inspection:
     """Inspect the beginning of an export; the rest is not read.
+
+    >>> inspection = krr_export.inspect("export.xml.gz")
+    >>> inspection.schema, inspection.records[0].accepted
+    ('14-05', True)
 
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
         schema: ``14-05``, ``16-02``, or the path of an XSD.
         delivery: how a delivery is verified, which reads all of it, and decrypted.
+        keys: options of ``delivery`` by name, such as ``private_key="receiver.p12"``; they override it.
 
     Raises:
         UsageError: there is no such schema.
@@ -144,7 +157,7 @@ def inspect(
     requested = load_schema(schema)
     with (
         name_source_in_errors(source_name(source)),
-        open_source(source, delivery=delivery) as stream,
+        open_source(source, delivery=with_keywords(delivery, keys)) as stream,
         attribute_errors(stream, whole=False),
     ):
         document = Document(stream, requested)

@@ -16,11 +16,13 @@ from krr_export.jobs.run_report import build_manifest, build_report, describe_ou
 from krr_export.jobs.snapshot_tables import SnapshotTables
 from krr_export.output.snapshot_table import SnapshotTable
 from krr_export.reporting.baseline import PARTIAL, check_against_store
+from krr_export.reporting.page.frame import framed
 from krr_export.reporting.page.snapshots import REPORT_HTML, render_snapshot_page
 from krr_export.reporting.refusals import REFUSED_EXIT_CODES
 from krr_export.reporting.report import REPORT_JSON
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.util.files import mode_remark
+from krr_export.util.formatting import short_repr
 from krr_export.util.signals import ignore_signals
 from krr_export.util.threads import Stage
 
@@ -58,6 +60,17 @@ class ConvertResult:
     path: Path
     report: Report | None
     message: str
+
+    def __repr__(self) -> str:
+        facts = {} if self.report is None else self.report.short_counts()
+        return short_repr(self, outcome=self.outcome, path=self.path, **facts)
+
+    def _repr_html_(self) -> str | None:
+        """Show the page of the snapshot in a notebook; ``None`` if there is none."""
+        try:
+            return framed((self.path / REPORT_HTML).read_text("utf-8"), self.outcome)
+        except (OSError, ValueError):
+            return None if self.report is None else self.report._repr_html_()
 
     @property
     def published(self) -> bool:

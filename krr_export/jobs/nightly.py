@@ -14,8 +14,9 @@ from krr_export.input.delivery.opening import with_keys
 from krr_export.input.sftp import Fetched, Login, fetch
 from krr_export.input.sftp.inbox import open_inbox
 from krr_export.jobs.convert import convert
-from krr_export.jobs.nightly_steps import describe_night, prove, prune
+from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune
 from krr_export.jobs.options import ConvertOptions
+from krr_export.util.formatting import short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,9 @@ class NightOptions:
     allow_older: bool = False
     force: bool = False
 
+    def __post_init__(self) -> None:
+        check_keep(self.keep)
+
 
 @dataclass(frozen=True)
 class NightResult:
@@ -60,6 +64,10 @@ class NightResult:
     converted: tuple[ConvertResult, ...]
     pruned: tuple[Path, ...]
     message: str
+
+    def __repr__(self) -> str:
+        outcomes = [result.outcome for result in self.converted]
+        return short_repr(self, fetched=len(self.fetched.sets), converted=outcomes, pruned=len(self.pruned))
 
     @property
     def exit_code(self) -> int:

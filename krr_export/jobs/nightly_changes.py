@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.input.rest.directory import open_pages_directory
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.fetch_changes import ChangesResult, FetchChangesOptions, fetch_changes
-from krr_export.jobs.nightly_steps import describe_night, prove, prune
+from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune
 from krr_export.jobs.options import ConvertOptions
 from krr_export.util.paths import local_path
 
@@ -41,6 +41,9 @@ class ChangesNightOptions:
     schema: str | None = None
     load: ConvertOptions = field(default_factory=ConvertOptions)
     keep: int | None = None
+
+    def __post_init__(self) -> None:
+        check_keep(self.keep)
 
 
 @dataclass(frozen=True)

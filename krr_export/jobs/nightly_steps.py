@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from krr_export.errors import OutputError
+from krr_export.errors import OutputError, UsageError
 from krr_export.output.store import open_store
 from krr_export.output.verification import verify
+from krr_export.util.fields import check_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from krr_export.jobs.loading import ConvertResult
+
+
+def check_keep(keep: int | None) -> None:
+    """Refuse a number of snapshots that cannot be kept, before a night's work is done.
+
+    Raises:
+        UsageError: it is no number from 1 on.
+    """
+    check_types({"keep": int | None}, {"keep": keep})
+    if keep is not None and keep < 1:
+        raise UsageError("--keep must be at least 1")
 
 
 def prove(result: ConvertResult) -> None:
@@ -31,6 +43,7 @@ def prune(store: Path, keep: int | None) -> tuple[Path, ...]:
     Raises:
         OutputError: One cannot be deleted, or another run holds the store.
     """
+    check_keep(keep)
     if keep is None:
         return ()
     with open_store(store, create=False) as opened:

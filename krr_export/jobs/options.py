@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, get_type_hints
 
 from krr_export.errors import UsageError
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
+from krr_export.jobs.keywords import OptionKeywords
 from krr_export.output.manifest import SnapshotOptions
 from krr_export.output.sinks import SinkOptions
 from krr_export.pipeline.read_options import ReadOptions
@@ -16,14 +17,25 @@ from krr_export.reporting.guard_limits import MAX_DROP, MAX_GROWTH, MAX_SHIFT, G
 from krr_export.reporting.page.language import LANGUAGES, Lang
 from krr_export.transform.derivation import DeriveOptions
 from krr_export.transform.privacy import PrivacyOptions, column_names
+from krr_export.util.fields import Converted, Names, StrPath, check_types, optional_path
 from krr_export.util.formatting import format_utc
 from krr_export.util.thresholds import RejectLimit
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+    from pathlib import Path
 
     from krr_export.output.sinks.options import Compression, Format
     from krr_export.transform.privacy import Treatment
+
+
+def _partition_columns(given: Names) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+@cache
+def _types() -> dict[str, object]:
+    return get_type_hints(OptionKeywords)
 
 
 @dataclass(frozen=True)
@@ -37,16 +49,16 @@ class ConvertOptions:
     schema: str | Path = "14-05"
     format: Format = "parquet"
     compression: Compression | None = None
-    partition_by: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    pseudonymise: tuple[str, ...] = ()
-    pseudonym_key: Path | None = None
-    derive: tuple[str, ...] = ()
+    partition_by: Converted[Names, tuple[str, ...]] = Converted(_partition_columns, ())
+    columns: Converted[Names, tuple[str, ...]] = Converted(partial(column_names, "--columns"), ())
+    drop: Converted[Names, tuple[str, ...]] = Converted(partial(column_names, "--drop"), ())
+    pseudonymise: Converted[Names, tuple[str, ...]] = Converted(partial(column_names, "--pseudonymise"), ())
+    pseudonym_key: Converted[StrPath | None, Path | None] = Converted(optional_path, None)
+    derive: Converted[Names, tuple[str, ...]] = Converted(partial(column_names, "--derive"), ())
     as_of: datetime | str | None = None
     rules: bool = True
     profile: bool = True
-    strict: tuple[str, ...] = ()
+    strict: Converted[Names, tuple[str, ...]] = Converted(partial(column_names, "--strict"), ())
     rows_per_file: int = SinkOptions.rows_per_file
     max_rejects: int | str = 0
     allow_empty: bool = False
@@ -68,13 +80,7 @@ class ConvertOptions:
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
 
     def __post_init__(self) -> None:
-        # A list or a single name is accepted too.
-        columns = (self.partition_by,) if isinstance(self.partition_by, str) else tuple(self.partition_by)
-        object.__setattr__(self, "partition_by", columns)
-        for option in ("columns", "drop", "pseudonymise", "derive", "strict"):
-            object.__setattr__(self, option, column_names(f"--{option}", getattr(self, option)))
-        if not isinstance(self.mode, int):  # of a caller who is not type-checked
-            raise UsageError("mode is a number", "such as 0o640")
+        check_types(_types(), vars(self))  # of a caller who is not type-checked
         if self.lang not in LANGUAGES:
             raise UsageError(f"--lang {self.lang}: no such language", f"choose from {', '.join(LANGUAGES)}")
         # Each property validates its options, before anything is read or written.
@@ -112,8 +118,7 @@ class ConvertOptions:
     @property
     def privacy(self) -> PrivacyOptions:
         """The columns that are left out or replaced."""
-        key = None if self.pseudonym_key is None else Path(self.pseudonym_key)  # a string is accepted too
-        return PrivacyOptions(self.columns, self.drop, self.pseudonymise, key)
+        return PrivacyOptions(self.columns, self.drop, self.pseudonymise, self.pseudonym_key)
 
     def for_manifest(self, treatment: Treatment) -> SnapshotOptions:
         """Return the options for the manifest.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from krr_export.input.delivery.keys import Passphrase
+    from krr_export.util.fields import Passphrase
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from krr_export.output.sinks import SinkOptions
 from krr_export.output.store_contents import missing_store, snapshots
 from krr_export.schema.registry import load_schema
 from krr_export.util.files import output_errors
+from krr_export.util.formatting import short_repr
 from krr_export.util.paths import local_path
 from krr_export.version import __version__
 from krr_export.warehouse.duckdb_file import write_views
@@ -44,8 +45,11 @@ class ViewsResult:
     missing: tuple[str, ...]
     message: str
 
+    def __repr__(self) -> str:
+        return short_repr(self, names=self.names, missing=self.missing)
 
-def make_views(
+
+def views(
     store: str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
     *,
@@ -54,6 +58,10 @@ def make_views(
     """Make views of a store: of the newest persons, of those of all nights, and of the tables beside them.
 
     They read the store's files where they are, from any directory, and see each new night at once.
+
+    >>> made = krr_export.views("store", "krr.duckdb")
+    >>> "person" in made.names
+    True
 
     Args:
         store: the directory of snapshots.
@@ -71,18 +79,18 @@ def make_views(
     if path is not None and path.suffix not in {DATABASE, SCRIPT}:
         raise UsageError(f"{path}: the name does not say what to write", f"let it end in {DATABASE} or {SCRIPT}")
     shape = _shape(directory, None if schema is None else load_schema(schema))
-    views = build_views(shape)
+    built = build_views(shape)
     about = f"Views of {directory} for DuckDB, by krr-export {__version__}. They read the files there: personal data."
-    script = build_script(views, about)
+    script = build_script(built, about)
     if path is not None and path.suffix == DATABASE:
-        write_views(path, views)
+        write_views(path, built)
     elif path is not None:
         try:
             with atomic_write(path) as file:
                 file.write(script.encode())
         except OSError as error:
             raise write_error(str(path), error) from error
-    names = tuple(view.name for view in views)
+    names = tuple(view.name for view in built)
     missing = tuple(name for name in TABLES if name not in shape.tables)
     message = f"{len(names)} views of {directory}: {', '.join(names)}"
     if missing:

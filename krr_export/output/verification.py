@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name
 from krr_export.errors import InputError, OutputError
 from krr_export.output.manifest import Manifest, find_snapshot, read_manifest
-from krr_export.util.formatting import number
+from krr_export.util.formatting import number, short_repr
+from krr_export.util.paths import local_path
 from krr_export.util.stored_json import read_stored_file
 
 if TYPE_CHECKING:
@@ -43,14 +44,20 @@ class Verification:
     chain: tuple[str, ...] = ()
     """The snapshots that it was made from by pages of changes, one line of text each; these are no differences."""
 
+    def __repr__(self) -> str:
+        return short_repr(self, snapshot=self.snapshot, proven=self.proven, differences=len(self.differences))
+
     @property
     def proven(self) -> bool:
         """True if the snapshot matches its manifest."""
         return not self.differences
 
 
-def verify(snapshot: Path) -> Verification:
+def verify(snapshot: str | os.PathLike[str]) -> Verification:
     """Verify a published snapshot against its manifest: every file's size, SHA-256 and rows, and the counts.
+
+    >>> krr_export.verify("store/latest").proven
+    True
 
     Args:
         snapshot: Its directory, or a link to it such as ``latest``.
@@ -59,7 +66,7 @@ def verify(snapshot: Path) -> Verification:
         InputError: There is no snapshot at the path.
         UsageError: It is not a local path.
     """
-    root = find_snapshot(snapshot)
+    root = find_snapshot(local_path(snapshot))
     try:
         manifest = read_manifest(root)
     except InputError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self, Unpack
 
 import pyarrow as pa
 
 from krr_export.errors import TRANSFER_AGAIN, InputError, UsageError
-from krr_export.input.delivery.opening import DeliveryOptions
+from krr_export.input.delivery.opening import DeliveryKeywords, DeliveryOptions, with_keywords
 from krr_export.input.source import Source, open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.rejects import REJECTS_SCHEMA, to_batch
@@ -68,6 +68,10 @@ class Export:
         self.applied: Applied | None = None
         self._rejected: list[pa.RecordBatch] = []
         self._is_read = False
+
+    def __repr__(self) -> str:
+        header, read = self.header, "read" if self._is_read else "not read yet"
+        return f"<Export {self.source.name} of {header.eksport_tidspunkt}, {self.record_schema.name}, {read}>"
 
     def __enter__(self) -> Self:
         return self
@@ -146,8 +150,14 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
     derive: str | Sequence[str] = (),
     as_of: datetime | str | None = None,
     on_read: Callable[[int], object] | None = None,
+    **keys: Unpack[DeliveryKeywords],
 ) -> Export:
     """Open an export and read its header.
+
+    >>> with krr_export.open_export("export.xml.gz") as export:
+    ...     persons = export.to_pandas()
+    >>> len(persons), export.rejects.num_rows
+    (2000, 0)
 
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
@@ -160,13 +170,14 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
         derive: columns to derive, from `krr_export.transform.NAMES`; or ``all``.
         as_of: the moment for which varslingsstatus is derived; by default, that of the export.
         on_read: called with the number of bytes just read from the source.
+        keys: options of ``delivery`` by name, such as ``private_key="receiver.p12"``; they override it.
 
     Raises:
         InputError: there is no export, or its beginning is not an export's.
         UsageError: there is no such schema, reader or column.
     """
     derived = DeriveOptions(column_names("--derive", derive), as_of)
-    options = ReadOptions(workers, reader, limit, delivery or DeliveryOptions(), derived)
+    options = ReadOptions(workers, reader, limit, with_keywords(delivery, keys), derived)
     return open_with(source, schema, options, on_read)
 
 

@@ -16,7 +16,7 @@ from krr_export.output.manifest import Applied, Counts, ExportHeader, SchemaVers
 from krr_export.profiling.summary import ProfileSummary, describe
 from krr_export.reporting.guard import Guard
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, severity_of
-from krr_export.util.formatting import number, records
+from krr_export.util.formatting import number, records, short_repr
 from krr_export.util.stored_json import Count, Document, NonNegativeFloat, PositiveInt, Sha256, Stored, UtcTime
 
 if TYPE_CHECKING:
@@ -193,6 +193,20 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
         datetime.fromisoformat(self.created)
         if self.outcome == "guard" and not self.differences:
             raise ValueError("the outcome is guard, without differences")
+
+    def __repr__(self) -> str:
+        return short_repr(self, outcome=self.outcome, made=self.header.eksport_tidspunkt_utc, **self.short_counts())
+
+    def _repr_html_(self) -> str:
+        """Show the page in a notebook."""
+        from krr_export.reporting.page.frame import framed  # noqa: PLC0415 - the page is made of reports
+        from krr_export.reporting.page.rendering import render  # noqa: PLC0415
+
+        return framed(render(self), self.outcome)
+
+    def short_counts(self) -> dict[str, int]:
+        """Return the numbers that a ``repr`` shows."""
+        return {"records": self.counts.written, "rejects": self.counts.rejected, "findings": len(self.findings)}
 
     @property
     def differences(self) -> tuple[Difference, ...]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-    from krr_export.input.delivery.keys import Passphrase
+    from krr_export.util.fields import Passphrase
 
 _PIECE_BYTES = 1 << 20
 _GZIP_WBITS = 31

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import PurePath
 
 
 def number(value: int) -> str:
@@ -40,3 +41,13 @@ def parse_utc(text: str) -> datetime:
     if parsed.tzinfo is None or format_utc(parsed, "microseconds") != text:
         raise ValueError("not a moment as it is written here")
     return parsed
+
+
+def short_repr(of: object, **facts: object) -> str:
+    """Return a ``repr`` in one line, ``Name(fact=value, …)``, in place of one with all that an object holds."""
+    shown = ", ".join(f"{name}={_plain(value)!r}" for name, value in facts.items())
+    return f"{type(of).__name__}({shown})"
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, PurePath) else value

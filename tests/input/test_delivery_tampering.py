@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from krr_export.errors import InputError
 from krr_export.input.delivery.cipher import encryptor
 from krr_export.input.delivery.keys import load_private_key, load_publisher, load_recipient, unwrap_key
-from krr_export.input.delivery.opening import DeliveryOptions, open_delivery
+from krr_export.input.delivery.opening import DeliveryOptions, Mode, open_delivery
 from krr_export.input.delivery.provenance import is_unverified
 from krr_export.input.delivery.regular import SMALL_BYTES, read_small, read_small_regular
-from krr_export.input.delivery.signing import Form, Mode, verify
+from krr_export.input.delivery.signing import Form, verify
 from krr_export.input.source import Source
 from krr_export.synthetic.sealing import seal
 

@@ -14,7 +14,7 @@ import pytest
 import road
 
 import krr_export
-from krr_export.input.delivery.opening import DeliveryOptions, no_passphrase
+from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.jobs.options import ConvertOptions
 from krr_export.output.manifest import read_manifest
 from krr_export.parsing.lexical import Reject
@@ -35,7 +35,7 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def opened_by(keys: deliveries.Keys) -> DeliveryOptions:
-    return DeliveryOptions(keys.private_key, no_passphrase, keys.publisher_cert)
+    return DeliveryOptions(keys.private_key, None, keys.publisher_cert)
 
 
 def bytes_read() -> int:

@@ -222,7 +222,14 @@ def test_an_address_is_refused_in_python_too(
         lambda: krr_export.open_export(source, schema=elsewhere),
         lambda: krr_export.history(elsewhere),
         lambda: krr_export.check(elsewhere),
-        lambda: krr_export.verify(elsewhere),  # type: ignore[arg-type]  # text is as good
+        lambda: krr_export.verify(elsewhere),
+        lambda: krr_export.prune(elsewhere, keep=1),
+        lambda: krr_export.views(elsewhere),
+        lambda: krr_export.inspect(elsewhere),
+        lambda: krr_export.apply(elsewhere, "pages", as_of="2026-02-27T04:00:00Z"),
+        lambda: krr_export.fetch("sftp://a@b.example.no/c", elsewhere),
+        lambda: krr_export.run("sftp://a@b.example.no/c", elsewhere, tmp_path / "store"),
+        lambda: krr_export.diff(elsewhere),
     ):
         with pytest.raises(UsageError, match=r"no local path|is empty"):
             call()

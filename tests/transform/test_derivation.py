@@ -158,7 +158,7 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_read(
     derive: str, as_of: str | None, said: str
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
-        krr_export.ConvertOptions(derive=derive, as_of=as_of)  # type: ignore[arg-type] # a text is as good as a tuple
+        krr_export.ConvertOptions(derive=derive, as_of=as_of)
 
 
 def test_a_moment_without_offset_is_norwegian() -> None:

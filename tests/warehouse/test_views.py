@@ -16,7 +16,7 @@ import pytest
 
 import krr_export
 from krr_export import InputError, OutputError, UsageError
-from krr_export.jobs.views import make_views
+from krr_export.jobs.views import views as make_views
 
 if TYPE_CHECKING:
     from pathlib import Path

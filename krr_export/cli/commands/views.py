@@ -36,11 +36,11 @@ def views_command(store: Path, output: str, schema: str | None, *, as_json: bool
     The views read the files of STORE where they are, and see each new night at once. Make them again when a store gets
     a table or a column that it had not.
     """
-    from krr_export.jobs.views import make_views
+    from krr_export.jobs.views import views
 
     console = Console(as_json=as_json, **talk)
     console.warn_about_store(store)
-    result = make_views(store, output, schema=schema)
+    result = views(store, output, schema=schema)
     if output == "-" and not as_json:
         console.write(result.script.rstrip("\n"))
     return console.finish(result.message, 0, {"views": result.names, "missing": result.missing})

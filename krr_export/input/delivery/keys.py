@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -38,8 +37,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
-Passphrase: TypeAlias = Callable[[], bytes | None]
-"""Called only if a key turns out to be encrypted; ``None``: there is no passphrase."""
+    from krr_export.util.fields import Passphrase
 
 MINIMUM_BITS = 2048
 """Of RSA, for every role (NIST SP 800-57: 112 bits of strength)."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.finding import data_name
@@ -15,6 +15,7 @@ from krr_export.input.delivery.names import check_orgnr
 from krr_export.input.delivery.provenance import provenance_of
 from krr_export.input.delivery.regular import file_name, open_regular
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
+from krr_export.util.fields import Converted, Passphrase, Secret, StrPath, check_names, optional_path, passphrase_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,14 +24,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.input.delivery.finding import DeliveryPath
-    from krr_export.input.delivery.keys import Passphrase
     from krr_export.input.delivery.provenance import Provenance
-    from krr_export.input.delivery.signing import Mode
     from krr_export.input.delivery.unlocking import LoadedKeys
 
 
-def no_passphrase() -> None:
-    """Return ``None``: there is no passphrase."""
+Mode: TypeAlias = Literal["auto", "exact", "legacy-buffer", "none"]
+"""Which form of signature is accepted; ``none`` verifies nothing."""
+
+
+class DeliveryKeywords(TypedDict, total=False):
+    """Options of an encrypted delivery by name: fields of `DeliveryOptions`, to which a test holds them."""
+
+    private_key: StrPath | None
+    passphrase: Secret
+    publisher_cert: StrPath | None
+    signature: Mode
+    orgnr: str | None
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class DeliveryOptions:
 
     Attributes:
         private_key: the receiver's: PEM or PKCS#12.
-        passphrase: returns the private key's passphrase; called only if the key is encrypted.
+        passphrase: the private key's; or a function that returns it, called only if the key is encrypted.
         publisher_cert: whose signature is accepted: a certificate or a public key.
         signature: which form of signature is accepted; ``none`` verifies nothing.
         orgnr: the receiving organisation; needed if a set has keys for several.
@@ -51,9 +60,9 @@ class DeliveryOptions:
         UsageError: ``orgnr`` is not an organisation's number, or ``max_ahead`` is not a duration.
     """
 
-    private_key: Path | None = None
-    passphrase: Passphrase = no_passphrase
-    publisher_cert: Path | None = None
+    private_key: Converted[StrPath | None, Path | None] = Converted(optional_path, None)
+    passphrase: Converted[Secret, Passphrase] = Converted(passphrase_of, None)
+    publisher_cert: Converted[StrPath | None, Path | None] = Converted(optional_path, None)
     signature: Mode = "auto"
     orgnr: str | None = None
     max_ahead: timedelta | str = MAX_AHEAD
@@ -88,6 +97,18 @@ class OpenedDelivery:
     sha256: str
     decrypt: Callable[[bytes], bytes]
     provenance: Provenance
+
+
+def with_keywords(options: DeliveryOptions | None, keywords: DeliveryKeywords) -> DeliveryOptions:
+    """Return the options with those given by name.
+
+    Raises:
+        UsageError: there is no such option, or its value is invalid.
+    """
+    check_names(DeliveryKeywords.__annotations__, keywords)
+    if options is not None and not isinstance(options, DeliveryOptions):  # of a caller who is not type-checked
+        raise UsageError("delivery is of another type", "give DeliveryOptions, or its keys by name")
+    return replace(options or DeliveryOptions(), **keywords)
 
 
 def with_keys(options: DeliveryOptions) -> DeliveryOptions:

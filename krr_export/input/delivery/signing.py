@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric import rsa
 
+    from krr_export.input.delivery.opening import Mode
+
 Form: TypeAlias = Literal["exact", "legacy-buffer"]
-Mode: TypeAlias = Literal["auto", "exact", "legacy-buffer", "none"]
 
 _CLIENT_BUFFER = 1 << 14
 """The buffer of the publisher's client."""

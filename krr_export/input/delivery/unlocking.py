@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from krr_export.input.delivery.finding import FoundSet
-    from krr_export.input.delivery.keys import Passphrase, Publisher
-    from krr_export.input.delivery.signing import Mode, Verified
+    from krr_export.input.delivery.keys import Publisher
+    from krr_export.input.delivery.opening import Mode
+    from krr_export.input.delivery.signing import Verified
+    from krr_export.util.fields import Passphrase
 
 _GZIP_START = MAGIC + b"\x08"  # the only compression method there is
 

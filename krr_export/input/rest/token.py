@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from krr_export.input.delivery.keys import Passphrase
     from krr_export.input.rest.address import ServiceAddress
     from krr_export.input.rest.retrying import Transport
+    from krr_export.util.fields import Passphrase
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFE_SECONDS = 120

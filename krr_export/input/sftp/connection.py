@@ -16,9 +16,10 @@ from krr_export.input.sftp.identities import identities
 from krr_export.input.sftp.known_hosts import KnownKeys, known_keys
 from krr_export.input.sftp.reading import Client
 from krr_export.input.sftp.remote import CONNECTION_ERRORS, Remote
+from krr_export.util.fields import Converted, Passphrase, Secret, StrPath, optional_path, passphrase_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from krr_export.input.sftp.address import Address
@@ -35,24 +36,20 @@ _WEAK_ALGORITHMS = {
 """Algorithms of paramiko, present or past, that are not offered."""
 
 
-def _no_passphrase() -> bytes | None:
-    return None
-
-
 @dataclass(frozen=True)
 class Login:
     """The key, the known hosts and the timeout of a login.
 
     Attributes:
         identity: the file of a private key; by default the SSH agent's keys and the user's default files are tried.
-        passphrase: called only if the identity turns out to be encrypted; ``None``: there is none.
+        passphrase: the identity's; or a function that returns it, called only if the identity is encrypted.
         known_hosts: the file of the servers' keys; by default the user's and the system's.
         timeout: seconds that the server may be silent.
     """
 
-    identity: Path | None = None
-    passphrase: Callable[[], bytes | None] = _no_passphrase
-    known_hosts: Path | None = None
+    identity: Converted[StrPath | None, Path | None] = Converted(optional_path, None)
+    passphrase: Converted[Secret, Passphrase] = Converted(passphrase_of, None)
+    known_hosts: Converted[StrPath | None, Path | None] = Converted(optional_path, None)
     timeout: float = 30.0
 
 

@@ -23,6 +23,7 @@ from krr_export.input.freshness import MAX_AHEAD, AgeLimits
 from krr_export.input.sftp.address import Address, parse_address
 from krr_export.input.sftp.connection import Login, connect
 from krr_export.input.sftp.inbox import QUERY_INTERVAL, Inbox, open_inbox
+from krr_export.util.formatting import short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +55,9 @@ class Fetched:
     skipped: str | None
     unusable: str | None
     message: str
+
+    def __repr__(self) -> str:
+        return short_repr(self, sets=len(self.sets), newest=self.newest, skipped=self.skipped)
 
 
 def fetch(  # noqa: PLR0913 - each is a choice of the user's

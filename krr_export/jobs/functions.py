@@ -1,0 +1,218 @@
+"""The night, the fetch, pages of changes and pruning as plain functions: options by name, paths as text or `Path`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from krr_export.errors import UsageError
+from krr_export.input import sftp
+from krr_export.input.freshness import MAX_AHEAD
+from krr_export.jobs import apply as changes
+from krr_export.jobs.apply_from_zero import apply_from_zero
+from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
+from krr_export.jobs.nightly import NightOptions, NightProgress, NightResult, run_night
+from krr_export.jobs.nightly_steps import prune as prune_store
+from krr_export.jobs.options import ConvertOptions
+from krr_export.util.fields import Secret, StrPath, check_names
+from krr_export.util.paths import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import date, datetime, timedelta
+    from pathlib import Path
+
+    from krr_export.jobs.loading import ConvertResult
+    from krr_export.pipeline.progress import Progress
+    from krr_export.util.fields import Names
+
+
+class LoginKeywords(TypedDict, total=False):
+    """How to log in to the SFTP server."""
+
+    identity: StrPath | None
+    identity_passphrase: Secret
+    known_hosts: StrPath | None
+
+
+class RunKeywords(ConvertKeywords, LoginKeywords, total=False):
+    """The options of ``run`` by name: those of ``convert``, and of the login."""
+
+
+def run(  # noqa: PLR0913 - by keyword, each an option of the command line
+    uri: str,
+    inbox: StrPath,
+    store: StrPath,
+    *,
+    keep: int | None = None,
+    force: bool = False,
+    progress: NightProgress | None = None,
+    **keywords: Unpack[RunKeywords],
+) -> NightResult:
+    """Fetch what is new, convert it, prove it, and prune the store: the whole night.
+
+    >>> night = krr_export.run(
+    ...     "sftp://krr@sftp.example.no/out", "inbox", "store", identity="id_ed25519", known_hosts="known_hosts",
+    ...     private_key="receiver.pem", publisher_cert="publisher.pem", keep=30, max_rejects="1%",
+    ... )
+    >>> night.exit_code, [result.outcome for result in night.converted]
+    (0, ['published'])
+
+    Args:
+        uri: the directory on the server, ``sftp://USER@HOST[:PORT]/DIR``.
+        inbox: the directory of fetched deliveries, encrypted as they came.
+        store: the directory of snapshots.
+        keep: how many of the newest snapshots stay; ``None`` for all.
+        force: ask the server even if it was asked in the last 20 minutes.
+        progress: receives the progress.
+        keywords: ``identity``, ``identity_passphrase`` and ``known_hosts`` of the login; and the options of
+            ``convert``, of which ``allow_older`` is false here unless it is given.
+
+    Raises:
+        NetworkError: the server failed.
+        InputError: a key or a delivery is unusable.
+        OutputError: the inbox, the store or the machine failed.
+        GuardError: the newest export is too old, older than the newest snapshot, or from the future.
+        UsageError: an option is wrong.
+    """
+    given: dict[str, Any] = dict(keywords)
+    login = _pop_login(given)
+    allow_older = bool(given.pop("allow_older", False))
+    others = ("keep", "force", "allow_older", *LoginKeywords.__annotations__)
+    options = NightOptions(login, changed(ConvertOptions(), given, others), keep, allow_older=allow_older, force=force)
+    return run_night(uri, local_path(inbox), local_path(store), options, progress)
+
+
+def fetch(  # noqa: PLR0913 - by keyword, each an option of the command line
+    uri: str,
+    inbox: StrPath,
+    *,
+    orgnr: str | None = None,
+    everything: bool = False,
+    since: date | None = None,
+    force: bool = False,
+    max_ahead: timedelta | str = MAX_AHEAD,
+    progress: Callable[[int, int | None], object] | None = None,
+    **login: Unpack[LoginKeywords],
+) -> sftp.Fetched:
+    """Fetch the newest delivery over SFTP, unless it is in the inbox already.
+
+    >>> fetched = krr_export.fetch(
+    ...     "sftp://krr@sftp.example.no/out", "inbox", identity="id_ed25519", known_hosts="known_hosts"
+    ... )
+    >>> result = krr_export.convert(
+    ...     fetched.newest, "store", private_key="receiver.pem", publisher_cert="publisher.pem", max_rejects="1%"
+    ... )
+    >>> result.outcome
+    'published'
+
+    Args:
+        uri: the directory on the server, ``sftp://USER@HOST[:PORT]/DIR``; ``/~/DIR`` is below the user's home.
+        inbox: a local directory; made if it is missing.
+        orgnr: the organisation whose key is fetched; by default every key of a set is.
+        everything: fetch all complete sets.
+        since: fetch all complete sets from this day on.
+        force: ask the server even if it was asked in the last 20 minutes.
+        max_ahead: a set whose name is further in the future counts only if there is no other.
+        progress: called with the bytes received and the total.
+        login: ``identity``, ``identity_passphrase`` and ``known_hosts``; by default the SSH agent and files of
+            ``~/.ssh``.
+
+    Raises:
+        UsageError: an option or the URI is wrong.
+        NetworkError: host, host key, login or transfer failed.
+        InputError: neither the server nor the inbox has a complete set.
+        OutputError: the inbox cannot be written, or another fetch is at work there.
+    """
+    given: dict[str, Any] = dict(login)
+    logged_in = _pop_login(given)
+    check_names([*LoginKeywords.__annotations__, "orgnr", "everything", "since", "force", "max_ahead"], given)
+    return sftp.fetch(
+        uri,
+        local_path(inbox),
+        login=logged_in,
+        orgnr=orgnr,
+        everything=everything,
+        since=since,
+        force=force,
+        max_ahead=max_ahead,
+        progress=progress,
+    )
+
+
+def prune(store: StrPath, *, keep: int) -> tuple[Path, ...]:
+    """Delete all but the newest snapshots of a store, and return what was deleted.
+
+    >>> krr_export.prune("store", keep=30)
+    ()
+
+    Args:
+        store: the directory of snapshots.
+        keep: how many of the newest stay. What ``.failed`` and ``.partial`` keep goes too where it is older than the
+            oldest that stays, or not among as many of the newest there.
+
+    Raises:
+        InputError: there is no store.
+        OutputError: one cannot be deleted, or another run holds the store.
+        UsageError: ``keep`` is no number from 1 on.
+    """
+    return prune_store(local_path(store), keep)
+
+
+def apply(  # noqa: PLR0913 - by keyword, each an option of the command line
+    store: StrPath,
+    pages: StrPath | Iterable[StrPath],
+    *,
+    as_of: datetime | str,
+    carried: Names | None = None,
+    rest_inclusive: bool = False,
+    schema: str | Path | None = None,
+    from_zero: bool = False,
+    progress: Progress | None = None,
+    **keywords: Unpack[LoadKeywords],
+) -> ConvertResult:
+    """Apply pages of the change feed to the newest snapshot of a store, and publish the result as the next one.
+
+    >>> result = krr_export.apply("store", "pages", as_of="2026-02-27T04:00:00+01:00", max_rejects=5)
+    >>> result.outcome
+    'published'
+
+    Args:
+        store: the directory of snapshots.
+        pages: a file of pages, or a directory of them; or several.
+        as_of: the moment of the new snapshot: when the last page was made. As text: ISO 8601.
+        carried: the groups of fields that the pages were asked for; ``None``: not known.
+        rest_inclusive: whether pages of REST begin with the number that was asked for.
+        schema: the XSD of the store's records, if it is none of the tool's own.
+        from_zero: the pages are all there are from the first change on: make a full snapshot of them.
+        progress: receives the progress.
+        keywords: limits, guard, ``changes``, ``mode``, ``lang`` and ``pseudonym_key``, as of ``convert``; with
+            ``from_zero`` also format, columns and the like, which otherwise are those of the snapshot.
+
+    Raises:
+        GuardError: the result differs too much, or the pages are of another time or series.
+        InputError: there is no snapshot, or a page is missing or unusable.
+        OutputError: the store or the machine failed; nothing was published.
+        UsageError: an option is wrong, or changes cannot be applied to the store.
+    """
+    given: dict[str, Any] = dict(keywords)
+    others = ("as_of", "carried", "rest_inclusive", "schema", "from_zero")
+    check_names([*LoadKeywords.__annotations__, *others], given)
+    if shape := [name for name in ShapeKeywords.__annotations__ if name in given and not from_zero]:
+        raise UsageError(f"{shape[0]} is as in the snapshot that pages are applied to", "leave it out")
+    options = changes.ApplyOptions(
+        as_of=as_of,
+        carried=carried,
+        rest_inclusive=rest_inclusive,
+        schema=schema,
+        pseudonym_key=given.get("pseudonym_key") if from_zero else given.pop("pseudonym_key", None),
+        load=changed(ConvertOptions(), given),
+    )
+    files = [pages] if isinstance(pages, (str, os.PathLike)) else pages
+    return (apply_from_zero if from_zero else changes.apply)(store, files, options, progress=progress)
+
+
+def _pop_login(keywords: dict[str, Any]) -> sftp.Login:
+    return sftp.Login(
+        keywords.pop("identity", None), keywords.pop("identity_passphrase", None), keywords.pop("known_hosts", None)
+    )
