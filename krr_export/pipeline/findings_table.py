@@ -33,7 +33,7 @@ FINDINGS = Table(
         Field(
             "severity",
             _TEXT,
-            "How serious it is.",
+            "How serious the finding is.",
             privacy="personal",
             facets=Facets(enumeration=_SEVERITIES),
         ),
