@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from krr_export.cli.console import Console
     from krr_export.cli.options import Declaration
-    from krr_export.input.delivery.keys import Passphrase
     from krr_export.input.rest.token import ClientOptions
     from krr_export.jobs.fetch_changes import SoapClientOptions
+    from krr_export.util.fields import Passphrase
 
 CHANGE_FEED = "Change feed"
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from krr_export.input.delivery.keys import Passphrase
     from krr_export.input.rest.address import ServiceAddress
+    from krr_export.util.fields import Passphrase
 
 POLL_SECONDS = 60
 """Between two fetches of changes: the register wants no more."""
