@@ -22,6 +22,8 @@ class KrrExportError(Exception):
     """The root of all errors that this package raises on purpose."""
 
     exit_code: ClassVar[int] = FAULT
+    reason: ClassVar[str] = "fault"
+    """The kind of error in a word of `REASONS`, for programs."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -39,12 +41,14 @@ class UsageError(KrrExportError):
     """An option or argument that cannot be honoured (exit 2)."""
 
     exit_code = 2
+    reason = "usage"
 
 
 class InputError(KrrExportError):
     """The input is unusable: missing, truncated, not well-formed, not an export, hostile (exit 3)."""
 
     exit_code = 3
+    reason = "input"
 
 
 class DeliveryError(InputError):
@@ -53,23 +57,64 @@ class DeliveryError(InputError):
     Another copy of them may do, so whoever fetches sets aside what raises this.
     """
 
+    reason = "delivery"
+
 
 class OutputError(KrrExportError):
     """The output or the machine failed: disk, permissions, memory, a worker, the store's lock (exit 4)."""
 
     exit_code = 4
+    reason = "output"
+
+
+class BusyError(OutputError):
+    """Another run holds the store, or the directory of deliveries or pages."""
+
+    reason = "busy"
+
+
+class NoSpaceError(OutputError):
+    """The disk, or the user's share of it, is full."""
+
+    reason = "no-space"
 
 
 class GuardError(KrrExportError):
     """A guard tripped: what came differs from what was expected, or from what is published (exit 5)."""
 
     exit_code = 5
+    reason = "guard"
+
+
+class AgeError(GuardError):
+    """The export is older than ``--max-age`` allows."""
+
+    reason = "age"
+
+
+class FutureError(GuardError):
+    """The export's time has not come."""
+
+    reason = "future"
+
+
+class OlderError(GuardError):
+    """The export is older than the newest snapshot."""
+
+    reason = "older"
+
+
+class PublishedError(GuardError):
+    """The export is published already, with another result."""
+
+    reason = "published-otherwise"
 
 
 class NetworkError(KrrExportError):
     """The network failed: host, authentication, transfer (exit 6)."""
 
     exit_code = 6
+    reason = "network"
 
 
 def no_more_threads(error: BaseException) -> OutputError | None:
@@ -170,3 +215,58 @@ EXIT_CODES = (
     ExitCode(143, "terminated", "terminated (SIGTERM)", _AGAIN, transient=True),
 )
 """All exit codes there are."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A kind of failure, in a word that programs may depend on: ``reason`` in the JSON of ``--json`` and of logs."""
+
+    word: str
+    exit_code: int
+    means: str
+
+
+REASONS = (
+    Reason("damaged", 1, "of `verify`, `history`, `check`: a snapshot is not as its manifest says"),
+    Reason("too-many-rejects", 1, "more records are refused than `--max-rejects` allows"),
+    Reason("rejects", 1, "of `validate`: the same"),
+    Reason("empty", 1, "the export has no records, and there is no `--allow-empty`"),
+    Reason("duplicates", 1, "identity numbers that occur twice, which `--strict` does not allow"),
+    Reason("refused", 1, "of `check`: an export made after the newest snapshot was not published"),
+    Reason("latest", 1, "of `check`: the link does not point to the newest snapshot"),
+    Reason("different", 1, "of `diff --exit-code`: the snapshots differ"),
+    Reason(UsageError.reason, UsageError.exit_code, "an option or argument cannot be honoured"),
+    Reason(InputError.reason, InputError.exit_code, "the input is unusable"),
+    Reason(
+        DeliveryError.reason,
+        DeliveryError.exit_code,
+        "the files of a delivery are damaged, incomplete, mixed up, or not for us; another copy may do",
+    ),
+    Reason("soap-fault", InputError.exit_code, "of `soap`: the service answered with a fault"),
+    Reason(OutputError.reason, OutputError.exit_code, "the output or the machine failed"),
+    Reason(BusyError.reason, BusyError.exit_code, "another run is at work on the same store or directory"),
+    Reason(NoSpaceError.reason, NoSpaceError.exit_code, "the disk is full, or the quota used up"),
+    Reason("out-of-memory", OutputError.exit_code, "there was too little memory"),
+    Reason(GuardError.reason, GuardError.exit_code, "what came differs too much from what was expected"),
+    Reason(AgeError.reason, AgeError.exit_code, "the export is older than `--max-age` allows"),
+    Reason(FutureError.reason, FutureError.exit_code, "the export's time has not come"),
+    Reason(OlderError.reason, OlderError.exit_code, "of `run`: the export is older than the newest snapshot"),
+    Reason(PublishedError.reason, PublishedError.exit_code, "the export is published already, with another result"),
+    Reason(NetworkError.reason, NetworkError.exit_code, "host, authentication or transfer failed"),
+    Reason(KrrExportError.reason, FAULT, "a fault of this program"),
+    Reason("installation", FAULT, "a package that this program needs cannot be loaded"),
+    Reason("hung-up", 129, "SIGHUP"),
+    Reason("interrupted", INTERRUPTED, "SIGINT"),
+    Reason("terminated", 143, "SIGTERM"),
+)
+"""All reasons there are; the first of an exit code is the one where nothing tells more."""
+
+
+def default_reason(exit_code: int) -> str:
+    """Return the reason for an exit code of a failure where nothing more is known."""
+    return next(reason.word for reason in REASONS if reason.exit_code == exit_code)
+
+
+def is_retryable(exit_code: int) -> bool:
+    """Return whether what led to the exit code may pass by itself."""
+    return any(code.transient for code in EXIT_CODES if code.number == exit_code)

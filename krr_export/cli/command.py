@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from krr_export.cli import log
 from krr_export.cli.config import CONFIG, PASSPHRASE, PREFIX, commands_by_name, options_by_key, read_config
-from krr_export.cli.console import Console, print_last_line, print_result
+from krr_export.cli.console import Console, finish
 from krr_export.cli.failures import explain
-from krr_export.cli.parameters import GENERAL, LocalPath, Role, did_you_mean, option
+from krr_export.cli.parameters import GENERAL, Choice, LocalPath, Role, did_you_mean, option
 from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.util.paths import check_no_loop
 
@@ -47,12 +48,10 @@ class Command(click.Command):
         except (click.ClickException, click.exceptions.Exit):
             raise
         except BaseException as error:
-            message, code = explain(error)
+            message, code, reason = explain(error)
             if code == UsageError.exit_code:
                 message = add_origins(message, ctx)
-            if ctx.params.get("as_json"):
-                message, code = print_result(message, code, {})
-            print_last_line(message, "red")
+            code = finish(message, code, reason, {} if ctx.params.get("as_json") else None)
         return code
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -173,11 +172,19 @@ def _use_config(ctx: click.Context, _parameter: click.Parameter, path: Path | No
     return path
 
 
+def _use_log_format(_ctx: click.Context, _parameter: click.Parameter, form: log.LogFormat) -> None:
+    log.use_format(form)
+
+
 _COMMON = (
     option(
         "--config", envvar=CONFIG, type=LocalPath(), metavar="FILE.toml", is_eager=True, expose_value=False,
         callback=_use_config, help="Read options from a TOML file.",
     ),
     option("-v", "--verbose", is_flag=True, help="Say more: what each finding means, and what to do."),
+    option(
+        log.OPTION, type=Choice(log.FORMATS), default="text", show_default=True, is_eager=True, expose_value=False,
+        callback=_use_log_format, help="Of standard error; json: an object a line, the result last.",
+    ),
     option("-q", "--quiet", is_flag=True, help="Print only the last line on standard error."),
 )  # fmt: skip

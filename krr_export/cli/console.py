@@ -9,12 +9,12 @@ import stat
 import sys
 import time
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import click
 
-from krr_export.errors import OutputError
+from krr_export.cli import log
+from krr_export.errors import OutputError, default_reason, is_retryable
 from krr_export.pipeline.progress import Progress
 from krr_export.util.formatting import number, printable
 
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 _USER = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
 """The user, and perhaps the password, in a URI."""
-_LABEL = re.compile(r"\S+(?: \S+)? {2,}|\S* *")
 _WARNINGS = "krr_export.warnings"
-_MACHINE_FAILURE = OutputError.exit_code
 
 
 class Console:
@@ -57,7 +55,7 @@ class Console:
     def say(self, text: str) -> None:
         """Print a line on standard error, unless quiet; with the time if standard error is not a terminal."""
         if not self.quiet:
-            _print_error(_add_time(_printable(text)))
+            _print_error(log.line(_printable(text)))
 
     def say_report(self, report: Report) -> None:
         """Print what a run found, in a few lines."""
@@ -67,9 +65,9 @@ class Console:
     def warn(self, text: str) -> None:
         """Put a warning into the JSON result, and print it on standard error, unless quiet."""
         _warnings().append(_printable(text))
-        line = f"WARNING   {_printable(text)}"
+        line = log.line(f"WARNING   {_printable(text)}")
         if not self.quiet:
-            _print_error(click.style(line, fg="red", bold=True) if _colored() else _add_time(line))
+            _print_error(click.style(line, fg="red", bold=True) if _colored() else line)
 
     def warn_if_readable_by_all(self, option: str, file: Path | None) -> None:
         """Warn if every user of the machine may read a secret's file. Not an error: in containers it is common."""
@@ -100,12 +98,16 @@ class Console:
             _discard_output()
             raise OutputError(f"cannot write to standard output: {error.strerror}") from None
 
-    def finish(self, message: str, code: int, result: dict[str, Any]) -> int:
-        """Print the last line and, if asked for, the result as JSON; return the exit code."""
-        if self.as_json:
-            message, code = print_result(message, code, result)
-        print_last_line(message, "red" if code else "green")
-        return code
+    def finish(self, message: str, code: int, result: dict[str, Any], reason: str | None = None) -> int:
+        """End the command: print the last line and, if asked for, the result as JSON; return the exit code.
+
+        Args:
+            message: the last line.
+            code: the exit code.
+            result: what the JSON holds beside them.
+            reason: of a failure, a word of `errors.REASONS`; by default that of the exit code.
+        """
+        return finish(message, code, reason, result if self.as_json else None)
 
     @contextmanager
     def progress(self, shown: bool | None) -> Iterator[Progress]:  # noqa: FBT001 - an option's three states
@@ -116,7 +118,7 @@ class Console:
             self.warn(f"reading by {NOT_BUILT}")
         if self.quiet or shown is False:
             yield Progress()
-        elif shown or _on_terminal():
+        elif log.is_animated() or (shown and not log.is_json()):
             with closing(Bar()) as bar:
                 yield bar
         else:
@@ -221,28 +223,41 @@ class LogLines(Progress):
         return is_due
 
 
-def print_last_line(message: str, color: str) -> None:
-    """Print the last line: what happened, how much, where, and what to do."""
-    line = f"krr-export: {_printable(message)}"
-    _print_error(click.style(line, fg=color) if _colored() else line)
+def finish(message: str, code: int, reason: str | None, result: dict[str, Any] | None) -> int:
+    """End a command, whatever came of it; return the exit code.
+
+    Args:
+        message: what happened, how much, where, and what to do.
+        code: the exit code.
+        reason: the kind of failure; by default that of the exit code.
+        result: printed as one line of JSON on standard output; ``None`` for none.
+    """
+    if code and reason is None:
+        reason = default_reason(code)
+    if result is not None and (error := _print_result(message, code, reason, result)) is not None:
+        message = f"{message}; but standard output cannot be written: {error.strerror}"
+        code, reason = code or OutputError.exit_code, reason or OutputError.reason
+    line = log.last_line(_printable(message), code, reason)
+    _print_error(click.style(line, fg="red" if code else "green") if _colored() else line)
+    return code
 
 
-def print_result(message: str, code: int, result: dict[str, Any]) -> tuple[str, int]:
+def _print_result(message: str, code: int, reason: str | None, result: dict[str, Any]) -> OSError | None:
     """Print the result as one line of JSON on standard output.
 
     Returns:
-        Message and exit code for the end. They change only if the line could not be written. If the reader has closed
-        the pipe, they stay: what was done is done.
+        Why the line could not be written. If the reader has closed the pipe, that is no error: what was done is done.
     """
+    common: dict[str, Any] = {"exit_code": code, "message": _remove_users(message), "warnings": _warnings()}
+    if reason is not None:
+        common |= {"reason": reason, "retryable": is_retryable(code)}
     try:
         # In ASCII: one line under any locale, whatever characters the names of files have.
-        common = {"exit_code": code, "message": _remove_users(message), "warnings": _warnings()}
         click.echo(json.dumps({**common, **result}))
     except OSError as error:
         _discard_output()
-        if not isinstance(error, BrokenPipeError):
-            return f"{message}; but standard output cannot be written: {error.strerror}", code or _MACHINE_FAILURE
-    return message, code
+        return None if isinstance(error, BrokenPipeError) else error
+    return None
 
 
 def _warnings() -> list[str]:
@@ -260,14 +275,6 @@ def flush_output() -> OutputError | None:
         _discard_output()
         return OutputError(f"cannot write to standard output: {error.strerror}")
     return None
-
-
-def _add_time(line: str) -> str:
-    """Insert the time (ISO 8601) after the label of a log line; a terminal needs no time."""
-    if _on_terminal():
-        return line
-    time_of_day = datetime.now().astimezone().isoformat(timespec="seconds")
-    return _LABEL.sub(rf"\g<0>{time_of_day} ", line, count=1)
 
 
 def _print_error(line: str) -> None:
@@ -289,9 +296,5 @@ def _remove_users(text: str) -> str:
     return _USER.sub(r"\1", text)
 
 
-def _on_terminal() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()
-
-
 def _colored() -> bool:
-    return _on_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return log.is_animated() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

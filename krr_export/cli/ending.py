@@ -33,10 +33,12 @@ def enforce_exit_code() -> None:
 def report_startup_failure(error: BaseException) -> int:
     """Print why the program could not start, and return the exit code."""
     try:
+        from krr_export.cli import log  # noqa: PLC0415 - as the next
         from krr_export.cli.failures import explain  # noqa: PLC0415 - only here, and from the standard library alone
 
-        message, code = explain(error)
-        sys.stderr.write(f"krr-export: {message}\n")  # click may be what is missing
+        log.guess_format(sys.argv[1:])
+        message, code, reason = explain(error)
+        sys.stderr.write(f"{log.last_line(message, code, reason)}\n")  # click may be what is missing
     except Exception:  # there is not even memory to say it
         os.write(2, _LAST_LINE + b"\n")
         return OutputError.exit_code

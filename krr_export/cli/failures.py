@@ -7,9 +7,9 @@ import mmap
 import signal
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from krr_export.errors import FAULT, INTERRUPTED, KrrExportError, OutputError, no_more_threads
+from krr_export.errors import FAULT, INTERRUPTED, KrrExportError, OutputError, default_reason, no_more_threads
 from krr_export.version import __version__
 
 if TYPE_CHECKING:
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _MACHINE_FAILURE = OutputError.exit_code
 _PROBE_BYTES = 128 << 20
 """Bytes to allocate as a test for free memory: more than the largest library takes."""
+
+
+class Failure(NamedTuple):
+    """What ended the program: the last line, the exit code, and the kind of error in a word of `errors.REASONS`."""
+
+    message: str
+    exit_code: int
+    reason: str
 
 
 class TerminatedError(BaseException):
@@ -31,37 +39,41 @@ class TerminatedError(BaseException):
         """What happened, for people."""
 
 
-def explain(error: BaseException) -> tuple[str, int]:
-    """Return the last line and the exit code for the error that ended the program."""
+def explain(error: BaseException) -> Failure:
+    """Return what is to be said of the error that ended the program."""
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt | TerminatedError):
         error = error.__cause__  # until Python 3.12, an exception raised by a signal while a class is made is wrapped
     if _is_abort(error):
         error = KeyboardInterrupt()
     match error:
         case KrrExportError():
-            return str(error), error.exit_code
+            return Failure(str(error), error.exit_code, error.reason)
         case KeyboardInterrupt():
-            return "interrupted: nothing was published, and what was written is removed", INTERRUPTED
+            return _stopped("interrupted", INTERRUPTED)
         case TerminatedError():
-            return f"{error.what}: nothing was published, and what was written is removed", error.exit_code
+            return _stopped(error.what, error.exit_code)
     if _is_out_of_memory(error):
-        return "out of memory; use fewer --workers, or a larger machine", _MACHINE_FAILURE
+        return Failure("out of memory; use fewer --workers, or a larger machine", _MACHINE_FAILURE, "out-of-memory")
     if (threads := no_more_threads(error)) is not None:  # checked last: a thread's stack is memory, too
-        return str(threads), threads.exit_code
+        return Failure(str(threads), threads.exit_code, threads.reason)
     return _explain_unforeseen(error)
 
 
-def _explain_unforeseen(error: BaseException) -> tuple[str, int]:
+def _stopped(what: str, code: int) -> Failure:
+    return Failure(f"{what}: nothing was published, and what was written is removed", code, default_reason(code))
+
+
+def _explain_unforeseen(error: BaseException) -> Failure:
     match error:
         case ImportError():
             what = f"{error.name or 'a package'} cannot be loaded"
-            return f"the installation is broken: {what}; install krr-export anew, with what it needs", FAULT
+            message = f"the installation is broken: {what}; install krr-export anew, with what it needs"
+            return Failure(message, FAULT, "installation")
         case OSError():
-            return (
-                f"the machine failed: {error.strerror}; the place in the program is in {_write_traceback(error)}",
-                _MACHINE_FAILURE,
-            )
-    return f"a fault of this program: {type(error).__name__}; please report it with {_write_traceback(error)}", FAULT
+            message = f"the machine failed: {error.strerror}; the place in the program is in {_write_traceback(error)}"
+            return Failure(message, _MACHINE_FAILURE, OutputError.reason)
+    message = f"a fault of this program: {type(error).__name__}; please report it with {_write_traceback(error)}"
+    return Failure(message, FAULT, KrrExportError.reason)
 
 
 def _is_abort(error: BaseException) -> bool:

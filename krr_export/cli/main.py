@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from krr_export.cli import log
 from krr_export.cli.command import add_origins
 from krr_export.cli.config import CONFIG, commands_by_name, read_config
-from krr_export.cli.console import flush_output, print_last_line, print_result
+from krr_export.cli.console import finish, flush_output
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import LocalPath
-from krr_export.errors import EXIT_CODES, OutputError
+from krr_export.errors import EXIT_CODES, OutputError, UsageError
 from krr_export.version import __version__
 
 if TYPE_CHECKING:
@@ -120,13 +121,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup ignores it
             signal.signal(signal.SIGHUP, _terminate)
     _occupy_standard_streams()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    log.guess_format(arguments)
     output = sys.stdout
     try:
         code: object = krr_export.main(arguments, prog_name="krr-export", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        return _report_usage_error(error, sys.argv[1:] if arguments is None else arguments)
+        return _report_usage_error(error, arguments)
     except SystemExit:
         if sys.stdout is output:  # click has answered a request for shell completions
             raise
@@ -140,16 +143,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report_failure(error: BaseException) -> int:
     """Print one last line for an error that no command has explained; return the exit code."""
-    message, code = explain(error)
-    print_last_line(message, "red")
-    return code
+    message, code, reason = explain(error)
+    return finish(message, code, reason, None)
 
 
 def _report_usage_error(error: click.ClickException, arguments: Sequence[str]) -> int:
     """Print one last line for wrong usage, and JSON if asked for; return the exit code."""
     ctx = getattr(error, "ctx", None)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
+        if not log.is_json():
+            click.echo(error.format_message(), err=True)
         reason = "no command was given"
     else:
         text = error.format_message().rstrip(".")
@@ -157,10 +160,8 @@ def _report_usage_error(error: click.ClickException, arguments: Sequence[str]) -
         if ctx is not None:
             reason = add_origins(reason, ctx)
     message = f"{reason} (see {ctx.command_path if ctx else 'krr-export'} --help)"
-    if "--json" in arguments or (ctx and ctx.params.get("as_json")):
-        print_result(message, error.exit_code, {})
-    print_last_line(message, "red")
-    return error.exit_code
+    as_json = "--json" in arguments or (ctx and ctx.params.get("as_json"))
+    return finish(message, error.exit_code, UsageError.reason, {} if as_json else None)
 
 
 def _occupy_standard_streams() -> None:

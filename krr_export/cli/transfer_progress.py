@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from krr_export.cli import log
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def transfer_progress(console: Console, *, shown: bool | None) -> Iterator[Calla
     """
     if shown is False:
         yield None
-    elif shown or (sys.stderr is not None and sys.stderr.isatty()):
+    elif log.is_animated() or (shown and not log.is_json()):
         from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
 
         with tqdm(unit="B", unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr) as bar:

@@ -10,7 +10,7 @@ from typing import Self
 
 from krr_export.domain.store_layout import export_name
 from krr_export.domain.times import NORWAY
-from krr_export.errors import GuardError, UsageError
+from krr_export.errors import AgeError, FutureError, OlderError, UsageError
 
 MAX_AHEAD = "24h"
 """How far in the future the time of an export may be by default: enough for a wrong time zone, not for a wrong year."""
@@ -82,23 +82,23 @@ class AgeLimits:
         """Check that an export is not too old.
 
         Raises:
-            GuardError: it is too old.
+            AgeError: it is too old.
         """
         now = datetime.now(UTC)
         if (fault := self.describe_too_old(made, now)) is not None:
             # The export grows older before anybody gives that option: hence one more.
             limit = _sufficient_limit(now - made, 2)
-            raise GuardError(fault, f"ask the sender for a newer one, or accept it with --max-age {limit}")
+            raise AgeError(fault, f"ask the sender for a newer one, or accept it with --max-age {limit}")
 
     def check_ahead(self, made: datetime) -> None:
         """Check that an export is not from the future.
 
         Raises:
-            GuardError: it is from the future.
+            FutureError: it is from the future.
         """
         now = datetime.now(UTC)
         if (fault := self.describe_ahead(made, now)) is not None:
-            raise GuardError(
+            raise FutureError(
                 fault,
                 "is a clock wrong? Ask the sender: it would be latest until then. Accept it with"
                 f" --max-ahead {_sufficient_limit(made - now, 1)}",
@@ -123,10 +123,10 @@ def check_not_older(made: datetime, newest: str | None) -> None:
         newest: the snapshot's name, ``eksport=20140226T112225Z``; ``None`` if the store has none.
 
     Raises:
-        GuardError: it is older.
+        OlderError: it is older.
     """
     if newest is not None and export_name(made) < newest:
-        raise GuardError(
+        raise OlderError(
             f"the export was made {_format_time(made)}, before the newest snapshot, {newest}",
             f"is it an old set, delivered again? Ask the sender, or accept it with {ALLOW_OLDER}",
         )

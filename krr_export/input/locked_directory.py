@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import refuse_snapshot
-from krr_export.errors import OutputError
+from krr_export.errors import BusyError
 from krr_export.util.files import COMMON_HINTS, make_parents, output_errors, sync_directory
 from krr_export.util.paths import local_path
 
@@ -69,7 +69,7 @@ def locked_directory(path: Path, lock_file: str, what: str) -> Iterator[Path]:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise OutputError(f"another fetch is at work in {path}", "let it end, or stop it") from None
+                raise BusyError(f"another fetch is at work in {path}", "let it end, or stop it") from None
         yield path
     finally:
         os.close(fd)

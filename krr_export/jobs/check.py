@@ -99,6 +99,11 @@ class CheckResult:
         return self.faults[0].exit_code if self.faults else 0
 
     @property
+    def reason(self) -> str | None:
+        """The kind of the worst fault, a word of `errors.REASONS`; ``None`` if nothing is wrong."""
+        return self.faults[0].kind if self.faults else None
+
+    @property
     def message(self) -> str:
         """The result in one line for people; of several faults, the worst comes first."""
         if self.faults:

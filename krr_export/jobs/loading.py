@@ -82,6 +82,11 @@ class ConvertResult:
         """The command's exit code: 0; if the export was not published, 5 for the guard and otherwise 1."""
         return REFUSED_EXIT_CODES.get(self.outcome, 0)
 
+    @property
+    def reason(self) -> str | None:
+        """Why the export was not published, in a word of `errors.REASONS`; ``None`` if nothing failed."""
+        return self.outcome if self.exit_code else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result for JSON, without the message."""
         report = None if self.report is None else self.report.to_dict()

@@ -74,6 +74,11 @@ class NightResult:
         """The command's exit code: 0; if an export was not published, 5 for the guard and otherwise 1."""
         return max((result.exit_code for result in self.converted), default=0)
 
+    @property
+    def reason(self) -> str | None:
+        """Why an export was not published, in a word of `errors.REASONS`; ``None`` if nothing failed."""
+        return next((result.reason for result in self.converted if result.exit_code == self.exit_code), None)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result for JSON."""
         return {

@@ -69,6 +69,11 @@ class ChangesNightResult:
         """The command's exit code: 0; if nothing was published, 5 for the guard and otherwise 1."""
         return 0 if self.applied is None else self.applied.exit_code
 
+    @property
+    def reason(self) -> str | None:
+        """Why nothing was published, in a word of `errors.REASONS`; ``None`` if nothing failed."""
+        return None if self.applied is None else self.applied.reason
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result for JSON, without the message."""
         fetched = asdict(self.fetched)

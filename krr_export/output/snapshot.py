@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
-from krr_export.errors import GuardError, OutputError
+from krr_export.errors import OutputError, PublishedError
 from krr_export.output.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.output.publish import put_in_place, remove_replaced, retire, staging_path, update_latest, withdraw
 from krr_export.output.store_contents import replaceable
@@ -86,14 +86,14 @@ class Staging:
             The snapshot's path.
 
         Raises:
-            GuardError: A snapshot has the name.
+            PublishedError: A snapshot has the name.
             OutputError: The counts disagree with the files, or the disk is full or failing.
             UsageError: Something other than a snapshot has the name.
         """
         target = self._store / name
         replaceable(target)
         if os.path.lexists(target) and not replace:
-            raise GuardError(f"{name} is already there, with another result", "use --replace to exchange it")
+            raise PublishedError(f"{name} is already there, with another result", "use --replace to exchange it")
         self._seal(manifest)
         self._put_in_place(target)
         with output_errors(f"force {name} to the disk, though it is published"):

@@ -18,7 +18,7 @@ from krr_export.domain.store_layout import (
     SUCCESS,
     refuse_snapshot,
 )
-from krr_export.errors import OutputError, UsageError
+from krr_export.errors import BusyError, OutputError, UsageError
 from krr_export.output.publish import finish_replacements, is_dead, remove_replaced, retire, update_latest
 from krr_export.output.snapshot import Staging
 from krr_export.output.store_contents import entries, missing_store, replaceable, snapshots, unpublished_results
@@ -207,7 +207,7 @@ def _lock(fd: int, path: Path) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OutputError as error:
         if isinstance(error.__cause__, BlockingIOError):
-            raise OutputError(f"another run holds the store {path}", "wait until it has ended") from error
+            raise BusyError(f"another run holds the store {path}", "wait until it has ended") from error
         raise
     if not _is_lock_exclusive(path):
         raise UsageError(

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
 
-from krr_export.errors import OutputError
+from krr_export.errors import NoSpaceError, OutputError
 from krr_export.util.stored_json import Count, Sha256, Stored
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ COMMON_HINTS = {
     errno.ENOTDIR: "a file lies where a directory is needed: move it away",
 }
 """What to do about an error of the system, wherever it is written to."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _STORE_HINTS = {
     **COMMON_HINTS,
     errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files: raise it, or lower --rows-per-file",
@@ -109,7 +110,8 @@ def output_error(doing: str, error: OSError, hints: Mapping[int, str], default: 
     """
     # Never str(error): it may quote a path with a partition's value, or any other text from Arrow.
     reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
-    return OutputError(f"cannot {doing}: {reason}", hints.get(error.errno or 0, default))
+    kind = NoSpaceError if error.errno in _FULL else OutputError
+    return kind(f"cannot {doing}: {reason}", hints.get(error.errno or 0, default))
 
 
 class HashedFile:

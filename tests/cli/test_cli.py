@@ -25,8 +25,9 @@ from command import Ran
 
 from krr_export import load_schema
 from krr_export.cli.commands import schema as schema_command
-from krr_export.cli.console import LogLines, _add_time
+from krr_export.cli.console import LogLines
 from krr_export.cli.failures import TerminatedError, explain
+from krr_export.cli.log import add_time
 from krr_export.cli.main import krr_export as group
 from krr_export.schema.formats import FORMATS
 from krr_export.synthetic import SampleOptions, write_sample_file
@@ -454,7 +455,7 @@ def test_without_a_terminal_each_line_but_the_last_carries_the_time(krr: Krr, tm
     ],
 )
 def test_the_time_stands_behind_the_whole_label(line: str, label: str, rest: str) -> None:
-    assert re.fullmatch(rf"{re.escape(label)}\d{{4}}-\S+ {re.escape(rest)}", _add_time(line))
+    assert re.fullmatch(rf"{re.escape(label)}\d{{4}}-\S+ {re.escape(rest)}", add_time(line))
 
 
 def test_history_says_which_page_it_wrote(krr: Krr, tmp_path: Path) -> None:

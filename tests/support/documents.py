@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import json_schemas
 
 from krr_export import load_schema
-from krr_export.errors import EXIT_CODES
+from krr_export.errors import EXIT_CODES, REASONS, is_retryable
 from krr_export.findings.finding import KNOWN_OLD_NAMES
 from krr_export.rules.catalogue import CATALOGUE, RULES
 
@@ -51,6 +51,14 @@ def exit_codes() -> Iterator[str]:
     yield f"{_listed(permanent)} will only come again, unless somebody does what the table says."
 
 
+def reasons() -> Iterator[str]:
+    """The words for the kinds of failures."""
+    yield from ("| reason | exit | it means | retryable |", "|---|---|---|---|")
+    for reason in REASONS:
+        retryable = str(is_retryable(reason.exit_code)).lower()
+        yield f"| `{reason.word}` | {reason.exit_code} | {reason.means} | {retryable} |"
+
+
 def _listed(numbers: list[int]) -> str:
     *most, last = map(str, numbers)
     return f"{', '.join(most)} and {last}"
@@ -84,6 +92,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "exit codes": exit_codes,
     "findings": findings,
     "old names": old_names,
+    "reasons": reasons,
     "rules": rules,
 }
 DOCUMENTS = tuple(ROOT / "docs" / f"{name}.md" for name in ("exit-codes", "findings", "rules", "table"))

@@ -31,6 +31,8 @@ class SoapFaultError(InputError):
         code: One of `FAULT_CODES`, the most exact that it has; ``None`` if it has none of them.
     """
 
+    reason = "soap-fault"
+
     def __init__(self, code: str | None) -> None:
         super().__init__(
             f"the service answered with a fault, code {code or 'unknown'}; a fault is not signed",

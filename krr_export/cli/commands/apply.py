@@ -109,4 +109,4 @@ def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
         result = (apply_from_zero if from_zero else apply)(store, pages, chosen, progress=progress)
     if result.report is not None:
         console.say_report(result.report)
-    return console.finish(result.message, result.exit_code, result.to_dict())
+    return console.finish(result.message, result.exit_code, result.to_dict(), result.reason)

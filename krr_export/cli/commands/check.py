@@ -34,4 +34,4 @@ def check_command(store: Path, *, max_age: str | None, prove: bool, no_latest: b
     console = Console(**talk)
     result = check(store, max_age=max_age, prove=prove, latest=not no_latest)
     console.warn_about_store(store, damaged=False)
-    return console.finish(result.message, result.exit_code, result.to_dict())
+    return console.finish(result.message, result.exit_code, result.to_dict(), result.reason)

@@ -46,4 +46,4 @@ def convert_command(source: str, store: Path, **options: Any) -> int:
         result = convert(source, store, progress=progress, **options)
     if result.report is not None:
         console.say_report(result.report)
-    return console.finish(result.message, result.exit_code, result.to_dict())
+    return console.finish(result.message, result.exit_code, result.to_dict(), result.reason)

@@ -73,4 +73,6 @@ def diff_command(old: Path, new: Path | None, *, exit_code: bool, **options: Any
     for line in result.summary.lines():
         console.say(line)
     details = {"old": str(result.old), "new": str(result.new), "changes": result.summary.to_dict()}
-    return console.finish(result.message, _DIFFER if exit_code and result.differ else 0, details)
+    if exit_code and result.differ:
+        return console.finish(result.message, _DIFFER, details, "different")
+    return console.finish(result.message, 0, details)

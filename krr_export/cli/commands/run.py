@@ -140,7 +140,7 @@ def _run_deliveries(console: Console, uri: str, inbox: Path, store: Path, option
     for converted in result.converted:
         if converted.report is not None:
             console.say_report(converted.report)
-    return console.finish(result.message, result.exit_code, result.to_dict())
+    return console.finish(result.message, result.exit_code, result.to_dict(), result.reason)
 
 
 def _run_changes(console: Console, url: str, pages: Path, store: Path, options: dict[str, Any]) -> int:
@@ -168,4 +168,4 @@ def _run_changes(console: Console, url: str, pages: Path, store: Path, options: 
         return console.finish(ended.message, ended.exit_code, {})
     if result.applied is not None and result.applied.report is not None:
         console.say_report(result.applied.report)
-    return console.finish(result.message, result.exit_code, result.to_dict())
+    return console.finish(result.message, result.exit_code, result.to_dict(), result.reason)

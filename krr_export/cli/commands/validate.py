@@ -50,8 +50,10 @@ def validate_command(
     console.say_report(report)
     if destination is not None:
         destination.write(console, report)
-    code = 0 if report.outcome == "valid" else 1
-    return console.finish(report.verdict(), code, {"outcome": report.outcome, "report": report.to_dict()})
+    result = {"outcome": report.outcome, "report": report.to_dict()}
+    if report.outcome == "valid":
+        return console.finish(report.verdict(), 0, result)
+    return console.finish(report.verdict(), 1, result, report.outcome)
 
 
 def _destination(report_to: str | None, form: str | None, lang: Lang, *, as_json: bool) -> Destination | None:

@@ -47,4 +47,4 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
         return console.finish(message, 0, result)
     points = "1 point" if len(found.differences) == 1 else f"{len(found.differences)} points"
     message = f"not proven: {found.snapshot} differs from its manifest in {points}; convert again with --replace"
-    return console.finish(message, 1, result)
+    return console.finish(message, 1, result, "damaged")
