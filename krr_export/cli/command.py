@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from krr_export.cli import log
+from krr_export.cli import log, metrics
 from krr_export.cli.config import CONFIG, PASSPHRASE, PREFIX, commands_by_name, options_by_key, read_config
 from krr_export.cli.console import Console, finish
 from krr_export.cli.failures import explain
@@ -44,6 +44,7 @@ class Command(click.Command):
         try:
             _warn_of_unknown_variables(ctx)
             check_paths(ctx)
+            metrics.begin(ctx)
             code: int = super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
             raise
@@ -51,7 +52,7 @@ class Command(click.Command):
             message, code, reason = explain(error)
             if code == UsageError.exit_code:
                 message = add_origins(message, ctx)
-            code = finish(message, code, reason, {} if ctx.params.get("as_json") else None)
+            code = finish(message, code, reason, {}, as_json=bool(ctx.params.get("as_json")))
         return code
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import click
 
-from krr_export.cli import log
+from krr_export.cli import log, metrics
 from krr_export.errors import OutputError, default_reason, is_retryable
 from krr_export.pipeline.progress import Progress
 from krr_export.util.formatting import number, printable
@@ -58,7 +58,8 @@ class Console:
             _print_error(log.line(_printable(text)))
 
     def say_report(self, report: Report) -> None:
-        """Print what a run found, in a few lines."""
+        """Print what a run found, in a few lines; keep it for the metrics."""
+        metrics.add_report(report)
         for line in report.summary(verbose=self.verbose):
             self.say(line)
 
@@ -107,7 +108,7 @@ class Console:
             result: what the JSON holds beside them.
             reason: of a failure, a word of `errors.REASONS`; by default that of the exit code.
         """
-        return finish(message, code, reason, result if self.as_json else None)
+        return finish(message, code, reason, result, as_json=self.as_json)
 
     @contextmanager
     def progress(self, shown: bool | None) -> Iterator[Progress]:  # noqa: FBT001 - an option's three states
@@ -223,18 +224,21 @@ class LogLines(Progress):
         return is_due
 
 
-def finish(message: str, code: int, reason: str | None, result: dict[str, Any] | None) -> int:
+def finish(message: str, code: int, reason: str | None, result: dict[str, Any], *, as_json: bool) -> int:
     """End a command, whatever came of it; return the exit code.
 
     Args:
         message: what happened, how much, where, and what to do.
         code: the exit code.
         reason: the kind of failure; by default that of the exit code.
-        result: printed as one line of JSON on standard output; ``None`` for none.
+        result: what the JSON holds beside them.
+        as_json: print one line of JSON on standard output.
     """
     if code and reason is None:
         reason = default_reason(code)
-    if result is not None and (error := _print_result(message, code, reason, result)) is not None:
+    if (failed := metrics.write(code, reason or result.get("outcome", "done"))) is not None:
+        message, code, reason = f"{message}; but {failed}", code or failed.exit_code, reason or failed.reason
+    if as_json and (error := _print_result(message, code, reason, result)) is not None:
         message = f"{message}; but standard output cannot be written: {error.strerror}"
         code, reason = code or OutputError.exit_code, reason or OutputError.reason
     line = log.last_line(_printable(message), code, reason)

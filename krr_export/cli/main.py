@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report_failure(error: BaseException) -> int:
     """Print one last line for an error that no command has explained; return the exit code."""
     message, code, reason = explain(error)
-    return finish(message, code, reason, None)
+    return finish(message, code, reason, {}, as_json=False)
 
 
 def _report_usage_error(error: click.ClickException, arguments: Sequence[str]) -> int:
@@ -160,8 +160,8 @@ def _report_usage_error(error: click.ClickException, arguments: Sequence[str]) -
         if ctx is not None:
             reason = add_origins(reason, ctx)
     message = f"{reason} (see {ctx.command_path if ctx else 'krr-export'} --help)"
-    as_json = "--json" in arguments or (ctx and ctx.params.get("as_json"))
-    return finish(message, error.exit_code, UsageError.reason, {} if as_json else None)
+    as_json = "--json" in arguments or bool(ctx and ctx.params.get("as_json"))
+    return finish(message, error.exit_code, UsageError.reason, {}, as_json=as_json)
 
 
 def _occupy_standard_streams() -> None:

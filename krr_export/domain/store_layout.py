@@ -30,23 +30,31 @@ _RESERVED_NAMES = {LOCK, LATEST, FAILED, PARTIAL}
 _RESERVED_PREFIXES = (EXPORT_PREFIX, STAGING, REPLACING, REPLACED)
 
 
-def export_name(exported_at: datetime) -> str:
+def export_name(made: datetime) -> str:
     """Return the name of an export's directory in a store: ``eksport=20140226T112225Z``.
 
     Args:
-        exported_at: when the export was made, in UTC.
+        made: when the export was made, in UTC.
     """
     # strftime does not pad a year before 1000 everywhere.
-    return f"{EXPORT_PREFIX}{exported_at.year:04}{exported_at:%m%dT%H%M%SZ}"
+    return f"{EXPORT_PREFIX}{made.year:04}{made:%m%dT%H%M%SZ}"
+
+
+def exported_at(name: str) -> datetime:
+    """Return when an export was made, to the second, from what `export_name` gave.
+
+    Raises:
+        ValueError: it did not give that name.
+    """
+    return datetime.strptime(f"{name}+0000", f"{EXPORT_PREFIX}%Y%m%dT%H%M%SZ%z")
 
 
 def is_export_name(name: str) -> bool:
     """Return whether `export_name` gives this name: a real time, and nothing after it."""
     try:
-        exported_at = datetime.strptime(f"{name}+0000", f"{EXPORT_PREFIX}%Y%m%dT%H%M%SZ%z")
+        return export_name(exported_at(name)) == name
     except ValueError:
         return False
-    return export_name(exported_at) == name
 
 
 def refuse_snapshot(path: Path) -> None:

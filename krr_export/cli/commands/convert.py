@@ -8,6 +8,7 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
+from krr_export.cli.metrics import metrics_option
 from krr_export.cli.options import OUTPUT, limit_option, reading_options
 from krr_export.cli.output_options import writing_options
 from krr_export.cli.parameters import LocalName, LocalPath, Role, option
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @limit_option
 @reading_options
 @writing_options
+@metrics_option
 @option(
     "--replace",
     is_flag=True,

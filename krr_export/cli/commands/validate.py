@@ -9,6 +9,7 @@ import click
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.documents import Destination
+from krr_export.cli.metrics import metrics_option
 from krr_export.cli.options import OUTPUT, lang_option, limit_option, reading_options, report_format_option
 from krr_export.cli.parameters import LocalName, Role, option
 from krr_export.cli.secrets import pop_delivery
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 )
 @report_format_option
 @lang_option
+@metrics_option
 def validate_command(
     source: str, report_to: str | None, report_format: str | None, lang: Lang, **options: Any
 ) -> int:  # fmt: skip

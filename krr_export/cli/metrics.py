@@ -1,0 +1,98 @@
+"""``--metrics``: a file for Prometheus that is written at the end of a command, whatever came of it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from krr_export.cli.options import OUTPUT
+from krr_export.cli.parameters import LocalPath, Role, option
+from krr_export.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from krr_export.reporting.report import Report
+
+_RUN = "krr_export.metrics"
+_SUFFIX = ".prom"
+
+metrics_option = option(
+    "--metrics",
+    type=LocalPath(Role.OUTPUT),
+    metavar="FILE.prom",
+    heading=OUTPUT,
+    help="Write for Prometheus' node exporter what came of the run, also of one that fails.",
+)
+
+
+class _Run:
+    """What is known of the running command."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.started = time.monotonic()
+        self.report: Report | None = None
+
+
+def begin(ctx: click.Context) -> None:
+    """Take --metrics from a command's options; call it once its paths are checked.
+
+    Raises:
+        UsageError: nobody would read a file of that name.
+    """
+    file: Path | None = ctx.params.pop("metrics", None)
+    if file is None:
+        return
+    if file.suffix != _SUFFIX:
+        raise UsageError(f"--metrics {file}: the node exporter reads files *{_SUFFIX} only", "name it so")
+    ctx.meta[_RUN] = _Run(file)
+
+
+def add_report(report: Report) -> None:
+    """Keep the report of an export that was read to its end."""
+    context = click.get_current_context(silent=True)
+    if context is not None and _RUN in context.meta:
+        context.meta[_RUN].report = report
+
+
+def write(code: int, outcome: str) -> OutputError | None:
+    """Write the metrics of the running command, if it was asked for any; return why they could not be written."""
+    context = click.get_current_context(silent=True)
+    run: _Run | None = None if context is None else context.meta.pop(_RUN, None)
+    if context is None or run is None:
+        return None
+    from krr_export.output.outputs import atomic_write, write_error  # noqa: PLC0415 - help does not need it
+    from krr_export.reporting.metrics import RunMetrics  # noqa: PLC0415 - as above
+
+    metrics = RunMetrics(
+        command=str(context.info_name),
+        run=run.file.stem,
+        exit_code=code,
+        outcome=outcome,
+        ended=datetime.now(UTC),
+        seconds=time.monotonic() - run.started,
+        newest_export=_newest_export(context.params.get("store")),
+        report=run.report,
+    )
+    try:
+        with atomic_write(run.file) as file:
+            file.write(metrics.render().encode())
+    except OSError as error:
+        return write_error(f"the metrics {run.file}", error)
+    return None
+
+
+def _newest_export(store: Path | None) -> datetime | None:
+    """Return when the newest published export of a store was made, if there is one."""
+    from krr_export.domain.store_layout import exported_at  # noqa: PLC0415 - only here
+    from krr_export.output.store_contents import entries  # noqa: PLC0415 - help does not need it
+
+    with suppress(OSError):  # the command has said what is wrong with the store
+        if store is not None:
+            return next((exported_at(entry.path.name) for entry in entries(store) if entry.published), None)
+    return None
