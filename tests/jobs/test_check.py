@@ -193,7 +193,11 @@ def test_a_snapshot_that_lost_its_success_is_not_overlooked(store: Path) -> None
 # latest
 
 
-@pytest.mark.parametrize("target", ["", "nowhere", "latest", name(NIGHT_BEFORE), "directory"])
+@pytest.mark.parametrize(
+    "target",
+    ["", "nowhere", "latest", name(NIGHT_BEFORE), "directory"],
+    ids=["nothing", "nowhere", "itself", "older", "directory"],
+)
 def test_latest_that_is_not_the_newest_snapshot_is_a_fault(store: Path, target: str) -> None:
     latest = store / "latest"
     latest.unlink()
