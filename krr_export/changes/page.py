@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from krr_export.errors import InputError
+from krr_export.input.rest.document import AGAIN
 from krr_export.util.formatting import number
 
 Form = Literal["soap", "rest"]
@@ -38,13 +39,14 @@ class PageRange:
     def __post_init__(self) -> None:
         if not (0 <= self.first <= _MOST and self.last <= _MOST and self.latest <= _MOST):
             raise InputError(
-                f"{self.name}: a change number is negative, or larger than 64 bits", "fetch the page again"
+                f"{self.name}: a change number is negative, or larger than 64 bits",
+                AGAIN,
             )
         if self.last < self.first - 1 or self.last > self.latest:
             raise InputError(
                 f"{self.name}: its change numbers are not in order: from {number(self.first)} to {number(self.last)},"
                 f" the register at {number(self.latest)}",
-                "fetch the page again",
+                AGAIN,
             )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from krr_export.changes.rest_page import read_rest_pages
 from krr_export.changes.soap_page import read_soap_page
 from krr_export.errors import InputError
-from krr_export.input.rest.document import MAX_BYTES
+from krr_export.input.rest.document import AGAIN, MAX_BYTES
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def _inflate(name: str, content: bytes) -> bytes:
         try:
             members.append(inflater.decompress(content, room + 1))
         except zlib.error:
-            raise InputError(f"{name} is damaged: it is no whole gzip", "fetch the page again") from None
+            raise InputError(f"{name} is damaged: it is no whole gzip", AGAIN) from None
         room -= len(members[-1])
         if room < 0:
             raise _too_large(name)
         if not inflater.eof:
-            raise InputError(f"{name} is cut off", "fetch the page again")
+            raise InputError(f"{name} is cut off", AGAIN)
         content = inflater.unused_data.lstrip(b"\0")  # zeros may fill up a block
     return b"".join(members)
 

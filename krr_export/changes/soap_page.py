@@ -10,6 +10,7 @@ from lxml import etree
 from krr_export.changes.page import Page, PagePerson, PageRange
 from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import InputError
+from krr_export.input.rest.document import AGAIN
 from krr_export.parsing.well_formed import parser_options
 from krr_export.schema.record_schema import local_name, namespace
 
@@ -61,7 +62,7 @@ def _parse(name: str, content: bytes) -> etree._Element:
     try:
         root: etree._Element = etree.fromstring(content, etree.XMLParser(**options))
     except etree.XMLSyntaxError:
-        raise InputError(f"{name} is not well-formed XML", "fetch the page again") from None
+        raise InputError(f"{name} is not well-formed XML", AGAIN) from None
     if root.getroottree().docinfo.doctype:
         raise InputError(f"{name} has a DOCTYPE, which no page has", "ask who made it")
     return root
@@ -78,7 +79,10 @@ def _find_response(name: str, root: etree._Element) -> etree._Element:
     if content.tag == _ENCRYPTED:
         raise InputError(f"{name} is encrypted", "open it first: krr-export soap open")
     if content.tag == f"{{{envelope}}}Fault":
-        raise InputError(f"{name} is a fault ({_fault_code(content)}) instead of an answer", "fetch the page again")
+        raise InputError(
+            f"{name} is a fault ({_fault_code(content)}) instead of an answer",
+            AGAIN,
+        )
     if not _RESPONSE.fullmatch(str(content.tag)):
         raise InputError(f"{name} is no page of changes", _NOT_A_PAGE)
     return content
@@ -106,7 +110,7 @@ def read_number(name: str, response: etree._Element, which: str) -> int:
     written = response.get(f"{which}EndringsNummer")
     match = _LONG.fullmatch(written or "")
     if match is None:
-        raise InputError(f"{name}: {which}EndringsNummer is missing or no whole number", "fetch the page again")
+        raise InputError(f"{name}: {which}EndringsNummer is missing or no whole number", AGAIN)
     return int(match[1])
 
 

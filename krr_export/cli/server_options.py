@@ -138,7 +138,7 @@ def pop_any_client(console: Console, options: dict[str, Any]) -> ClientOptions |
     others = ("client_id", "kid", "scopes", "maskinporten") if is_soap else ("publisher_cert",)
     for name in needed:
         if options[name] is None:
-            raise UsageError(f"--{name.replace('_', '-')} is needed {_WITH[is_soap]}", "say who asks for changes")
+            raise UsageError(f"--{name.replace('_', '-')} is needed {_WITH[is_soap]}", "say who asks, and who answers")
     if is_soap and options["url"] == REGISTER:
         raise UsageError("--url is needed with --soap", "the closed service's own addresses are dead")
     refuse_given(others, f"does not go {_WITH[is_soap]}", "leave it out")

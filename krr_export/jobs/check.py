@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.domain.store_layout import FAILED, LATEST, MANIFEST, SUCCESS
 from krr_export.errors import GuardError, InputError, UsageError
 from krr_export.input.freshness import AgeLimits, describe_age
+from krr_export.output.manifest import repair_hint
 from krr_export.output.store_contents import entries, missing_store
 from krr_export.output.verification import size_differences, verify
 from krr_export.reporting.refusals import refusals
@@ -245,7 +246,7 @@ def _damage(newest: Entry, manifest: Manifest | None, *, prove: bool) -> tuple[F
         Fault(
             "damaged",
             f"{newest.path.name} is damaged: {differences[0]}{more}",
-            "convert that export again with --replace",
+            repair_hint(manifest),
         ),
     )
 

@@ -109,7 +109,9 @@ def convert_opened(
 
         def find_same(digest: str | None) -> ConvertResult | None:
             is_same = known is not None and _is_unchanged(opened, known, digest, options)
-            return _unchanged_result(opened, known, export) if known and is_same else None
+            if not known or not is_same:
+                return None
+            return _unchanged_result(opened, known, export, wants_changes=options.changes)
 
         same = find_same(export.source.digest_whole_file())
         return same or load_rows(export, opened, run, progress, lambda: find_same(export.source.sha256))
@@ -208,10 +210,12 @@ def _lacks_profile(snapshot: Path) -> bool:
         return True
 
 
-def _unchanged_result(store: Store, manifest: Manifest, export: Export) -> ConvertResult:
+def _unchanged_result(store: Store, manifest: Manifest, export: Export, *, wants_changes: bool) -> ConvertResult:
     path, counts = store.path / manifest.export_name, manifest.counts
     counted = f"{records(counts.written)}, {number(counts.rejected)} rejected"
     same = f"{path} already holds this export, the same: {counted}{describe_warnings(export.source.provenance)}"
+    if wants_changes and not (path / CHANGES).is_dir():
+        same += f"; it has no {CHANGES}/: --changes --replace makes it anew with what changed"
     return ConvertResult("unchanged", path, None, f"nothing to do: {same}")
 
 

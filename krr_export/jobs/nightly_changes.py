@@ -9,11 +9,16 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from krr_export.errors import InputError
 from krr_export.input.rest.directory import open_pages_directory
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.fetch_changes import ChangesResult, FetchChangesOptions, fetch_changes
 from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune
 from krr_export.jobs.options import ConvertOptions
+from krr_export.output.manifest import repair_hint
+from krr_export.output.store_contents import entries
+from krr_export.output.verification import size_differences
+from krr_export.util.files import output_errors
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -119,6 +124,7 @@ def run_changes_night(
         KrrExportError: as of `fetch_changes`, `apply` and `prove`.
     """
     pages, store = local_path(pages), local_path(store)
+    _check_newest(store)
     progress = progress or ChangesNightProgress()
     with progress.fetching() as fetch_progress:
         fetched = fetch_changes(store, pages, replace(options.fetch, force=True), progress=fetch_progress)
@@ -133,6 +139,21 @@ def run_changes_night(
     pruned = prune(store, options.keep)
     results = [] if applied is None else [applied]
     return ChangesNightResult(fetched, applied, removed, pruned, describe_night(fetched.message, results, pruned))
+
+
+def _check_newest(store: Path) -> None:
+    """Refuse a newest snapshot that is not whole: changes cannot be applied to it, and nothing new would hide it.
+
+    Raises:
+        InputError: Files of it are missing, or of another size than listed.
+    """
+    newest = next((entry for entry in entries(store) if entry.published), None) if store.is_dir() else None
+    if newest is None or newest.manifest is None:
+        return  # the fetch says so
+    with output_errors(f"read the store {store}"):
+        differences = size_differences(newest.path, newest.manifest)
+    if differences:
+        raise InputError(f"{newest.path} is damaged: {differences[0]}", repair_hint(newest.manifest))
 
 
 def _apply_options(options: ChangesNightOptions, fetched: ChangesResult) -> ApplyOptions:

@@ -59,7 +59,7 @@ def describe_night(fetched: str, results: Iterable[ConvertResult], pruned: tuple
         pruned: The deleted snapshots.
     """
     loaded = "; ".join(dict.fromkeys(_describe(result) for result in results))
-    deleted = f"deleted {len(pruned)} old ones" if pruned else ""
+    deleted = f"deleted {len(pruned)} old {'one' if len(pruned) == 1 else 'ones'}" if pruned else ""
     return "; ".join(filter(None, (fetched, loaded, deleted)))
 
 

@@ -247,6 +247,16 @@ def missing_snapshot(path: Path) -> InputError:
     return InputError(f"there is no snapshot at {path}", SNAPSHOT_HINT)
 
 
+def repair_hint(manifest: Manifest | None) -> str:
+    """Return what to do about a snapshot that differs from its manifest; ``None``: it has none that can be read."""
+    if manifest is None or manifest.applied is None:
+        with_changes = manifest is not None and any(part.path.startswith("changes/") for part in manifest.files)
+        return f"convert that export again with --replace{' --changes' if with_changes else ''}"
+    if manifest.applied.parent is None:
+        return "delete its directory, and make it anew: fetch-changes --from-zero, then apply --from-zero"
+    return f"delete its directory; then fetch and apply the changes after {manifest.applied.parent} again"
+
+
 def find_snapshot(path: Path) -> Path:
     """Return the directory of a published snapshot, without links.
 

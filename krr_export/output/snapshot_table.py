@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import InputError
-from krr_export.output.manifest import find_snapshot, read_manifest
+from krr_export.output.manifest import find_snapshot, read_manifest, repair_hint
 from krr_export.output.sinks.csv import EXCEL, RFC_4180
 from krr_export.schema.record_schema import ORDINAL
 from krr_export.util.stored_json import read_stored_file
@@ -33,7 +33,6 @@ PERSON = "person"
 _BATCH_ROWS = 65_536
 _CSV_BLOCK_BYTES = 32 << 20
 """Arrow reads no CSV row that spans more than two blocks; a record has at most 8 MiB, a third more as base64."""
-_CONVERT_AGAIN = "see krr-export verify; convert that export again with --replace"
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,14 @@ class SnapshotTable:
         names = list(self.schema.names if columns is None else columns)
         for part in _person_parts(self.manifest):
             rows = 0
-            with _reading(self.root, part):
+            with _reading(self.root, part, self.manifest):
                 for batch in self._part_batches(part, names):
                     rows += batch.num_rows
                     if rows > part.rows:
                         break
                     yield batch
             if rows != part.rows:
-                raise _damaged(self.root, part)
+                raise _damaged(self.root, part, self.manifest)
 
     def _part_batches(self, part: PartFile, names: list[str]) -> Iterator[pa.RecordBatch]:
         path = self.root / part.path
@@ -113,8 +112,8 @@ def open_snapshot_table(
     manifest = read_manifest(root)
     parts = _person_parts(manifest)
     if not parts:
-        raise InputError(f"{snapshot} lists no files of the table {PERSON}", _CONVERT_AGAIN)
-    with _reading(root, parts[0]):
+        raise InputError(f"{snapshot} lists no files of the table {PERSON}", repair_hint(manifest))
+    with _reading(root, parts[0], manifest):
         schema = _read_schema(root / parts[0].path, manifest, csv_schema)
     return SnapshotTable(root, manifest, schema)
 
@@ -124,16 +123,17 @@ def _person_parts(manifest: Manifest) -> list[PartFile]:
 
 
 @contextmanager
-def _reading(root: Path, part: PartFile) -> Iterator[None]:
+def _reading(root: Path, part: PartFile, manifest: Manifest) -> Iterator[None]:
     """Turn an error of reading a part file into one line; Arrow's own words may quote a value."""
     try:
         yield
     except (OSError, ValueError, pa.ArrowException):
-        raise _damaged(root, part) from None
+        raise _damaged(root, part, manifest) from None
 
 
-def _damaged(root: Path, part: PartFile) -> InputError:
-    return InputError(f"{root.name}/{part.path} is missing or damaged", _CONVERT_AGAIN)
+def _damaged(root: Path, part: PartFile, manifest: Manifest) -> InputError:
+    hint = f"see krr-export verify; {repair_hint(manifest)}"
+    return InputError(f"{root.name}/{part.path} is missing or damaged", hint)
 
 
 def _read_schema(path: Path, manifest: Manifest, csv_schema: Callable[[Manifest], pa.Schema | None]) -> pa.Schema:

@@ -158,7 +158,8 @@ class Store:
     def prune(self, keep: int) -> list[Path]:
         """Delete all but the newest snapshots, oldest first; never the one that ``latest`` points to.
 
-        Entries that are not recognised as snapshots, or are damaged, are neither counted nor deleted.
+        Entries that are not recognised as snapshots, or are damaged, also by a missing file or one of another size, are
+        neither counted nor deleted: what stays is whole.
 
         Results in ``.failed`` and ``.partial`` are deleted too if they are older than the oldest snapshot left, or not
         among the ``keep`` newest there. Each is moved out of its place atomically.
@@ -172,7 +173,8 @@ class Store:
         """
         if keep < 1:
             raise UsageError("--keep must be at least 1")
-        published = self.snapshots()
+        found = [entry for entry in entries(self.path) if entry.manifest is not None][::-1]
+        published = [entry.path for entry in found if entry.manifest and self.is_intact(entry.manifest)]
         latest = real_path(self.path / LATEST)
         deleted = [path for path in published[:-keep] if real_path(path) != latest]
         oldest = next((path.name for path in published if path not in deleted), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -144,7 +145,7 @@ def test_only_the_newest_snapshots_stay(night: Night, tmp_path: Path) -> None:
     assert ran.code == 0
     assert [name.rpartition("/")[2] for name in json.loads(ran.out)["pruned"]] == before
     assert len(snapshots(tmp_path)) == 1
-    assert ran.last.endswith("deleted 1 old ones")
+    assert ran.last.endswith("deleted 1 old one")
 
 
 def test_an_empty_store_is_told_how_to_begin(home: Path, url: str, tmp_path: Path) -> None:
@@ -208,3 +209,22 @@ def test_a_night_that_is_interrupted_while_it_fetches_keeps_what_has_arrived(
     assert len(pages_in(tmp_path / "new")) == 1
     assert night().code == 0
     assert len(snapshots(tmp_path)) == 2
+
+
+def test_a_damaged_newest_snapshot_ends_the_night_and_is_mended_as_the_message_says(
+    night: Night, tmp_path: Path
+) -> None:
+    assert night().code == 0
+    store = tmp_path / "store"
+    newest = store / snapshots(tmp_path)[-1]
+    (part,) = (newest / "person").iterdir()
+    part.unlink()
+    for more in ((), ("--keep", "1")):
+        ran = night(*more)
+        assert ran.code == 3
+        assert "is damaged" in ran.last
+        assert "delete its directory; then fetch and apply the changes after" in ran.last
+        assert len(snapshots(tmp_path)) == 2
+    shutil.rmtree(newest)
+    assert night().code == 0
+    assert command.call("check", store).code == 0

@@ -393,6 +393,18 @@ def test_what_failed_before_the_oldest_snapshot_left_goes_however_little_it_is(t
     assert names(tmp_path / ".failed") == []
 
 
+def test_prune_leaves_so_many_whole_snapshots_and_no_damaged_one_counts(tmp_path: Path) -> None:
+    for name in (FIRST, SECOND, THIRD):
+        publish(tmp_path, name)
+    part = next(path for path in (tmp_path / THIRD / "person").iterdir())
+    part.unlink()
+    with open_store(tmp_path) as store:
+        assert [path.name for path in store.prune(1)] == [FIRST]
+        part.write_bytes(b"of another size")
+        assert store.prune(1) == []
+    assert {SECOND, THIRD} <= {*names(tmp_path)}
+
+
 def test_prune_never_takes_what_latest_points_to(tmp_path: Path) -> None:
     for name in (FIRST, SECOND, THIRD):
         publish(tmp_path, name)

@@ -26,6 +26,7 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
     rows, and the counts add up; 1: something differs; 3: there is no snapshot. Of a snapshot made by apply, the ones
     that it was made from are named, and whether they are still those.
     """
+    from krr_export.output.manifest import repair_hint
     from krr_export.output.verification import verify
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
@@ -46,5 +47,5 @@ def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool)
         message = f"proven: {found.snapshot}, {held}"
         return console.finish(message, 0, result)
     points = "1 point" if len(found.differences) == 1 else f"{len(found.differences)} points"
-    message = f"not proven: {found.snapshot} differs from its manifest in {points}; convert again with --replace"
+    message = f"not proven: {found.snapshot} differs from its manifest in {points}; {repair_hint(found.manifest)}"
     return console.finish(message, 1, result, "damaged")

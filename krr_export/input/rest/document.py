@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 << 20
 """The largest page: a full one, of 1000 persons each with a certificate, has some 3 MB."""
-AGAIN = "fetch the page again"
+AGAIN = "fetch the page again; a file of it has to be deleted first"
 PERSONS = "list"
 """The field of a page's persons."""
 _MAX_DEPTH = 4
