@@ -105,7 +105,7 @@ def test_a_second_run_on_a_store_is_refused(tmp_path: Path) -> None:
     command = [sys.executable, store_driver.__file__, str(tmp_path), FIRST]
     with open_store(tmp_path):
         refused = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert "OutputError: another run holds the store" in refused.stderr
+    assert "BusyError: another run holds the store" in refused.stderr
     assert names(tmp_path) == [".lock"]
     subprocess.run(command, check=True)
 
