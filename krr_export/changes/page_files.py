@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from krr_export.changes.rest_page import read_rest_pages
 from krr_export.changes.soap_page import read_soap_page
 from krr_export.errors import InputError
+from krr_export.input.gzipped import MAGIC, inflate
 from krr_export.input.rest.document import AGAIN, MAX_BYTES
 from krr_export.util.paths import local_path
 
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
     from krr_export.changes.page import Page
     from krr_export.schema.record_schema import RecordSchema
 
-_GZIP = b"\x1f\x8b"
+_PIECE_BYTES = 1 << 14
+"""Small, since what follows a member is copied: a file may have as many members as it has room for."""
 _SUFFIXES = (".xml", ".json", ".jsonl", ".ndjson")
+
+
+class _DamagedError(InputError):
+    """A gzip that is damaged."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class PageFile:
         delivered = self._read()
         # A name need not be UTF-8, and the manifest is.
         name = os.fsencode(self.path.name).decode("utf-8", "replace")
-        content = _inflate(name, delivered) if delivered.startswith(_GZIP) else delivered
+        content = _inflate(name, delivered) if delivered.startswith(MAGIC) else delivered
         sha256 = hashlib.sha256(content).hexdigest()  # the same page, compressed or not, is the same
         beginning = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if beginning == b"{":
@@ -94,21 +100,16 @@ def _is_named_as_page(name: str) -> bool:
 
 def _inflate(name: str, content: bytes) -> bytes:
     """Return the content of a gzip file, of all its members: files of gzip may be put one after the other."""
-    members: list[bytes] = []
-    room = MAX_BYTES
-    while content:
-        inflater = zlib.decompressobj(wbits=31)
-        try:
-            members.append(inflater.decompress(content, room + 1))
-        except zlib.error:
-            raise InputError(f"{name} is damaged: it is no whole gzip", AGAIN) from None
-        room -= len(members[-1])
-        if room < 0:
-            raise _too_large(name)
-        if not inflater.eof:
-            raise InputError(f"{name} is cut off", AGAIN)
-        content = inflater.unused_data.lstrip(b"\0")  # zeros may fill up a block
-    return b"".join(members)
+    delivered, inflated, room = BytesIO(content), [], MAX_BYTES
+    try:
+        for piece in inflate(iter(lambda: delivered.read(_PIECE_BYTES), b""), delivered.tell, _DamagedError):
+            inflated.append(piece)
+            room -= len(piece)
+            if room < 0:
+                raise _too_large(name)
+    except _DamagedError as error:
+        raise InputError(f"{name} is damaged: {error.message}", AGAIN) from None
+    return b"".join(inflated)
 
 
 def _too_large(name: str) -> InputError:
