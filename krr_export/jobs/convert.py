@@ -13,7 +13,7 @@ from krr_export.input.freshness import check_not_older
 from krr_export.jobs.comparison import CHANGES
 from krr_export.jobs.keywords import ConvertKeywords, changed
 from krr_export.jobs.loading import ConvertResult, failure_outcome, load_rows
-from krr_export.jobs.options import ConvertOptions
+from krr_export.jobs.options import DEFAULTS, ConvertOptions
 from krr_export.jobs.run_report import Run, build_report, new_tally
 from krr_export.output.store import Store, open_store
 from krr_export.pipeline.export import Export, name_source_in_errors, open_with
@@ -63,7 +63,7 @@ def convert(
             than the newest snapshot, and that is not allowed.
         OutputError: the store or the machine failed; nothing was published.
     """
-    options = changed(options or ConvertOptions(), keywords)
+    options = changed(options or DEFAULTS, keywords)
     progress = progress or Progress()
     run, directory, key = Run(time.monotonic(), options), local_path(store), read_key(options)
     with open_with(source, options.schema, options.read, progress.read) as export:
@@ -134,7 +134,7 @@ def validate(
         UsageError: an option or the schema is wrong.
         InputError: the export is unusable.
     """
-    options = changed(options or ConvertOptions(), keywords)
+    options = changed(options or DEFAULTS, keywords)
     progress = progress or Progress()
     run = Run(time.monotonic(), options)
     read_options = replace(options.read, derive=DeriveOptions())  # derived columns are useless if nothing is written

@@ -13,7 +13,7 @@ from krr_export.jobs.apply_from_zero import apply_from_zero
 from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
 from krr_export.jobs.nightly import NightOptions, NightProgress, NightResult, run_night
 from krr_export.jobs.nightly_steps import prune as prune_store
-from krr_export.jobs.options import ConvertOptions
+from krr_export.jobs.options import DEFAULTS
 from krr_export.util.fields import Secret, StrPath, check_names
 from krr_export.util.paths import local_path
 
@@ -79,7 +79,7 @@ def run(  # noqa: PLR0913 - by keyword, each an option of the command line
     login = _pop_login(given)
     allow_older = bool(given.pop("allow_older", False))
     others = ("keep", "force", "allow_older", *LoginKeywords.__annotations__)
-    options = NightOptions(login, changed(ConvertOptions(), given, others), keep, allow_older=allow_older, force=force)
+    options = NightOptions(login, changed(DEFAULTS, given, others), keep, allow_older=allow_older, force=force)
     return run_night(uri, local_path(inbox), local_path(store), options, progress)
 
 
@@ -206,7 +206,7 @@ def apply(  # noqa: PLR0913 - by keyword, each an option of the command line
         rest_inclusive=rest_inclusive,
         schema=schema,
         pseudonym_key=given.get("pseudonym_key") if from_zero else given.pop("pseudonym_key", None),
-        load=changed(ConvertOptions(), given),
+        load=changed(DEFAULTS, given),
     )
     files = [pages] if isinstance(pages, (str, os.PathLike)) else pages
     return (apply_from_zero if from_zero else changes.apply)(store, files, options, progress=progress)

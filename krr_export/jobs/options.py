@@ -144,3 +144,7 @@ class ConvertOptions:
             findings=self.findings,
             rules=self.rules,
         )
+
+
+DEFAULTS = ConvertOptions()
+"""The options that nobody has changed; made once, as each is checked when it is made."""

@@ -103,11 +103,17 @@ def passphrase_of(given: Secret) -> Passphrase:
     """
     if isinstance(given, str):
         return given.encode
-    if given is None or isinstance(given, bytes):
-        return lambda: given
+    if isinstance(given, bytes):
+        return given.__bytes__
+    if given is None:
+        return _nothing
     if not callable(given):
         raise TypeError
     return given
+
+
+def _nothing() -> None:
+    """Give no passphrase: unlike a lambda, options that have it can be handed to another process."""
 
 
 def check_names(known: Collection[str], given: Iterable[str]) -> None:
