@@ -86,6 +86,8 @@ def find_page_files(given: Iterable[Path]) -> list[PageFile]:
         if not path.exists():
             raise InputError(f"there is nothing at {path}", "give files or directories of pages")
         files = sorted(one for one in path.iterdir() if _is_named_as_page(one.name)) if path.is_dir() else [path]
+        if odd := next((one for one in files if not one.is_file()), None):
+            raise InputError(f"{odd} is no file", "move it away")
         if not files:
             raise InputError(
                 f"there are no pages in {path}", f"their names end in {', '.join(_SUFFIXES)}, or .gz after it"

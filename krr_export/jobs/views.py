@@ -76,6 +76,10 @@ def views(
     """
     directory = local_path(store).absolute()
     path = None if output is None or str(output) == STDIO else local_path(output)
+    try:
+        str(directory).encode()
+    except UnicodeEncodeError:
+        raise UsageError("the path of the store is not UTF-8, as SQL needs it", "move it, or link to it") from None
     if path is not None and path.suffix not in {DATABASE, SCRIPT}:
         raise UsageError(f"{path}: the name does not say what to write", f"let it end in {DATABASE} or {SCRIPT}")
     shape = _shape(directory, None if schema is None else load_schema(schema))

@@ -80,9 +80,10 @@ def _tests(field: Field, table: Table) -> list[Yaml]:
         tests.append("unique")
     if field.name in table.expected_unique:
         tests.append({"unique": {"config": {"severity": "warn"}}})
-    if field.facets.enumeration and pa.types.is_dictionary(field.arrow_type):
-        values = [_literal(value) for value in field.facets.enumeration]
-        tests.append({"accepted_values": {"arguments": {"values": values}}})
+    listed = field.facets.enumeration if pa.types.is_dictionary(field.arrow_type) else ()
+    # dbt puts each value between quotes of SQL as it is: what follows a quote in one would be read as SQL.
+    if listed and not any(sign in value for value in listed for sign in "'\\"):
+        tests.append({"accepted_values": {"arguments": {"values": [_literal(value) for value in listed]}}})
     return tests
 
 

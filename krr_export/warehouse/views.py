@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-EXPORT_TIME = "strptime(eksport, '%Y%m%dT%H%M%SZ') AT TIME ZONE 'UTC'"
+EXPORT_TIME = (
+    "strptime(regexp_extract(filename, '.*/eksport=([0-9]{8}T[0-9]{6}Z)/', 1), '%Y%m%dT%H%M%SZ') AT TIME ZONE 'UTC'"
+)
 """A snapshot's time, from its directory's name. DuckDB computes it first: files of nights not asked for stay closed."""
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -63,15 +65,17 @@ def build_views(shape: StoreShape) -> list[View]:
     """Return the views of a store: two of persons, two of the reports, and one for each table beside person."""
     night = f"SELECT {EXPORT_TIME} AS eksport"
     views = [
-        View("person", "Persons of the newest snapshot", _person(shape, shape.newest, "SELECT", hive=False)),
-        View("person_all", "Persons of all snapshots, by eksport", _person(shape, "eksport=*", f"{night},", hive=True)),
+        View("person", "Persons of the newest snapshot", _person(shape, shape.newest, "SELECT", dated=False)),
+        View(
+            "person_all", "Persons of all snapshots, by eksport", _person(shape, "eksport=*", f"{night},", dated=True)
+        ),
     ]
     for name, comment in TABLES.items():
         if name in shape.tables:
             # Not union_by_name, which opens every file of all nights first: a store keeps its columns.
             files = quote(_glob(shape.path, f"eksport=*/{name}/*.parquet"))
-            read = f"read_parquet({files}, hive_partitioning = true, hive_types_autocast = false)"
-            views.append(View(name, comment, f"{night}, * EXCLUDE (eksport)\nFROM {read}"))
+            read = f"read_parquet({files}, filename = true, hive_partitioning = false)"
+            views.append(View(name, comment, f"{night}, * EXCLUDE (filename)\nFROM {read}"))
     return [*views, *_report_views(shape, night)]
 
 
@@ -89,9 +93,9 @@ def build_script(views: list[View], about: str) -> str:
     return "".join(f"-- {line}\n" for line in about.splitlines()) + "".join(f"\n{one};\n" for one in statements)
 
 
-def _person(shape: StoreShape, snapshot: str, select: str, *, hive: bool) -> str:
+def _person(shape: StoreShape, snapshot: str, select: str, *, dated: bool) -> str:
     files = quote(_glob(shape.path, f"{snapshot}/person/**/*.{shape.extension}"))
-    options = ["hive_partitioning = true", "hive_types_autocast = false"] if hive else ["hive_partitioning = false"]
+    options = ["hive_partitioning = false", *(["filename = true"] if dated else [])]
     if shape.extension == "parquet":
         columns = ", ".join(map(identifier, shape.person.names))
         return f"{select} {columns}\nFROM read_parquet({files}, {', '.join(options)})"
@@ -128,7 +132,7 @@ def _report_views(shape: StoreShape, night: str) -> Iterator[View]:
     }
     files = quote(_glob(shape.path, "eksport=*/report.json"))
     types = ", ".join(f"{name}: {quote(kind)}" for name, kind in columns.items())
-    options = "hive_partitioning = true, hive_types_autocast = false"
+    options = "filename = true, hive_partitioning = false"
     read = f"FROM read_json({files}, {options}, format = 'unstructured', columns = {{{types}}})"
     yield View(
         "report",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -69,3 +70,10 @@ def test_a_file_of_many_members_is_read_in_one_pass(tmp_path: Path) -> None:
     (tmp_path / "many.json.gz").write_bytes(gzip.compress(b"") * 100_000 + gzip.compress(REST))
     [page] = PageFile(tmp_path / "many.json.gz").pages(SCHEMA)
     assert page.range.sha256 == hashlib.sha256(REST).hexdigest()
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    for given in (tmp_path, tmp_path / "pipe.json"):
+        with pytest.raises(InputError, match="is no file"):
+            find_page_files([given])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
 import shutil
 import sqlite3
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,8 @@ from krr_export.jobs.views import views as make_views
 if TYPE_CHECKING:
     from pathlib import Path
 
-ODD = "st o're[x]*?"
-"""A path with whatever means something in SQL and in patterns."""
+ODD = "status=SLETTET/eksport=20200101T000000Z/st o're[x]*?"
+"""A path with whatever means something in SQL, in patterns, and to readers that take columns from directories."""
 DERIVED = ("identifikatortype", "varslingsstatus", "x509_sertifikat_utloeper")
 
 
@@ -254,3 +255,10 @@ def test_the_files_of_a_store_that_moved_are_found_by_views_made_again(
     make_views(tmp_path / "moved", tmp_path / "x.duckdb")
     with duckdb.connect(tmp_path / "x.duckdb", read_only=True) as database:
         assert rows(database, "SELECT count(*) FROM person") == [(200,)]
+
+
+def test_a_path_that_is_not_utf_8_is_refused(exports: tuple[Path, ...], tmp_path: Path) -> None:
+    store = tmp_path / os.fsdecode(b"st\xffore")
+    krr_export.convert(exports[0], store)
+    with pytest.raises(UsageError, match="not UTF-8"):
+        make_views(store, tmp_path / "x.sql")

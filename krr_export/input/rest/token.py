@@ -181,7 +181,7 @@ class TokenSource:
             raise InputError(f"the answer of {self._issuer.server} is no token", "check --maskinporten")
         if not isinstance(life, int) or isinstance(life, bool):
             life = _DEFAULT_LIFE_SECONDS
-        self._token, self._until = token, asked + min(life, _MAX_LIFE_SECONDS) - _EARLY_SECONDS
+        self._token, self._until = token, asked + min(max(life, 0), _MAX_LIFE_SECONDS) - _EARLY_SECONDS
         if isinstance(scope, str):
             self.scopes = tuple(one for one in self._client.scopes if one in scope.split())
 
