@@ -27,10 +27,6 @@ _PIECE_BYTES = 1 << 14
 _SUFFIXES = (".xml", ".json", ".jsonl", ".ndjson")
 
 
-class _DamagedError(InputError):
-    """A gzip that is damaged."""
-
-
 @dataclass(frozen=True)
 class PageFile:
     """A file of one or several pages.
@@ -102,16 +98,18 @@ def _is_named_as_page(name: str) -> bool:
 
 def _inflate(name: str, content: bytes) -> bytes:
     """Return the content of a gzip file, of all its members: files of gzip may be put one after the other."""
-    delivered, inflated, room = BytesIO(content), [], MAX_BYTES
-    try:
-        for piece in inflate(iter(lambda: delivered.read(_PIECE_BYTES), b""), delivered.tell, _DamagedError):
-            inflated.append(piece)
-            room -= len(piece)
-            if room < 0:
-                raise _too_large(name)
-    except _DamagedError as error:
-        raise InputError(f"{name} is damaged: {error.message}", AGAIN) from None
-    return b"".join(inflated)
+    delivered, inflated, room = BytesIO(content), list[bytes](), MAX_BYTES
+    pieces = inflate(iter(lambda: delivered.read(_PIECE_BYTES), b""), delivered.tell)
+    while room >= 0:
+        try:
+            piece = next(pieces, None)
+        except InputError as error:
+            raise InputError(f"{name} is damaged: {error.message}", AGAIN) from None
+        if piece is None:
+            return b"".join(inflated)
+        inflated.append(piece)
+        room -= len(piece)
+    raise _too_large(name)
 
 
 def _too_large(name: str) -> InputError:
