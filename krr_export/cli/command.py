@@ -16,6 +16,7 @@ from krr_export.cli.console import Console, finish
 from krr_export.cli.failures import explain
 from krr_export.cli.parameters import GENERAL, Choice, LocalPath, Role, did_you_mean, option
 from krr_export.errors import InputError, OutputError, UsageError
+from krr_export.util.memory import check_memory
 from krr_export.util.paths import check_no_loop
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> int:
         """Run the command; turn any failure into one last line and an exit code."""
         try:
+            check_memory()
             _warn_of_unknown_variables(ctx)
             check_paths(ctx)
             metrics.begin(ctx)

@@ -1,11 +1,30 @@
-"""Peak memory of this process, as the kernel counts it."""
+"""Memory of this process: whether there is enough to begin, and its peak, as the kernel counts it."""
 
 from __future__ import annotations
 
+import mmap
 import re
 import resource
 import sys
 from pathlib import Path
+
+_LIBRARY_BYTES = 220 << 20
+"""Address space that Arrow and the other libraries take at the least: no run came to its end in less than 300 MB."""
+
+
+def check_memory() -> None:
+    """Make sure that there is room for the libraries, before they are loaded.
+
+    Where memory ends while they are, a C library may end the process, and Python 3.11 may go round in its handling of
+    exceptions for ever (``exception_unwind`` in its ceval.c), deaf to signals.
+
+    Raises:
+        MemoryError: There is not.
+    """
+    try:
+        mmap.mmap(-1, _LIBRARY_BYTES).close()
+    except OSError:
+        raise MemoryError from None
 
 
 def peak_memory() -> int:
