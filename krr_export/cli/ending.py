@@ -33,11 +33,10 @@ def enforce_exit_code() -> None:
 def report_startup_failure(error: BaseException) -> int:
     """Print why the program could not start, and return the exit code."""
     try:
-        from krr_export.cli import log  # noqa: PLC0415 - as the next
-        from krr_export.cli.failures import explain  # noqa: PLC0415 - only here, and from the standard library alone
+        from krr_export.cli import failures, log  # noqa: PLC0415 - only here, and from the standard library alone
 
         log.guess_format(sys.argv[1:])
-        message, code, reason = explain(error)
+        message, code, reason = failures.explain(error)
         sys.stderr.write(f"{log.last_line(message, code, reason)}\n")  # click may be what is missing
     except Exception:  # there is not even memory to say it
         os.write(2, _LAST_LINE + b"\n")

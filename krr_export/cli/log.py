@@ -25,7 +25,12 @@ _LABEL = re.compile(r"\S+(?: \S+)? {2,}|\S* *")
 _DETAIL = "detail"
 """The event of a line that goes on with the one before it."""
 _LEVELS = {"WARNING": "warning", "warning": "warning", "reject": "warning"}
-_form: LogFormat = "text"
+
+
+class _Log:
+    """The one log of the process."""
+
+    form: LogFormat = "text"
 
 
 def guess_format(arguments: Sequence[str]) -> None:
@@ -41,13 +46,12 @@ def guess_format(arguments: Sequence[str]) -> None:
 
 def use_format(form: LogFormat) -> None:
     """Choose the form of all lines from now on; a process has one standard error."""
-    global _form  # noqa: PLW0603 - of the whole process
-    _form = form
+    _Log.form = form
 
 
 def is_json() -> bool:
     """Return whether each line is a JSON object."""
-    return _form == "json"
+    return _Log.form == "json"
 
 
 def on_terminal() -> bool:

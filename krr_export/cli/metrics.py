@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,12 @@ import click
 
 from krr_export.cli.options import OUTPUT
 from krr_export.cli.parameters import LocalPath, Role, option
-from krr_export.errors import OutputError, UsageError
+from krr_export.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from krr_export.errors import OutputError
     from krr_export.reporting.report import Report
 
 _RUN = "krr_export.metrics"
@@ -66,8 +66,7 @@ def write(code: int, outcome: str) -> OutputError | None:
     run: _Run | None = None if context is None else context.meta.pop(_RUN, None)
     if context is None or run is None:
         return None
-    from krr_export.output.outputs import atomic_write, write_error  # noqa: PLC0415 - help does not need it
-    from krr_export.reporting.metrics import RunMetrics  # noqa: PLC0415 - as above
+    from krr_export.jobs.metrics import RunMetrics, write_metrics  # noqa: PLC0415 - help does not need it
 
     metrics = RunMetrics(
         command=str(context.info_name),
@@ -76,23 +75,6 @@ def write(code: int, outcome: str) -> OutputError | None:
         outcome=outcome,
         ended=datetime.now(UTC),
         seconds=time.monotonic() - run.started,
-        newest_export=_newest_export(context.params.get("store")),
         report=run.report,
     )
-    try:
-        with atomic_write(run.file) as file:
-            file.write(metrics.render().encode())
-    except OSError as error:
-        return write_error(f"the metrics {run.file}", error)
-    return None
-
-
-def _newest_export(store: Path | None) -> datetime | None:
-    """Return when the newest published export of a store was made, if there is one."""
-    from krr_export.domain.store_layout import exported_at  # noqa: PLC0415 - only here
-    from krr_export.output.store_contents import entries  # noqa: PLC0415 - help does not need it
-
-    with suppress(OSError):  # the command has said what is wrong with the store
-        if store is not None:
-            return next((exported_at(entry.path.name) for entry in entries(store) if entry.published), None)
-    return None
+    return write_metrics(run.file, metrics, context.params.get("store"))

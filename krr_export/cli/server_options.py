@@ -147,7 +147,7 @@ def pop_any_client(console: Console, options: dict[str, Any]) -> ClientOptions |
 
 
 def _pop_soap_client(console: Console, options: dict[str, Any], publisher_cert: Path) -> SoapClientOptions:
-    from krr_export.jobs.fetch_changes import SoapClientOptions  # noqa: PLC0415
+    from krr_export.jobs.fetch_changes import SoapClientOptions  # noqa: PLC0415 - cryptography is loaded once it is used
 
     for name in ("client_id", "kid", "scopes"):
         del options[name]
@@ -157,13 +157,12 @@ def _pop_soap_client(console: Console, options: dict[str, Any], publisher_cert: 
 
 def pop_client(console: Console, options: dict[str, Any]) -> ClientOptions:
     """Remove the `client_options` that say who asks, and the passphrase's, from a command's; return who asks."""
-    from krr_export.input.rest.token import ClientOptions  # noqa: PLC0415 - cryptography is loaded once it is needed
-    from krr_export.jobs.fetch_changes import SCOPES  # noqa: PLC0415
+    from krr_export.input.rest.token import ClientOptions  # noqa: PLC0415 - cryptography is loaded once it is used
 
     key, passphrase = _pop_key(console, options)
     return ClientOptions(
         name=options.pop("client_id"),
-        scopes=options.pop("scopes") or SCOPES,
+        scopes=options.pop("scopes"),
         key=key,
         passphrase=passphrase,
         kid=options.pop("kid"),

@@ -271,7 +271,7 @@ def _latest_faults(store: Path, newest: Entry) -> tuple[Fault, ...]:
         what, todo = "is missing", f"{todo}; where the file system makes no symbolic links, give --no-latest"
     elif not link.is_symlink():
         what = "is no symbolic link"
-    elif (target := os.readlink(link)) == newest.path.name:  # noqa: PTH115 - compared as text
+    elif str(target := link.readlink()) == newest.path.name:
         return ()
     else:
         what = f"points to {target}, not to the newest snapshot, {newest.path.name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from krr_export.changes.carried import GROUPS
@@ -165,6 +165,7 @@ class _Source:
 def _rest_source(client: ClientOptions, options: FetchChangesOptions) -> _Source:
     register = parse_service_address("--url", options.url)
     issuer = parse_service_address("--maskinporten", options.maskinporten)
+    client = client if client.scopes else replace(client, scopes=SCOPES)
     if CHANGES_SCOPE not in client.scopes or not _carried(client.scopes):
         raise UsageError(
             "with these scopes there are no changes, or nothing is in them",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from krr_export.errors import UsageError
 from krr_export.input import sftp
-from krr_export.input.freshness import MAX_AHEAD
 from krr_export.jobs import apply as changes
 from krr_export.jobs.apply_from_zero import apply_from_zero
 from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
@@ -19,7 +19,7 @@ from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from datetime import date, datetime, timedelta
+    from datetime import datetime
     from pathlib import Path
 
     from krr_export.jobs.loading import ConvertResult
@@ -36,16 +36,36 @@ class LoginKeywords(TypedDict, total=False):
 
 
 class RunKeywords(ConvertKeywords, LoginKeywords, total=False):
-    """The options of ``run`` by name: those of ``convert``, and of the login."""
+    """The options of ``run`` by name: its own, and those of ``convert`` and of the login."""
+
+    keep: int | None
+    force: bool
 
 
-def run(  # noqa: PLR0913 - by keyword, each an option of the command line
+class FetchKeywords(LoginKeywords, total=False):
+    """The options of ``fetch`` by name: its own, and those of the login."""
+
+    orgnr: str | None
+    everything: bool
+    since: date | None
+    force: bool
+    max_ahead: timedelta | str
+
+
+class ApplyKeywords(LoadKeywords, total=False):
+    """The options of ``apply`` by name, but for the moment."""
+
+    carried: Names | None
+    rest_inclusive: bool
+    schema: str | Path | None
+    from_zero: bool
+
+
+def run(
     uri: str,
     inbox: StrPath,
     store: StrPath,
     *,
-    keep: int | None = None,
-    force: bool = False,
     progress: NightProgress | None = None,
     **keywords: Unpack[RunKeywords],
 ) -> NightResult:
@@ -62,11 +82,10 @@ def run(  # noqa: PLR0913 - by keyword, each an option of the command line
         uri: the directory on the server, ``sftp://USER@HOST[:PORT]/DIR``.
         inbox: the directory of fetched deliveries, encrypted as they came.
         store: the directory of snapshots.
-        keep: how many of the newest snapshots stay; ``None`` for all.
-        force: ask the server even if it was asked in the last 20 minutes.
         progress: receives the progress.
-        keywords: ``identity``, ``identity_passphrase`` and ``known_hosts`` of the login; and the options of
-            ``convert``, of which ``allow_older`` is false here unless it is given.
+        keywords: ``keep``: how many of the newest snapshots stay, ``None`` for all; ``force``: ask the server even if
+            it was asked in the last 20 minutes; ``identity``, ``identity_passphrase`` and ``known_hosts`` of the login;
+            and the options of ``convert``, of which ``allow_older`` is false here unless it is given.
 
     Raises:
         NetworkError: the server failed.
@@ -77,23 +96,17 @@ def run(  # noqa: PLR0913 - by keyword, each an option of the command line
     """
     given: dict[str, Any] = dict(keywords)
     login = _pop_login(given)
-    allow_older = bool(given.pop("allow_older", False))
-    others = ("keep", "force", "allow_older", *LoginKeywords.__annotations__)
-    options = NightOptions(login, changed(DEFAULTS, given, others), keep, allow_older=allow_older, force=force)
+    own = {name: given.pop(name) for name in ("keep", "force", "allow_older") if name in given}
+    options = NightOptions(login, changed(DEFAULTS, given, RunKeywords.__annotations__), **own)
     return run_night(uri, local_path(inbox), local_path(store), options, progress)
 
 
-def fetch(  # noqa: PLR0913 - by keyword, each an option of the command line
+def fetch(
     uri: str,
     inbox: StrPath,
     *,
-    orgnr: str | None = None,
-    everything: bool = False,
-    since: date | None = None,
-    force: bool = False,
-    max_ahead: timedelta | str = MAX_AHEAD,
     progress: Callable[[int, int | None], object] | None = None,
-    **login: Unpack[LoginKeywords],
+    **keywords: Unpack[FetchKeywords],
 ) -> sftp.Fetched:
     """Fetch the newest delivery over SFTP, unless it is in the inbox already.
 
@@ -109,14 +122,12 @@ def fetch(  # noqa: PLR0913 - by keyword, each an option of the command line
     Args:
         uri: the directory on the server, ``sftp://USER@HOST[:PORT]/DIR``; ``/~/DIR`` is below the user's home.
         inbox: a local directory; made if it is missing.
-        orgnr: the organisation whose key is fetched; by default every key of a set is.
-        everything: fetch all complete sets.
-        since: fetch all complete sets from this day on.
-        force: ask the server even if it was asked in the last 20 minutes.
-        max_ahead: a set whose name is further in the future counts only if there is no other.
         progress: called with the bytes received and the total.
-        login: ``identity``, ``identity_passphrase`` and ``known_hosts``; by default the SSH agent and files of
-            ``~/.ssh``.
+        keywords: ``orgnr``: the organisation whose key is fetched, by default every key of a set is; ``everything``:
+            fetch all complete sets; ``since``: those from this day on; ``force``: ask the server even if it was asked
+            in the last 20 minutes; ``max_ahead``: a set whose name is further in the future counts only if there is no
+            other; ``identity``, ``identity_passphrase`` and ``known_hosts`` of the login, by default the SSH agent and
+            files of ``~/.ssh``.
 
     Raises:
         UsageError: an option or the URI is wrong.
@@ -124,20 +135,9 @@ def fetch(  # noqa: PLR0913 - by keyword, each an option of the command line
         InputError: neither the server nor the inbox has a complete set.
         OutputError: the inbox cannot be written, or another fetch is at work there.
     """
-    given: dict[str, Any] = dict(login)
-    logged_in = _pop_login(given)
-    check_names([*LoginKeywords.__annotations__, "orgnr", "everything", "since", "force", "max_ahead"], given)
-    return sftp.fetch(
-        uri,
-        local_path(inbox),
-        login=logged_in,
-        orgnr=orgnr,
-        everything=everything,
-        since=since,
-        force=force,
-        max_ahead=max_ahead,
-        progress=progress,
-    )
+    given: dict[str, Any] = dict(keywords)
+    check_names(_names(FetchKeywords), given)
+    return sftp.fetch(uri, local_path(inbox), login=_pop_login(given), progress=progress, **given)
 
 
 def prune(store: StrPath, *, keep: int) -> tuple[Path, ...]:
@@ -159,17 +159,13 @@ def prune(store: StrPath, *, keep: int) -> tuple[Path, ...]:
     return prune_store(local_path(store), keep)
 
 
-def apply(  # noqa: PLR0913 - by keyword, each an option of the command line
+def apply(
     store: StrPath,
     pages: StrPath | Iterable[StrPath],
     *,
     as_of: datetime | str,
-    carried: Names | None = None,
-    rest_inclusive: bool = False,
-    schema: str | Path | None = None,
-    from_zero: bool = False,
     progress: Progress | None = None,
-    **keywords: Unpack[LoadKeywords],
+    **keywords: Unpack[ApplyKeywords],
 ) -> ConvertResult:
     """Apply pages of the change feed to the newest snapshot of a store, and publish the result as the next one.
 
@@ -181,13 +177,13 @@ def apply(  # noqa: PLR0913 - by keyword, each an option of the command line
         store: the directory of snapshots.
         pages: a file of pages, or a directory of them; or several.
         as_of: the moment of the new snapshot: when the last page was made. As text: ISO 8601.
-        carried: the groups of fields that the pages were asked for; ``None``: not known.
-        rest_inclusive: whether pages of REST begin with the number that was asked for.
-        schema: the XSD of the store's records, if it is none of the tool's own.
-        from_zero: the pages are all there are from the first change on: make a full snapshot of them.
         progress: receives the progress.
-        keywords: limits, guard, ``changes``, ``mode``, ``lang`` and ``pseudonym_key``, as of ``convert``; with
-            ``from_zero`` also format, columns and the like, which otherwise are those of the snapshot.
+        keywords: ``carried``: the groups of fields that the pages were asked for, ``None`` if that is not known;
+            ``rest_inclusive``: whether pages of REST begin with the number that was asked for; ``schema``: the XSD of
+            the store's records, if it is none of the tool's own; ``from_zero``: the pages are all there are from the
+            first change on, to make a full snapshot of; limits, guard, ``changes``, ``mode``, ``lang`` and
+            ``pseudonym_key``, as of ``convert``; with ``from_zero`` also format, columns and the like, which otherwise
+            are those of the snapshot.
 
     Raises:
         GuardError: the result differs too much, or the pages are of another time or series.
@@ -196,20 +192,24 @@ def apply(  # noqa: PLR0913 - by keyword, each an option of the command line
         UsageError: an option is wrong, or changes cannot be applied to the store.
     """
     given: dict[str, Any] = dict(keywords)
-    others = ("as_of", "carried", "rest_inclusive", "schema", "from_zero")
-    check_names([*LoadKeywords.__annotations__, *others], given)
+    check_names(["as_of", *_names(ApplyKeywords)], given)
+    from_zero = given.pop("from_zero", False)
+    own = {name: given.pop(name) for name in ("carried", "rest_inclusive", "schema") if name in given}
     if shape := [name for name in ShapeKeywords.__annotations__ if name in given and not from_zero]:
         raise UsageError(f"{shape[0]} is as in the snapshot that pages are applied to", "leave it out")
     options = changes.ApplyOptions(
         as_of=as_of,
-        carried=carried,
-        rest_inclusive=rest_inclusive,
-        schema=schema,
         pseudonym_key=given.get("pseudonym_key") if from_zero else given.pop("pseudonym_key", None),
         load=changed(DEFAULTS, given),
+        **own,
     )
     files = [pages] if isinstance(pages, (str, os.PathLike)) else pages
     return (apply_from_zero if from_zero else changes.apply)(store, files, options, progress=progress)
+
+
+def _names(keywords: type) -> list[str]:
+    """Return the names of a ``TypedDict``, those of the ones that it extends too."""
+    return [*keywords.__annotations__]
 
 
 def _pop_login(keywords: dict[str, Any]) -> sftp.Login:

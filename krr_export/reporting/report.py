@@ -15,6 +15,7 @@ from krr_export.input.delivery.provenance import Provenance
 from krr_export.output.manifest import Applied, Counts, ExportHeader, SchemaVersion
 from krr_export.profiling.summary import ProfileSummary, describe
 from krr_export.reporting.guard import Guard
+from krr_export.reporting.page.frame import framed
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE, severity_of
 from krr_export.util.formatting import number, records, short_repr
 from krr_export.util.stored_json import Count, Document, NonNegativeFloat, PositiveInt, Sha256, Stored, UtcTime
@@ -199,10 +200,9 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
 
     def _repr_html_(self) -> str:
         """Show the page in a notebook."""
-        from krr_export.reporting.page.frame import framed  # noqa: PLC0415 - the page is made of reports
-        from krr_export.reporting.page.rendering import render  # noqa: PLC0415
+        from krr_export.reporting.page import rendering  # noqa: PLC0415 - it imports this module: pages are of reports
 
-        return framed(render(self), self.outcome)
+        return framed(rendering.render(self), self.outcome)
 
     def short_counts(self) -> dict[str, int]:
         """Return the numbers that a ``repr`` shows."""

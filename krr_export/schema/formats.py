@@ -28,17 +28,12 @@ _WIDTH = 100
 _REGISTER = "Norway's contact and reservation register, from its bulk export"
 
 
-def render(
-    schema: RecordSchema,
-    format: str,  # noqa: A002 - the option's name
-    derived: Sequence[Field] = (),
-    others: Sequence[Table] = (),
-) -> str:
+def render(schema: RecordSchema, form: str, derived: Sequence[Field] = (), others: Sequence[Table] = ()) -> str:
     """Return the record schema as text, without a line end at the end.
 
     Args:
         schema: the record schema.
-        format: one of ``FORMATS``: ``table`` for people, ``json`` with all details, ``sql-…`` as a CREATE TABLE
+        form: one of ``FORMATS``: ``table`` for people, ``json`` with all details, ``sql-…`` as a CREATE TABLE
             statement of that dialect, ``arrow`` as pyarrow prints a schema, ``dbt`` as dbt's sources, ``odcs`` as a
             data contract.
         derived: derived columns, to be put after the schema's own.
@@ -47,22 +42,22 @@ def render(
     Raises:
         UsageError: there is no such format.
     """
-    if format not in FORMATS:
-        raise UsageError(f"no format {format!r}", f"choose {', '.join(FORMATS)}")
+    if form not in FORMATS:
+        raise UsageError(f"no format {form!r}", f"choose {', '.join(FORMATS)}")
     columns = [ORDINAL_FIELD, *schema.fields, *derived]
-    if format == "arrow":
+    if form == "arrow":
         return str(pa.schema([field.arrow for field in columns]).to_string(truncate_metadata=False))
-    if format == "json":
+    if form == "json":
         return json.dumps(_as_dict(schema, columns), indent=2, ensure_ascii=False)
-    if format == "table":
+    if form == "table":
         return _as_table(columns)
     about = f"Persons of the contact and reservation register: one export, schema {schema.name}"
     person = Table(TABLE, about, tuple(columns), ORDINAL_FIELD.name, (IDENTIFIER,))
-    if format == "dbt":
+    if form == "dbt":
         return to_dbt((person, *others), _REGISTER)
-    if format == "odcs":
+    if form == "odcs":
         return to_odcs((person, *others), _REGISTER, schema.name)
-    return DIALECTS[format.removeprefix("sql-")].create_table(columns, about)
+    return DIALECTS[form.removeprefix("sql-")].create_table(columns, about)
 
 
 def _as_dict(schema: RecordSchema, columns: Iterable[Field]) -> dict[str, Any]:

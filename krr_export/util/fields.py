@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from os import PathLike
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, overload
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, overload
 
 from krr_export.errors import UsageError
 from krr_export.util.paths import local_path
@@ -146,7 +146,7 @@ def check_types(declared: Mapping[str, object], given: Mapping[str, object]) -> 
             raise UsageError(f"{name} cannot be of type {type(value).__name__}", f"give {words}")
 
 
-def _kinds(hint: Any) -> Iterable[type]:  # noqa: ANN401 - a type hint has no type of its own
+def _kinds(hint: object) -> Iterable[type]:
     """Yield the classes of which a value may be; whoever uses a text knows which ones there are."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
@@ -154,8 +154,8 @@ def _kinds(hint: Any) -> Iterable[type]:  # noqa: ANN401 - a type hint has no ty
             yield from _kinds(part)
     elif origin is Literal:
         yield str
-    else:
-        yield origin or hint
+    elif isinstance(kind := origin or hint, type):
+        yield kind
 
 
 def _is_of(value: object, kind: type) -> bool:

@@ -52,7 +52,7 @@ def test_an_empty_page_does_not_stop_the_feed() -> None:
 
 
 @pytest.mark.parametrize(("base", "is_refused"), [(199_999_999, True), (200_000_001, False), (0, False)])
-def test_numbers_of_the_new_series_go_on_from_their_own_or_from_zero(base: int, is_refused: bool) -> None:  # noqa: FBT001
+def test_numbers_of_the_new_series_go_on_from_their_own_or_from_zero(base: int, *, is_refused: bool) -> None:
     following = [page(base + 1, 200_000_009, 200_000_009)]
     if is_refused:
         with pytest.raises(GuardError, match="began anew"):

@@ -62,7 +62,7 @@ def stored(content: bytes) -> bytes:
     "name", ["export.xml", "export.gz", "export.xml.gz", "Kontaktregister-20140226T112225", "a.zip"]
 )
 @pytest.mark.parametrize("compressed", [True, False])
-def test_gzip_is_known_by_its_magic_whatever_the_name(tmp_path: Path, name: str, compressed: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_gzip_is_known_by_its_magic_whatever_the_name(tmp_path: Path, name: str, *, compressed: bool) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(CONTENT) if compressed else CONTENT)
     with open_source(path) as source:

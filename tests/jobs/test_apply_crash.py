@@ -112,8 +112,8 @@ def test_refused_at_any_call_the_store_is_the_old_or_the_new_one(work: Work, mon
                 do: Callable[..., Any] = real,
                 number: int = failing,
                 counted: itertools.count[int] = calls,
-                **named: Any,  # noqa: ANN401
-            ) -> Any:  # noqa: ANN401
+                **named: Any,  # noqa: ANN401 - those of any call
+            ) -> Any:  # noqa: ANN401 - what any call returns
                 if next(counted) == number:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 return do(*arguments, **named)

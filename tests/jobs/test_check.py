@@ -46,7 +46,7 @@ def load(
     *persons: str,
     empty: bool = False,
     change: int = 7,
-    **options: Any,  # noqa: ANN401
+    **options: Any,  # noqa: ANN401 - those of convert
 ) -> Path:
     """Convert an export of these persons, made at that time."""
     attributes = f'eksportTidspunkt="{made.isoformat()}" senesteEndringsNummer="{change}"'
@@ -82,7 +82,7 @@ def kinds(result: CheckResult) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("prove", [False, True])
-def test_a_store_in_order_is_said_to_be_with_what_it_holds_and_how_old_it_is(store: Path, prove: bool) -> None:  # noqa: FBT001
+def test_a_store_in_order_is_said_to_be_with_what_it_holds_and_how_old_it_is(store: Path, *, prove: bool) -> None:
     result = check(store, max_age="36h", prove=prove)
     assert (result.exit_code, result.good, result.faults) == (0, True, ())
     assert (result.snapshot, result.exported_at) == (name(LAST_NIGHT), LAST_NIGHT)
@@ -100,7 +100,8 @@ def test_a_store_in_order_is_said_to_be_with_what_it_holds_and_how_old_it_is(sto
 def test_every_kind_of_store_can_be_in_order_and_can_miss_a_file(
     tmp_path: Path,
     options: dict[str, Any],
-    prove: bool,  # noqa: FBT001
+    *,
+    prove: bool,
 ) -> None:
     snapshot = load(tmp_path / "store", LAST_NIGHT, road.person("<status>AKTIV</status>"), road.person(), **options)
     assert check(tmp_path / "store", prove=prove).good
@@ -161,7 +162,7 @@ def test_a_byte_that_differs_is_found_where_it_is_to_be_proven(store: Path) -> N
 
 @pytest.mark.parametrize("prove", [False, True])
 @pytest.mark.parametrize("file", ["person/part-00000.parquet", "rejects/part-00000.parquet", "report.html"])
-def test_a_file_of_another_size_or_kind_is_found(store: Path, file: str, prove: bool) -> None:  # noqa: FBT001
+def test_a_file_of_another_size_or_kind_is_found(store: Path, file: str, *, prove: bool) -> None:
     path = store / name(LAST_NIGHT) / file
     shutil.move(path, store.parent / "away")
     path.symlink_to(store.parent / "away")
@@ -230,7 +231,8 @@ def test_latest_that_moves_a_moment_later_is_waited_for(store: Path, monkeypatch
 def test_a_snapshot_that_is_pruned_before_or_while_a_file_is_looked_at_gives_way_to_the_next(
     store: Path,
     monkeypatch: pytest.MonkeyPatch,
-    before: bool,  # noqa: FBT001
+    *,
+    before: bool,
 ) -> None:
     looked = verification.size_differences
 

@@ -185,7 +185,7 @@ def test_a_register_that_is_behind_is_not_the_snapshots(
     made: Path, tmp_path: Path, url: str, register: ServedRegister, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(register._register, "change_number", 10)  # noqa: SLF001 - no register goes back
-    monkeypatch.setattr(register._register, "last_changes", {})  # noqa: SLF001
+    monkeypatch.setattr(register._register, "last_changes", {})  # noqa: SLF001 - as above
     with pytest.raises(GuardError, match="is it the same register"):
         fetch_changes(made / "store", tmp_path / "in", options(made, url))
 

@@ -106,7 +106,7 @@ def check_order(snapshot: Path) -> None:
 
 @pytest.mark.parametrize("fault_share", [0.0, 0.1, 0.7])
 @pytest.mark.parametrize("naive_times", [False, True])
-def test_rows_by_code_are_what_the_report_counts(fault_share: float, naive_times: bool, tmp_path: Path) -> None:  # noqa: FBT001 - of pytest
+def test_rows_by_code_are_what_the_report_counts(fault_share: float, tmp_path: Path, *, naive_times: bool) -> None:
     result = loaded(tmp_path, sample(fault_share=fault_share, naive_times=naive_times))
     assert result.report is not None
     check(result.path, result.report)

@@ -13,8 +13,9 @@ import pytest
 
 import krr_export
 from krr_export import ConvertOptions, UsageError
+from krr_export.cli.output_options import SHAPE
 from krr_export.input.delivery.opening import DeliveryKeywords, DeliveryOptions
-from krr_export.jobs.keywords import OptionKeywords, ShapeKeywords
+from krr_export.jobs.keywords import OptionKeywords, ShapeKeywords, changed
 from krr_export.util.fields import Converted
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "valid.xml"
@@ -95,8 +96,6 @@ def test_a_wrong_option_is_named_and_its_value_is_not(wrong: dict[str, Any], mes
 
 
 def test_keys_by_name_are_those_of_the_delivery_and_override_them() -> None:
-    from krr_export.jobs.keywords import changed  # noqa: PLC0415
-
     given = ConvertOptions(delivery=DeliveryOptions(private_key="a", orgnr="991825827"))
     delivery = changed(given, {"private_key": "b", "passphrase": "secret"}).delivery
     assert (delivery.private_key, delivery.orgnr, delivery.passphrase()) == (Path("b"), "991825827", b"secret")
@@ -107,7 +106,7 @@ def test_keys_by_name_are_those_of_the_delivery_and_override_them() -> None:
 @pytest.mark.parametrize(
     ("secret", "kept"), [("æ", "æ".encode()), (b"\xff", b"\xff"), (None, None), (lambda: b"x", b"x")]
 )
-def test_a_passphrase_is_text_bytes_or_a_function(secret: Any, kept: bytes | None) -> None:  # noqa: ANN401
+def test_a_passphrase_is_text_bytes_or_a_function(secret: Any, kept: bytes | None) -> None:  # noqa: ANN401 - of every type that is taken
     assert DeliveryOptions(passphrase=secret).passphrase() == kept
 
 
@@ -128,6 +127,4 @@ def test_paths_are_local_ones() -> None:
 
 
 def test_the_shape_is_what_the_command_refuses_with_changes() -> None:
-    from krr_export.cli.output_options import SHAPE  # noqa: PLC0415
-
     assert set(SHAPE) == set(ShapeKeywords.__annotations__)

@@ -463,7 +463,7 @@ def test_a_hostile_beginning_costs_no_more_time_than_its_length(
 
 
 @given(st.binary(max_size=60), st.booleans())
-def test_any_bytes_are_an_export_or_an_input_error(schema: RecordSchema, data: bytes, markup: bool) -> None:  # noqa: FBT001 - drawn
+def test_any_bytes_are_an_export_or_an_input_error(schema: RecordSchema, data: bytes, *, markup: bool) -> None:
     with pytest.raises(InputError):
         travel(b"<" + data if markup else data, schema)
 

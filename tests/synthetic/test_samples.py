@@ -157,7 +157,7 @@ def test_check_digits_are_those_of_known_numbers(number: str) -> None:
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1 << 32), d_numbers=st.booleans())
-def test_identity_numbers_are_valid_synthetic_and_distinct(seed: int, d_numbers: bool) -> None:  # noqa: FBT001 - drawn
+def test_identity_numbers_are_valid_synthetic_and_distinct(seed: int, *, d_numbers: bool) -> None:
     numbers = list(islice(identity_numbers(Random(seed), d_numbers=d_numbers), 2000))  # noqa: S311 - no secret
     assert len(set(numbers)) == len(numbers)
     for number in numbers:

@@ -71,7 +71,7 @@ class ClientOptions:
 
     Attributes:
         name: the client's id.
-        scopes: to ask for.
+        scopes: to ask for; empty for those that changes, contact data and mailboxes need.
         key: the file of the private key.
         passphrase: of the key.
         kid: the id of the key, if it is registered with Maskinporten.

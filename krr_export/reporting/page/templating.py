@@ -34,7 +34,6 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters |= {"unbroken": _keep_options_unbroken, "breakable": _break_path}
-    environment.globals["style"] = _style()
     return environment
 
 
@@ -49,7 +48,3 @@ def _keep_options_unbroken(text: str) -> Markup:
 def _break_path(path: str) -> Markup:
     """Mark up a path or a column's name so that lines may break after each slash and underscore."""
     return Markup("<wbr>").join(re.split("(?<=[/_])", path))
-
-
-def _style() -> Markup:
-    return Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
