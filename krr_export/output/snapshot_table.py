@@ -125,6 +125,8 @@ def _person_parts(manifest: Manifest) -> list[PartFile]:
 @contextmanager
 def _reading(root: Path, part: PartFile, manifest: Manifest) -> Iterator[None]:
     """Turn an error of reading a part file into one line; Arrow's own words may quote a value."""
+    if not (root / part.path).is_file():  # a pipe, say, would be waited for
+        raise _damaged(root, part, manifest)
     try:
         yield
     except (OSError, ValueError, pa.ArrowException):

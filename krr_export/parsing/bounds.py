@@ -8,6 +8,7 @@ sees it, by a tokenizer that keeps nothing and stops at the first excess.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,12 +47,14 @@ def find_excess(markup: bytes) -> str | None:
     """Say what there is too much of in a record or a start tag; return ``None`` if all is within the limits."""
     if _is_harmless(markup):
         return None
-    for elements, tag in enumerate(_start_tags(markup), start=1):
-        if elements > MAX_ELEMENTS:
-            return TOO_MANY_ELEMENTS
-        if (too_much := _excess_of_tag(tag)) is not None:
-            return too_much
-    return None
+    if next(islice(_start_tags(markup), MAX_ELEMENTS, None), None) is not None:
+        return TOO_MANY_ELEMENTS
+    return find_excess_of_tags(markup)
+
+
+def find_excess_of_tags(markup: bytes) -> str | None:
+    """Say what a start tag has too much of, in a document of any number of elements; ``None`` if all are in limits."""
+    return next(filter(None, map(_excess_of_tag, _start_tags(markup))), None)
 
 
 def _is_harmless(markup: bytes) -> bool:

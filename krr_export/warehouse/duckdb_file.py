@@ -39,7 +39,7 @@ def write_views(path: Path, views: Iterable[View]) -> None:
         ) from None
     is_new = not path.exists()
     try:
-        with duckdb.connect(path, config=_OFFLINE) as connection:
+        with duckdb.connect(path.absolute(), config=_OFFLINE) as connection:
             connection.begin()
             for view in views:
                 for statement in view.statements():

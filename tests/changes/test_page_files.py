@@ -14,7 +14,7 @@ from register import State
 
 from krr_export.changes.page_files import PageFile, find_page_files
 from krr_export.errors import InputError
-from krr_export.input.rest.document import MAX_BYTES
+from krr_export.input.rest.document import MAX_BYTES, MAX_PERSONS
 from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
@@ -77,3 +77,21 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     for given in (tmp_path, tmp_path / "pipe.json"):
         with pytest.raises(InputError, match="is no file"):
             find_page_files([given])
+
+
+def test_thousands_of_namespaces_are_refused_before_they_are_copied_into_each_person(tmp_path: Path) -> None:
+    many = b"".join(b' xmlns:n%d="urn:%d"' % (number, number) for number in range(200))
+    for place, encoding in enumerate(("utf-8", "utf-16")):
+        page = SOAP.replace(b"<HentEndringerRespons", b"<HentEndringerRespons" + many).decode()
+        (tmp_path / f"{place}.xml").write_bytes(page.replace("UTF-8", encoding.upper()).encode(encoding))
+        with pytest.raises(InputError, match="more than 100 attributes"):
+            [*PageFile(tmp_path / f"{place}.xml").pages(SCHEMA)]
+
+
+@pytest.mark.parametrize(("persons", "why"), [(20_000, "little but empty"), (100_001, "more than 100 000 persons")])
+def test_a_page_of_nobody_is_refused_before_its_persons_are_made(tmp_path: Path, persons: int, why: str) -> None:
+    padding = b" " * (0 if persons < MAX_PERSONS else 20 * persons)
+    page = b'{"fraEndringsId":6,"tilEndringsId":7,"sisteEndringsId":7,"list":[' + b",".join([b"{}"] * persons) + b"]"
+    (tmp_path / "nobody.json").write_bytes(page + padding + b"}")
+    with pytest.raises(InputError, match=why):
+        [*PageFile(tmp_path / "nobody.json").pages(SCHEMA)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from krr_export.errors import InputError
+from krr_export.parsing.bounds import find_excess_of_tags
 from krr_export.parsing.well_formed import not_well_formed, parser_options
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def parse(data: bytes) -> etree._Element:
     # Before libxml2 reads it, as a document type can be costly. It reads UTF-8 only: no encoding hides one.
     if b"<!DOCTYPE" in data:
         raise InputError("the message has a document type, which no SOAP message may have", "is it hostile?")
+    if (too_much := find_excess_of_tags(data)) is not None:
+        raise InputError(f"the message has {too_much}", "no real message is so: is it hostile?")
     try:
         root: etree._Element = etree.fromstring(data, etree.XMLParser(**{**parser_options(), "remove_pis": False}))
     except etree.XMLSyntaxError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.rest_service import NUMBER_FIELDS
 from krr_export.errors import InputError
+from krr_export.util.formatting import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,13 @@ MAX_BYTES = 64 << 20
 AGAIN = "fetch the page again; a file of it has to be deleted first"
 PERSONS = "list"
 """The field of a page's persons."""
+MAX_PERSONS = 100_000
+"""In a page: the register gives 1000."""
 _MAX_DEPTH = 4
+_BYTES_OF_AN_OBJECT = 16
+"""The least that an object takes on average; the smallest person has three times as much. Of empty ones, a small file
+would become the objects of a large one."""
+_FEW_OBJECTS = 1000
 _SPACE = re.compile(r"\s*")
 
 
@@ -51,10 +58,12 @@ def decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
         content: JSON in UTF-8.
 
     Raises:
-        InputError: It is not JSON, has a key twice, a number that is none, or many levels.
+        InputError: It is not JSON, has a key twice, a number that is none, many levels, or little but empty objects.
     """
     decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
     try:
+        if content.count(b"{") > _FEW_OBJECTS + len(content) // _BYTES_OF_AN_OBJECT:
+            raise _UnacceptableError
         text = content.decode("utf-8-sig")
         start = _end_of_space(text, 0)
         while start < len(text):
@@ -64,9 +73,8 @@ def decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
             yield document, text[start:end]
             start = _end_of_space(text, end)
     except (ValueError, RecursionError):  # its own message may quote a value
-        raise InputError(
-            f"{name} is not the JSON of a page, or has a key twice, a number that is none, or many levels", AGAIN
-        ) from None
+        what = "has a key twice, a number that is none, many levels, or little but empty objects"
+        raise InputError(f"{name} is not the JSON of a page, or {what}", AGAIN) from None
 
 
 def _end_of_space(text: str, start: int) -> int:
@@ -86,6 +94,8 @@ def read_page(name: str, document: object) -> PageDocument:
         raise InputError(
             f"{name} is no page of changes", f"a page is an object with {PERSONS}, {', '.join(NUMBER_FIELDS)}"
         )
+    if len(persons) > MAX_PERSONS:
+        raise InputError(f"{name} has more than {number(MAX_PERSONS)} persons", "is it a page of the register?")
     first, last, latest = (_number(name, document, key) for key in NUMBER_FIELDS)
     return PageDocument(first, last, latest, persons)
 

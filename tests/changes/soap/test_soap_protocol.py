@@ -154,6 +154,8 @@ def test_comments_do_not_cut_a_value_short() -> None:
         "<!DOCTYPE a><a/>".encode("utf-16"),
         b"<?pi?>" + soap_parties.request().document,
         b"<!DOCTYPE e>" + soap_parties.request().document,
+        # Each would be looked up for each other one, before the signature is found to be wrong.
+        b"<e" + b"".join(b' xmlns:n%d="urn:%d"' % (n, n) for n in range(200)) + b"/>",
         b"<a>" + b" " * MAX_BYTES + b"</a>",
         b"<a>" * 10_000,
         b'<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"/>',
