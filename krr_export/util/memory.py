@@ -8,21 +8,23 @@ import resource
 import sys
 from pathlib import Path
 
-_LIBRARY_BYTES = 220 << 20
-"""Address space that Arrow and the other libraries take at the least: no run came to its end in less than 300 MB."""
+_LIBRARY_BYTES = 480 << 20
+"""Address space of the libraries and their threads' stacks and arenas: a small conversion ended well from 530 MB on."""
+
+_PROT_NONE = 0  # address space alone: a page that nobody can touch takes no memory, nor of what the machine promised
 
 
 def check_memory() -> None:
     """Make sure that there is room for the libraries, before they are loaded.
 
-    Where memory ends while they are, a C library may end the process, and Python 3.11 may go round in its handling of
-    exceptions for ever (``exception_unwind`` in its ceval.c), deaf to signals.
+    Where memory ends while they are, or while their threads start, a C library may end the process, and Python 3.11
+    may go round in its handling of exceptions for ever (``exception_unwind`` in its ceval.c), deaf to signals.
 
     Raises:
         MemoryError: There is not.
     """
     try:
-        mmap.mmap(-1, _LIBRARY_BYTES).close()
+        mmap.mmap(-1, _LIBRARY_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=_PROT_NONE).close()
     except OSError:
         raise MemoryError from None
 

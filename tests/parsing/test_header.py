@@ -462,7 +462,7 @@ def test_a_hostile_beginning_costs_no_more_time_than_its_length(
     assert_linear(prepare, 1 << 14)
 
 
-@given(st.binary(max_size=60), st.booleans())
+@given(data=st.binary(max_size=60), markup=st.booleans())
 def test_any_bytes_are_an_export_or_an_input_error(schema: RecordSchema, data: bytes, *, markup: bool) -> None:
     with pytest.raises(InputError):
         travel(b"<" + data if markup else data, schema)
