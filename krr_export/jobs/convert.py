@@ -18,7 +18,7 @@ from krr_export.jobs.run_report import Run, build_report, new_tally
 from krr_export.output.store import Store, open_store
 from krr_export.pipeline.export import Export, name_source_in_errors, open_with
 from krr_export.pipeline.progress import Progress
-from krr_export.reporting.history import read_report
+from krr_export.reporting.report_file import read_report
 from krr_export.transform.derivation import DeriveOptions
 from krr_export.transform.privacy import read_pseudonym_key, treatment_of
 from krr_export.util.formatting import number, records

@@ -9,7 +9,7 @@ from krr_export.errors import InputError
 from krr_export.output.store_contents import entries
 from krr_export.reporting.drift import compare, compare_order
 from krr_export.reporting.guard import Guard
-from krr_export.reporting.history import read_report
+from krr_export.reporting.report_file import read_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

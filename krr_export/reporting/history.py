@@ -5,7 +5,6 @@ No data file is opened, and no lock is taken: a run may publish or prune meanwhi
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
-from krr_export.output.manifest import read_manifest
 from krr_export.output.store_contents import entries, missing_store
-from krr_export.reporting.report import REPORT_JSON, Report
+from krr_export.reporting.report_file import read_listed_report, read_own_manifest
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.util.paths import local_path
-from krr_export.util.stored_json import decode_document, read_stored_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from krr_export.findings.codes import Severity
     from krr_export.output.manifest import Manifest
     from krr_export.output.store_contents import Entry
+    from krr_export.reporting.report import Report
 
 
 @dataclass(frozen=True)
@@ -185,15 +183,6 @@ def history_before(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLi
         return ()
 
 
-def read_report(snapshot: Path) -> Report:
-    """Read the report of a published snapshot, verified against its manifest.
-
-    Raises:
-        InputError: the manifest or the report is missing, damaged, of another export or of another version.
-    """
-    return _read_report(snapshot, _read_manifest(snapshot))
-
-
 def line_of_report(report: Report) -> HistoryLine:
     """Return the history line of a report's own export, published or not."""
     return HistoryLine(
@@ -249,36 +238,11 @@ def _identity(snapshot: Path) -> tuple[int, int] | None:
 def _read_line(snapshot: Path) -> HistoryLine:
     line = HistoryLine(snapshot.name)
     try:
-        manifest = _read_manifest(snapshot)
+        manifest = read_own_manifest(snapshot)
         line = _with_manifest(line, manifest)
-        return _with_report(line, _read_report(snapshot, manifest))
+        return _with_report(line, read_listed_report(snapshot, manifest))
     except InputError as error:
         return replace(line, damage=error.message)
-
-
-def _read_manifest(snapshot: Path) -> Manifest:
-    if not (snapshot / MANIFEST).is_file():
-        raise InputError(f"{MANIFEST} is missing")
-    manifest = read_manifest(snapshot)
-    # Under another name its numbers would be mistaken for those of another night.
-    if snapshot.name != manifest.export_name:
-        raise InputError(f"{MANIFEST} is that of another export")
-    return manifest
-
-
-def _read_report(snapshot: Path, manifest: Manifest) -> Report:
-    """Read the report, verified against the manifest."""
-    path = snapshot / REPORT_JSON
-    if not path.is_file():
-        raise InputError(f"{REPORT_JSON} is missing")
-    try:
-        content = read_stored_file(path)
-    except OSError:
-        raise InputError(f"{REPORT_JSON} cannot be read") from None
-    digests = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
-    if hashlib.sha256(content).hexdigest() not in digests:
-        raise InputError(f"{REPORT_JSON} is damaged")
-    return decode_document(Report, content, REPORT_JSON)
 
 
 def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:

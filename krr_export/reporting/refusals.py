@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from krr_export.domain.store_layout import FAILED
 from krr_export.errors import GuardError, InputError
 from krr_export.output.store_contents import unpublished_results
-from krr_export.reporting.history import read_report
+from krr_export.reporting.report_file import read_report
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:

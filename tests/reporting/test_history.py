@@ -26,10 +26,11 @@ from krr_export.reporting import history as history_module
 from krr_export.reporting.baseline import check_against_store
 from krr_export.reporting.formats import FORMATS, render_report
 from krr_export.reporting.guard_limits import GuardLimits
-from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history, read_report
+from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history
 from krr_export.reporting.history_text import table
 from krr_export.reporting.page.language import LANGUAGES
 from krr_export.reporting.page.rendering import render
+from krr_export.reporting.report_file import read_report
 from krr_export.synthetic import SampleOptions, expected_path, write_sample_file
 from krr_export.util import stored_json
 
@@ -414,7 +415,7 @@ def test_a_snapshot_that_is_replaced_meanwhile_is_never_a_mixture(store: Path, m
             load(store, 2, *good(3), BAD, BAD, change_number=20, replace=True)
         return stored_json.read_stored_file(report)
 
-    monkeypatch.setattr("krr_export.reporting.history.read_stored_file", replaced_on_the_way)
+    monkeypatch.setattr("krr_export.reporting.report_file.read_stored_file", replaced_on_the_way)
     line = history(store)[1]
     assert (line.records, line.rejects, line.with_findings, line.damage) == (3, 2, (2, 2), None)
 

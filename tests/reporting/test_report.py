@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 import krr_export
 from krr_export.findings.finding import MAX_EXAMPLES
 from krr_export.output.manifest import read_manifest
-from krr_export.reporting.history import read_report
+from krr_export.reporting.report_file import read_report
 from krr_export.rules.catalogue import CATALOGUE, DUPLICATE
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic.fault_injection import SYNTHETIC

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import InputError
 from krr_export.output.manifest import SNAPSHOT_HINT, missing_snapshot
-from krr_export.reporting.history import history_before, read_report
+from krr_export.reporting.history import history_before
 from krr_export.reporting.page.history_chart import SHOWN
 from krr_export.reporting.page.rendering import render
 from krr_export.reporting.report import REPORT_JSON
+from krr_export.reporting.report_file import read_report
 from krr_export.util.paths import real_path
 
 if TYPE_CHECKING:
