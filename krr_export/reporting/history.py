@@ -1,4 +1,4 @@
-"""The history of a store: a line for each published snapshot, from its manifest and its report alone.
+"""The history of a store: a line for each snapshot and each refused export, from manifests and reports alone.
 
 No data file is opened, and no lock is taken: a run may publish or prune meanwhile.
 """
@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
 from krr_export.output.store_contents import entries, missing_store
+from krr_export.reporting.refusals import refusals
 from krr_export.reporting.report_file import read_listed_report, read_own_manifest
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from krr_export.findings.codes import Severity
     from krr_export.output.manifest import Manifest
     from krr_export.output.store_contents import Entry
+    from krr_export.reporting.refusals import Refusal
     from krr_export.reporting.report import Report
 
 
@@ -59,7 +61,7 @@ class Trend:
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """One published snapshot in the history.
+    """One published snapshot, or one refused export, in the history.
 
     Attributes:
         snapshot: the name of its directory, ``eksport=20140226T112225Z``.
@@ -76,6 +78,8 @@ class HistoryLine:
             that did not count them.
         damage: what is wrong with the manifest or the report; ``None`` if they are intact. Values that are unknown
             because of damage are ``None`` too.
+        outcome: of the run, such as ``published`` or ``guard``; ``None`` if the report of a refused one cannot be read.
+        refused: why the export was not published, in a few words; ``None`` if it was.
     """
 
     snapshot: str
@@ -90,6 +94,8 @@ class HistoryLine:
     damage: str | None = None
     strict: bool = False
     rejected_or_warned: int | None = None
+    outcome: str | None = "published"
+    refused: str | None = None
 
     @property
     def time(self) -> str:
@@ -141,15 +147,17 @@ class HistoryLine:
             "records_change_percent": trend and _round(trend.percent),
             "rejects_percent_change": trend and _round(trend.reject_percent),
             "damage": self.damage,
+            "outcome": self.outcome,
+            "refused": self.refused,
         }
 
 
 def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple[HistoryLine, ...]:
-    """Return the history of a store's published snapshots, oldest first.
+    """Return the history of a store's published snapshots and refused exports, oldest first.
 
     Args:
         store: the directory of snapshots.
-        limit: the number of newest snapshots; ``None`` for all.
+        limit: the number of newest nights; ``None`` for all.
 
     Raises:
         InputError: there is no store, or no published snapshot in it, or it cannot be read. A snapshot whose manifest
@@ -162,11 +170,14 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
     try:
         # One more than is returned, so that the oldest one has a trend too.
         lines = _read_lines(_newest(_published_entries(path), None if limit is None else limit + 1))
+        refused = _read_refused(path, lines, since="" if limit is None or not lines else lines[0].snapshot)
     except OSError as error:
         raise InputError(f"the store {path} cannot be read: {os.strerror(error.errno or 0)}") from None
     if not lines:
-        raise InputError(f"there is no snapshot in {path}", "convert an export first, or give another store")
-    return lines[0 if limit is None else -limit :]
+        what = f"; the export {refused[-1].time} was refused: {refused[-1].refused}" if refused else ""
+        raise InputError(f"there is no snapshot in {path}{what}", "convert an export first, or give another store")
+    nights = _with_trends(sorted((*lines, *refused), key=lambda line: line.snapshot))
+    return nights[0 if limit is None else -limit :]
 
 
 def history_before(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...]:
@@ -178,7 +189,7 @@ def history_before(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLi
         limit: the number of newest snapshots.
     """
     try:
-        return _read_lines(_newest(entries(store, lambda name: name < snapshot), limit + 1))[-limit:]
+        return _with_trends(_read_lines(_newest(entries(store, lambda name: name < snapshot), limit + 1)))[-limit:]
     except OSError:
         return ()
 
@@ -195,6 +206,7 @@ def line_of_report(report: Report) -> HistoryLine:
         seconds=report.performance.seconds,
         strict=_has_strict_rules(report),
         rejected_or_warned=report.rejected_or_warned,
+        outcome=report.outcome,
     )
 
 
@@ -212,10 +224,31 @@ def _newest(candidates: Iterator[Entry], limit: int | None) -> list[Path]:
     return [entry.path for entry in islice((entry for entry in candidates if entry.published), limit)][::-1]
 
 
-def _read_lines(snapshots: list[Path]) -> tuple[HistoryLine, ...]:
-    """Read the lines of these snapshots, each with its trend."""
-    lines = [line for path in snapshots if (line := _read_consistently(path)) is not None]
-    return tuple(with_trend(line, before) for before, line in zip([None, *lines], lines, strict=False))
+def _read_lines(snapshots: list[Path]) -> list[HistoryLine]:
+    """Read the lines of these snapshots."""
+    return [line for path in snapshots if (line := _read_consistently(path)) is not None]
+
+
+def _read_refused(store: Path, published: list[HistoryLine], *, since: str) -> list[HistoryLine]:
+    """Read the lines of the exports that were refused, and not published later."""
+    names = {line.snapshot for line in published}
+    return [_line_of_refusal(one) for one in refusals(store, since=since) if one.snapshot not in names]
+
+
+def _line_of_refusal(refusal: Refusal) -> HistoryLine:
+    if refusal.report is None:
+        return HistoryLine(refusal.snapshot, outcome=None, refused=refusal.reason)
+    return replace(line_of_report(refusal.report), refused=refusal.reason)
+
+
+def _with_trends(lines: Sequence[HistoryLine]) -> tuple[HistoryLine, ...]:
+    """Return the lines, each with its trend from the published snapshot before it."""
+    before: HistoryLine | None = None
+    result = []
+    for line in lines:
+        result.append(with_trend(line, before))
+        before = line if line.refused is None else before
+    return tuple(result)
 
 
 def _read_consistently(snapshot: Path) -> HistoryLine | None:

@@ -1,4 +1,4 @@
-"""The history of a store as a text table: two lines of headings, and a line for each snapshot."""
+"""The history of a store as a text table: two lines of headings, and a line for each night."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _GROUPS = (("", 1), ("change", 1), ("records", 3), ("rejects", 2), ("", 3))
 
 
 def table(lines: Sequence[HistoryLine]) -> Iterator[str]:
-    """Yield the lines of the table, without line ends: two of headings, then one for each snapshot."""
+    """Yield the lines of the table, without line ends: two of headings, then one for each night."""
     rows = [_cells(line) for line in lines]
     heads = [head for head, _ in _COLUMNS]
     widths = [
@@ -43,8 +43,8 @@ def table(lines: Sequence[HistoryLine]) -> Iterator[str]:
     yield _group_headings(widths)
     yield _align(heads, widths)
     for line, row in zip(lines, rows, strict=True):
-        damage = f"  {line.damage}" if line.damage else ""
-        yield f"{_align(row, widths)}{damage}"
+        remark = line.damage or (line.refused and f"refused: {printable(line.refused)}")
+        yield f"{_align(row, widths)}{f'  {remark}' if remark else ''}"
 
 
 def _group_headings(widths: list[int]) -> str:
@@ -56,13 +56,13 @@ def _group_headings(widths: list[int]) -> str:
 
 
 def _align(cells: Sequence[str], widths: Sequence[int]) -> str:
-    # A damaged line has fewer cells than there are columns.
+    # A damaged or refused line has fewer cells than there are columns.
     numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=False))
     return "".join((cells[0].ljust(widths[0]), *numbers)).rstrip()
 
 
 def _cells(line: HistoryLine) -> list[str]:
-    """Return the cells of a line; a damaged one has fewer."""
+    """Return the cells of a line; a damaged or refused one has fewer."""
     # A directory in the store may have any name.
     cells = [printable(line.time)]
     if line.records is None or line.rejects is None:
@@ -76,11 +76,13 @@ def _cells(line: HistoryLine) -> list[str]:
         number(line.rejects),
         "" if trend is None else _format_change(trend.reject_percent, 2),
     ]
-    if line.with_findings is None or line.size is None or line.seconds is None:
+    if line.with_findings is None:
         return cells
     least, most = line.with_findings
-    found = number(least) if least == most else f"{number(least)}-{number(most)}"
-    return [*cells, found, _format_quantity(line.size / _MEGABYTE), _format_quantity(line.seconds)]
+    cells.append(number(least) if least == most else f"{number(least)}-{number(most)}")
+    if line.size is None or line.seconds is None:
+        return cells
+    return [*cells, _format_quantity(line.size / _MEGABYTE), _format_quantity(line.seconds)]
 
 
 def _format_signed(change: int) -> str:

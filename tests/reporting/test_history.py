@@ -175,16 +175,67 @@ def test_formats_without_parquet_have_a_history_too(tmp_path: Path) -> None:
 # What is counted
 
 
-def test_failed_partial_and_staging_are_not_counted(store: Path) -> None:
+def test_partial_and_staging_are_not_counted(store: Path) -> None:
     before = history(store)
-    load(store, 4, BAD, max_rejects="0")
     load(store, 5, *good(5), limit=2)
-    assert list((store / ".failed").iterdir())
     assert list((store / ".partial").iterdir())
     shutil.copytree(store / THIRD, store / ".staging-1-abcdef01")
     shutil.copytree(store / THIRD, store / ".staging-2-abcdef01" / "eksport=20260306T033000Z")
     shutil.copytree(store / THIRD, store / "eksport=20260307T033000Z", ignore=shutil.ignore_patterns("_SUCCESS"))
     assert history(store) == before
+
+
+def test_a_refused_export_has_a_line_with_why_and_no_night_is_compared_with_it(krr: Krr, store: Path) -> None:
+    before = history(store)
+    load(store, 4, *good(1), BAD, max_rejects="0")
+    load(store, 5, *good(12), change_number=50)
+    fourth, fifth = history(store)[3:]
+    assert history(store)[:3] == before
+    why = "1 of 2 records rejected, more than --max-rejects 0 allows"
+    assert (fourth.outcome, fourth.refused, fourth.damage) == ("too-many-rejects", why, None)
+    assert (fourth.records, fourth.rejects, fourth.size) == (1, 1, None)
+    third = before[-1]
+    assert fifth.trend is not None
+    assert fifth.trend.records == 12 - (third.records or 0)
+    assert (fifth.outcome, fifth.refused) == ("published", None)
+    shown = krr("history", store)
+    assert shown.code == 0
+    assert shown.out.splitlines()[5].startswith("20260304T033000Z")
+    assert shown.out.splitlines()[5].endswith(f"refused: {why}")
+    assert "; 1 refused" in shown.err.splitlines()[-1]
+    for limit in (1, 2, 3, 5, 6):
+        assert history(store, limit=limit) == history(store)[-limit:]
+
+
+def test_that_the_newest_export_was_refused_stands_in_the_last_line(krr: Krr, store: Path) -> None:
+    load(store, 4, BAD, max_rejects="0")
+    assert "so was the newest export, 20260304T033000Z: 1 of 1 records" in krr("history", store).err.splitlines()[-1]
+    assert "so was the newest export" in krr("history", store, "--limit", "1").err.splitlines()[-1]
+    load(store, 4, BAD, max_rejects="1", guard=False)  # accepted after all
+    assert [line.refused for line in history(store)] == [None] * 4
+
+
+def test_a_refused_export_whose_report_cannot_be_read_says_so(krr: Krr, store: Path) -> None:
+    load(store, 4, BAD, max_rejects="0")
+    (store / ".failed/eksport=20260304T033000Z/report.json").write_text("{}")
+    line = history(store)[-1]
+    assert (line.records, line.outcome) == (None, None)
+    assert "its report cannot be read" in (line.refused or "")
+    assert krr("history", store).code == 0
+
+
+def test_without_a_snapshot_the_refused_export_is_named(krr: Krr, tmp_path: Path) -> None:
+    load(tmp_path / "store", 4, BAD, max_rejects="0")
+    ran = krr("history", tmp_path / "store")
+    assert ran.code == 3
+    assert "the export 20260304T033000Z was refused: 1 of 1 records rejected" in ran.err
+
+
+@pytest.mark.parametrize(("age", "old"), [("1h", True), ("99999d", False)])
+def test_the_last_line_says_that_the_newest_export_is_old(krr: Krr, store: Path, age: str, *, old: bool) -> None:
+    ran = krr("history", store, "--max-age", age)
+    assert ran.code == 0
+    assert ("--max-age 1h" in ran.err) is old
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])
@@ -608,11 +659,13 @@ def test_json_is_one_line_with_the_documented_keys(krr: Krr, store: Path) -> Non
         "records_change_percent": 12.5,
         "rejects_percent_change": 10.0,
         "damage": None,
+        "outcome": "published",
+        "refused": None,
     }
     assert (lines[0]["records_change"], lines[0]["rejects_percent_change"]) == (None, None)
     lose_manifest(store / FIRST)
     known = {key for key, value in json.loads(krr("history", store, "--json").out)[0].items() if value is not None}
-    assert known == {"snapshot", "damage"}
+    assert known == {"snapshot", "damage", "outcome"}
 
 
 def test_names_of_directories_cannot_forge_lines_or_colours(krr: Krr, store: Path) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import unquote
 
 import msgspec
 import pages
@@ -24,8 +27,10 @@ from krr_export.findings.detail import Detail, DetailKind, DetailWords, Facet, R
 from krr_export.output.manifest import Counts
 from krr_export.profiling.summary import MOST_CERTIFICATES, MOST_DOMAINS, MOST_PROVIDERS
 from krr_export.reporting.formats import FORMATS, render_report
-from krr_export.reporting.history import history_before
+from krr_export.reporting.history import HistoryLine, history_before
 from krr_export.reporting.page.english import ENGLISH
+from krr_export.reporting.page.history_chart import history_chart
+from krr_export.reporting.page.history_status import history_status
 from krr_export.reporting.page.language import LANGUAGES
 from krr_export.reporting.page.languages import language
 from krr_export.reporting.page.norwegian import NORWEGIAN
@@ -305,7 +310,7 @@ def test_no_word_is_without_use() -> None:
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*") if path.suffix in {".py", ".html"})
     used = sources.replace((PACKAGE / "english.py").read_text(), "").replace((PACKAGE / "norwegian.py").read_text(), "")
     made = ("outcome.", "action.", "guard.", "kind.", "value.", "column.", "signature.", "severity.", "channel.",
-            "nights.", "age.", "certificates.", "complete.", "providers.", "domains.", "history.status.")  # fmt: skip
+            "nights.", "age.", "certificates.", "complete.", "providers.", "domains.", "refused.")  # fmt: skip
     assert [
         key for key in ENGLISH.words if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", used)
     ] == []
@@ -659,12 +664,68 @@ def test_convert_and_validate_write_the_page_in_the_language_asked_for(krr: Krr,
 def test_the_history_is_written_as_a_page(krr: Krr, store: Path, tmp_path: Path) -> None:
     assert krr("history", store, "--html", tmp_path / "h.html", "--lang", "nb").code == 0
     page = text_of((tmp_path / "h.html").read_text())
-    assert "2 øyeblikksbilder; det nyeste inneholder 9 poster, 1 avvist." in page
+    assert "Avvist Den nyeste eksporten, fra 3. mars 2026, ble avvist: for mange poster avvist" in page
+    assert "avvist: for mange poster avvist" in page[page.index("Alle netter") :]
+    shutil.rmtree(store / ".failed/eksport=20260303T033000Z")
+    assert krr("history", store, "--html", tmp_path / "h.html", "--lang", "nb").code == 0
+    page = text_of((tmp_path / "h.html").read_text())
+    assert "I orden 2 øyeblikksbilder; det nyeste inneholder 9 poster, 1 avvist." in page
+    assert krr("history", store, "--html", tmp_path / "h.html", "--max-age", "1h").code == 0
+    assert "Old 2 snapshots; the newest" in text_of((tmp_path / "h.html").read_text())
     assert krr("history", store, "--html", "-").out.startswith("<!doctype html>")
     assert krr("history", store, "--html", "-", "--json").code == 2
     (store / "latest/report.json").write_text("{}")
     assert krr("history", store, "--html", tmp_path / "h.html").code == 1
     assert "1 of 2 snapshots is damaged" in text_of((tmp_path / "h.html").read_text())
+
+
+def test_each_night_of_the_history_links_to_its_page_from_wherever_the_history_lies(
+    krr: Krr, store: Path, tmp_path: Path
+) -> None:
+    (store / "eksport=20260301T033000Z/report.html").unlink()
+    for place in (tmp_path / "h.html", tmp_path / "pages of a & b/h.html"):
+        place.parent.mkdir(exist_ok=True)
+        assert krr("history", store, "--html", place).code == 0
+        links = html.fromstring(place.read_text()).xpath("//table//a/@href")
+        linked = [(place.parent / unquote(link)).resolve() for link in links]
+        assert linked == [
+            store / ".failed/eksport=20260303T033000Z/report.html",
+            store / "eksport=20260302T033000Z/report.html",
+        ]
+    assert "href=" not in krr("history", store, "--html", "-").out.split("<table")[-1]
+
+
+@pytest.mark.parametrize(
+    ("hours", "en", "nb"),
+    [(0, "0 hours", "0 timer"), (1, "1 hour", "1 time"), (71, "71 hours", "71 timer"), (72, "3 days", "3 døgn")],
+)
+def test_the_age_of_the_newest_export_is_said(hours: int, en: str, nb: str) -> None:
+    lines = pages.history(3)
+    now = datetime.fromisoformat(lines[-1].exported_at or "") + timedelta(hours=hours, minutes=10)
+    said = {"en": f"{en} old when this page was made", "nb": f"{nb} gammel da siden ble laget"}
+    for lang in LANGUAGES:
+        status = history_status(language(lang), lines, now=now, max_age=timedelta(hours=60))
+        assert said[lang] in status.when
+        assert status.kind == ("attention" if hours > 60 else "good")
+
+
+def test_an_export_from_the_future_has_no_age() -> None:
+    lines = pages.history(3)
+    before = datetime.fromisoformat(lines[0].exported_at or "")
+    assert "in the future" in history_status(language("en"), lines, now=before, max_age=None).when
+
+
+def test_the_axis_of_nights_is_in_proportion_to_their_times() -> None:
+    names = ("20260301T000000Z", "20260302T000000Z", "20260302T010000Z", "20260311T000000Z")
+    lines = [HistoryLine(f"eksport={name}", records=9, rejects=1) for name in names]
+    chart = history_chart(language("en"), lines)
+    assert chart is not None
+    at = [point.x for point in chart.records]
+    assert (at[1] - at[0]) / (at[3] - at[0]) == pytest.approx(1 / 10, abs=1e-4)
+    assert (at[2] - at[1]) / (at[3] - at[0]) == pytest.approx(1 / 240, abs=1e-4)
+    assert chart.width >= 0.5
+    lines = [HistoryLine(f"eksport={name}", records=9, rejects=1) for name in names[:2]]
+    assert [point.x for point in history_chart(language("en"), lines).records] == [25, 75]  # type: ignore[union-attr]
 
 
 def test_older_snapshots_only_stand_beside_an_export(store: Path) -> None:

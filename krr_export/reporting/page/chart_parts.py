@@ -31,11 +31,13 @@ class Cell:
         text: as shown.
         value: the number behind the text, as in report.json; ``None`` if there is none.
         align: the alignment.
+        href: what the text links to; empty for nothing.
     """
 
     text: str
     value: int | float | None = None
     align: Align = "text"
+    href: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from krr_export.domain.store_layout import is_export_name
 from krr_export.reporting.page.chart_parts import NOTHING, Cell, Table, number_cell
+from krr_export.reporting.page.history_status import why_refused
 from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from krr_export.reporting.history import HistoryLine, Trend
     from krr_export.reporting.page.language import Language
@@ -18,7 +23,7 @@ SHOWN = 30
 """The most nights in a chart: with more, a column would be a thin line on a telephone."""
 
 _HIGH, _LOW = 104.0, 54.0
-_WIDEST = 9.0
+_WIDEST, _THINNEST = 9.0, 0.6
 _TOP, _BETWEEN = 46.0, 46.0
 _PUBLISHED = {"published", "valid"}
 
@@ -60,6 +65,7 @@ class HistoryChart:
         records_ground, rejects_ground: the base lines of the two parts, in pixels.
         records_range: the fewest and the most, as a sentence: its axis does not begin at zero.
         rejects_range: the most, as a sentence.
+        has_refused: whether a night is not published.
         table: all numbers, the newest night first.
     """
 
@@ -72,6 +78,7 @@ class HistoryChart:
     rejects_ground: float
     records_range: str
     rejects_range: str
+    has_refused: bool
     table: Table
 
 
@@ -80,15 +87,12 @@ def older_lines(history: Sequence[HistoryLine], line: HistoryLine) -> tuple[Hist
     return tuple(older for older in history if older.snapshot < line.snapshot)[-SHOWN + 1 :]
 
 
-def history_chart(
-    words: Language, lines: Sequence[HistoryLine], *, outcome: str = "published", rows: int = SHOWN
-) -> HistoryChart | None:
+def history_chart(words: Language, lines: Sequence[HistoryLine], rows: int = SHOWN) -> HistoryChart | None:
     """Return the chart and the table of a history.
 
     Args:
         words: the language of the page.
         lines: the nights, oldest first.
-        outcome: of the last one.
         rows: the most rows in the table, newest first.
 
     Returns:
@@ -97,9 +101,8 @@ def history_chart(
     shown = [line for line in lines if line.records is not None and line.rejects is not None][-SHOWN:]
     if len(shown) <= 1:
         return None
-    published = [True] * (len(shown) - 1) + [outcome in _PUBLISHED]
-    records = _points(words, shown, [line.records or 0 for line in shown], published, from_zero=False)
-    rejects = _points(words, shown, [line.rejects or 0 for line in shown], published, from_zero=True)
+    records = _points(words, shown, [line.records or 0 for line in shown], from_zero=False)
+    rejects = _points(words, shown, [line.rejects or 0 for line in shown], from_zero=True)
     fewest, most = min(records, key=lambda p: p.value), max(records, key=lambda p: p.value)
     worst = max(rejects, key=lambda p: p.value)
     return HistoryChart(
@@ -110,67 +113,100 @@ def history_chart(
         ),
         records=records,
         rejects=rejects,
-        width=round(min(70 / len(shown), _WIDEST), 3),
+        width=_column_width([point.x for point in records]),
         records_ground=_TOP + _HIGH,
         rejects_ground=_TOP + _HIGH + _BETWEEN + _LOW,
         records_range=words.say("nights.records", fewest=fewest.shown, most=most.shown),
         rejects_range=words.say("nights.rejects", most=worst.shown),
+        has_refused=not all(point.published for point in records),
         table=history_table(words, lines, rows),
     )  # fmt: skip
 
 
-def _points(
-    words: Language, lines: Sequence[HistoryLine], values: list[int], published: list[bool], *, from_zero: bool
-) -> tuple[Point, ...]:
+def _points(words: Language, lines: Sequence[HistoryLine], values: list[int], *, from_zero: bool) -> tuple[Point, ...]:
     high, ground = (_LOW, _TOP + _HIGH + _BETWEEN + _LOW) if from_zero else (_HIGH, _TOP + _HIGH)
     low = 0 if from_zero else min(values)
     span = max(values) - low
     points = []
-    for at, (line, value) in enumerate(zip(lines, values, strict=True)):
+    for line, value, x in zip(lines, values, _positions(lines), strict=True):
         # If nothing changes, the line runs through the middle.
         share = (value - low) / span if span else (0.0 if from_zero else 0.5)
         point_height = round(high * share, 1)
         if from_zero and value:
             point_height = max(point_height, 1.5)
-        x = round(100 * (at + 0.5) / len(lines), 3)
         day = words.day(line.exported_at) if line.exported_at else ""
         key = clean(line.snapshot, 60)
         points.append(
-            Point(key, day, value, words.number(value), x, ground - point_height, point_height, published[at])
-        )
+            Point(
+                key, day, value, words.number(value), x, ground - point_height, point_height,
+                published=line.outcome in _PUBLISHED,
+            )
+        )  # fmt: skip
     return tuple(points)
 
 
-def history_table(words: Language, lines: Sequence[HistoryLine], rows: int) -> Table:
-    """Return the history as a table, the newest night first."""
+def _positions(lines: Sequence[HistoryLine]) -> list[float]:
+    """Return where each night stands, in per cent of the width: in proportion to its time."""
+    margin = 50 / len(lines)
+    if all(is_export_name(line.snapshot) for line in lines):
+        times = [datetime.strptime(line.time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp() for line in lines]
+    else:  # a report that was made by hand
+        times = [float(at) for at in range(len(lines))]
+    span = times[-1] - times[0]
+    return [round(margin + (100 - 2 * margin) * (time - times[0]) / span, 3) for time in times]
+
+
+def _column_width(positions: Sequence[float]) -> float:
+    """Return the width of a column, in per cent: columns do not touch, however near two nights are, unless too thin."""
+    nearest = min(after - before for before, after in pairwise(positions))
+    return round(max(min(0.7 * nearest, _WIDEST), _THINNEST), 3)
+
+
+def history_table(
+    words: Language, lines: Sequence[HistoryLine], rows: int, links: Mapping[str, str] = MappingProxyType({})
+) -> Table:
+    """Return the history as a table, the newest night first, and the columns first that fit on a telephone.
+
+    Args:
+        words: the language of the page.
+        lines: the nights, oldest first.
+        rows: the most rows.
+        links: the URL of the page of a night, by the name of its snapshot.
+    """
     heads = (
         Cell(words.say("nights.export")),
         *(
             Cell(words.say(f"nights.{key}"), align="number")
-            for key in ("number", "accepted", "change", "rejected", "points", "found", "size", "seconds")
+            for key in ("accepted", "rejected", "change", "points", "found", "size", "seconds", "number")
         ),
     )
     newest = [*reversed(lines)]
     left_out = len(newest) - rows
     note = words.say("rows.left", n=left_out) if left_out > 0 else ""
-    return Table(words.say("nights.table"), heads, tuple(_row(words, line) for line in newest[:rows]), note)
+    return Table(
+        words.say("nights.table"),
+        heads,
+        tuple(_row(words, line, links.get(line.snapshot, "")) for line in newest[:rows]),
+        note,
+    )
 
 
-def _row(words: Language, line: HistoryLine) -> tuple[Cell, ...]:
+def _row(words: Language, line: HistoryLine, link: str) -> tuple[Cell, ...]:
     when = words.moment(line.exported_at) if line.exported_at else clean(line.time, 60)
+    remark = line.damage or (line.refused and words.say("nights.refused", reason=why_refused(words, line)))
     if line.records is None or line.rejects is None:
-        return (Cell(when, align="date"), Cell(clean(line.damage, 200)))
+        return (Cell(when, align="date"), Cell(clean(remark, 200)))
     change = line.trend
     return (
-        Cell(when, align="date") if line.damage is None else Cell(f"{when}: {clean(line.damage, 200)}"),
-        number_cell(words, line.change_number),
+        Cell(f"{when}: {clean(remark, 200)}", href=link) if remark else Cell(when, align="date", href=link),
         number_cell(words, line.records),
-        Cell(_change_text(words, change), change.records if change else None, "number"),
         number_cell(words, line.rejects),
+        Cell(_change_text(words, change), change.records if change else None, "number"),
         Cell(NOTHING if change is None else words.points(change.reject_percent), None, "number"),
         Cell(_found_text(words, line), None, "number"),
         Cell(NOTHING if line.size is None else words.size(line.size), line.size, "number"),
         Cell(NOTHING if line.seconds is None else words.seconds(line.seconds), line.seconds, "number"),
+        number_cell(words, line.change_number),
     )
 
 

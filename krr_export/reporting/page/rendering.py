@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from krr_export.reporting.history import line_of_report, with_trend
@@ -13,6 +14,7 @@ from krr_export.reporting.page.history_chart import (
     history_table,
     older_lines,
 )
+from krr_export.reporting.page.history_status import history_status
 from krr_export.reporting.page.key_figures import key_figures
 from krr_export.reporting.page.languages import language
 from krr_export.reporting.page.profile_charts import profile_charts
@@ -20,7 +22,8 @@ from krr_export.reporting.page.text import PAGE_LIMITS, PageLimits, clean
 from krr_export.reporting.page.verdict import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
 
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Lang, Language
@@ -51,19 +54,41 @@ def render(report: Report, history: Sequence[HistoryLine] = (), *, lang: Lang = 
     return _first_that_fits(lambda limits: _report_page(words, report, history, limits), PAGE_LIMITS)
 
 
-def render_history(history: Sequence[HistoryLine], *, name: str, lang: Lang = "en") -> str:
+def render_history(
+    history: Sequence[HistoryLine],
+    *,
+    name: str,
+    lang: Lang = "en",
+    links: Mapping[str, str] | None = None,
+    max_age: timedelta | None = None,
+) -> str:
     """Render the history of a store as one self-contained HTML file.
 
     Args:
         history: its lines, oldest first.
         name: of the store.
         lang: the language of the page.
+        links: the URL of the page of a night, by the name of its snapshot.
+        max_age: how old the newest export may be; ``None`` for any age.
 
     Raises:
         UsageError: there is no such language.
     """
     words = language(lang)
-    return _first_that_fits(lambda rows: _history_page(words, history, clean(name, 120), rows), _HISTORY_ROWS)
+    status = history_status(words, history, now=datetime.now(UTC), max_age=max_age)
+    return _first_that_fits(
+        lambda rows: _fill_template(
+            "history.html",
+            words=words,
+            say=words.say,
+            title=words.say("title.history", name=clean(name, 120)),
+            name=clean(name, 120),
+            status=status,
+            nights=history_chart(words, history),
+            whole=history_table(words, history, rows, links or {}),
+        ),
+        _HISTORY_ROWS,
+    )
 
 
 def _first_that_fits(page: Callable[[_Size], str], sizes: Sequence[_Size]) -> str:
@@ -92,7 +117,7 @@ def _report_page(words: Language, report: Report, history: Sequence[HistoryLine]
         verdict=verdict(words, report, limits),
         figures=key_figures(words, report, tonight),
         facts=facts(words, report, limits),
-        nights=history_chart(words, (*older, tonight), outcome=report.outcome),
+        nights=history_chart(words, (*older, tonight)),
         changes=changes_section(words, report, limits),
         cards=finding_cards(words, report, limits),
         left_out=max(len(report.findings) - limits.groups, 0),
@@ -100,28 +125,6 @@ def _report_page(words: Language, report: Report, history: Sequence[HistoryLine]
         scale=by_code[1] if by_code else (),
         contents=profile_charts(words, report, limits),
         version=clean(report.tool.version, 40),
-    )
-
-
-def _history_page(words: Language, history: Sequence[HistoryLine], name: str, rows: int) -> str:
-    newest = history[-1]
-    damaged = sum(1 for line in history if line.damage is not None)
-    count = len(history)
-    records, rejects = (words.number(value or 0) for value in (newest.records, newest.rejects))
-    return _fill_template(
-        "history.html",
-        words=words,
-        say=words.say,
-        title=words.say("title.history", name=name),
-        name=name,
-        kind="bad" if damaged else "good",
-        status=words.say(f"history.status.{'damaged' if damaged else 'good'}"),
-        sentence=words.say("history.damaged", n=damaged, all=count)
-        if damaged
-        else words.say("history.good", n=count, records=records, rejects=rejects),
-        when=words.say("history.newest", moment=words.moment(newest.exported_at)) if newest.exported_at else "",
-        nights=history_chart(words, history),
-        whole=history_table(words, history, rows),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import InputError
@@ -15,6 +17,7 @@ from krr_export.reporting.report_file import read_report
 from krr_export.util.paths import real_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from krr_export.reporting.history import HistoryLine
@@ -52,6 +55,19 @@ def older_snapshots(snapshot: Path) -> tuple[HistoryLine, ...]:
     path = real_path(snapshot)
     store = path.parent.parent if path.parent.name in _UNPUBLISHED else path.parent
     return history_before(store, path.name, limit=SHOWN)
+
+
+def page_links(store: Path, lines: Sequence[HistoryLine], page: Path) -> dict[str, str]:
+    """Return the relative URL of each night's own page, by the name of its snapshot.
+
+    Args:
+        store: the directory of snapshots.
+        lines: its history; nights without a page are left out.
+        page: the file from which it is linked to.
+    """
+    pages = {line.snapshot: store / (FAILED if line.refused else "") / line.snapshot / REPORT_HTML for line in lines}
+    beside = real_path(page.parent)
+    return {name: quote(os.path.relpath(real_path(path), beside)) for name, path in pages.items() if path.is_file()}
 
 
 def render_snapshot_page(report: Report, store: Path, name: str, lang: Lang) -> str:
