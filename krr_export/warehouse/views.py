@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from krr_export.schema.record_schema import DESCRIPTION
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
 EXPORT_TIME = (
@@ -20,6 +22,10 @@ EXPORT_TIME = (
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _CSV_LINE_BYTES = 16 << 20
 """More than the longest record takes as a line of CSV; DuckDB's own limit is lower."""
+
+
+_EKSPORT = {"eksport": "When the export was made"}
+_DESCRIPTION = DESCRIPTION.encode()
 
 
 @dataclass(frozen=True)
@@ -49,33 +55,37 @@ class View:
         name: Of the view.
         comment: What is in it, in one line.
         query: Its rows.
+        columns: What is in each column, by its name; those that nothing is known of are left out.
     """
 
     name: str
     comment: str
     query: str
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def statements(self) -> Iterator[str]:
         """Yield the statements that make the view, or replace it."""
         yield f"CREATE OR REPLACE VIEW {self.name} AS\n{self.query}"
         yield f"COMMENT ON VIEW {self.name} IS {quote(self.comment)}"
+        for column, comment in self.columns.items():
+            yield f"COMMENT ON COLUMN {self.name}.{identifier(column)} IS {quote(comment)}"
 
 
 def build_views(shape: StoreShape) -> list[View]:
     """Return the views of a store: two of persons, two of the reports, and one for each table beside person."""
-    night = f"SELECT {EXPORT_TIME} AS eksport"
+    night, described = f"SELECT {EXPORT_TIME} AS eksport", _descriptions(shape.person)
+    newest = _person(shape, shape.newest, "SELECT", dated=False)
+    every = _person(shape, "eksport=*", f"{night},", dated=True)
     views = [
-        View("person", "Persons of the newest snapshot", _person(shape, shape.newest, "SELECT", dated=False)),
-        View(
-            "person_all", "Persons of all snapshots, by eksport", _person(shape, "eksport=*", f"{night},", dated=True)
-        ),
+        View("person", "Persons of the newest snapshot", newest, described),
+        View("person_all", "Persons of all snapshots, by eksport", every, {**_EKSPORT, **described}),
     ]
     for name, comment in TABLES.items():
         if name in shape.tables:
             # Not union_by_name, which opens every file of all nights first: a store keeps its columns.
             files = quote(_glob(shape.path, f"eksport=*/{name}/*.parquet"))
             read = f"read_parquet({files}, filename = true, hive_partitioning = false)"
-            views.append(View(name, comment, f"{night}, * EXCLUDE (filename)\nFROM {read}"))
+            views.append(View(name, comment, f"{night}, * EXCLUDE (filename)\nFROM {read}", _EKSPORT))
     return [*views, *_report_views(shape, night)]
 
 
@@ -91,6 +101,12 @@ def build_script(views: list[View], about: str) -> str:
     """Return the views as a script of SQL, which begins with this comment."""
     statements = [statement for view in views for statement in view.statements()]
     return "".join(f"-- {line}\n" for line in about.splitlines()) + "".join(f"\n{one};\n" for one in statements)
+
+
+def _descriptions(schema: pa.Schema) -> dict[str, str]:
+    """Return what the XSD says of each column, as the file's own schema has it."""
+    metadata = {column.name: column.metadata or {} for column in schema}
+    return {name: about[_DESCRIPTION].decode() for name, about in metadata.items() if about.get(_DESCRIPTION)}
 
 
 def _person(shape: StoreShape, snapshot: str, select: str, *, dated: bool) -> str:

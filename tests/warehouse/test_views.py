@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import command
 import duckdb
@@ -18,6 +18,7 @@ import pytest
 import krr_export
 from krr_export import InputError, OutputError, UsageError
 from krr_export.jobs.views import views as make_views
+from krr_export.schema.record_schema import ORDINAL_FIELD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,6 +114,18 @@ def as_python(table: pa.Table) -> list[dict[str, Any]]:
         for field in table.schema
     ]
     return sorted(table.cast(pa.schema(plain)).to_pylist(), key=lambda row: int(row["radnummer"]))
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_each_column_is_described_as_the_xsd_describes_it(
+    form: Literal["parquet", "csv"], exports: tuple[Path, ...], tmp_path: Path
+) -> None:
+    krr_export.convert(exports[0], tmp_path / "store", format=form)
+    described = {field.name: field.documentation for field in (ORDINAL_FIELD, *krr_export.load_schema().fields)}
+    connection = run_script(make_views(tmp_path / "store").script)
+    for view, more in (("person", {}), ("person_all", {"eksport": "When the export was made"})):
+        said = rows(connection, "SELECT table_name, column_name, comment FROM duckdb_columns()")
+        assert {column: about for name, column, about in said if name == view} == {**more, **described}
 
 
 def test_a_view_sees_the_next_night_without_being_made_again(exports: tuple[Path, ...], tmp_path: Path) -> None:
