@@ -41,11 +41,12 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
         _check_gap(page, reached, rest_is_inclusive=rest_is_inclusive)
         chosen.append(page)
         reached = page.last
-    latest = max((page.latest for page in ordered), default=base)
-    if reached < latest:
+    furthest = max(ordered, key=lambda page: page.latest, default=None)
+    if furthest is not None and reached < furthest.latest:
         raise InputError(
-            f"the pages are complete up to change {number(reached)}, and the register is at {number(latest)}",
-            "fetch the rest: no state between two pages ever was",
+            f"the pages are complete up to change {number(reached)}, and the register was at {number(furthest.latest)},"
+            f" says {furthest.name}",
+            "fetch the rest, or leave that page out if it is of another night: no state between two pages ever was",
         )
     return chosen
 
@@ -72,7 +73,7 @@ def _check_gap(page: PageRange, reached: int, *, rest_is_inclusive: bool) -> Non
     begins_at_known = page.form == "rest" and not rest_is_inclusive
     if page.first > (reached if begins_at_known else reached + 1):
         missing = f"{number(reached + 1)} to {number(page.first - (not begins_at_known))}"
-        hint = "fetch the pages between"
+        hint = f"fetch the pages between, or leave {page.name} out if it is of another night"
         if begins_at_known and page.first == reached + 1:
             hint += ", or give --rest-inclusive if pages begin with the number that was asked for"
         raise InputError(f"changes {missing} are missing before {page.name}", hint)
