@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,12 @@ def service() -> configparser.SectionProxy:
     read = configparser.ConfigParser(strict=False, interpolation=None)
     read.read(UNITS / "krr-export.service")
     return read["Service"]
+
+
+def test_the_documents_show_the_heart_of_the_service() -> None:
+    blocks = re.findall(r"^```ini\n(.*?)^```", (UNITS.parent / "nightly.md").read_text(), re.DOTALL | re.MULTILINE)
+    shown = next(block for block in blocks if " run sftp:" in block)
+    assert set(shown.splitlines()) <= set((UNITS / "krr-export.service").read_text().splitlines())
 
 
 def test_systemd_reads_them_without_a_remark(units: Path) -> None:
