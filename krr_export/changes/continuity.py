@@ -28,7 +28,8 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
 
     Raises:
         GuardError: The pages are of the new series of numbers, and the base of the old one.
-        InputError: A page is missing, two differ that should be the same, or the register is further than the last one.
+        InputError: A page is missing, two differ that should be the same, the register goes back from a page to the
+            next, or is further than the last one.
     """
     ordered = sorted(pages, key=lambda page: (page.first, page.last, page.name))
     following = [page for page in ordered if page.last > base]
@@ -39,6 +40,8 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
         if page.last <= reached:
             continue
         _check_gap(page, reached, rest_is_inclusive=rest_is_inclusive)
+        if chosen and page.first >= reached:
+            _check_not_behind(page, chosen[-1])
         chosen.append(page)
         reached = page.last
     furthest = max(ordered, key=lambda page: page.latest, default=None)
@@ -67,6 +70,16 @@ def _check_twins(following: Sequence[PageRange]) -> None:
                 f"{one.name} and {other.name} have the same change numbers and are not the same",
                 "leave out one of them",
             )
+
+
+def _check_not_behind(page: PageRange, before: PageRange) -> None:
+    """Check a page that goes on where another ends; of pages that overlap, either may be of an earlier fetch."""
+    if page.latest < before.latest:
+        raise InputError(
+            f"by {before.name} the register was at change {number(before.latest)}, and by {page.name}, which follows"
+            f" it, at {number(page.latest)}",
+            "fetch both again: a register does not go back",
+        )
 
 
 def _check_gap(page: PageRange, reached: int, *, rest_is_inclusive: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -43,6 +44,21 @@ def test_an_answer_asked_for_again_later_goes_further_and_is_no_contradiction() 
     assert order_pages([late, early], 6) == [early, late]
     with pytest.raises(InputError, match="have the same change numbers and are not the same"):
         order_pages([early, page(7, 8, 9, content="b")], 6)
+
+
+@pytest.mark.parametrize("form", ["soap", "rest"])
+def test_a_register_does_not_go_back_from_a_page_to_the_next(form: Form) -> None:
+    behind = int(form == "soap")
+    chain = [page(6 + behind, 8, 12, form), page(8 + behind, 10, 11, form), page(10 + behind, 12, 12, form)]
+    with pytest.raises(InputError, match=r"at change 12, and by .*, which follows it, at 11"):
+        order_pages(chain, 6)
+    assert order_pages([chain[0], replace(chain[1], latest=12), chain[2]], 6)[1].latest == 12
+
+
+def test_pages_of_an_earlier_fetch_may_lie_between_those_of_a_later_one() -> None:
+    earlier = [page(1, 3, 10), page(4, 6, 10), page(7, 10, 10)]
+    later = [page(1, 5, 12), page(6, 11, 12), page(12, 12, 12)]
+    assert order_pages([*earlier, *later], 0)[-1].last == 12
 
 
 def test_an_empty_page_does_not_stop_the_feed() -> None:
