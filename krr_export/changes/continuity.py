@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from krr_export.changes.page import PageRange
 
+_OF_ANOTHER_NIGHT = "or move that file away if it is of another night or register"
+
 
 def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: bool = False) -> list[PageRange]:
     """Return the pages that follow a change number, in order; pages that it already covers are left out.
@@ -47,9 +49,9 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
     furthest = max(ordered, key=lambda page: page.latest, default=None)
     if furthest is not None and reached < furthest.latest:
         raise InputError(
-            f"the pages are complete up to change {number(reached)}, and the register was at {number(furthest.latest)},"
-            f" says {furthest.name}",
-            "fetch the rest, or leave that page out if it is of another night: no state between two pages ever was",
+            f"the pages are complete up to change {number(reached)}, and the register is at {number(furthest.latest)}"
+            f" by {furthest.name}",
+            f"fetch the rest, for no state between two pages ever was; {_OF_ANOTHER_NIGHT}",
         )
     return chosen
 
@@ -57,8 +59,8 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
 def _check_series(following: Sequence[PageRange], base: int) -> None:
     if following and is_other_series(base, following[0].last):
         raise GuardError(
-            f"the snapshot is at change {number(base)}, and the register's numbers began anew above"
-            f" {number(NEW_SERIES)} on 2023-08-30",
+            f"the snapshot is at change {number(base)}, {following[0].name} is at {number(following[0].last)}, and the"
+            f" register's numbers began anew above {number(NEW_SERIES)} on 2023-08-30",
             "start from a full export, or from all pages (--from-zero)",
         )
 
@@ -86,7 +88,7 @@ def _check_gap(page: PageRange, reached: int, *, rest_is_inclusive: bool) -> Non
     begins_at_known = page.form == "rest" and not rest_is_inclusive
     if page.first > (reached if begins_at_known else reached + 1):
         missing = f"{number(reached + 1)} to {number(page.first - (not begins_at_known))}"
-        hint = f"fetch the pages between, or leave {page.name} out if it is of another night"
+        hint = f"fetch the pages between; {_OF_ANOTHER_NIGHT}"
         if begins_at_known and page.first == reached + 1:
-            hint += ", or give --rest-inclusive if pages begin with the number that was asked for"
+            hint += "; or give --rest-inclusive if pages begin with the number that was asked for"
         raise InputError(f"changes {missing} are missing before {page.name}", hint)
