@@ -71,10 +71,34 @@ def refuse_snapshot(path: Path) -> None:
             )
 
 
+def refuse_store(path: Path) -> None:
+    """Refuse to write personal data to a path that is in a store, in a snapshot or beside them; links are followed.
+
+    Who may read a store, what is deleted from it and what is proven of it is all said of its snapshots alone.
+
+    Raises:
+        UsageError: the path is in a store.
+    """
+    refuse_snapshot(path)
+    real = Path(os.path.realpath(path))
+    if store := next(filter(_is_store, (real, *real.parents)), None):
+        raise UsageError(f"{path} lies in the store {store}, which holds snapshots alone", "give a path outside of it")
+
+
 def is_snapshot(directory: Path) -> bool:
     """Return whether a directory is a snapshot, the remains of one that was not published, or a copy of either."""
     has_name = directory.name.startswith(EXPORT_PREFIX) or _exists(directory / SUCCESS)
     return has_name and _exists(directory / MANIFEST)
+
+
+def _is_store(directory: Path) -> bool:
+    """Return whether a directory holds snapshots: by its link to the newest, which not every file system can make."""
+    if is_snapshot(directory / LATEST):
+        return True
+    try:
+        return (directory / LOCK).exists() and any(map(is_snapshot, directory.glob(f"{EXPORT_PREFIX}*")))
+    except (OSError, ValueError):
+        return False  # as below
 
 
 def _is_reserved(path: Path) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.changes.columns import Ignored
-from krr_export.domain.store_layout import MANIFEST
+from krr_export.domain.store_layout import MANIFEST, refuse_store
 from krr_export.errors import InputError, UsageError
 from krr_export.jobs.comparison import Comparison, open_table
 from krr_export.output.outputs import STDIO
@@ -88,7 +88,7 @@ def diff(  # noqa: PLR0913 - by keyword, each an option of the command line
     Raises:
         InputError: there are no such snapshots, or one is damaged.
         OutputError: the file cannot be written.
-        UsageError: an option is wrong, or the snapshots cannot be compared.
+        UsageError: an option is wrong, the file is in a store, or the snapshots cannot be compared.
     """
     ignored = Ignored(column_names("--ignore", ignore), ignore_times)
     if format is not None and format not in FILE_FORMATS:
@@ -97,6 +97,8 @@ def diff(  # noqa: PLR0913 - by keyword, each an option of the command line
         raise UsageError("--format says how a file is written, and none is", "give -o FILE")
     to = None if output is None else str(output)
     form = None if to is None else file_format(to, format)
+    if output is not None and to != STDIO:
+        refuse_store(local_path(output))
     progress = progress or Progress()
     before, now = _pair(local_path(old), optional_path(new))
     comparison = Comparison(before, now.schema, now.manifest.options, progress, ignored)

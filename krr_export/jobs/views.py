@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import LATEST
@@ -10,7 +11,9 @@ from krr_export.errors import InputError, UsageError
 from krr_export.jobs.comparison import open_table
 from krr_export.output.outputs import STDIO, atomic_write, write_error
 from krr_export.output.sinks import SinkOptions
+from krr_export.output.snapshot_table import PERSON
 from krr_export.output.store_contents import missing_store, snapshots
+from krr_export.reporting.report import REPORT_JSON
 from krr_export.schema.registry import load_schema
 from krr_export.util.files import output_errors
 from krr_export.util.formatting import short_repr
@@ -21,6 +24,7 @@ from krr_export.warehouse.views import TABLES, StoreShape, build_script, build_v
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
     from pathlib import Path
 
     from krr_export.output.snapshot_table import SnapshotTable
@@ -110,9 +114,21 @@ def _shape(store: Path, schema: RecordSchema | None) -> StoreShape:
     if not nights:
         raise InputError(f"there is no snapshot in {store}", "convert an export first")
     newest = open_table(nights[-1], schema)
+    extension = _extension(newest)
+    _refuse_odd_files(nights, extension)
     is_linked = (store / LATEST).resolve() == newest.root
     tables = {name for name in TABLES for night in nights if (night / name).is_dir()}
-    return StoreShape(store, newest.schema, _extension(newest), LATEST if is_linked else newest.name, tables)
+    return StoreShape(store, newest.schema, extension, LATEST if is_linked else newest.name, tables)
+
+
+def _refuse_odd_files(nights: Iterable[Path], extension: str) -> None:
+    """Refuse a store where something else lies in place of a file that the views read: DuckDB waits for a pipe."""
+    for night in nights:
+        parts = [night.glob(f"{PERSON}/**/*.{extension}"), *(night.glob(f"{name}/*.parquet") for name in TABLES)]
+        for path in chain(*parts, [night / REPORT_JSON]):
+            if path.exists() and not path.is_file() and not path.is_dir():
+                name = path.relative_to(night.parent)
+                raise InputError(f"{name} is missing or damaged", "see krr-export verify")
 
 
 def _extension(table: SnapshotTable) -> str:

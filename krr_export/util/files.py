@@ -123,10 +123,12 @@ class HashedFile:
     Args:
         path: Its path, for messages and for the manifest.
         descriptor: Open for writing; closed when the file is finished or abandoned.
+        shown: Its path for messages, if that is another.
     """
 
-    def __init__(self, path: str, descriptor: int) -> None:
+    def __init__(self, path: str, descriptor: int, shown: str | None = None) -> None:
         self.path = path
+        self._shown = shown or path
         self.size = 0
         self._digest = hashlib.sha256()
         self._fd: int | None = descriptor
@@ -167,7 +169,7 @@ class HashedFile:
             return size
         self._digest.update(view)
         self.size += size
-        with output_errors(f"write {self.path}"):
+        with output_errors(f"write {self._shown}"):
             while view:
                 view = view[os.write(self._fd, view) :]
         return size
@@ -182,7 +184,7 @@ class HashedFile:
             OutputError: The disk is full or failing.
         """
         assert self._fd is not None, "a file is finished once"  # noqa: S101 - an invariant of this package
-        with output_errors(f"write {self.path}"):
+        with output_errors(f"write {self._shown}"):
             _sync(self._fd)
             os.close(self._fd)
         self._fd = None

@@ -10,6 +10,7 @@ import shutil
 import stat
 from typing import TYPE_CHECKING, Any
 
+import command
 import duckdb
 import pyarrow.parquet as pq
 import pytest
@@ -21,8 +22,6 @@ from krr_export.errors import InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import command
 
 NAMES = ["03851598730", "04851598731", "05851598732", "06851598733", "07851598734"]
 FIRST, SECOND = "eksport=20140226T112225Z", "eksport=20140227T112225Z"
@@ -197,6 +196,31 @@ def test_a_damaged_snapshot_is_named_and_nothing_is_written(
     with pytest.raises(InputError, match=rf"{FIRST}/person/part-00000\.{form} is missing or damaged"):
         diff(store, output=tmp_path / "changes.csv")
     assert not (tmp_path / "changes.csv").exists()
+
+
+def test_a_file_of_changes_in_a_store_is_refused_before_anything_is_read(
+    nights: Callable[..., Path], tmp_path: Path
+) -> None:
+    store = nights()
+    (tmp_path / "link").symlink_to(store)
+    before = command.contents(store)
+    for path in (store / "changes.csv", tmp_path / "link/changes.csv", store / "new/changes.csv"):
+        ran = command.call("diff", store, "-o", path)
+        assert (ran.code, ran.last) == (
+            2,
+            f"{path} lies in the store {store}, which holds snapshots alone; give a path outside of it",
+        )
+    (store / "latest").unlink()  # not every file system can make it
+    assert command.call("diff", store, "-o", store / "changes.csv").code == 2
+    del before["latest"]
+    assert command.contents(store) == before
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
+def test_a_file_without_room_is_named_as_it_was_given(nights: Callable[..., Path], form: str) -> None:
+    ran = command.call("diff", nights(), "-o", "/dev/full", "--format", form)
+    full = "krr-export: cannot write /dev/full: No space left on device; free some space and run again"
+    assert (ran.code, ran.err.splitlines()) == (4, [full])
 
 
 def test_a_store_has_two_snapshots_or_there_is_nothing_to_compare(nights: Callable[..., Path], tmp_path: Path) -> None:

@@ -349,6 +349,14 @@ def test_one_fetch_at_a_time(store: Path, tmp_path: Path, options: FetchChangesO
         fetch_changes(store, tmp_path / "in", options)
 
 
+def test_pages_do_not_go_into_a_store(store: Path, options: FetchChangesOptions) -> None:
+    before = command.contents(store)
+    for directory in (store, store / "pages"):
+        with pytest.raises(UsageError, match=f"{directory} lies in the store {store}, which holds snapshots alone"):
+            fetch_changes(store, directory, options)
+    assert command.contents(store) == before
+
+
 def test_without_a_snapshot_there_is_nothing_to_go_on_from(
     tmp_path: Path, register: Register, options: FetchChangesOptions
 ) -> None:

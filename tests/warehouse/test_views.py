@@ -107,6 +107,24 @@ def test_the_views_hold_what_the_library_reads(
         assert rows(database, "SELECT count(*) FROM changes") == [(changed,)]
 
 
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.parametrize("place", ["person/part-00000", "changes/part-00000.parquet", "report.json"])
+@pytest.mark.parametrize("made", ["krr.duckdb", "krr.sql"])
+def test_a_pipe_in_place_of_a_file_of_any_night_is_refused_and_not_waited_for(
+    exports: tuple[Path, ...], place: str, form: Literal["parquet", "csv"], made: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    for export in exports[:2]:
+        krr_export.convert(export, store, changes=True, format=form)
+    night = sorted(store.glob("eksport=*"))["changes" in place]
+    file = night / (place if "." in place else f"{place}.{form}")
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(InputError, match=rf"^{night.name}/{file.relative_to(night)} is missing or damaged"):
+        make_views(store, tmp_path / made)
+    assert not (tmp_path / made).exists()
+
+
 def as_python(table: pa.Table) -> list[dict[str, Any]]:
     """Return the rows; a zone by any name of UTC is the same."""
     plain = [

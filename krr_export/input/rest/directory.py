@@ -9,8 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from krr_export.domain.store_layout import refuse_store
 from krr_export.input.locked_directory import errors_in, locked_directory
 from krr_export.util.files import sync_directory
+from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +34,9 @@ def open_pages_directory(path: Path) -> Iterator[PagesDirectory]:
 
     Raises:
         OutputError: Another fetch is at work there, or it cannot be written.
-        UsageError: It is in a snapshot, or is not a local path.
+        UsageError: It is in a store, or is not a local path.
     """
+    refuse_store(local_path(path))
     with locked_directory(path, _LOCK_FILE, _WHAT) as directory:
         yield PagesDirectory(directory)
 

@@ -90,6 +90,6 @@ def _opened(path: str) -> Iterator[HashedFile]:
         return
     try:
         with atomic_write(Path(path), private=True) as file:
-            yield HashedFile(Path(path).name, os.dup(file.fileno()))
+            yield HashedFile(Path(path).name, os.dup(file.fileno()), shown=path)
     except OSError as error:
         raise write_error(path, error) from None

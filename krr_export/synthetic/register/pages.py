@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from krr_export.domain.change_numbers import page_name
-from krr_export.domain.store_layout import refuse_snapshot
+from krr_export.domain.store_layout import refuse_store
 from krr_export.errors import UsageError
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic.persons import DRAWN
@@ -137,11 +137,11 @@ def open_pages(options: PageOptions, limits: range, created: datetime) -> Iterat
         created: when the pages are given out.
 
     Raises:
-        UsageError: the directory is in a snapshot, or not empty.
+        UsageError: the directory is in a store, or not empty.
         OSError: the pages cannot be written.
     """
     target = options.directory
-    refuse_snapshot(target)
+    refuse_store(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"--pages {target} is not an empty directory", "give the name of a new one")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import command
 import pyarrow.parquet as pq
 import pytest
 from change_pages import PATHS, normal, numbers_of, pages_in, persons_of, read
@@ -33,7 +34,6 @@ from krr_export.synthetic import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import command
     from change_pages import Values
 
 PUBLISHED = Path(__file__).parents[4] / "shared" / "reference" / "xsd"
@@ -303,6 +303,16 @@ def test_a_faulty_or_foreign_export_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must be beside"):
         night()
     assert [path.name for path in tmp_path.iterdir()] == ["first.xml"], "nothing is written"
+
+
+def test_pages_do_not_go_into_a_store(tmp_path: Path) -> None:
+    make(tmp_path)
+    store = tmp_path / "store"
+    convert(tmp_path / "first.xml", store)
+    before = command.contents(store)
+    with pytest.raises(UsageError, match="lies in the store"):
+        make(tmp_path, pages=PageOptions(store / "pages"))
+    assert command.contents(store) == before
 
 
 def test_pages_are_all_there_or_none(tmp_path: Path) -> None:
