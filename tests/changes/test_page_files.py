@@ -95,3 +95,15 @@ def test_a_page_of_nobody_is_refused_before_its_persons_are_made(tmp_path: Path,
     (tmp_path / "nobody.json").write_bytes(page + padding + b"}")
     with pytest.raises(InputError, match=why):
         [*PageFile(tmp_path / "nobody.json").pages(SCHEMA)]
+
+
+@pytest.mark.parametrize(
+    ("second", "line"),
+    [(b'{"list": [],\n"list": []}', 3), (b'{"list": [],\n  oops}', 4), (b'{"list": [NaN]}', 3), (b"\xff", 1)],
+    ids=["a key twice", "not JSON", "no number", "not UTF-8"],
+)
+def test_what_is_wrong_in_json_has_its_file_and_line(tmp_path: Path, second: bytes, line: int) -> None:
+    """That of the fault if it is no JSON, else of the beginning of its document, or 1 if it is no text."""
+    (tmp_path / "pages.jsonl").write_bytes(b'{"list": []}\n\n' + second + b"\n")
+    with pytest.raises(InputError, match=rf"^pages\.jsonl, line {line}, is not the JSON of a page"):
+        [*PageFile(tmp_path / "pages.jsonl").pages(SCHEMA)]

@@ -470,6 +470,9 @@ def test_the_command_says_what_was_applied(store: Path, tmp_path: Path, krr: Cal
     assert krr("apply", store, tmp_path / "nowhere", "--as-of", AS_OF).code == 3
     assert krr("apply", tmp_path / "nowhere", pages, "--as-of", AS_OF).code == 3
     assert krr("apply", store, pages, "--as-of", AS_OF, "--carried", "alt").code == 2
+    for empty in ("", "kontaktinformasjon,", " "):
+        ran = krr("apply", store, pages, "--as-of", AS_OF, "--carried", empty)
+        assert (ran.code, ran.last) == (2, "--carried has an empty name; is a variable not set?")
     assert krr("apply", store, pages).code == 2
 
 

@@ -203,6 +203,7 @@ def test_a_file_of_changes_in_a_store_is_refused_before_anything_is_read(
 ) -> None:
     store = nights()
     (tmp_path / "link").symlink_to(store)
+    (store / "new").mkdir()
     before = command.contents(store)
     for path in (store / "changes.csv", tmp_path / "link/changes.csv", store / "new/changes.csv"):
         ran = command.call("diff", store, "-o", path)

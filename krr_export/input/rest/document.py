@@ -61,6 +61,7 @@ def decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
         InputError: It is not JSON, has a key twice, a number that is none, many levels, or little but empty objects.
     """
     decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
+    text, start = "", 0
     try:
         if content.count(b"{") > _FEW_OBJECTS + len(content) // _BYTES_OF_AN_OBJECT:
             raise _UnacceptableError
@@ -72,9 +73,10 @@ def decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
                 raise _UnacceptableError
             yield document, text[start:end]
             start = _end_of_space(text, end)
-    except (ValueError, RecursionError):  # its own message may quote a value
+    except (ValueError, RecursionError) as error:  # its own message may quote a value
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else text.count("\n", 0, start) + 1
         what = "has a key twice, a number that is none, many levels, or little but empty objects"
-        raise InputError(f"{name} is not the JSON of a page, or {what}", AGAIN) from None
+        raise InputError(f"{name}, line {line}, is not the JSON of a page, or {what}", AGAIN) from None
 
 
 def _end_of_space(text: str, start: int) -> int:
