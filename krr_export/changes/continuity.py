@@ -37,7 +37,8 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
     following = [page for page in ordered if page.last > base]
     _check_series(following, base)
     _check_twins(following)
-    reached, chosen = base, []
+    reached = base
+    chosen: list[PageRange] = []
     for page in following:
         if page.last <= reached:
             continue

@@ -62,6 +62,21 @@ def test_a_page_of_another_night_is_named_and_said_to_be_moved_away(stray: PageR
     assert "or move that file away if it is of another night" in refused.value.hint
 
 
+@pytest.mark.parametrize("form", ["soap", "rest"])
+def test_a_register_does_not_go_back_from_a_page_to_the_next(form: Form) -> None:
+    behind = int(form == "soap")
+    chain = [page(6 + behind, 8, 12, form), page(8 + behind, 10, 11, form), page(10 + behind, 12, 12, form)]
+    with pytest.raises(InputError, match=r"at change 12, and by .*, which follows it, at 11"):
+        order_pages(chain, 6)
+    assert order_pages([chain[0], replace(chain[1], latest=12), chain[2]], 6)[1].latest == 12
+
+
+def test_pages_of_an_earlier_fetch_may_lie_between_those_of_a_later_one() -> None:
+    earlier = [page(1, 3, 10), page(4, 6, 10), page(7, 10, 10)]
+    later = [page(1, 5, 12), page(6, 11, 12), page(12, 12, 12)]
+    assert order_pages([*earlier, *later], 0)[-1].last == 12
+
+
 def test_an_empty_page_does_not_stop_the_feed() -> None:
     chain = [page(7, 900, 1000), page(901, 1000, 1000)]
     assert order_pages(chain, 6) == chain

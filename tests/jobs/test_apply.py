@@ -166,7 +166,7 @@ def test_a_missing_page_is_named_by_its_numbers(store: Path, tmp_path: Path, for
 @pytest.mark.parametrize("form", FORMS)
 def test_pages_up_to_a_number_that_is_not_the_last_are_not_enough(store: Path, tmp_path: Path, form: str) -> None:
     pages = written(tmp_path / "pages", HISTORY.pages(6, 10, 1, form)[:-1])
-    with pytest.raises(InputError, match="complete up to change 9, and the register was at 10, says "):
+    with pytest.raises(InputError, match="complete up to change 9, and the register is at 10 by "):
         applied(store, pages)
 
 
