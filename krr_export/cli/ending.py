@@ -33,7 +33,7 @@ def enforce_exit_code() -> None:
 def report_startup_failure(error: BaseException) -> int:
     """Print why the program could not start, and return the exit code."""
     try:
-        from krr_export.cli import failures, log  # noqa: PLC0415 - only here, and from the standard library alone
+        from krr_export.cli import failures, log  # noqa: PLC0415 - a package may be what is missing, or memory
 
         log.guess_format(sys.argv[1:])
         message, code, reason = failures.explain(error)

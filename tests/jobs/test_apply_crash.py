@@ -108,12 +108,12 @@ def test_refused_at_any_call_the_store_is_the_old_or_the_new_one(work: Work, mon
             calls = itertools.count(1)
 
             def refused(
-                *arguments: Any,  # noqa: ANN401 - those of any call
-                do: Callable[..., Any] = real,
+                *arguments: object,
+                do: Callable[..., object] = real,
                 number: int = failing,
                 counted: itertools.count[int] = calls,
-                **named: Any,  # noqa: ANN401 - those of any call
-            ) -> Any:  # noqa: ANN401 - what any call returns
+                **named: object,
+            ) -> object:
                 if next(counted) == number:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 return do(*arguments, **named)

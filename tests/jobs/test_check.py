@@ -11,7 +11,7 @@ import subprocess
 import time
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import command
 import pytest
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from command import Ran
+
+    from krr_export.jobs.keywords import OptionKeywords
 
     Krr = Callable[..., Ran]
 
@@ -46,7 +48,7 @@ def load(
     *persons: str,
     empty: bool = False,
     change: int = 7,
-    **options: Any,  # noqa: ANN401 - those of convert
+    **options: Unpack[OptionKeywords],
 ) -> Path:
     """Convert an export of these persons, made at that time."""
     attributes = f'eksportTidspunkt="{made.isoformat()}" senesteEndringsNummer="{change}"'
@@ -54,7 +56,8 @@ def load(
     if not (persons or empty):
         persons = (road.person(), road.person())
     source = io.BytesIO(road.export(*persons, root=root))
-    settings: dict[str, Any] = {"workers": 0, "rules": False, "guard": False, **options}
+    settings: OptionKeywords = {"workers": 0, "rules": False, "guard": False}
+    settings.update(options)
     return krr_export.convert(source, store, **settings).path
 
 

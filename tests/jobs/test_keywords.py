@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -17,6 +17,9 @@ from krr_export.cli.output_options import SHAPE
 from krr_export.input.delivery.opening import DeliveryKeywords, DeliveryOptions
 from krr_export.jobs.keywords import OptionKeywords, ShapeKeywords, changed
 from krr_export.util.fields import Converted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "valid.xml"
 
@@ -106,7 +109,9 @@ def test_keys_by_name_are_those_of_the_delivery_and_override_them() -> None:
 @pytest.mark.parametrize(
     ("secret", "kept"), [("æ", "æ".encode()), (b"\xff", b"\xff"), (None, None), (lambda: b"x", b"x")]
 )
-def test_a_passphrase_is_text_bytes_or_a_function(secret: Any, kept: bytes | None) -> None:  # noqa: ANN401 - of every type that is taken
+def test_a_passphrase_is_text_bytes_or_a_function(
+    secret: str | bytes | Callable[[], bytes] | None, kept: bytes | None
+) -> None:
     assert DeliveryOptions(passphrase=secret).passphrase() == kept
 
 

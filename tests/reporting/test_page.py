@@ -725,7 +725,9 @@ def test_the_axis_of_nights_is_in_proportion_to_their_times() -> None:
     assert (at[2] - at[1]) / (at[3] - at[0]) == pytest.approx(1 / 240, abs=1e-4)
     assert chart.width >= 0.5
     lines = [HistoryLine(f"eksport={name}", records=9, rejects=1) for name in names[:2]]
-    assert [point.x for point in history_chart(language("en"), lines).records] == [25, 75]  # type: ignore[union-attr]
+    chart = history_chart(language("en"), lines)
+    assert chart is not None
+    assert [point.x for point in chart.records] == [25, 75]
 
 
 def test_older_snapshots_only_stand_beside_an_export(store: Path) -> None:
