@@ -26,7 +26,7 @@ export DEMO_QUERY
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-delivery test check test-lowest constraints fuzz fuzz-asan wheel lint docs samples bench bench-full clean
+.PHONY: help demo demo-delivery test check test-lowest constraints fuzz fuzz-asan wheel lint docs picture samples bench bench-full clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -103,6 +103,10 @@ lint: $(VENV)/.dev ## Check style and types
 
 docs: $(VENV)/.dev ## Write the parts of the documents that are made from the program
 	$(RUN)/python tests/support/documents.py
+
+picture: demo ## Make the picture in the README anew, with Chromium
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1100,890 --screenshot=docs/report.png \
+		$(DEMO)/latest/report.html
 
 samples: $(VENV)/.dev ## Make samples/ anew, by the commands in samples/README.md
 	sed -n 's|^krr-export sample|$(RUN)/&|p' samples/README.md | sh -ex
