@@ -11,6 +11,8 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from krr_export.parsing.expressions import possessive
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -37,7 +39,7 @@ _START_TAG = re.compile(
     rb"<(?:!--(?:.*?-->|.*+)"
     rb"|!\[CDATA\[(?:.*?\]\]>|.*+)"
     rb"|\?(?:.*?\?>|.*+)"
-    rb"|(?P<name>[^\s<>/!?=\"']++)(?P<attributes>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>)",
+    rb"|(?P<name>[^\s<>/!?=\"']++)(?P<attributes>" + possessive(rb"[^<>\"']++|\"[^\"]*+\"|'[^']*+'") + rb")>)",
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(rb"([^\s=\"'/]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")

@@ -19,6 +19,7 @@ from krr_export.errors import InputError
 from krr_export.findings.detail import mask
 from krr_export.input.archives import detect_foreign_format
 from krr_export.parsing.bounds import HOSTILE, find_excess
+from krr_export.parsing.expressions import possessive
 from krr_export.parsing.well_formed import not_well_formed, parser_options
 from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, local_name, namespace
 from krr_export.schema.registry import load_schema
@@ -40,10 +41,12 @@ _USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]
 """Times that reports and messages may quote: a longer fraction adds nothing, may spell a number, or take a megabyte."""
 
 # The pieces of a prolog. They only find the end of the root's start tag: the parser checks their content.
-_BESIDE_ELEMENTS = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_BESIDE_ELEMENTS = re.compile(possessive(rb"\s++|<\?.*?\?>|<!--.*?-->"), re.DOTALL)
 _LATE_DECLARATION = re.compile(rb"\s++<\?xml\s")
-_ANOTHER_DOCUMENT = re.compile(rb"(?:\s++|<\?(?!xml\s).*?\?>|<!--.*?-->)*+(?:<\?xml\s|<[^\s<>/!?])", re.DOTALL)
-_ROOT_TAG = re.compile(rb"""<([^\s<>/!?"'=]++)(?:[^<>"']|"[^"]*"|'[^']*')*+>""")
+_ANOTHER_DOCUMENT = re.compile(
+    possessive(rb"\s++|<\?(?!xml\s).*?\?>|<!--.*?-->") + rb"(?:<\?xml\s|<[^\s<>/!?])", re.DOTALL
+)
+_ROOT_TAG = re.compile(rb"""<([^\s<>/!?"'=]++)""" + possessive(rb"""[^<>"']|"[^"]*"|'[^']*'""") + rb">")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ except ImportError:  # there was no C compiler when this was installed
         return data.count(b"\n", start, end)
 
 
+from krr_export.parsing.expressions import possessive
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -110,7 +112,7 @@ def _as_array(spans: list[tuple[int, int]]) -> NDArray[np.int32]:
 def _tokens(record_name: bytes, root_name: bytes) -> re.Pattern[bytes]:
     # Possessive, so that a false start of a name or tag costs one pass over it.
     name = rb"(?:[^\s<>/:!?=\"']++:)?" + re.escape(record_name)
-    attributes = rb"(?:[^<>\"'/]++|/(?!>)|\"[^\"<]*\"|'[^'<]*')*+"
+    attributes = possessive(rb"[^<>\"'/]++|/(?!>)|\"[^\"<]*\"|'[^'<]*'")
     return re.compile(
         # A common first character lets the engine search with memchr. A construct that does not end here
         # matches only its opening, so that nothing after it is taken for a tag.
