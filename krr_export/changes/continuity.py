@@ -42,8 +42,9 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
     for page in following:
         if page.last <= reached:
             continue
-        _check_gap(page, reached, rest_is_inclusive=rest_is_inclusive)
-        if chosen and page.first >= reached:
+        next_first = reached if page.form == "rest" and not rest_is_inclusive else reached + 1
+        _check_gap(page, reached, next_first)
+        if chosen and page.first == next_first:
             _check_not_behind(page, chosen[-1])
         chosen.append(page)
         reached = page.last
@@ -85,11 +86,10 @@ def _check_not_behind(page: PageRange, before: PageRange) -> None:
         )
 
 
-def _check_gap(page: PageRange, reached: int, *, rest_is_inclusive: bool) -> None:
-    begins_at_known = page.form == "rest" and not rest_is_inclusive
-    if page.first > (reached if begins_at_known else reached + 1):
-        missing = f"{number(reached + 1)} to {number(page.first - (not begins_at_known))}"
+def _check_gap(page: PageRange, reached: int, next_first: int) -> None:
+    if page.first > next_first:
+        missing = f"{number(reached + 1)} to {number(page.first + reached - next_first)}"
         hint = f"fetch the pages between; {_OF_ANOTHER_NIGHT}"
-        if begins_at_known and page.first == reached + 1:
+        if page.first == reached + 1:
             hint += "; or give --rest-inclusive if pages begin with the number that was asked for"
         raise InputError(f"changes {missing} are missing before {page.name}", hint)

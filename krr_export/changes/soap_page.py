@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -13,6 +12,7 @@ from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import InputError
 from krr_export.input.rest.document import AGAIN
 from krr_export.parsing.bounds import HOSTILE, find_excess_of_tags
+from krr_export.parsing.encoding import as_utf8
 from krr_export.parsing.well_formed import parser_options
 from krr_export.schema.record_schema import local_name, namespace
 
@@ -59,16 +59,15 @@ _OTHER_VERSIONS = ("varslingsstatus", "beskrivelse")
 """Elements that one version of the person has and the other has not: they depend on the day, or are for people."""
 
 
-_UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)
-
-
 def _parse(name: str, content: bytes) -> etree._Element:
-    readable = content.decode("utf-16", "replace").encode() if content[:2] in _UTF_16 else content
-    if (too_much := find_excess_of_tags(readable)) is not None:
-        raise InputError(f"{name} has {too_much}", HOSTILE)
-    options = {**parser_options(), "encoding": None}  # as the document says
     try:
-        root: etree._Element = etree.fromstring(content, etree.XMLParser(**options))
+        utf_8 = b"".join(as_utf8([content]).pieces)
+    except InputError as error:
+        raise InputError(f"{name}: {error.message}", error.hint) from None
+    if (too_much := find_excess_of_tags(utf_8)) is not None:
+        raise InputError(f"{name} has {too_much}", HOSTILE)
+    try:
+        root: etree._Element = etree.fromstring(utf_8, etree.XMLParser(**parser_options()))
     except etree.XMLSyntaxError:
         raise InputError(f"{name} is not well-formed XML", AGAIN) from None
     if root.getroottree().docinfo.doctype:

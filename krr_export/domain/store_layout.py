@@ -92,11 +92,10 @@ def is_snapshot(directory: Path) -> bool:
 
 
 def _is_store(directory: Path) -> bool:
-    """Return whether a directory holds snapshots: by its link to the newest, which not every file system can make."""
-    if is_snapshot(directory / LATEST):
-        return True
+    """Return whether a directory holds snapshots, or exports that were refused."""
     try:
-        return (directory / LOCK).exists() and any(map(is_snapshot, directory.glob(f"{EXPORT_PREFIX}*")))
+        is_locked = _exists(directory / LOCK) and _exists(directory / FAILED)
+        return is_locked or any(map(is_snapshot, directory.glob(f"{EXPORT_PREFIX}*")))
     except (OSError, ValueError):
         return False  # as below
 

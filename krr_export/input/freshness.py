@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Self
+from typing import Literal, Self
 
 from krr_export.domain.store_layout import export_name
 from krr_export.domain.times import NORWAY
@@ -153,9 +153,15 @@ def describe_age(age: timedelta) -> str:
 
 def describe_duration(length: timedelta) -> str:
     """Return a duration in words, rounded down."""
-    unit, one = (_DAY, "day") if length >= _DAYS_FROM else (_HOUR, "hour") if length >= _HOUR else (_MINUTE, "minute")
-    count = length // unit
-    return f"{count} {one}{'s' * (count != 1)}"
+    count, unit = split_duration(length)
+    return f"{count} {unit}{'s' * (count != 1)}"
+
+
+def split_duration(length: timedelta) -> tuple[int, Literal["day", "hour", "minute"]]:
+    """Return a duration as a number of the unit in which it is told, rounded down."""
+    if length >= _DAYS_FROM:
+        return length // _DAY, "day"
+    return (length // _HOUR, "hour") if length >= _HOUR else (length // _MINUTE, "minute")
 
 
 def _sufficient_limit(length: timedelta, more: int) -> str:

@@ -136,7 +136,7 @@ def fetch(
         OutputError: the inbox cannot be written, or another fetch is at work there.
     """
     given: dict[str, Any] = dict(keywords)
-    check_names(_names(FetchKeywords), given)
+    check_names(FetchKeywords.__annotations__, given)
     return sftp.fetch(uri, local_path(inbox), login=_pop_login(given), progress=progress, **given)
 
 
@@ -192,7 +192,7 @@ def apply(
         UsageError: an option is wrong, or changes cannot be applied to the store.
     """
     given: dict[str, Any] = dict(keywords)
-    check_names(["as_of", *_names(ApplyKeywords)], given)
+    check_names(["as_of", *ApplyKeywords.__annotations__], given)
     from_zero = given.pop("from_zero", False)
     own = {name: given.pop(name) for name in ("carried", "rest_inclusive", "schema") if name in given}
     if shape := [name for name in ShapeKeywords.__annotations__ if name in given and not from_zero]:
@@ -205,11 +205,6 @@ def apply(
     )
     files = [pages] if isinstance(pages, (str, os.PathLike)) else pages
     return (apply_from_zero if from_zero else changes.apply)(store, files, options, progress=progress)
-
-
-def _names(keywords: type) -> list[str]:
-    """Return the names of a ``TypedDict``, those of the ones that it extends too."""
-    return [*keywords.__annotations__]
 
 
 def _pop_login(keywords: dict[str, Any]) -> sftp.Login:

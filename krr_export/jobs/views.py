@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from krr_export.domain.store_layout import LATEST
+from krr_export.domain.store_layout import EXPORT_PREFIX, LATEST
 from krr_export.errors import InputError, UsageError
 from krr_export.jobs.comparison import open_table
 from krr_export.output.outputs import STDIO, atomic_write, write_error
@@ -15,7 +16,6 @@ from krr_export.output.snapshot_table import PERSON
 from krr_export.output.store_contents import missing_store, snapshots
 from krr_export.reporting.report import REPORT_JSON
 from krr_export.schema.registry import load_schema
-from krr_export.util.files import output_errors
 from krr_export.util.formatting import short_repr
 from krr_export.util.paths import local_path
 from krr_export.version import __version__
@@ -23,8 +23,6 @@ from krr_export.warehouse.duckdb_file import write_views
 from krr_export.warehouse.views import TABLES, StoreShape, build_script, build_views
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable
     from pathlib import Path
 
     from krr_export.output.snapshot_table import SnapshotTable
@@ -84,6 +82,8 @@ def views(
         str(directory).encode()
     except UnicodeEncodeError:
         raise UsageError("the path of the store is not UTF-8, as SQL needs it", "move it, or link to it") from None
+    if "\\" in str(directory):
+        raise UsageError("the store's path has a backslash, which DuckDB reads otherwise", "move it, or link to it")
     if path is not None and path.suffix not in {DATABASE, SCRIPT}:
         raise UsageError(f"{path}: the name does not say what to write", f"let it end in {DATABASE} or {SCRIPT}")
     shape = _shape(directory, None if schema is None else load_schema(schema))
@@ -109,26 +109,31 @@ def views(
 def _shape(store: Path, schema: RecordSchema | None) -> StoreShape:
     if not store.is_dir():
         raise missing_store(store)
-    with output_errors(f"list the store {store}"):
-        nights = snapshots(store)
+    try:
+        return _examine(store, schema)
+    except OSError as error:
+        place = error.filename or store
+        raise InputError(f"{place} cannot be read: {os.strerror(error.errno or 0)}") from None
+
+
+def _examine(store: Path, schema: RecordSchema | None) -> StoreShape:
+    nights = snapshots(store)
     if not nights:
         raise InputError(f"there is no snapshot in {store}", "convert an export first")
     newest = open_table(nights[-1], schema)
     extension = _extension(newest)
-    _refuse_odd_files(nights, extension)
+    _refuse_odd_files(store, extension)
     is_linked = (store / LATEST).resolve() == newest.root
-    tables = {name for name in TABLES for night in nights if (night / name).is_dir()}
+    tables = {name for name in TABLES if any(store.glob(f"{EXPORT_PREFIX}*/{name}/*.parquet"))}
     return StoreShape(store, newest.schema, extension, LATEST if is_linked else newest.name, tables)
 
 
-def _refuse_odd_files(nights: Iterable[Path], extension: str) -> None:
+def _refuse_odd_files(store: Path, extension: str) -> None:
     """Refuse a store where something else lies in place of a file that the views read: DuckDB waits for a pipe."""
-    for night in nights:
-        parts = [night.glob(f"{PERSON}/**/*.{extension}"), *(night.glob(f"{name}/*.parquet") for name in TABLES)]
-        for path in chain(*parts, [night / REPORT_JSON]):
-            if path.exists() and not path.is_file() and not path.is_dir():
-                name = path.relative_to(night.parent)
-                raise InputError(f"{name} is missing or damaged", "see krr-export verify")
+    patterns = (f"{PERSON}/**/*.{extension}", *(f"{name}/*.parquet" for name in TABLES), REPORT_JSON)
+    for path in chain.from_iterable(store.glob(f"{EXPORT_PREFIX}*/{pattern}") for pattern in patterns):
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path.relative_to(store)} is missing or damaged", "see krr-export verify")
 
 
 def _extension(table: SnapshotTable) -> str:

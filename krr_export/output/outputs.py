@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from krr_export.domain.store_layout import refuse_snapshot
+from krr_export.domain.store_layout import refuse_snapshot, refuse_store
 from krr_export.errors import OutputError, UsageError
 from krr_export.input.delivery.finding import DeliveryPath
 from krr_export.input.delivery.names import parse_part
@@ -57,13 +57,13 @@ def atomic_write(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
 
     Args:
         path: Of the file.
-        private: Whether it holds personal data: then only its owner may read it.
+        private: Whether it holds personal data: then only its owner may read it, and it lies in no store.
 
     Raises:
-        UsageError: the path is in a snapshot.
+        UsageError: the path is in a snapshot, or in a store where it may not be.
         OSError: it cannot be written.
     """
-    refuse_snapshot(path)
+    (refuse_store if private else refuse_snapshot)(path)
     if _is_written_directly(path):
         with path.open("ab") as file:  # a descriptor may lead to a file that others write to too
             yield file

@@ -101,11 +101,16 @@ def snapshots(store: Path) -> list[Path]:
 
 
 def unpublished_results(place: Path) -> list[Path]:
-    """Return the results kept in ``.failed`` or ``.partial``, oldest first; nothing else, and no targets of links."""
-    if place.is_symlink():
+    """Return the results kept in ``.failed`` or ``.partial``, oldest first; nothing else, and no targets of links.
+
+    Raises:
+        OSError: The directory cannot be read.
+    """
+    if place.is_symlink() or not place.is_dir():
         return []
-    unpublished = (path for path in place.glob("eksport=*") if path.is_dir() and not path.is_symlink())
-    return sorted(path for path in unpublished if is_export_name(path.name))
+    with os.scandir(place) as found:  # a glob would find nothing where it may not look
+        names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False) and is_export_name(entry.name)]
+    return [place / name for name in sorted(names)]
 
 
 def missing_store(path: Path) -> InputError:

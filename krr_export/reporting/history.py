@@ -157,7 +157,7 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
 
     Args:
         store: the directory of snapshots.
-        limit: the number of newest nights; ``None`` for all.
+        limit: the number of newest snapshots, each with what was refused after it; ``None`` for all.
 
     Raises:
         InputError: there is no store, or no published snapshot in it, or it cannot be read. A snapshot whose manifest
@@ -170,14 +170,15 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
     try:
         # One more than is returned, so that the oldest one has a trend too.
         lines = _read_lines(_newest(_published_entries(path), None if limit is None else limit + 1))
-        refused = _read_refused(path, lines, since="" if limit is None or not lines else lines[0].snapshot)
+        since = lines[-limit].snapshot if limit is not None and len(lines) > limit else ""
+        refused = _read_refused(path, lines, since=since)
     except OSError as error:
         raise InputError(f"the store {path} cannot be read: {os.strerror(error.errno or 0)}") from None
     if not lines:
         what = f"; the export {refused[-1].time} was refused: {refused[-1].refused}" if refused else ""
         raise InputError(f"there is no snapshot in {path}{what}", "convert an export first, or give another store")
     nights = _with_trends(sorted((*lines, *refused), key=lambda line: line.snapshot))
-    return nights[0 if limit is None else -limit :]
+    return tuple(line for line in nights if line.snapshot >= since)
 
 
 def history_before(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...]:

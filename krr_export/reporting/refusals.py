@@ -55,19 +55,32 @@ def refusals(store: Path, *, since: str = "") -> Iterator[Refusal]:
         since: the name of a directory; older exports are left out.
 
     Raises:
-        OSError: access is denied.
+        OSError: ``.failed`` cannot be read.
     """
     for path in unpublished_results(store / FAILED):
         if path.name < since:
             continue
-        try:
-            report = read_report(path)
-        except InputError as error:
-            if os.path.lexists(path):  # a run publishes or replaces it meanwhile
-                yield Refusal(path.name, None, f"its report cannot be read: {error.message}")
-            continue
-        if report.limits.limit is None:
-            yield Refusal(path.name, report, why_refused(report))
+        if (refusal := _refusal(path)) is not None:
+            yield refusal
+
+
+def _refusal(path: Path) -> Refusal | None:
+    """Return why the export was refused; ``None`` if it was not, or is published or replaced meanwhile."""
+    try:
+        report = read_report(path)
+    except InputError as error:
+        return _unreadable(path, error.message)
+    except OSError as error:
+        return _unreadable(path, os.strerror(error.errno or 0))
+    if report.limits.limit is not None:
+        return None
+    if report.outcome not in REFUSED_EXIT_CODES:
+        return _unreadable(path, "it is of an export that was not refused")
+    return Refusal(path.name, report, why_refused(report))
+
+
+def _unreadable(path: Path, why: str) -> Refusal | None:
+    return Refusal(path.name, None, f"its report cannot be read: {why}") if os.path.lexists(path) else None
 
 
 def why_refused(report: Report) -> str:

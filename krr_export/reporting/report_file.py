@@ -57,4 +57,7 @@ def read_listed_report(snapshot: Path, manifest: Manifest) -> Report:
     digests = {part.sha256 for part in manifest.files if part.path == REPORT_JSON}
     if hashlib.sha256(content).hexdigest() not in digests:
         raise InputError(f"{REPORT_JSON} is damaged")
-    return decode_document(Report, content, REPORT_JSON)
+    report = decode_document(Report, content, REPORT_JSON)
+    if report.header.export_name != manifest.export_name:
+        raise InputError(f"{REPORT_JSON} is that of another export")
+    return report

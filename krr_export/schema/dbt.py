@@ -25,7 +25,7 @@ _STORE = "{{ var('krr_store', 'store') }}"
 _LOCATION = f"read_parquet('{_STORE}/latest/{{name}}/**/*.parquet', hive_partitioning = true)"
 _EXPORTS = f"glob('{_STORE}/{EXPORT_PREFIX}*/{SUCCESS}')"
 _TIME_OF_EXPORT = rf"strptime(regexp_extract(file, '{EXPORT_PREFIX}(\d{{8}}T\d{{6}}Z)', 1), '%Y%m%dT%H%M%SZ')"
-_LOADED_AT = f"from {_EXPORTS} select max({_TIME_OF_EXPORT})"
+_LOADED_AT = " from ".join((f"select max({_TIME_OF_EXPORT})", _EXPORTS))
 """The time of the newest export, in UTC: names of directories hold it, so that no row is read."""
 _WARN_AFTER_HOURS, _ERROR_AFTER_HOURS = 36, 72
 _HEADER = """\

@@ -45,6 +45,8 @@ def write_views(path: Path, views: Iterable[View]) -> None:
                 for statement in view.statements():
                     connection.execute(statement)
             connection.commit()
+    except duckdb.OutOfMemoryException:
+        raise MemoryError from None
     # DuckDB's own words may quote what is in the file.
     except duckdb.CatalogException:
         raise UsageError(f"{path} has a table with the name of a view", "give a file of its own") from None

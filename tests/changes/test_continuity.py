@@ -71,6 +71,10 @@ def test_a_register_does_not_go_back_from_a_page_to_the_next(form: Form) -> None
     assert order_pages([chain[0], replace(chain[1], latest=12), chain[2]], 6)[1].latest == 12
 
 
+def test_pages_that_overlap_may_be_of_two_fetches() -> None:
+    assert order_pages([page(1, 6, 12), page(6, 10, 10), page(11, 12, 12)], 0)[-1].last == 12
+
+
 def test_pages_of_an_earlier_fetch_may_lie_between_those_of_a_later_one() -> None:
     earlier = [page(1, 3, 10), page(4, 6, 10), page(7, 10, 10)]
     later = [page(1, 5, 12), page(6, 11, 12), page(12, 12, 12)]

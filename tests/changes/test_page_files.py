@@ -81,17 +81,25 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_thousands_of_namespaces_are_refused_before_they_are_copied_into_each_person(tmp_path: Path) -> None:
     many = b"".join(b' xmlns:n%d="urn:%d"' % (number, number) for number in range(200))
-    for place, encoding in enumerate(("utf-8", "utf-16")):
-        page = SOAP.replace(b"<HentEndringerRespons", b"<HentEndringerRespons" + many).decode()
-        (tmp_path / f"{place}.xml").write_bytes(page.replace("UTF-8", encoding.upper()).encode(encoding))
+    page = SOAP.replace(b"<HentEndringerRespons", b"<HentEndringerRespons" + many).decode()
+    encodings = {"utf-8": "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16LE"}
+    for codec, name in encodings.items():
+        (tmp_path / f"{codec}.xml").write_bytes(page.replace("UTF-8", name).encode(codec))
         with pytest.raises(InputError, match="more than 100 attributes"):
-            [*PageFile(tmp_path / f"{place}.xml").pages(SCHEMA)]
+            [*PageFile(tmp_path / f"{codec}.xml").pages(SCHEMA)]
+    # In UTF-7 the tags would look like text to what counts attributes.
+    (tmp_path / "utf-7.xml").write_bytes(b'<?xml version="1.0" encoding="UTF-7"?>' + page.encode("utf-7"))
+    with pytest.raises(InputError, match=r"^utf-7\.xml: the document declares an encoding that is not accepted"):
+        [*PageFile(tmp_path / "utf-7.xml").pages(SCHEMA)]
 
 
+@pytest.mark.parametrize("nobody", [b"{}", b"[]"])
 @pytest.mark.parametrize(("persons", "why"), [(20_000, "little but empty"), (100_001, "more than 100 000 persons")])
-def test_a_page_of_nobody_is_refused_before_its_persons_are_made(tmp_path: Path, persons: int, why: str) -> None:
+def test_a_page_of_nobody_is_refused_before_its_persons_are_made(
+    tmp_path: Path, persons: int, why: str, nobody: bytes
+) -> None:
     padding = b" " * (0 if persons < MAX_PERSONS else 20 * persons)
-    page = b'{"fraEndringsId":6,"tilEndringsId":7,"sisteEndringsId":7,"list":[' + b",".join([b"{}"] * persons) + b"]"
+    page = b'{"fraEndringsId":6,"tilEndringsId":7,"sisteEndringsId":7,"list":[' + b",".join([nobody] * persons) + b"]"
     (tmp_path / "nobody.json").write_bytes(page + padding + b"}")
     with pytest.raises(InputError, match=why):
         [*PageFile(tmp_path / "nobody.json").pages(SCHEMA)]

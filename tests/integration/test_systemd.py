@@ -38,10 +38,14 @@ def units(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def service() -> configparser.SectionProxy:
+def units_file() -> configparser.ConfigParser:
     read = configparser.ConfigParser(strict=False, interpolation=None)
     read.read(UNITS / "krr-export.service")
-    return read["Service"]
+    return read
+
+
+def service() -> configparser.SectionProxy:
+    return units_file()["Service"]
 
 
 def test_the_documents_show_the_heart_of_the_service() -> None:
@@ -67,6 +71,20 @@ def test_the_service_is_locked_down(units: Path) -> None:
     bare = units / "bare.service"
     bare.write_text(f"[Service]\nType=oneshot\nExecStart={sys.executable}\n")
     assert analyze(*arguments, bare).returncode != 0
+
+
+def test_a_night_that_fails_as_slowly_as_it_may_is_told() -> None:
+    """systemd calls a service failed, and OnFailure's, only once its starts are used up within the interval."""
+    hours = {"min": 1 / 60, "h": 1.0}
+
+    def read(section: str, name: str) -> float:
+        value = units_file()[section][name]
+        unit = value.lstrip("0123456789")
+        return int(value.removesuffix(unit)) * hours[unit]
+
+    tries = int(units_file()["Unit"]["StartLimitBurst"])
+    interval = read("Unit", "StartLimitIntervalSec")
+    assert tries * (read("Service", "TimeoutStartSec") + read("Service", "RestartSec")) < interval < 24
 
 
 def test_what_would_only_come_again_is_not_tried_again() -> None:

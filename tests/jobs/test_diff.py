@@ -213,8 +213,17 @@ def test_a_file_of_changes_in_a_store_is_refused_before_anything_is_read(
         )
     (store / "latest").unlink()  # not every file system can make it
     assert command.call("diff", store, "-o", store / "changes.csv").code == 2
+    (store / ".lock").unlink()  # as in a copy
+    assert command.call("diff", store, "-o", store / "changes.csv").code == 2
     del before["latest"]
     assert command.contents(store) == before
+
+
+def test_a_store_that_has_refused_all_so_far_is_a_store(nights: Callable[..., Path], tmp_path: Path) -> None:
+    refused = tmp_path / "refused"
+    (tmp_path / "bad.xml").write_bytes(road.export(road.person("<status>X</status>")))
+    assert command.call("convert", tmp_path / "bad.xml", refused).code == 1
+    assert command.call("diff", nights(), "-o", refused / "changes.csv").code == 2
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])

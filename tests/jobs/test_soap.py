@@ -99,6 +99,16 @@ def test_the_request_must_be_confirmed_where_it_is_given(krr: Krr, files: Path) 
     assert krr(*opening(files, *AS_OF, *given)).code == 0
 
 
+def test_a_message_is_not_written_into_a_store(krr: Krr, files: Path) -> None:
+    (files / "answer.xml").write_bytes(soap_parties.answer())
+    assert krr("sample", files / "night.xml", "--records", "20").code == 0
+    assert krr("convert", files / "night.xml", files / "store").code == 0
+    ran = krr(*opening(files, *AS_OF, "-o", files / "store/page.xml"))
+    assert ran.code == 2
+    assert "lies in the store" in ran.last
+    assert not (files / "store/page.xml").exists()
+
+
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [

@@ -1,4 +1,4 @@
-"""Repetitions that give nothing back find what those find that may, also on Python 3.11.0 to 3.11.4, where `re` erred."""
+"""Repetitions that give nothing back find what those find that may: not so before Python 3.11.5, without care."""
 
 from __future__ import annotations
 

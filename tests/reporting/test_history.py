@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -203,14 +204,92 @@ def test_a_refused_export_has_a_line_with_why_and_no_night_is_compared_with_it(k
     assert shown.out.splitlines()[5].startswith("20260304T033000Z")
     assert shown.out.splitlines()[5].endswith(f"refused: {why}")
     assert "; 1 refused" in shown.err.splitlines()[-1]
-    for limit in (1, 2, 3, 5, 6):
-        assert history(store, limit=limit) == history(store)[-limit:]
+    nights = history(store)
+    for limit, shown_lines in ((1, 1), (2, 3), (3, 4), (4, 5), (10, 5)):  # of snapshots, each with what followed it
+        assert history(store, limit=limit) == nights[-shown_lines:]
+
+
+def test_exports_that_were_refused_before_the_first_snapshot_are_shown_unless_a_limit_leaves_them_out(
+    tmp_path: Path,
+) -> None:
+    load(tmp_path / "store", 1, BAD, max_rejects="0")
+    load(tmp_path / "store", 2, *good(3))
+    load(tmp_path / "store", 3, *good(3))
+    for limit, count in ((None, 3), (2, 3), (10, 3), (1, 1)):
+        assert len(history(tmp_path / "store", limit=limit)) == count
+
+
+def test_however_many_exports_were_refused_since_damage_and_age_of_the_newest_snapshot_are_told(
+    krr: Krr, store: Path
+) -> None:
+    for day in (4, 5, 6):
+        load(store, day, BAD, max_rejects="0")
+    said = krr("history", store, "--limit", "1", "--max-age", "1h").err.splitlines()[-1]
+    assert "1 snapshot in" in said
+    assert "--max-age 1h" in said
+    (store / THIRD / "report.json").unlink()
+    assert krr("history", store, "--limit", "1").code == 1
+
+
+def test_a_published_snapshot_that_was_moved_to_the_refused_ones_is_none_of_them(
+    krr: Krr, store: Path, tmp_path: Path
+) -> None:
+    (store / ".failed").mkdir(exist_ok=True)
+    (store / SECOND).rename(store / ".failed" / SECOND)
+    line = history(store)[1]
+    assert line.refused == "its report cannot be read: it is of an export that was not refused"
+    assert krr("history", store, "--html", tmp_path / "h.html").code == 0
+
+
+def test_a_report_of_another_export_than_its_manifest_is_no_report_of_it(store: Path) -> None:
+    report = (store / FIRST / "report.json").read_bytes()
+    manifest = json.loads((store / SECOND / "manifest.json").read_text())
+    for listed in manifest["files"]:
+        if listed["path"] == "report.json":
+            listed["sha256"], listed["bytes"] = hashlib.sha256(report).hexdigest(), len(report)
+    (store / SECOND / "report.json").write_bytes(report)
+    (store / SECOND / "manifest.json").write_text(json.dumps(manifest))
+    assert history(store)[1].damage == "report.json is that of another export"
+
+
+def test_a_refused_export_that_may_not_be_looked_at_is_no_reason_to_be_silent(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(store, 4, BAD, max_rejects="0")
+    may = Path.is_file
+
+    def may_not(path: Path) -> bool:
+        if ".failed" in path.parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return may(path)
+
+    monkeypatch.setattr(Path, "is_file", may_not)
+    assert history(store)[-1].refused == "its report cannot be read: Permission denied"
+
+
+def test_where_refused_exports_may_not_be_listed_the_history_is_refused(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(store, 4, BAD, max_rejects="0")
+    may = os.scandir
+
+    def may_not(path: str | Path) -> Any:  # noqa: ANN401 - what os.scandir returns
+        if Path(path).name == ".failed":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return may(path)
+
+    monkeypatch.setattr(os, "scandir", may_not)
+    for look in (history, krr_export.check):
+        with pytest.raises(InputError, match="cannot be read: Permission denied"):
+            look(store)
 
 
 def test_that_the_newest_export_was_refused_stands_in_the_last_line(krr: Krr, store: Path) -> None:
     load(store, 4, BAD, max_rejects="0")
     assert "so was the newest export, 20260304T033000Z: 1 of 1 records" in krr("history", store).err.splitlines()[-1]
-    assert "so was the newest export" in krr("history", store, "--limit", "1").err.splitlines()[-1]
+    said = krr("history", store, "--limit", "1").err.splitlines()[-1]
+    assert said.startswith(f"krr-export: 1 snapshot in {store}, the newest 20260303T033000Z")
+    assert "so was the newest export" in said
     load(store, 4, BAD, max_rejects="1", guard=False)  # accepted after all
     assert [line.refused for line in history(store)] == [None] * 4
 
@@ -235,7 +314,7 @@ def test_without_a_snapshot_the_refused_export_is_named(krr: Krr, tmp_path: Path
 def test_the_last_line_says_that_the_newest_export_is_old(krr: Krr, store: Path, age: str, *, old: bool) -> None:
     ran = krr("history", store, "--max-age", age)
     assert ran.code == 0
-    assert ("--max-age 1h" in ran.err) is old
+    assert (f"--max-age {age}" in ran.err) is old
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])

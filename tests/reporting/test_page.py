@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -310,7 +311,8 @@ def test_no_word_is_without_use() -> None:
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*") if path.suffix in {".py", ".html"})
     used = sources.replace((PACKAGE / "english.py").read_text(), "").replace((PACKAGE / "norwegian.py").read_text(), "")
     made = ("outcome.", "action.", "guard.", "kind.", "value.", "column.", "signature.", "severity.", "channel.",
-            "nights.", "age.", "certificates.", "complete.", "providers.", "domains.", "refused.")  # fmt: skip
+            "nights.", "age.", "certificates.", "complete.", "providers.", "domains.", "refused.",
+            "history.age.")  # fmt: skip
     assert [
         key for key in ENGLISH.words if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", used)
     ] == []
@@ -695,9 +697,23 @@ def test_each_night_of_the_history_links_to_its_page_from_wherever_the_history_l
     assert "href=" not in krr("history", store, "--html", "-").out.split("<table")[-1]
 
 
+def test_links_lead_through_directories_whose_names_are_no_text(krr: Krr, store: Path, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    odd.mkdir()
+    shutil.move(store, odd / "store")
+    assert krr("history", odd / "store", "--html", tmp_path / "h.html").code == 0
+    assert 'href="%FF/store/eksport%3D' in (tmp_path / "h.html").read_text()
+
+
+def test_of_a_night_whose_numbers_are_unknown_the_page_is_linked_too(krr: Krr, store: Path, tmp_path: Path) -> None:
+    (store / "eksport=20260302T033000Z/manifest.json").unlink()
+    assert krr("history", store, "--html", tmp_path / "h.html").code == 1
+    assert "store/eksport%3D20260302T033000Z/report.html" in (tmp_path / "h.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("hours", "en", "nb"),
-    [(0, "0 hours", "0 timer"), (1, "1 hour", "1 time"), (71, "71 hours", "71 timer"), (72, "3 days", "3 døgn")],
+    [(0, "10 minutes", "10 minutter"), (1, "1 hour", "1 time"), (71, "71 hours", "71 timer"), (72, "3 days", "3 døgn")],
 )
 def test_the_age_of_the_newest_export_is_said(hours: int, en: str, nb: str) -> None:
     lines = pages.history(3)

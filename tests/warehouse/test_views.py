@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import json
 import os
 import shutil
@@ -123,6 +124,35 @@ def test_a_pipe_in_place_of_a_file_of_any_night_is_refused_and_not_waited_for(
     with pytest.raises(InputError, match=rf"^{night.name}/{file.relative_to(night)} is missing or damaged"):
         make_views(store, tmp_path / made)
     assert not (tmp_path / made).exists()
+
+
+def test_a_store_whose_path_duckdb_would_read_otherwise_is_refused(exports: tuple[Path, ...], tmp_path: Path) -> None:
+    store = tmp_path / "a\\b"
+    krr_export.convert(exports[0], store)
+    with pytest.raises(UsageError, match="backslash"):
+        make_views(store)
+
+
+def test_what_may_not_be_read_is_named(
+    exports: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    krr_export.convert(exports[0], store)
+    person = store / "latest/person"
+
+    def may_not(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(person))
+
+    monkeypatch.setattr("krr_export.jobs.views.open_table", may_not)
+    with pytest.raises(InputError, match=rf"^{person} cannot be read: Permission denied"):
+        make_views(store)
+
+
+def test_a_table_without_a_file_has_no_view(exports: tuple[Path, ...], tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    krr_export.convert(exports[0], store)
+    (store / "latest/changes").mkdir()
+    assert "changes" in make_views(store, tmp_path / "krr.duckdb").missing
 
 
 def as_python(table: pa.Table) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @command("history", "krr-export history /data/krr --limit 30")
 @click.argument("store", type=LocalPath())
-@option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N newest.")
+@option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N newest snapshots.")
 @option("--json", "as_json", is_flag=True, help="One line of JSON on standard output: a list, an object a snapshot.")
 @option(
     "--html",

@@ -58,12 +58,13 @@ def decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
         content: JSON in UTF-8.
 
     Raises:
-        InputError: It is not JSON, has a key twice, a number that is none, many levels, or little but empty objects.
+        InputError: It is not JSON, has a key twice, a number that is none, many levels, or little but empty objects or
+            lists.
     """
     decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
     text, start = "", 0
     try:
-        if content.count(b"{") > _FEW_OBJECTS + len(content) // _BYTES_OF_AN_OBJECT:
+        if content.count(b"{") + content.count(b"[") > _FEW_OBJECTS + len(content) // _BYTES_OF_AN_OBJECT:
             raise _UnacceptableError
         text = content.decode("utf-8-sig")
         start = _end_of_space(text, 0)
@@ -75,7 +76,7 @@ def decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
             start = _end_of_space(text, end)
     except (ValueError, RecursionError) as error:  # its own message may quote a value
         line = error.lineno if isinstance(error, json.JSONDecodeError) else text.count("\n", 0, start) + 1
-        what = "has a key twice, a number that is none, many levels, or little but empty objects"
+        what = "has a key twice, a number that is none, many levels, or little but empty objects or lists"
         raise InputError(f"{name}, line {line}, is not the JSON of a page, or {what}", AGAIN) from None
 
 

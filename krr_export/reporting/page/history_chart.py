@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from krr_export.domain.store_layout import is_export_name
+from krr_export.domain.store_layout import exported_at, is_export_name
 from krr_export.reporting.page.chart_parts import NOTHING, Cell, Table, number_cell
 from krr_export.reporting.page.history_status import why_refused
 from krr_export.reporting.page.text import clean
@@ -148,10 +147,9 @@ def _points(words: Language, lines: Sequence[HistoryLine], values: list[int], *,
 def _positions(lines: Sequence[HistoryLine]) -> list[float]:
     """Return where each night stands, in per cent of the width: in proportion to its time."""
     margin = 50 / len(lines)
-    if all(is_export_name(line.snapshot) for line in lines):
-        times = [datetime.strptime(line.time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp() for line in lines]
-    else:  # a report that was made by hand
-        times = [float(at) for at in range(len(lines))]
+    times = [float(at) for at in range(len(lines))]
+    if all(is_export_name(line.snapshot) for line in lines):  # not so in a report that was made by hand
+        times = [exported_at(line.snapshot).timestamp() for line in lines]
     span = times[-1] - times[0]
     return [round(margin + (100 - 2 * margin) * (time - times[0]) / span, 3) for time in times]
 
@@ -195,7 +193,7 @@ def _row(words: Language, line: HistoryLine, link: str) -> tuple[Cell, ...]:
     when = words.moment(line.exported_at) if line.exported_at else clean(line.time, 60)
     remark = line.damage or (line.refused and words.say("nights.refused", reason=why_refused(words, line)))
     if line.records is None or line.rejects is None:
-        return (Cell(when, align="date"), Cell(clean(remark, 200)))
+        return (Cell(when, align="date", href=link), Cell(clean(remark, 200)))
     change = line.trend
     return (
         Cell(f"{when}: {clean(remark, 200)}", href=link) if remark else Cell(when, align="date", href=link),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from krr_export.input.freshness import split_duration
 from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
@@ -13,10 +14,6 @@ if TYPE_CHECKING:
 
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.language import Language
-
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-_DAYS_FROM = 3 * _DAY
-"""Ages from this one on are shown in days."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +75,6 @@ def _when(words: Language, newest: HistoryLine | None, age: timedelta | None) ->
     moment = words.moment(newest.exported_at)
     if age < timedelta(0):
         return words.say("history.newest.future", moment=moment)
-    hours, days = int(age / _HOUR), int(age / _DAY)
-    old = words.say("history.days", n=days) if age >= _DAYS_FROM else words.say("history.hours", n=hours)
+    count, unit = split_duration(age)
+    old = words.say(f"history.age.{unit}s", n=count)
     return words.say("history.newest", moment=moment, age=old)

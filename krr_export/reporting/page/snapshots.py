@@ -67,7 +67,9 @@ def page_links(store: Path, lines: Sequence[HistoryLine], page: Path) -> dict[st
     """
     pages = {line.snapshot: store / (FAILED if line.refused else "") / line.snapshot / REPORT_HTML for line in lines}
     beside = real_path(page.parent)
-    return {name: quote(os.path.relpath(real_path(path), beside)) for name, path in pages.items() if path.is_file()}
+    found = {name: path for name, path in pages.items() if path.is_file() and not path.is_symlink()}
+    # A path need not be UTF-8.
+    return {name: quote(os.fsencode(os.path.relpath(real_path(path), beside))) for name, path in found.items()}
 
 
 def render_snapshot_page(report: Report, store: Path, name: str, lang: Lang) -> str:
