@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from krr_export.changes.page import PageRange
 
-_OF_ANOTHER_NIGHT = "or move that file away if it is of another night or register"
+_OF_ANOTHER_NIGHT = (
+    "or move that file away if it is of another night or register; or fetch all of them again into an empty directory"
+)
 
 
 def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: bool = False) -> list[PageRange]:

@@ -137,8 +137,10 @@ def run_changes_night(
             with open_pages_directory(pages) as opened:
                 removed = opened.remove_until(fetched.change_number)
     pruned = prune(store, options.keep)
-    results = [] if applied is None else [applied]
-    return ChangesNightResult(fetched, applied, removed, pruned, describe_night(fetched.message, results, pruned))
+    message = describe_night(fetched.message, [] if applied is None else [applied], pruned)
+    if applied is not None and not applied.published:
+        message += f"; the pages stay in {pages}: where the register has corrected one, delete it, and run again"
+    return ChangesNightResult(fetched, applied, removed, pruned, message)
 
 
 def _check_newest(store: Path) -> None:

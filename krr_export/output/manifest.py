@@ -249,9 +249,12 @@ def missing_snapshot(path: Path) -> InputError:
 
 def repair_hint(manifest: Manifest | None) -> str:
     """Return what to do about a snapshot that differs from its manifest; ``None``: it has none that can be read."""
-    if manifest is None or manifest.applied is None:
-        with_changes = manifest is not None and any(part.path.startswith("changes/") for part in manifest.files)
-        return f"convert that export again with --replace{' --changes' if with_changes else ''}"
+    again = "convert that export again with --replace"
+    if manifest is None:
+        return f"{again}; or, if pages of changes made it, delete its directory, and fetch and apply them again"
+    if manifest.applied is None:
+        with_changes = any(part.path.startswith("changes/") for part in manifest.files)
+        return f"{again}{' --changes' if with_changes else ''}"
     if manifest.applied.parent is None:
         return "delete its directory, and make it anew: fetch-changes --from-zero, then apply --from-zero"
     return f"delete its directory; then fetch and apply the changes after {manifest.applied.parent} again"

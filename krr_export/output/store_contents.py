@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name
 from krr_export.errors import InputError, UsageError
-from krr_export.output.manifest import read_manifest
+from krr_export.output.manifest import read_manifest, repair_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,7 +149,7 @@ def warnings(store: Path, *, damaged: bool = True) -> Iterator[str]:
         )
     harmed = [entry for entry in classified if entry.status is EntryStatus.DAMAGED]
     if damaged and harmed:
-        yield f"damaged: {_list_names(harmed)}; neither counted nor pruned: convert that export again with --replace"
+        yield f"damaged: {_list_names(harmed)}; neither counted nor pruned: {repair_hint(harmed[0].manifest)}"
 
 
 def _list_names(listed: list[Entry]) -> str:

@@ -199,6 +199,21 @@ def test_two_pages_of_the_same_numbers_must_be_the_same_also_within_a_file(store
     assert applied(store, written(tmp_path / "same", [(name, content + b"\n" + content)])).published
 
 
+def test_a_byte_that_differs_in_the_snapshot_before_is_not_carried_on(store: Path, tmp_path: Path) -> None:
+    """Arrow notices few of them: what a page of Parquet holds has no check digits of its own."""
+    pages = written(tmp_path / "pages", HISTORY.pages(6, 10, 10, "rest"))
+    [base] = store.glob("eksport=*")
+    part = base / "person" / "part-00000.parquet"
+    content = part.read_bytes()
+    for place in range(0, len(content), max(1, len(content) // 40)):
+        part.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(InputError, match=f"{base.name}/person/part-00000.parquet is missing or damaged"):
+            applied(store, pages)
+    assert [*store.glob("eksport=*")] == [base]
+    part.write_bytes(content)
+    assert applied(store, pages).published
+
+
 def test_all_members_of_a_gzip_file_are_read(store: Path, tmp_path: Path) -> None:
     members = [gzip.compress(content) for _, content in HISTORY.pages(6, 10, 2, "rest")]
     assert len(members) > 1

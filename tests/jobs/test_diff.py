@@ -171,6 +171,13 @@ def test_a_snapshot_without_identity_numbers_cannot_be_compared(nights: Callable
         diff(nights(drop=("personidentifikator",)))
 
 
+def change_a_byte(path: Path, place: int) -> None:
+    """Its size stays, and Arrow may read it as if nothing were."""
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= 1
+    path.write_bytes(content)
+
+
 def replace_by_pipe(path: Path) -> None:
     """Who opens it would wait for ever."""
     path.unlink()
@@ -183,6 +190,7 @@ def replace_by_pipe(path: Path) -> None:
         lambda part: part.unlink(),
         lambda part: part.write_bytes(b""),
         lambda part: part.write_bytes(part.read_bytes()[:-100]),
+        lambda part: change_a_byte(part, 1000),
         replace_by_pipe,
     ],
 )

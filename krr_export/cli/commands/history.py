@@ -14,8 +14,9 @@ from krr_export.cli.console import Console
 from krr_export.cli.documents import write_document
 from krr_export.cli.options import lang_option
 from krr_export.cli.parameters import LocalName, LocalPath, Role, option
-from krr_export.errors import UsageError
+from krr_export.errors import InputError, UsageError
 from krr_export.input.freshness import AgeLimits
+from krr_export.output.manifest import read_manifest, repair_hint
 from krr_export.reporting.history import history
 from krr_export.reporting.history_text import table
 from krr_export.reporting.page.rendering import render_history
@@ -82,7 +83,7 @@ def _summarise(store: Path, lines: Sequence[HistoryLine], limits: AgeLimits) -> 
     damaged = [line for line in lines if line.damage is not None]
     if damaged:
         first = f"{store}/{damaged[0].snapshot}: {damaged[0].damage}"
-        return f"damaged: {len(damaged)} of {shown}; {first}; convert that export again with --replace", 1
+        return f"damaged: {len(damaged)} of {shown}; {first}; {_repair_hint(store / damaged[0].snapshot)}", 1
     parts = [f"{shown} in {store}"]
     if published:
         newest = published[-1]
@@ -94,3 +95,10 @@ def _summarise(store: Path, lines: Sequence[HistoryLine], limits: AgeLimits) -> 
         parts.append(f"{len(lines) - len(published)} refused")
         parts += [f"so was the newest export, {lines[-1].time}: {lines[-1].refused}"] if lines[-1].refused else []
     return "; ".join(parts), 0
+
+
+def _repair_hint(snapshot: Path) -> str:
+    try:
+        return repair_hint(read_manifest(snapshot))
+    except InputError:
+        return repair_hint(None)
