@@ -914,7 +914,10 @@ def process(server: Server, port: int, inbox: Path) -> subprocess.Popen[str]:
 
 def last_words(ended: subprocess.Popen[str]) -> str:
     """What it says on standard error until its end."""
-    _, err = ended.communicate(timeout=HANG)
+    try:
+        _, err = ended.communicate(timeout=HANG)
+    finally:
+        ended.kill()  # or the test would wait for it too
     discretion.hear(err)
     return err
 
@@ -954,12 +957,18 @@ def test_who_stops_a_fetch_finds_what_had_arrived(server: Server, inbox: Path, n
 
 
 def test_a_signal_that_comes_while_the_library_holds_a_lock_is_not_waited_out(server: Server) -> None:
+    """Nor by a file that was open, which paramiko closes once it is garbage."""
+    data = put(server.directory, "20260102T0100")
+
     def interrupted() -> None:
         with suppress(KeyboardInterrupt), connection.connect(parse_address(server.uri()), server.login) as there:
-            channel = there._client.get_channel()  # noqa: SLF001 - so it is where a signal comes
+            client = there._client  # noqa: SLF001 - so it is where a signal comes
+            opened = client.open(str(data), "rb")
+            channel = client.get_channel()
             assert channel is not None
             channel.lock.acquire()
             raise KeyboardInterrupt
+        del opened
 
     fetching = Thread(target=interrupted, daemon=True)
     fetching.start()

@@ -226,7 +226,7 @@ def test_both_commands_and_all_others_of_make_exist() -> None:
             "bench-full",
             "clean",
         ),
-        *("constraints", "docs", "help"),
+        *("constraints", "docs", "help", "picture"),
     } == targets
     assert set(re.findall(r"`make ([a-z-]+)`", README)) <= targets
 

@@ -68,7 +68,14 @@ def connect(address: Address, login: Login) -> Iterator[Remote]:
     ):
         _handshake(transport, known, address, login)
         _log_in(transport, keys, address, login)
-        yield Remote(_open_sftp(transport, address, login), address, login.timeout)
+        client = _open_sftp(transport, address, login)
+        try:
+            yield Remote(client, address, login.timeout)
+        except Exception:
+            raise
+        except BaseException:
+            client.abandon()
+            raise
 
 
 @contextmanager
@@ -93,7 +100,7 @@ def _transport(address: Address, login: Login) -> Iterator[paramiko.Transport]:
         transport.close()
         raise
     except BaseException:
-        # A signal may have come while this thread had a lock of the library: closing the transport would wait forever.
+        # As in Client.abandon: closing the transport would wait forever.
         connection.close()
         raise
     transport.close()

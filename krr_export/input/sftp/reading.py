@@ -113,9 +113,21 @@ class Client(_BaseClient):
         self._timeout = timeout
         self._seconds_left = timeout
         self._has_deadline = False
-        self._initialised = False
+        self._initialised = self._abandoned = False
         super().__init__(channel)
         self._initialised = True
+
+    def abandon(self) -> None:
+        """Send nothing any more, not even that a file which is garbage is closed.
+
+        A signal may have come while this thread had a lock of the library: what it asked for next would wait forever.
+        """
+        self._abandoned = True
+
+    def _async_request(self, answers: object, kind: int, /, *arguments: object) -> int:
+        if self._abandoned:
+            raise EOFError  # paramiko expects it of a connection that is closed
+        return super()._async_request(answers, kind, *arguments)
 
     @contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
