@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import venv
 from pathlib import Path
 
 import command
@@ -18,12 +19,13 @@ from command import Ran
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 
 
-def run_case(name: str, *arguments: str) -> str:
+def run_case(name: str, *arguments: str, python: str = sys.executable) -> str:
     """Run a case with this checkout's program.
 
     Args:
         name: its file.
         arguments: its own.
+        python: the interpreter that it uses.
 
     Returns:
         What it printed on both streams, in the order of printing.
@@ -36,7 +38,7 @@ def run_case(name: str, *arguments: str) -> str:
         Path(temporary).chmod(0o755)  # some cases run the program as another user
         ran = subprocess.run(
             [interpreter, CASES / name, *arguments],
-            env=command.environment(K=str(program), PY=sys.executable, TMPDIR=temporary),
+            env=command.environment(K=str(program), PY=python, TMPDIR=temporary),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, timeout=command.HANG, check=False,
         )  # fmt: skip
@@ -161,8 +163,13 @@ def test_spark_all_snapshots_partitioned() -> None:
         assert all(export in line for export in exports)
 
 
-def test_startup_print_hangs_workers() -> None:
-    assert run_case("startup-print-hangs-workers.sh").count(": exit 0 ") == 3
+def test_startup_print_hangs_workers(tmp_path: Path) -> None:
+    # The case puts a file into the interpreter's own packages, which other tests start at the same time.
+    venv.create(tmp_path / "venv", symlinks=True)
+    own = Path(sysconfig.get_path("purelib", "venv", {"base": str(tmp_path / "venv")}))
+    (own / "lent.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    printed = run_case("startup-print-hangs-workers.sh", python=str(tmp_path / "venv" / "bin" / "python"))
+    assert printed.count(": exit 0 ") == 3
 
 
 def test_stderr_closed() -> None:
