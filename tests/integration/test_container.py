@@ -67,6 +67,7 @@ def test_the_wheel_is_built_from_the_files_that_are_copied(tmp_path: Path) -> No
         *sources, target = rest.split()
         for name in sources:
             source, copy = ROOT / name, tmp_path / (name if target == "./" else target)
+            copy.parent.mkdir(exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, copy, symlinks=True, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
             else:
