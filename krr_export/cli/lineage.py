@@ -91,5 +91,8 @@ def end(code: int, message: str) -> str | None:
     from krr_export.jobs.lineage import Ended, hand_on, published  # noqa: PLC0415 - help does not need it
 
     with ignore_signals():  # the run has ended: a signal would have it say that nothing was published
-        outcome = Ended(code, message, told.report, published(told.run.store, told.report))
-        return hand_on(told.receiver, told.run.ended(outcome))
+        try:
+            outcome = Ended(code, message, told.report, published(told.run.store, told.report))
+            return hand_on(told.receiver, told.run.ended(outcome))
+        except Exception as error:  # a fault in here is none of the run, which may have published
+            return f"the lineage was not handed on: {type(error).__name__}"

@@ -248,6 +248,15 @@ def test_a_file_that_cannot_be_written_changes_nothing_but_a_warning(tmp_path: P
     assert len(ran.err.splitlines()) == 1
 
 
+def test_a_fault_in_telling_is_no_fault_of_a_run_that_has_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("krr_export.jobs.lineage.published", lambda *_: 1 // 0)
+    ran = command.call("convert", VALID, tmp_path / "store", "--openlineage", tmp_path / "lineage.jsonl", "--json")
+    assert (ran.code, ran.result["outcome"]) == (0, "published")
+    assert ran.result["warnings"] == ["the lineage was not handed on: ZeroDivisionError"]
+
+
 @pytest.mark.parametrize("url", ["https://krr:geheim@host/x", "http://host/?key=geheim", "https://", "http:/host/x"])
 def test_a_url_with_a_secret_or_without_a_host_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
     ran = command.call("convert", VALID, tmp_path / "store", "--openlineage", url)
