@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from krr_export.cli import log, metrics
+from krr_export.cli import lineage, log, metrics
 from krr_export.cli.config import CONFIG, PASSPHRASE, PREFIX, commands_by_name, options_by_key, read_config
 from krr_export.cli.console import Console, finish
 from krr_export.cli.failures import explain
@@ -47,6 +47,8 @@ class Command(click.Command):
             _warn_of_unknown_variables(ctx)
             check_paths(ctx)
             metrics.begin(ctx)
+            if (failed := lineage.begin(ctx)) is not None:
+                Console(quiet=bool(ctx.params.get("quiet"))).warn(failed)
             code: int = super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
             raise
@@ -114,7 +116,8 @@ def _given_paths(ctx: click.Context) -> Iterator[tuple[str, LocalPath, str]]:
         kind, value = parameter.type, ctx.params.get(str(parameter.name))
         if isinstance(kind, LocalPath) and value is not None:
             for path in value if isinstance(value, tuple) else (value,):
-                yield _parameter_label(parameter), kind, str(path)
+                if isinstance(path, (str, Path)):  # and no address
+                    yield _parameter_label(parameter), kind, str(path)
 
 
 def _parameter_label(parameter: click.Parameter) -> str:

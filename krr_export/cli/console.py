@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import click
 
-from krr_export.cli import log, metrics
+from krr_export.cli import lineage, log, metrics
 from krr_export.errors import OutputError, default_reason, is_retryable
 from krr_export.pipeline.progress import Progress
 from krr_export.util.formatting import number, printable
@@ -58,8 +58,9 @@ class Console:
             _print_error(log.line(_printable(text)))
 
     def say_report(self, report: Report) -> None:
-        """Print what a run found, in a few lines; keep it for the metrics."""
+        """Print what a run found, in a few lines; keep it for metrics and lineage."""
         metrics.add_report(report)
+        lineage.add_report(report)
         for line in report.summary(verbose=self.verbose):
             self.say(line)
 
@@ -238,6 +239,8 @@ def finish(message: str, code: int, reason: str | None, result: dict[str, Any], 
         reason = default_reason(code)
     if (failed := metrics.write(code, reason or result.get("outcome", "done"))) is not None:
         message, code, reason = f"{message}; but {failed}", code or failed.exit_code, reason or failed.reason
+    if (untold := lineage.end(code, _remove_users(message))) is not None:
+        Console(quiet=_is_quiet()).warn(untold)
     if as_json and (error := _print_result(message, code, reason, result)) is not None:
         message = f"{message}; but standard output cannot be written: {error.strerror}"
         code, reason = code or OutputError.exit_code, reason or OutputError.reason
@@ -262,6 +265,11 @@ def _print_result(message: str, code: int, reason: str | None, result: dict[str,
         _discard_output()
         return None if isinstance(error, BrokenPipeError) else error
     return None
+
+
+def _is_quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.params.get("quiet"))
 
 
 def _warnings() -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from krr_export.cli.completion import complete_rules
 from krr_export.cli.config import PASSPHRASE
 from krr_export.cli.parameters import Choice, LocalName, LocalPath, Role, option
 from krr_export.reporting.formats import FORMATS
@@ -153,6 +154,7 @@ judging_options = combine(
     option(
         "--strict",
         multiple=True,
+        shell_complete=complete_rules,
         metavar="CODE[,CODE…]",
         heading=JUDGEMENT,
         help="Refuse records that break these rules (identifier-duplicate: the export), of krr-export rules; may be"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from krr_export.cli.completion import complete_columns, complete_partitions
 from krr_export.cli.options import COLUMNS, GUARD, OUTPUT, combine, lang_option
 from krr_export.cli.parameters import Choice, FileMode, LocalPath, option
 from krr_export.input.freshness import MAX_AHEAD
@@ -100,6 +101,7 @@ shape_options = combine(
     option(
         "--partition-by",
         multiple=True,
+        shell_complete=complete_partitions,
         metavar="COLUMN",
         heading=OUTPUT,
         help="Files of their own for each value of a column with few; may be repeated.",
@@ -138,6 +140,7 @@ column_options = combine(
     option(
         "--columns",
         multiple=True,
+        shell_complete=complete_columns,
         metavar="NAME[,NAME…]",
         heading=COLUMNS,
         help="Keep these columns only, and radnummer; may be repeated.",
@@ -145,6 +148,7 @@ column_options = combine(
     option(
         "--drop",
         multiple=True,
+        shell_complete=complete_columns,
         metavar="NAME[,NAME…]",
         heading=COLUMNS,
         help="Leave these columns out; may be repeated.",
@@ -152,6 +156,7 @@ column_options = combine(
     option(
         "--pseudonymise",
         multiple=True,
+        shell_complete=complete_columns,
         metavar="NAME[,NAME…]",
         heading=COLUMNS,
         help="Replace the values of these columns by pseudonyms; may be repeated.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from krr_export.errors import UsageError
 from krr_export.util.paths import local_path
@@ -53,6 +54,11 @@ class LocalPath(click.ParamType[Path]):
             return local_path(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Have the shell complete names of files, or of directories alone."""
+        directories = self.role in {Role.DIRECTORY, Role.STORE}
+        return [CompletionItem(incomplete, type="dir" if directories else "file")]
 
 
 class LocalName(LocalPath):

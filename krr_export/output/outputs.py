@@ -79,6 +79,22 @@ def atomic_write(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line to a file, which is made if it is missing and is then its owner's alone.
+
+    Raises:
+        UsageError: the path is in a snapshot.
+        OSError: it cannot be written; a pipe, because nobody reads it.
+    """
+    refuse_snapshot(path)
+    # In one piece, should another run append too; and not waited for, should it be a pipe.
+    opened = _open_private(str(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.write(opened, line + b"\n")
+    finally:
+        os.close(opened)
+
+
 def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 

@@ -55,6 +55,7 @@ def test_the_wheel_carries_the_schemas_the_types_and_the_licence(wheel: Path) ->
     assert {name for name in names if not name.startswith((info, "krr_export/xsd/"))} == {
         *modules,
         *templates,
+        f"{info.removesuffix('.dist-info')}.data/data/share/man/man1/krr-export.1",
         "krr_export/py.typed",
         "krr_export/parsing/scanner.abi3.so",
         "krr_export/parsing/tokenizer.abi3.so",

@@ -189,7 +189,7 @@ def test_each_option_of_a_night_belongs_to_both_kinds_or_is_refused_for_one() ->
     both = {
         *("uri", "inbox", "store", "changes_from", "keep", "schema", "passphrase_file", "pseudonym_key", "changes"),
         *("max_rejects", "guard", "max_drop", "max_growth", "max_shift", "max_age", "max_ahead", "mode", "lang"),
-        *("as_json", "progress", "quiet", "verbose", "config", "log_format", "metrics"),
+        *("as_json", "progress", "quiet", "verbose", "config", "log_format", "metrics", "openlineage"),
     }
     assert apart | both == names
     assert not apart & both

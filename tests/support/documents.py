@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import json_schemas
+import man_page
 
 from krr_export import load_schema
 from krr_export.errors import EXIT_CODES, REASONS, is_retryable
@@ -114,3 +115,4 @@ if __name__ == "__main__":
         document.write_text(remade(document.read_text()))
     for name in json_schemas.DOCUMENTS:
         (ROOT / f"docs/{name}.schema.json").write_text(json_schemas.json_schema(name))
+    (ROOT / "docs/krr-export.1").write_text(man_page.man_page())

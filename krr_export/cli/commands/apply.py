@@ -8,6 +8,7 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
+from krr_export.cli.lineage import openlineage_option
 from krr_export.cli.metrics import metrics_option
 from krr_export.cli.options import INPUT, JUDGEMENT, json_option, lang_option, progress_option
 from krr_export.cli.output_options import (
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 @pseudonym_key_option
 @guard_options
 @metrics_option
+@openlineage_option
 @json_option
 @progress_option
 def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:

@@ -8,6 +8,7 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
+from krr_export.cli.lineage import openlineage_option
 from krr_export.cli.metrics import metrics_option
 from krr_export.cli.options import OUTPUT, limit_option, reading_options
 from krr_export.cli.output_options import writing_options
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @reading_options
 @writing_options
 @metrics_option
+@openlineage_option
 @option(
     "--replace",
     is_flag=True,

@@ -10,6 +10,7 @@ import click
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
+from krr_export.cli.lineage import openlineage_option
 from krr_export.cli.metrics import metrics_option
 from krr_export.cli.options import GUARD, OUTPUT, reading_options
 from krr_export.cli.output_options import SHAPE, writing_options
@@ -93,6 +94,7 @@ DELIVERIES_ONLY = (
 @reading_options
 @writing_options
 @metrics_option
+@openlineage_option
 def run_command(uri: tuple[str, ...], inbox: Path, store: Path, **options: Any) -> int:
     """Fetch what is new, convert it, prove it, and prune the store.
 

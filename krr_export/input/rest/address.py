@@ -46,12 +46,16 @@ class ServiceAddress:
         return "https" if self.secure else "http"
 
 
-def parse_service_address(option: str, given: str) -> ServiceAddress:
+def parse_service_address(
+    option: str, given: str, *, needs_tls: bool = True, example: str = REGISTER
+) -> ServiceAddress:
     """Parse the base URL of a service.
 
     Args:
         option: that it was given with, for messages.
         given: such as ``https://kontaktregisteret.no``.
+        needs_tls: without TLS, only a service on this machine.
+        example: of an address, for messages.
 
     Raises:
         UsageError: it is no such URL, has more than host, port and path, or is neither TLS nor loopback. The message
@@ -64,8 +68,8 @@ def parse_service_address(option: str, given: str) -> ServiceAddress:
         host, port, parts = "", None, urlsplit("")
     plain = not (parts.query or parts.fragment or parts.username or parts.password)
     if parts.scheme not in _PORTS or not host or not plain or not _is_printable(given):
-        raise UsageError(f"{option} is not the address of a service", "such as https://kontaktregisteret.no")
-    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise UsageError(f"{option} is not the address of a service", f"such as {example}")
+    if needs_tls and parts.scheme == "http" and host not in _LOOPBACK:
         raise UsageError(f"{option} is without TLS", "give https://; http:// is for 127.0.0.1 alone")
     path = parts.path if parts.path.endswith("/") else f"{parts.path}/"
     return ServiceAddress(parts.scheme == "https", host, port or _PORTS[parts.scheme], path)
