@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from krr_export.jobs.diff import DiffResult, diff
     from krr_export.jobs.functions import apply, fetch, prune, run
     from krr_export.jobs.inspect import Inspection, inspect
+    from krr_export.jobs.load import LoadResult, load
     from krr_export.jobs.loading import ConvertResult
     from krr_export.jobs.nightly import NightResult
     from krr_export.jobs.options import ConvertOptions
+    from krr_export.jobs.verify_load import LoadVerification, verify_load
     from krr_export.jobs.views import ViewsResult, views
     from krr_export.output.verification import Verification, verify
     from krr_export.pipeline.export import Export, open_export
@@ -58,6 +60,8 @@ __all__ = [
     "InputError",
     "Inspection",
     "KrrExportError",
+    "LoadResult",
+    "LoadVerification",
     "NetworkError",
     "NightResult",
     "OutputError",
@@ -74,12 +78,14 @@ __all__ = [
     "fetch",
     "history",
     "inspect",
+    "load",
     "load_schema",
     "open_export",
     "prune",
     "run",
     "validate",
     "verify",
+    "verify_load",
     "views",
 ]
 
@@ -93,6 +99,8 @@ _HOME = {
     "input.delivery.opening": ("DeliveryOptions",),
     "jobs.check": ("CheckResult", "check"),
     "jobs.convert": ("convert", "validate"),
+    "jobs.load": ("LoadResult", "load"),
+    "jobs.verify_load": ("LoadVerification", "verify_load"),
     "jobs.loading": ("ConvertResult",),
     "jobs.diff": ("DiffResult", "diff"),
     "errors": (

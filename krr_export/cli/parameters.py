@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+DATABASES = ("postgresql:", "postgres:", "duckdb:")
+"""How addresses of databases begin; `krr_export.warehouse.target` reads them."""
 _OWNER = 0o600
 GENERAL = "General"
 
@@ -68,6 +70,14 @@ class LocalName(LocalPath):
         """Check the path, and return it as it was given."""
         super().convert(value, param, ctx)
         return str(value)
+
+
+class LocalPathOrDatabase(LocalPath):
+    """A path, or the address of a database, which stays text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or the address as it was given."""
+        return value if str(value).startswith(DATABASES) else super().convert(value, param, ctx)
 
 
 class FileMode(click.ParamType[int]):

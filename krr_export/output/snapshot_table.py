@@ -1,4 +1,4 @@
-"""The table person of a published snapshot, read back as record batches."""
+"""The tables of a published snapshot, read back as record batches."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from krr_export.util.files import PartFile
 
 PERSON = "person"
-"""The name of the table, and of its directory in a snapshot."""
+"""The name of the table of persons, and of its directory in a snapshot."""
 
 _BATCH_ROWS = 65_536
 _CSV_BLOCK_BYTES = 32 << 20
@@ -37,17 +37,19 @@ _CSV_BLOCK_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class SnapshotTable:
-    """The table person of a snapshot.
+    """A table of a snapshot.
 
     Attributes:
         root: The snapshot's directory, without links.
         manifest: The snapshot's manifest.
         schema: The columns as `batches` gives them.
+        table: The name of the table, and of its directory in the snapshot.
     """
 
     root: Path
     manifest: Manifest
     schema: pa.Schema
+    table: str = PERSON
     _proven: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
@@ -63,7 +65,7 @@ class SnapshotTable:
     @property
     def rows(self) -> int:
         """The number of rows, by the manifest."""
-        return sum(part.rows for part in _person_parts(self.manifest))
+        return sum(part.rows for part in _parts(self.manifest, self.table))
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows in the order of the files.
@@ -79,7 +81,7 @@ class SnapshotTable:
             InputError: A file is missing, damaged or has another number of rows than the manifest says.
         """
         names = list(self.schema.names if columns is None else columns)
-        for part in _person_parts(self.manifest):
+        for part in _parts(self.manifest, self.table):
             rows = 0
             with _reading(self.root, part, self.manifest):
                 self._prove(part)
@@ -108,13 +110,14 @@ class SnapshotTable:
 
 
 def open_snapshot_table(
-    snapshot: Path, csv_schema: Callable[[Manifest], pa.Schema | None] = lambda _: None
+    snapshot: Path, csv_schema: Callable[[Manifest], pa.Schema | None] = lambda _: None, table: str = PERSON
 ) -> SnapshotTable:
-    """Open the table person of a published snapshot.
+    """Open a table of a published snapshot.
 
     Args:
         snapshot: Its directory, or a link to it such as ``latest``.
         csv_schema: Returns the types of columns, which CSV files do not say; other columns are text.
+        table: The name of the table.
 
     Raises:
         InputError: There is no published snapshot at the path, or it is damaged.
@@ -122,16 +125,22 @@ def open_snapshot_table(
     """
     root = find_snapshot(snapshot)
     manifest = read_manifest(root)
-    parts = _person_parts(manifest)
+    parts = _parts(manifest, table)
     if not parts:
-        raise InputError(f"{snapshot} lists no files of the table {PERSON}", repair_hint(manifest))
+        raise InputError(f"{snapshot} lists no files of the table {table}", repair_hint(manifest))
     with _reading(root, parts[0], manifest):
         schema = _read_schema(root / parts[0].path, manifest, csv_schema)
-    return SnapshotTable(root, manifest, schema)
+    return SnapshotTable(root, manifest, schema, table)
 
 
-def _person_parts(manifest: Manifest) -> list[PartFile]:
-    return [part for part in manifest.files if part.path.startswith(f"{PERSON}/")]
+def table_names(manifest: Manifest) -> list[str]:
+    """Return the names of a snapshot's tables, person first."""
+    names = {part.path.partition("/")[0] for part in manifest.files if "/" in part.path}
+    return sorted(names, key=lambda name: (name != PERSON, name))
+
+
+def _parts(manifest: Manifest, table: str) -> list[PartFile]:
+    return [part for part in manifest.files if part.path.startswith(f"{table}/")]
 
 
 @contextmanager
@@ -177,9 +186,10 @@ def _is_dictionary(metadata: pq.FileMetaData, name: str) -> bool:
     """Return whether a text or binary column repeats few values: the writer then made a dictionary of them."""
     if metadata.num_row_groups == 0:
         return False
-    index = metadata.schema.to_arrow_schema().get_field_index(name)
-    column = metadata.row_group(0).column(index)
-    return column.physical_type == "BYTE_ARRAY" and "RLE_DICTIONARY" in column.encodings
+    group = metadata.row_group(0)
+    leaves = (group.column(index) for index in range(group.num_columns))
+    column = next((leaf for leaf in leaves if leaf.path_in_schema == name), None)  # a list's has another path
+    return column is not None and column.physical_type == "BYTE_ARRAY" and "RLE_DICTIONARY" in column.encodings
 
 
 def _csv_batches(path: Path, schema: pa.Schema, names: list[str], separator: str) -> Iterator[pa.RecordBatch]:

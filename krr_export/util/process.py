@@ -22,6 +22,11 @@ def configure_arrow() -> None:
     sys.meta_path.insert(0, _PandasBlocker())
 
 
+def allow_pandas() -> None:
+    """Let pandas be loaded after all, by the few commands that use it."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _PandasBlocker)]
+
+
 def configure_malloc() -> None:
     """Fix glibc's malloc thresholds, so that the largest blocks are always returned to the system.
 
@@ -47,7 +52,7 @@ class _PandasBlocker(MetaPathFinder):
     """Import hook that reports pandas as missing.
 
     At its first array Arrow imports pandas to check whether the array is a pandas one: 0.4 s and 25 MB for each
-    process, none of which uses pandas.
+    process, hardly any of which uses pandas.
     """
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:

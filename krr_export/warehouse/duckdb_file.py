@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from krr_export.warehouse.views import View
 
-_OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
@@ -39,7 +39,7 @@ def write_views(path: Path, views: Iterable[View]) -> None:
         ) from None
     is_new = not path.exists()
     try:
-        with duckdb.connect(path.absolute(), config=_OFFLINE) as connection:
+        with duckdb.connect(path.absolute(), config=OFFLINE) as connection:
             connection.begin()
             for view in views:
                 for statement in view.statements():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from krr_export.schema.record_schema import DESCRIPTION
+from krr_export.warehouse.sql_text import identifier, quote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -167,13 +168,3 @@ def _report_views(shape: StoreShape, night: str) -> Iterator[View]:
 def _glob(store: Path, pattern: str) -> str:
     """Return a pattern below the store; characters of its own path that mean something in a pattern mean themselves."""
     return re.sub(r"([*?[])", r"[\1]", str(store)) + f"/{pattern}"
-
-
-def quote(text: str) -> str:
-    """Return a text as a literal of SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """Return a name, quoted, as a name of SQL."""
-    return '"' + name.replace('"', '""') + '"'

@@ -596,7 +596,7 @@ def test_the_environment_takes_every_kind_of_option(krr: Krr, tmp_path: Path, mo
         ("max-reject = 1", "has options that no command has: max-reject"),
         ("[convert]\nkeep = 1", "has options that convert does not have: keep"),
         ("[verify]\nmax-rejects = 1", "has options that verify does not have: max-rejects"),
-        ("[load]\nkeep = 1", "has tables for no command: load"),
+        ("[unload]\nkeep = 1", "has tables for no command: unload"),
         ("config = 'other.toml'", "has options that no command has: config"),
         ("max-rejects = ", "is not TOML: it ends in the midst of a value ("),
         ("limit = 1\ngeheim geheim", "is not TOML: see line 2, column 8 ("),

@@ -66,7 +66,7 @@ def arguments(name: str, **values: str) -> list[str]:
     found, one = [name], COMMANDS[name]
     for parameter in one.params:
         needed = str(parameter.type.choices[0]) if isinstance(parameter.type, click.Choice) else "1"
-        needed = "2014-02-27T12:00:00Z" if parameter.name == "as_of" else needed
+        needed = {"as_of": "2014-02-27T12:00:00Z", "target": "duckdb:krr.duckdb"}.get(str(parameter.name), needed)
         is_needed = parameter.required or (name, parameter.name) == ("fetch-changes", "client_id")  # without --soap
         value = values.get(str(parameter.name), needed if is_needed else None)
         if value is not None:
@@ -121,7 +121,7 @@ def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_s
     assert name == "seal" or is_said_first or Path(path).name in ran.last
     there_is_no = {
         "verify": "snapshot", "report": "snapshot", "check": "(store|snapshot)", "history": "(store|snapshot)",
-        "prune": "store", "views": "(store|snapshot)",
+        "prune": "store", "views": "(store|snapshot)", "load": "(store|snapshot)",
     }  # fmt: skip
     assert re.match(f"there is no {there_is_no[name]} (at|in) " if name in there_is_no else ".*; ", ran.last)
     assert sorted(Path.cwd().rglob("*")) == lying_about
@@ -129,7 +129,7 @@ def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_s
 
 def test_all_commands_that_work_on_what_is_there_are_held_to_it() -> None:
     assert {name for name, _ in MUST_BE_THERE} == {
-        "apply", "check", "convert", "diff", "fetch-changes", "history", "inspect", "prune", "report", "seal",
+        "apply", "check", "convert", "diff", "fetch-changes", "history", "inspect", "load", "prune", "report", "seal",
         "soap call", "soap open", "validate", "verify", "views",
     }  # fmt: skip
 
@@ -204,7 +204,7 @@ def test_every_path_of_every_command_is_of_that_type() -> None:
             assert not isinstance(parameter.type, click.Path | click.File)
             named = isinstance(parameter, click.Option) and "FILE" in (parameter.metavar or "")
             is_path = named or (isinstance(parameter, click.Argument) and not isinstance(parameter.type, click.Choice))
-            if is_path and parameter.name != "uri":
+            if is_path and parameter.name not in {"uri", "target"}:
                 assert isinstance(parameter.type, LocalPath), parameter.name
 
 

@@ -23,11 +23,16 @@ import documents
 import duckdb
 import pytest
 import sshd
+from postgres_server import postgres
 
 from krr_export import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from postgres_server import Server
+
+__all__ = ["postgres"]  # the fixture
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("querying", "nightly", "options", "soap"))]
@@ -159,13 +164,20 @@ def by_a_scheduler(line: str, home: Path, server: sshd.Server) -> None:
 
 @pytest.mark.parametrize("document", sorted({*(ROOT / "docs").glob("*.md")} - {*PAGES}), ids=lambda page: page.stem)
 def test_commands_of_other_documents_run_as_they_stand(
-    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """For a reader who has a valid export and a store of it. Commands that use what is not ours are passed over."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(ENVIRONMENT, "GITHUB_STEP_SUMMARY", "summary.md")
     fences = re.findall(r"^```(sh|sql)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
-    ours = [(language, text) for language, text in fences if language == "sql" or "krr-export " in text]
+    ours = [
+        (language, text)
+        for language, text in fences
+        if language == "sql" or "krr-export " in text or text.startswith('psql "$DATABASE"')
+    ]
+    if any("$DATABASE" in text for _, text in ours):
+        running: Server = request.getfixturevalue("postgres")
+        monkeypatch.setitem(ENVIRONMENT, "DATABASE", running.database(document.stem))
     if not ours:
         return
     run(shlex.split("krr-export sample export.xml.gz --records 2000 --seed 1"), tmp_path)

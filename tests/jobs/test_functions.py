@@ -34,7 +34,7 @@ UNCHECKED: Any = krr_export
 WHEN = "2026-02-27T04:00:00Z"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "python.md"
 URI = "sftp://krr@sftp.example.no/out"
-ON_TWO_NIGHTS = {"diff", "check", "verify", "prune", "views", "history"}
+ON_TWO_NIGHTS = {"diff", "check", "verify", "prune", "views", "history", "load", "verify_load"}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,8 @@ def test_the_example_of_a_function_gives_what_it_shows(
     text = function.__doc__ or ""
     if name in ON_TWO_NIGHTS:
         shutil.copytree(made / "two", home / "store", symlinks=True)
+    if name == "verify_load":
+        krr_export.load("store", "duckdb:krr.duckdb")
     elif name == "apply":
         shutil.copytree(made / "one", home / "store", symlinks=True)
     elif name in {"fetch", "run"}:

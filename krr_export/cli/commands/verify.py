@@ -2,34 +2,77 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
-from krr_export.cli.options import json_option
-from krr_export.cli.parameters import LocalPath
+from krr_export.cli.options import json_option, progress_option
+from krr_export.cli.parameters import LocalName, LocalPath, LocalPathOrDatabase, option, refuse_given
 from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_OF_DATABASES = ("against", "all_snapshots", "db_schema", "schema")
+_DATABASE = "A database"
+
 
 @command("verify", "krr-export verify /data/krr/latest")
-@click.argument("snapshot", type=LocalPath())
+@click.argument("snapshot", type=LocalPathOrDatabase(), metavar="SNAPSHOT|TARGET")
+@option(
+    "--against",
+    type=LocalPath(),
+    metavar="SNAPSHOT|STORE",
+    heading=_DATABASE,
+    help="Compare with the snapshot's own files; otherwise with the ledger of the load.",
+)
+@option("--all", "all_snapshots", is_flag=True, heading=_DATABASE, help="Look at all exports; not the newest alone.")
+@option("--db-schema", default="krr", show_default=True, metavar="NAME", heading=_DATABASE, help="As of load.")
+@option("--schema", type=LocalName(), metavar="FILE.xsd", heading=_DATABASE, help="As of load.")
+@progress_option
 @json_option
-def verify_command(snapshot: Path, *, as_json: bool, quiet: bool, verbose: bool) -> int:
-    """Prove a published snapshot anew against its manifest.
+def verify_command(snapshot: Path | str, **options: Any) -> int:
+    """Prove a published snapshot, or a database of load.
 
     SNAPSHOT is a directory eksport=…, or the link latest. Exit code 0: every file is there with its bytes, SHA-256 and
     rows, and the counts add up; 1: something differs; 3: there is no snapshot. Of a snapshot made by apply, the ones
     that it was made from are named, and whether they are still those.
+
+    TARGET is a database as of load: every row is read, and their number and content compared, in any order.
     """
+    console = Console.from_options(options)
+    shown = options.pop("progress")
+    if isinstance(snapshot, str):
+        return _verify_database(snapshot, console, shown, options)
+    refuse_given(_OF_DATABASES, "is of a database, and a snapshot was given", "leave it out")
+    return _verify_snapshot(snapshot, console)
+
+
+def _verify_database(target: str, console: Console, shown: bool | None, options: dict[str, Any]) -> int:  # noqa: FBT001 - an option's three states
+    from krr_export.jobs.verify_load import verify_load
+
+    with console.progress(shown) as progress:
+        found = verify_load(target, progress=progress, **options)
+    for warning in found.warnings:
+        console.warn(warning)
+    for line in found.differences:
+        console.say(f"differs   {line}")
+    details = {
+        "target": found.target,
+        "snapshots": list(found.snapshots),
+        "proven": found.proven,
+        "rows": found.rows,
+        "differences": list(found.differences),
+    }
+    return console.finish(found.message, 0 if found.proven else 1, details, None if found.proven else "damaged")
+
+
+def _verify_snapshot(snapshot: Path, console: Console) -> int:
     from krr_export.output.manifest import repair_hint
     from krr_export.output.verification import verify
 
-    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     found = verify(snapshot)
     for line in found.differences:
         console.say(f"differs   {line}")

@@ -1,0 +1,57 @@
+"""``load``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from krr_export.cli.command import command
+from krr_export.cli.console import Console
+from krr_export.cli.options import json_option, progress_option
+from krr_export.cli.parameters import LocalName, LocalPath, option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@command("load", "krr-export load /data/krr postgresql://krr@db.example.no/warehouse --keep 30")
+@click.argument("source", type=LocalPath(), metavar="SNAPSHOT|STORE")
+@click.argument("target")
+@option("--all", "all_snapshots", is_flag=True, help="Of a store, load all that the target lacks, oldest first.")
+@option("--keep", type=click.IntRange(min=1), metavar="N", help="Let only the N newest exports stay in the target.")
+@option("--replace", is_flag=True, help="Load again what is there, as when a snapshot was replaced.")
+@option(
+    "--db-schema",
+    default="krr",
+    show_default=True,
+    metavar="NAME",
+    help="The schema of PostgreSQL in which the tables are; made if it is missing.",
+)
+@option("--schema", type=LocalName(), metavar="FILE.xsd", help="That of a store of CSV, if it is a file of yours.")
+@progress_option
+@json_option
+def load_command(source: Path, target: str, **options: Any) -> int:
+    """Load snapshots into PostgreSQL or a DuckDB file.
+
+    Of a STORE, the newest is loaded. TARGET is postgresql://USER@HOST/DATABASE or duckdb:FILE. person there has the
+    newest export, person_all those of all nights with the time of each as eksport; rejects, findings and changes have
+    the tables beside it, and loads says what was loaded. A snapshot is seen whole or not at all, and one that is there
+    already is not loaded again. In PostgreSQL readers are not held up. Passwords belong into ~/.pgpass or PGPASSWORD.
+    """
+    from krr_export.jobs.load import load
+
+    console = Console.from_options(options)
+    with console.progress(options.pop("progress")) as progress:
+        result = load(source, target, progress=progress, **options)
+    for warning in result.warnings:
+        console.warn(warning)
+    details = {
+        "target": result.target,
+        "loaded": list(result.loaded),
+        "unchanged": list(result.unchanged),
+        "dropped": list(result.dropped),
+        "waiting": list(result.waiting),
+        "persons": result.persons,
+    }
+    return console.finish(result.message, 0, details)

@@ -1,0 +1,140 @@
+"""Load snapshots into a database: what it does not have, each whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import replace as changed
+from typing import TYPE_CHECKING
+
+from krr_export.errors import PublishedError, UsageError
+from krr_export.jobs.loadables import find_snapshots, open_loadable
+from krr_export.pipeline.progress import Progress
+from krr_export.schema.registry import load_schema
+from krr_export.util.formatting import number, records, short_repr
+from krr_export.util.paths import local_path
+from krr_export.warehouse.tables import PERSON
+from krr_export.warehouse.target import DB_SCHEMA, parse_target
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from krr_export.warehouse.database import Database
+    from krr_export.warehouse.loadable import Loadable
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """The result of loading.
+
+    Attributes:
+        target: the database, without user and password.
+        loaded: the snapshots that were loaded, oldest first, by the names of their directories.
+        unchanged: those that were there already.
+        dropped: those that were removed from the target, by ``keep``.
+        waiting: those that should have been, and are being read: the next load removes them.
+        persons: rows of the newest snapshot in the target.
+        message: the result in one line for people.
+        warnings: what whoever loads should know, a line each.
+    """
+
+    target: str
+    loaded: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    dropped: tuple[str, ...]
+    waiting: tuple[str, ...]
+    persons: int
+    message: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return short_repr(self, target=self.target, loaded=self.loaded, unchanged=self.unchanged)
+
+
+def load(  # noqa: PLR0913 - by keyword, each an option of the command line
+    source: str | os.PathLike[str],
+    target: str,
+    *,
+    all_snapshots: bool = False,
+    keep: int | None = None,
+    replace: bool = False,
+    db_schema: str = DB_SCHEMA,
+    schema: str | Path | None = None,
+    progress: Progress | None = None,
+) -> LoadResult:
+    """Load a snapshot into a database, or all that it lacks of a store; each is seen whole there, or not at all.
+
+    >>> krr_export.load("store", "duckdb:krr.duckdb").loaded
+    ('eksport=20260227T112225Z',)
+
+    Args:
+        source: a snapshot, or a store, of which the newest is loaded.
+        target: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``.
+        all_snapshots: of a store, load all that the target lacks, oldest first.
+        keep: how many of the newest exports stay in the target; ``None``: all.
+        replace: load again what is there already, such as an export whose snapshot was replaced since.
+        db_schema: the schema of PostgreSQL in which the tables are; made if it is missing.
+        schema: the XSD of a store of CSV, if it is none of the tool's own: CSV files do not say their columns' types.
+        progress: receives the progress.
+
+    Raises:
+        InputError: there is no snapshot, or one is damaged.
+        NetworkError: the database cannot be reached, or refuses the login.
+        OutputError: the database refuses, or another load is at work.
+        PublishedError: it has another result of the same export, and ``replace`` is not given.
+        UsageError: an option or the target is wrong, or the tables there have other columns.
+    """
+    if keep is not None and keep < 1:
+        raise UsageError("--keep must be at least 1", "it is the number of exports that stay in the target")
+    place = parse_target(target, db_schema)
+    progress = progress or Progress()
+    record_schema = None if schema is None else load_schema(schema)
+    wanted = [open_loadable(path, record_schema) for path in find_snapshots(local_path(source), every=all_snapshots)]
+    with place.database as database:
+        held = {load.name: load.manifest_sha256 for load in database.loads()}
+        _check_replacements(wanted, held, replace=replace)
+        missing = [one for one in wanted if replace or held.get(one.name) != one.manifest_sha256]
+        for snapshot in missing:
+            progress.began(f"load {snapshot.name}", snapshot.rows)
+            database.load(changed(snapshot, advanced=progress.advanced))
+        dropped, waiting = _drop_old(database, keep)
+        newest = [load for load in database.loads() if load.table == PERSON][-1]
+    loaded = [snapshot.name for snapshot in missing]
+    result = LoadResult(
+        target=place.shown,
+        loaded=tuple(loaded),
+        unchanged=tuple(one.name for one in wanted if one.name not in loaded),
+        dropped=tuple(dropped),
+        waiting=tuple(waiting),
+        persons=newest.rows,
+        warnings=place.warnings,
+    )
+    return changed(result, message=_message(result, newest.name))
+
+
+def _check_replacements(wanted: list[Loadable], held: dict[str, str], *, replace: bool) -> None:
+    for snapshot in wanted:
+        if not replace and held.get(snapshot.name, snapshot.manifest_sha256) != snapshot.manifest_sha256:
+            raise PublishedError(
+                f"the target has another result of {snapshot.name}", "load it in its place with --replace"
+            )
+
+
+def _drop_old(database: Database, keep: int | None) -> tuple[list[str], list[str]]:
+    """Remove all but the newest exports; return those that are gone, and those that must wait."""
+    names = sorted({load.name for load in database.loads()})
+    old = names[:-keep] if keep else []
+    waiting = database.drop(old) if old else []
+    return [name for name in old if name not in waiting], waiting
+
+
+def _message(result: LoadResult, newest: str) -> str:
+    held = f"the newest there is {newest}, {records(result.persons)}"
+    parts = [f"{len(result.loaded)} loaded" if len(result.loaded) != 1 else f"loaded {result.loaded[0]}"]
+    if not result.loaded:
+        parts = ["nothing to do: the target has it already"]
+    if result.dropped:
+        parts.append(f"{number(len(result.dropped))} older removed")
+    if result.waiting:
+        parts.append(f"{number(len(result.waiting))} older still read, and removed next time")
+    return f"{result.target}: {', '.join(parts)}; {held}"

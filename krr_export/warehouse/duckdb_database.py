@@ -1,0 +1,181 @@
+"""A DuckDB file with the tables of snapshots, built beside the old one and put in its place by one rename."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+from krr_export.errors import KrrExportError, OutputError, UsageError
+from krr_export.util.files import COMMON_HINTS, output_errors
+from krr_export.warehouse.duckdb_file import OFFLINE
+from krr_export.warehouse.ledger import EXPORT, LEDGER, Load
+from krr_export.warehouse.sql_text import identifier, quote
+from krr_export.warehouse.tables import PERSON_ALL, TableStatements, database_schema, database_table, moment
+from krr_export.warehouse.workplace import put_in_place, workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from krr_export.output.snapshot_table import SnapshotTable
+    from krr_export.warehouse.loadable import Loadable
+
+_NAMESPACE = "main"
+_CONFIG = {
+    **OFFLINE,
+    "storage_compatibility_version": "v1.2.0",  # DuckDB 1.2 and later open it
+    "memory_limit": "1GB",
+    "temp_directory": "",  # nothing personal is put aside on a disk
+}
+
+
+class DuckDBDatabase:
+    """A DuckDB file. Changes are made to a copy of it, which takes its place once it is closed without an error.
+
+    Args:
+        path: Of the file; made if it is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._sql = TableStatements("duckdb", _NAMESPACE)
+        self._stack = ExitStack()
+        self._copy: Path | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            import duckdb  # noqa: PLC0415 - an optional package
+        except ImportError:
+            raise UsageError("the package duckdb is missing", "pip install 'krr-export[duckdb]'") from None
+        with self._own_words():
+            there = {"database": self._path, "read_only": True} if self._path.exists() else {"database": ":memory:"}
+            self._connection = self._stack.enter_context(duckdb.connect(**there, config=_CONFIG))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._stack:
+            if error is None and self._copy is not None:
+                with self._own_words():
+                    self._connection.execute("CHECKPOINT")
+                    self._connection.close()
+                put_in_place(self._copy, self._path)
+
+    def loads(self) -> list[Load]:
+        """Return the ledger, oldest snapshot first, person first of its tables."""
+        if not self._columns(LEDGER):
+            return []
+        return [Load(*row) for row in self._rows(self._sql.select_loads())]
+
+    def load(self, snapshot: Loadable) -> None:
+        """Load a snapshot, in place of what there is of the same export: all of it, or nothing."""
+        self._begin_change()
+        self.drop([snapshot.name])
+        if not self._columns(LEDGER):
+            self._run_all(self._sql.create_ledger())
+        for table in snapshot.tables:
+            self._make_table(snapshot, table)
+            self._fill(snapshot, table)
+
+    def drop(self, names: Collection[str]) -> list[str]:
+        """Remove snapshots; none must wait, since who reads the file has the old one."""
+        for load in self.loads():
+            if load.name in names:
+                self._begin_change()
+                table = self._sql.name(database_table(load.table))
+                self._run(f"DELETE FROM {table} WHERE {EXPORT.name} = {moment(load.name)}")
+                self._run(self._sql.delete_loads([load.name]))
+        return []
+
+    def read(self, load: Load) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a loaded table, with the columns that the snapshot has."""
+        table = database_table(load.table)
+        columns = ", ".join(map(identifier, self._columns(table)[1:]))
+        of_export = f"{EXPORT.name} = {moment(load.name)}"
+        query = f"SELECT {columns} FROM {self._sql.name(table)} WHERE {of_export}"
+        with self._own_words():
+            batches: pa.RecordBatchReader = self._connection.sql(query).to_arrow_reader()
+            yield from batches
+
+    def _begin_change(self) -> None:
+        """Go on with a copy of the file, or with a new one, in the file's stead."""
+        import duckdb  # noqa: PLC0415 - an optional package
+
+        if self._copy is not None:
+            return
+        self._connection.close()
+        self._copy = self._stack.enter_context(workplace(self._path)) / "copy.duckdb"
+        if self._path.exists():
+            with output_errors(f"copy {self._path}", COMMON_HINTS):
+                shutil.copyfile(self._path, self._copy)
+        with self._own_words():
+            self._connection = self._stack.enter_context(duckdb.connect(self._copy, config=_CONFIG))
+
+    def _make_table(self, snapshot: Loadable, table: SnapshotTable) -> None:
+        name, wanted = database_table(table.table), database_schema(table.schema)
+        found = self._columns(name)
+        if not found:
+            self._run_all(self._sql.create(name, wanted))
+            if name == PERSON_ALL:
+                self._run_all(self._sql.create_person_view(table.schema))
+        elif found != wanted.names:
+            raise UsageError(f"{self._path}: {name} has other columns than {snapshot.name}", "load into another file")
+
+    def _fill(self, snapshot: Loadable, table: SnapshotTable) -> None:
+        reader, made = snapshot.read(table), moment(snapshot.name)
+        self._connection.register("arriving", reader.stream())
+        try:
+            name = self._sql.name(database_table(table.table))
+            arrived: int = self._rows(f"INSERT INTO {name} SELECT {made}, * FROM arriving")[0][0]
+        except KrrExportError:
+            if reader.failure is not None:
+                raise reader.failure from None
+            raise
+        finally:
+            self._connection.unregister("arriving")
+        load = reader.load()
+        if arrived != load.rows:
+            raise OutputError(f"{self._path}: {arrived} rows of {load.table} arrived of {load.rows}", "load again")
+        self._run(self._sql.insert_load(load))
+
+    def _columns(self, table: str) -> list[str]:
+        """Return the names of a table's columns; none, if there is no such table."""
+        found = self._rows(
+            f"SELECT column_name FROM duckdb_columns() WHERE schema_name = {quote(_NAMESPACE)}"
+            f" AND table_name = {quote(table)} AND NOT internal ORDER BY column_index"
+        )
+        return [name for (name,) in found]
+
+    def _run_all(self, statements: Iterable[str]) -> None:
+        for statement in statements:
+            self._run(statement)
+
+    def _run(self, statement: str) -> None:
+        with self._own_words():
+            self._connection.execute(statement)
+
+    def _rows(self, query: str) -> list[Any]:
+        with self._own_words():
+            return self._connection.execute(query).fetchall()
+
+    @contextmanager
+    def _own_words(self) -> Iterator[None]:
+        """Turn errors of DuckDB into the program's own: its words may quote rows."""
+        import duckdb  # noqa: PLC0415 - an optional package
+
+        try:
+            yield
+        except duckdb.OutOfMemoryException:
+            raise MemoryError from None
+        except duckdb.Error:
+            raise OutputError(
+                f"DuckDB cannot read or write {self._path}",
+                "is it a DuckDB file, open in no other program, and is there room for a second one?",
+            ) from None

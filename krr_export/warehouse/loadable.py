@@ -1,0 +1,123 @@
+"""A snapshot as it is loaded into a database: its tables, and what names its content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from krr_export.domain.store_layout import EXPORT_PREFIX, exported_at
+from krr_export.warehouse.content_digest import ContentDigest
+from krr_export.warehouse.ledger import Load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from krr_export.output.snapshot_table import SnapshotTable
+
+
+@dataclass(frozen=True)
+class Loadable:
+    """A snapshot to load.
+
+    Attributes:
+        name: Of its directory, ``eksport=…``.
+        manifest_sha256: The digest of its manifest, which names its content.
+        tables: The tables person, rejects, findings and changes, as far as it has them; person comes first.
+        advanced: Is called with the number of rows, now and then, as they are read.
+    """
+
+    name: str
+    manifest_sha256: str
+    tables: tuple[SnapshotTable, ...]
+    advanced: Callable[[int], None] = lambda _: None
+
+    @property
+    def exported_at(self) -> datetime:
+        """When the export was made: the value of ``eksport`` in each row."""
+        return exported_at(self.name)
+
+    @property
+    def suffix(self) -> str:
+        """The end of the names of database tables that hold this content, and no other."""
+        return table_suffix(self.name, self.manifest_sha256)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of all tables."""
+        return sum(table.rows for table in self.tables)
+
+    def read(self, table: SnapshotTable) -> TableReader:
+        """Return a reader of one of the tables."""
+        return TableReader(self, table)
+
+
+def table_suffix(name: str, manifest_sha256: str) -> str:
+    """Return the end of the names of database tables that hold this content of a snapshot."""
+    return f"{name.removeprefix(EXPORT_PREFIX).lower()}_{manifest_sha256[:8]}"
+
+
+class TableReader:
+    """Reads a table of a snapshot once, and keeps what the ledger says of it.
+
+    Attributes:
+        failure: What ended the reading. A database's client, which asks for the batches, wraps it in its own error.
+    """
+
+    def __init__(self, snapshot: Loadable, table: SnapshotTable) -> None:
+        self._snapshot = snapshot
+        self._table = table
+        self._digest = ContentDigest()
+        self.failure: BaseException | None = None
+
+    def stream(self) -> pa.RecordBatchReader:
+        """Return the rows as a stream for a database's client.
+
+        Text and binary that repeat few values are dictionaries in some files of a table, and plain in others; here they
+        are as in the first.
+        """
+        batches = self._batches()
+        first = next(batches, None)
+        if first is None:
+            return pa.RecordBatchReader.from_batches(self._table.schema, [])
+        return pa.RecordBatchReader.from_batches(first.schema, self._alike(first, batches))
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in self._table.batches():
+                self._digest.add(batch)
+                yield batch
+                self._snapshot.advanced(batch.num_rows)
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def _alike(self, first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield first
+        for batch in others:
+            yield _with_types(batch, first.schema)
+
+    def load(self) -> Load:
+        """Return the row of the ledger, once all was read."""
+        return Load(
+            self._snapshot.name,
+            self._table.table,
+            self._digest.rows,
+            self._digest.hexdigest(),
+            self._snapshot.manifest_sha256,
+        )
+
+
+def _with_types(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [_with_type(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _with_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if column.type == kind:
+        return column
+    if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    return column.cast(kind)

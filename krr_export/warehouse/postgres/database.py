@@ -1,0 +1,179 @@
+"""A PostgreSQL database with a partition for each snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from krr_export.errors import BusyError, OutputError, UsageError
+from krr_export.schema.record_schema import IDENTIFYING
+from krr_export.util.formatting import number
+from krr_export.warehouse.ledger import EXPORT, LEDGER, Load
+from krr_export.warehouse.loadable import table_suffix
+from krr_export.warehouse.postgres.session import Session
+from krr_export.warehouse.sql_text import identifier, quote
+from krr_export.warehouse.tables import PERSON_ALL, TableStatements, database_schema, database_table, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from krr_export.warehouse.loadable import Loadable
+    from krr_export.warehouse.postgres.address import Address
+
+_ATTACH, _REMOVE = "SHARE UPDATE EXCLUSIVE", "ACCESS EXCLUSIVE"
+"""Locks of a table with partitions: readers go on while one is added, and not while one is removed."""
+_TRIES, _TRIES_TO_DROP = 120, 3
+_UNPUBLISHED = "_new"
+"""Ends the name of a table until it takes its place, which may still have another one of the same name."""
+
+
+class PostgresDatabase:
+    """A database, in a schema of which each table has a partition for each snapshot.
+
+    A snapshot is loaded by one transaction: into new tables that nobody sees, which become partitions at its end. So
+    nobody sees half of one, readers are not held up, and what breaks off leaves nothing behind.
+
+    Args:
+        address: Of the database.
+        namespace: The schema of the tables; made if it is missing.
+    """
+
+    def __init__(self, address: Address, namespace: str) -> None:
+        self._session = Session(address)
+        self._namespace = namespace
+        self._sql = TableStatements("postgres", namespace)
+
+    def __enter__(self) -> Self:
+        self._session.__enter__()
+        lock = quote(f"krr-export load into {self._namespace}")
+        if not self._session.rows(f"SELECT pg_try_advisory_lock(hashtext({lock}))")[0][0]:
+            self._session.__exit__(None, None, None)
+            raise BusyError(f"{self._session.address}: another load into {self._namespace} is at work", "wait for it")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._session.__exit__(kind, error, traceback)
+
+    def loads(self) -> list[Load]:
+        """Return the ledger, oldest snapshot first, person first of its tables."""
+        if not self._columns(LEDGER):
+            return []
+        return [Load(*row) for row in self._session.rows(self._sql.select_loads())]
+
+    def load(self, snapshot: Loadable) -> None:
+        """Load a snapshot, in place of what there is of the same export: all of it, or nothing."""
+        replaced = [load for load in self.loads() if load.name == snapshot.name]
+        with self._session.transaction():
+            self._make_tables(snapshot)
+            filled = [self._fill(snapshot, index) for index in range(len(snapshot.tables))]
+            if replaced:
+                self._remove(replaced, _TRIES)
+            self._publish(filled)
+
+    def drop(self, names: Collection[str]) -> list[str]:
+        """Remove snapshots; return the names of those that someone reads, which must wait for the next time."""
+        loads = self.loads()
+        waiting = []
+        for name in names:
+            try:
+                with self._session.transaction():
+                    self._remove([load for load in loads if load.name == name], _TRIES_TO_DROP)
+            except BusyError:
+                waiting.append(name)
+        return waiting
+
+    def read(self, load: Load) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a loaded table, with the columns that the snapshot has."""
+        columns = ", ".join(map(identifier, self._columns(database_table(load.table))[1:]))
+        yield from self._session.batches(f"SELECT {columns} FROM {self._partition(load)}")
+
+    def _make_tables(self, snapshot: Loadable) -> None:
+        """Make the schema, the ledger, tables and the view, as far as they are missing."""
+        namespace = quote(self._namespace)
+        if not self._session.rows(f"SELECT 1 FROM pg_namespace WHERE nspname = {namespace}"):
+            self._session.run(f"CREATE SCHEMA {identifier(self._namespace)}")
+        if not self._columns(LEDGER):
+            self._session.run_all(self._sql.create_ledger())
+        for table in snapshot.tables:
+            name, wanted = database_table(table.table), database_schema(table.schema)
+            found = self._columns(name)
+            if not found:
+                self._session.run_all(self._sql.create(name, wanted, f"PARTITION BY LIST ({EXPORT.name})"))
+                self._session.run_all(_no_statistics(self._sql.name(name), table.schema))
+                if name == PERSON_ALL:
+                    self._session.run_all(self._sql.create_person_view(table.schema))
+            elif found != wanted.names:
+                raise UsageError(
+                    f"{self._session.address}: {self._namespace}.{name} has other columns than {snapshot.name}",
+                    "load into another --db-schema",
+                )
+
+    def _columns(self, table: str) -> list[str]:
+        """Return the names of a table's columns; none, if there is no such table."""
+        found = self._session.rows(
+            "SELECT attname FROM pg_attribute"
+            f" WHERE attrelid = to_regclass({quote(self._sql.name(table))}) AND attnum > 0 AND NOT attisdropped"
+            " ORDER BY attnum"
+        )
+        return [name for (name,) in found]
+
+    def _fill(self, snapshot: Loadable, index: int) -> Load:
+        """Fill a table of its own with a table of the snapshot, and prove that all rows arrived."""
+        table = snapshot.tables[index]
+        parent, made = self._sql.name(database_table(table.table)), moment(snapshot.name)
+        name = f"{_partition_name(table.table, snapshot.name, snapshot.manifest_sha256)}{_UNPUBLISHED}"
+        own = self._sql.name(name)
+        self._session.run(f"CREATE TABLE {own} (LIKE {parent} INCLUDING ALL)")
+        # The check says what the partition's bound will: the server need not look at every row.
+        self._session.run(f"ALTER TABLE {own} ALTER eksport SET DEFAULT {made}, ADD CHECK (eksport = {made})")
+        self._session.run_all(_no_statistics(own, table.schema))
+        reader = snapshot.read(table)
+        self._session.copy(reader, self._namespace, name)
+        load = reader.load()
+        found: int = self._session.rows(f"SELECT count(*) FROM {own}")[0][0]
+        if found != load.rows:
+            raise OutputError(
+                f"{self._session.address}: {number(found)} rows of {load.table} arrived of {number(load.rows)}",
+                "nothing was published; load again",
+            )
+        self._session.run(f"ANALYZE {own}")
+        return load
+
+    def _publish(self, loads: list[Load]) -> None:
+        self._session.lock([self._sql.name(database_table(load.table)) for load in loads], _ATTACH, _TRIES)
+        for load in loads:
+            parent, values = self._sql.name(database_table(load.table)), f"({moment(load.name)})"
+            name = _partition_name(load.table, load.name, load.manifest_sha256)
+            self._session.run(f"ALTER TABLE {self._sql.name(name + _UNPUBLISHED)} RENAME TO {identifier(name)}")
+            self._session.run(f"ALTER TABLE {parent} ATTACH PARTITION {self._partition(load)} FOR VALUES IN {values}")
+            self._session.run(self._sql.insert_load(load))
+
+    def _remove(self, loads: list[Load], tries: int) -> None:
+        """Remove the partitions of loads, and their rows of the ledger."""
+        self._session.lock([self._sql.name(database_table(load.table)) for load in loads], _REMOVE, tries)
+        for load in loads:
+            self._session.run(f"DROP TABLE IF EXISTS {self._partition(load)}")
+        self._session.run(self._sql.delete_loads([load.name for load in loads]))
+
+    def _partition(self, load: Load) -> str:
+        return self._sql.name(_partition_name(load.table, load.name, load.manifest_sha256))
+
+
+def _partition_name(table: str, name: str, manifest_sha256: str) -> str:
+    return f"{database_table(table)}_{table_suffix(name, manifest_sha256)}"
+
+
+def _no_statistics(table: str, schema: pa.Schema) -> Iterator[str]:
+    """Yield statements that keep values that identify a person out of the server's statistics, which are a catalog."""
+    for field in schema:
+        if _may_identify(field):
+            yield f"ALTER TABLE {table} ALTER {identifier(field.name)} SET STATISTICS 0"
+
+
+def _may_identify(field: pa.Field) -> bool:
+    marks: dict[bytes, bytes] = field.metadata or {}
+    return marks.get(IDENTIFYING.encode(), b"true") == b"true"

@@ -1,0 +1,129 @@
+"""A session of PostgreSQL, whose errors come in the program's own words."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from krr_export.errors import KrrExportError, UsageError
+from krr_export.warehouse.postgres.errors import own_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from krr_export.warehouse.loadable import TableReader
+    from krr_export.warehouse.postgres.address import Address
+
+_WAIT = """
+DO $$ BEGIN
+  SET LOCAL lock_timeout = 500;
+  FOR i IN 1..{tries} LOOP
+    BEGIN
+      LOCK TABLE ONLY {tables} IN {mode} MODE;
+      RETURN;
+    EXCEPTION WHEN lock_not_available THEN
+      PERFORM pg_sleep(0.5);
+    END;
+  END LOOP;
+  RAISE lock_not_available;
+END $$
+"""
+"""Whoever waits for a lock holds up all who come later; so wait shortly, let them go on, and try again."""
+
+
+class Session:
+    """A connection on which statements run one after the other, by default each for itself.
+
+    Args:
+        address: Of the database.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def __enter__(self) -> Self:
+        try:
+            from adbc_driver_postgresql import dbapi  # noqa: PLC0415 - an optional package
+        except ImportError:
+            raise UsageError(
+                "the package adbc-driver-postgresql is missing", "pip install 'krr-export[postgres]'"
+            ) from None
+        with own_words(self._address.shown):
+            self._connection = dbapi.connect(self._address.uri, autocommit=True)
+            self._cursor = self._connection.cursor()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._cursor.close()
+        self._connection.close()
+
+    @property
+    def address(self) -> str:
+        """The address for people."""
+        return self._address.shown
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Let what happens within be seen by others at its end, or not at all."""
+        self.run("BEGIN")
+        try:
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            with suppress(KrrExportError):  # without a connection the server rolls back by itself
+                self.run("ROLLBACK")
+            raise
+
+    def run(self, statement: str) -> None:
+        """Run a statement that gives no rows."""
+        with own_words(self.address):
+            self._cursor.execute(statement)
+
+    def run_all(self, statements: Iterable[str]) -> None:
+        """Run statements in their order."""
+        for statement in statements:
+            self.run(statement)
+
+    def rows(self, query: str) -> list[Any]:
+        """Return the rows of a query."""
+        with own_words(self.address):
+            self._cursor.execute(query)
+            return list(self._cursor.fetchall())
+
+    def batches(self, query: str) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a query, however many they are."""
+        with own_words(self.address):
+            self._cursor.execute(query)
+            yield from self._cursor.fetch_record_batch()
+
+    def lock(self, tables: Iterable[str], mode: str, tries: int) -> None:
+        """Lock tables for the rest of the transaction.
+
+        Args:
+            tables: Their full names.
+            mode: Of the lock.
+            tries: How often to try, about a second each.
+
+        Raises:
+            BusyError: Other sessions hold locks all the time.
+        """
+        self.run(_WAIT.format(tables=", ".join(tables), mode=mode, tries=tries))
+
+    def copy(self, reader: TableReader, namespace: str, table: str) -> None:
+        """Copy rows into a table, batch by batch.
+
+        Raises:
+            KrrExportError: What ended the reading, or the server's refusal.
+        """
+        try:
+            with own_words(self.address):
+                self._cursor.adbc_ingest(table, reader.stream(), mode="append", db_schema_name=namespace)
+        except KrrExportError:
+            if reader.failure is not None:
+                raise reader.failure from None
+            raise

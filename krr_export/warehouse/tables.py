@@ -1,0 +1,130 @@
+"""The tables and views that a database gets, whichever it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from krr_export.domain.store_layout import exported_at
+from krr_export.schema.dialects import DIALECTS
+from krr_export.schema.record_schema import DESCRIPTION
+from krr_export.version import __version__
+from krr_export.warehouse.ledger import EXPORT, LEDGER, LEDGER_SCHEMA, Load
+from krr_export.warehouse.sql_text import identifier, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PERSON, PERSON_ALL = "person", "person_all"
+"""The view of the newest persons, and the table of those of all nights."""
+_COMMENTS = {
+    PERSON: "Persons of the newest snapshot",
+    PERSON_ALL: "Persons of all snapshots, by eksport",
+    "rejects": "Records that the XSD refused, of all snapshots",
+    "findings": "What the rules found in accepted records, of all snapshots",
+    "changes": "What changed since the snapshot before, of all snapshots made with --changes",
+    LEDGER: "What krr-export loaded: a row for each table of each snapshot",
+}
+LOADABLE = ("person", "rejects", "findings", "changes")
+"""The tables of a snapshot that are loaded."""
+
+
+def database_table(name: str) -> str:
+    """Return the name that a snapshot's table has in a database."""
+    return PERSON_ALL if name == PERSON else name
+
+
+def database_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the columns that a table has in a database: those of the snapshot, after the time of the export."""
+    return pa.schema([EXPORT, *schema])
+
+
+def moment(name: str) -> str:
+    """Return the value of ``eksport`` for a snapshot, as a literal of SQL."""
+    return f"TIMESTAMPTZ {quote(exported_at(name).isoformat())}"
+
+
+class TableStatements:
+    """Statements that make tables and views.
+
+    Args:
+        dialect: A key of `krr_export.schema.dialects.DIALECTS`.
+        namespace: Where the tables are: a schema of the database.
+    """
+
+    def __init__(self, dialect: str, namespace: str) -> None:
+        self._types = DIALECTS[dialect].types
+        self._namespace = namespace
+
+    def name(self, table: str) -> str:
+        """Return the full name of a table."""
+        return f"{identifier(self._namespace)}.{identifier(table)}"
+
+    def create_ledger(self) -> Iterator[str]:
+        """Yield the statements that make the ledger, if there is none."""
+        yield f"CREATE TABLE IF NOT EXISTS {self.name(LEDGER)} ({self._columns(LEDGER_SCHEMA)})"
+        yield self.comment(LEDGER)
+
+    def create(self, table: str, schema: pa.Schema, clause: str = "") -> Iterator[str]:
+        """Yield the statements that make a table and its comments.
+
+        Args:
+            table: Its name in the database.
+            schema: Its columns.
+            clause: What follows the columns.
+        """
+        yield f"CREATE TABLE {self.name(table)} ({self._columns(schema)}) {clause}".rstrip()
+        yield self.comment(table)
+        yield from self._column_comments(table, schema)
+
+    def create_person_view(self, schema: pa.Schema) -> Iterator[str]:
+        """Yield the statements that make the view of the newest persons, from their columns.
+
+        Which export is the newest is asked when the view is read: a new one needs no change of it, and no lock.
+        """
+        columns = ", ".join(map(identifier, schema.names))
+        yield (
+            f"CREATE VIEW {self.name(PERSON)} AS SELECT {columns} FROM {self.name(PERSON_ALL)}"
+            f" WHERE {EXPORT.name} = (SELECT max({EXPORT.name}) FROM {self.name(LEDGER)})"
+        )
+        yield self.comment(PERSON, "VIEW")
+        yield from self._column_comments(PERSON, schema)
+
+    def select_loads(self) -> str:
+        """Return the query of the ledger, whose rows are `Load`: oldest snapshot first, person first of its tables."""
+        columns = "snapshot, table_name, row_count, content_digest, manifest_sha256"
+        order = f"{EXPORT.name}, table_name <> '{PERSON}', table_name"
+        return f"SELECT {columns} FROM {self.name(LEDGER)} ORDER BY {order}"
+
+    def insert_load(self, load: Load) -> str:
+        """Return the statement that adds a row to the ledger."""
+        texts = [load.content_digest, load.manifest_sha256, __version__]
+        values = [moment(load.name), quote(load.name), quote(load.table), str(load.rows), *map(quote, texts), "now()"]
+        return f"INSERT INTO {self.name(LEDGER)} VALUES ({', '.join(values)})"
+
+    def delete_loads(self, names: Sequence[str]) -> str:
+        """Return the statement that removes snapshots from the ledger."""
+        return f"DELETE FROM {self.name(LEDGER)} WHERE snapshot IN ({', '.join(map(quote, names))})"
+
+    def comment(self, table: str, kind: str = "TABLE") -> str:
+        """Return the statement that says what is in a table."""
+        return f"COMMENT ON {kind} {self.name(table)} IS {quote(_COMMENTS[table])}"
+
+    def _columns(self, schema: pa.Schema) -> str:
+        return ", ".join(
+            f"{identifier(field.name)} {self._type(field.type)}{'' if field.nullable else ' NOT NULL'}"
+            for field in schema
+        )
+
+    def _type(self, kind: pa.DataType) -> str:
+        if pa.types.is_dictionary(kind):
+            return self._type(kind.value_type)
+        if pa.types.is_list(kind):
+            return f"{self._type(kind.value_type)}[]"
+        return self._types[str(kind)]
+
+    def _column_comments(self, table: str, schema: pa.Schema) -> Iterator[str]:
+        for field in schema:
+            if text := (field.metadata or {}).get(DESCRIPTION.encode()):
+                yield f"COMMENT ON COLUMN {self.name(table)}.{identifier(field.name)} IS {quote(text.decode())}"

@@ -1,0 +1,64 @@
+"""The target of a load, as it is given on the command line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from krr_export.errors import UsageError
+from krr_export.util.paths import local_path
+from krr_export.warehouse.duckdb_database import DuckDBDatabase
+from krr_export.warehouse.postgres.address import SCHEMES, parse_address
+from krr_export.warehouse.postgres.database import PostgresDatabase
+
+if TYPE_CHECKING:
+    from krr_export.warehouse.database import Database
+
+_DUCKDB = "duckdb:"
+_FORMS = "give postgresql://HOST/DATABASE or duckdb:FILE"
+DB_SCHEMA = "krr"
+"""The schema of PostgreSQL in which the tables are, by default."""
+_MAX_NAME_BYTES = 63
+"""PostgreSQL cuts longer names."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A database to load into.
+
+    Attributes:
+        shown: For people: without user, password and parameters.
+        database: Closed as yet.
+        warnings: What whoever gave the target should know.
+    """
+
+    shown: str
+    database: Database
+    warnings: tuple[str, ...] = ()
+
+
+def parse_target(given: str, db_schema: str = DB_SCHEMA) -> Target:
+    """Return the target that a text names.
+
+    Args:
+        given: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``.
+        db_schema: The schema of PostgreSQL in which the tables are.
+
+    Raises:
+        UsageError: It names none. The message does not repeat it: it may hold a password.
+    """
+    if given.startswith(_DUCKDB) and not given.startswith(f"{_DUCKDB}//"):
+        path = local_path(given.removeprefix(_DUCKDB))
+        return Target(str(path), DuckDBDatabase(path))
+    if given.partition(":")[0] not in SCHEMES:
+        raise UsageError("TARGET is no database that krr-export loads into", _FORMS)
+    if not re.fullmatch(r"[^\x00-\x1f]+", db_schema) or len(db_schema.encode()) > _MAX_NAME_BYTES:
+        raise UsageError("--db-schema is no name of a schema", f"give one such as {DB_SCHEMA}")
+    address = parse_address(given)
+    warnings = (
+        ["the password in TARGET can be read in the list of processes: use ~/.pgpass or PGPASSWORD"]
+        if address.has_password
+        else []
+    )
+    return Target(address.shown, PostgresDatabase(address, db_schema), tuple(warnings))

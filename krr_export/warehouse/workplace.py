@@ -1,0 +1,66 @@
+"""A place beside a file where its successor is built, which then takes its place by one rename."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from krr_export.domain.store_layout import refuse_store
+from krr_export.errors import BusyError
+from krr_export.util.files import COMMON_HINTS, output_errors, remove, sync_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PRIVATE = 0o700
+_PRIVATE_FILE = 0o600
+
+
+@contextmanager
+def workplace(target: Path) -> Iterator[Path]:
+    """Make a directory beside a file, for one program at a time and this user only; remove it at the end.
+
+    Args:
+        target: The file, which may be missing.
+
+    Raises:
+        BusyError: Another program is at work there.
+        OutputError: It cannot be made.
+        UsageError: The file lies in a store.
+    """
+    refuse_store(target)
+    place = target.with_name(f".{target.name}.loading")
+    with output_errors(f"write {target}", COMMON_HINTS):
+        place.mkdir(_PRIVATE, exist_ok=True)
+        fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in {errno.EAGAIN, errno.EACCES}:
+                raise BusyError(f"another load into {target} is at work", "wait for it") from None
+            raise
+        for left in place.iterdir():  # of a load that was killed
+            remove(left)
+        yield place
+    finally:
+        os.close(fd)
+        remove(place)
+
+
+def put_in_place(built: Path, target: Path) -> None:
+    """Put a finished file in the place of another; who has the old one open goes on with it.
+
+    Raises:
+        OutputError: It cannot be put there.
+    """
+    with output_errors(f"write {target}", COMMON_HINTS):
+        built.chmod(target.stat().st_mode & 0o777 if target.exists() else _PRIVATE_FILE)
+        with built.open("rb") as file:
+            os.fsync(file.fileno())
+        built.replace(target)
+        sync_directory(target.parent)

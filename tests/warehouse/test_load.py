@@ -1,0 +1,223 @@
+"""What is loaded into a database is what the snapshot holds; it is there whole or not at all, and once."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import command
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from postgres_server import postgres
+
+import krr_export
+from krr_export import InputError, UsageError
+from krr_export.errors import PublishedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from postgres_server import Server
+
+__all__ = ["postgres"]  # the fixture
+
+pytestmark = pytest.mark.slow
+
+TABLES = ("person", "rejects", "findings", "changes")
+NIGHTS = ("eksport=20260226T112225Z", "eksport=20260227T112225Z", "eksport=20260228T112225Z")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Exports of three nights, the last with rejects; and a store of all."""
+    home = tmp_path_factory.mktemp("made")
+    one, two, three = (home / f"{number}.xml" for number in ("one", "two", "three"))
+    for words in (
+        ("sample", one, "--records", "400", "--seed", "3"),
+        ("sample", two, "--from", one, "--change", "20%"),
+        ("sample", three, "--records", "400", "--seed", "4", "--faults", "5%", "--exported", "2026-02-28T11:22:25Z"),
+    ):
+        ran = command.call(*words)
+        assert ran.code == 0, ran.err
+    for night in (one, two, three):
+        krr_export.convert(night, home / "store", changes=True, max_rejects="10%", guard=False)
+    return home
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> Path:
+    """A copy of the store, to be changed."""
+    return shutil.copytree(made / "store", tmp_path / "store", symlinks=True)
+
+
+@pytest.fixture(params=["duckdb", "postgresql"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "duckdb":
+        return f"duckdb:{tmp_path / 'krr.duckdb'}"
+    running: Server = request.getfixturevalue("postgres")
+    return running.database(f"load_{tmp_path.name}")
+
+
+def query(target: str, sql: str) -> pa.Table:
+    """Ask a database itself."""
+    if target.startswith("duckdb:"):
+        with duckdb.connect(target.removeprefix("duckdb:"), read_only=True) as database:
+            return database.sql(sql).to_arrow_table()
+    with adbc.connect(target) as connection, connection.cursor() as cursor:
+        cursor.execute("SET search_path = krr")
+        cursor.execute(sql)
+        return cursor.fetch_arrow_table()
+
+
+def rows(table: pa.Table) -> list[tuple[Any, ...]]:
+    """The rows of a table, sorted: a database keeps no order."""
+    plain = [
+        tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row.values()) for row in table.to_pylist()
+    ]
+    return sorted(plain, key=repr)
+
+
+def parquet(snapshot: Path, table: str) -> list[tuple[Any, ...]]:
+    """The rows of a snapshot's table, as pyarrow reads them."""
+    return rows(pq.read_table(snapshot / table, partitioning=None))
+
+
+def count(target: str, table: str = "person_all") -> int:
+    return int(query(target, f"SELECT count(*) AS n FROM {table}").column("n")[0].as_py())  # noqa: S608 - a test's own
+
+
+def test_every_table_has_the_rows_of_the_files(made: Path, target: str) -> None:
+    store = made / "store"
+    loaded = krr_export.load(store, target, all_snapshots=True)
+    assert loaded.loaded == NIGHTS
+    assert rows(query(target, "SELECT * FROM person")) == parquet(store / NIGHTS[-1], "person")
+    for name in TABLES:
+        table = query(target, f"SELECT * FROM {'person_all' if name == 'person' else name}")  # noqa: S608 - a test's own
+        nights = table.column("eksport").to_pylist()
+        for night in NIGHTS:
+            of_night = table.filter(pa.array([f"eksport={made:%Y%m%dT%H%M%SZ}" == night for made in nights]))
+            assert rows(of_night.drop_columns(["eksport"])) == parquet(store / night, name), (night, name)
+
+
+def test_times_are_times_and_what_looks_like_a_number_is_text(made: Path, target: str) -> None:
+    krr_export.load(made / "store", target)
+    person = query(target, "SELECT * FROM person").schema
+    moment = person.field("epostadresse_sist_oppdatert").type
+    assert (moment.unit, moment.tz.removeprefix("Etc/")) == ("us", "UTC")
+    for name in ("personidentifikator", "mobiltelefonnummer", "postkasseleverandoer_adresse", "status"):
+        assert person.field(name).type in (pa.string(), pa.dictionary(pa.uint8(), pa.string())), name
+    assert person.field("x509_sertifikat").type == pa.binary()
+
+
+def test_the_same_again_is_nothing_to_do(made: Path, target: str) -> None:
+    store = made / "store"
+    first, again = (krr_export.load(store, target) for _ in range(2))
+    assert (first.loaded, first.unchanged) == ((NIGHTS[-1],), ())
+    assert (again.loaded, again.unchanged) == ((), (NIGHTS[-1],))
+    assert "nothing to do" in again.message
+    assert krr_export.load(store, target, all_snapshots=True).loaded == NIGHTS[:-1]
+    assert krr_export.load(store / NIGHTS[0], target).loaded == ()
+    assert count(target, "person") == krr_export.load(store, target).persons  # the newest is the newest still
+
+
+def test_another_result_of_an_export_takes_its_place_when_asked_for(made: Path, store: Path, target: str) -> None:
+    krr_export.load(store, target, all_snapshots=True)
+    krr_export.convert(made / "one.xml", store, changes=True, replace=True, findings=False, allow_older=True)
+    with pytest.raises(PublishedError, match=f"another result of {NIGHTS[0]}"):
+        krr_export.load(store / NIGHTS[0], target)
+    assert krr_export.load(store / NIGHTS[0], target, replace=True).loaded == (NIGHTS[0],)
+    assert krr_export.verify_load(target, against=store, all_snapshots=True).proven
+    assert count(target, "findings WHERE eksport < '2026-02-27'") == 0
+
+
+def test_only_as_many_stay_as_are_kept(made: Path, target: str) -> None:
+    loaded = krr_export.load(made / "store", target, all_snapshots=True, keep=2)
+    assert loaded.dropped == (NIGHTS[0],)
+    assert count(target) == sum(len(parquet(made / "store" / night, "person")) for night in NIGHTS[1:])
+    assert krr_export.verify_load(target, all_snapshots=True).snapshots == NIGHTS[1:]
+
+
+def test_csv_and_parquet_load_the_same(made: Path, tmp_path: Path, target: str) -> None:
+    krr_export.convert(made / "one.xml", tmp_path / "csv", format="csv", compression="gzip", partition_by=("status",))
+    krr_export.load(tmp_path / "csv", target)
+    assert rows(query(target, "SELECT * FROM person")) == parquet(made / "store" / NIGHTS[0], "person")
+    other = f"duckdb:{tmp_path / 'other.duckdb'}"
+    krr_export.load(made / "store" / NIGHTS[0], other)
+    digest = "SELECT content_digest FROM loads WHERE table_name = 'person'"
+    assert query(target, digest).to_pylist() == query(other, digest).to_pylist()
+
+
+def test_a_damaged_snapshot_is_not_loaded_and_what_is_there_stays(store: Path, target: str) -> None:
+    krr_export.load(store / NIGHTS[0], target)
+    before = count(target)
+    part = store / NIGHTS[1] / "findings" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-9] + b"123456789")
+    with pytest.raises(InputError, match=r"findings/part-00000\.parquet is missing or damaged"):
+        krr_export.load(store / NIGHTS[1], target)
+    assert (count(target), count(target, "loads WHERE table_name = 'person'")) == (before, 1)
+    assert krr_export.verify_load(target).proven
+
+
+def test_tables_with_other_columns_are_left_alone(made: Path, tmp_path: Path, target: str) -> None:
+    krr_export.load(made / "store", target)
+    krr_export.convert(made / "one.xml", tmp_path / "other", drop=("x509_sertifikat",))
+    with pytest.raises(UsageError, match="person_all has other columns"):
+        krr_export.load(tmp_path / "other", target)
+    assert krr_export.verify_load(target).proven
+
+
+HARM = {
+    "a row is lost": "DELETE FROM person_all WHERE radnummer = 7",
+    "a row is doubled": "INSERT INTO person_all SELECT * FROM person_all WHERE radnummer = 7",
+    "a value is changed": "UPDATE person_all SET epostadresse = 'x' WHERE radnummer = 7",
+    "a value becomes null": "UPDATE person_all SET reservasjon = NULL WHERE radnummer = 7",
+    "null becomes empty": "UPDATE person_all SET beskrivelse = '' WHERE radnummer = 7",
+    "a value is put into another row": (
+        "UPDATE person_all SET personidentifikator = (SELECT personidentifikator FROM person_all AS other"
+        " WHERE other.radnummer = 15 - person_all.radnummer) WHERE radnummer IN (7, 8)"
+    ),
+    "a time moves": "UPDATE person_all SET epostadresse_sist_oppdatert = now() WHERE radnummer = 7",
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_what_is_harmed_is_found(
+    made: Path, target: str, harm: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    krr_export.load(made / "store" / NIGHTS[0], target)
+    if target.startswith("duckdb:"):
+        with duckdb.connect(target.removeprefix("duckdb:")) as database:
+            database.execute(HARM[harm])
+    else:
+        running: Server = request.getfixturevalue("postgres")
+        running.ask(f"load_{tmp_path.name}", f"SET search_path = krr; {HARM[harm]}")
+    for against in (None, made / "store" / NIGHTS[0]):
+        found = krr_export.verify_load(target, against=against)
+        assert len(found.differences) == 1, found
+        assert f"{NIGHTS[0]}/person" in found.differences[0]
+
+
+def test_against_another_snapshot_nothing_is_proven(made: Path, target: str) -> None:
+    krr_export.load(made / "store" / NIGHTS[0], target)
+    assert krr_export.verify_load(target, against=made / "store").differences == (f"{NIGHTS[2]}: not loaded",)
+    with pytest.raises(InputError, match="no snapshot"):
+        krr_export.verify_load(target, against=made)
+
+
+def test_a_database_without_a_load_proves_nothing(target: str) -> None:
+    with pytest.raises(InputError, match="nothing was loaded"):
+        krr_export.verify_load(target)
+
+
+def test_the_commands_say_what_happened(made: Path, target: str) -> None:
+    first = command.call("load", made / "store", target, "--json")
+    assert (first.code, first.result["loaded"], first.result["persons"]) == (0, [NIGHTS[-1]], 392)
+    again = command.call("load", made / "store", target)
+    assert (again.code, again.last.endswith(f"the newest there is {NIGHTS[-1]}, 392 records")) == (0, True)
+    proven = command.call("verify", target, "--against", made / "store")
+    assert (proven.code, "proven: " in proven.last) == (0, True)
+    assert command.call("verify", made / "store" / "latest", "--against", made / "store").code == 2
