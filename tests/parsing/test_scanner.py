@@ -14,7 +14,7 @@ import pytest
 from agreement import disagreements, outcome, pick_out
 from growth import assert_linear
 from lxml import etree
-from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
+from tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 
 from krr_export.domain.times import date_time_micros
 from krr_export.parsing.blocks import Document

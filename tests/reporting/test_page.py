@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import msgspec
 import pages
 import pytest
-import road
+import tiny_xml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -595,9 +595,11 @@ def store(tmp_path: Path) -> Path:
     """A store of two nights, and one that was not published."""
     for day, faulty in ((1, 0), (2, 1), (3, 9)):
         attributes = f'eksportTidspunkt="2026-03-0{day}T04:30:00+01:00" senesteEndringsNummer="{day}"'
-        root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {attributes}'
-        persons = [road.person()] * 9 + [road.person("<status>X</status>")] * faulty
-        krr_export.convert(io.BytesIO(road.export(*persons, root=root)), tmp_path / "store", workers=0, max_rejects=1)
+        root = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {attributes}'
+        persons = [tiny_xml.person()] * 9 + [tiny_xml.person("<status>X</status>")] * faulty
+        krr_export.convert(
+            io.BytesIO(tiny_xml.export(*persons, root=root)), tmp_path / "store", workers=0, max_rejects=1
+        )
     return tmp_path / "store"
 
 

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from verdicts import EXPORTED, Row, batch_of, codes
+from rule_breaches import EXPORTED, Row, batch_of, codes
 
 from krr_export.parsing.batch_view import BatchView
 from krr_export.rules import certificates
