@@ -16,7 +16,7 @@ from rule_breaches import EXPORTED, Breach, Row, batch_of, breaches, codes
 from krr_export.domain import mailbox_providers
 from krr_export.domain.mailbox_providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
 from krr_export.parsing.batch_view import BatchView
-from krr_export.rules import contact, forms
+from krr_export.rules import contact, prefilter
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.judge import Judge
 
@@ -285,9 +285,9 @@ def test_breaches_come_in_the_order_of_the_catalogue() -> None:
     assert found == sorted(found, key=RULE_NAMES.index)
 
 
-FORMS = {
-    forms.USUAL_EMAIL: contact.EMAIL_RULE,
-    forms.USUAL_MOBILE: contact.MOBILE_RULE,
+PATTERNS = {
+    prefilter.EMAIL_PATTERN: contact.EMAIL_RULE,
+    prefilter.MOBILE_PATTERN: contact.MOBILE_RULE,
     mailbox_providers.NUMBER: mailbox_providers.NUMBER,
     mailbox_providers.NAME_AND_SIGNS: mailbox_providers.NAME_AND_SIGNS,
 }
@@ -296,20 +296,20 @@ ODD = st.lists(st.sampled_from([*PIECES, " ", "ø", "\n", "\x00", "(", '"', "com
 
 
 @given(
-    values=st.lists(st.one_of(ODD, *map(st.from_regex, FORMS), st.none())),
+    values=st.lists(st.one_of(ODD, *map(st.from_regex, PATTERNS), st.none())),
     seed=st.integers(min_value=0, max_value=2**16),
 )
-def test_what_is_usual_at_a_glance_is_what_the_expressions_say_and_breaks_no_rule(
+def test_what_is_match_at_a_glance_is_what_the_expressions_say_and_breaks_no_rule(
     values: list[str | None], seed: int
 ) -> None:
     column = pa.array(["before", *values], pa.string())[1:]
     among = np.array([value is not None and seed >> place % 16 & 1 for place, value in enumerate(values)], np.bool_)
-    for form, rule in FORMS.items():
-        rows = set(forms.unusual_rows(column, among, form).tolist())
+    for pattern, rule in PATTERNS.items():
+        rows = set(prefilter.unmatched_rows(column, among, pattern).tolist())
         for row, value in enumerate(values):
-            is_usual = value is not None and re.fullmatch(form.removesuffix("$"), value, re.ASCII) is not None
-            # All other signs than those of ASCII are left to the expression.
-            may_be_left = form == mailbox_providers.NAME_AND_SIGNS and value is not None and not value.isascii()
-            assert row in rows or is_usual or not among[row], value
-            assert row not in rows or not is_usual or may_be_left, value
-            assert not is_usual or re.fullmatch(rule.removesuffix("$"), value or ""), value
+            is_match = value is not None and re.fullmatch(pattern.removesuffix("$"), value, re.ASCII) is not None
+            # Characters beyond ASCII are left to the expression.
+            may_be_left = pattern == mailbox_providers.NAME_AND_SIGNS and value is not None and not value.isascii()
+            assert row in rows or is_match or not among[row], value
+            assert row not in rows or not is_match or may_be_left, value
+            assert not is_match or re.fullmatch(rule.removesuffix("$"), value or ""), value
