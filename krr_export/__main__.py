@@ -6,7 +6,7 @@ import sys
 import warnings
 from typing import NoReturn
 
-from krr_export.cli.ending import enforce_exit_code, exit_with, report_startup_failure
+from krr_export.cli.process_exit import enforce_exit_code, exit_with, report_startup_failure
 
 
 def run() -> NoReturn:

@@ -96,7 +96,7 @@ def convert_opened(
         options.age_limits.check_age(export.header.exported_at)
     _check_partitions(options.partition_by, export)
     run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
-    export.derivation.check(run.treatment, options.read.derive, options.columns, options.drop)
+    export.derivation.refuse_conflicts(run.treatment, options.read.derive, options.columns, options.drop)
     progress.opened(export)
     with name_store_in_errors(directory), open_store(directory, file_mode=options.mode) as opened:
         opened.check_same_kind(options.for_manifest(run.treatment), export.record_schema.name)

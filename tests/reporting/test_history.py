@@ -24,8 +24,8 @@ import krr_export
 from krr_export.errors import InputError, UsageError
 from krr_export.output import publish
 from krr_export.reporting import history as history_module
-from krr_export.reporting.baseline import check_against_store
 from krr_export.reporting.formats import FORMATS, render_report
+from krr_export.reporting.guard_check import check_against_store
 from krr_export.reporting.guard_limits import GuardLimits
 from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history
 from krr_export.reporting.history_text import table

@@ -142,7 +142,7 @@ def test_every_link_leads_to_a_place_on_the_page() -> None:
         ("rejects", (10, 1, 9), ("value-type",), "Not valid", "bad"),
     ],
 )
-def test_the_verdict_comes_first_in_a_sentence_with_its_numbers(
+def test_the_headline_comes_first_in_a_sentence_with_its_numbers(
     outcome: str, counts: tuple[int, int, int], findings: tuple[str, ...], status: str, kind: str
 ) -> None:
     seen, written, rejected = counts
@@ -203,7 +203,7 @@ def test_what_to_do_says_how_many_codes_it_has_no_room_for() -> None:
 
 
 @pytest.mark.parametrize(("limit", "norwegian"), [("0.5%", "0,5\N{NO-BREAK SPACE}%"), ("12", "12")])
-def test_the_limit_of_the_verdict_is_written_as_the_language_writes_numbers(limit: str, norwegian: str) -> None:
+def test_the_limit_in_the_headline_is_written_as_the_language_writes_numbers(limit: str, norwegian: str) -> None:
     report = pages.report(outcome="rejects", counts={"seen": 10, "written": 1, "rejected": 9})
     report["limits"] = {**report["limits"], "max_rejects": limit}
     assert f"limit of {limit} allows" in str(html.fromstring(pages.page(report)).xpath("string(//h1)"))
@@ -299,12 +299,12 @@ def test_an_empty_export_has_a_page() -> None:
 
 
 def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
-    assert ENGLISH.words.keys() == NORWEGIAN.words.keys()
-    for key, words in ENGLISH.words.items():
+    assert ENGLISH.texts.keys() == NORWEGIAN.texts.keys()
+    for key, words in ENGLISH.texts.items():
         gaps = set(re.findall(r"{\w+}", words))
-        assert gaps == set(re.findall(r"{\w+}", NORWEGIAN.words[key])), key
-        assert words.count("|") == NORWEGIAN.words[key].count("|") or key == "age.undated", key
-        assert words.count("¦") == NORWEGIAN.words[key].count("¦"), key
+        assert gaps == set(re.findall(r"{\w+}", NORWEGIAN.texts[key])), key
+        assert words.count("|") == NORWEGIAN.texts[key].count("|") or key == "age.undated", key
+        assert words.count("¦") == NORWEGIAN.texts[key].count("¦"), key
 
 
 def test_no_word_is_without_use() -> None:
@@ -314,7 +314,7 @@ def test_no_word_is_without_use() -> None:
             "nights.", "age.", "certificates.", "complete.", "providers.", "domains.", "refused.",
             "history.age.")  # fmt: skip
     assert [
-        key for key in ENGLISH.words if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", used)
+        key for key in ENGLISH.texts if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", used)
     ] == []
 
 

@@ -321,10 +321,10 @@ def test_markdown_is_read_by_people_too(reports: dict[str, Json]) -> None:
 
 
 @pytest.mark.parametrize(("case", "mark"), [("valid", "✅"), ("guard", "❌"), ("empty", "❌"), ("published", "✅")])
-def test_markdown_begins_with_the_verdict(case: str, mark: str, reports: dict[str, Json]) -> None:
-    first, _, verdict = rendered(reports[case], "markdown").splitlines()[:3]
+def test_markdown_begins_with_the_outcome(case: str, mark: str, reports: dict[str, Json]) -> None:
+    first, _, outcome = rendered(reports[case], "markdown").splitlines()[:3]
     assert first.startswith(f"## {mark} ")
-    assert verdict.startswith("refused" if mark == "❌" else reports[case]["outcome"])
+    assert outcome.startswith("refused" if mark == "❌" else reports[case]["outcome"])
 
 
 # In all

@@ -281,7 +281,7 @@ def test_rules_pass_over_columns_that_are_not_there(missing: str) -> None:
 
 
 def test_breaches_come_in_the_order_of_the_catalogue() -> None:
-    found = [breach.code for breach in Judge(EXPORTED).judge(BatchView(batch_of([BROKEN])))]
+    found = [breach.code for breach in Judge(EXPORTED).find_violations(BatchView(batch_of([BROKEN])))]
     assert found == sorted(found, key=RULE_NAMES.index)
 
 

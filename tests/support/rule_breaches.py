@@ -37,7 +37,7 @@ def breaches(*rows: Row, exported: datetime = EXPORTED, columns: Sequence[str] |
         exported: when the export was made.
         columns: those that the table has; by default all of version 14-05.
     """
-    found = Judge(exported).judge(BatchView(batch_of(rows, columns)))
+    found = Judge(exported).find_violations(BatchView(batch_of(rows, columns)))
     return sorted(Breach(int(row), breach.code, breach.column) for breach in found for row in breach.rows)
 
 

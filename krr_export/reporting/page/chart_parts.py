@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from krr_export.reporting.page.text import clean
+from krr_export.reporting.page.content_limits import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

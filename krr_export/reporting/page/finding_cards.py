@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from krr_export.findings.codes import PARTITION_OTHER, SEVERITIES
 from krr_export.findings.detail import describe
 from krr_export.reporting.page.chart_parts import Bars, Cell, Mark, Table, Tick, describe_greatest, number_cell
-from krr_export.reporting.page.text import clean
-from krr_export.reporting.page.verdict import finding_text
+from krr_export.reporting.page.content_limits import clean
+from krr_export.reporting.page.headline import finding_text
 from krr_export.rules.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from krr_export.findings.finding import Example
+    from krr_export.reporting.page.content_limits import ContentLimits
     from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import PageLimits
     from krr_export.reporting.report import Report, ReportedFinding
 
 _MAX_MARKS = 20
@@ -77,7 +77,7 @@ class Card:
     query: str
 
 
-def finding_cards(words: Language, report: Report, limits: PageLimits) -> tuple[Card, ...]:
+def finding_cards(words: Language, report: Report, limits: ContentLimits) -> tuple[Card, ...]:
     """Return a card for each code, the most severe first."""
     return tuple(_card(words, one, report, limits) for one in in_order(report)[: limits.groups])
 
@@ -87,7 +87,7 @@ def in_order(report: Report) -> list[ReportedFinding]:
     return sorted(report.findings, key=lambda one: (SEVERITIES.index(one.severity), -one.records))
 
 
-def findings_chart(words: Language, report: Report, limits: PageLimits) -> tuple[Bars, tuple[Tick, ...]] | None:
+def findings_chart(words: Language, report: Report, limits: ContentLimits) -> tuple[Bars, tuple[Tick, ...]] | None:
     """Return the chart of records by code, with a logarithmic scale; ``None`` without findings."""
     findings = in_order(report)[: limits.groups]
     if not findings:
@@ -144,7 +144,7 @@ _SCALE_START, _SCALE_LENGTH = 2.5, 93.0
 """The position of 1, and the length of the scale, in per cent of the width."""
 
 
-def _card(words: Language, finding: ReportedFinding, report: Report, limits: PageLimits) -> Card:
+def _card(words: Language, finding: ReportedFinding, report: Report, limits: ContentLimits) -> Card:
     text, fix, lang = finding_text(words, finding, limits)
     fields = sorted(finding.fields.items(), key=lambda field: (-field[1], field[0]))
     shown = [
@@ -179,7 +179,7 @@ def _query(finding: ReportedFinding) -> str:
     return query.replace("CODE", finding.code)
 
 
-def _example(words: Language, example: Example, limits: PageLimits) -> ExampleRow:
+def _example(words: Language, example: Example, limits: ContentLimits) -> ExampleRow:
     translated = example.masked is not None or words.code == "en"
     detail = example.detail if example.masked is None else describe(example.masked, words.details)
     return ExampleRow(

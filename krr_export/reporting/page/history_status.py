@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from krr_export.input.freshness import split_duration
-from krr_export.reporting.page.text import clean
+from krr_export.reporting.page.content_limits import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
