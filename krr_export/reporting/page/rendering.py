@@ -9,7 +9,8 @@ from krr_export.reporting.history import line_of_report, with_trend
 from krr_export.reporting.page.changes import changes_section
 from krr_export.reporting.page.content_limits import CONTENT_LIMITS, ContentLimits, clean
 from krr_export.reporting.page.facts import facts
-from krr_export.reporting.page.finding_cards import finding_cards, findings_chart
+from krr_export.reporting.page.finding_cards import finding_cards
+from krr_export.reporting.page.findings_chart import findings_chart
 from krr_export.reporting.page.headline import headline
 from krr_export.reporting.page.history_chart import (
     history_chart,
@@ -121,8 +122,8 @@ def _report_page(words: Language, report: Report, history: Sequence[HistoryLine]
         changes=changes_section(words, report, limits),
         cards=finding_cards(words, report, limits),
         left_out=max(len(report.findings) - limits.groups, 0),
-        chart=by_code and by_code[0],
-        scale=by_code[1] if by_code else (),
+        chart=by_code and by_code.bars,
+        scale=by_code.scale if by_code else (),
         contents=profile_charts(words, report, limits),
         version=clean(report.tool.version, 40),
     )
