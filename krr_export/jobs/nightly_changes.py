@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import InputError
-from krr_export.input.rest.directory import open_pages_directory
+from krr_export.input.http.directory import open_pages_directory
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.fetch_changes import ChangesResult, FetchChangesOptions, fetch_changes
 from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune

@@ -17,15 +17,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from krr_export.errors import InputError, NetworkError, UsageError
 from krr_export.input.delivery.keys import load_certificate, load_private_key
-from krr_export.input.rest.exchange import Request
+from krr_export.input.http.exchange import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from krr_export.input.rest.address import ServiceAddress
-    from krr_export.input.rest.retrying import Transport
+    from krr_export.input.http.address import ServiceAddress
+    from krr_export.input.http.retrying import Transport
     from krr_export.util.fields import Passphrase
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"

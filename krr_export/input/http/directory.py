@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from krr_export.input.rest.service import FetchedPage
+    from krr_export.input.http.rest_service import FetchedPage
 
 _MODE = 0o600
 _LOCK_FILE = ".fetch-changes.lock"

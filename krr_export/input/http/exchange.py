@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, NetworkError, UsageError
-from krr_export.input.rest.document import MAX_BYTES
+from krr_export.input.http.rest_document import MAX_BYTES
 from krr_export.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from krr_export.input.rest.address import ServiceAddress
+    from krr_export.input.http.address import ServiceAddress
 
 _PIECE = 1 << 16
 

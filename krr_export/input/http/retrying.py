@@ -11,14 +11,14 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from krr_export.errors import NetworkError
-from krr_export.input.rest.exchange import Answer, Limits, Request, TransientError, post
+from krr_export.input.http.exchange import Answer, Limits, Request, TransientError, post
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection
     from datetime import datetime
 
-    from krr_export.input.rest.address import ServiceAddress
+    from krr_export.input.http.address import ServiceAddress
 
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each new try."""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from krr_export.input.rest.directory import PagesDirectory
-    from krr_export.input.rest.service import FetchedPage
+    from krr_export.input.http.directory import PagesDirectory
+    from krr_export.input.http.rest_service import FetchedPage
 
 _STANDSTILL_SECONDS = 5.0
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from krr_export.domain.change_numbers import page_name
 from krr_export.domain.rest_service import NUMBER_FIELDS
 from krr_export.errors import InputError, NetworkError
-from krr_export.input.rest.document import decode, read_page
-from krr_export.input.rest.exchange import Request
+from krr_export.input.http.exchange import Request
+from krr_export.input.http.rest_document import decode, read_page
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:
-    from krr_export.input.rest.address import ServiceAddress
-    from krr_export.input.rest.exchange import Answer
-    from krr_export.input.rest.retrying import Transport
-    from krr_export.input.rest.token import TokenSource
+    from krr_export.input.http.address import ServiceAddress
+    from krr_export.input.http.exchange import Answer
+    from krr_export.input.http.retrying import Transport
+    from krr_export.input.http.token import TokenSource
 
 CHANGES_SCOPE = "krr:global/hentendring.read"
 CHANGES_PATH = "rest/v2/krr/hentEndringer"
