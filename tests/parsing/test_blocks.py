@@ -14,7 +14,7 @@ from parsing_path import cut_blocks, parse
 from tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, export, person
 
 from krr_export.errors import InputError
-from krr_export.parsing.well_formed import parser_options
+from krr_export.parsing.xml.well_formed import parser_options
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema

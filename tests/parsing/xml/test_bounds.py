@@ -11,7 +11,7 @@ import pytest
 import tiny_xml
 from parsing_path import parse
 
-from krr_export.parsing import bounds
+from krr_export.parsing.xml import bounds
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from parsing_path import parse
 from tiny_xml import IDENTIFIER, contact, export, person
 
 from krr_export.errors import InputError
-from krr_export.parsing.encoding import as_utf8
+from krr_export.parsing.xml.encoding import as_utf8
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
