@@ -29,7 +29,7 @@ from krr_export.reporting.guard_check import check_against_store
 from krr_export.reporting.guard_limits import GuardLimits
 from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history
 from krr_export.reporting.history_text import table
-from krr_export.reporting.page.language import LANGUAGES
+from krr_export.reporting.page.languages.language import LANGUAGES
 from krr_export.reporting.page.rendering import render
 from krr_export.reporting.report_file import read_report
 from krr_export.synthetic import SampleOptions, expected_path, write_sample_file

@@ -29,12 +29,12 @@ from krr_export.output.manifest import Counts
 from krr_export.profiling.summary import MOST_CERTIFICATES, MOST_DOMAINS, MOST_PROVIDERS
 from krr_export.reporting.formats import FORMATS, render_report
 from krr_export.reporting.history import HistoryLine, history_before
-from krr_export.reporting.page.english import ENGLISH
 from krr_export.reporting.page.history_chart import history_chart
 from krr_export.reporting.page.history_status import history_status
-from krr_export.reporting.page.language import LANGUAGES
-from krr_export.reporting.page.languages import language
-from krr_export.reporting.page.norwegian import NORWEGIAN
+from krr_export.reporting.page.languages.by_code import language
+from krr_export.reporting.page.languages.english import ENGLISH
+from krr_export.reporting.page.languages.language import LANGUAGES
+from krr_export.reporting.page.languages.norwegian import NORWEGIAN
 from krr_export.reporting.page.rendering import MAX_BYTES, render, render_history
 from krr_export.rules.catalogue import CATALOGUE
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from command import Ran
 
-    from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.page.languages.language import Lang
 
     Krr = Callable[..., Ran]
 
@@ -309,7 +309,9 @@ def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
 
 def test_no_word_is_without_use() -> None:
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*") if path.suffix in {".py", ".html"})
-    used = sources.replace((PACKAGE / "english.py").read_text(), "").replace((PACKAGE / "norwegian.py").read_text(), "")
+    used = sources.replace((PACKAGE / "languages/english.py").read_text(), "").replace(
+        (PACKAGE / "languages/norwegian.py").read_text(), ""
+    )
     made = ("outcome.", "action.", "guard.", "kind.", "value.", "column.", "signature.", "severity.", "channel.",
             "nights.", "age.", "certificates.", "complete.", "providers.", "domains.", "refused.",
             "history.age.")  # fmt: skip

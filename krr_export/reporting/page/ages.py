@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from krr_export.profiling.summary import ContactAge
     from krr_export.reporting.page.content_limits import ContentLimits
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
 
 _LAST_MONTH, _FUTURE, _OVER_TEN_YEARS = 119, "future", "120+"
 _YEAR = 12

@@ -12,7 +12,7 @@ from krr_export.reporting.page.key_figures import KeyFigure
 if TYPE_CHECKING:
     from krr_export.changes.summary import ChangeSummary
     from krr_export.reporting.page.content_limits import ContentLimits
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report
 
 _VALUES = ("changes.value.added", "changes.value.changed", "changes.value.removed")

@@ -10,7 +10,7 @@ from krr_export.reporting.page.content_limits import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
 
 Align = Literal["text", "number", "code", "date"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from krr_export.reporting.guard import Guard
     from krr_export.reporting.page.content_limits import ContentLimits
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report
 
 

@@ -14,7 +14,7 @@ from krr_export.rules.catalogue import CATALOGUE
 if TYPE_CHECKING:
     from krr_export.findings.finding import Example
     from krr_export.reporting.page.content_limits import ContentLimits
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report, ReportedFinding
 
 _REJECTS_QUERY = "SELECT * FROM read_parquet('rejects/*.parquet') WHERE list_contains(codes, 'CODE')"

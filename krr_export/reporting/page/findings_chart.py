@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from krr_export.reporting.page.content_limits import ContentLimits
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report, ReportedFinding
 
 _MAX_MARKS = 20

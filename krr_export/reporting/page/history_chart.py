@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from krr_export.reporting.history import HistoryLine, Trend
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
 
 SHOWN = 30
 """The most nights in a chart: with more, a column would be a thin line on a telephone."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from krr_export.reporting.history import HistoryLine
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from krr_export.reporting.history import HistoryLine
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report
 
 

@@ -24,7 +24,7 @@ from krr_export.reporting.page.content_limits import clean
 if TYPE_CHECKING:
     from krr_export.profiling.summary import LengthRange, Pooled, ProfileSummary
     from krr_export.reporting.page.content_limits import ContentLimits
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report
 
 _MAX_BARS = 10

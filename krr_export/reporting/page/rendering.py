@@ -19,7 +19,7 @@ from krr_export.reporting.page.history_chart import (
 )
 from krr_export.reporting.page.history_status import history_status
 from krr_export.reporting.page.key_figures import key_figures
-from krr_export.reporting.page.languages import language
+from krr_export.reporting.page.languages.by_code import language
 from krr_export.reporting.page.profile_charts import profile_charts
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from krr_export.reporting.history import HistoryLine
-    from krr_export.reporting.page.language import Lang, Language
+    from krr_export.reporting.page.languages.language import Lang, Language
     from krr_export.reporting.report import Report
 
 MAX_BYTES = 300_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from krr_export.findings.detail import ENGLISH_DETAILS
-from krr_export.reporting.page.language import Language
+from krr_export.reporting.page.languages.language import Language
 
 TEXTS: dict[str, str] = {
     "title.report": "Contact register, {day}",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from krr_export.reporting.page.language import Language
-from krr_export.reporting.page.norwegian_details import DETAILS
-from krr_export.reporting.page.norwegian_findings import FINDINGS
+from krr_export.reporting.page.languages.language import Language
+from krr_export.reporting.page.languages.norwegian_details import DETAILS
+from krr_export.reporting.page.languages.norwegian_findings import FINDINGS
 
 TEXTS: dict[str, str] = {
     "title.report": "Kontaktregisteret, {day}",
