@@ -31,13 +31,13 @@ _UNAUTHORIZED = 401
 
 @dataclass(frozen=True)
 class FetchedPage:
-    """A page as it came.
+    """A page as received.
 
     Attributes:
-        known: the last change that was known when it was asked for.
+        known: the last known change when it was requested.
         last: its last change.
         latest: the register's last change.
-        moment: when it was made, UTC, by the server's clock; by ours if that does not say.
+        moment: when it was made, UTC, by the server's clock, or by ours if the answer has no date.
         content: its bytes.
         name: of its file.
     """
@@ -55,7 +55,7 @@ class ChangeService:
 
     Args:
         address: of the register.
-        tokens: where tokens are from.
+        tokens: the source of tokens.
         transport: how requests are made.
     """
 
@@ -66,11 +66,11 @@ class ChangeService:
         """Return the page that follows a change number.
 
         Args:
-            known: the last known change. Whether the service takes it as the first one wanted or the last one known is
-                documented nowhere; then a page begins with what is known, which does no harm.
+            known: the last known change. It is not documented whether the service begins with it or with the next; if
+                with it, the page repeats a change, which does no harm.
 
         Raises:
-            InputError: The answer is no page, or not the one that was asked for.
+            InputError: The answer is not a page, or another than the one requested.
             NetworkError: There is no answer, or a refusal.
         """
         answer = self._ask(known)
