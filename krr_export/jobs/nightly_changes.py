@@ -37,7 +37,7 @@ class ChangesNightOptions:
 
     Attributes:
         fetch: who asks which register. It is always asked, as a night asks once: ``force`` has no effect.
-        schema: the XSD of the store's records, if it is none of the tool's own.
+        schema: the XSD of the store's records, if it is not a built-in one.
         load: limits, guard, changes, mode and language, as of ``convert``; and the key of the store's pseudonyms.
         keep: the number of newest snapshots to keep; ``None`` for all.
     """

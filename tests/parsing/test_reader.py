@@ -155,7 +155,7 @@ def test_the_verdict_is_the_xmlschema_package_s() -> None:
     assert unexplained(verdicts, BY_XMLSCHEMA) == []
 
 
-def test_where_the_engines_differ_the_road_never_takes_what_is_invalid() -> None:
+def test_where_the_engines_differ_the_parser_never_takes_what_is_invalid() -> None:
     assert [way for way in (*BY_XMLLINT, *BY_XMLSCHEMA) if VALID in way.parser and not way.xsd] == []
 
 
