@@ -7,7 +7,7 @@ import sysconfig
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-COMPILED = ("parsing/scanner", "parsing/tokenizer", "rules/usual")
+COMPILED = ("parsing/scanner", "parsing/tokenizer", "rules/matcher")
 # One build for all Pythons from 3.11 on; a free-threaded one knows no limited API.
 STABLE = not sysconfig.get_config_var("Py_GIL_DISABLED")
 

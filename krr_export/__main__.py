@@ -6,16 +6,16 @@ import sys
 import warnings
 from typing import NoReturn
 
-from krr_export.cli.ending import enforce_exit_code, exit_with, report_startup_failure
+from krr_export.cli.process_exit import enforce_exit_code, exit_with, report_startup_failure
 
 
 def run() -> NoReturn:
     """Run the program, and end the process."""
     enforce_exit_code()
     try:
-        # Here, where what is missing or broken is told: these need the packages that were installed with this one.
-        from krr_export.cli.main import main  # noqa: PLC0415 - a package that is missing is told of below
-        from krr_export.util.process import configure_arrow, configure_malloc, disable_core_dumps  # noqa: PLC0415 - a package that is missing is told of below
+        # Imported here, where a missing or broken package is reported: these need the installed packages.
+        from krr_export.cli.main import main  # noqa: PLC0415 - a missing package is reported below
+        from krr_export.util.process import configure_arrow, configure_malloc, disable_core_dumps  # noqa: PLC0415 - a missing package is reported below
 
         if not sys.warnoptions:
             warnings.simplefilter("ignore")  # what a library has to say to its users is not for ours

@@ -15,7 +15,7 @@ FAULT = 70
 INTERRUPTED = 130
 
 TRANSFER_AGAIN = "transfer it again"
-"""The hint where bytes were lost or changed on their way; where they were not, whoever knows better replaces it."""
+"""The hint where bytes were lost or changed on their way; callers who know a better one replace it."""
 
 
 class KrrExportError(Exception):
@@ -54,7 +54,7 @@ class InputError(KrrExportError):
 class DeliveryError(InputError):
     """The files of a delivery are unusable as they lie there: damaged, mixed up, or not for us (exit 3).
 
-    Another copy of them may do, so whoever fetches sets aside what raises this.
+    Another copy may be whole, so a fetch sets aside a file that raises this.
     """
 
     reason = "delivery"

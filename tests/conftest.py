@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import command
 import discretion
 import pytest
-import road
+import tiny_xml
 from hypothesis import settings
 
 from krr_export.schema.registry import load_schema
@@ -83,8 +83,8 @@ def schema() -> RecordSchema:
 
 @pytest.fixture
 def export() -> Callable[..., bytes]:
-    """Writes a tiny export: see `road.export`, which property tests take directly."""
-    return road.export
+    """Writes a tiny export: see `tiny_xml.export`, which property tests take directly."""
+    return tiny_xml.export
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The first look: which rows may have changed, from a code and a fingerprint of each row.
 
 Nearly all rows of two nights are the same. They are recognised here, in 22 bytes for each row of the earlier table and
-none for each row of the later one; only the others are looked at with their values.
+none for each row of the later one; only the values of the others are compared.
 """
 
 from __future__ import annotations
@@ -41,27 +41,27 @@ class CandidateFinder:
         self._order = np.argsort(codes).astype(np.uint32)
         codes.sort()
         self._codes = codes
-        self._is_repeated = np.zeros(rows, np.bool_)  # by sorted code, as all that follows
+        self._is_repeated = np.zeros(rows, np.bool_)  # sorted by code, like everything below
         self._is_repeated[:-1] = codes[:-1] == codes[1:]
         self._is_seen = np.zeros(rows, np.bool_)
         self._found: list[NDArray[np.uint64]] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Look at the next rows of the later table."""
+        """Compare the next rows of the later table with the earlier one."""
         codes, prints = self._look_at(batch)
         codes, first, counts = np.unique(codes, return_index=True, return_counts=True)
         places = np.searchsorted(self._codes, codes)
         is_known = places < len(self._codes)
         is_known[is_known] = self._codes[places[is_known]] == codes[is_known]
         known = places[is_known]
-        # A key that occurs twice in a table is looked at with its values: codes do not say which row is which.
+        # If a key occurs twice in a table, its values are compared: codes do not say which row is which.
         is_same = self._prints[self._order[known]] == prints[first[is_known]]
         is_same &= (counts[is_known] == 1) & ~self._is_repeated[known] & ~self._is_seen[known]
         self._is_seen[known] = True
         self._found += [codes[~is_known], codes[is_known][~is_same]]
 
     def candidates(self) -> NDArray[np.uint64]:
-        """Return the codes of all keys with rows that may have changed, or are in one table only; sorted, each once."""
+        """Return the distinct codes, sorted, of the keys whose rows may have changed or are in one table only."""
         return np.unique(np.concatenate([*self._found, self._codes[~self._is_seen]]))
 
     def _look_at(self, batch: pa.RecordBatch) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

@@ -1,4 +1,4 @@
-"""What pages carry: the groups of fields that they were asked for. A page does not say so itself."""
+"""The groups of fields that pages contain: those that were requested. A page does not name them itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The latest state of each person in pages, as an export of their own: so they are judged like all other records."""
+"""The latest state of each person in pages, written as an export, so that it is validated like all other records."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Latest:
 
     Attributes:
         persons: Elements by identity number, in the order of the pages that they were last in.
-        repeated: Persons of which one page had several different states: the last one counts.
-        unused: Values of pages that no column holds.
+        repeated: The number of persons with several different states in one page; the last one counts.
+        unused: The number of values in pages that have no column.
     """
 
     persons: dict[str, bytes] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Latest:
     unused: int = 0
 
     def add(self, page: Page) -> None:
-        """Add a page that follows those before."""
+        """Add the next page."""
         in_page, repeated = latest_in(page)
         for key, xml in in_page.items():
             self.persons.pop(key, None)
@@ -40,12 +40,12 @@ class Latest:
 
 
 def keys_of(page: Page) -> list[str]:
-    """Return what tells the persons of a page apart; those without a number are rejects, each for itself."""
+    """Return the key of each person in a page; a person without a number becomes a reject, and has a key of its own."""
     return [person.identifier or f"\0{page.range.name}\0{place}" for place, person in enumerate(page.persons)]
 
 
 def latest_in(page: Page) -> tuple[dict[str, bytes], int]:
-    """Return the last state in a page of each person, by key, and how often it differs from one before it."""
+    """Return each person's last state in a page, by key, and how many states differ from one before them."""
     states: dict[str, bytes] = {}
     repeated = 0
     for key, person in zip(keys_of(page), page.persons, strict=True):
@@ -56,19 +56,19 @@ def latest_in(page: Page) -> tuple[dict[str, bytes], int]:
 
 @dataclass(frozen=True)
 class Envelope:
-    """What stands around persons in an export made of them, in bytes.
+    """The markup around the persons in an export that is made of them, in bytes.
 
     Attributes:
         start: The root's start tag; the persons' namespace is the default one.
         end: Its end tag.
-        own: How a person begins that declares that namespace once more.
-        usual: How it may begin without.
+        own: The beginning of a person that declares that namespace again.
+        short: The beginning without the declaration.
     """
 
     start: bytes
     end: bytes
     own: bytes
-    usual: bytes
+    short: bytes
 
     @classmethod
     def of(cls, schema: RecordSchema, exported_at: str, change_number: int) -> Self:
@@ -94,7 +94,7 @@ class Envelope:
         """
         yield self.start
         for person in persons:
-            # Said once, on the root, it keeps records usual, which are read many times as fast.
-            yield self.usual + person[len(self.own) :] if person.startswith(self.own) else person
+            # Declared once, on the root, it lets the scanner read the records, which is many times as fast.
+            yield self.short + person[len(self.own) :] if person.startswith(self.own) else person
             yield b"\n"
         yield self.end

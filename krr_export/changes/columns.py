@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 NEW, CHANGED_ROW, DELETED_ROW, GONE = KINDS = ("ny", "endret", "slettet", "borte")
-"""A row that was not there; a row with other values; a row whose status became `DELETED`; a row that is not there any
-more, which has its last values."""
+"""A new row; a row with other values; a row whose status became `DELETED`; a row that is gone, with its last values."""
 
 CHANGE = Field(
     "endring",
@@ -42,11 +41,11 @@ CHANGED = Field(
 
 @dataclass(frozen=True)
 class Ignored:
-    """Columns that do not count: a row is the same if only they differ.
+    """Ignored columns: a row in which only they differ counts as unchanged.
 
     Attributes:
         columns: Their names.
-        times: Whether all columns of times are among them.
+        times: Whether all columns of times are ignored too.
     """
 
     columns: tuple[str, ...] = ()
@@ -59,10 +58,10 @@ class ComparedColumns:
 
     Attributes:
         schema: The columns of the later table, as the table of changes shows them.
-        compared: The names of those whose values make a row changed.
+        compared: The names of the columns in which a difference makes a row changed.
         missing: Columns of the later table that the earlier one lacks: they are shown, and not compared.
         dropped: Columns of the earlier table that the later one lacks: they are not shown.
-        ignored: Columns of both that were named as not counting.
+        ignored: Columns of both tables that the user ignores.
     """
 
     schema: pa.Schema
@@ -96,7 +95,7 @@ def compare_columns(
         old: The columns of the earlier table.
         new: The columns of the later table.
         judged: Derived columns whose values depend on the day.
-        ignored: Columns that do not count.
+        ignored: Columns that the user ignores.
 
     Raises:
         UsageError: A table has no identity numbers, a column has two types, or there is no such column to ignore.
@@ -126,5 +125,5 @@ def compare_columns(
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type of the values, whether or not they are listed or encoded."""
+    """Return the type of the values, without dictionary encoding."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind

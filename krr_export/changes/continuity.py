@@ -28,12 +28,12 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
         pages: The ranges, in any order.
         base: The last change number that is known.
         rest_is_inclusive: Whether pages of REST begin with the number that was asked for. It is not documented; by
-            default they must begin no later than at the last known number, which is right in both cases.
+            default they must begin no later than the last known number, which is right in both cases.
 
     Raises:
         GuardError: The pages are of the new series of numbers, and the base of the old one.
-        InputError: A page is missing, two differ that should be the same, the register goes back from a page to the
-            next, or is further than the last one.
+        InputError: A page is missing, two pages of the same range differ, the register's last number falls from one
+            page to the next, or it is beyond the last page.
     """
     ordered = sorted(pages, key=lambda page: (page.first, page.last, page.name))
     following = [page for page in ordered if page.last > base]
@@ -79,7 +79,7 @@ def _check_twins(following: Sequence[PageRange]) -> None:
 
 
 def _check_not_behind(page: PageRange, before: PageRange) -> None:
-    """Check a page that goes on where another ends; of pages that overlap, either may be of an earlier fetch."""
+    """Check a page against the one before it; if they overlap, either may be from an earlier fetch."""
     if page.latest < before.latest:
         raise InputError(
             f"by {before.name} the register was at change {number(before.latest)}, and by {page.name}, which follows"

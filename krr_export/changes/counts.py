@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ChangeCounts:
-    """The counts of a comparison while it goes on.
+    """The running counts of a comparison.
 
     Attributes:
         kinds: Rows by kind of change.
@@ -46,7 +46,7 @@ class ChangeCounts:
             before: The earlier values.
             now: The later values, row by row.
             differs: Where both rows exist and differ in this column.
-            has_listed_values: Whether new values are counted one by one: they are few, and name nobody.
+            has_listed_values: Whether new values are counted one by one: they are few, and identify nobody.
         """
         was_null, is_null = (column.is_null().to_numpy(zero_copy_only=False) for column in (before, now))
         self.added[name] += int(np.count_nonzero(differs & was_null))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from krr_export.changes.counts import ChangeCounts
 
 KEYS_AT_A_TIME = 1 << 17
-"""Keys whose rows are in memory at a time, of both tables. Each portion reads both tables once."""
+"""The number of keys in a portion, whose rows are in memory together. Each portion reads both tables once."""
 _ABSENT = -1
 """In place of a row's number: this table has no such row."""
 
@@ -46,11 +46,11 @@ def find_differences(
     """Yield the rows of the table of changes, sorted by key, in portions.
 
     Args:
-        candidates: The codes of the keys to look at, sorted.
-        old: Reads the earlier table: gives its rows with these columns.
+        candidates: The codes of the keys to compare, sorted.
+        old: Reads the earlier table, and yields its rows with the given columns.
         new: Reads the later table.
         columns: How they are compared.
-        counts: Gets the numbers of what is found.
+        counts: Receives the numbers of changes.
     """
     for start in range(0, len(candidates), KEYS_AT_A_TIME):
         wanted = candidates[start : start + KEYS_AT_A_TIME]
@@ -70,7 +70,7 @@ def _rows_of(
         places = np.minimum(np.searchsorted(wanted, codes), len(wanted) - 1)
         chosen = batch.filter(pa.array(wanted[places] == codes))
         if chosen.num_rows:
-            # Also a dictionary is cut down to its values in use: that of a whole row group would be kept alive.
+            # A dictionary is reduced to the values in use: otherwise that of a whole row group would stay in memory.
             columns_and_types = zip(chosen.columns, schema.types, strict=True)
             arrays = [canonical(pa.chunked_array([column]), kind) for column, kind in columns_and_types]
             found.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
@@ -166,14 +166,14 @@ def _pair(old: pa.Table, new: pa.Table) -> _Pairs:
         _number_occurrences(keys_old, old[ORDINAL.name]),
         _number_occurrences(keys_new, new[ORDINAL.name]),
     )
-    most = len(keys) + 1  # no occurrence is as large: key and occurrence are one number
+    most = len(keys) + 1  # larger than any occurrence, so that key and occurrence fit in one number
     rows_old, rows_new = keys_old * most + occurrence_old, keys_new * most + occurrence_new
     all_rows = np.union1d(rows_old, rows_new)
     return _Pairs(_find(all_rows, rows_old), _find(all_rows, rows_new), all_rows % most)
 
 
 def _sorted(keys: pa.Array) -> NDArray[np.int64]:
-    """Return the order of distinct keys: by code first, so that it does not depend on how they come in portions."""
+    """Return the order of distinct keys: by code first, so that it does not depend on the portions."""
     text_order = pc.sort_indices(keys).to_numpy()
     in_order: NDArray[np.int64] = text_order[np.argsort(key_codes(keys)[text_order], kind="stable")]
     return in_order
@@ -189,7 +189,7 @@ def _number_occurrences(keys: NDArray[np.int64], ordinals: pa.ChunkedArray) -> N
 
 
 def _find(all_rows: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return for each of all rows its place in ``rows``, or `_ABSENT`."""
+    """Return the place of each of ``all_rows`` in ``rows``, or `_ABSENT`."""
     places = np.full(len(all_rows), _ABSENT, np.int64)
     places[np.searchsorted(all_rows, rows)] = np.arange(len(rows))
     return places

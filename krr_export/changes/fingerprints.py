@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Fingerprinter:
-    """Makes fingerprints, which compare only with those that the same object made.
+    """Makes fingerprints, which are comparable only with others of the same object.
 
     Texts are hashed as Python hashes them: by SipHash, under a secret of this process. The hashes of all columns are
     added up with random odd weights. So a sender cannot choose values whose fingerprints are the same.
@@ -42,7 +42,7 @@ class Fingerprinter:
 
     def _hashes(self, column: pa.Array) -> NDArray[np.uint64]:
         if pa.types.is_dictionary(column.type):
-            # One more code, the last: that of null.
+            # The last code is that of null.
             distinct = np.append(self._hashes(column.dictionary), self._null)
             hashes: NDArray[np.uint64] = distinct[
                 pc.fill_null(column.indices.cast(pa.int64()), len(distinct) - 1).to_numpy()

@@ -1,7 +1,7 @@
 """All pages of the change feed as one export: each person once, in the latest state, in flat memory.
 
-The pages are read twice. The first time, 16 bytes are kept for each person in them, and some 40 while they are sorted:
-so that the second time those are left out that a later page has again.
+The pages are read twice. The first pass keeps 16 bytes for each person, and some 40 while they are sorted; the second
+leaves out a person whom a later page has again.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class AllPages:
 
     Attributes:
         chosen: Their ranges, in order.
-        skipped: Pages that others cover.
-        repeated: Persons of which a page had several different states; the last one counts.
-        unused: Values in these pages that no column holds.
-        persons: Persons in them, each once.
+        skipped: The number of pages that others cover.
+        repeated: The number of persons with several different states in one page; the last one counts.
+        unused: The number of values in these pages that have no column.
+        persons: The number of distinct persons.
     """
 
     chosen: tuple[PageRange, ...]
@@ -59,7 +59,7 @@ class AllPages:
         """Yield the latest state of each person, in the order of the pages.
 
         Raises:
-            InputError: A page has changed since it was read first, or cannot be read.
+            InputError: A page has changed since the first pass, or cannot be read.
         """
         in_order = zip(self._order, self.chosen, strict=True)
         for place, following in groupby(in_order, key=itemgetter(0)):  # a file of several pages is read once
@@ -72,7 +72,7 @@ class AllPages:
 
 
 def survey(files: Sequence[PageFile], schema: RecordSchema, *, rest_is_inclusive: bool = False) -> AllPages:
-    """Read all pages, and find in which one each person is last.
+    """Read all pages, and find the last page of each person.
 
     Args:
         files: The files of pages, in any order.
@@ -108,13 +108,13 @@ def survey(files: Sequence[PageFile], schema: RecordSchema, *, rest_is_inclusive
 
 
 def _digests(keys: Iterable[str], secret: bytes) -> NDArray[np.void]:
-    """Return 16 bytes for each key: under a secret, no two are the same by anybody's will, and none by chance."""
+    """Return 16 bytes for each key. With a secret, nobody can make two the same, and chance will not."""
     joined = b"".join(hashlib.blake2b(key.encode(), digest_size=16, key=secret).digest() for key in keys)
     return np.frombuffer(joined, _DIGEST)
 
 
 def _superseded(pages: list[NDArray[np.void]]) -> tuple[list[frozenset[int]], int]:
-    """Return which persons of each page are in a later place again, and the number of all."""
+    """Return which persons of each page occur again later, and the number of distinct persons."""
     counts = [len(page) for page in pages]
     everybody = np.concatenate(pages) if pages else np.empty(0, _DIGEST)
     pages.clear()

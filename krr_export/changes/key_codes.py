@@ -18,9 +18,9 @@ _DIGITS = 16
 def key_codes(keys: pa.Array) -> NDArray[np.uint64]:
     """Return a code for each key.
 
-    Equal keys have equal codes. Identity numbers have a code of their own each, and it sorts as they do; so do other
-    keys of hexadecimal digits, as pseudonyms are, by their first 16 digits. Any other text has some code, and may
-    share it: whoever uses codes to find equal keys compares the keys themselves in the end.
+    Equal keys have equal codes. The codes of identity numbers are distinct and sort like the numbers; those of other
+    keys of hexadecimal digits, such as pseudonyms, are distinct by the first 16 digits. Other texts may share a code:
+    a caller that looks for equal keys has to compare the keys themselves in the end.
 
     Args:
         keys: text, without nulls.
@@ -34,7 +34,7 @@ def key_codes(keys: pa.Array) -> NDArray[np.uint64]:
     starts = np.frombuffer(offsets, np.int32)[keys.offset : keys.offset + len(keys)]
     text = np.frombuffer(data, np.uint8)
     for position in range(min(_DIGITS, int(lengths.max()))):
-        # A key that is shorter than this position adds nothing; its start is a place that exists.
+        # A key that ends before this position adds nothing: the buffer's first byte is read instead, and not used.
         has_digit = lengths > position
         character = text[np.where(has_digit, starts + position, 0)]
         # The low 4 bits of 0 to 9 are their value; letters, from 0x40 on, begin with 1, and A stands for 10.

@@ -1,4 +1,4 @@
-"""Persons that changed, put into a table of persons: the next state of the register."""
+"""Merging of changed persons into a table of persons, which gives the next state of the register."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class Merger:
-    """Replaces the rows of persons who changed, and gives those of new persons in the end.
+    """Replaces the rows of changed persons, and appends those of new ones.
 
     Rows keep their place and number. Where a table has several rows of a person who changed, the first is replaced, and
     the others go: a person has one state.
 
     Args:
         changed: The latest state of each person who changed, once each, in the columns and types of `conform`.
-        kept: Columns that the changes do not tell of: an active person keeps what the table has.
+        kept: Columns that the pages do not contain: an active person keeps the values of the table.
     """
 
     def __init__(self, changed: pa.Table, kept: Collection[str] = ()) -> None:
@@ -38,9 +38,9 @@ class Merger:
         self._is_used = np.zeros(changed.num_rows, np.bool_)
         self._highest = 0
         self.ordinals = np.zeros(changed.num_rows, np.int64)
-        """The numbers that the rows of those who changed have in the result, once all of it is merged."""
+        """After the merge, the row numbers of the changed persons in the result."""
         self.removed = 0
-        """Rows that went, since an earlier one is of the same person."""
+        """The number of rows removed because an earlier row is of the same person."""
 
     def merge(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows of the table, with those of persons who changed replaced."""
@@ -71,7 +71,7 @@ class Merger:
 
     @property
     def new(self) -> int:
-        """Persons that the table does not have, once all of it is merged."""
+        """After the merge, the number of persons that the table does not have."""
         return int(np.count_nonzero(~self._is_used))
 
     def _choose(
@@ -85,9 +85,9 @@ class Merger:
 
         Args:
             batch: Rows of the table.
-            rows: Those that replace some, in the changed table.
-            replaced: For each row of the batch its place in the batch followed by ``rows``.
-            removed: Places of rows that go.
+            rows: The rows of ``changed`` that replace some of them.
+            replaced: For each row of the batch, the index of its successor in the batch followed by ``rows``.
+            removed: The indices of the rows to remove.
         """
         own, chosen = np.delete(np.arange(batch.num_rows), removed), np.delete(replaced, removed)
         both = pa.concat_tables([pa.Table.from_batches([batch]), self._changed.take(pa.array(rows))])
@@ -108,7 +108,7 @@ def count_deleted(changed: pa.Table) -> int:
 
 
 def conform(batch: pa.RecordBatch, schema: RecordSchema, names: Collection[str]) -> pa.RecordBatch:
-    """Return rows in the types that an export's rows have while they are read.
+    """Convert rows to the types that an export's rows have while they are read.
 
     Args:
         batch: Rows of a snapshot or of an export.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from krr_export.errors import InputError
-from krr_export.input.rest.document import AGAIN
+from krr_export.input.http.rest_document import AGAIN
 from krr_export.util.formatting import number
 
 Form = Literal["soap", "rest"]

@@ -12,7 +12,7 @@ from krr_export.changes.rest_page import read_rest_pages
 from krr_export.changes.soap_page import read_soap_page
 from krr_export.errors import InputError
 from krr_export.input.gzipped import MAGIC, inflate
-from krr_export.input.rest.document import AGAIN, MAX_BYTES
+from krr_export.input.http.rest_document import AGAIN, MAX_BYTES
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:

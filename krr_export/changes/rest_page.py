@@ -13,7 +13,7 @@ from krr_export.changes.person_element import person_element
 from krr_export.domain.rest_service import GROUP_FIELDS, PERSON_FIELDS
 from krr_export.domain.vocabulary import CERTIFICATE, IDENTIFIER, UPDATED, VERIFIED
 from krr_export.errors import InputError
-from krr_export.input.rest.document import AGAIN, decode, read_page
+from krr_export.input.http.rest_document import AGAIN, decode, read_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

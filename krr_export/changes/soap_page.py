@@ -10,10 +10,10 @@ from lxml import etree
 from krr_export.changes.page import Page, PagePerson, PageRange
 from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import InputError
-from krr_export.input.rest.document import AGAIN
-from krr_export.parsing.bounds import HOSTILE, find_excess_of_tags
-from krr_export.parsing.encoding import as_utf8
-from krr_export.parsing.well_formed import parser_options
+from krr_export.input.http.rest_document import AGAIN
+from krr_export.parsing.xml.bounds import HOSTILE, find_excess_of_tags
+from krr_export.parsing.xml.encoding import as_utf8
+from krr_export.parsing.xml.well_formed import parser_options
 from krr_export.schema.record_schema import local_name, namespace
 
 if TYPE_CHECKING:

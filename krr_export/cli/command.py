@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.cli import lineage, log, metrics
-from krr_export.cli.config import CONFIG, PASSPHRASE, PREFIX, commands_by_name, options_by_key, read_config
+from krr_export.cli.config import CONFIG, PASSPHRASE, PREFIX, commands_by_name, options_by_key, read_command_options
 from krr_export.cli.console import Console, finish
 from krr_export.cli.failures import explain
 from krr_export.cli.parameters import GENERAL, Choice, LocalPath, Role, did_you_mean, option
@@ -96,7 +96,7 @@ def check_paths(ctx: click.Context) -> None:
 
     paths = [*_given_paths(ctx)]
     for _, kind, path in paths:
-        check_no_loop(Path(path), InputError if kind.role in {Role.INPUT, Role.STORE} else OutputError)
+        check_no_loop(Path(path), InputError if kind.role in {Role.INPUT, Role.EXISTING_STORE} else OutputError)
     inputs = {option: path for option, kind, path in paths if kind.role is Role.INPUT}
     outputs = {
         option: [path, *(f"{path}{end}" for end in kind.beside)]
@@ -173,7 +173,7 @@ def _warn_of_unknown_variables(ctx: click.Context) -> None:
 
 def _use_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
     if path is not None and ctx.parent is not None:
-        valid = read_config(ctx, path, str(ctx.info_name), commands_by_name(ctx.parent))
+        valid = read_command_options(ctx, path, str(ctx.info_name), commands_by_name(ctx.parent))
         ctx.default_map = {**(ctx.default_map or {}), **valid}
     return path
 

@@ -23,7 +23,9 @@ _MODES_OF_TOML = range(0o600, 0o1000)
 """The numbers that TOML makes of ``mode = 0o640``. ``mode = 640`` is not among them: it is meant as for chmod."""
 
 
-def read_config(ctx: click.Context, path: Path, name: str, commands: Mapping[str, click.Command]) -> dict[str, Any]:
+def read_command_options(
+    ctx: click.Context, path: Path, name: str, commands: Mapping[str, click.Command]
+) -> dict[str, Any]:
     """Read the options that a configuration file has for a command, by the names of its parameters.
 
     A top-level key is for all commands with such an option; the table with the command's name overrides it.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from krr_export.cli.console import Console
     from krr_export.reporting.history import HistoryLine
-    from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.page.languages.language import Lang
     from krr_export.reporting.report import Report
 
 HTML = ".html"

@@ -14,7 +14,7 @@ from krr_export.errors import UsageError
 from krr_export.util.signals import ignore_signals
 
 if TYPE_CHECKING:
-    from krr_export.input.rest.address import ServiceAddress
+    from krr_export.input.http.address import ServiceAddress
     from krr_export.jobs.lineage import LineageRun
     from krr_export.reporting.report import Report
 

@@ -1,6 +1,6 @@
 """The form of the lines on standard error: text for people, or one JSON object a line for machines.
 
-Only the standard library is imported: a program that cannot start is told of in the same form.
+Only the standard library is imported: a program that cannot start reports it in the same form.
 """
 
 from __future__ import annotations

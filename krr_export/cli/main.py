@@ -14,7 +14,7 @@ import click
 
 from krr_export.cli import log
 from krr_export.cli.command import add_origins
-from krr_export.cli.config import CONFIG, commands_by_name, read_config
+from krr_export.cli.config import CONFIG, commands_by_name, read_command_options
 from krr_export.cli.console import finish, flush_output
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.parameters import LocalPath
@@ -112,7 +112,7 @@ def krr_export(ctx: click.Context, /, config: Path | None) -> None:
     """Turn the contact and reservation register's export into Parquet or CSV that a warehouse can trust."""
     name = ctx.invoked_subcommand
     if config is not None and name in _COMMANDS:
-        ctx.default_map = {name: read_config(ctx, config, name, commands_by_name(ctx))}
+        ctx.default_map = {name: read_command_options(ctx, config, name, commands_by_name(ctx))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from krr_export.cli.completion import complete_rules
 from krr_export.cli.config import PASSPHRASE
 from krr_export.cli.parameters import Choice, LocalName, LocalPath, Role, option
 from krr_export.reporting.formats import FORMATS
-from krr_export.reporting.page.language import LANGUAGES
+from krr_export.reporting.page.languages.language import LANGUAGES
 from krr_export.util.processors import MAX_THREADS
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ class Role(Enum):
     INPUT = "read"
     OUTPUT = "written"
     DIRECTORY = "a directory that is written into, and made if it is missing"
-    STORE = "a store that must be there, and is written into"
+    EXISTING_STORE = "a store that must be there, and is written into"
 
 
 class LocalPath(click.ParamType[Path]):

@@ -8,14 +8,14 @@ from krr_export.cli.options import SERVER, combine
 from krr_export.cli.parameters import LocalPath, option, refuse_given
 from krr_export.cli.secrets import passphrase_source
 from krr_export.errors import UsageError
-from krr_export.input.rest.address import MASKINPORTEN, REGISTER
+from krr_export.input.http.address import MASKINPORTEN, REGISTER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.cli.console import Console
     from krr_export.cli.options import Declaration
-    from krr_export.input.rest.token import ClientOptions
+    from krr_export.input.http.token import ClientOptions
     from krr_export.jobs.fetch_changes import SoapClientOptions
     from krr_export.util.fields import Passphrase
 
@@ -157,7 +157,7 @@ def _pop_soap_client(console: Console, options: dict[str, Any], publisher_cert: 
 
 def pop_client(console: Console, options: dict[str, Any]) -> ClientOptions:
     """Remove the `client_options` that say who asks, and the passphrase's, from a command's; return who asks."""
-    from krr_export.input.rest.token import ClientOptions  # noqa: PLC0415 - cryptography is loaded once it is used
+    from krr_export.input.http.token import ClientOptions  # noqa: PLC0415 - cryptography is loaded once it is used
 
     key, passphrase = _pop_key(console, options)
     return ClientOptions(

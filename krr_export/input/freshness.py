@@ -158,7 +158,7 @@ def describe_duration(length: timedelta) -> str:
 
 
 def split_duration(length: timedelta) -> tuple[int, Literal["day", "hour", "minute"]]:
-    """Return a duration as a number of the unit in which it is told, rounded down."""
+    """Return a duration as a number of the unit in which it is shown, rounded down."""
     if length >= _DAYS_FROM:
         return length // _DAY, "day"
     return (length // _HOUR, "hour") if length >= _HOUR else (length // _MINUTE, "minute")

@@ -70,7 +70,7 @@ class ApplyOptions:
         as_of: the moment of the new snapshot: when the last page was made. As text: ISO 8601.
         carried: the groups of fields that the pages were asked for, of `GROUPS`; ``None``: not known.
         rest_inclusive: whether pages of REST begin with the number that was asked for.
-        schema: the XSD of the store's records, if it is none of the tool's own.
+        schema: the XSD of the store's records, if it is not a built-in one.
         pseudonym_key: the key of the store's pseudonyms.
         load: limits, guard, changes, mode and language, as of ``convert``.
 

@@ -181,7 +181,7 @@ def open_table(snapshot: Path, schema: RecordSchema | None = None) -> SnapshotTa
 
     Args:
         snapshot: Its directory.
-        schema: Of its records, if it is none of the tool's own.
+        schema: Of its records, if it is not a built-in one.
 
     Raises:
         InputError: There is no published snapshot at the path, or it is damaged.

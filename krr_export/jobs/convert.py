@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
@@ -91,30 +91,27 @@ def convert_opened(
         progress: receives the progress of the run.
         key: of pseudonyms.
     """
+    _prepare(export, run, key)
+    progress.opened(export)
+    with name_store_in_errors(directory), open_store(directory, file_mode=run.options.mode) as store:
+        store.check_same_kind(run.options.for_manifest(run.treatment), export.record_schema.name)
+        published = _find_published(store, export, run)
+
+        def find_unchanged(digest: str | None) -> ConvertResult | None:
+            return published.unchanged_result(digest) if published else None
+
+        unchanged = find_unchanged(export.source.digest_whole_file())
+        return unchanged or load_rows(export, store, run, progress, lambda: find_unchanged(export.source.sha256))
+
+
+def _prepare(export: Export, run: Run, key: PseudonymKey | None) -> None:
+    """Check the export's age and the options against its schema, and decide the treatment of its rows."""
     options = run.options
     with _proving_source(export):
         options.age_limits.check_age(export.header.exported_at)
     _check_partitions(options.partition_by, export)
     run.treatment = treatment_of(export.schema, options.privacy, key, options.partition_by)
-    export.derivation.check(run.treatment, options.read.derive, options.columns, options.drop)
-    progress.opened(export)
-    with name_store_in_errors(directory), open_store(directory, file_mode=options.mode) as opened:
-        opened.check_same_kind(options.for_manifest(run.treatment), export.record_schema.name)
-        published = None
-        if options.limit is None:
-            published = opened.find(export.header.export_name)
-            with _proving_source(export):
-                _check_order(opened, export, options, is_new=published is None)
-        known = published if published and _has_same_options(published, export, run) else None
-
-        def find_same(digest: str | None) -> ConvertResult | None:
-            is_same = known is not None and _is_unchanged(opened, known, digest, options)
-            if not known or not is_same:
-                return None
-            return _unchanged_result(opened, known, export, wants_changes=options.changes)
-
-        same = find_same(export.source.digest_whole_file())
-        return same or load_rows(export, opened, run, progress, lambda: find_same(export.source.sha256))
+    export.derivation.refuse_conflicts(run.treatment, options.read.derive, options.columns, options.drop)
 
 
 def validate(
@@ -178,7 +175,21 @@ def _check_partitions(columns: Sequence[str], export: Export) -> None:
         raise UsageError("cannot partition by the same column twice")
 
 
-def _has_same_options(manifest: Manifest, export: Export, run: Run) -> bool:
+def _find_published(store: Store, export: Export, run: Run) -> _Published | None:
+    """Return the snapshot of this export that was made with the same options; ``None`` with ``--limit``.
+
+    Raises:
+        GuardError: the export is from the future, or older than the newest snapshot and that is not allowed.
+    """
+    if run.options.limit is not None:
+        return None
+    manifest = store.find(export.header.export_name)
+    with _proving_source(export):
+        _check_order(store, export, run.options, is_new=manifest is None)
+    return _Published(store, manifest, export, run.options) if manifest and _is_alike(manifest, export, run) else None
+
+
+def _is_alike(manifest: Manifest, export: Export, run: Run) -> bool:
     """Return whether a snapshot was made with the schema and options of this run; the source may still differ."""
     return (
         (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
@@ -187,15 +198,39 @@ def _has_same_options(manifest: Manifest, export: Export, run: Run) -> bool:
     )
 
 
-def _is_unchanged(store: Store, manifest: Manifest, digest: str | None, options: ConvertOptions) -> bool:
-    """Return whether a snapshot of the same options is of a source with this digest, and needs no replacement."""
-    return (
-        digest == manifest.source.sha256
+@dataclass(frozen=True)
+class _Published:
+    """A published snapshot of the same export, schema and options: if its source is the same, nothing is to be done."""
+
+    store: Store
+    manifest: Manifest
+    export: Export
+    options: ConvertOptions
+
+    @property
+    def path(self) -> Path:
+        return self.store.path / self.manifest.export_name
+
+    def unchanged_result(self, digest: str | None) -> ConvertResult | None:
+        """Return the result of a run that has nothing to do; ``None`` if the source's SHA-256 is another."""
+        if digest != self.manifest.source.sha256 or self._needs_replacement():
+            return None
+        counts = self.manifest.counts
+        counted = f"{records(counts.written)}, {number(counts.rejected)} rejected"
+        warnings = describe_warnings(self.export.source.provenance)
+        same = f"{self.path} already holds this export, the same: {counted}{warnings}"
+        if self.options.changes and not (self.path / CHANGES).is_dir():
+            same += f"; it has no {CHANGES}/: --changes --replace makes it anew with what changed"
+        return ConvertResult("unchanged", self.path, None, f"nothing to do: {same}")
+
+    def _needs_replacement(self) -> bool:
+        options = self.options
         # With --replace, the snapshot may be damaged in a way that file sizes do not show.
-        and store.is_intact(manifest, prove=options.replace)
-        and not (options.replace and options.profile and _lacks_profile(store.path / manifest.export_name))
-        and not (options.replace and options.changes and not _has_changes(manifest))
-    )
+        return (
+            not self.store.is_intact(self.manifest, prove=options.replace)
+            or (options.replace and options.profile and _lacks_profile(self.path))
+            or (options.replace and options.changes and not _has_changes(self.manifest))
+        )
 
 
 def _has_changes(manifest: Manifest) -> bool:
@@ -208,15 +243,6 @@ def _lacks_profile(snapshot: Path) -> bool:
         return read_report(snapshot).profile is None
     except InputError:
         return True
-
-
-def _unchanged_result(store: Store, manifest: Manifest, export: Export, *, wants_changes: bool) -> ConvertResult:
-    path, counts = store.path / manifest.export_name, manifest.counts
-    counted = f"{records(counts.written)}, {number(counts.rejected)} rejected"
-    same = f"{path} already holds this export, the same: {counted}{describe_warnings(export.source.provenance)}"
-    if wants_changes and not (path / CHANGES).is_dir():
-        same += f"; it has no {CHANGES}/: --changes --replace makes it anew with what changed"
-    return ConvertResult("unchanged", path, None, f"nothing to do: {same}")
 
 
 @contextmanager

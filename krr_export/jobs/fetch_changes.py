@@ -12,13 +12,13 @@ from krr_export.changes.soap.change_service import SoapChangeService
 from krr_export.changes.soap.transport import parse_url
 from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.keys import load_publisher
-from krr_export.input.rest.address import MASKINPORTEN, REGISTER, parse_service_address
-from krr_export.input.rest.directory import open_pages_directory
-from krr_export.input.rest.exchange import Limits, trusted
-from krr_export.input.rest.fetching import FetchedChanges, PageService, fetch_pages
-from krr_export.input.rest.retrying import Transport
-from krr_export.input.rest.service import CHANGES_SCOPE, ChangeService
-from krr_export.input.rest.token import ClientOptions, TokenSource, load_client
+from krr_export.input.http.address import MASKINPORTEN, REGISTER, parse_service_address
+from krr_export.input.http.directory import open_pages_directory
+from krr_export.input.http.exchange import Limits, trusted
+from krr_export.input.http.fetching import FetchedChanges, PageService, fetch_pages
+from krr_export.input.http.rest_service import CHANGES_SCOPE, ChangeService
+from krr_export.input.http.retrying import Transport
+from krr_export.input.http.token import ClientOptions, TokenSource, load_client
 from krr_export.jobs.soap import load_signer
 from krr_export.output.store_contents import entries, missing_store
 from krr_export.util.files import output_errors
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from krr_export.input.rest.address import ServiceAddress
+    from krr_export.input.http.address import ServiceAddress
     from krr_export.util.fields import Passphrase
 
 POLL_SECONDS = 60

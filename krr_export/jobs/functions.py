@@ -180,7 +180,7 @@ def apply(
         progress: receives the progress.
         keywords: ``carried``: the groups of fields that the pages were asked for, ``None`` if that is not known;
             ``rest_inclusive``: whether pages of REST begin with the number that was asked for; ``schema``: the XSD of
-            the store's records, if it is none of the tool's own; ``from_zero``: the pages are all there are from the
+            the store's records, if it is not a built-in one; ``from_zero``: the pages are all there are from the
             first change on, to make a full snapshot of; limits, guard, ``changes``, ``mode``, ``lang`` and
             ``pseudonym_key``, as of ``convert``; with ``from_zero`` also format, columns and the like, which otherwise
             are those of the snapshot.

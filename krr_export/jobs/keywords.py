@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from krr_export.input.delivery.opening import DeliveryKeywords, DeliveryOptions, with_keywords
 from krr_export.output.sinks.options import Compression, Format
-from krr_export.reporting.page.language import Lang
+from krr_export.reporting.page.languages.language import Lang
 from krr_export.util.fields import Names, StrPath, check_names
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from krr_export.errors import KrrExportError
-from krr_export.input.rest.address import ServiceAddress, parse_service_address
-from krr_export.input.rest.exchange import Limits, Request, TransientError, post, trusted
+from krr_export.input.http.address import ServiceAddress, parse_service_address
+from krr_export.input.http.exchange import Limits, Request, TransientError, post, trusted
 from krr_export.output.outputs import append_line, write_error
 from krr_export.output.snapshot_table import PERSON, open_snapshot_table
 from krr_export.reporting.lineage import Dataset, Ended, LineageRun, Published, file_dataset, server_dataset

@@ -15,7 +15,7 @@ from krr_export.jobs.comparison import compare_with_older, write_changes
 from krr_export.jobs.run_report import build_manifest, build_report, describe_outcome, new_tally
 from krr_export.jobs.snapshot_tables import SnapshotTables
 from krr_export.output.snapshot_table import SnapshotTable
-from krr_export.reporting.baseline import PARTIAL, check_against_store
+from krr_export.reporting.guard_check import PARTIAL, check_against_store
 from krr_export.reporting.page.frame import framed
 from krr_export.reporting.page.snapshots import REPORT_HTML, render_snapshot_page
 from krr_export.reporting.refusals import REFUSED_EXIT_CODES

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import InputError
-from krr_export.input.rest.directory import open_pages_directory
+from krr_export.input.http.directory import open_pages_directory
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.fetch_changes import ChangesResult, FetchChangesOptions, fetch_changes
 from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune
@@ -37,7 +37,7 @@ class ChangesNightOptions:
 
     Attributes:
         fetch: who asks which register. It is always asked, as a night asks once: ``force`` has no effect.
-        schema: the XSD of the store's records, if it is none of the tool's own.
+        schema: the XSD of the store's records, if it is not a built-in one.
         load: limits, guard, changes, mode and language, as of ``convert``; and the key of the store's pseudonyms.
         keep: the number of newest snapshots to keep; ``None`` for all.
     """

@@ -14,7 +14,7 @@ from krr_export.output.manifest import SnapshotOptions
 from krr_export.output.sinks import SinkOptions
 from krr_export.pipeline.read_options import ReadOptions
 from krr_export.reporting.guard_limits import MAX_DROP, MAX_GROWTH, MAX_SHIFT, GuardLimits
-from krr_export.reporting.page.language import LANGUAGES, Lang
+from krr_export.reporting.page.languages.language import LANGUAGES, Lang
 from krr_export.transform.derivation import DeriveOptions
 from krr_export.transform.privacy import PrivacyOptions, column_names
 from krr_export.util.fields import Converted, Names, StrPath, check_types, optional_path

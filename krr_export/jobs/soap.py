@@ -12,7 +12,7 @@ from krr_export.changes.soap.signing import Signer
 from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key, load_publisher
 from krr_export.input.delivery.regular import file_name, read_errors
-from krr_export.input.rest.exchange import trusted
+from krr_export.input.http.exchange import trusted
 from krr_export.transform.derivation import parse_moment
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ def views(
         store: the directory of snapshots.
         output: a file whose name ends in ``.duckdb``, in which the views are made, or in ``.sql``, for the script;
             ``None``: neither.
-        schema: the XSD of a store of CSV, if it is none of the tool's own: CSV files do not say their columns' types.
+        schema: the XSD of a store of CSV, if it is not a built-in one: CSV files do not say their columns' types.
 
     Raises:
         InputError: there is no snapshot, or the newest is damaged.

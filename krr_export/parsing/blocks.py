@@ -13,7 +13,6 @@ from lxml import etree
 
 from krr_export.errors import TRANSFER_AGAIN, InputError
 from krr_export.parsing.block import Block
-from krr_export.parsing.encoding import as_utf8
 from krr_export.parsing.header import (
     MAX_PROLOG_BYTES,
     Header,
@@ -23,7 +22,8 @@ from krr_export.parsing.header import (
     read_header,
 )
 from krr_export.parsing.tokenizing import RecordTokenizer, TokenizedRecords, count_line_ends
-from krr_export.parsing.well_formed import find_fault
+from krr_export.parsing.xml.encoding import as_utf8
+from krr_export.parsing.xml.well_formed import find_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -18,9 +18,9 @@ from krr_export.domain.times import to_instant
 from krr_export.errors import InputError
 from krr_export.findings.detail import mask
 from krr_export.input.archives import detect_foreign_format
-from krr_export.parsing.bounds import HOSTILE, find_excess
-from krr_export.parsing.expressions import possessive
-from krr_export.parsing.well_formed import not_well_formed, parser_options
+from krr_export.parsing.xml.bounds import HOSTILE, find_excess
+from krr_export.parsing.xml.expressions import possessive
+from krr_export.parsing.xml.well_formed import not_well_formed, parser_options
 from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, local_name, namespace
 from krr_export.schema.registry import load_schema
 from krr_export.util.formatting import format_utc

@@ -12,12 +12,12 @@ from lxml import etree
 
 from krr_export.errors import InputError
 from krr_export.parsing.binary import BINARY_DECODERS
-from krr_export.parsing.bounds import HOSTILE, find_element_in_gap, find_excess
 from krr_export.parsing.diagnosis import Diagnosis, measure_depth
 from krr_export.parsing.header import skip_misc
 from krr_export.parsing.lexical import LexicalBlock, Reject
 from krr_export.parsing.tokenizing import count_line_ends
-from krr_export.parsing.well_formed import not_well_formed, parser_options
+from krr_export.parsing.xml.bounds import HOSTILE, find_element_in_gap, find_excess
+from krr_export.parsing.xml.well_formed import not_well_formed, parser_options
 from krr_export.schema.record_schema import namespace
 
 if TYPE_CHECKING:

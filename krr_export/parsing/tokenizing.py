@@ -27,7 +27,7 @@ except ImportError:  # there was no C compiler when this was installed
         return data.count(b"\n", start, end)
 
 
-from krr_export.parsing.expressions import possessive
+from krr_export.parsing.xml.expressions import possessive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -187,7 +187,7 @@ class AppliedRows:
             rejects=[],
             notices=notices,
             read_by={SNAPSHOT: batch.num_rows},
-            profile=self.profiler.profile(view) if self.profiler else None,
+            profile=self.profiler.profile_batch(view) if self.profiler else None,
             identities=view.identities if self._rules and view.has(IDENTIFIER) else None,
             found=found,
         )

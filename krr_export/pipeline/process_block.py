@@ -121,7 +121,7 @@ class BlockProcessor:
                 view = view if result.batch is view.batch else BatchView(result.batch)
                 result = replace(result, identities=view.identities)
             if self._profiler is not None:
-                result = replace(result, profile=self._profiler.profile(view))
+                result = replace(result, profile=self._profiler.profile_batch(view))
             if self._derivation is not None:
                 result = replace(result, batch=self._derivation.apply(result.batch))
         for notice in result.notices:
@@ -130,7 +130,7 @@ class BlockProcessor:
 
     def _apply_rules(self, rules: RuleStage, result: BlockResult, view: BatchView, block: Block) -> BlockResult:
         """Return the result after applying the rules to its batch."""
-        judged = rules.judge(view, block, self._shown_examples)
+        judged = rules.judge_block(view, block, self._shown_examples)
         return replace(
             result,
             batch=judged.batch,

@@ -48,8 +48,8 @@ class Profiler:
         """Return the profile of no records."""
         return empty_profile(self._plan)
 
-    def profile(self, view: BatchView) -> Profile:
-        """Count what a batch contains.
+    def profile_batch(self, view: BatchView) -> Profile:
+        """Return the counts of what a batch contains.
 
         Args:
             view: rows from `pipeline.process_block`: the schema's columns, perhaps followed by others.

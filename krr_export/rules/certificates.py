@@ -70,7 +70,7 @@ class CertificateJudge:
         self._exported = exported_at
         self._cache: dict[bytes, CertificateInfo | None] = {}
 
-    def judge(self, view: BatchView) -> Iterator[Violation]:
+    def find_violations(self, view: BatchView) -> Iterator[Violation]:
         """Yield the violations of the rules of certificates."""
         certificates = view.octets(CERTIFICATE)
         if certificates is None or not len(certificates.dictionary):

@@ -11,7 +11,7 @@ from krr_export.domain.times import EPOCH, MICROSECOND
 from krr_export.domain.vocabulary import CHANNELS, EMAIL, MOBILE, UPDATED, VERIFIED
 from krr_export.parsing.batch_view import NEVER
 from krr_export.rules.catalogue import TIMES
-from krr_export.rules.forms import USUAL_EMAIL, USUAL_MOBILE, unusual_rows
+from krr_export.rules.prefilter import EMAIL_PATTERN, MOBILE_PATTERN, unmatched_rows
 from krr_export.rules.violations import violations, violations_among
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def judge_mobiles(view: BatchView) -> Iterator[Violation]:
     values = view.texts(MOBILE)
     if values is None:
         return
-    rows = unusual_rows(values, view.present(MOBILE), USUAL_MOBILE)
+    rows = unmatched_rows(values, view.present(MOBILE), MOBILE_PATTERN)
     if not rows.size:
         return
     values = values.take(pa.array(rows))
@@ -65,7 +65,7 @@ def judge_emails(view: BatchView) -> Iterator[Violation]:
     values = view.texts(EMAIL)
     if values is None:
         return
-    rows = unusual_rows(values, view.present(EMAIL), USUAL_EMAIL)
+    rows = unmatched_rows(values, view.present(EMAIL), EMAIL_PATTERN)
     if rows.size:
         is_valid = pc.match_substring_regex(values.take(pa.array(rows)), EMAIL_RULE)
         yield from violations_among(rows, "email-syntax", EMAIL, pc.invert(is_valid))

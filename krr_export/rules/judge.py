@@ -34,7 +34,7 @@ class Judge:
         self._exported_at = exported_at
         self._certificates = CertificateJudge(exported_at)
 
-    def judge(self, view: BatchView) -> list[Violation]:
+    def find_violations(self, view: BatchView) -> list[Violation]:
         """Return the violations of the rows, in the catalogue's order.
 
         A rule is skipped if a column that it reads is missing, or has an unknown type.
@@ -53,4 +53,4 @@ class Judge:
         yield from judge_mailboxes(view)
         yield from judge_consistency(view)
         yield from judge_times(view, self._exported_at)
-        yield from self._certificates.judge(view)
+        yield from self._certificates.find_violations(view)

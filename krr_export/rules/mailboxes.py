@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from krr_export.domain.mailbox_providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
 from krr_export.domain.organisation_numbers import are_valid
 from krr_export.domain.vocabulary import MAILBOX, PROVIDER
-from krr_export.rules.forms import unusual_rows
+from krr_export.rules.prefilter import unmatched_rows
 from krr_export.rules.violations import Violation, violations
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ def _judge_addresses(
     wrong = []
     names = [PROVIDERS.get(number) for number in providers.dictionary.to_pylist()]
     indices = np.asarray(providers.indices.fill_null(len(names)))
-    for form in dict.fromkeys(ADDRESS_FORMS.values()):
-        has_form = [name is not None and ADDRESS_FORMS.get(name) == form for name in names]
-        if any(has_form):
-            among = np.array([*has_form, False])[indices] & present
-            rows = unusual_rows(addresses, among, form)
+    for pattern in dict.fromkeys(ADDRESS_FORMS.values()):
+        uses_it = [name is not None and ADDRESS_FORMS.get(name) == pattern for name in names]
+        if any(uses_it):
+            among = np.array([*uses_it, False])[indices] & present
+            rows = unmatched_rows(addresses, among, pattern)
             if rows.size:
-                wrong.append(rows[~np.asarray(pc.match_substring_regex(addresses.take(pa.array(rows)), form))])
+                wrong.append(rows[~np.asarray(pc.match_substring_regex(addresses.take(pa.array(rows)), pattern))])
     rows = np.sort(np.concatenate(wrong)) if wrong else _NONE
     if rows.size:
         yield Violation("mailbox-address-form", MAILBOX, rows)

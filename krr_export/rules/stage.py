@@ -72,15 +72,15 @@ class RuleStage:
         self._judge = Judge(rules.exported_at)
         self._columns = {field.name: column for column, field in enumerate(schema.fields)}
 
-    def judge(self, view: BatchView, block: Block, shown: Mapping[str, int]) -> JudgedBlock:
-        """Judge a block's accepted records.
+    def judge_block(self, view: BatchView, block: Block, shown: Mapping[str, int]) -> JudgedBlock:
+        """Apply the rules to a block's accepted records, and return those that are still accepted, and what was found.
 
         Args:
             view: their rows.
             block: gives their bytes and places.
             shown: by code, how many examples earlier blocks gave.
         """
-        batch, found = view.batch, self._judge.judge(view)
+        batch, found = view.batch, self._judge.find_violations(view)
         if not found:
             return JudgedBlock(batch, [], [], [])
         rows: dict[str, dict[int, NDArray[np.int64]]] = {}
@@ -112,7 +112,7 @@ class RuleStage:
         ordinals = view.batch.column(0).to_numpy()
         labels = {field.name: field.label for field in self._schema.fields}
         rows: dict[str, dict[str, NDArray[np.int64]]] = {}
-        found = self._judge.judge(view)
+        found = self._judge.find_violations(view)
         for violation in found:
             rows.setdefault(violation.code, {})[labels[violation.column]] = violation.rows
         notices = [

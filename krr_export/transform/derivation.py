@@ -103,7 +103,7 @@ class Derivation:
         """Return the names of the columns that ``--partition-by`` accepts."""
         return [field.name for field in self.fields if field.partitionable]
 
-    def check(
+    def refuse_conflicts(
         self,
         treatment: Treatment,
         options: DeriveOptions,

@@ -147,7 +147,7 @@ def check_types(declared: Mapping[str, object], given: Mapping[str, object]) -> 
 
 
 def _kinds(hint: object) -> Iterable[type]:
-    """Yield the classes of which a value may be; whoever uses a text knows which ones there are."""
+    """Yield the classes that a value may have; the user of a text knows which texts are allowed."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         for part in get_args(hint):

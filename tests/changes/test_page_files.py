@@ -14,7 +14,7 @@ from register import State
 
 from krr_export.changes.page_files import PageFile, find_page_files
 from krr_export.errors import InputError
-from krr_export.input.rest.document import MAX_BYTES, MAX_PERSONS
+from krr_export.input.http.rest_document import MAX_BYTES, MAX_PERSONS
 from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import command
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import road
+import tiny_xml
 from command import Ran
 
 from krr_export import load_schema
@@ -109,7 +109,7 @@ def test_convert_with_rejects_within_the_limit_publishes(krr: Krr, tmp_path: Pat
 
 
 def test_an_empty_export_is_published_only_if_that_is_said_to_be_right(krr: Krr, tmp_path: Path) -> None:
-    (tmp_path / "empty.xml").write_bytes(road.export())
+    (tmp_path / "empty.xml").write_bytes(tiny_xml.export())
     ran = krr("convert", tmp_path / "empty.xml", tmp_path / "store")
     assert (ran.code, ran.last.count("--allow-empty")) == (1, 1)
     assert krr("convert", tmp_path / "empty.xml", tmp_path / "store", "--allow-empty").code == 0

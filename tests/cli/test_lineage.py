@@ -231,7 +231,7 @@ def test_a_service_that_refuses_or_is_not_there_changes_nothing_but_a_warning(tm
 
 
 def test_one_that_is_silent_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from krr_export.input.rest.exchange import Limits  # noqa: PLC0415 - one test's
+    from krr_export.input.http.exchange import Limits  # noqa: PLC0415 - one test's
 
     monkeypatch.setattr("krr_export.jobs.lineage._LIMITS", Limits(silence=0.1, whole=0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import deliveries
 import pytest
-import road
+import tiny_xml
 
 import krr_export
 from krr_export.domain.store_layout import export_name
@@ -34,8 +34,8 @@ def hence(**length: int) -> datetime:
 
 def export(made: datetime, persons: int = 1) -> bytes:
     attributes = f'eksportTidspunkt="{made.isoformat()}" senesteEndringsNummer="7"'
-    root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {attributes}'
-    return road.export(*[road.person()] * persons, root=root)
+    root = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {attributes}'
+    return tiny_xml.export(*[tiny_xml.person()] * persons, root=root)
 
 
 def put(path: Path, made: datetime, persons: int = 1) -> Path:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import command
 import pytest
-import road
+import tiny_xml
 from command import Ran
 
 from krr_export import load_schema
@@ -27,14 +27,14 @@ from krr_export.synthetic import SampleOptions, write_sample_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-IDENTIFIER = road.IDENTIFIER
+IDENTIFIER = tiny_xml.IDENTIFIER
 EMAIL = "plantet.person@example.no"
 SECRETS = (IDENTIFIER, EMAIL, "plantet", "<Person", "personidentifikator>")
 """What no message may hold."""
 
-ROOT_TAG = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}"'
-PERSON = road.person(road.contact(EMAIL))
-GOOD = road.export(PERSON, PERSON)
+ROOT_TAG = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}"'
+PERSON = tiny_xml.person(tiny_xml.contact(EMAIL))
+GOOD = tiny_xml.export(PERSON, PERSON)
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system of its own on Linux; the name used there is our own
 MEMORY = 200e6
 """Bytes that refusing may take at the most: what Arrow, lxml and xmlschema need is about half of it."""
@@ -75,11 +75,11 @@ BAD = {
         GOOD.replace(b"eksporttjeneste/14-05", b"eksporttjeneste/13-01"), "eksporttjeneste/13-01, not in http"
     ),
     "a root in no namespace": Bad(
-        road.export(PERSON, root=f"Kontaktregister {road.ROOT_ATTRIBUTES}"),
+        tiny_xml.export(PERSON, root=f"Kontaktregister {tiny_xml.ROOT_ATTRIBUTES}"),
         "the root is in the namespace none, not in http",
     ),
     "no eksportTidspunkt": Bad(
-        road.export(PERSON, root=f'{ROOT_TAG} senesteEndringsNummer="1"'), "eksportTidspunkt is missing"
+        tiny_xml.export(PERSON, root=f'{ROOT_TAG} senesteEndringsNummer="1"'), "eksportTidspunkt is missing"
     ),
     "no senesteEndringsNummer": Bad(
         GOOD.replace(b'senesteEndringsNummer="1724"', b""), "senesteEndringsNummer is missing"
@@ -90,7 +90,7 @@ BAD = {
         GOOD.replace(b" senesteE", b' plantet="x" senesteE'), "the root is not valid"
     ),
     "a record's end tag in a quote": Bad(
-        road.export(PERSON, "<Person a='></Person>'>", PERSON), "line 4: a < stands in an attribute's value"
+        tiny_xml.export(PERSON, "<Person a='></Person>'>", PERSON), "line 4: a < stands in an attribute's value"
     ),
     "a DOCTYPE": Bad(with_prolog("<!DOCTYPE Kontaktregister>"), "DOCTYPE"),
     "an entity bomb": Bad(
@@ -110,9 +110,9 @@ BAD = {
         GOOD.replace(b"plantet", b"\xe6\xf8\xe5", 1), "not valid in the document's encoding"
     ),
     "bytes that are not UTF-8, after many": Bad(
-        road.export(*[PERSON] * 40_000).replace(b"</et:", b"\xff</et:"), "line 40003"
+        tiny_xml.export(*[PERSON] * 40_000).replace(b"</et:", b"\xff</et:"), "line 40003"
     ),
-    "UTF-16 cut within a character": Bad(road.export(PERSON, encoding="UTF-16")[:-1], "not valid UTF-16"),
+    "UTF-16 cut within a character": Bad(tiny_xml.export(PERSON, encoding="UTF-16")[:-1], "not valid UTF-16"),
     "UTF-7": Bad(GOOD.replace(b"UTF-8", b"UTF-7"), "encoding that is not accepted"),
     "text between records": Bad(between(f"{IDENTIFIER}\n"), "line 4: text stands between the records"),
     "an unknown element under the root": Bad(between("<plantet/>\n"), "line 4: an element other than Person"),
@@ -139,12 +139,12 @@ BAD = {
         with_value("<a>" * 100_000 + "</a>" * 100_000), "more than 10000 elements"
     ),
     "a record nested beyond 64": Bad(with_value("<a>" * 70 + "</a>" * 70), "nested more than 64 elements deep"),
-    "no records": Bad(road.export(), "the export holds no records", code=1),
+    "no records": Bad(tiny_xml.export(), "the export holds no records", code=1),
     "no records, the root closed at once": Bad(
-        f"<{ROOT_TAG} {road.ROOT_ATTRIBUTES}/>".encode(), "the export holds no records", code=1
+        f"<{ROOT_TAG} {tiny_xml.ROOT_ATTRIBUTES}/>".encode(), "the export holds no records", code=1
     ),
     "a record that the XSD refuses": Bad(
-        road.export(PERSON, road.person(identifier=f"{IDENTIFIER}1")), "1 of 2 records rejected", code=1
+        tiny_xml.export(PERSON, tiny_xml.person(identifier=f"{IDENTIFIER}1")), "1 of 2 records rejected", code=1
     ),
 }
 
@@ -394,7 +394,7 @@ def test_no_more_threads_is_the_machines_failure(
     def none(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    (tmp_path / "export.xml").write_bytes(road.export(*[road.person()] * 9))
+    (tmp_path / "export.xml").write_bytes(tiny_xml.export(*[tiny_xml.person()] * 9))
     monkeypatch.setattr("threading.Thread.start", none)
     ran = krr("validate", tmp_path / "export.xml", "-q")
     assert (ran.code, ran.last.partition(";")[0]) == (4, "no more threads or processes may be started")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-import road
+import tiny_xml
 from conversions import SAMPLES, cut_into
 from mutants import XSD
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAME = "eksport=20140226T112225Z"
-"""The snapshot of `road.export`."""
+"""The snapshot of `tiny_xml.export`."""
 
-BAD = road.person("<status>X</status>")
+BAD = tiny_xml.person("<status>X</status>")
 NEW_OPTIONS = ("columns", "pseudonymised", "pseudonym_key_fingerprint", "derive", "as_of", "strict")
 """The options that manifests of the first version lack."""
 
@@ -50,7 +50,7 @@ def tree(path: Path) -> dict[str, bytes | str]:
 
 
 def test_an_export_is_published_proven_and_latest(export: Callable[..., bytes], tmp_path: Path) -> None:
-    result = convert(export(road.person(), road.person()), tmp_path)
+    result = convert(export(tiny_xml.person(), tiny_xml.person()), tmp_path)
     assert (result.outcome, result.published, result.exit_code) == ("published", True, 0)
     assert result.path == tmp_path / NAME
     assert (tmp_path / "latest").resolve() == result.path
@@ -68,7 +68,7 @@ def test_what_the_file_system_would_not_do_is_said_in_the_last_line(
     monkeypatch.setattr(os, "fchmod", refuse)
     before = os.umask(0o077)
     try:
-        result = convert(export(road.person()), tmp_path, mode=0o640)
+        result = convert(export(tiny_xml.person()), tmp_path, mode=0o640)
         refused = convert(export(BAD), tmp_path / "other", mode=0o640)
     finally:
         os.umask(before)
@@ -84,9 +84,9 @@ def test_a_place_that_something_else_has_is_refused_before_anything_is_read(
     (tmp_path / NAME / "mine").mkdir(parents=True)
     for replace in (False, True):
         with pytest.raises(UsageError, match=f"{NAME} lies in the store and is no snapshot: .*; move it out"):
-            convert(export(road.person()), tmp_path, replace=replace)
+            convert(export(tiny_xml.person()), tmp_path, replace=replace)
     assert (tmp_path / NAME / "mine").is_dir()
-    assert convert(export(road.person()), tmp_path, limit=1).outcome == "partial", "that has another place"
+    assert convert(export(tiny_xml.person()), tmp_path, limit=1).outcome == "partial", "that has another place"
 
 
 NEW_OPTIONS = ("columns", "pseudonymised", "pseudonym_key_fingerprint", "derive", "as_of", "strict")
@@ -96,7 +96,7 @@ NEW_OPTIONS = ("columns", "pseudonymised", "pseudonym_key_fingerprint", "derive"
 @pytest.mark.parametrize("options", [{}, {"format": "csv"}, {"partition_by": ["status"]}, {"rows_per_file": 1}])
 def test_the_same_again_is_nothing_to_do(export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any]) -> None:
     path = tmp_path / "export.xml"
-    path.write_bytes(export(road.person(), road.person()))
+    path.write_bytes(export(tiny_xml.person(), tiny_xml.person()))
     store = tmp_path / "store"
     first = convert(path, store, **options)
     before = tree(store)
@@ -112,13 +112,13 @@ def test_the_same_again_from_standard_input_is_nothing_to_do(
     export: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for outcome in ("published", "unchanged"):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(export(road.person()))))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(export(tiny_xml.person()))))
         assert convert("-", tmp_path).outcome == outcome
     assert read_manifest(tmp_path / NAME).source.name == "standard input"
 
 
 def test_how_it_is_read_does_not_make_another_result(export: Callable[..., bytes], tmp_path: Path) -> None:
-    data = export(road.person())
+    data = export(tiny_xml.person())
     convert(data, tmp_path)
     for options in ({"workers": 2}, {"reader": "iterparse"}, {"max_rejects": 5}, {"allow_empty": True}):
         assert convert(data, tmp_path, **options).outcome == "unchanged"
@@ -128,7 +128,7 @@ def test_a_rerun_on_a_snapshot_of_an_older_version_is_nothing_to_do(
     export: Callable[..., bytes], tmp_path: Path
 ) -> None:
     source = tmp_path / "export.xml"
-    source.write_bytes(export(road.person()))
+    source.write_bytes(export(tiny_xml.person()))
     path = convert(source, tmp_path / "store").path / "manifest.json"
     manifest = json.loads(path.read_text())
     for option in NEW_OPTIONS:
@@ -139,7 +139,7 @@ def test_a_rerun_on_a_snapshot_of_an_older_version_is_nothing_to_do(
 
 def test_replace_gives_a_profile_to_a_snapshot_that_has_none(export: Callable[..., bytes], tmp_path: Path) -> None:
     source = tmp_path / "export.xml"
-    source.write_bytes(export(road.person()))
+    source.write_bytes(export(tiny_xml.person()))
     store = tmp_path / "store"
     assert convert(source, store, profile=False).outcome == "published"
     assert convert(source, store).outcome == "unchanged"
@@ -153,7 +153,7 @@ def test_by_another_xsd_of_the_same_name_it_is_another_result(export: Callable[.
     for path in XSD.glob("*-14-05.xsd"):
         shutil.copy(path, tmp_path)
     xsd = tmp_path / "kontaktregister-export-14-05.xsd"
-    data = export(road.person())
+    data = export(tiny_xml.person())
     assert convert(data, tmp_path / "store", schema=xsd).outcome == "published"
     assert convert(data, tmp_path / "store", schema=xsd).outcome == "unchanged"
     xsd.write_bytes(xsd.read_bytes() + b"<!-- a later edition -->")
@@ -163,7 +163,7 @@ def test_by_another_xsd_of_the_same_name_it_is_another_result(export: Callable[.
 
 def test_no_column_is_partitioned_by_twice(export: Callable[..., bytes], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot partition by the same column twice"):
-        convert(export(road.person()), tmp_path, partition_by=["status", "reservasjon", "status"])
+        convert(export(tiny_xml.person()), tmp_path, partition_by=["status", "reservasjon", "status"])
 
 
 def test_a_store_of_csv_takes_none_for_excel_and_the_other_way_round(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_store_of_csv_takes_none_for_excel_and_the_other_way_round(tmp_path: P
 
 @pytest.mark.parametrize("options", [{"compression": "gzip"}, {"rows_per_file": 1}])
 def test_another_result_needs_replace(export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any]) -> None:
-    data = export(road.person(), road.person())
+    data = export(tiny_xml.person(), tiny_xml.person())
     convert(data, tmp_path)
     before = tree(tmp_path)
     with pytest.raises(GuardError, match="already there, with another result; use --replace"):
@@ -189,8 +189,8 @@ def test_another_result_needs_replace(export: Callable[..., bytes], tmp_path: Pa
 
 
 def test_another_source_of_the_same_moment_needs_replace(export: Callable[..., bytes], tmp_path: Path) -> None:
-    convert(export(road.person()), tmp_path)
-    other = export(road.person(), road.person())
+    convert(export(tiny_xml.person()), tmp_path)
+    other = export(tiny_xml.person(), tiny_xml.person())
     with pytest.raises(GuardError, match="already there"):
         convert(other, tmp_path)
     convert(other, tmp_path, replace=True)
@@ -198,7 +198,7 @@ def test_another_source_of_the_same_moment_needs_replace(export: Callable[..., b
 
 
 def test_a_damaged_snapshot_is_not_taken_for_the_same(export: Callable[..., bytes], tmp_path: Path) -> None:
-    data = export(road.person())
+    data = export(tiny_xml.person())
     result = convert(data, tmp_path)
     (result.path / "person" / "part-00000.parquet").unlink()
     with pytest.raises(GuardError, match="already there"):
@@ -208,7 +208,7 @@ def test_a_damaged_snapshot_is_not_taken_for_the_same(export: Callable[..., byte
 
 
 def test_a_limit_makes_a_partial_result_that_is_never_latest(export: Callable[..., bytes], tmp_path: Path) -> None:
-    data = export(*[road.person()] * 9)
+    data = export(*[tiny_xml.person()] * 9)
     result = convert(data, tmp_path, limit=4)
     assert (result.outcome, result.published, result.exit_code) == ("partial", False, 0)
     assert result.path == tmp_path / ".partial" / NAME
@@ -239,7 +239,7 @@ def test_a_limit_makes_a_partial_result_that_is_never_latest(export: Callable[..
 def test_max_rejects_is_exact_at_its_edge(
     export: Callable[..., bytes], tmp_path: Path, rejects: int, allowed: int | str, *, is_published: bool
 ) -> None:
-    data = export(*[BAD] * rejects, *[road.person()] * (10 - rejects))
+    data = export(*[BAD] * rejects, *[tiny_xml.person()] * (10 - rejects))
     result = convert(data, tmp_path, max_rejects=allowed)
     assert result.published is is_published
     assert result.exit_code == (0 if is_published else 1)
@@ -249,9 +249,9 @@ def test_max_rejects_is_exact_at_its_edge(
 def test_too_many_rejects_keep_what_explains_them_and_not_the_table(
     export: Callable[..., bytes], tmp_path: Path
 ) -> None:
-    convert(export(road.person()), tmp_path)
+    convert(export(tiny_xml.person()), tmp_path)
     before = tree(tmp_path)
-    result = convert(export(road.person(), BAD), tmp_path)
+    result = convert(export(tiny_xml.person(), BAD), tmp_path)
     assert (result.outcome, result.path) == ("too-many-rejects", tmp_path / ".failed" / NAME)
     kept = tree(result.path)
     assert sorted(kept) == [
@@ -270,9 +270,9 @@ def test_what_is_kept_of_a_failure_is_replaced_and_never_an_obstacle(
     export: Callable[..., bytes], tmp_path: Path
 ) -> None:
     for bad in (1, 2):
-        result = convert(export(road.person(), *[BAD] * bad), tmp_path)
+        result = convert(export(tiny_xml.person(), *[BAD] * bad), tmp_path)
         assert read_manifest(result.path).counts.rejected == bad
-    assert convert(export(road.person(), BAD), tmp_path, max_rejects=1).outcome == "published"
+    assert convert(export(tiny_xml.person(), BAD), tmp_path, max_rejects=1).outcome == "published"
 
 
 def test_an_empty_export_is_published_only_if_that_is_allowed(export: Callable[..., bytes], tmp_path: Path) -> None:
@@ -295,9 +295,9 @@ def test_an_empty_export_is_published_only_if_that_is_allowed(export: Callable[.
 def test_a_store_keeps_one_kind(
     export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any], what: str
 ) -> None:
-    convert(export(road.person()), tmp_path)
+    convert(export(tiny_xml.person()), tmp_path)
     with pytest.raises(UsageError, match=f"the snapshots in this store have the {what}"):
-        convert(export(road.person()).replace(b"2014-02", b"2015-02"), tmp_path, **options)
+        convert(export(tiny_xml.person()).replace(b"2014-02", b"2015-02"), tmp_path, **options)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_a_personal_value_never_names_a_directory(
     export: Callable[..., bytes], tmp_path: Path, column: str, why: str
 ) -> None:
     with pytest.raises(UsageError, match=why):
-        convert(export(road.person()), tmp_path / "store", partition_by=[column])
+        convert(export(tiny_xml.person()), tmp_path / "store", partition_by=[column])
     assert not (tmp_path / "store").exists()
 
 
@@ -340,14 +340,14 @@ def test_options_without_such_a_value_are_refused_before_anything_is_made(
     export: Callable[..., bytes], tmp_path: Path, options: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError):
-        convert(export(road.person()), tmp_path / "store", **options)
+        convert(export(tiny_xml.person()), tmp_path / "store", **options)
     assert not (tmp_path / "store").exists()
 
 
 def test_an_unusable_export_leaves_the_store_as_it_was(export: Callable[..., bytes], tmp_path: Path) -> None:
-    convert(export(road.person()), tmp_path)
+    convert(export(tiny_xml.person()), tmp_path)
     before = tree(tmp_path)
-    later = export(*[road.person()] * 9).replace(b"2014-02", b"2015-02")
+    later = export(*[tiny_xml.person()] * 9).replace(b"2014-02", b"2015-02")
     with pytest.raises(InputError, match="truncated"):
         convert(later[:-90], tmp_path)
     assert tree(tmp_path) == before
@@ -356,19 +356,21 @@ def test_an_unusable_export_leaves_the_store_as_it_was(export: Callable[..., byt
 
 def broken_exports() -> dict[str, bytes]:
     """Exports with two faults each: the earlier one is the one to be told of."""
-    good = [road.person()] * 20
-    malformed, text = "<Person><a></b></Person>", f"stray{road.person()}"
-    whole = road.export(*good, malformed, *good)
+    good = [tiny_xml.person()] * 20
+    malformed, text = "<Person><a></b></Person>", f"stray{tiny_xml.person()}"
+    whole = tiny_xml.export(*good, malformed, *good)
     return {
         "malformed, then truncated": whole[:-40],
         "malformed, then bytes that are not UTF-8": whole[:-60] + b"\xff" + whole[-60:],
-        "malformed, then an end tag too many": road.export(*good, malformed, *good, "</Person>", *good),
+        "malformed, then an end tag too many": tiny_xml.export(*good, malformed, *good, "</Person>", *good),
         "malformed, then text after the root": whole + b"text",
-        "text between records, then malformed": road.export(*good, text, *good, malformed, *good),
-        "text between records, then an end tag too many": road.export(*good, text, *good, "</Person>", *good),
-        "another element, then truncated": road.export(*good, "<Persona/>", *good)[:-30],
-        "nested too deep, then truncated": road.export(*good, "<Person>" + "<a>" * 70 + "</a>" * 70 + "</Person>")[:-9],
-        "truncated, with rejects before": road.export(*[BAD] * 5, *good)[:-77],
+        "text between records, then malformed": tiny_xml.export(*good, text, *good, malformed, *good),
+        "text between records, then an end tag too many": tiny_xml.export(*good, text, *good, "</Person>", *good),
+        "another element, then truncated": tiny_xml.export(*good, "<Persona/>", *good)[:-30],
+        "nested too deep, then truncated": tiny_xml.export(*good, "<Person>" + "<a>" * 70 + "</a>" * 70 + "</Person>")[
+            :-9
+        ],
+        "truncated, with rejects before": tiny_xml.export(*[BAD] * 5, *good)[:-77],
     }
 
 
@@ -392,7 +394,7 @@ def test_the_first_fault_is_the_one_told_whatever_the_workers_and_blocks(
 
 
 def test_of_a_malformed_export_in_a_damaged_gzip_the_transfer_is_blamed(tmp_path: Path) -> None:
-    whole = gzip.compress(road.export(road.person(), "<Person><a></b></Person>"), mtime=0)
+    whole = gzip.compress(tiny_xml.export(tiny_xml.person(), "<Person><a></b></Person>"), mtime=0)
     flipped = whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:]
     for data, said in ((whole[:-12], "truncated gzip"), (flipped, "corrupt gzip"), (whole, "not well-formed")):
         with pytest.raises(InputError, match=said):
@@ -400,19 +402,19 @@ def test_of_a_malformed_export_in_a_damaged_gzip_the_transfer_is_blamed(tmp_path
 
 
 def test_replace_mends_what_sizes_do_not_show(tmp_path: Path) -> None:
-    first = convert(road.export(road.person()), tmp_path)
+    first = convert(tiny_xml.export(tiny_xml.person()), tmp_path)
     part = first.path / "person" / "part-00000.parquet"
     damaged = bytearray(part.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     part.write_bytes(damaged)
     assert not verify(tmp_path / "latest").proven
-    assert convert(road.export(road.person()), tmp_path, replace=True).outcome == "published"
+    assert convert(tiny_xml.export(tiny_xml.person()), tmp_path, replace=True).outcome == "published"
     assert verify(tmp_path / "latest").proven
-    assert convert(road.export(road.person()), tmp_path, replace=True).outcome == "unchanged"
+    assert convert(tiny_xml.export(tiny_xml.person()), tmp_path, replace=True).outcome == "unchanged"
 
 
 def test_publishing_takes_away_what_was_kept_of_an_earlier_refusal(tmp_path: Path) -> None:
-    export = road.export(road.person(), BAD)
+    export = tiny_xml.export(tiny_xml.person(), BAD)
     assert convert(export, tmp_path).path.parent.name == ".failed"
     result = convert(export, tmp_path, max_rejects=1)
     assert result.published
@@ -420,9 +422,9 @@ def test_publishing_takes_away_what_was_kept_of_an_earlier_refusal(tmp_path: Pat
 
 
 def test_a_snapshot_is_not_taken_for_a_store(tmp_path: Path) -> None:
-    snapshot = convert(road.export(road.person()), tmp_path).path
+    snapshot = convert(tiny_xml.export(tiny_xml.person()), tmp_path).path
     with pytest.raises(UsageError, match="is a snapshot, not a store"):
-        convert(road.export(road.person()), snapshot)
+        convert(tiny_xml.export(tiny_xml.person()), snapshot)
     assert verify(snapshot).proven
 
 
@@ -438,7 +440,7 @@ def test_what_ends_the_program_waits_until_the_snapshot_is_published(
         return path
 
     monkeypatch.setattr(Staging, "publish", signalled)
-    assert convert(road.export(road.person()), tmp_path).published
+    assert convert(tiny_xml.export(tiny_xml.person()), tmp_path).published
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 
@@ -451,8 +453,8 @@ def test_a_file_is_never_named_after_a_person(tmp_path: Path) -> None:
         "<SikkerDigitalPostAdresse><postkasseadresse>0000485509</postkasseadresse>"
         "<postkasseleverandoerAdresse>{}</postkasseleverandoerAdresse></SikkerDigitalPostAdresse>"
     )
-    persons = [road.person(mailbox.format(value)) for value in (*PERSONAL, "984661185")]
-    snapshot = convert(road.export(*persons), tmp_path, partition_by=("postkasseleverandoer_adresse",)).path
+    persons = [tiny_xml.person(mailbox.format(value)) for value in (*PERSONAL, "984661185")]
+    snapshot = convert(tiny_xml.export(*persons), tmp_path, partition_by=("postkasseleverandoer_adresse",)).path
     assert sorted(path.name for path in (snapshot / "person").iterdir()) == [
         "part-postkasseleverandoer_adresse.984661185-00000.parquet",
         "part-postkasseleverandoer_adresse.other-00000.parquet",
@@ -471,7 +473,7 @@ def test_a_file_is_never_named_after_a_person(tmp_path: Path) -> None:
 
 
 def test_a_store_partitioned_by_directories_is_not_gone_on_with(tmp_path: Path) -> None:
-    export = road.export(road.person("<status>AKTIV</status>"))
+    export = tiny_xml.export(tiny_xml.person("<status>AKTIV</status>"))
     snapshot = convert(export, tmp_path, partition_by="status").path
     manifest = (snapshot / "manifest.json").read_text()
     (snapshot / "manifest.json").write_text(manifest.replace("person/part-status.AKTIV-", "person/status=AKTIV/part-"))
@@ -481,9 +483,9 @@ def test_a_store_partitioned_by_directories_is_not_gone_on_with(tmp_path: Path) 
 
 def test_nothing_that_quotes_the_export_hangs_on_to_an_error(tmp_path: Path) -> None:
     for data in (
-        road.export("<Hemmelig><a></Hemmelig>"),
+        tiny_xml.export("<Hemmelig><a></Hemmelig>"),
         b"<Hemmelig><a></Hemmelig>",
-        road.export(road.person()).decode().replace("UTF-8", "windows-1252").encode() + b"\x81Hemmelig",
+        tiny_xml.export(tiny_xml.person()).decode().replace("UTF-8", "windows-1252").encode() + b"\x81Hemmelig",
     ):
         with pytest.raises(InputError) as caught:
             convert(data, tmp_path)
@@ -516,7 +518,7 @@ def test_progress_hears_of_the_header_of_every_byte_and_of_every_record(tmp_path
 
 def test_options_may_be_given_as_one_object_and_changed_by_name(export: Callable[..., bytes], tmp_path: Path) -> None:
     options = krr_export.ConvertOptions(workers=0, format="csv", max_rejects=1)
-    result = krr_export.convert(io.BytesIO(export(road.person(), BAD)), tmp_path, options, compression="gzip")
+    result = krr_export.convert(io.BytesIO(export(tiny_xml.person(), BAD)), tmp_path, options, compression="gzip")
     assert (result.path / "person" / "part-00000.csv.gz").is_file()
 
 
@@ -531,7 +533,7 @@ def test_validating_says_the_same_and_writes_nothing(tmp_path: Path, monkeypatch
 
 
 def test_verify_sees_another_name_a_link_a_pipe_and_a_damaged_manifest(tmp_path: Path) -> None:
-    good = convert(road.export(road.person()), tmp_path / "good").path
+    good = convert(tiny_xml.export(tiny_xml.person()), tmp_path / "good").path
     part = "person/part-00000.parquet"
 
     def differs(name: str, change: Callable[[Path], object], directory: str = NAME) -> str:
@@ -567,7 +569,7 @@ def flip(path: Path, at: int) -> None:
 
 
 def test_every_flipped_byte_of_a_footer_is_a_difference_and_no_fault(tmp_path: Path) -> None:
-    snapshot = convert(road.export(road.person()), tmp_path).path
+    snapshot = convert(tiny_xml.export(tiny_xml.person()), tmp_path).path
     part = snapshot / "person" / "part-00000.parquet"
     whole = part.read_bytes()
     for at in range(len(whole) - 600, len(whole), 7):
@@ -610,7 +612,7 @@ def test_an_export_overwritten_at_the_same_size_is_not_published_nor_called_malf
     byte: bytes,
 ) -> None:
     path, store = tmp_path / "export.xml", tmp_path / "store"
-    path.write_bytes(export(*[road.person()] * 50, between="\n" + " " * 200_000))
+    path.write_bytes(export(*[tiny_xml.person()] * 50, between="\n" + " " * 200_000))
 
     def overwrite() -> None:
         before = path.stat()
@@ -629,8 +631,8 @@ def test_a_file_that_takes_the_path_once_the_export_was_opened_is_not_taken_for_
     export: Callable[..., bytes], tmp_path: Path
 ) -> None:
     path, other, store = tmp_path / "export.xml", tmp_path / "other.xml", tmp_path / "store"
-    other.write_bytes(export(road.person()))
+    other.write_bytes(export(tiny_xml.person()))
     convert(other, store)
-    path.write_bytes(export(road.person(), road.person()))
+    path.write_bytes(export(tiny_xml.person(), tiny_xml.person()))
     with pytest.raises(GuardError, match="already there, with another result"):
         convert(path, store, progress=WhenOpened(lambda: other.rename(path)))

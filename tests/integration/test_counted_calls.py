@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import deliveries
 import pytest
-import road
+import tiny_xml
 
 import krr_export
 from krr_export.input.delivery.opening import DeliveryOptions
@@ -53,7 +53,7 @@ def test_a_delivery_is_listed_once_and_read_twice(
         lists = getattr(os, name)
         monkeypatch.setattr(os, name, lambda path=".", lists=lists: listed.update([str(path)]) or lists(path))
     options = ConvertOptions(workers=0, delivery=opened_by(deliveries.keys_in(tmp_path / "keys")), max_age=max_age)
-    krr_export.convert(io.BytesIO(road.export(road.person())), tmp_path / "warm", workers=0)
+    krr_export.convert(io.BytesIO(tiny_xml.export(tiny_xml.person())), tmp_path / "warm", workers=0)
     before = bytes_read()
     result = krr_export.convert(inbox, tmp_path / "store", options)
     read, size = bytes_read() - before, (inbox / "Kontaktregister-20140226T120409.gz.enc").stat().st_size
@@ -66,7 +66,7 @@ def test_a_delivery_is_listed_once_and_read_twice(
 def test_whether_a_snapshot_is_known_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, store = tmp_path / "export.xml", tmp_path / "store"
     for year in (2020, 2021):
-        root = road.export(road.person()).replace(b"2014-02-26", f"{year}-02-26".encode())
+        root = tiny_xml.export(tiny_xml.person()).replace(b"2014-02-26", f"{year}-02-26".encode())
         source.with_suffix(f".{year}").write_bytes(root)
         krr_export.convert(source.with_suffix(f".{year}"), store, workers=0)
     asked: Counter[str] = Counter()
@@ -91,13 +91,13 @@ def test_options_are_checked_once_and_handed_on(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(ConvertOptions, "__post_init__", counted)
     for given in ({"workers": 0}, {"options": ConvertOptions(workers=0)}):
         checked.clear()
-        krr_export.convert(io.BytesIO(road.export(road.person())), tmp_path / str(len(given)), **given)
+        krr_export.convert(io.BytesIO(tiny_xml.export(tiny_xml.person())), tmp_path / str(len(given)), **given)
         assert checked["options"] == ("options" not in given)
 
 
 def test_a_reject_is_made_once_with_its_ordinal_line_and_bytes() -> None:
-    bad = road.person("<status>X</status>")
-    document = road.export(*[road.person(), road.person(), bad] * 100)
+    bad = tiny_xml.person("<status>X</status>")
+    document = tiny_xml.export(*[tiny_xml.person(), tiny_xml.person(), bad] * 100)
     with (
         patch.object(Reject, "__init__", autospec=True, side_effect=Reject.__init__) as made,
         krr_export.open_export(io.BytesIO(document), workers=0) as export,

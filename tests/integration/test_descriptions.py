@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import road
+import tiny_xml
 from sink_rows import PARQUET, SCHEMA, table, write
 
 from krr_export import convert, diff, load_schema, verify
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add_night(directory: Path, night: int, status: str, **options: Any) -> Path:  # noqa: ANN401 - those of convert
     """Convert an export with one person and one reject; return the snapshot."""
-    text = road.export(road.person(f"<status>{status}</status>"), "<Person/>")
+    text = tiny_xml.export(tiny_xml.person(f"<status>{status}</status>"), "<Person/>")
     text = text.replace(b"2014-02-26T", b"2014-02-%dT" % (26 + night)).replace(b'"1724"', b'"%d"' % (1724 + night))
     (directory / f"{night}.xml").write_bytes(text)
     done = convert(directory / f"{night}.xml", directory / "store", guard=False, max_rejects="100%", **options)

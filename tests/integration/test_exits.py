@@ -80,7 +80,7 @@ def test_too_little_memory_is_the_machines_failure(tmp_path: Path, megabytes: in
 def test_the_code_and_the_output_are_what_the_command_gave_though_its_end_is_taken_over() -> None:
     script = (
         "import atexit, sys, threading, time;"
-        "from krr_export.cli.ending import enforce_exit_code, exit_with; enforce_exit_code();"
+        "from krr_export.cli.process_exit import enforce_exit_code, exit_with; enforce_exit_code();"
         "atexit.register(print, 'registered');"
         "threading.Thread(target=lambda: sys.stdout.write('waited for\\n')).start();"
         "sys.stdout.write('said, '); exit_with(5)"

@@ -84,7 +84,7 @@ def test_a_loop_of_links_is_refused_for_every_path_of_every_command_before_anyth
     for loop in ("a", "a/below"):
         ran = command.call(*arguments(name, **{str(parameter.name): loop}))
         assert isinstance(parameter.type, LocalPath)
-        code = 2 if parameter.name == "config" else 3 if parameter.type.role in {Role.INPUT, Role.STORE} else 4
+        code = 2 if parameter.name == "config" else 3 if parameter.type.role in {Role.INPUT, Role.EXISTING_STORE} else 4
         assert ran.code == code, ran.err
         assert code == 2 or f"{loop} is a loop of symbolic links; " in ran.last
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
@@ -94,7 +94,7 @@ def test_a_loop_of_links_is_refused_for_every_path_of_every_command_before_anyth
 MUST_BE_THERE = [
     (name, str(parameter.name))
     for name, parameter in PATHS
-    if isinstance(parameter, click.Argument) and parameter.type.role in {Role.INPUT, Role.STORE}  # type: ignore[attr-defined]  # see PATHS
+    if isinstance(parameter, click.Argument) and parameter.type.role in {Role.INPUT, Role.EXISTING_STORE}  # type: ignore[attr-defined]  # see PATHS
 ]
 
 
@@ -387,7 +387,7 @@ def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
     # Whoever opens a file to write has a word here on why no user names it, or goes by `atomic_write`.
     allowed = {
         "output/outputs.py", "util/files.py", "output/store.py", "input/locked_directory.py", "input/sftp/inbox.py",
-        "input/rest/directory.py",
+        "input/http/directory.py",
         "util/pycache.py", "cli/console.py", "cli/failures.py", "cli/main.py",
     }  # fmt: skip
     package = Path(krr_export.__file__).parent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import road
+import tiny_xml
 
 import krr_export
 
@@ -44,10 +44,10 @@ def person(reserved: str | None, mail: str | None, provider: str | None) -> str:
         "<SikkerDigitalPostAdresse><postkasseadresse>0000485509</postkasseadresse>"
         f"<postkasseleverandoerAdresse>{provider}</postkasseleverandoerAdresse></SikkerDigitalPostAdresse>"
     )
-    return road.person(
+    return tiny_xml.person(
         f"<reservasjon>{reserved}</reservasjon>" if reserved else "",
         "<status>AKTIV</status>",
-        road.contact(mail) if mail else "",
+        tiny_xml.contact(mail) if mail else "",
         "" if provider is None else mailbox,
     )
 
@@ -59,8 +59,8 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     by = PARTITIONED if request.param == "partitioned" else ()
     for day, people in zip(DAYS, (PEOPLE[:FEW], PEOPLE), strict=True):
         header = f'eksportTidspunkt="{day[:4]}-{day[4:6]}-{day[6:]}T12:00:00Z" senesteEndringsNummer="1"'
-        root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {header}'
-        export = road.export(*(person(*someone) for someone in people), root=root)
+        root = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {header}'
+        export = tiny_xml.export(*(person(*someone) for someone in people), root=root)
         krr_export.convert(io.BytesIO(export), path, workers=0, partition_by=by, guard=False)
     return path
 

@@ -59,7 +59,7 @@ def test_the_wheel_carries_the_schemas_the_types_and_the_licence(wheel: Path) ->
         "krr_export/py.typed",
         "krr_export/parsing/scanner.abi3.so",
         "krr_export/parsing/tokenizer.abi3.so",
-        "krr_export/rules/usual.abi3.so",
+        "krr_export/rules/matcher.abi3.so",
     }
 
 

@@ -19,7 +19,7 @@ from register import Register, State
 from krr_export import convert, diff, verify
 from krr_export.changes.page_files import PageFile
 from krr_export.errors import GuardError, InputError, UsageError
-from krr_export.input.rest.document import MAX_BYTES
+from krr_export.input.http.rest_document import MAX_BYTES
 from krr_export.jobs.apply import ApplyOptions, apply
 from krr_export.jobs.apply_from_zero import apply_from_zero
 from krr_export.jobs.options import ConvertOptions

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import command
 import pytest
-import road
+import tiny_xml
 
 import krr_export
 from krr_export import CheckResult, check
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LAST_NIGHT, NIGHT_BEFORE = NOW - timedelta(hours=10), NOW - timedelta(hours=34)
-BAD = road.person("<status>X</status>")
+BAD = tiny_xml.person("<status>X</status>")
 
 
 def name(made: datetime) -> str:
@@ -52,10 +52,10 @@ def load(
 ) -> Path:
     """Convert an export of these persons, made at that time."""
     attributes = f'eksportTidspunkt="{made.isoformat()}" senesteEndringsNummer="{change}"'
-    root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {attributes}'
+    root = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {attributes}'
     if not (persons or empty):
-        persons = (road.person(), road.person())
-    source = io.BytesIO(road.export(*persons, root=root))
+        persons = (tiny_xml.person(), tiny_xml.person())
+    source = io.BytesIO(tiny_xml.export(*persons, root=root))
     settings: OptionKeywords = {"workers": 0, "rules": False, "guard": False}
     settings.update(options)
     return krr_export.convert(source, store, **settings).path
@@ -73,7 +73,7 @@ def store(tmp_path: Path) -> Path:
     """A store of two nights."""
     path = tmp_path / "store"
     load(path, NIGHT_BEFORE)
-    load(path, LAST_NIGHT, road.person(), BAD, max_rejects="1")
+    load(path, LAST_NIGHT, tiny_xml.person(), BAD, max_rejects="1")
     return path
 
 
@@ -106,7 +106,9 @@ def test_every_kind_of_store_can_be_in_order_and_can_miss_a_file(
     *,
     prove: bool,
 ) -> None:
-    snapshot = load(tmp_path / "store", LAST_NIGHT, road.person("<status>AKTIV</status>"), road.person(), **options)
+    snapshot = load(
+        tmp_path / "store", LAST_NIGHT, tiny_xml.person("<status>AKTIV</status>"), tiny_xml.person(), **options
+    )
     assert check(tmp_path / "store", prove=prove).good
     part = max(path for path in (snapshot / "person").rglob("*") if path.is_file())
     part.unlink()
@@ -257,8 +259,8 @@ def test_a_snapshot_that_is_pruned_before_or_while_a_file_is_looked_at_gives_way
     ("persons", "options", "why"),
     [
         ([BAD], {}, "1 of 1 records rejected, more than --max-rejects 0 allows"),
-        ([road.person()] * 2, {"strict": ("identifier-duplicate",), "rules": True}, "1 record with an identity number"),
-        ([road.person()], {"guard": True, "change": 6}, "it differs too much from "),
+        ([tiny_xml.person()] * 2, {"strict": ("identifier-duplicate",), "rules": True}, "1 record with an identity"),
+        ([tiny_xml.person()], {"guard": True, "change": 6}, "it differs too much from "),
         ([], {"empty": True}, "the export holds no records"),
     ],
 )  # fmt: skip

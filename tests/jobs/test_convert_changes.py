@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-import road
+import tiny_xml
 from lxml import html
 
 from krr_export import convert, diff, verify
@@ -29,13 +29,13 @@ FIRST, SECOND, THIRD = (f"eksport=201402{day}T112225Z" for day in (26, 27, 28))
 
 def night(day: int, *persons: str) -> bytes:
     """An export of that day."""
-    text = road.export(*persons).replace(b"2014-02-26T", b"2014-02-%dT" % day)
+    text = tiny_xml.export(*persons).replace(b"2014-02-26T", b"2014-02-%dT" % day)
     return text.replace(b'"1724"', b'"%d"' % (1700 + day))
 
 
 def person(number: int, mobile: str = "", reserved: str = "NEI") -> str:
     contact = f"<Kontaktinformasjon><Mobiltelefonnummer>{mobile}</Mobiltelefonnummer></Kontaktinformasjon>"
-    return road.person(
+    return tiny_xml.person(
         f"<reservasjon>{reserved}</reservasjon><status>AKTIV</status>{contact if mobile else ''}",
         identifier=f"038515{number:05}",
     )

@@ -14,7 +14,7 @@ import command
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-import road
+import tiny_xml
 
 from krr_export import convert, diff
 from krr_export.errors import InputError, UsageError
@@ -29,7 +29,7 @@ FIRST, SECOND = "eksport=20140226T112225Z", "eksport=20140227T112225Z"
 
 def person(number: str, email: str | None = "ola@example.no", status: str = "AKTIV", reserved: str = "NEI") -> str:
     contact = f'<Kontaktinformasjon><Epostadresse sistOppdatert="2014-02-25T12:08:00+01:00">{email}</Epostadresse>'
-    return road.person(
+    return tiny_xml.person(
         f"<reservasjon>{reserved}</reservasjon><status>{status}</status>",
         f"{contact}</Kontaktinformasjon>" if email else "",
         identifier=number,
@@ -56,7 +56,7 @@ def nights(tmp_path: Path) -> Callable[..., Path]:
         store = tmp_path / name
         for night, persons in enumerate(NIGHTS):
             export = tmp_path / f"{night}.xml"
-            text = road.export(*persons).replace(b"2014-02-26T", b"2014-02-%dT" % (26 + night))
+            text = tiny_xml.export(*persons).replace(b"2014-02-26T", b"2014-02-%dT" % (26 + night))
             export.write_bytes(text.replace(b'"1724"', b'"%d"' % (1724 + night)))
             convert(export, store, guard=False, **options)
         return store
@@ -229,7 +229,7 @@ def test_a_file_of_changes_in_a_store_is_refused_before_anything_is_read(
 
 def test_a_store_that_has_refused_all_so_far_is_a_store(nights: Callable[..., Path], tmp_path: Path) -> None:
     refused = tmp_path / "refused"
-    (tmp_path / "bad.xml").write_bytes(road.export(road.person("<status>X</status>")))
+    (tmp_path / "bad.xml").write_bytes(tiny_xml.export(tiny_xml.person("<status>X</status>")))
     assert command.call("convert", tmp_path / "bad.xml", refused).code == 1
     assert command.call("diff", nights(), "-o", refused / "changes.csv").code == 2
 

@@ -17,9 +17,9 @@ import rest_server
 from rest_server import CLIENT, KID, Keys, Register, endless, hang_up, send
 
 from krr_export.errors import GuardError, InputError, KrrExportError, NetworkError, OutputError, UsageError
-from krr_export.input.rest.directory import open_pages_directory
-from krr_export.input.rest.exchange import Limits
-from krr_export.input.rest.token import ClientOptions
+from krr_export.input.http.directory import open_pages_directory
+from krr_export.input.http.exchange import Limits
+from krr_export.input.http.token import ClientOptions
 from krr_export.jobs.fetch_changes import SCOPES, FetchChangesOptions, fetch_changes
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html
 from register import UPDATED, Register, State
-from road import contact, export, person
+from tiny_xml import contact, export, person
 
 import krr_export
 from krr_export.errors import GuardError

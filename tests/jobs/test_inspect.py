@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-import road
+import tiny_xml
 
 from krr_export.errors import InputError, UsageError
 from krr_export.jobs.inspect import inspect
@@ -95,10 +95,10 @@ def test_refused_records_show_their_findings_in_their_place() -> None:
 def test_values_are_masked_by_kind(export: Callable[..., bytes]) -> None:
     inner = (
         "<status>AKTIV</status><beskrivelse/>",
-        road.contact(PLANTED[2], 'sistOppdatert="2014-02-25T13:08:00" sistVerifisert="2014-02-25T13:08:00Z"'),
+        tiny_xml.contact(PLANTED[2], 'sistOppdatert="2014-02-25T13:08:00" sistVerifisert="2014-02-25T13:08:00Z"'),
         "<X509Sertifikat>QUJD</X509Sertifikat>",
     )
-    found = inspect(io.BytesIO(export(road.person(*inner))))
+    found = inspect(io.BytesIO(export(tiny_xml.person(*inner))))
     assert found.records[0].values == {
         "personidentifikator": "11 characters, digits",
         "reservasjon": "absent",
@@ -123,10 +123,10 @@ def test_no_personal_value_is_shown_of_accepted_or_refused_records(export: Calla
         f"<postkasseleverandoerAdresse>{PLANTED[4]}</postkasseleverandoerAdresse></SikkerDigitalPostAdresse>"
     )
     data = export(
-        road.person(phone, mailbox),
-        road.person(road.contact(PLANTED[2])),
-        road.person(f"<status>{PLANTED[2]}</status>"),
-        road.person(f'<A{PLANTED[0]} b="{PLANTED[1]}"/>'),
+        tiny_xml.person(phone, mailbox),
+        tiny_xml.person(tiny_xml.contact(PLANTED[2])),
+        tiny_xml.person(f"<status>{PLANTED[2]}</status>"),
+        tiny_xml.person(f'<A{PLANTED[0]} b="{PLANTED[1]}"/>'),
         f'<Person x{PLANTED[5]}="1">{PLANTED[5]}</Person>',
     )
     found = inspect(io.BytesIO(data))
@@ -154,7 +154,7 @@ def test_it_can_be_written_as_json_with_all_keys() -> None:
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
 def test_only_the_beginning_is_read(export: Callable[..., bytes], compress: Callable[[bytes], bytes]) -> None:
-    data = compress(export(*[road.person()] * 50_000))
+    data = compress(export(*[tiny_xml.person()] * 50_000))
     stream = Endless(data, allowed=2 << 20)
     assert inspect(stream).judged == 100  # type: ignore[arg-type]  # as good as a BinaryIO
     assert stream.given <= 1 << 19
@@ -162,7 +162,7 @@ def test_only_the_beginning_is_read(export: Callable[..., bytes], compress: Call
 
 def test_a_pipe_that_stays_open_is_not_waited_for(export: Callable[..., bytes]) -> None:
     reading, writing = os.pipe()
-    os.write(writing, export(*[road.person()] * 20)[:-100])
+    os.write(writing, export(*[tiny_xml.person()] * 20)[:-100])
     with os.fdopen(reading, "rb") as stream:
         found: list[int] = []
         thread = threading.Thread(target=lambda: found.append(inspect(stream).judged), daemon=True)
@@ -181,7 +181,7 @@ def test_an_export_that_is_cut_later_has_a_beginning_all_the_same(name: str) -> 
 
 
 def test_an_export_that_is_cut_in_its_beginning_is_refused_by_name(export: Callable[..., bytes]) -> None:
-    data = export(road.person(), road.person())
+    data = export(tiny_xml.person(), tiny_xml.person())
     with pytest.raises(InputError, match="stream: the document is truncated"):
         inspect(io.BytesIO(data[:-40]))
 
@@ -197,7 +197,7 @@ def test_records_that_come_in_drops_are_gathered(export: Callable[..., bytes]) -
         def read1(self, size: int | None = -1, /) -> bytes:
             return self.read(min(size or 0, 300))
 
-    found = inspect(Drops(export(*[road.person()] * 30)))
+    found = inspect(Drops(export(*[tiny_xml.person()] * 30)))
     assert [record.number for record in found.records] == [1, 2, 3, 4, 5]
     assert found.judged < 30
 

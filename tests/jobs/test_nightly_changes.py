@@ -15,7 +15,7 @@ import pytest
 from krr_export.cli.commands import run as run_module
 from krr_export.cli.output_options import SHAPE
 from krr_export.errors import UsageError
-from krr_export.input.rest.directory import open_pages_directory
+from krr_export.input.http.directory import open_pages_directory
 from krr_export.synthetic.services.stand_in import open_stand_in, read_change_log
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-import road
+import tiny_xml
 
 import krr_export
 
@@ -18,7 +18,7 @@ VALUES = re.compile(r"\d{11}|@|\+47")
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     source = tmp_path / "export.xml"
-    source.write_bytes(road.export(road.person(), road.person(), road.person("<status>X</status>")))
+    source.write_bytes(tiny_xml.export(tiny_xml.person(), tiny_xml.person(), tiny_xml.person("<status>X</status>")))
     return source
 
 

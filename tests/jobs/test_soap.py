@@ -28,7 +28,7 @@ from krr_export.changes.soap.names import SOAP_11
 from krr_export.changes.soap.signing import Signer
 from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key
-from krr_export.input.rest.exchange import trusted
+from krr_export.input.http.exchange import trusted
 from krr_export.synthetic.sealing import make_keys
 
 if TYPE_CHECKING:

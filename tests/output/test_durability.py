@@ -7,8 +7,8 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import road
 import sshd
+import tiny_xml
 from durability import Disk, followed
 from store_driver import names
 
@@ -24,7 +24,7 @@ pytestmark = [
 
 NAME = "eksport=20140226T112225Z"
 NEXT = "eksport=20140227T112225Z"
-BAD = road.person("<status>X</status>")
+BAD = tiny_xml.person("<status>X</status>")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def disk(tmp_path: Path) -> Path:
 
 
 def export(*persons: str, day: int = 26) -> bytes:
-    return road.export(*persons).replace(b"2014-02-26T", f"2014-02-{day}T".encode())
+    return tiny_xml.export(*persons).replace(b"2014-02-26T", f"2014-02-{day}T".encode())
 
 
 def store(disk: Path, *exports: bytes, **options: Any) -> Path:  # noqa: ANN401 - ConvertOptions checks them
@@ -61,7 +61,7 @@ def lasts(ended: tuple[Disk, int], code: int = 0) -> Disk:
 
 
 def test_a_new_store_and_its_first_snapshot(disk: Path) -> None:
-    ended = lasts(run(disk, export(road.person(), road.person("<status>AKTIV</status>")), to="a/b/store"))
+    ended = lasts(run(disk, export(tiny_xml.person(), tiny_xml.person("<status>AKTIV</status>")), to="a/b/store"))
     assert {".", "a", "a/b", "a/b/store"} <= set(ended.forced), "each directory on the way to it"
     assert verify(disk / "a" / "b" / "store" / "latest").proven
 
@@ -69,37 +69,37 @@ def test_a_new_store_and_its_first_snapshot(disk: Path) -> None:
 @pytest.mark.parametrize("options", [(), ("--partition-by", "status"), ("--format", "csv")], ids=["", "parts", "csv"])
 def test_a_snapshot_and_latest(disk: Path, options: tuple[str, ...]) -> None:
     given = {"partition_by": ["status"]} if "--partition-by" in options else {}
-    path = store(disk, export(road.person()), format="csv" if "csv" in options else "parquet", **given)
-    lasts(run(disk, export(road.person("<status>AKTIV</status>"), road.person(), day=27), *options))
+    path = store(disk, export(tiny_xml.person()), format="csv" if "csv" in options else "parquet", **given)
+    lasts(run(disk, export(tiny_xml.person("<status>AKTIV</status>"), tiny_xml.person(), day=27), *options))
     assert (path / "latest").readlink().name == NEXT
 
 
 @pytest.mark.parametrize("inject", ["", "renameat2:error=EINVAL"], ids=["exchange", "two renames"])
 def test_a_snapshot_that_replaces_another(disk: Path, inject: str) -> None:
-    path = store(disk, export(road.person()))
-    lasts(run(disk, export(road.person(), road.person()), "--replace", inject=inject))
+    path = store(disk, export(tiny_xml.person()))
+    lasts(run(disk, export(tiny_xml.person(), tiny_xml.person()), "--replace", inject=inject))
     assert names(path) == [".lock", NAME, "latest"]
 
 
 def test_what_was_refused_and_what_is_partial(disk: Path) -> None:
     path = store(disk)
-    for persons in ((BAD,), (BAD, road.person())):
+    for persons in ((BAD,), (BAD, tiny_xml.person())):
         lasts(run(disk, export(*persons)), code=1)
         lasts(run(disk, export(*persons), "--limit", "1", "--max-rejects", "1"))
     assert names(path / ".failed") == names(path / ".partial") == [NAME]
-    lasts(run(disk, export(road.person())))
+    lasts(run(disk, export(tiny_xml.person())))
     assert names(path / ".failed") == [], "it was published, so this goes"
 
 
 def test_snapshots_that_are_pruned(disk: Path) -> None:
-    path = store(disk, *(export(road.person(), day=day) for day in (24, 25, 26)), export(BAD, day=20))
+    path = store(disk, *(export(tiny_xml.person(), day=day) for day in (24, 25, 26)), export(BAD, day=20))
     lasts(followed(disk, disk.parent / "log", "prune", path, "--keep", "1"))
     assert names(path) == [".failed", ".lock", NAME, "latest"]
 
 
 @pytest.mark.parametrize("left", [".staging-1-aa", f".replaced-{NAME}"])
 def test_what_a_dead_run_exchanged(disk: Path, left: str) -> None:
-    path = store(disk, export(road.person()))
+    path = store(disk, export(tiny_xml.person()))
     shutil.copytree(path / NAME, path / left)
     again = ("prune", path, "--keep", "9")
     lasts(followed(disk, disk.parent / "log", *again, unforced=(path / NAME,)))
@@ -107,9 +107,9 @@ def test_what_a_dead_run_exchanged(disk: Path, left: str) -> None:
 
 
 def test_what_a_dead_run_published_is_sure_to_last_before_it_is_said_to_be_there(disk: Path) -> None:
-    path = store(disk, export(road.person()))
+    path = store(disk, export(tiny_xml.person()))
     source = disk.parent / "export.xml"
-    source.write_bytes(export(road.person()))
+    source.write_bytes(export(tiny_xml.person()))
     again = ("convert", source, path, "--workers", "0")
     lasts(followed(disk, disk.parent / "log", *again, unforced=(path / NAME,)))
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from growth import assert_linear
-from road import cut, export, person, travel
+from parsing_path import cut_blocks, parse
 from test_blocks import END, START, bytewise
+from tiny_xml import export, person
 
 from krr_export.errors import InputError
 from krr_export.parsing.blocks import BLOCK_RECORDS, MAX_RECORD_BYTES, Document
@@ -40,15 +41,15 @@ def test_a_record_may_be_of_8_mib_and_no_longer(schema: RecordSchema, size: int)
     for record, accepted in ((exactly, True), (exactly.replace("aa", "aaa", 1), False)):
         data = in_pieces(export(person(), record, person(), between=""))
         if accepted:
-            assert sum(block.records for block in cut(data, schema, size)[1]) == 3
+            assert sum(block.records for block in cut_blocks(data, schema, size)[1]) == 3
         else:
             with pytest.raises(InputError, match=r"record 2.* is longer than 8 MiB"):
-                cut(data, schema, size)
+                cut_blocks(data, schema, size)
 
 
 def test_a_record_of_8_mib_is_read(schema: RecordSchema) -> None:
     text = "a" * (MAX_RECORD_BYTES - 200)
-    (row,) = travel(export(person(f"<beskrivelse>{text}</beskrivelse>")), schema).rows
+    (row,) = parse(export(person(f"<beskrivelse>{text}</beskrivelse>")), schema).rows
     assert row["beskrivelse"] == text
 
 
@@ -61,10 +62,10 @@ def test_what_stands_between_records_may_be_of_8_mib_and_no_longer(schema: Recor
             first, second, third = gaps_of[where]
             data = in_pieces(export(f"{first}{person()}{second}{person()}{third}", between=""))
             if accepted:
-                assert sum(block.records for block in cut(data, schema, size)[1]) == 2
+                assert sum(block.records for block in cut_blocks(data, schema, size)[1]) == 2
             else:
                 with pytest.raises(InputError, match="longer than 8 MiB"):
-                    cut(data, schema, size)
+                    cut_blocks(data, schema, size)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -72,9 +73,9 @@ def test_a_long_gap_before_a_long_record_is_within_both_limits(schema: RecordSch
     for record in (padded('<Person a="', '"/>', 5 << 20), padded("<Person>", "</Person>", 5 << 20)):
         for gap in (5 << 20, MAX_RECORD_BYTES):
             data = in_pieces(export(" " * gap, record, between=""))
-            assert sum(block.records for block in cut(data, schema, size)[1]) == 1
+            assert sum(block.records for block in cut_blocks(data, schema, size)[1]) == 1
         with pytest.raises(InputError, match="longer than 8 MiB"):
-            cut(in_pieces(export(" " * (MAX_RECORD_BYTES + 1), record, between="")), schema, size)
+            cut_blocks(in_pieces(export(" " * (MAX_RECORD_BYTES + 1), record, between="")), schema, size)
 
 
 def nested(depth: int, name: str = "a") -> str:
@@ -85,13 +86,13 @@ def nested(depth: int, name: str = "a") -> str:
 @pytest.mark.parametrize("size", [1, 1 << 20])
 def test_a_record_may_be_64_elements_deep_and_no_deeper(schema: RecordSchema, size: int) -> None:
     for name in ("a", "Person", "Kontaktinformasjon"):
-        arrival = travel(export(person(), nested(MAX_DEPTH, name), person()), schema, size)
-        assert arrival.verdicts == [True, False, True]
+        parsed = parse(export(person(), nested(MAX_DEPTH, name), person()), schema, size)
+        assert parsed.accepted == [True, False, True]
         with pytest.raises(InputError, match=r"record 2 is nested more than 64 elements deep"):
-            travel(export(person(), nested(MAX_DEPTH + 1, name)), schema, size)
+            parse(export(person(), nested(MAX_DEPTH + 1, name)), schema, size)
         for depth, refusal in ((300, "too deep"), (100_000, r"record 2 has more than 10000 elements")):
             with pytest.raises(InputError, match=refusal):
-                travel(in_pieces(export(person(), nested(depth, name))), schema, max(size, 1 << 16))
+                parse(in_pieces(export(person(), nested(depth, name))), schema, max(size, 1 << 16))
 
 
 ENDLESS: dict[str, tuple[bytes, bytes]] = {
@@ -140,7 +141,7 @@ def test_what_does_not_end_is_refused_in_bounded_memory_and_time(
     tracemalloc.start()
     try:
         with pytest.raises(InputError):
-            travel(endless(), schema, size=limit // 2)
+            parse(endless(), schema, size=limit // 2)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -158,7 +159,7 @@ def test_what_does_not_end_costs_no_more_time_than_its_length(
 
         def work() -> None:
             with pytest.raises(InputError):
-                travel(pieces, schema, size=1 << 13)
+                parse(pieces, schema, size=1 << 13)
 
         return work
 
@@ -179,7 +180,7 @@ def test_a_text_of_200_mb_is_refused_before_it_is_read(schema: RecordSchema) -> 
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match=r"record 1.* is longer than 8 MiB"):
-            travel(streamed(), schema)
+            parse(streamed(), schema)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -190,7 +191,7 @@ def test_a_text_of_200_mb_is_refused_before_it_is_read(schema: RecordSchema) -> 
 @pytest.mark.parametrize("count", [BLOCK_RECORDS - 1, BLOCK_RECORDS, BLOCK_RECORDS + 1, 2 * BLOCK_RECORDS + 3])
 def test_a_block_of_tiny_records_holds_no_more_of_them_than_it_may(count: int, schema: RecordSchema) -> None:
     data = export(*["<Person/>"] * count, between="\n<!-- -->")
-    _, blocks = cut(data, schema)
+    _, blocks = cut_blocks(data, schema)
     whole = [BLOCK_RECORDS] * (count // BLOCK_RECORDS)
     assert [block.records for block in blocks] == whole + [count % BLOCK_RECORDS] * bool(count % BLOCK_RECORDS)
     assert b"".join(block.data for block in blocks) + f"{END}".encode() == data[blocks[0].byte_offset :]
@@ -218,7 +219,7 @@ def test_an_export_of_rejects_alone_costs_no_more_time_than_their_number(schema:
         data = export(*["<Person>\n</Person>"] * records)
 
         def work() -> None:
-            rejects = travel(data, schema).rejects
+            rejects = parse(data, schema).rejects
             assert [reject.line for reject in rejects] == list(range(3, 2 * records + 3, 2))
 
         return work

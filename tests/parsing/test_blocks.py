@@ -10,10 +10,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, cut, export, person, travel
+from parsing_path import cut_blocks, parse
+from tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, export, person
 
 from krr_export.errors import InputError
-from krr_export.parsing.well_formed import parser_options
+from krr_export.parsing.xml.well_formed import parser_options
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
@@ -98,7 +99,7 @@ def bytewise(data: bytes) -> list[bytes]:
 
 def exact(data: bytes, pieces: list[bytes], size: int, schema: RecordSchema, expected: list[str]) -> None:
     """The blocks are the content, and the records in them are the expected ones, where they say."""
-    document, blocks = cut(pieces, schema, size)
+    document, blocks = cut_blocks(pieces, schema, size)
     content = data[data.index(b">", data.index(b"senesteEndringsNummer")) + 1 : data.rindex(b"</")]
     assert b"".join(block.data for block in blocks) == content
     ordinal = 1
@@ -150,10 +151,10 @@ def test_the_records_are_found_whatever_the_pieces_and_the_block_size(
 def verdict(data: bytes, schema: RecordSchema, size: int) -> int | None:
     """How many records there are; None for a document that is refused."""
     try:
-        arrival = travel(splits(data, [100, 400, 450]), schema, size)
+        parsed = parse(splits(data, [100, 400, 450]), schema, size)
     except InputError:
         return None
-    return len(arrival.verdicts)
+    return len(parsed.accepted)
 
 
 def expected_verdict(data: bytes, schema: RecordSchema) -> int | None:
@@ -197,25 +198,25 @@ def test_a_document_cut_at_any_byte_is_refused(schema: RecordSchema, content: tu
     data = f"{START}{inner}{END}".encode()
     for end in range(len(data)):
         with pytest.raises(InputError):
-            cut(data[:end], schema, 50)
+            cut_blocks(data[:end], schema, 50)
 
 
 def test_a_truncated_document_says_where_it_ends_and_what_was_whole(schema: RecordSchema) -> None:
     data = export(*[person()] * 7)
     for size in (1, 1 << 20):
         with pytest.raises(InputError, match=r"truncated: it ends on line 9, after 6 whole records"):
-            cut(data[: data.rindex(b"</Person>")], schema, size)
+            cut_blocks(data[: data.rindex(b"</Person>")], schema, size)
         with pytest.raises(InputError, match=r"truncated: it ends on line 10, after 7 whole records"):
-            cut(data[: data.rindex(b"</et:")], schema, size)
+            cut_blocks(data[: data.rindex(b"</et:")], schema, size)
 
 
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_any_bytes_for_a_content_end_in_an_input_error(schema: RecordSchema, inner: bytes, size: int) -> None:
     assume(END.encode() not in inner and inner.strip())
     with pytest.raises(InputError):
-        travel([START.encode(), inner], schema, size)
+        parse([START.encode(), inner], schema, size)
     with pytest.raises(InputError):
-        travel([START.encode(), inner, b"<", END.encode()], schema, size)
+        parse([START.encode(), inner, b"<", END.encode()], schema, size)
 
 
 STRANGERS = {
@@ -269,7 +270,7 @@ def test_what_is_malformed_is_refused_with_its_line(schema: RecordSchema, inner:
     data = export(person(), person(), inner, person(), person(), declaration="")
     for size in (1, 100, 1 << 20):
         with pytest.raises(InputError) as caught:
-            travel(bytewise(data), schema, size)
+            parse(bytewise(data), schema, size)
         assert said in str(caught.value)
 
 
@@ -285,8 +286,8 @@ def test_lines_are_right_past_65535(schema: RecordSchema, size: int) -> None:
     ):
         data = export(person(), lines, person(), inner, declaration="")
         with pytest.raises(InputError, match=rf"line 700\d\d: .*{said}") as caught:
-            travel(data, schema, size)
+            parse(data, schema, size)
         line = data[: data.rindex(inner.encode())].count(b"\n") + 1
         assert f"line {line}: " in str(caught.value)
     data = export(person(), lines, "<Person\n/>", person(), "<Person/>", declaration="")
-    assert [reject.line for reject in travel(data, schema, size).rejects] == [70_004, 70_007]
+    assert [reject.line for reject in parse(data, schema, size).rejects] == [70_004, 70_007]

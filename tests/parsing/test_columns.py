@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from road import contact, export, person, travel
+from parsing_path import parse
+from tiny_xml import contact, export, person
 
 from krr_export.domain import times as times_module
 from krr_export.domain.times import date_days, date_time_micros
@@ -205,16 +206,16 @@ def test_an_enumerated_column_lists_all_its_values_in_the_xsd_s_order(
 
 def test_an_absent_element_is_null_and_an_empty_one_is_an_empty_string(schema: RecordSchema) -> None:
     persons = [person(), person("<beskrivelse/>"), person("<beskrivelse></beskrivelse><X509Sertifikat/>")]
-    rows = travel(export(*persons), schema).rows
+    rows = parse(export(*persons), schema).rows
     assert [row["beskrivelse"] for row in rows] == [None, "", ""]
     assert [row["x509_sertifikat"] for row in rows] == [None, None, b""]
 
 
 def test_leading_zeros_and_all_white_space_of_strings_are_kept(schema: RecordSchema) -> None:
     odd = " \t\n 0 \u00a0"
-    arrival = travel(export(person(f"<beskrivelse>{odd}</beskrivelse>", identifier="00000000001")), schema)
-    assert arrival.rows[0]["personidentifikator"] == "00000000001"
-    assert arrival.rows[0]["beskrivelse"] == odd
+    parsed = parse(export(person(f"<beskrivelse>{odd}</beskrivelse>", identifier="00000000001")), schema)
+    assert parsed.rows[0]["personidentifikator"] == "00000000001"
+    assert parsed.rows[0]["beskrivelse"] == odd
 
 
 def test_what_is_said_names_the_record_and_the_field(schema: RecordSchema) -> None:
@@ -225,16 +226,16 @@ def test_what_is_said_names_the_record_and_the_field(schema: RecordSchema) -> No
         person(contact(attributes='sistOppdatert="12014-02-25T12:08:00Z"')),
     ]
     for size in (1, 1 << 20):
-        arrival = travel(export(*persons), schema, size)
+        parsed = parse(export(*persons), schema, size)
         updated, verified = (f"Kontaktinformasjon/Epostadresse/@{name}" for name in ("sistOppdatert", "sistVerifisert"))
-        assert sorted((said.radnummer, said.code, said.field) for said in arrival.observations) == [
+        assert sorted((said.radnummer, said.code, said.field) for said in parsed.observations) == [
             (1, "time-ambiguous", updated),
             (1, "time-midnight-24", verified),
             (1, "time-without-offset", updated),
             (3, "time-fraction-cut", updated),
             (4, "time-out-of-range", updated),
         ]
-        assert [row["radnummer"] for row in arrival.rows] == [1, 3, 4]
+        assert [row["radnummer"] for row in parsed.rows] == [1, 3, 4]
 
 
 @pytest.mark.parametrize("rows", [0, 1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import road
+import tiny_xml
 
 from krr_export import load_schema
 from krr_export.parsing.scan_memory import BINARY, INSTANT, LISTED, TEXT, Layout, MemoryPool
@@ -64,7 +64,7 @@ def test_places_do_not_overlap() -> None:
 
 
 def test_what_was_scanned_stays_while_other_blocks_are_scanned() -> None:
-    scanner = make_scanner(SCHEMA, {"": road.PERSONS})
+    scanner = make_scanner(SCHEMA, {"": tiny_xml.PERSONS})
     assert scanner is not None
 
     def block(letter: str) -> bytes:
@@ -72,7 +72,7 @@ def test_what_was_scanned_stays_while_other_blocks_are_scanned() -> None:
             "<status>AKTIV</status>",
             f"<Kontaktinformasjon><Epostadresse>{letter * 9}</Epostadresse></Kontaktinformasjon>",
         )
-        return b"".join(road.person(*inner, identifier=f"{n:011}").encode() for n in range(200))
+        return b"".join(tiny_xml.person(*inner, identifier=f"{n:011}").encode() for n in range(200))
 
     tokenizer = RecordTokenizer("Person", b"Kontaktregister")
     kept = []

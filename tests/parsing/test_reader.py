@@ -15,7 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from mutants import XSD, Mutant, mutants
-from road import EXPORT, IDENTIFIER, PERSONS, ROOT_ATTRIBUTES, contact, export, person, reader_of, travel
+from parsing_path import parse, reader_of
+from tiny_xml import EXPORT, IDENTIFIER, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 
 from krr_export.errors import InputError
 from krr_export.findings.finding import KNOWN_OLD_NAMES
@@ -70,21 +71,21 @@ def sent(document: bytes, schema: RecordSchema) -> Sent:
 
 @dataclass(frozen=True)
 class Known:
-    """A way in which the road and another judge are known to differ (FACTS: no single engine is the specification)."""
+    """A known difference between the parser and another judge: no single engine is the specification."""
 
     mutants: str
-    road: tuple[str, ...]
+    parser: tuple[str, ...]
     judge: bool | None
     """What the other judge says; None where it fails."""
     xsd: bool
-    """What the specification says: where the road differs from it, it refuses with a reason what is valid."""
+    """What the specification says: where the parser differs from it, it refuses with a reason what is valid."""
 
 
 # A document may be valid although no snapshot could be named by its time.
 YEARS = Known(r"@eksportTidspunkt = '(-|\d{5}|0001-01-01T.*\+|9999.*(24:00|-14:00))", (UNUSABLE,), judge=True, xsd=True)
 BY_XMLLINT = (
     YEARS,
-    # libxml2 passes over what is not base64's; the road decodes strictly.
+    # libxml2 passes over what is not base64's; the parser decodes strictly.
     Known(r"X509Sertifikat: = ", (REJECT,), judge=True, xsd=False),
     # Older than 2.14, it does not collapse the white space around a long.
     Known(r"@senesteEndringsNummer = .*(before|around|after|' -?\d+ ')", (VALID,), judge=False, xsd=True),
@@ -104,12 +105,12 @@ BY_XMLSCHEMA = (
 def unexplained(
     verdicts: list[tuple[str, str, bool | None]], known: tuple[Known, ...]
 ) -> list[tuple[str, str, bool | None]]:
-    """Of names, the road's verdicts and another judge's, those that differ in no known way."""
+    """The names, our verdict and another judge's where they differ in no known way."""
     return [
-        (name, road, judge)
-        for name, road, judge in verdicts
-        if (road == VALID) != judge
-        and not any(road in way.road and judge == way.judge and re.search(way.mutants, name) for way in known)
+        (name, ours, judge)
+        for name, ours, judge in verdicts
+        if (ours == VALID) != judge
+        and not any(ours in way.parser and judge == way.judge and re.search(way.mutants, name) for way in known)
     ]
 
 
@@ -154,8 +155,8 @@ def test_the_verdict_is_the_xmlschema_package_s() -> None:
     assert unexplained(verdicts, BY_XMLSCHEMA) == []
 
 
-def test_where_the_engines_differ_the_road_never_takes_what_is_invalid() -> None:
-    assert [way for way in (*BY_XMLLINT, *BY_XMLSCHEMA) if VALID in way.road and not way.xsd] == []
+def test_where_the_engines_differ_the_parser_never_takes_what_is_invalid() -> None:
+    assert [way for way in (*BY_XMLLINT, *BY_XMLSCHEMA) if VALID in way.parser and not way.xsd] == []
 
 
 # --- the values -------------------------------------------------------------------------------------------------------
@@ -204,20 +205,20 @@ WRITTEN = {
 
 @pytest.mark.parametrize("text", WRITTEN.values(), ids=WRITTEN)
 def test_a_value_is_the_same_however_it_is_written(schema: RecordSchema, text: str) -> None:
-    (row,) = travel(export(person(f"<beskrivelse>{text}</beskrivelse>")), schema).rows
+    (row,) = parse(export(person(f"<beskrivelse>{text}</beskrivelse>")), schema).rows
     assert row["beskrivelse"] == "Ola <ø> €"
 
 
 def test_line_ends_are_what_xml_makes_of_them(schema: RecordSchema) -> None:
-    texts = travel(export(person("<beskrivelse>a\r\nb\rc\nd&#13;e</beskrivelse>")), schema).texts
+    texts = parse(export(person("<beskrivelse>a\r\nb\rc\nd&#13;e</beskrivelse>")), schema).texts
     assert texts[0][3] == "a\nb\nc\nd\re"
 
 
 def test_a_comment_does_not_shorten_an_identity_number(schema: RecordSchema) -> None:
     split = IDENTIFIER[:4] + "<!-- c -->" + IDENTIFIER[4:]
-    arrival = travel(export(person(identifier=split), person(identifier=f"{split}0")), schema)
-    assert [row["personidentifikator"] for row in arrival.rows] == [IDENTIFIER]
-    assert arrival.codes == [("value-length", "personidentifikator")]
+    parsed = parse(export(person(identifier=split), person(identifier=f"{split}0")), schema)
+    assert [row["personidentifikator"] for row in parsed.rows] == [IDENTIFIER]
+    assert parsed.codes == [("value-length", "personidentifikator")]
 
 
 # --- rejects and their neighbours -------------------------------------------------------------------------------------
@@ -248,16 +249,16 @@ def test_a_reject_never_disturbs_its_neighbours(
     schema: RecordSchema, records: list[tuple[str, bool]], between: str, size: int
 ) -> None:
     data = export(*(record for record, _ in records), between=between)
-    arrival = travel(data, schema, size)
-    assert arrival.verdicts == [valid for _, valid in records]
-    alone = [travel(export(record), schema).texts[0] for record, valid in records if valid]
-    assert arrival.texts == alone
+    parsed = parse(data, schema, size)
+    assert parsed.accepted == [valid for _, valid in records]
+    alone = [parse(export(record), schema).texts[0] for record, valid in records if valid]
+    assert parsed.texts == alone
     refused = [(number, record) for number, (record, valid) in enumerate(records, start=1) if not valid]
-    assert [(reject.ordinal, reject.record.decode()) for reject in arrival.rejects] == refused
-    for reject in arrival.rejects:
+    assert [(reject.ordinal, reject.record.decode()) for reject in parsed.rejects] == refused
+    for reject in parsed.rejects:
         assert data[reject.byte_offset :].startswith(reject.record)
         assert reject.line == data[: reject.byte_offset].count(b"\n") + 1
-        assert reject.findings == travel(export(reject.record.decode()), schema).rejects[0].findings
+        assert reject.findings == parse(export(reject.record.decode()), schema).rejects[0].findings
 
 
 # --- what is said of rejects ------------------------------------------------------------------------------------------
@@ -411,8 +412,8 @@ def test_each_kind_of_fault_has_its_code_and_its_field(
         data = export(
             prefixed(record, prefix), root=f'Kontaktregister xmlns="{EXPORT}" xmlns:ns2="{PERSONS}" {ROOT_ATTRIBUTES}'
         )
-    (reject,) = travel(data, schema).rejects
-    assert sorted(travel(data, schema).codes, key=str) == sorted(expected, key=str)
+    (reject,) = parse(data, schema).rejects
+    assert sorted(parse(data, schema).codes, key=str) == sorted(expected, key=str)
     assert all(CATALOGUE[finding.code].severity == "reject" for finding in reject.findings)
 
 
@@ -433,7 +434,7 @@ def test_an_old_spelling_is_named_with_the_one_that_replaced_it(schema: RecordSc
         inner = f"<{old}/>"
         for group in reversed(above):
             inner = f"<{group}>{inner}</{group}>"
-        (finding,) = travel(export(person(inner)), schema).rejects[0].findings
+        (finding,) = parse(export(person(inner)), schema).rejects[0].findings
         assert (finding.code, finding.field) == ("old-element-name", "/".join((*above, new)))
         assert finding.message == f"{finding.field}: written as {old}, the spelling before spring 2014"
     assert places
@@ -447,7 +448,7 @@ XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 @pytest.mark.parametrize("field", ["beskrivelse", "status"])
 def test_attributes_of_schema_instances_are_named(schema: RecordSchema, field: str, name: str, value: str) -> None:
     inner = f'<{field} {XSI} xsi:{name}="{value}">AKTIV</{field}>'
-    (finding,) = travel(export(person(inner)), schema).rejects[0].findings
+    (finding,) = parse(export(person(inner)), schema).rejects[0].findings
     assert (finding.code, finding.field) == ("attribute-unexpected", field)
     said = f"xsi:{name}, " if name != "plantet" else ""
     assert finding.message == f"{field}: {said}an attribute that the XSD does not have here"
@@ -460,7 +461,7 @@ def test_a_message_says_length_and_kind_and_what_is_asked(schema: RecordSchema) 
         person(contact("ø" * 51)),
         person(contact(attributes='sistOppdatert=" "')),
     ]
-    assert [finding.message for reject in travel(export(*persons), schema).rejects for finding in reject.findings] == [
+    assert [finding.message for reject in parse(export(*persons), schema).rejects for finding in reject.findings] == [
         "personidentifikator: 10 characters, digits; the XSD requires 11 characters",
         "status: 3 characters, letters; the XSD allows AKTIV, SLETTET, IKKE_REGISTRERT",
         "Kontaktinformasjon/Epostadresse: 51 characters, mixed, some not ASCII; the XSD allows 50",
@@ -475,7 +476,7 @@ NAMES = ["𐀀", "\u2070a", "e\u0301", "div", "text", "node", "comment", "_", "a
 def test_any_name_that_xml_allows_may_be_unknown(schema: RecordSchema, name: str) -> None:
     for element in (f"<{name}/>", f'<{name} xmlns=""/>', f'<x:{name} xmlns:x="urn:x"/>', f'<{name} xmlns="urn:x"/>'):
         for record in (person(element), with_contact(f"<a/>{element}"), person(f"<status>{element}</status>")):
-            (reject,) = travel(export(record), schema).rejects
+            (reject,) = parse(export(record), schema).rejects
             assert {finding.code for finding in reject.findings} == {"element-unexpected"} | (
                 {"value-not-in-list"} & {finding.code for finding in reject.findings}
             )
@@ -484,7 +485,7 @@ def test_any_name_that_xml_allows_may_be_unknown(schema: RecordSchema, name: str
 
 def test_a_long_name_is_refused_without_being_repeated(schema: RecordSchema) -> None:
     # libxml2 gives no path to such an element.
-    (reject,) = travel(export(person(f"<{'a' * 5000}/>")), schema).rejects
+    (reject,) = parse(export(person(f"<{'a' * 5000}/>")), schema).rejects
     assert len(str(reject.findings)) < 1000
 
 
@@ -494,8 +495,8 @@ def test_one_prefix_for_two_namespaces_does_not_confuse_the_fields(schema: Recor
         '<x:status xmlns:x="urn:x"/></x:Person>'
     )
     other = record.replace('<x:status xmlns:x="urn:x"/>', '<x:status>a</x:status><x:a xmlns:x="urn:x"/>')
-    assert travel(export(record), schema).codes == [("element-namespace", "status")]
-    assert travel(export(other), schema).codes == [("value-not-in-list", "status"), ("element-unexpected", None)]
+    assert parse(export(record), schema).codes == [("element-namespace", "status")]
+    assert parse(export(other), schema).codes == [("value-not-in-list", "status"), ("element-unexpected", None)]
 
 
 # --- nothing is repeated ----------------------------------------------------------------------------------------------
@@ -548,12 +549,12 @@ secrets = st.one_of(st.from_regex(r"zq[a-zA-Z]{6,10}", fullmatch=True), st.from_
 
 def everything_said(data: bytes, schema: RecordSchema, size: int) -> str:
     try:
-        arrival = travel(data, schema, size)
+        parsed = parse(data, schema, size)
     except InputError as error:
         shown = [error, error.message, error.hint, error.args, *traceback.format_exception(error)]
         return " ".join(map(str, shown))
-    said = [repr((finding, finding.message)) for reject in arrival.rejects for finding in reject.findings]
-    return " ".join([*said, *map(repr, arrival.observations)])
+    said = [repr((finding, finding.message)) for reject in parsed.rejects for finding in reject.findings]
+    return " ".join([*said, *map(repr, parsed.observations)])
 
 
 @st.composite

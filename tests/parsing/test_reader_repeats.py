@@ -8,7 +8,8 @@ import pytest
 from agreement import outcome, pieces_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from road import contact, cut, export, person
+from parsing_path import cut_blocks
+from tiny_xml import contact, export, person
 
 from krr_export.parsing import reference
 from krr_export.parsing.reference import MAX_DEPTH, REPEATED_BYTES, IterparseReader
@@ -74,7 +75,7 @@ def filled(length: int) -> str:
 def test_only_short_ones_are_remembered_and_only_within_their_block(
     schema: RecordSchema, monkeypatch: pytest.MonkeyPatch, length: int, judged: int
 ) -> None:
-    document, [block] = cut(export(*[filled(length)] * 50), schema)
+    document, [block] = cut_blocks(export(*[filled(length)] * 50), schema)
     ordinals = []
     judge = IterparseReader._validate  # noqa: SLF001 - counted, not called otherwise
 

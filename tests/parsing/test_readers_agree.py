@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants import Mutant, mutants
 from odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
-from road import IDENTIFIER, contact, export, person
+from tiny_xml import IDENTIFIER, contact, export, person
 
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.schema.registry import load_schema

@@ -12,7 +12,7 @@ import xmlschema
 from agreement import disagreements, outcome, pick_out, pieces_of
 from mutants import XSD, mutants_of
 from odd_exports import Author
-from road import export, person
+from tiny_xml import export, person
 
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic import SampleOptions, write_sample

@@ -14,7 +14,7 @@ import pytest
 from agreement import disagreements, outcome, pick_out
 from growth import assert_linear
 from lxml import etree
-from road import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
+from tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 
 from krr_export.domain.times import date_time_micros
 from krr_export.parsing.blocks import Document
@@ -349,7 +349,7 @@ def test_without_a_compiler_the_reference_reads_everything_and_finds_the_same(
 ) -> None:
     document = export(*SPELLINGS.values(), *(HANDED_ON[kind] for kind in ("a comment", "CDATA", "a missing element")))
     expected = outcome(document, schema, "auto")
-    for module in ("parsing.tokenizing", "parsing.scanning", "rules.forms"):
+    for module in ("parsing.tokenizing", "parsing.scanning", "rules.prefilter"):
         monkeypatch.setattr(f"krr_export.{module}.IS_BUILT", False)
     found = outcome(document, schema, "auto")
     assert found.differs_from(expected) == []

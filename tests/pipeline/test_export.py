@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-import road
+import tiny_xml
 from conversions import NAMES, SAMPLES, content, cut_into, read_naively, version
 
 import krr_export
@@ -61,7 +61,7 @@ def test_rejects_are_all_others_with_their_own_bytes(name: str) -> None:
 
 
 def test_the_header_is_known_before_any_record_is_read(export: Callable[..., bytes]) -> None:
-    data = export(*[road.person()] * 100_000)
+    data = export(*[tiny_xml.person()] * 100_000)
     with krr_export.open_export(io.BytesIO(data)) as opened_export:
         assert opened_export.header.seneste_endringsnummer == 1724
         assert f"{opened_export.header.exported_at:%Y-%m-%dT%H:%M:%S%z}" == "2014-02-26T11:22:25+0000"
@@ -145,7 +145,7 @@ def test_rows_before_an_error_are_given_then_the_error(
     export: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_into(monkeypatch, 500)
-    data = export(*[road.person()] * 10)[:-60]
+    data = export(*[tiny_xml.person()] * 10)[:-60]
     with krr_export.open_export(io.BytesIO(data), workers=0) as opened_export:
         ordinals: list[int] = []
         with pytest.raises(InputError, match="stream: the document is truncated"):
@@ -154,7 +154,7 @@ def test_rows_before_an_error_are_given_then_the_error(
 
 
 def test_a_stream_of_the_callers_stays_open(export: Callable[..., bytes]) -> None:
-    stream = io.BytesIO(export(road.person()))
+    stream = io.BytesIO(export(tiny_xml.person()))
     with krr_export.open_export(stream) as opened_export:
         assert len(opened_export.to_pandas()) == 1
     assert not stream.closed

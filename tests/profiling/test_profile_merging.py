@@ -81,7 +81,7 @@ def test_beyond_what_is_counted_two_by_two_it_is_the_same_too(cuts: list[int], d
 @given(cuts=st.sets(st.integers(1, 4999), min_size=1, max_size=3))
 def test_profiles_add_up_in_any_grouping(persons: pa.Table, told_of_persons: Json, cuts: set[int]) -> None:
     profiler = Profiler(SCHEMA, EXPORTED)
-    first, *others = (profiler.profile(BatchView(piece)) for piece in pieces(persons, cuts))
+    first, *others = (profiler.profile_batch(BatchView(piece)) for piece in pieces(persons, cuts))
     from_left = first
     for other in others:
         from_left = from_left + other
@@ -125,7 +125,7 @@ def test_no_more_certificates_are_kept_than_could_be_shown() -> None:
 def test_profiles_of_different_schemas_are_not_added() -> None:
     other = load_schema("16-02")
     with pytest.raises(ValueError, match="different schemas"):
-        profiled(rows(1)).add(Profiler(other, EXPORTED).profile(BatchView(rows(1, other.arrow))))
+        profiled(rows(1)).add(Profiler(other, EXPORTED).profile_batch(BatchView(rows(1, other.arrow))))
 
 
 @pytest.mark.parametrize("certificates", [6, 0])

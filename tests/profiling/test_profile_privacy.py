@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import certificates
 import pytest
-import road
+import tiny_xml
 from conversions import PERSONAL
 from profiles import SCHEMA, rows, sample, told
 from stdnum.no import orgnr
@@ -171,8 +171,8 @@ def test_what_is_left_out_or_pseudonymised_does_not_show(tmp_path: Path, privacy
 
 
 def test_a_profile_needs_no_rules_may_be_left_out_and_is_empty_of_no_records(export: Callable[..., bytes]) -> None:
-    assert validate(io.BytesIO(export(road.person())), workers=0, rules=False).profile is not None
-    assert validate(io.BytesIO(export(road.person())), workers=0, profile=False).profile is None
+    assert validate(io.BytesIO(export(tiny_xml.person())), workers=0, rules=False).profile is not None
+    assert validate(io.BytesIO(export(tiny_xml.person())), workers=0, profile=False).profile is None
     report = validate(io.BytesIO(export()), workers=0, allow_empty=True)
     assert report.profile is not None
     assert report.profile.records == 0

@@ -240,7 +240,7 @@ def test_columns_that_the_schema_does_not_have_are_passed_over(tmp_path: Path) -
     batch = pa.RecordBatch.from_pylist(
         [{"radnummer": 1, "navn": "Ola", "epostadresse": 7, "foto": b"12"}], schema=schema.arrow
     )
-    report = summarize(Profiler(schema, EXPORTED).profile(BatchView(batch))).to_dict()
+    report = summarize(Profiler(schema, EXPORTED).profile_batch(BatchView(batch))).to_dict()
     assert report["columns"] == [
         {"name": "navn", "nulls": 0, "empty": 0, "length": {"min": 3, "max": 3, "mean": 3.0}},
         {"name": "epostadresse", "nulls": 0, "empty": 0, "length": None},

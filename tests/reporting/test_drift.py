@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pages
 import pytest
-import road
+import tiny_xml
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -40,7 +40,7 @@ Json = dict[str, Any]
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/report.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
-BAD = road.person("<status>X</status>")
+BAD = tiny_xml.person("<status>X</status>")
 
 
 def report(
@@ -284,12 +284,12 @@ def load(store: Path, day: int, records: int, **options: Any) -> krr_export.Conv
 
 def export(day: int, records: int, *, bad: int = 0, change_number: int = 7) -> bytes:
     """An export of so many good records and bad ones, made on a day of March 2026."""
-    return road.export(*[road.person()] * records, *[BAD] * bad, root=root(day, change_number))
+    return tiny_xml.export(*[tiny_xml.person()] * records, *[BAD] * bad, root=root(day, change_number))
 
 
 def root(day: int, change_number: int = 7) -> str:
     attributes = f'eksportTidspunkt="2026-03-{day:02}T04:30:00+01:00" senesteEndringsNummer="{change_number}"'
-    return f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {attributes}'
+    return f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {attributes}'
 
 
 def name(day: int) -> str:
@@ -543,11 +543,11 @@ def test_rejects_that_are_allowed_may_still_be_too_many_more(tmp_path: Path) -> 
 
 def shared(day: int, deleted: int, with_email: int) -> io.BytesIO:
     """An export of 2000 persons, of whom so many are deleted and so many of the others have an e-mail address."""
-    gone = road.person("<status>SLETTET</status>")
-    reached = road.person("<status>AKTIV</status>", road.contact())
-    rest = road.person("<status>AKTIV</status>")
+    gone = tiny_xml.person("<status>SLETTET</status>")
+    reached = tiny_xml.person("<status>AKTIV</status>", tiny_xml.contact())
+    rest = tiny_xml.person("<status>AKTIV</status>")
     persons = [gone] * deleted + [reached] * with_email + [rest] * (2000 - deleted - with_email)
-    return io.BytesIO(road.export(*persons, root=root(day)))
+    return io.BytesIO(tiny_xml.export(*persons, root=root(day)))
 
 
 @pytest.mark.parametrize(

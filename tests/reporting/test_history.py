@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 import command
 import pytest
-import road
+import tiny_xml
 
 import krr_export
 from krr_export.errors import InputError, UsageError
 from krr_export.output import publish
 from krr_export.reporting import history as history_module
-from krr_export.reporting.baseline import check_against_store
 from krr_export.reporting.formats import FORMATS, render_report
+from krr_export.reporting.guard_check import check_against_store
 from krr_export.reporting.guard_limits import GuardLimits
 from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history
 from krr_export.reporting.history_text import table
-from krr_export.reporting.page.language import LANGUAGES
+from krr_export.reporting.page.languages.language import LANGUAGES
 from krr_export.reporting.page.rendering import render
 from krr_export.reporting.report_file import read_report
 from krr_export.synthetic import SampleOptions, expected_path, write_sample_file
@@ -47,19 +47,19 @@ pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[2] / "docs"
 OSLO = timezone(timedelta(hours=1))
 FIRST, SECOND, THIRD = (f"eksport=2026030{day}T033000Z" for day in (1, 2, 3))
-BAD = road.person("<status>X</status>")
+BAD = tiny_xml.person("<status>X</status>")
 
 
 def load(store: Path, day: int, *persons: str, change_number: int = 7, **options: Any) -> Path:  # noqa: ANN401 - ConvertOptions checks them
     """Convert an export of these persons, made at half past four in Norway on a day of March 2026."""
     attributes = f'eksportTidspunkt="2026-03-{day:02}T04:30:00+01:00" senesteEndringsNummer="{change_number}"'
-    root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {attributes}'
-    source = io.BytesIO(road.export(*persons, root=root))
+    root = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {attributes}'
+    source = io.BytesIO(tiny_xml.export(*persons, root=root))
     return krr_export.convert(source, store, **{"workers": 0, "max_rejects": "100%", "rules": False, **options}).path
 
 
 def good(count: int) -> list[str]:
-    return [road.person()] * count
+    return [tiny_xml.person()] * count
 
 
 def warned(*times: str) -> str:
@@ -70,7 +70,7 @@ def warned(*times: str) -> str:
         f'<{name} sistOppdatert="{time}">{value}</{name}>'
         for name, value, time in zip(names, values, times, strict=False)
     )
-    return road.person(f"<Kontaktinformasjon>{inner}</Kontaktinformasjon>")
+    return tiny_xml.person(f"<Kontaktinformasjon>{inner}</Kontaktinformasjon>")
 
 
 AMBIGUOUS, SKIPPED = "2025-10-26T02:30:00", "2025-03-30T02:30:00"
@@ -379,7 +379,7 @@ def test_without_its_report_a_line_says_so_and_what_the_manifest_knows(
 
 
 def test_a_record_that_a_strict_rule_rejects_has_its_other_warnings_too(tmp_path: Path) -> None:
-    source = io.BytesIO(road.export(road.person(road.contact("x@y"), identifier="0385159873X")))
+    source = io.BytesIO(tiny_xml.export(tiny_xml.person(tiny_xml.contact("x@y"), identifier="0385159873X")))
     result = krr_export.convert(source, tmp_path, workers=0, strict="email-syntax", max_rejects="100%")
     assert result.report is not None
     found = {finding.code: (finding.severity, finding.records) for finding in result.report.findings}
@@ -389,8 +389,8 @@ def test_a_record_that_a_strict_rule_rejects_has_its_other_warnings_too(tmp_path
 
 
 def test_duplicates_that_strict_forbids_reject_no_record(tmp_path: Path) -> None:
-    wrong = road.person(identifier="0385159873X")
-    source = io.BytesIO(road.export(wrong, BAD))
+    wrong = tiny_xml.person(identifier="0385159873X")
+    source = io.BytesIO(tiny_xml.export(wrong, BAD))
     krr_export.convert(source, tmp_path, workers=0, strict="identifier-duplicate", max_rejects="100%")
     (line,) = history(tmp_path)
     assert line.with_findings == (2, 2), "a reject, and another record with a warning"
@@ -771,11 +771,11 @@ def test_what_is_no_snapshot_has_no_line_and_is_named_once(krr: Krr, store: Path
 
 
 def test_no_personal_value_is_shown(krr: Krr, tmp_path: Path) -> None:
-    secret = road.person("<reservasjon>hemmelig</reservasjon>", road.contact("hemmelig@example.no"))
-    load(tmp_path, 1, secret, road.person(road.contact("hemmelig@example.no")))
+    secret = tiny_xml.person("<reservasjon>hemmelig</reservasjon>", tiny_xml.contact("hemmelig@example.no"))
+    load(tmp_path, 1, secret, tiny_xml.person(tiny_xml.contact("hemmelig@example.no")))
     for ran in (krr("history", tmp_path, "-v"), krr("history", tmp_path, "--json")):
         assert ran.code == 0
-        assert not re.search(f"hemmelig|{road.IDENTIFIER}", ran.out + ran.err)
+        assert not re.search(f"hemmelig|{tiny_xml.IDENTIFIER}", ran.out + ran.err)
 
 
 def test_no_data_file_is_needed_and_nothing_is_written(store: Path) -> None:

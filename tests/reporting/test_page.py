@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import msgspec
 import pages
 import pytest
-import road
+import tiny_xml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -29,12 +29,12 @@ from krr_export.output.manifest import Counts
 from krr_export.profiling.summary import MOST_CERTIFICATES, MOST_DOMAINS, MOST_PROVIDERS
 from krr_export.reporting.formats import FORMATS, render_report
 from krr_export.reporting.history import HistoryLine, history_before
-from krr_export.reporting.page.english import ENGLISH
 from krr_export.reporting.page.history_chart import history_chart
 from krr_export.reporting.page.history_status import history_status
-from krr_export.reporting.page.language import LANGUAGES
-from krr_export.reporting.page.languages import language
-from krr_export.reporting.page.norwegian import NORWEGIAN
+from krr_export.reporting.page.languages.by_code import language
+from krr_export.reporting.page.languages.english import ENGLISH
+from krr_export.reporting.page.languages.language import LANGUAGES
+from krr_export.reporting.page.languages.norwegian import NORWEGIAN
 from krr_export.reporting.page.rendering import MAX_BYTES, render, render_history
 from krr_export.rules.catalogue import CATALOGUE
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from command import Ran
 
-    from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.page.languages.language import Lang
 
     Krr = Callable[..., Ran]
 
@@ -142,7 +142,7 @@ def test_every_link_leads_to_a_place_on_the_page() -> None:
         ("rejects", (10, 1, 9), ("value-type",), "Not valid", "bad"),
     ],
 )
-def test_the_verdict_comes_first_in_a_sentence_with_its_numbers(
+def test_the_headline_comes_first_in_a_sentence_with_its_numbers(
     outcome: str, counts: tuple[int, int, int], findings: tuple[str, ...], status: str, kind: str
 ) -> None:
     seen, written, rejected = counts
@@ -203,7 +203,7 @@ def test_what_to_do_says_how_many_codes_it_has_no_room_for() -> None:
 
 
 @pytest.mark.parametrize(("limit", "norwegian"), [("0.5%", "0,5\N{NO-BREAK SPACE}%"), ("12", "12")])
-def test_the_limit_of_the_verdict_is_written_as_the_language_writes_numbers(limit: str, norwegian: str) -> None:
+def test_the_limit_in_the_headline_is_written_as_the_language_writes_numbers(limit: str, norwegian: str) -> None:
     report = pages.report(outcome="rejects", counts={"seen": 10, "written": 1, "rejected": 9})
     report["limits"] = {**report["limits"], "max_rejects": limit}
     assert f"limit of {limit} allows" in str(html.fromstring(pages.page(report)).xpath("string(//h1)"))
@@ -299,22 +299,24 @@ def test_an_empty_export_has_a_page() -> None:
 
 
 def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
-    assert ENGLISH.words.keys() == NORWEGIAN.words.keys()
-    for key, words in ENGLISH.words.items():
+    assert ENGLISH.texts.keys() == NORWEGIAN.texts.keys()
+    for key, words in ENGLISH.texts.items():
         gaps = set(re.findall(r"{\w+}", words))
-        assert gaps == set(re.findall(r"{\w+}", NORWEGIAN.words[key])), key
-        assert words.count("|") == NORWEGIAN.words[key].count("|") or key == "age.undated", key
-        assert words.count("¦") == NORWEGIAN.words[key].count("¦"), key
+        assert gaps == set(re.findall(r"{\w+}", NORWEGIAN.texts[key])), key
+        assert words.count("|") == NORWEGIAN.texts[key].count("|") or key == "age.undated", key
+        assert words.count("¦") == NORWEGIAN.texts[key].count("¦"), key
 
 
 def test_no_word_is_without_use() -> None:
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*") if path.suffix in {".py", ".html"})
-    used = sources.replace((PACKAGE / "english.py").read_text(), "").replace((PACKAGE / "norwegian.py").read_text(), "")
+    used = sources.replace((PACKAGE / "languages/english.py").read_text(), "").replace(
+        (PACKAGE / "languages/norwegian.py").read_text(), ""
+    )
     made = ("outcome.", "action.", "guard.", "kind.", "value.", "column.", "signature.", "severity.", "channel.",
             "nights.", "age.", "certificates.", "complete.", "providers.", "domains.", "refused.",
             "history.age.")  # fmt: skip
     assert [
-        key for key in ENGLISH.words if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", used)
+        key for key in ENGLISH.texts if not key.startswith(made) and not re.search(f"[\"']{re.escape(key)}[\"']", used)
     ] == []
 
 
@@ -595,9 +597,11 @@ def store(tmp_path: Path) -> Path:
     """A store of two nights, and one that was not published."""
     for day, faulty in ((1, 0), (2, 1), (3, 9)):
         attributes = f'eksportTidspunkt="2026-03-0{day}T04:30:00+01:00" senesteEndringsNummer="{day}"'
-        root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {attributes}'
-        persons = [road.person()] * 9 + [road.person("<status>X</status>")] * faulty
-        krr_export.convert(io.BytesIO(road.export(*persons, root=root)), tmp_path / "store", workers=0, max_rejects=1)
+        root = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {attributes}'
+        persons = [tiny_xml.person()] * 9 + [tiny_xml.person("<status>X</status>")] * faulty
+        krr_export.convert(
+            io.BytesIO(tiny_xml.export(*persons, root=root)), tmp_path / "store", workers=0, max_rejects=1
+        )
     return tmp_path / "store"
 
 

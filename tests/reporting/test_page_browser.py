@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page, Route
 
-    from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.page.languages.language import Lang
 
     Scheme = Literal["light", "dark"]
     Open = Callable[..., Page]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import json_schemas
 import pytest
-import road
+import tiny_xml
 from conversions import NAMES, PERSONAL, SAMPLES, content, cut_into, read_naively, version
 from jsonschema import Draft202012Validator
 
@@ -97,9 +97,9 @@ def test_the_report_of_a_conversion_is_written_and_fits_the_published_schema(nam
 @pytest.mark.parametrize(
     ("persons", "options", "outcome"),
     [
-        ([road.person()] * 3, {}, "published"),
-        ([road.person()] * 3, {"limit": 2}, "partial"),
-        ([road.person(), "<Person/>"], {}, "too-many-rejects"),
+        ([tiny_xml.person()] * 3, {}, "published"),
+        ([tiny_xml.person()] * 3, {"limit": 2}, "partial"),
+        ([tiny_xml.person(), "<Person/>"], {}, "too-many-rejects"),
         ([], {}, "empty"),
         ([], {"allow_empty": True}, "published"),
     ],
@@ -114,7 +114,7 @@ def test_every_outcome_has_a_report_that_fits(
 
 
 @pytest.mark.parametrize(
-    ("persons", "outcome"), [([road.person()], "valid"), (["<Person/>"], "rejects"), ([], "empty")]
+    ("persons", "outcome"), [([tiny_xml.person()], "valid"), (["<Person/>"], "rejects"), ([], "empty")]
 )
 def test_the_outcomes_of_validate_fit_too(export: Callable[..., bytes], persons: list[str], outcome: str) -> None:
     document = report_of(export(*persons))
@@ -123,7 +123,7 @@ def test_the_outcomes_of_validate_fit_too(export: Callable[..., bytes], persons:
 
 
 def test_keys_without_anything_to_say_are_null_or_empty(export: Callable[..., bytes]) -> None:
-    document = report_of(export(*[road.person()] * 500), limit=1, rules=False)
+    document = report_of(export(*[tiny_xml.person()] * 500), limit=1, rules=False)
     VALIDATOR.validate(document)
     assert document["findings"] == []
     assert document["limits"] == {"max_rejects": "0", "allow_empty": False, "limit": 1, "strict": []}
@@ -182,13 +182,13 @@ def test_examples_point_exactly_at_their_record(name: str, size: int, monkeypatc
 @pytest.mark.parametrize("code", ["value-not-in-list", "time-without-offset"])
 def test_totals_are_true_beyond_the_examples_shown(export: Callable[..., bytes], code: str) -> None:
     faulty = {
-        "value-not-in-list": road.person("<status>X</status>"),
-        "time-without-offset": road.person(
-            road.contact(attributes='sistOppdatert="2014-02-25T13:08:00" sistVerifisert="2014-02-25T13:08:00"')
+        "value-not-in-list": tiny_xml.person("<status>X</status>"),
+        "time-without-offset": tiny_xml.person(
+            tiny_xml.contact(attributes='sistOppdatert="2014-02-25T13:08:00" sistVerifisert="2014-02-25T13:08:00"')
         ),
     }[code]
     each = 2 if code == "time-without-offset" else 1
-    report = report_of(export(*[road.person(), faulty] * 33), max_rejects=33, rules=False)
+    report = report_of(export(*[tiny_xml.person(), faulty] * 33), max_rejects=33, rules=False)
     [finding] = report["findings"]
     assert (finding["code"], finding["count"], finding["records"]) == (code, 33 * each, 33)
     assert len(finding["examples"]) == 20
@@ -196,7 +196,7 @@ def test_totals_are_true_beyond_the_examples_shown(export: Callable[..., bytes],
 
 
 def test_offsets_count_in_utf8_where_the_document_was_transcoded(export: Callable[..., bytes]) -> None:
-    persons = [road.person("<beskrivelse>æøå</beskrivelse>"), "<Person/>"]
+    persons = [tiny_xml.person("<beskrivelse>æøå</beskrivelse>"), "<Person/>"]
     report = report_of(export(*persons, encoding="UTF-16"))
     VALIDATOR.validate(report)
     utf8 = export(*persons, encoding="UTF-16").decode("UTF-16").encode()
@@ -232,12 +232,12 @@ def test_no_personal_value_is_in_the_report_or_its_summary(name: str) -> None:
 def test_what_the_sender_made_up_is_not_repeated(export: Callable[..., bytes]) -> None:
     secret = "Kari03851598730"  # noqa: S105 - stands for a personal value
     persons = [
-        road.person(f"<{secret}/>"),
-        road.person(f'<status {secret}="{secret}">AKTIV</status>'),
-        road.person(f"<status>{secret}</status>"),
+        tiny_xml.person(f"<{secret}/>"),
+        tiny_xml.person(f'<status {secret}="{secret}">AKTIV</status>'),
+        tiny_xml.person(f"<status>{secret}</status>"),
         f"<Person>{secret}</Person>",
-        road.person(road.contact(attributes=f'sistOppdatert="{secret}"')),
-        f'<x:Person xmlns:x="{road.PERSONS}" xmlns="{secret}"><personidentifikator/></x:Person>',
+        tiny_xml.person(tiny_xml.contact(attributes=f'sistOppdatert="{secret}"')),
+        f'<x:Person xmlns:x="{tiny_xml.PERSONS}" xmlns="{secret}"><personidentifikator/></x:Person>',
     ]
     report = krr_export.validate(io.BytesIO(export(*persons)), workers=0)
     assert report.counts.rejected == len(persons)

@@ -15,7 +15,7 @@ import command
 import junitparser
 import pages
 import pytest
-import road
+import tiny_xml
 from conversions import NAMES, PERSONAL, SAMPLES, content, read_naively, version
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,8 +101,8 @@ def rendered(report: Json, name: str) -> str:
 def converted(store: Path, records: int, day: int = 1, **options: Any) -> Json:  # noqa: ANN401 - as above
     """The report of a conversion, with what the guard says."""
     attributes = f'eksportTidspunkt="2026-03-{day:02}T04:30:00+01:00" senesteEndringsNummer="7"'
-    root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {attributes}'
-    source = io.BytesIO(road.export(*[road.person()] * records, root=root))
+    root = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {attributes}'
+    source = io.BytesIO(tiny_xml.export(*[tiny_xml.person()] * records, root=root))
     report = krr_export.convert(source, store, **{"workers": 0, **options}).report
     assert report is not None
     return report.to_dict()
@@ -321,10 +321,10 @@ def test_markdown_is_read_by_people_too(reports: dict[str, Json]) -> None:
 
 
 @pytest.mark.parametrize(("case", "mark"), [("valid", "✅"), ("guard", "❌"), ("empty", "❌"), ("published", "✅")])
-def test_markdown_begins_with_the_verdict(case: str, mark: str, reports: dict[str, Json]) -> None:
-    first, _, verdict = rendered(reports[case], "markdown").splitlines()[:3]
+def test_markdown_begins_with_the_outcome(case: str, mark: str, reports: dict[str, Json]) -> None:
+    first, _, outcome = rendered(reports[case], "markdown").splitlines()[:3]
     assert first.startswith(f"## {mark} ")
-    assert verdict.startswith("refused" if mark == "❌" else reports[case]["outcome"])
+    assert outcome.startswith("refused" if mark == "❌" else reports[case]["outcome"])
 
 
 # In all

@@ -1,4 +1,4 @@
-"""The rules on the road: planted faults are found, each and only those; --strict refuses; no value is repeated."""
+"""The rules in a run: planted faults are found, each and only those; --strict refuses; no value is repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import documents
 import pyarrow.parquet as pq
 import pytest
-import road
+import tiny_xml
 from conversions import SAMPLES, cut_into
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -185,7 +185,9 @@ def test_nothing_of_a_value_is_in_what_is_said(values: dict[str, str]) -> None:
         f"<postkasseleverandoerAdresse>{values['provider']}</postkasseleverandoerAdresse></SikkerDigitalPostAdresse>"
         "</Person>"
     )
-    report = krr_export.validate(io.BytesIO(road.export(person)), workers=0, strict=tuple(RULE_NAMES), max_rejects=1)
+    report = krr_export.validate(
+        io.BytesIO(tiny_xml.export(person)), workers=0, strict=tuple(RULE_NAMES), max_rejects=1
+    )
     assert report.counts.rejected == 1
     said = [json.dumps(finding, ensure_ascii=False) for finding in report.to_dict()["findings"]]
     said += list(report.summary(verbose=True))
@@ -247,9 +249,9 @@ def test_findings_of_strict_rules_are_rejects_and_come_first() -> None:
 
 
 def test_a_record_that_breaks_several_strict_rules_is_refused_once_for_all_of_them(tmp_path: Path) -> None:
-    person = road.person(road.contact("x@y"), identifier="0385159873X")
+    person = tiny_xml.person(tiny_xml.contact("x@y"), identifier="0385159873X")
     strict = ("identifier-not-digits,email-syntax",)
-    result = krr_export.convert(io.BytesIO(road.export(person)), tmp_path, strict=strict, workers=0)
+    result = krr_export.convert(io.BytesIO(tiny_xml.export(person)), tmp_path, strict=strict, workers=0)
     assert (result.outcome, result.exit_code) == ("too-many-rejects", 1)
     assert "most often identifier-not-digits (1)" in result.message
     [row] = pq.read_table(result.path / "rejects").to_pylist()
@@ -260,11 +262,11 @@ def test_a_record_that_breaks_several_strict_rules_is_refused_once_for_all_of_th
 def test_the_reason_that_most_records_are_refused_for_is_told_though_it_is_not_the_first(tmp_path: Path) -> None:
     times = 'sistOppdatert="x" sistVerifisert="x"'
     people = [
-        road.person(road.contact("x@y", attributes=times)),
-        *(road.person(road.contact("x@y"), identifier=number) for number in ("0385159873X", "41819077302")),
+        tiny_xml.person(tiny_xml.contact("x@y", attributes=times)),
+        *(tiny_xml.person(tiny_xml.contact("x@y"), identifier=number) for number in ("0385159873X", "41819077302")),
     ]
     result = krr_export.convert(
-        io.BytesIO(road.export(*people)), tmp_path, strict=["identifier-not-digits,email-syntax"], workers=0
+        io.BytesIO(tiny_xml.export(*people)), tmp_path, strict=["identifier-not-digits,email-syntax"], workers=0
     )
     assert result.report is not None
     found = {finding.code: (finding.count, finding.records) for finding in result.report.findings}
@@ -304,7 +306,7 @@ def test_duplicates_are_counted_across_blocks_and_refuse_the_export_where_asked(
     export: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_into(monkeypatch, 300)
-    document = export(*[road.person()] * 5, road.person(identifier="41819077302"), "<Person/>")
+    document = export(*[tiny_xml.person()] * 5, tiny_xml.person(identifier="41819077302"), "<Person/>")
     finding = by_code(report_of(document))[DUPLICATE]
     assert (finding["severity"], finding["count"], finding["records"], finding["examples"]) == ("warning", 4, 4, [])
     assert finding["fields"] == {"personidentifikator": 4}
@@ -317,12 +319,14 @@ def test_duplicates_are_counted_across_blocks_and_refuse_the_export_where_asked(
     assert result.path.parent == tmp_path / ".failed"
     assert "4 records with an identity number that came before" in result.message
     assert not (tmp_path / "latest").exists()
-    unique = export(road.person(), road.person(identifier="41819077302"))
+    unique = export(tiny_xml.person(), tiny_xml.person(identifier="41819077302"))
     assert krr_export.convert(io.BytesIO(unique), tmp_path, workers=0, strict=[DUPLICATE]).published
 
 
 def test_what_a_strict_rule_refuses_is_no_duplicate() -> None:
-    document = road.export(road.person(road.contact("x@y")), road.person(), road.person(road.contact("x@y")))
+    document = tiny_xml.export(
+        tiny_xml.person(tiny_xml.contact("x@y")), tiny_xml.person(), tiny_xml.person(tiny_xml.contact("x@y"))
+    )
     assert by_code(report_of(document))[DUPLICATE]["records"] == 2
     found = by_code(report_of(document, strict=("email-syntax", DUPLICATE)))
     assert found["email-syntax"]["records"] == 2
@@ -380,7 +384,7 @@ def test_columns_of_other_types_than_the_register_s_are_no_fault(tmp_path: Path)
     elements = "".join(leaf.format(*pair) for pair in zip(names, types, strict=True))
     path = tmp_path / "own.xsd"
     path.write_text(
-        f"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="{road.PERSONS}"
+        f"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="{tiny_xml.PERSONS}"
         elementFormDefault="qualified"><xs:element name="Person"><xs:complexType><xs:sequence>
         <xs:element name="Personidentifikator" type="xs:long"/>{elements}
         </xs:sequence></xs:complexType></xs:element></xs:schema>"""
@@ -388,7 +392,7 @@ def test_columns_of_other_types_than_the_register_s_are_no_fault(tmp_path: Path)
     values = ("SLETTET", "42000000", "2020-01-01", "true", "1.5", "tekst")
     inner = "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, values, strict=True))
     person = f"<Person><Personidentifikator>3851598730</Personidentifikator>{inner}</Person>"
-    export = road.export(person, person, person.replace("42000000", "42000001"))
+    export = tiny_xml.export(person, person, person.replace("42000000", "42000001"))
     for reader in ("auto", "iterparse"):
         found = by_code(report_of(export, schema=path, reader=reader, strict="inactive-with-mailbox"))
         assert set(found) == {"inactive-with-contact", "inactive-with-mailbox", "inactive-with-certificate"}

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from verdicts import EXPORTED, Row, batch_of, codes
+from rule_breaches import EXPORTED, Row, batch_of, codes
 
 from krr_export.parsing.batch_view import BatchView
 from krr_export.rules import certificates
@@ -187,7 +187,7 @@ def test_each_distinct_certificate_is_parsed_once_in_all_blocks(monkeypatch: pyt
     judge = Judge(EXPORTED)
     ders = [business(DIGIPOST), business(EBOKS)]
     for _ in range(3):
-        judge.judge(BatchView(batch_of([mailbox(der) for der in ders * 5])))
+        judge.find_violations(BatchView(batch_of([mailbox(der) for der in ders * 5])))
     assert sorted(parsed) == sorted(ders)
 
 
@@ -195,5 +195,5 @@ def test_memory_of_certificates_is_bounded() -> None:
     judge = CertificateJudge(EXPORTED)
     for start in range(0, 3000, 500):
         rows = [mailbox(bytes([number % 256, number // 256])) for number in range(start, start + 500)]
-        assert len(list(judge.judge(BatchView(batch_of(rows))))) == 1
+        assert len(list(judge.find_violations(BatchView(batch_of(rows))))) == 1
         assert len(judge._cache) <= 1024  # noqa: SLF001 - what is bounded is not shown

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verdicts import EXPORTED, Row, Verdict, batch_of, codes, verdicts
+from rule_breaches import EXPORTED, Breach, Row, batch_of, breaches, codes
 
 from krr_export.domain import mailbox_providers
 from krr_export.domain.mailbox_providers import ADDRESS_FORMS, PLACEHOLDERS, PROVIDERS
 from krr_export.parsing.batch_view import BatchView
-from krr_export.rules import contact, forms
+from krr_export.rules import contact, prefilter
 from krr_export.rules.catalogue import RULE_NAMES
 from krr_export.rules.judge import Judge
 
@@ -36,7 +36,7 @@ def of(column: str, values: Iterable[object]) -> list[set[str]]:
 
 def test_absent_values_are_said_nothing_of() -> None:
     assert codes({}, {"personidentifikator": None}) == [set(), set()]
-    assert verdicts() == []
+    assert breaches() == []
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def mailbox(address: str, provider: str, certificate: bytes | None = None) -> Ro
 
 def about(code: str, *rows: Row) -> list[int]:
     """The rows that break this rule."""
-    return [verdict.row for verdict in verdicts(*rows) if verdict.code == code]
+    return [breach.row for breach in breaches(*rows) if breach.code == code]
 
 
 def test_each_provider_has_a_form_of_address() -> None:
@@ -194,14 +194,14 @@ def test_who_is_deleted_or_unregistered_should_have_nothing_to_be_reached_by() -
     }
     statuses = ("SLETTET", "IKKE_REGISTRERT", None)
     rows = [{"status": status, column: value} for status in statuses for column, value in given.items()]
-    found = [verdict for verdict in verdicts(*rows) if verdict.code.startswith("inactive")]
+    found = [breach for breach in breaches(*rows) if breach.code.startswith("inactive")]
     expected = [
         ("inactive-with-contact", "mobiltelefonnummer"),
         ("inactive-with-contact", "epostadresse"),
         ("inactive-with-mailbox", "postkasseadresse"),
         ("inactive-with-certificate", "x509_sertifikat"),
     ]
-    assert found == [Verdict(row, *expected[row % 5]) for row in range(10) if row % 5 < 4]
+    assert found == [Breach(row, *expected[row % 5]) for row in range(10) if row % 5 < 4]
 
 
 def test_a_mailbox_and_a_certificate_belong_together() -> None:
@@ -235,10 +235,10 @@ def test_an_active_person_without_a_channel_is_counted_and_no_other() -> None:
 def test_times_lie_between_the_year_2000_and_the_export(channel: str, time: str) -> None:
     column, first = f"{channel}_{time}", datetime(2000, 1, 1, tzinfo=UTC)
     times = [first, first - IMMEDIATELY, EXPORTED, EXPORTED + IMMEDIATELY, None, datetime(1, 1, 1, tzinfo=UTC)]
-    assert verdicts(*({column: value} for value in times)) == [
-        Verdict(1, "time-before-2000", column),
-        Verdict(3, "time-after-export", column),
-        Verdict(5, "time-before-2000", column),
+    assert breaches(*({column: value} for value in times)) == [
+        Breach(1, "time-before-2000", column),
+        Breach(3, "time-after-export", column),
+        Breach(5, "time-before-2000", column),
     ]
 
 
@@ -249,9 +249,9 @@ def test_a_verification_before_the_update_is_counted_by_channel() -> None:
         for channel in ("mobiltelefonnummer", "epostadresse")
         for updated, verified in ((early, late), (late, late), (late, early), (late, None), (None, early))
     ]
-    assert verdicts(*rows) == [
-        Verdict(2, "verified-before-updated", "mobiltelefonnummer_sist_verifisert"),
-        Verdict(7, "verified-before-updated", "epostadresse_sist_verifisert"),
+    assert breaches(*rows) == [
+        Breach(2, "verified-before-updated", "mobiltelefonnummer_sist_verifisert"),
+        Breach(7, "verified-before-updated", "epostadresse_sist_verifisert"),
     ]
 
 
@@ -273,21 +273,21 @@ BROKEN: Row = {
 
 @pytest.mark.parametrize("missing", list(BROKEN))
 def test_rules_pass_over_columns_that_are_not_there(missing: str) -> None:
-    whole = verdicts(BROKEN)
-    without = verdicts(BROKEN, columns=[column for column in BROKEN if column != missing])
-    assert len({verdict.code for verdict in whole}) >= 9
+    whole = breaches(BROKEN)
+    without = breaches(BROKEN, columns=[column for column in BROKEN if column != missing])
+    assert len({breach.code for breach in whole}) >= 9
     assert set(without) < set(whole)
-    assert missing not in {verdict.column for verdict in without}
+    assert missing not in {breach.column for breach in without}
 
 
 def test_breaches_come_in_the_order_of_the_catalogue() -> None:
-    found = [breach.code for breach in Judge(EXPORTED).judge(BatchView(batch_of([BROKEN])))]
+    found = [breach.code for breach in Judge(EXPORTED).find_violations(BatchView(batch_of([BROKEN])))]
     assert found == sorted(found, key=RULE_NAMES.index)
 
 
-FORMS = {
-    forms.USUAL_EMAIL: contact.EMAIL_RULE,
-    forms.USUAL_MOBILE: contact.MOBILE_RULE,
+PATTERNS = {
+    prefilter.EMAIL_PATTERN: contact.EMAIL_RULE,
+    prefilter.MOBILE_PATTERN: contact.MOBILE_RULE,
     mailbox_providers.NUMBER: mailbox_providers.NUMBER,
     mailbox_providers.NAME_AND_SIGNS: mailbox_providers.NAME_AND_SIGNS,
 }
@@ -296,20 +296,20 @@ ODD = st.lists(st.sampled_from([*PIECES, " ", "ø", "\n", "\x00", "(", '"', "com
 
 
 @given(
-    values=st.lists(st.one_of(ODD, *map(st.from_regex, FORMS), st.none())),
+    values=st.lists(st.one_of(ODD, *map(st.from_regex, PATTERNS), st.none())),
     seed=st.integers(min_value=0, max_value=2**16),
 )
-def test_what_is_usual_at_a_glance_is_what_the_expressions_say_and_breaks_no_rule(
+def test_what_is_match_at_a_glance_is_what_the_expressions_say_and_breaks_no_rule(
     values: list[str | None], seed: int
 ) -> None:
     column = pa.array(["before", *values], pa.string())[1:]
     among = np.array([value is not None and seed >> place % 16 & 1 for place, value in enumerate(values)], np.bool_)
-    for form, rule in FORMS.items():
-        rows = set(forms.unusual_rows(column, among, form).tolist())
+    for pattern, rule in PATTERNS.items():
+        rows = set(prefilter.unmatched_rows(column, among, pattern).tolist())
         for row, value in enumerate(values):
-            is_usual = value is not None and re.fullmatch(form.removesuffix("$"), value, re.ASCII) is not None
-            # All other signs than those of ASCII are left to the expression.
-            may_be_left = form == mailbox_providers.NAME_AND_SIGNS and value is not None and not value.isascii()
-            assert row in rows or is_usual or not among[row], value
-            assert row not in rows or not is_usual or may_be_left, value
-            assert not is_usual or re.fullmatch(rule.removesuffix("$"), value or ""), value
+            is_match = value is not None and re.fullmatch(pattern.removesuffix("$"), value, re.ASCII) is not None
+            # Characters beyond ASCII are left to the expression.
+            may_be_left = pattern == mailbox_providers.NAME_AND_SIGNS and value is not None and not value.isascii()
+            assert row in rows or is_match or not among[row], value
+            assert row not in rows or not is_match or may_be_left, value
+            assert not is_match or re.fullmatch(rule.removesuffix("$"), value or ""), value

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verdicts import schema
+from rule_breaches import schema
 
 from krr_export.domain.identity_numbers import Identities
 from krr_export.parsing.batch_view import BatchView

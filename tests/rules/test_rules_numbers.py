@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rule_breaches import codes
 from stdnum.no import fodselsnummer, orgnr
-from verdicts import codes
 
 from krr_export.domain.identity_numbers import KINDS, classify_numbers
 from krr_export.domain.mailbox_providers import PLACEHOLDERS, PROVIDERS

@@ -16,7 +16,7 @@ import discretion
 import msgspec
 import pyarrow.parquet as pq
 import pytest
-import road
+import tiny_xml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,8 +113,8 @@ def exports(draw: st.DrawFn) -> ExpectedFinding:
     if draw(st.booleans()):
         persons.append(persons[0])
     exported = f'eksportTidspunkt="{draw(st.sampled_from(EXPORTED))}" senesteEndringsNummer="1"'
-    root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {exported}'
-    return ExpectedFinding(road.export(*persons, root=root), frozenset(values))
+    root = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {exported}'
+    return ExpectedFinding(tiny_xml.export(*persons, root=root), frozenset(values))
 
 
 def _person(draw: st.DrawFn, chance: Chance, values: set[str]) -> str:
@@ -145,7 +145,7 @@ def _person(draw: st.DrawFn, chance: Chance, values: set[str]) -> str:
         encoded = base64.b64encode(der).decode()
         values.add(encoded)
         inner.append(f"<X509Sertifikat>{encoded}</X509Sertifikat>")
-    return road.person(*inner, identifier=value(IDENTIFIERS))
+    return tiny_xml.person(*inner, identifier=value(IDENTIFIERS))
 
 
 def pieces(value: str) -> set[bytes]:
@@ -223,7 +223,7 @@ def test_a_value_that_leaks_is_found_wherever_it_is_said(
     leak: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     email = f"{Chance(1).letters()}@@{Chance(2).letters()}.no"
-    planted = ExpectedFinding(road.export(road.person(road.contact(email))), frozenset({email}))
+    planted = ExpectedFinding(tiny_xml.export(tiny_xml.person(tiny_xml.contact(email))), frozenset({email}))
     (tmp_path / "before").mkdir()
     said, _ = everything_said(planted, ("email-syntax",), tmp_path / "before")
     assert leaking(said, planted) == set()

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from lxml import etree
 from mutants import XSD
-from road import ROOT_ATTRIBUTES, export, person, travel
+from parsing_path import parse
+from tiny_xml import ROOT_ATTRIBUTES, export, person
 
 from krr_export.errors import UsageError
 from krr_export.schema.faults import compile_xsd
@@ -123,16 +124,16 @@ def test_an_element_added_to_person_gives_a_column_with_no_code_changed(with_per
     schema = load_schema(with_person('<xs:element name="antallBarn" type="xs:int" minOccurs="0"/>'))
     assert schema.name == "kontaktregister-export-14-05"
     assert schema.arrow.names == [*list(COLUMNS)[:3], "antall_barn", *list(COLUMNS)[3:]]
-    arrival = travel(export(person("<antallBarn> +03 </antallBarn>"), person(), person("<antallBarn/>")), schema)
-    assert [row["antall_barn"] for row in arrival.rows] == [3, None]
-    assert arrival.codes == [("value-type", "antallBarn")]
+    parsed = parse(export(person("<antallBarn> +03 </antallBarn>"), person(), person("<antallBarn/>")), schema)
+    assert [row["antall_barn"] for row in parsed.rows] == [3, None]
+    assert parsed.codes == [("value-type", "antallBarn")]
 
 
 def test_the_xsd_of_the_record_alone_will_do(with_person: Callable[..., Path]) -> None:
     path = with_person('<xs:element name="ny" type="xs:string" minOccurs="0"/>')
     schema = load_schema(path.with_name("oppslagstjeneste-metadata-14-05.xsd"))
     assert schema.root_tag == load_schema().root_tag
-    assert travel(export(person("<ny>a</ny>")), schema).rows[0]["ny"] == "a"
+    assert parse(export(person("<ny>a</ny>")), schema).rows[0]["ny"] == "a"
 
 
 def test_another_schema_has_another_digest(with_person: Callable[..., Path]) -> None:
@@ -171,18 +172,16 @@ def test_each_built_in_type_becomes_the_arrow_type_that_holds_it(
     union = '<xs:simpleType name="enten"><xs:union memberTypes="xs:int xs:string"/></xs:simpleType>'
     path = with_person(f'<xs:element name="ny" type="{xsd_type}" minOccurs="0"/>', types=union)
     assert added(path) == ("ny", arrow_type)
-    arrival = travel(export(person(f"<ny>{written}</ny>"), person()), load_schema(path))
-    assert arrival.rejects == []
-    assert [row["ny"] for row in arrival.rows] == [value, None]
+    parsed = parse(export(person(f"<ny>{written}</ny>"), person()), load_schema(path))
+    assert parsed.rejects == []
+    assert [row["ny"] for row in parsed.rows] == [value, None]
 
 
 def test_a_date_becomes_a_day(with_person: Callable[..., Path]) -> None:
     schema = load_schema(with_person('<xs:element name="ny" type="xs:date" minOccurs="0"/>'))
-    arrival = travel(
-        export(*(person(f"<ny>{day}</ny>") for day in ("2014-02-25", "2014-02-25Z", "12014-01-01"))), schema
-    )
-    assert [str(row["ny"]) for row in arrival.rows] == ["2014-02-25", "2014-02-25", "None"]
-    assert [(said.code, said.radnummer) for said in arrival.observations] == [
+    parsed = parse(export(*(person(f"<ny>{day}</ny>") for day in ("2014-02-25", "2014-02-25Z", "12014-01-01"))), schema)
+    assert [str(row["ny"]) for row in parsed.rows] == ["2014-02-25", "2014-02-25", "None"]
+    assert [(said.code, said.radnummer) for said in parsed.observations] == [
         ("date-offset-dropped", 2),
         ("time-out-of-range", 3),
     ]
@@ -219,15 +218,15 @@ def test_text_with_attributes_may_be_narrowed_by_facets_or_by_a_type_in_place(
     path = with_person('<xs:element name="ny" type="p:ny" minOccurs="0"/>', types=narrowed(inside))
     facets = load_schema(path).fields[2].facets
     assert (added(path), facets.enumeration, facets.max_length) == (("ny", arrow_type), enumeration, longest)
-    arrival = travel(export(person('<ny av=" 7 ">A</ny>'), person("<ny>CCC</ny>")), load_schema(path))
-    assert [(row["ny"], row["ny_av"]) for row in arrival.rows] == [("A", " 7 ")]
-    assert len(arrival.rejects) == 1
+    parsed = parse(export(person('<ny av=" 7 ">A</ny>'), person("<ny>CCC</ny>")), load_schema(path))
+    assert [(row["ny"], row["ny_av"]) for row in parsed.rows] == [("A", " 7 ")]
+    assert len(parsed.rejects) == 1
 
 
 def test_what_has_no_type_but_simple_content_is_kept_as_it_was_written(with_person: Callable[..., Path]) -> None:
     path = with_person('<xs:element name="ny" type="xs:anySimpleType" minOccurs="0"/>')
     assert added(path) == ("ny", pa.string())
-    assert travel(export(person("<ny> 1\t </ny>")), load_schema(path)).rows[0]["ny"] == " 1\t "
+    assert parse(export(person("<ny> 1\t </ny>")), load_schema(path)).rows[0]["ny"] == " 1\t "
 
 
 def test_a_derivation_that_the_library_cannot_read_is_refused(with_person: Callable[..., Path]) -> None:
@@ -244,9 +243,9 @@ def test_an_enumerated_string_takes_the_smallest_index_that_fits(
     simple = f'<xs:simpleType><xs:restriction base="xs:token">{listed}</xs:restriction></xs:simpleType>'
     path = with_person(f'<xs:element name="ny" minOccurs="0">{simple}</xs:element>')
     assert added(path) == ("ny", pa.dictionary(index, pa.string()))
-    arrival = travel(export(person(f"<ny> v{values - 1} </ny>"), person("<ny>v</ny>")), load_schema(path))
-    assert [row["ny"] for row in arrival.rows] == [f"v{values - 1}"]
-    assert arrival.codes == [("value-not-in-list", "ny")]
+    parsed = parse(export(person(f"<ny> v{values - 1} </ny>"), person("<ny>v</ny>")), load_schema(path))
+    assert [row["ny"] for row in parsed.rows] == [f"v{values - 1}"]
+    assert parsed.codes == [("value-not-in-list", "ny")]
 
 
 def test_listed_numbers_are_compared_as_numbers_and_kept_as_they_were_written(with_person: Callable[..., Path]) -> None:
@@ -255,9 +254,9 @@ def test_listed_numbers_are_compared_as_numbers_and_kept_as_they_were_written(wi
     )
     path = with_person(f'<xs:element name="ny" minOccurs="0"><xs:simpleType>{simple}</xs:simpleType></xs:element>')
     assert added(path) == ("ny", pa.string())
-    arrival = travel(export(person("<ny>1.00</ny>"), person("<ny>3</ny>")), load_schema(path))
-    assert [row["ny"] for row in arrival.rows] == ["1.00"]
-    assert arrival.codes == [("value-not-in-list", "ny")]
+    parsed = parse(export(person("<ny>1.00</ny>"), person("<ny>3</ny>")), load_schema(path))
+    assert [row["ny"] for row in parsed.rows] == ["1.00"]
+    assert parsed.codes == [("value-not-in-list", "ny")]
 
 
 def test_a_boolean_or_a_marked_string_may_name_a_directory(with_person: Callable[..., Path]) -> None:
@@ -272,7 +271,7 @@ def test_other_facets_are_judged_and_named(with_person: Callable[..., Path]) -> 
     simple = '<xs:restriction base="xs:int"><xs:maxInclusive value="9"/></xs:restriction>'
     path = with_person(f'<xs:element name="ny" minOccurs="0"><xs:simpleType>{simple}</xs:simpleType></xs:element>')
     assert load_schema(path).fields[2].facets.others == ("maxInclusive",)
-    assert travel(export(person("<ny>10</ny>")), load_schema(path)).codes == [("value-facet", "ny")]
+    assert parse(export(person("<ny>10</ny>")), load_schema(path)).codes == [("value-facet", "ny")]
 
 
 def test_attributes_of_the_record_itself_are_columns(with_person: Callable[..., Path]) -> None:
@@ -284,9 +283,9 @@ def test_attributes_of_the_record_itself_are_columns(with_person: Callable[..., 
     field = schema.fields[0]
     assert (field.name, field.label, field.required) == ("person_endret", "@endret", True)
     valid = person().replace("<Person", '<Person endret="2014-02-25T12:08:00Z"')
-    arrival = travel(export(valid, person(), valid.replace("2014-", "")), schema)
-    assert [str(row["person_endret"]) for row in arrival.rows] == ["2014-02-25 12:08:00+00:00"]
-    assert arrival.codes == [("attribute-missing", "@endret"), ("value-type", "@endret")]
+    parsed = parse(export(valid, person(), valid.replace("2014-", "")), schema)
+    assert [str(row["person_endret"]) for row in parsed.rows] == ["2014-02-25 12:08:00+00:00"]
+    assert parsed.codes == [("attribute-missing", "@endret"), ("value-type", "@endret")]
 
 
 def test_an_export_that_must_have_a_record_can_be_read(with_person: Callable[..., Path]) -> None:
@@ -294,7 +293,7 @@ def test_an_export_that_must_have_a_record_can_be_read(with_person: Callable[...
     text = path.read_text(encoding="utf-8")
     assert 'minOccurs="0"' in text
     path.write_text(text.replace('minOccurs="0"', 'minOccurs="1"'), encoding="utf-8")
-    assert len(travel(export(person()), load_schema(path)).rows) == 1
+    assert len(parse(export(person()), load_schema(path)).rows) == 1
 
 
 def test_a_schema_without_a_namespace_will_do(tmp_path: Path) -> None:
@@ -310,9 +309,9 @@ def test_a_schema_without_a_namespace_will_do(tmp_path: Path) -> None:
         f'<xs:schema {XS}>{root}<xs:element name="Person">{leaf}</xs:element></xs:schema>', encoding="utf-8"
     )
     data = export("<Person><a>1</a></Person>", "<Person/>", root=f"a {ROOT_ATTRIBUTES}")
-    arrival = travel(data, load_schema(path))
-    assert [row["a"] for row in arrival.rows] == [1]
-    assert arrival.codes == [("element-missing", "a")]
+    parsed = parse(data, load_schema(path))
+    assert [row["a"] for row in parsed.rows] == [1]
+    assert parsed.codes == [("element-missing", "a")]
 
 
 @pytest.mark.parametrize("compositor", ["choice", "all"])

@@ -65,7 +65,7 @@ def outcome(pieces: bytes | Iterable[bytes], schema: RecordSchema, reader: str, 
 
 
 def delivered(source: Path | bytes, schema: RecordSchema, reader: str, workers: int = 0) -> Outcome:
-    """What a reader makes of a document on the road that a conversion takes."""
+    """What a reader makes of a document by the same path as a conversion."""
     options = ReadOptions(workers, reader, rules=True, profile=True, strict=tuple(STRICT))
     return _outcome(_delivered(source, schema, options), schema)
 
@@ -74,9 +74,9 @@ def _results(pieces: Iterable[bytes], schema: RecordSchema, reader: str, size: i
     document = Document(pieces, schema)
     rules = RuleSet(document.header.exported_at, STRICT)
     scanner = make_scanner(schema, document.header.namespaces) if reader == "auto" else None
-    road = BlockProcessor(Plan(schema, document.envelope, scanner, rules))
+    processor = BlockProcessor(Plan(schema, document.envelope, scanner, rules))
     for block in document.blocks(size):
-        result = road.process(block)
+        result = processor.process(block)
         assert result.records == block.records
         yield result
 

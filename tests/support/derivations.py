@@ -18,7 +18,7 @@ IDENTIFIER = "03851598730"
 
 
 def batch(records: Iterable[Mapping[str, Any]], schema: str = "14-05") -> pa.RecordBatch:
-    """Records as the road has them."""
+    """Records as parsing gives them."""
     known = load_schema(schema).arrow
     rows = [{"radnummer": number, "personidentifikator": IDENTIFIER, **row} for number, row in enumerate(records, 1)]
     return pa.RecordBatch.from_pylist(rows, schema=known)

@@ -3,8 +3,12 @@
 They are derived from the schema, whose element declarations are walked: a changed schema gives changed mutants. What
 is written out here is what no schema says: odd spellings of the built-in types, and ways in which XML goes wrong.
 
-Every mutant is well-formed and differs from all others. Some are valid: a mutant says nothing of its own verdict, it
-is for comparing those who judge it. The root stays one that the schema knows only as an export, never a bare Person,
+They share nothing with the faults that `krr-export sample --faults` injects: those come from the project's own reading
+of the XSD, and each has an expected code. Mutants come from another library's reading and expect nothing, so that a
+mistake in `krr_export/schema/` cannot hide from the tests that compare with other validators.
+
+Every mutant is well-formed and differs from all others. Some are valid: a mutant does not say which: it is
+for comparing validators. The root stays one that the schema knows only as an export, never a bare Person,
 which the schema alone would accept as a document.
 """
 

@@ -18,7 +18,7 @@ from krr_export.rules.catalogue import CATALOGUE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.page.languages.language import Lang
 
 Json = dict[str, Any]
 

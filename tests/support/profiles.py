@@ -48,7 +48,7 @@ def profiled(*batches: pa.RecordBatch) -> Profile:
     profiler = Profiler(SCHEMA, EXPORTED)
     together = profiler.empty()
     for batch in batches:
-        together.add(profiler.profile(BatchView(batch)))
+        together.add(profiler.profile_batch(BatchView(batch)))
     return together
 
 

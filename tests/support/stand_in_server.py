@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from krr_export.changes.soap import protocol, transport
 from krr_export.changes.soap.signing import Signer
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key
-from krr_export.input.rest.exchange import trusted
+from krr_export.input.http.exchange import trusted
 from krr_export.synthetic.services.stand_in import open_stand_in
 
 if TYPE_CHECKING:

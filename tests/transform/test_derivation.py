@@ -14,8 +14,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import road
 import sqlglot
+import tiny_xml
 from conversions import SAMPLES, cut_into
 from sink_rows import duck
 
@@ -207,7 +207,7 @@ def test_a_snapshot_from_before_there_were_derived_columns_has_none(tmp_path: Pa
 
 def test_a_store_keeps_one_choice_of_derived_columns(tmp_path: Path) -> None:
     convert(VALID, tmp_path, derive="varslingsstatus")
-    later = road.export(road.person()).replace(b"2014-02-26", b"2015-02-26")
+    later = tiny_xml.export(tiny_xml.person()).replace(b"2014-02-26", b"2015-02-26")
     for other in ({}, {"derive": "all"}):
         with pytest.raises(UsageError, match="derived columns varslingsstatus, not") as caught:
             convert(later, tmp_path, **other)
@@ -385,11 +385,11 @@ def test_the_documented_query_finds_those_who_may_be_notified_now(tmp_path: Path
 def test_the_moment_of_the_export_is_the_default(tmp_path: Path) -> None:
     attributes = 'sistOppdatert="2012-08-26T12:22:25+02:00"'
     usable, expired = (
-        road.person(f"<status>AKTIV</status>{road.contact(attributes=a)}")
+        tiny_xml.person(f"<status>AKTIV</status>{tiny_xml.contact(attributes=a)}")
         for a in (attributes, attributes.replace(":25+", ":24+"))
     )
     table = persons(
-        convert(road.export(usable, expired), tmp_path, derive="varslingsstatus,epostadresse_utloeper").path
+        convert(tiny_xml.export(usable, expired), tmp_path, derive="varslingsstatus,epostadresse_utloeper").path
     )
     assert table["varslingsstatus"].to_pylist() == ["KAN_VARSLES", "KAN_IKKE_VARSLES"]
     assert table["epostadresse_utloeper"][0].as_py() == datetime(2014, 2, 26, 11, 22, 25, tzinfo=UTC)

@@ -146,7 +146,7 @@ def test_status_and_expiry_are_what_the_rule_says_of_each_person_and_agree(
         usable = any(row[name] is not None and reference <= row[name] for name in NAMES[1:])
         may = record["status"] == "AKTIV" and record["reservasjon"] != "JA" and usable
         assert row["varslingsstatus"] == (MAY if may else MAY_NOT)
-    profile = Profiler(load_schema(), reference).profile(BatchView(derivations.batch(records)))
+    profile = Profiler(load_schema(), reference).profile_batch(BatchView(derivations.batch(records)))
     assert profile.notifiable == sum(row["varslingsstatus"] == MAY for row in rows)
 
 

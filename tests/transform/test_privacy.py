@@ -16,7 +16,7 @@ import command
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import road
+import tiny_xml
 from conversions import SAMPLES, cut_into
 from deliveries import openssl
 from hypothesis import given
@@ -44,7 +44,7 @@ STRINGS = (
 )  # fmt: skip
 CERTIFICATE = "x509_sertifikat"
 SECRET = b"0123456789abcdef-a-secret-of-the-tests-only-\xff\x00\n-and-more-than-a-block-of-SHA-256"
-BAD = road.person("<status>X</status>")
+BAD = tiny_xml.person("<status>X</status>")
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def hmac_by_openssl(value: bytes, secret: bytes = SECRET) -> str:
 def record(values: Mapping[str, str], more: str = "", status: str = "AKTIV") -> str:
     """A record of these values by column, each where the XSD has it, as markup."""
     text = {name: escape(value) for name, value in values.items()}
-    return road.person(
+    return tiny_xml.person(
         f"<status>{status}</status>",
         f"<beskrivelse>{text['beskrivelse']}</beskrivelse>",
         f"<Kontaktinformasjon><Mobiltelefonnummer>{text['mobiltelefonnummer']}</Mobiltelefonnummer>",
@@ -116,7 +116,7 @@ class Plan:
             "repeated": {"more": f"<beskrivelse>{escape(self.records[0]['beskrivelse'])}</beskrivelse>"},
             "text": {"more": escape(self.records[0]["personidentifikator"])},
         }
-        return road.export(*(record(v, **faulty[f]) for v, f in zip(self.records, self.faults, strict=True)))
+        return tiny_xml.export(*(record(v, **faulty[f]) for v, f in zip(self.records, self.faults, strict=True)))
 
     def options(self, key: Path) -> dict[str, Any]:
         kept = [name for name in COLUMNS if name not in self.dropped]
@@ -183,28 +183,28 @@ def all_that_lies_in(store: Path) -> bytes:
 
 def test_a_pseudonym_is_what_openssl_says(key: Path, tmp_path: Path) -> None:
     values = ["00000000001", "blåbær & co", "Æ€𝄞", "", "same", "same"]
-    records = [road.person(f"<beskrivelse>{escape(value)}</beskrivelse>") for value in values]
+    records = [tiny_xml.person(f"<beskrivelse>{escape(value)}</beskrivelse>") for value in values]
     result = convert(
-        road.export(*records, road.person()), tmp_path / "store", pseudonymise="beskrivelse", pseudonym_key=key
+        tiny_xml.export(*records, tiny_xml.person()), tmp_path / "store", pseudonymise="beskrivelse", pseudonym_key=key
     )
     table = persons(result.path)
     assert table["beskrivelse"].to_pylist() == [*(hmac_by_openssl(value.encode()) for value in values), None]
     assert table.schema.field("beskrivelse") == krr_export.load_schema().arrow.field("beskrivelse")
-    assert table["personidentifikator"].to_pylist() == [road.IDENTIFIER] * 7
+    assert table["personidentifikator"].to_pylist() == [tiny_xml.IDENTIFIER] * 7
 
 
 @pytest.mark.parametrize("size", [32, 63, 64, 65, 4096])
 def test_every_byte_of_the_key_counts(tmp_path: Path, size: int) -> None:
     secret = (SECRET * 60)[: size - 1] + b"\n"
     result = convert(
-        road.export(road.person()),
+        tiny_xml.export(tiny_xml.person()),
         tmp_path / "store",
         pseudonymise="personidentifikator",
         pseudonym_key=make_key(tmp_path / "key", secret),
     )
-    expected = hmac_by_openssl(road.IDENTIFIER.encode(), secret)
+    expected = hmac_by_openssl(tiny_xml.IDENTIFIER.encode(), secret)
     assert persons(result.path)["personidentifikator"].to_pylist() == [expected]
-    assert expected != hmac_by_openssl(road.IDENTIFIER.encode(), secret[:-1])
+    assert expected != hmac_by_openssl(tiny_xml.IDENTIFIER.encode(), secret[:-1])
 
 
 def test_the_fingerprint_of_a_key_is_the_documented_one() -> None:
@@ -214,10 +214,12 @@ def test_the_fingerprint_of_a_key_is_the_documented_one() -> None:
 
 
 def test_pseudonyms_join_two_exports_under_one_key_and_not_under_another(key: Path, tmp_path: Path) -> None:
-    later = road.ROOT_ATTRIBUTES.replace("2014-02-26", "2014-02-27")
-    root = f'et:Kontaktregister xmlns:et="{road.EXPORT}" xmlns="{road.PERSONS}" {later}'
-    one = road.export(*(road.person(identifier=f"{n:011}") for n in range(100)))
-    two = road.export(*(road.person(road.contact(), identifier=f"{n:011}") for n in range(150, 50, -1)), root=root)
+    later = tiny_xml.ROOT_ATTRIBUTES.replace("2014-02-26", "2014-02-27")
+    root = f'et:Kontaktregister xmlns:et="{tiny_xml.EXPORT}" xmlns="{tiny_xml.PERSONS}" {later}'
+    one = tiny_xml.export(*(tiny_xml.person(identifier=f"{n:011}") for n in range(100)))
+    two = tiny_xml.export(
+        *(tiny_xml.person(tiny_xml.contact(), identifier=f"{n:011}") for n in range(150, 50, -1)), root=root
+    )
     options = {"pseudonymise": ["personidentifikator"], "pseudonym_key": key}
     convert(one, tmp_path / "store", **options)
     convert(two, tmp_path / "store", **options)
@@ -254,7 +256,7 @@ def test_radnummer_stays_and_columns_keep_their_order(tmp_path: Path, format_: s
         "radnummer": ["radnummer"],
         "status, personidentifikator": ["radnummer", "personidentifikator", "status"],
     }.items():
-        result = convert(road.export(road.person()), tmp_path / chosen, columns=chosen, format=format_)
+        result = convert(tiny_xml.export(tiny_xml.person()), tmp_path / chosen, columns=chosen, format=format_)
         read = duck(f"FROM '{next((result.path / 'person').iterdir())}'")
         assert read.column_names == [*kept, "eksport"]  # which DuckDB reads from the path
         assert read["radnummer"].to_pylist() == [1]
@@ -277,7 +279,11 @@ def test_a_partition_by_a_kept_column_goes_with_it(key: Path, tmp_path: Path) ->
 
 def test_no_footer_says_anything_of_pseudonyms(key: Path, tmp_path: Path) -> None:
     result = convert(
-        road.export(road.person()), tmp_path, pseudonymise="personidentifikator", pseudonym_key=key, compression="none"
+        tiny_xml.export(tiny_xml.person()),
+        tmp_path,
+        pseudonymise="personidentifikator",
+        pseudonym_key=key,
+        compression="none",
     )
     [part] = (result.path / "person").glob("*.parquet")
     metadata = pq.read_metadata(part)
@@ -286,7 +292,7 @@ def test_no_footer_says_anything_of_pseudonyms(key: Path, tmp_path: Path) -> Non
     assert (chunk.is_stats_set, chunk.has_column_index) == (False, False)
     assert chunks["radnummer"].is_stats_set
     content = part.read_bytes()
-    pseudonym = hmac_by_openssl(road.IDENTIFIER.encode()).encode()
+    pseudonym = hmac_by_openssl(tiny_xml.IDENTIFIER.encode()).encode()
     assert content.count(pseudonym) == 1
     assert pseudonym not in content[max(c.data_page_offset + c.total_compressed_size for c in chunks.values()) :]
     assert metadata.metadata[b"pseudonymised"] == b"personidentifikator", "a part file explains itself"
@@ -303,7 +309,7 @@ def test_rejects_keep_place_and_reasons_but_no_record(
         "partial": {"limit": 2},
     }[outcome]
     given_key = {"pseudonym_key": key} if "pseudonymise" in hidden else {}
-    export = road.export(road.person(), BAD)
+    export = tiny_xml.export(tiny_xml.person(), BAD)
     bare = convert(export, tmp_path / "hidden", **options, **hidden, **given_key)
     whole = convert(export, tmp_path / "whole", **options)
     assert bare.outcome == whole.outcome == outcome
@@ -316,7 +322,7 @@ def test_rejects_keep_place_and_reasons_but_no_record(
 
 
 def test_to_keep_every_column_is_no_choice(tmp_path: Path) -> None:
-    export = road.export(road.person(), BAD)
+    export = tiny_xml.export(tiny_xml.person(), BAD)
     plain = convert(export, tmp_path)
     assert rejects(plain.path)["record"].to_pylist() == [BAD.encode()]
     assert convert(export, tmp_path, columns=COLUMNS).outcome == "unchanged"
@@ -324,16 +330,16 @@ def test_to_keep_every_column_is_no_choice(tmp_path: Path) -> None:
 
 def test_the_manifest_says_what_was_applied(key: Path, tmp_path: Path) -> None:
     options = {"drop": [CERTIFICATE], "pseudonymise": ["epostadresse,personidentifikator"], "pseudonym_key": str(key)}
-    said = read_manifest(convert(road.export(road.person()), tmp_path / "one", **options).path).options
+    said = read_manifest(convert(tiny_xml.export(tiny_xml.person()), tmp_path / "one", **options).path).options
     assert said.columns == tuple(name for name in COLUMNS if name != CERTIFICATE)
     assert said.pseudonymised == ("personidentifikator", "epostadresse")
     assert said.pseudonym_key_fingerprint == PseudonymKey(SECRET).fingerprint
-    said = read_manifest(convert(road.export(road.person()), tmp_path / "two").path).options
+    said = read_manifest(convert(tiny_xml.export(tiny_xml.person()), tmp_path / "two").path).options
     assert (said.columns, said.pseudonymised, said.pseudonym_key_fingerprint) == (None, (), None)
 
 
 def test_the_same_choice_again_is_nothing_to_do(key: Path, tmp_path: Path) -> None:
-    export = road.export(road.person())
+    export = tiny_xml.export(tiny_xml.person())
     options = {"pseudonymise": ["personidentifikator", "epostadresse"], "pseudonym_key": key}
     first = convert(export, tmp_path / "store", **options, drop=[CERTIFICATE, "beskrivelse"])
     before = command.contents(tmp_path / "store")
@@ -366,17 +372,17 @@ def test_a_store_keeps_one_choice(
     make_key(tmp_path / "other.key", SECRET[::-1])
     options = {"drop": [CERTIFICATE], "pseudonymise": ["personidentifikator"], "pseudonym_key": key}
     store = tmp_path / "store"
-    convert(road.export(road.person()), store, **options)
+    convert(tiny_xml.export(tiny_xml.person()), store, **options)
     before = command.contents(store)
     for replace in (False, True):
         with pytest.raises(UsageError, match=f"in this store have the {what}.*; a store keeps one kind") as error:
-            convert(road.export(road.person()), store, **{**options, **changes}, replace=replace)
+            convert(tiny_xml.export(tiny_xml.person()), store, **{**options, **changes}, replace=replace)
         assert error.value.exit_code == 2
     assert command.contents(store) == before
 
 
 def test_a_snapshot_that_does_not_say_it_yet_has_all_columns(tmp_path: Path) -> None:
-    export = road.export(road.person())
+    export = tiny_xml.export(tiny_xml.person())
     path = convert(export, tmp_path).path / "manifest.json"
     manifest = json.loads(path.read_text())
     for name in ("columns", "pseudonymised", "pseudonym_key_fingerprint"):

@@ -11,13 +11,13 @@ from krr_export.changes.soap.names import SERVICE_16_02
 from krr_export.changes.soap_page import read_number
 from krr_export.domain.change_numbers import page_name
 from krr_export.errors import InputError
-from krr_export.input.rest.service import LARGEST, FetchedPage
+from krr_export.input.http.rest_service import LARGEST, FetchedPage
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:
     from krr_export.changes.soap.signing import Signer
-    from krr_export.input.rest.address import ServiceAddress
-    from krr_export.input.rest.retrying import Transport
+    from krr_export.input.http.address import ServiceAddress
+    from krr_export.input.http.retrying import Transport
 
 
 class SoapChangeService:

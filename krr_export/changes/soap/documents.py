@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from krr_export.errors import InputError
-from krr_export.parsing.bounds import find_excess_of_tags
-from krr_export.parsing.well_formed import not_well_formed, parser_options
+from krr_export.parsing.xml.bounds import find_excess_of_tags
+from krr_export.parsing.xml.well_formed import not_well_formed, parser_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

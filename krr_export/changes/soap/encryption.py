@@ -1,7 +1,7 @@
 """The encryption of an answer's body: RSA-OAEP with SHA-1 and AES-256, in CBC as the service had it, or GCM.
 
-CBC has no check of its own, so whoever learns why a decryption failed could decrypt by asking often enough. Everything
-that fails here, and the digest of what was decrypted, is therefore one and the same error.
+CBC has no check of its own: an attacker who learns why a decryption failed could decrypt by asking often enough. So all
+that fails here, and the digest of what was decrypted, is one and the same error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SOAP envelopes, 1.1 and 1.2: made, taken apart by place alone, and faults told from answers."""
+"""SOAP envelopes, 1.1 and 1.2: made, taken apart by place alone, and faults distinguished from answers."""
 
 from __future__ import annotations
 

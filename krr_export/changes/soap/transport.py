@@ -11,16 +11,16 @@ from krr_export.changes.soap.documents import MAX_BYTES
 from krr_export.changes.soap.envelope import Envelope
 from krr_export.changes.soap.names import SOAP_12
 from krr_export.errors import NetworkError
-from krr_export.input.rest.address import parse_service_address
-from krr_export.input.rest.exchange import Limits, Request, TransientError
-from krr_export.input.rest.exchange import post as post_once
+from krr_export.input.http.address import parse_service_address
+from krr_export.input.http.exchange import Limits, Request, TransientError
+from krr_export.input.http.exchange import post as post_once
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from krr_export.input.rest.address import ServiceAddress
-    from krr_export.input.rest.exchange import Answer
+    from krr_export.input.http.address import ServiceAddress
+    from krr_export.input.http.exchange import Answer
 
 LIMITS = Limits(silence=60.0, size=MAX_BYTES)
 ANSWERS = frozenset({HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_REQUEST})

@@ -15,7 +15,7 @@ from krr_export.cli.parameters import LocalPath, Role, option
 from krr_export.cli.server_options import CHANGE_FEED, client_options, pop_any_client, soap_options
 from krr_export.cli.transfer_progress import KEPT_MESSAGE, change_progress
 from krr_export.errors import INTERRUPTED
-from krr_export.input.rest.address import REGISTER
+from krr_export.input.http.address import REGISTER
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @command("prune", "krr-export prune /data/krr --keep 30")
-@click.argument("store", type=LocalPath(Role.STORE))
+@click.argument("store", type=LocalPath(Role.EXISTING_STORE))
 @option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="How many of the newest stay.")
 @json_option
 def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose: bool) -> int:

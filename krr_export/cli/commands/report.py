@@ -16,7 +16,7 @@ from krr_export.cli.parameters import LocalName, LocalPath, Role, option
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.page.languages.language import Lang
 
 
 @command("report", "krr-export report /data/krr/latest -o report.html --lang nb")

@@ -19,7 +19,7 @@ from krr_export.cli.secrets import pop_delivery, pop_login
 from krr_export.cli.server_options import CHANGE_FEED, client_options, login_options, pop_client
 from krr_export.cli.transfer_progress import KEPT_MESSAGE, change_progress, transfer_progress
 from krr_export.errors import INTERRUPTED, UsageError
-from krr_export.input.rest.address import REGISTER
+from krr_export.input.http.address import REGISTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

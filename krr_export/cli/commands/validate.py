@@ -16,7 +16,7 @@ from krr_export.cli.secrets import pop_delivery
 from krr_export.errors import UsageError
 
 if TYPE_CHECKING:
-    from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.page.languages.language import Lang
 
 
 @command("validate", "krr-export validate export.xml.gz --report report.json")

@@ -89,8 +89,8 @@ def _properties(report: Report) -> dict[str, str]:
 
 
 def _outcome(report: Report) -> _Case:
-    verdict = wording.verdict(report)
-    return _Case("export", "accepted", verdict, None if wording.is_accepted(report) else verdict)
+    outcome = wording.outcome_line(report)
+    return _Case("export", "accepted", outcome, None if wording.is_accepted(report) else outcome)
 
 
 def _findings(report: Report) -> Iterator[_Case]:

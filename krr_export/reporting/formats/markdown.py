@@ -21,14 +21,14 @@ _SHOWN_EXAMPLES = 3
 
 
 def markdown(report: Report) -> str:
-    """Return the report as Markdown: verdict, numbers, guard, changes, findings with their first examples."""
-    sections = [_verdict(report), _numbers(report), *_guard(report), *_changes(report), *_findings(report)]
+    """Return the report as Markdown: outcome, numbers, guard, changes, findings with their first examples."""
+    sections = [_outcome(report), _numbers(report), *_guard(report), *_changes(report), *_findings(report)]
     return "\n\n".join(sections) + "\n"
 
 
-def _verdict(report: Report) -> str:
+def _outcome(report: Report) -> str:
     mark = "✅" if wording.is_accepted(report) else "❌"
-    return f"## {mark} {_text(report.source.name)}\n\n{_text(wording.verdict(report))}"
+    return f"## {mark} {_text(report.source.name)}\n\n{_text(wording.outcome_line(report))}"
 
 
 def _numbers(report: Report) -> str:

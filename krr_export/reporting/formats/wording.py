@@ -1,4 +1,4 @@
-"""Wording shared by the formats of a report: the verdict, and the location of a finding."""
+"""Wording shared by the formats of a report: the outcome in one line, and the location of a finding."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_held_back(report: Report) -> bool:
     return report.outcome == "guard"
 
 
-def verdict(report: Report) -> str:
+def outcome_line(report: Report) -> str:
     """Return the outcome of the run in one line."""
     counts, outcome = report.counts, report.outcome
     seen, rejected = number(counts.seen), number(counts.rejected)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from krr_export.domain.vocabulary import USABLE_MONTHS
 from krr_export.reporting.page.chart_parts import Cell, Table, Tick, number_cell
-from krr_export.reporting.page.text import clean
+from krr_export.reporting.page.content_limits import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from krr_export.profiling.summary import ContactAge
-    from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import PageLimits
+    from krr_export.reporting.page.content_limits import ContentLimits
+    from krr_export.reporting.page.languages.language import Language
 
 _LAST_MONTH, _FUTURE, _OVER_TEN_YEARS = 119, "future", "120+"
 _YEAR = 12
@@ -123,7 +123,7 @@ class _Axis:
         return round(100 * months / self.width, 3)
 
 
-def age_chart(words: Language, index: int, age: ContactAge, limits: PageLimits) -> AgeChart:
+def age_chart(words: Language, index: int, age: ContactAge, limits: ContentLimits) -> AgeChart:
     """Return the chart of one entry of the profile's ``contact_age``.
 
     Args:
@@ -202,7 +202,7 @@ def _ticks(words: Language, axis: _Axis) -> tuple[Tick, ...]:
     return (*ticks, *([Tick(100.0, words.say("age.over"), "end")] if axis.width > axis.start + axis.months else []))
 
 
-def _table(words: Language, channel: str, age: ContactAge, limits: PageLimits) -> Table:
+def _table(words: Language, channel: str, age: ContactAge, limits: ContentLimits) -> Table:
     by_series = _by_series(age)
     keys = _in_order(dict.fromkeys((key for counts in by_series.values() for key in counts), 0))
     rows = tuple(

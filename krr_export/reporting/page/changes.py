@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.reporting.page.chart_parts import Cell, Table, number_cell
+from krr_export.reporting.page.content_limits import clean
 from krr_export.reporting.page.key_figures import KeyFigure
-from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
     from krr_export.changes.summary import ChangeSummary
-    from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import PageLimits
+    from krr_export.reporting.page.content_limits import ContentLimits
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report
 
 _VALUES = ("changes.value.added", "changes.value.changed", "changes.value.removed")
@@ -34,7 +34,7 @@ class Changes:
     table: Table | None
 
 
-def changes_section(words: Language, report: Report, limits: PageLimits) -> Changes | None:
+def changes_section(words: Language, report: Report, limits: ContentLimits) -> Changes | None:
     """Return the section; ``None`` if the report has no changes."""
     summary = report.changes
     if summary is None:
@@ -51,7 +51,7 @@ def changes_section(words: Language, report: Report, limits: PageLimits) -> Chan
     return Changes(since, (*figures, reserved), _table(words, summary, limits))
 
 
-def _table(words: Language, summary: ChangeSummary, limits: PageLimits) -> Table | None:
+def _table(words: Language, summary: ChangeSummary, limits: ContentLimits) -> Table | None:
     if not summary.columns:
         return None
     heads = (Cell(words.say("changes.column")), *(Cell(words.say(key), align="number") for key in _VALUES))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from krr_export.reporting.page.text import clean
+from krr_export.reporting.page.content_limits import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
 
 Align = Literal["text", "number", "code", "date"]
 

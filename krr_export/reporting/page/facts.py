@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.reporting.page.text import clean
+from krr_export.reporting.page.content_limits import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from krr_export.reporting.guard import Guard
-    from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import PageLimits
+    from krr_export.reporting.page.content_limits import ContentLimits
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report
 
 
@@ -25,12 +25,12 @@ class Fact:
     code: bool = False
 
 
-def facts(words: Language, report: Report, limits: PageLimits) -> tuple[Fact, ...]:
+def facts(words: Language, report: Report, limits: ContentLimits) -> tuple[Fact, ...]:
     """Return the facts about source, header, schema, options, guard and performance."""
     return tuple(_facts(words, report, limits))
 
 
-def _facts(words: Language, report: Report, limits: PageLimits) -> Iterator[Fact]:
+def _facts(words: Language, report: Report, limits: ContentLimits) -> Iterator[Fact]:
     source, header, run_limits, performance = report.source, report.header, report.limits, report.performance
     yield Fact(words.say("fact.source"), clean(source.name, limits.characters))
     size = words.say("fact.unknown") if source.size is None else words.size(source.size)
@@ -60,7 +60,7 @@ def _facts(words: Language, report: Report, limits: PageLimits) -> Iterator[Fact
     )
 
 
-def _guard_text(words: Language, guard: Guard, limits: PageLimits) -> str:
+def _guard_text(words: Language, guard: Guard, limits: ContentLimits) -> str:
     if guard.compared_with is None:
         return words.say("fact.alone")
     name = clean(guard.compared_with, limits.characters)

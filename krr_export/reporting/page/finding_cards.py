@@ -1,28 +1,21 @@
-"""The findings: a card for each code with meaning, what to do and masked examples; and a chart of all codes."""
+"""The findings: a card for each code with meaning, what to do and masked examples."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.findings.codes import PARTITION_OTHER, SEVERITIES
 from krr_export.findings.detail import describe
-from krr_export.reporting.page.chart_parts import Bars, Cell, Mark, Table, Tick, describe_greatest, number_cell
-from krr_export.reporting.page.text import clean
-from krr_export.reporting.page.verdict import finding_text
+from krr_export.reporting.page.content_limits import clean
+from krr_export.reporting.page.headline import finding_text
 from krr_export.rules.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from krr_export.findings.finding import Example
-    from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import PageLimits
+    from krr_export.reporting.page.content_limits import ContentLimits
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report, ReportedFinding
-
-_MAX_MARKS = 20
-_MAX_LABELS = 4
-"""The most powers of ten with a label each that fit on a telephone; beyond, every second one has one."""
-
 
 _REJECTS_QUERY = "SELECT * FROM read_parquet('rejects/*.parquet') WHERE list_contains(codes, 'CODE')"
 _FINDINGS_QUERY = "SELECT * FROM read_parquet('findings/*.parquet') WHERE code = 'CODE'"
@@ -77,7 +70,7 @@ class Card:
     query: str
 
 
-def finding_cards(words: Language, report: Report, limits: PageLimits) -> tuple[Card, ...]:
+def finding_cards(words: Language, report: Report, limits: ContentLimits) -> tuple[Card, ...]:
     """Return a card for each code, the most severe first."""
     return tuple(_card(words, one, report, limits) for one in in_order(report)[: limits.groups])
 
@@ -87,64 +80,7 @@ def in_order(report: Report) -> list[ReportedFinding]:
     return sorted(report.findings, key=lambda one: (SEVERITIES.index(one.severity), -one.records))
 
 
-def findings_chart(words: Language, report: Report, limits: PageLimits) -> tuple[Bars, tuple[Tick, ...]] | None:
-    """Return the chart of records by code, with a logarithmic scale; ``None`` without findings."""
-    findings = in_order(report)[: limits.groups]
-    if not findings:
-        return None
-    seen = report.counts.seen
-    powers = max(1, math.ceil(math.log10(max(one.records for one in findings))))
-    marks = tuple(
-        Mark(
-            clean(one.code, limits.characters), clean(one.code, limits.characters), one.records,
-            words.number(one.records), words.share(one.records, seen),
-            round(_SCALE_START + _SCALE_LENGTH * math.log10(one.records) / powers, 3), one.severity,
-        )
-        for one in findings
-    )  # fmt: skip
-    heads = (
-        Cell(words.say("code")),
-        Cell(words.say("severity")),
-        *(Cell(words.say(key), align="number") for key in ("records", "share", "findings.count")),
-    )
-    rows = tuple(
-        (
-            Cell(mark.label, align="code"), Cell(words.say(f"severity.{mark.kind}")), number_cell(words, mark.value),
-            Cell(mark.share, align="number"), number_cell(words, one.count),
-        )
-        for mark, one in zip(marks, findings, strict=True)
-    )  # fmt: skip
-    largest = sorted(marks, key=lambda mark: -mark.value)[:_MAX_MARKS]
-    note = words.say("findings.scale")
-    if len(largest) < len(marks):
-        note = f"{words.say('findings.first', n=len(largest))} {note}"
-    left_out = len(report.findings) - len(marks)
-    bars = Bars(
-        "by-code",
-        words.say("findings.chart"),
-        words.say("findings.description", n=len(marks), most=describe_greatest(words, largest)),
-        tuple(mark for mark in marks if mark in largest),
-        Table(words.say("findings.table"), heads, rows, words.say("rows.left", n=left_out) if left_out > 0 else ""),
-        "findings",
-        note,
-    )
-    step = 1 if powers <= _MAX_LABELS else 2
-    scale = (
-        Tick(
-            round(_SCALE_START + _SCALE_LENGTH * power / powers, 3),
-            words.number(10**power) if power % step == 0 else "",
-            "end" if power == powers else "middle",
-        )
-        for power in range(powers + 1)
-    )
-    return bars, tuple(scale)
-
-
-_SCALE_START, _SCALE_LENGTH = 2.5, 93.0
-"""The position of 1, and the length of the scale, in per cent of the width."""
-
-
-def _card(words: Language, finding: ReportedFinding, report: Report, limits: PageLimits) -> Card:
+def _card(words: Language, finding: ReportedFinding, report: Report, limits: ContentLimits) -> Card:
     text, fix, lang = finding_text(words, finding, limits)
     fields = sorted(finding.fields.items(), key=lambda field: (-field[1], field[0]))
     shown = [
@@ -179,7 +115,7 @@ def _query(finding: ReportedFinding) -> str:
     return query.replace("CODE", finding.code)
 
 
-def _example(words: Language, example: Example, limits: PageLimits) -> ExampleRow:
+def _example(words: Language, example: Example, limits: ContentLimits) -> ExampleRow:
     translated = example.masked is not None or words.code == "en"
     detail = example.detail if example.masked is None else describe(example.masked, words.details)
     return ExampleRow(

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import exported_at, is_export_name
 from krr_export.reporting.page.chart_parts import NOTHING, Cell, Table, number_cell
+from krr_export.reporting.page.content_limits import clean
 from krr_export.reporting.page.history_status import why_refused
-from krr_export.reporting.page.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from krr_export.reporting.history import HistoryLine, Trend
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
 
 SHOWN = 30
 """The most nights in a chart: with more, a column would be a thin line on a telephone."""

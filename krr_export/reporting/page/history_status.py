@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from krr_export.input.freshness import split_duration
-from krr_export.reporting.page.text import clean
+from krr_export.reporting.page.content_limits import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from krr_export.reporting.history import HistoryLine
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
 
 
 @dataclass(frozen=True)

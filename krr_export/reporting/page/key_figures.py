@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from krr_export.reporting.history import HistoryLine
-    from krr_export.reporting.page.language import Language
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report
 
 
@@ -33,7 +33,7 @@ class KeyFigure:
 
 
 def key_figures(words: Language, report: Report, tonight: HistoryLine) -> tuple[KeyFigure, ...]:
-    """Return records by verdict, those with warnings, who may be notified, and the change since the night before."""
+    """Return the numbers of records, who may be notified, and what changed since the night before."""
     seen, written, rejected = report.counts.seen, report.counts.written, report.counts.rejected
     shares = [words.say("of.all", share=words.share(count, seen)) for count in (written, rejected)]
     figures = [

@@ -19,12 +19,12 @@ from krr_export.reporting.page.chart_parts import (
     number_cell,
     shares_table,
 )
-from krr_export.reporting.page.text import clean
+from krr_export.reporting.page.content_limits import clean
 
 if TYPE_CHECKING:
     from krr_export.profiling.summary import LengthRange, Pooled, ProfileSummary
-    from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import PageLimits
+    from krr_export.reporting.page.content_limits import ContentLimits
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report
 
 _MAX_BARS = 10
@@ -59,7 +59,7 @@ class ProfileCharts:
     left_out: str
 
 
-def profile_charts(words: Language, report: Report, limits: PageLimits) -> ProfileCharts | None:
+def profile_charts(words: Language, report: Report, limits: ContentLimits) -> ProfileCharts | None:
     """Return the charts of a report's profile; ``None`` if it has none (``--no-profile``)."""
     profile = report.profile
     if profile is None:
@@ -117,7 +117,7 @@ def _channel_charts(words: Language, profile: ProfileSummary) -> tuple[Bars, ...
     )
 
 
-def _value_chart(words: Language, profile: ProfileSummary, column: str, nulls: int, limits: PageLimits) -> Bars:
+def _value_chart(words: Language, profile: ProfileSummary, column: str, nulls: int, limits: ContentLimits) -> Bars:
     items = [
         BarItem(clean(value, limits.characters), _with_gloss(words, value, limits), count)
         for value, count in profile.values[column].items()
@@ -135,7 +135,7 @@ def _value_chart(words: Language, profile: ProfileSummary, column: str, nulls: i
     return _bar_chart(words, f"values-{at}", f"values/{name}", items, whole, title=title, head=words.say("value"))
 
 
-def _with_gloss(words: Language, value: str, limits: PageLimits) -> str:
+def _with_gloss(words: Language, value: str, limits: ContentLimits) -> str:
     shown = clean(value, limits.characters)
     gloss = words.lookup(f"value.{value}")
     return f"{shown} ({gloss})" if gloss else shown
@@ -152,7 +152,7 @@ def _identifier_chart(words: Language, profile: ProfileSummary) -> Bars:
     )  # fmt: skip
 
 
-def _provider_chart(words: Language, profile: ProfileSummary, limits: PageLimits) -> Bars:
+def _provider_chart(words: Language, profile: ProfileSummary, limits: ContentLimits) -> Bars:
     items = []
     for one in profile.providers:
         number = one.organisation_number
@@ -162,7 +162,7 @@ def _provider_chart(words: Language, profile: ProfileSummary, limits: PageLimits
     return _top_chart(words, "providers", items, rest, limits)
 
 
-def _domain_chart(words: Language, profile: ProfileSummary, limits: PageLimits) -> Bars:
+def _domain_chart(words: Language, profile: ProfileSummary, limits: ContentLimits) -> Bars:
     items = [
         BarItem(clean(one.domain, limits.characters), clean(one.domain, limits.characters), one.records)
         for one in profile.email_domains
@@ -185,7 +185,7 @@ class _Rest(NamedTuple):
     whole: int
 
 
-def _top_chart(words: Language, name: str, items: list[BarItem], rest: _Rest, limits: PageLimits) -> Bars:
+def _top_chart(words: Language, name: str, items: list[BarItem], rest: _Rest, limits: ContentLimits) -> Bars:
     """Return a bar chart of the most frequent, with the rest as one bar."""
     pooled = BarItem("pooled", _pooled_label(words, rest.pooled), rest.pooled.records, "pooled")
     listed = [*items[: limits.rows], pooled]
@@ -210,7 +210,7 @@ def _pooled_label(words: Language, pooled: Pooled) -> str:
 
 
 def _certificates_table(
-    words: Language, profile: ProfileSummary, exported: str, limits: PageLimits
+    words: Language, profile: ProfileSummary, exported: str, limits: ContentLimits
 ) -> tuple[Table | None, str]:
     """Return the table of certificates, and a sentence about those that expire soon."""
     listed, pooled = profile.certificates, profile.certificates_pooled
@@ -242,7 +242,7 @@ def _certificates_table(
     return Table(words.say("certificates.title"), heads, tuple(rows), note), sentence if listed else ""
 
 
-def _completeness_chart(words: Language, profile: ProfileSummary, limits: PageLimits) -> Bars:
+def _completeness_chart(words: Language, profile: ProfileSummary, limits: ContentLimits) -> Bars:
     """Return the chart of records with a value, by column; its table also has the lengths of values."""
     records = profile.records
     columns = profile.columns[: limits.rows]

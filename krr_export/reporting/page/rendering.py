@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from krr_export.reporting.history import line_of_report, with_trend
 from krr_export.reporting.page.changes import changes_section
+from krr_export.reporting.page.content_limits import CONTENT_LIMITS, ContentLimits, clean
 from krr_export.reporting.page.facts import facts
-from krr_export.reporting.page.finding_cards import finding_cards, findings_chart
+from krr_export.reporting.page.finding_cards import finding_cards
+from krr_export.reporting.page.findings_chart import findings_chart
+from krr_export.reporting.page.headline import headline
 from krr_export.reporting.page.history_chart import (
     history_chart,
     history_table,
@@ -16,17 +19,15 @@ from krr_export.reporting.page.history_chart import (
 )
 from krr_export.reporting.page.history_status import history_status
 from krr_export.reporting.page.key_figures import key_figures
-from krr_export.reporting.page.languages import language
+from krr_export.reporting.page.languages.by_code import language
 from krr_export.reporting.page.profile_charts import profile_charts
-from krr_export.reporting.page.text import PAGE_LIMITS, PageLimits, clean
-from krr_export.reporting.page.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
     from krr_export.reporting.history import HistoryLine
-    from krr_export.reporting.page.language import Lang, Language
+    from krr_export.reporting.page.languages.language import Lang, Language
     from krr_export.reporting.report import Report
 
 MAX_BYTES = 300_000
@@ -51,7 +52,7 @@ def render(report: Report, history: Sequence[HistoryLine] = (), *, lang: Lang = 
         UsageError: there is no such language.
     """
     words = language(lang)
-    return _first_that_fits(lambda limits: _report_page(words, report, history, limits), PAGE_LIMITS)
+    return _first_that_fits(lambda limits: _report_page(words, report, history, limits), CONTENT_LIMITS)
 
 
 def render_history(
@@ -101,7 +102,7 @@ def _first_that_fits(page: Callable[[_Size], str], sizes: Sequence[_Size]) -> st
     return html
 
 
-def _report_page(words: Language, report: Report, history: Sequence[HistoryLine], limits: PageLimits) -> str:
+def _report_page(words: Language, report: Report, history: Sequence[HistoryLine], limits: ContentLimits) -> str:
     tonight = line_of_report(report)
     older = older_lines(history, tonight)
     tonight = with_trend(tonight, older[-1] if older else None)
@@ -114,15 +115,15 @@ def _report_page(words: Language, report: Report, history: Sequence[HistoryLine]
         title=words.say("title.report", day=words.day(exported)),
         exported=words.moment(exported),
         source=clean(report.source.name, limits.characters),
-        verdict=verdict(words, report, limits),
+        headline=headline(words, report, limits),
         figures=key_figures(words, report, tonight),
         facts=facts(words, report, limits),
         nights=history_chart(words, (*older, tonight)),
         changes=changes_section(words, report, limits),
         cards=finding_cards(words, report, limits),
         left_out=max(len(report.findings) - limits.groups, 0),
-        chart=by_code and by_code[0],
-        scale=by_code[1] if by_code else (),
+        chart=by_code and by_code.bars,
+        scale=by_code.scale if by_code else (),
         contents=profile_charts(words, report, limits),
         version=clean(report.tool.version, 40),
     )

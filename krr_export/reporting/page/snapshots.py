@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.reporting.history import HistoryLine
-    from krr_export.reporting.page.language import Lang
+    from krr_export.reporting.page.languages.language import Lang
     from krr_export.reporting.report import Report
 
 REPORT_HTML = "report.html"

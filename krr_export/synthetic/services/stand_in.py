@@ -21,9 +21,9 @@ from krr_export.changes.soap.signing import Signer
 from krr_export.domain.rest_service import NUMBER_FIELDS
 from krr_export.errors import InputError, OutputError
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key, load_recipient
-from krr_export.input.rest.document import PERSONS, decode, read_page
-from krr_export.input.rest.service import CHANGES_PATH
-from krr_export.input.rest.token import GRANT_TYPE, LIFE_SECONDS
+from krr_export.input.http.rest_document import PERSONS, decode, read_page
+from krr_export.input.http.rest_service import CHANGES_PATH
+from krr_export.input.http.token import GRANT_TYPE, LIFE_SECONDS
 from krr_export.synthetic.services.served_register import ServedRegister
 from krr_export.synthetic.services.soap_service import SERVICES, Reply, SoapService
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from krr_export.input.rest.document import PageDocument
+    from krr_export.input.http.rest_document import PageDocument
 
 _HOST = "127.0.0.1"
 _MAX_REQUEST_BYTES = 1 << 20

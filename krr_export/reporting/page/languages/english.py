@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from krr_export.findings.detail import ENGLISH_DETAILS
-from krr_export.reporting.page.language import Language
+from krr_export.reporting.page.languages.language import Language
 
-WORDS: dict[str, str] = {
+TEXTS: dict[str, str] = {
     "title.report": "Contact register, {day}",
     "title.history": "History of {name}",
     "moment": "{day}, {time}",
@@ -15,7 +15,7 @@ WORDS: dict[str, str] = {
     "exported": "Export made {moment} (Norwegian time)",
     "footer": "Made by krr-export {version} from report.json. It holds no personal value.",
     "footer.history": "Made by krr-export from the manifests and reports of the store. It holds no personal value.",
-    # The verdict. Before the bar stands the status.
+    # The headline. Before the bar stands the status.
     "outcome.published.clean": "Published¦All {seen} records are published. Nothing was found wrong with them.",
     "outcome.published.warnings": "Published¦All {seen} records are published. Some values deserve a look.",
     "outcome.published.rejects": "Published with rejects¦{written} of {seen} records are published; {rejected}"
@@ -278,7 +278,7 @@ WORDS: dict[str, str] = {
 
 ENGLISH = Language(
     code="en",
-    words=WORDS,
+    texts=TEXTS,
     findings={},
     details=ENGLISH_DETAILS,
     months=(

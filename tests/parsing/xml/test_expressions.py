@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from krr_export.parsing.expressions import possessive
+from krr_export.parsing.xml.expressions import possessive
 
 PARTS = ["<", ">", "/", "?", "!--", "-->", "?>", "<?xml ", " ", '"', "'", "=", "a", "Person", "a='b'", 'c="d"', "-"]
 

@@ -29,7 +29,7 @@ class Language:
 
     Attributes:
         code: for the attribute ``lang``.
-        words: texts by key; ``{name}`` is filled in, and ``one|many`` is selected by ``n``.
+        texts: by key; ``{name}`` is filled in, and ``one|many`` is selected by ``n``.
         findings: meaning and what to do, by code; empty for English.
         details: texts of masked details.
         months: their names, January first.
@@ -39,7 +39,7 @@ class Language:
     """
 
     code: Lang
-    words: Mapping[str, str]
+    texts: Mapping[str, str]
     findings: Mapping[str, tuple[str, str]]
     details: DetailWords
     months: tuple[str, ...]
@@ -49,7 +49,7 @@ class Language:
 
     def say(self, key: str, **values: object) -> str:
         """Return the text of a key with these values; whole numbers are formatted."""
-        words = self.words[key]
+        words = self.texts[key]
         if "n" in values and "|" in words:
             one, many = words.split("|")
             words = one if values["n"] == 1 else many
@@ -57,7 +57,7 @@ class Language:
 
     def lookup(self, key: str) -> str:
         """Return the text of a key, or an empty string: for names from the register or from another schema."""
-        return self.words.get(key, "")
+        return self.texts.get(key, "")
 
     def number(self, value: int) -> str:
         """Format a whole number with spaces between thousands."""

@@ -11,14 +11,14 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from krr_export.errors import NetworkError
-from krr_export.input.rest.exchange import Answer, Limits, Request, TransientError, post
+from krr_export.input.http.exchange import Answer, Limits, Request, TransientError, post
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection
     from datetime import datetime
 
-    from krr_export.input.rest.address import ServiceAddress
+    from krr_export.input.http.address import ServiceAddress
 
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each new try."""
@@ -46,11 +46,11 @@ class Transport:
     answers: Collection[int] = ()
 
     def post(self, address: ServiceAddress, request: Request) -> Answer:
-        """Send a request, again if it fails in a way that may pass; return the answer.
+        """Send a request, and retry it if it fails in a way that may pass; return the answer.
 
         Raises:
-            InputError: The answer is larger than it can be.
-            NetworkError: It failed as often as is tried, for good, or the server sends elsewhere.
+            InputError: The answer is larger than allowed.
+            NetworkError: All tries failed, a failure was final, or the server redirects.
         """
         for pause in (*_PAUSES, None):
             try:
@@ -76,8 +76,8 @@ def _check_passing(answer: Answer, address: ServiceAddress) -> int | None:
     """Return the pause that the server asks for; ``None`` if it has answered.
 
     Raises:
-        NetworkError: It sends elsewhere: a token must not go there.
-        TransientError: It has failed, and may not the next time.
+        NetworkError: It redirects: a token must not be sent there.
+        TransientError: It failed, and the next try may succeed.
     """
     if answer.status in _REDIRECTS:
         raise NetworkError(
@@ -101,7 +101,7 @@ def _asked_pause(answer: Answer) -> int | None:
 
 
 def _moment(written: str) -> datetime | None:
-    """Return a moment of HTTP; ``None`` if it is none."""
+    """Return the time in an HTTP date; ``None`` if it is not one."""
     try:
         moment = parsedate_to_datetime(written)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

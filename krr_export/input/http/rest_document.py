@@ -1,4 +1,4 @@
-"""The JSON of the REST service, read strictly: no key twice, no number that is none, few levels."""
+"""The JSON of the REST service, read strictly: no repeated key, no NaN or infinity, little nesting."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MAX_PERSONS = 100_000
 """In a page: the register gives 1000."""
 _MAX_DEPTH = 4
 _BYTES_OF_AN_OBJECT = 16
-"""The least that an object takes on average; the smallest person has three times as much. Of empty ones, a small file
-would become the objects of a large one."""
+"""The least average size of an object; the smallest person has three times as much. Of empty objects, a small file
+could hold enough to fill the memory."""
 _FEW_OBJECTS = 1000
 _SPACE = re.compile(r"\s*")
 
@@ -38,10 +38,10 @@ class PageDocument:
     """A page, as it stands there.
 
     Attributes:
-        first: the number that was asked from.
+        first: the number that was asked for.
         last: the last change in the page.
         latest: the register's last change when the page was made.
-        persons: the entries of its persons, not looked at.
+        persons: the entries of its persons, unchecked.
     """
 
     first: int
@@ -58,7 +58,7 @@ def decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
         content: JSON in UTF-8.
 
     Raises:
-        InputError: It is not JSON, has a key twice, a number that is none, many levels, or little but empty objects or
+        InputError: It is not JSON, or has a repeated key, NaN or infinity, deep nesting, or mostly empty objects or
             lists.
     """
     decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
@@ -81,7 +81,7 @@ def decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
 
 
 def _end_of_space(text: str, start: int) -> int:
-    """Return where the white space ends that begins at ``start``."""
+    """Return the end of the white space that begins at ``start``."""
     found = _SPACE.match(text, start)
     return found.end() if found else start
 

@@ -1,4 +1,4 @@
-"""What the rules say of a few rows, written as dictionaries: rows of the table, typed as the road types them."""
+"""The breaches of rules in a few rows, written as dictionaries: rows of the table, typed as parsing types them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXPORTED = datetime(2026, 2, 26, 11, 22, 25, tzinfo=UTC)
 Row = Mapping[str, object]
 
 
-class Verdict(NamedTuple):
+class Breach(NamedTuple):
     """A row that breaks a rule."""
 
     row: int
@@ -29,26 +29,26 @@ class Verdict(NamedTuple):
     column: str
 
 
-def verdicts(*rows: Row, exported: datetime = EXPORTED, columns: Sequence[str] | None = None) -> list[Verdict]:
-    """What the rules say of these rows, row by row; absent columns are null.
+def breaches(*rows: Row, exported: datetime = EXPORTED, columns: Sequence[str] | None = None) -> list[Breach]:
+    """The breaches of rules in these rows, row by row; absent columns are null.
 
     Args:
         rows: values by column.
         exported: when the export was made.
         columns: those that the table has; by default all of version 14-05.
     """
-    found = Judge(exported).judge(BatchView(batch_of(rows, columns)))
-    return sorted(Verdict(int(row), breach.code, breach.column) for breach in found for row in breach.rows)
+    found = Judge(exported).find_violations(BatchView(batch_of(rows, columns)))
+    return sorted(Breach(int(row), breach.code, breach.column) for breach in found for row in breach.rows)
 
 
 def codes(*rows: Row, exported: datetime = EXPORTED) -> list[set[str]]:
     """The codes of each row."""
-    found = verdicts(*rows, exported=exported)
-    return [{verdict.code for verdict in found if verdict.row == row} for row in range(len(rows))]
+    found = breaches(*rows, exported=exported)
+    return [{breach.code for breach in found if breach.row == row} for row in range(len(rows))]
 
 
 def batch_of(rows: Sequence[Row], columns: Sequence[str] | None = None) -> pa.RecordBatch:
-    """Rows as a batch, binary columns dictionary-encoded, as the road has them."""
+    """Rows as a batch, binary columns dictionary-encoded, as parsing gives them."""
     fields = [field for field in schema().arrow if columns is None or field.name in columns]
     arrays = []
     for field in fields:

@@ -10,7 +10,7 @@ _SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
-class PageLimits:
+class ContentLimits:
     """The most of each element that the page shows. It says what is left out; report.json is complete.
 
     Attributes:
@@ -28,13 +28,13 @@ class PageLimits:
     characters: int
 
 
-PAGE_LIMITS = (
-    PageLimits(examples=20, rows=130, groups=130, charts=4, characters=200),
-    PageLimits(examples=10, rows=130, groups=130, charts=4, characters=120),
-    PageLimits(examples=5, rows=130, groups=130, charts=4, characters=120),
-    PageLimits(examples=3, rows=122, groups=120, charts=3, characters=90),
-    PageLimits(examples=1, rows=60, groups=80, charts=2, characters=60),
-    PageLimits(examples=0, rows=20, groups=20, charts=1, characters=30),
+CONTENT_LIMITS = (
+    ContentLimits(examples=20, rows=130, groups=130, charts=4, characters=200),
+    ContentLimits(examples=10, rows=130, groups=130, charts=4, characters=120),
+    ContentLimits(examples=5, rows=130, groups=130, charts=4, characters=120),
+    ContentLimits(examples=3, rows=122, groups=120, charts=3, characters=90),
+    ContentLimits(examples=1, rows=60, groups=80, charts=2, characters=60),
+    ContentLimits(examples=0, rows=20, groups=20, charts=1, characters=30),
 )
 """From the largest to the smallest. A normal export fits the first; any export fits the last."""
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from krr_export.domain.change_numbers import page_name
 from krr_export.domain.rest_service import NUMBER_FIELDS
 from krr_export.errors import InputError, NetworkError
-from krr_export.input.rest.document import decode, read_page
-from krr_export.input.rest.exchange import Request
+from krr_export.input.http.exchange import Request
+from krr_export.input.http.rest_document import decode, read_page
 from krr_export.util.formatting import number
 
 if TYPE_CHECKING:
-    from krr_export.input.rest.address import ServiceAddress
-    from krr_export.input.rest.exchange import Answer
-    from krr_export.input.rest.retrying import Transport
-    from krr_export.input.rest.token import TokenSource
+    from krr_export.input.http.address import ServiceAddress
+    from krr_export.input.http.exchange import Answer
+    from krr_export.input.http.retrying import Transport
+    from krr_export.input.http.token import TokenSource
 
 CHANGES_SCOPE = "krr:global/hentendring.read"
 CHANGES_PATH = "rest/v2/krr/hentEndringer"
@@ -31,13 +31,13 @@ _UNAUTHORIZED = 401
 
 @dataclass(frozen=True)
 class FetchedPage:
-    """A page as it came.
+    """A page as received.
 
     Attributes:
-        known: the last change that was known when it was asked for.
+        known: the last known change when it was requested.
         last: its last change.
         latest: the register's last change.
-        moment: when it was made, UTC, by the server's clock; by ours if that does not say.
+        moment: when it was made, UTC, by the server's clock, or by ours if the answer has no date.
         content: its bytes.
         name: of its file.
     """
@@ -55,7 +55,7 @@ class ChangeService:
 
     Args:
         address: of the register.
-        tokens: where tokens are from.
+        tokens: the source of tokens.
         transport: how requests are made.
     """
 
@@ -66,11 +66,11 @@ class ChangeService:
         """Return the page that follows a change number.
 
         Args:
-            known: the last known change. Whether the service takes it as the first one wanted or the last one known is
-                documented nowhere; then a page begins with what is known, which does no harm.
+            known: the last known change. It is not documented whether the service begins with it or with the next; if
+                with it, the page repeats a change, which does no harm.
 
         Raises:
-            InputError: The answer is no page, or not the one that was asked for.
+            InputError: The answer is not a page, or another than the one requested.
             NetworkError: There is no answer, or a refusal.
         """
         answer = self._ask(known)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from krr_export.reporting.page.language import Language
-from krr_export.reporting.page.norwegian_details import DETAILS
-from krr_export.reporting.page.norwegian_findings import FINDINGS
+from krr_export.reporting.page.languages.language import Language
+from krr_export.reporting.page.languages.norwegian_details import DETAILS
+from krr_export.reporting.page.languages.norwegian_findings import FINDINGS
 
-WORDS: dict[str, str] = {
+TEXTS: dict[str, str] = {
     "title.report": "Kontaktregisteret, {day}",
     "title.history": "Historikk for {name}",
     "moment": "{day} kl. {time}",
@@ -17,7 +17,7 @@ WORDS: dict[str, str] = {
     "footer": "Laget av krr-export {version} fra report.json. Siden inneholder ingen personopplysninger.",
     "footer.history": "Laget av krr-export fra manifestene og rapportene i lageret. Siden inneholder ingen"
     " personopplysninger.",
-    # The verdict. Before the bar stands the status.
+    # The headline. Before the bar stands the status.
     "outcome.published.clean": "Publisert¦Alle {seen} poster er publisert. Ingen feil er funnet.",
     "outcome.published.warnings": "Publisert¦Alle {seen} poster er publisert. Noen verdier bør ses nærmere på.",
     "outcome.published.rejects": "Publisert med avviste poster¦{written} av {seen} poster er publisert; {rejected}"
@@ -281,7 +281,7 @@ WORDS: dict[str, str] = {
 
 NORWEGIAN = Language(
     code="nb",
-    words=WORDS,
+    texts=TEXTS,
     findings=FINDINGS,
     details=DETAILS,
     months=(

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Fast checks for the usual forms of contact data, without the GIL. `forms` is its Python interface.
+"""Matching of the patterns of `prefilter`, its Python interface, without the GIL.
 
 Like the scanner, it only accepts: every other value is judged by the rule's regular expression. It accepts::
 
@@ -105,7 +105,7 @@ cdef inline bint is_named(const uint8_t* at, const uint8_t* end) noexcept nogil:
     return at == signs - 1
 
 
-def find_unusual(int kind, int64_t count, uintptr_t offsets, uintptr_t octets, uintptr_t among, uintptr_t into):
+def find_unmatched(int kind, int64_t count, uintptr_t offsets, uintptr_t octets, uintptr_t among, uintptr_t into):
     cdef const int32_t* ends = <const int32_t*>offsets
     cdef const uint8_t* data = <const uint8_t*>octets
     cdef const uint8_t* is_among = <const uint8_t*>among
@@ -113,21 +113,21 @@ def find_unusual(int kind, int64_t count, uintptr_t offsets, uintptr_t octets, u
     cdef const uint8_t* at
     cdef const uint8_t* end
     cdef int64_t row, found = 0
-    cdef bint usual
+    cdef bint matches
     with nogil:
         for row in range(count):
             if not is_among[row]:
                 continue
             at, end = data + ends[row], data + ends[row + 1]
             if kind == MOBILE:
-                usual = is_mobile(at, end)
+                matches = is_mobile(at, end)
             elif kind == EMAIL:
-                usual = is_email(at, end)
+                matches = is_email(at, end)
             elif kind == NUMBER:
-                usual = is_number(at, end)
+                matches = is_number(at, end)
             else:
-                usual = is_named(at, end)
-            if not usual:
+                matches = is_named(at, end)
+            if not matches:
                 rows[found] = row
                 found += 1
     return found

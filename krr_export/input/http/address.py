@@ -32,7 +32,7 @@ class ServiceAddress:
 
     @property
     def server(self) -> str:
-        """Host and port, for messages; without the usual port."""
+        """Host and port, for messages; without the default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self._scheme] else f"{host}:{self.port}"
 
@@ -58,7 +58,7 @@ def parse_service_address(
         example: of an address, for messages.
 
     Raises:
-        UsageError: it is no such URL, has more than host, port and path, or is neither TLS nor loopback. The message
+        UsageError: it is not a URL, has more than host, port and path, or is neither TLS nor loopback. The message
             does not repeat it: it may contain a password.
     """
     try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from krr_export.input.rest.service import FetchedPage
+    from krr_export.input.http.rest_service import FetchedPage
 
 _MODE = 0o600
 _LOCK_FILE = ".fetch-changes.lock"
@@ -48,14 +48,14 @@ class PagesDirectory:
     path: Path
 
     def reached(self, known: int) -> int:
-        """Return how far the pages here go on from a change number, without a gap."""
+        """Return the last change number that the pages here reach from this one without a gap."""
         for first, last, _ in sorted(self._pages()):
             if first <= known < last:
                 known = last
         return known
 
     def remove_until(self, known: int) -> int:
-        """Delete the pages that hold no change after this number, and return how many they were.
+        """Delete the pages with no change after this number, and return their number.
 
         Raises:
             OutputError: One cannot be deleted.
@@ -85,14 +85,14 @@ class PagesDirectory:
         self._write(page.name, page.content)
 
     def seconds_since_query(self, url: str) -> float | None:
-        """Return how long ago a fetch of this register came to its end here; ``None`` if never, or in the future."""
+        """Return the time since a fetch from this register was completed here; ``None`` if never, or in the future."""
         try:
             fd = os.open(self.path / _ASKED_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(fd, "rb") as file:
                 passed = time.time() - os.fstat(fd).st_mtime
                 return passed if passed >= 0 and file.read(len(url) + 1) == url.encode() else None
         except OSError:
-            return None  # it only saves the register work
+            return None  # it only saves the register some work
 
     def record_query(self, url: str) -> None:
         """Record that all changes of this register were fetched now.

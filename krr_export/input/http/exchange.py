@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, NetworkError, UsageError
-from krr_export.input.rest.document import MAX_BYTES
+from krr_export.input.http.rest_document import MAX_BYTES
 from krr_export.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from krr_export.input.rest.address import ServiceAddress
+    from krr_export.input.http.address import ServiceAddress
 
 _PIECE = 1 << 16
 
 
 class TransientError(Exception):
-    """A request that failed in a way that may pass: the line was cut, or nobody answered.
+    """A request failed in a way that may pass: the connection was cut, or nobody answered.
 
     Args:
         what: what happened, for people.
@@ -81,7 +81,7 @@ class Answer:
 
 
 def trusted(ca: Path | None) -> ssl.SSLContext:
-    """Return whom to trust: the authorities of a file, or by default the system's.
+    """Return a TLS context that trusts the authorities in a file, or by default the system's.
 
     Raises:
         UsageError: The file cannot be read, or holds no certificate.
@@ -107,7 +107,7 @@ def post(address: ServiceAddress, request: Request, context: ssl.SSLContext, lim
         limits: of the answer.
 
     Raises:
-        InputError: The answer is larger than it can be.
+        InputError: The answer is larger than allowed.
         NetworkError: There is no such host, or its certificate is not trusted.
         TransientError: The server cannot be reached, does not answer in time, or the answer is cut off.
     """
@@ -194,7 +194,7 @@ def _too_large(address: ServiceAddress, limits: Limits) -> InputError:
 
 @contextlib.contextmanager
 def _hang_up_after(seconds: float, opened: socket.socket) -> Iterator[threading.Event]:
-    """Shut the connection down after this time: a drop now and then would keep it open for ever."""
+    """Shut the connection down after this time: otherwise a byte now and then would keep it open for ever."""
     over = threading.Event()
 
     def hang_up() -> None:

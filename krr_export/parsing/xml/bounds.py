@@ -11,7 +11,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from krr_export.parsing.expressions import possessive
+from krr_export.parsing.xml.expressions import possessive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

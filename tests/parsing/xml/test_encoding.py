@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from road import IDENTIFIER, contact, export, person, travel
+from parsing_path import parse
+from tiny_xml import IDENTIFIER, contact, export, person
 
 from krr_export.errors import InputError
-from krr_export.parsing.encoding import as_utf8
+from krr_export.parsing.xml.encoding import as_utf8
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
@@ -53,23 +54,23 @@ def test_text_and_attributes_arrive_as_they_were_sent(schema: RecordSchema, name
     text = TEXT if name in WITHOUT_EURO else f"{TEXT} 5 €"
     # No valid attribute has such characters: what is said of an invalid one shows that they arrived.
     persons = [person(f"<beskrivelse>{text}</beskrivelse>"), person(contact(attributes='sistOppdatert="æøå"'))]
-    arrival = travel(export(*persons, encoding=name), schema)
-    assert arrival.rows[0]["beskrivelse"] == text
-    (finding,) = arrival.rejects[0].findings
+    parsed = parse(export(*persons, encoding=name), schema)
+    assert parsed.rows[0]["beskrivelse"] == text
+    (finding,) = parsed.rejects[0].findings
     assert (finding.detail.kind, finding.detail.length) == ("mixed, some not ASCII", 3)
-    assert arrival.rejects[0].record.decode() == persons[1]
+    assert parsed.rejects[0].record.decode() == persons[1]
 
 
 def test_ascii_holds_the_rest_as_references(schema: RecordSchema) -> None:
     data = export(person("<beskrivelse>bl&#229;tt, 5 &#x20AC;</beskrivelse>"), encoding="US-ASCII")
-    assert travel(data, schema).rows[0]["beskrivelse"] == "blått, 5 €"
+    assert parse(data, schema).rows[0]["beskrivelse"] == "blått, 5 €"
 
 
 def test_without_a_declaration_it_is_utf_8(schema: RecordSchema) -> None:
     data = export(person(f"<beskrivelse>{TEXT} €</beskrivelse>"), declaration="")
-    arrival = travel(data, schema)
-    assert arrival.rows[0]["beskrivelse"] == f"{TEXT} €"
-    assert arrival.header.encoding == "UTF-8"
+    parsed = parse(data, schema)
+    assert parsed.rows[0]["beskrivelse"] == f"{TEXT} €"
+    assert parsed.header.encoding == "UTF-8"
 
 
 @pytest.mark.parametrize("quoted", ['"ISO-8859-1"', "'ISO-8859-1'", ' \n= \t"ISO-8859-1"'])
@@ -102,7 +103,7 @@ def test_a_byte_order_mark_is_no_part_of_the_document(size: int) -> None:
 )
 def test_a_second_byte_order_mark_is_no_white_space(schema: RecordSchema, data: bytes) -> None:
     with pytest.raises(InputError, match="not XML"):
-        travel(data, schema)
+        parse(data, schema)
 
 
 def test_offsets_count_delivered_bytes_where_nothing_is_transcoded() -> None:
@@ -115,7 +116,7 @@ def test_offsets_count_delivered_bytes_where_nothing_is_transcoded() -> None:
 
 def test_rejects_after_a_byte_order_mark_lie_where_it_says(schema: RecordSchema) -> None:
     data = codecs.BOM_UTF8 + export(person(), "<Person/>")
-    (reject,) = travel(data, schema).rejects
+    (reject,) = parse(data, schema).rejects
     assert data[reject.byte_offset :].startswith(b"<Person/>")
 
 
@@ -163,14 +164,14 @@ def test_utf_32_is_refused(codec: str) -> None:
 @pytest.mark.parametrize("codec", ["cp037", "cp500", "cp1140"])
 def test_ebcdic_is_not_xml_here(schema: RecordSchema, codec: str) -> None:
     with pytest.raises(InputError, match="not XML"):
-        travel(export(declaration=declared("EBCDIC-CP-DK")).decode().encode(codec), schema)
+        parse(export(declaration=declared("EBCDIC-CP-DK")).decode().encode(codec), schema)
 
 
 def test_utf_7_in_disguise_is_not_decoded(schema: RecordSchema) -> None:
     hidden = person("<beskrivelse>+ADw-/beskrivelse+AD4-</beskrivelse>")
-    assert travel(export(hidden), schema).rows[0]["beskrivelse"] == "+ADw-/beskrivelse+AD4-"
+    assert parse(export(hidden), schema).rows[0]["beskrivelse"] == "+ADw-/beskrivelse+AD4-"
     with pytest.raises(InputError):
-        travel(export(declaration=declared("UTF-7")).decode().encode("utf-7"), schema)
+        parse(export(declaration=declared("UTF-7")).decode().encode("utf-7"), schema)
 
 
 def test_an_encoding_declared_behind_much_white_space_is_not_passed_over() -> None:
@@ -204,7 +205,7 @@ def test_bytes_that_are_not_of_the_declared_encoding_are_refused_with_their_plac
 def test_bytes_that_are_not_utf_8_are_refused_with_their_line(schema: RecordSchema, bad: bytes) -> None:
     marked = export(person(), person("<beskrivelse>HER</beskrivelse>"), person())
     with pytest.raises(InputError, match=r"line 4: a (byte|character) is not"):
-        travel(marked.replace(b"HER", bad), schema)
+        parse(marked.replace(b"HER", bad), schema)
 
 
 @pytest.mark.parametrize("place", ["in a comment before the root", "in the root's attribute", "after the root"])
@@ -215,7 +216,7 @@ def test_bytes_that_are_not_utf_8_are_refused_anywhere(schema: RecordSchema, pla
         "after the root": export(after="<!-- X -->").replace(b"X", b"\xe5"),
     }[place]
     with pytest.raises(InputError, match=r"line [123]: a byte is not valid"):
-        travel(data, schema)
+        parse(data, schema)
 
 
 @given(
@@ -225,7 +226,7 @@ def test_bytes_that_are_not_utf_8_are_refused_anywhere(schema: RecordSchema, pla
 )
 def test_any_text_survives_any_unicode_encoding(schema: RecordSchema, text: str, name: str, size: int) -> None:
     data = export(person(f"<beskrivelse>{text}</beskrivelse>"), encoding=name)
-    (row,) = travel(pieces(data, size), schema).rows
+    (row,) = parse(pieces(data, size), schema).rows
     assert (row["beskrivelse"], row["personidentifikator"]) == (text, IDENTIFIER)
 
 

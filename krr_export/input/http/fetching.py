@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from krr_export.input.rest.directory import PagesDirectory
-    from krr_export.input.rest.service import FetchedPage
+    from krr_export.input.http.directory import PagesDirectory
+    from krr_export.input.http.rest_service import FetchedPage
 
 _STANDSTILL_SECONDS = 5.0
 
@@ -31,7 +31,7 @@ class FetchedChanges:
     """The result of a fetch.
 
     Attributes:
-        pages: how many were written.
+        pages: the number of pages written.
         reached: the register's last change, which the pages in the directory go up to.
         moment: when the last answer was made, UTC.
     """
@@ -49,18 +49,18 @@ def fetch_pages(
     sleep: Callable[[float], object],
     progress: Callable[[int, int], object] | None = None,
 ) -> FetchedChanges:
-    """Fetch the pages after a change number; what the directory has already is not asked for again.
+    """Fetch the pages after a change number, except those that the directory already has.
 
     Args:
         directory: for the pages.
         service: that has them.
         known: the last change that is known.
-        sleep: waits for so many seconds.
+        sleep: waits for a number of seconds.
         progress: called after each page with the last fetched change and the register's last one.
 
     Raises:
         GuardError: The register's change numbers are of another series.
-        InputError: An answer is no page, or the pages do not go on.
+        InputError: An answer is not a page, or the change numbers stand still.
         NetworkError: The register or Maskinporten does not answer, or refuses.
         OutputError: A page cannot be written.
     """

@@ -1,4 +1,4 @@
-"""The verdict: the outcome of a run in one sentence, and what to do."""
+"""The head of the page: the outcome of a run in one sentence, and what to do."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from krr_export.input.delivery.provenance import is_unverified
 from krr_export.reporting.guard import NO_GUARD, acceptance
-from krr_export.reporting.page.text import clean
+from krr_export.reporting.page.content_limits import clean
 
 if TYPE_CHECKING:
     from krr_export.reporting.guard import Difference
-    from krr_export.reporting.page.language import Language
-    from krr_export.reporting.page.text import PageLimits
+    from krr_export.reporting.page.content_limits import ContentLimits
+    from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report, ReportedFinding
 
 _GOOD = {"published", "valid"}
@@ -53,8 +53,8 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The verdict on a run.
+class Headline:
+    """The outcome of a run, as the page begins with it.
 
     Attributes:
         kind: ``good``, ``attention`` or ``bad``: the icon, and the colour.
@@ -73,27 +73,27 @@ class Verdict:
     differences: tuple[str, ...]
 
 
-def verdict(words: Language, report: Report, limits: PageLimits) -> Verdict:
-    """Return the verdict on a report."""
+def headline(words: Language, report: Report, limits: ContentLimits) -> Headline:
+    """Return the headline of a report."""
     outcome = report.outcome
     differences = tuple(_difference(words, one, limits) for one in report.differences[: limits.rows])
     finding_actions, left = _finding_actions(words, report, limits)
     actions = (*_outcome_actions(words, report), *finding_actions)
     if outcome not in _GOOD:
-        status, sentence = words.words[f"outcome.{outcome}"].split("¦")
+        status, sentence = words.texts[f"outcome.{outcome}"].split("¦")
         kind: Literal["attention", "bad"] = "attention" if outcome == "partial" else "bad"
         if outcome in _SHARED_OUTCOMES and report.guard is None:  # `validate` has no store, and so no guard
             status = words.say("status.invalid")
-        return Verdict(kind, status, _fill(words, sentence, report), actions, left, differences)
+        return Headline(kind, status, _fill(words, sentence, report), actions, left, differences)
     state = _state(report)
-    status, sentence = words.words[f"outcome.{outcome}.{state}"].split("¦")
+    status, sentence = words.texts[f"outcome.{outcome}.{state}"].split("¦")
     is_clean = state in {"clean", "empty"} and not differences
-    return Verdict(
+    return Headline(
         "good" if is_clean else "attention", status, _fill(words, sentence, report), actions, left, differences
     )
 
 
-def finding_text(words: Language, finding: ReportedFinding, limits: PageLimits) -> tuple[str, str, str]:
+def finding_text(words: Language, finding: ReportedFinding, limits: ContentLimits) -> tuple[str, str, str]:
     """Return the meaning of a code, what to do, and the language of both, empty if it is the page's."""
     if finding.code in words.findings:
         return (*words.findings[finding.code], "")
@@ -120,7 +120,7 @@ def _fill(words: Language, sentence: str, report: Report) -> str:
     )
 
 
-def _difference(words: Language, one: Difference, limits: PageLimits) -> str:
+def _difference(words: Language, one: Difference, limits: ContentLimits) -> str:
     """Return a difference found by the guard, in the page's language."""
     shares = one.what in {"rejects", "value", "nulls"}
     before, now = (
@@ -152,7 +152,7 @@ def _acceptance(report: Report) -> str:
     return clean(acceptance(one.accept for one in report.differences), _MAX_OPTIONS_LENGTH) or NO_GUARD
 
 
-def _finding_actions(words: Language, report: Report, limits: PageLimits) -> tuple[list[Action], int]:
+def _finding_actions(words: Language, report: Report, limits: ContentLimits) -> tuple[list[Action], int]:
     """Return the actions for the findings, and the number of codes that are not among their reasons."""
     concerning = [one for one in report.findings if one.severity != "info"]
     # Rejects before warnings; of each, the most frequent first.

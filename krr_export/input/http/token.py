@@ -1,4 +1,4 @@
-"""A token of Maskinporten: granted for a signed assertion of who asks (RFC 7523), and kept in memory only."""
+"""A token of Maskinporten: granted for a signed assertion of the client (RFC 7523), and kept in memory only."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from krr_export.errors import InputError, NetworkError, UsageError
 from krr_export.input.delivery.keys import load_certificate, load_private_key
-from krr_export.input.rest.exchange import Request
+from krr_export.input.http.exchange import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from krr_export.input.rest.address import ServiceAddress
-    from krr_export.input.rest.retrying import Transport
+    from krr_export.input.http.address import ServiceAddress
+    from krr_export.input.http.retrying import Transport
     from krr_export.util.fields import Passphrase
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFE_SECONDS = 120
-"""Of an assertion: the most that Maskinporten allows."""
+"""Of an assertion: the longest life that Maskinporten allows."""
 _KNOWN_ERRORS = {
     "invalid_grant": "is the key the registered one, and this machine's clock right?",
     "invalid_client": "check --client-id",
@@ -42,7 +42,7 @@ _KNOWN_ERRORS = {
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 """RFC 6750, 2.1."""
 _EARLY_SECONDS = 10
-"""So long before its end, a token is replaced."""
+"""A token is replaced this long before it expires."""
 _DEFAULT_LIFE_SECONDS = 60
 _OK, _REFUSALS = 200, range(400, 500)
 _MAX_LIFE_SECONDS = 3600
@@ -50,12 +50,12 @@ _MAX_LIFE_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Client:
-    """Who asks for tokens.
+    """The client that requests tokens.
 
     Attributes:
         name: the client's id, ``iss`` of the assertion.
         key: that signs the assertion.
-        header: of the assertion, apart from its algorithm: which key it is.
+        header: of the assertion, which identifies the key, without the algorithm.
         scopes: that are asked for.
     """
 
@@ -67,7 +67,7 @@ class Client:
 
 @dataclass(frozen=True)
 class ClientOptions:
-    """Who asks, as options say.
+    """The client, as the options describe it.
 
     Attributes:
         name: the client's id.
@@ -87,7 +87,7 @@ class ClientOptions:
 
 
 def load_client(options: ClientOptions) -> Client:
-    """Return who asks, with the key read from its file.
+    """Return the client, with the key read from its file.
 
     Raises:
         InputError: A file cannot be used, or the certificate is for another key.
@@ -115,7 +115,7 @@ def sign_assertion(client: Client, audience: str, now: int) -> str:
     """Return an assertion as a signed JWT (RFC 7519; RS256).
 
     Args:
-        client: who asks.
+        client: the issuer of the assertion.
         audience: the issuer's URL.
         now: seconds since 1970.
     """
@@ -139,7 +139,7 @@ class TokenSource:
     """Gets tokens, each used as long as it is valid.
 
     Args:
-        client: who asks.
+        client: the owner of the tokens.
         issuer: where Maskinporten is.
         transport: how requests are made.
 
@@ -194,7 +194,7 @@ class TokenSource:
 
 
 def _document(content: bytes) -> dict[str, Any]:
-    """Return an object of JSON; empty if it is none."""
+    """Return the JSON object in a body; empty if it is not one."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):

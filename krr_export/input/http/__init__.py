@@ -1,0 +1,1 @@
+"""HTTP: requests to services, tokens of Maskinporten, and the pages of the change feed, kept as files."""

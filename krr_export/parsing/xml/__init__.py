@@ -1,0 +1,1 @@
+"""XML as such, whatever the document: encodings, well-formedness, and limits on hostile markup."""

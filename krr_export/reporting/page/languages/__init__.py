@@ -1,0 +1,1 @@
+"""The languages of the page: their texts, and their formats of numbers and dates."""
