@@ -59,7 +59,7 @@ class LocalPath(click.ParamType[Path]):
 
     def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Have the shell complete names of files, or of directories alone."""
-        directories = self.role in {Role.DIRECTORY, Role.STORE}
+        directories = self.role in {Role.DIRECTORY, Role.EXISTING_STORE}
         return [CompletionItem(incomplete, type="dir" if directories else "file")]
 
 
