@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import replace as changed
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from krr_export.errors import PublishedError, UsageError
@@ -12,7 +13,7 @@ from krr_export.pipeline.progress import Progress
 from krr_export.schema.registry import load_schema
 from krr_export.util.formatting import number, records, short_repr
 from krr_export.util.paths import local_path
-from krr_export.warehouse.tables import PERSON
+from krr_export.warehouse.tables import CHANGES, PERSON
 from krr_export.warehouse.target import DB_SCHEMA, parse_target
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.warehouse.database import Database
+    from krr_export.warehouse.ledger import Load
     from krr_export.warehouse.loadable import Loadable
 
 
@@ -58,6 +60,7 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
     all_snapshots: bool = False,
     keep: int | None = None,
     replace: bool = False,
+    history: bool = False,
     db_schema: str = DB_SCHEMA,
     schema: str | Path | None = None,
     progress: Progress | None = None,
@@ -73,6 +76,7 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
         all_snapshots: of a store, load all that the target lacks, oldest first.
         keep: how many of the newest exports stay in the target; ``None``: all.
         replace: load again what is there already, such as an export whose snapshot was replaced since.
+        history: make the view ``person_historikk`` of every state of each person, from the changes between snapshots.
         db_schema: the schema of PostgreSQL in which the tables are; made if it is missing.
         schema: the XSD of a store of CSV, if it is none of the tool's own: CSV files do not say their columns' types.
         progress: receives the progress.
@@ -93,10 +97,14 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
     with place.database as database:
         held = {load.name: load.manifest_sha256 for load in database.loads()}
         _check_replacements(wanted, held, replace=replace)
+        if history or database.has_history():
+            _check_history(database.loads(), wanted)
         missing = [one for one in wanted if replace or held.get(one.name) != one.manifest_sha256]
         for snapshot in missing:
             progress.began(f"load {snapshot.name}", snapshot.rows)
             database.load(changed(snapshot, advanced=progress.advanced))
+        if history:
+            database.make_history(wanted[-1].tables[0].schema)
         dropped, waiting = _drop_old(database, keep)
         newest = [load for load in database.loads() if load.table == PERSON][-1]
     loaded = [snapshot.name for snapshot in missing]
@@ -118,6 +126,28 @@ def _check_replacements(wanted: list[Loadable], held: dict[str, str], *, replace
             raise PublishedError(
                 f"the target has another result of {snapshot.name}", "load it in its place with --replace"
             )
+
+
+def _check_history(loads: list[Load], wanted: list[Loadable]) -> None:
+    """Refuse a history with a gap: each night must have its changes since the one before it in the database.
+
+    Raises:
+        UsageError: One has not.
+    """
+    held = {load.name: load.manifest_sha256 for load in loads}
+    compared = {load.name: load.compared_with for load in loads if load.table == CHANGES}
+    for snapshot in wanted:
+        held[snapshot.name] = snapshot.manifest_sha256
+        compared.pop(snapshot.name, None)
+        if CHANGES in snapshot.table_names:
+            compared[snapshot.name] = snapshot.compared_with
+    names = sorted(held)
+    gap = next((late for early, late in pairwise(names) if compared.get(late) != held[early]), None)
+    if gap or not compared:
+        raise UsageError(
+            f"the history would have a gap: {gap or names[0]} has no changes since the night before it in the database",
+            "convert every night with --changes, and load them all, oldest first: --all",
+        )
 
 
 def _drop_old(database: Database, keep: int | None) -> tuple[list[str], list[str]]:

@@ -47,6 +47,19 @@ class Database(Protocol):
     def drop(self, names: Collection[str]) -> list[str]:
         """Remove snapshots; return the names of those that someone reads, which must wait for the next time."""
 
+    def has_history(self) -> bool:
+        """Return whether there is the view of every state of each person."""
+
+    def make_history(self, persons: pa.Schema) -> None:
+        """Make that view, if it is missing.
+
+        Args:
+            persons: The columns of persons, as the snapshots have them.
+
+        Raises:
+            OutputError: The database refuses.
+        """
+
     def read(self, load: Load) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a loaded table, with the columns that the snapshot has.
 

@@ -13,7 +13,14 @@ from krr_export.util.files import COMMON_HINTS, output_errors
 from krr_export.warehouse.duckdb_file import OFFLINE
 from krr_export.warehouse.ledger import EXPORT, LEDGER, Load
 from krr_export.warehouse.sql_text import identifier, quote
-from krr_export.warehouse.tables import PERSON_ALL, TableStatements, database_schema, database_table, moment
+from krr_export.warehouse.tables import (
+    HISTORY,
+    PERSON_ALL,
+    TableStatements,
+    database_schema,
+    database_table,
+    moment,
+)
 from krr_export.warehouse.workplace import put_in_place, workplace
 
 if TYPE_CHECKING:
@@ -93,6 +100,16 @@ class DuckDBDatabase:
                 self._run(f"DELETE FROM {table} WHERE {EXPORT.name} = {moment(load.name)}")
                 self._run(self._sql.delete_loads([load.name]))
         return []
+
+    def has_history(self) -> bool:
+        """Return whether there is the view of every state of each person."""
+        return bool(self._columns(HISTORY))
+
+    def make_history(self, persons: pa.Schema) -> None:
+        """Make that view, if it is missing."""
+        if not self.has_history():
+            self._begin_change()
+            self._run_all(self._sql.create_history_view(persons))
 
     def read(self, load: Load) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a loaded table, with the columns that the snapshot has."""

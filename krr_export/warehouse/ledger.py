@@ -19,6 +19,7 @@ LEDGER_SCHEMA = pa.schema(
         pa.field("row_count", pa.int64(), nullable=False),
         pa.field("content_digest", pa.string(), nullable=False),
         pa.field("manifest_sha256", pa.string(), nullable=False),
+        pa.field("compared_with", pa.string()),
         pa.field("krr_export_version", pa.string(), nullable=False),
         pa.field("loaded_at", EXPORT.type, nullable=False),
     ]
@@ -35,6 +36,8 @@ class Load:
         rows: How many were loaded.
         content_digest: Of the rows, in any order (`krr_export.warehouse.content_digest`).
         manifest_sha256: The digest of the snapshot's manifest.
+        compared_with: Of the table of changes: the digest of the manifest of the snapshot that they are against;
+            ``None`` for other tables, and for the first snapshot of a store.
     """
 
     name: str
@@ -42,3 +45,4 @@ class Load:
     rows: int
     content_digest: str
     manifest_sha256: str
+    compared_with: str | None = None

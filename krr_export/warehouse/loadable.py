@@ -49,6 +49,16 @@ class Loadable:
         """The number of rows of all tables."""
         return sum(table.rows for table in self.tables)
 
+    @property
+    def table_names(self) -> list[str]:
+        """The names of the tables."""
+        return [table.table for table in self.tables]
+
+    @property
+    def compared_with(self) -> str | None:
+        """The digest of the manifest of the snapshot that its changes are against, if there is one."""
+        return next(filter(None, map(_compared_with, self.tables)), None)
+
     def read(self, table: SnapshotTable) -> TableReader:
         """Return a reader of one of the tables."""
         return TableReader(self, table)
@@ -107,6 +117,7 @@ class TableReader:
             self._digest.rows,
             self._digest.hexdigest(),
             self._snapshot.manifest_sha256,
+            _compared_with(self._table),
         )
 
 
@@ -121,3 +132,9 @@ def _with_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     return column.cast(kind)
+
+
+def _compared_with(table: SnapshotTable) -> str | None:
+    metadata: dict[bytes, bytes] = table.schema.metadata or {}
+    digest = metadata.get(b"fra_manifest_sha256")
+    return None if digest is None else digest.decode()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from krr_export.domain.store_layout import exported_at
+from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.schema.dialects import DIALECTS
-from krr_export.schema.record_schema import DESCRIPTION
+from krr_export.schema.record_schema import DESCRIPTION, ORDINAL
 from krr_export.version import __version__
 from krr_export.warehouse.ledger import EXPORT, LEDGER, LEDGER_SCHEMA, Load
 from krr_export.warehouse.sql_text import identifier, quote
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
 PERSON, PERSON_ALL = "person", "person_all"
 """The view of the newest persons, and the table of those of all nights."""
+CHANGES, HISTORY = "changes", "person_historikk"
+"""The table of what changed from night to night, and the view of every state that a person has had."""
 _COMMENTS = {
     PERSON: "Persons of the newest snapshot",
     PERSON_ALL: "Persons of all snapshots, by eksport",
     "rejects": "Records that the XSD refused, of all snapshots",
     "findings": "What the rules found in accepted records, of all snapshots",
     "changes": "What changed since the snapshot before, of all snapshots made with --changes",
+    HISTORY: "Every state of each person, from gyldig_fra until before gyldig_til; without an end it is the newest",
     LEDGER: "What krr-export loaded: a row for each table of each snapshot",
 }
 LOADABLE = ("person", "rejects", "findings", "changes")
@@ -91,16 +95,40 @@ class TableStatements:
         yield self.comment(PERSON, "VIEW")
         yield from self._column_comments(PERSON, schema)
 
+    def create_history_view(self, schema: pa.Schema) -> Iterator[str]:
+        """Yield the statements that make the view of every state of each person, from the columns of persons.
+
+        The oldest night gives the first states, and the changes of each later one the others; it is stored nowhere, and
+        ends with the nights that are removed.
+        """
+        names = [name for name in schema.names if name != ORDINAL.name]
+        columns, key = ", ".join(map(identifier, names)), f"{identifier(IDENTIFIER)}, forekomst"
+        oldest = f"(SELECT min(eksport) FROM {self.name(LEDGER)})"
+        nth = f"row_number() OVER (PARTITION BY {identifier(IDENTIFIER)} ORDER BY {ORDINAL.name})"
+        yield (
+            f"CREATE VIEW {self.name(HISTORY)} AS\n"
+            f"WITH states AS (\n  SELECT {columns}, CAST({nth} AS integer) AS forekomst, eksport, false AS is_gone\n"
+            f"  FROM {self.name(PERSON_ALL)} WHERE eksport = {oldest}\n  UNION ALL\n"
+            f"  SELECT {columns}, forekomst, eksport, endring = 'borte'\n"
+            f"  FROM {self.name(CHANGES)} WHERE eksport > {oldest}\n), spans AS (\n"
+            f"  SELECT *, lead(eksport) OVER (PARTITION BY {key} ORDER BY eksport) AS gyldig_til FROM states\n)\n"
+            f"SELECT {columns}, forekomst, eksport AS gyldig_fra, gyldig_til FROM spans WHERE NOT is_gone"
+        )
+        yield self.comment(HISTORY, "VIEW")
+        yield from self._column_comments(HISTORY, pa.schema([schema.field(name) for name in names]))
+
     def select_loads(self) -> str:
         """Return the query of the ledger, whose rows are `Load`: oldest snapshot first, person first of its tables."""
-        columns = "snapshot, table_name, row_count, content_digest, manifest_sha256"
+        columns = "snapshot, table_name, row_count, content_digest, manifest_sha256, compared_with"
         order = f"{EXPORT.name}, table_name <> '{PERSON}', table_name"
         return f"SELECT {columns} FROM {self.name(LEDGER)} ORDER BY {order}"
 
     def insert_load(self, load: Load) -> str:
         """Return the statement that adds a row to the ledger."""
-        texts = [load.content_digest, load.manifest_sha256, __version__]
-        values = [moment(load.name), quote(load.name), quote(load.table), str(load.rows), *map(quote, texts), "now()"]
+        compared = "NULL" if load.compared_with is None else quote(load.compared_with)
+        digests = [quote(load.content_digest), quote(load.manifest_sha256), compared]
+        values = [moment(load.name), quote(load.name), quote(load.table), str(load.rows), *digests]
+        values += [quote(__version__), "now()"]
         return f"INSERT INTO {self.name(LEDGER)} VALUES ({', '.join(values)})"
 
     def delete_loads(self, names: Sequence[str]) -> str:

@@ -250,7 +250,7 @@ def test_a_server_that_ends_the_session_is_the_network(
         copy(self, reader, namespace, table)
         postgres.ask(
             "postgres",
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",  # noqa: S608 - a test's own
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
         )
 
     monkeypatch.setattr(Session, "copy", cut)
@@ -310,7 +310,7 @@ def test_no_value_is_in_the_catalog_or_in_what_is_said(postgres: Server, store: 
     assert len(planted) > 6000
     dump = subprocess.run(["pg_dump", "--schema-only", uri], capture_output=True, text=True, check=True).stdout
     catalogs = [
-        f"SELECT {table}::text FROM pg_catalog.{table}"  # noqa: S608 - a test's own
+        f"SELECT {table}::text FROM pg_catalog.{table}"
         for table in ("pg_statistic", "pg_class", "pg_attribute", "pg_description", "pg_constraint")
     ]
     said = "\n".join([dump, ran.out, ran.err, *(row[0] for query in catalogs for row in postgres.ask(name, query))])

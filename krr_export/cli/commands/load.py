@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @option("--all", "all_snapshots", is_flag=True, help="Of a store, load all that the target lacks, oldest first.")
 @option("--keep", type=click.IntRange(min=1), metavar="N", help="Let only the N newest exports stay in the target.")
 @option("--replace", is_flag=True, help="Load again what is there, as when a snapshot was replaced.")
+@option("--history", is_flag=True, help="Make the view person_historikk: every state of each person, and when.")
 @option(
     "--db-schema",
     default="krr",

@@ -11,7 +11,14 @@ from krr_export.warehouse.ledger import EXPORT, LEDGER, Load
 from krr_export.warehouse.loadable import table_suffix
 from krr_export.warehouse.postgres.session import Session
 from krr_export.warehouse.sql_text import identifier, quote
-from krr_export.warehouse.tables import PERSON_ALL, TableStatements, database_schema, database_table, moment
+from krr_export.warehouse.tables import (
+    HISTORY,
+    PERSON_ALL,
+    TableStatements,
+    database_schema,
+    database_table,
+    moment,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -85,6 +92,16 @@ class PostgresDatabase:
             except BusyError:
                 waiting.append(name)
         return waiting
+
+    def has_history(self) -> bool:
+        """Return whether there is the view of every state of each person."""
+        return bool(self._columns(HISTORY))
+
+    def make_history(self, persons: pa.Schema) -> None:
+        """Make that view, if it is missing."""
+        if not self.has_history():
+            with self._session.transaction():
+                self._session.run_all(self._sql.create_history_view(persons))
 
     def read(self, load: Load) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a loaded table, with the columns that the snapshot has."""
