@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from krr_export.errors import UsageError
+from krr_export.input.objects.address import is_object_uri
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ class LocalName(LocalPath):
         """Check the path, and return it as it was given."""
         super().convert(value, param, ctx)
         return str(value)
+
+
+class LocalOrObjects(LocalPath):
+    """A path, or the URI of a place in an object store, which remains text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or the URI as it was given."""
+        return value if isinstance(value, str) and is_object_uri(value) else super().convert(value, param, ctx)
 
 
 class FileMode(click.ParamType[int]):
