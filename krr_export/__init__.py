@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from krr_export.jobs.loading import ConvertResult
     from krr_export.jobs.nightly import NightResult
     from krr_export.jobs.options import ConvertOptions
+    from krr_export.jobs.push import PushResult, push
     from krr_export.jobs.verify_load import LoadVerification, verify_load
     from krr_export.jobs.views import ViewsResult, views
+    from krr_export.output.objects.verification import PushedVerification, verify_pushed
     from krr_export.output.verification import Verification, verify
     from krr_export.pipeline.export import Export, open_export
     from krr_export.pipeline.progress import Progress
@@ -66,6 +68,8 @@ __all__ = [
     "NightResult",
     "OutputError",
     "Progress",
+    "PushResult",
+    "PushedVerification",
     "Report",
     "UsageError",
     "Verification",
@@ -82,10 +86,12 @@ __all__ = [
     "load_schema",
     "open_export",
     "prune",
+    "push",
     "run",
     "validate",
     "verify",
     "verify_load",
+    "verify_pushed",
     "views",
 ]
 
@@ -94,6 +100,7 @@ _HOME = {
     "jobs.functions": ("apply", "fetch", "prune", "run"),
     "jobs.inspect": ("Inspection", "inspect"),
     "jobs.nightly": ("NightResult",),
+    "jobs.push": ("PushResult", "push"),
     "jobs.views": ("ViewsResult", "views"),
     "reporting.history": ("HistoryLine", "history"),
     "input.delivery.opening": ("DeliveryOptions",),
@@ -117,6 +124,7 @@ _HOME = {
     "pipeline.progress": ("Progress",),
     "reporting.report": ("Report",),
     "schema.registry": ("load_schema",),
+    "output.objects.verification": ("PushedVerification", "verify_pushed"),
     "output.verification": ("Verification", "verify"),
 }
 

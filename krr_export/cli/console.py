@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from krr_export.reporting.report import Report
 
 _SECONDS_BETWEEN_LOG_LINES = 30.0
-_USER = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
-"""The user, and perhaps the password, in a URI."""
+_USER = re.compile(r"((?!abfss?://[^/\s@:]*@)[a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
+"""The user, and perhaps the password, in a URI; in one of Azure's stores it is the container that stands there."""
 _WARNINGS = "krr_export.warnings"
 
 

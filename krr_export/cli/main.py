@@ -40,6 +40,7 @@ _COMMANDS = {
     "diff": "Show what changed between two snapshots.",
     "views": "Make views of a store for DuckDB, from any directory.",
     "load": "Load snapshots into PostgreSQL or a DuckDB file.",
+    "push": "Push a store's snapshots to an object store.",
     "apply": "Apply pages of the change feed to the newest snapshot.",
     "fetch-changes": "Fetch the pages of the register's change feed.",
     "prune": "Delete all but the newest snapshots of a store.",

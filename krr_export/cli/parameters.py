@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from krr_export.errors import UsageError
+from krr_export.input.objects.address import is_object_uri
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -72,12 +73,13 @@ class LocalName(LocalPath):
         return str(value)
 
 
-class LocalPathOrDatabase(LocalPath):
-    """A path, or the address of a database, which stays text."""
+class LocalOrRemote(LocalPath):
+    """A path; or the URI of a place in an object store or the address of a database, which remain text."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, or the address as it was given."""
-        return value if str(value).startswith(DATABASES) else super().convert(value, param, ctx)
+        is_remote = isinstance(value, str) and (is_object_uri(value) or value.startswith(DATABASES))
+        return value if is_remote else super().convert(value, param, ctx)
 
 
 class FileMode(click.ParamType[int]):

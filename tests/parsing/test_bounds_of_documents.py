@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-from test_bounds import HEAD, LIMIT
+from document_bounds import HEAD, LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,18 +9,22 @@ import click
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.options import json_option, progress_option
-from krr_export.cli.parameters import LocalName, LocalPath, LocalPathOrDatabase, option, refuse_given
+from krr_export.cli.parameters import LocalName, LocalOrRemote, LocalPath, option, refuse_given
+from krr_export.input.objects.address import is_object_uri
 from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from krr_export.output.objects.verification import PushedVerification
+    from krr_export.output.verification import Verification
 
 _OF_DATABASES = ("against", "all_snapshots", "db_schema", "schema")
 _DATABASE = "A database"
 
 
 @command("verify", "krr-export verify /data/krr/latest")
-@click.argument("snapshot", type=LocalPathOrDatabase(), metavar="SNAPSHOT|TARGET")
+@click.argument("snapshot", type=LocalOrRemote(), metavar="SNAPSHOT|URI|TARGET")
 @option(
     "--against",
     type=LocalPath(),
@@ -40,14 +44,16 @@ def verify_command(snapshot: Path | str, **options: Any) -> int:
     rows, and the counts add up; 1: something differs; 3: there is no snapshot. Of a snapshot made by apply, the ones
     that it was made from are named, and whether they are still those.
 
-    TARGET is a database as of load: every row is read, and their number and content compared, in any order.
+    URI is a place in an object store, as push wrote it: the one that push was given, for the newest there, or eksport=…
+    below it. All of it is read back. TARGET is a database as of load: every row is read, and their number and content
+    compared, in any order.
     """
     console = Console.from_options(options)
     shown = options.pop("progress")
-    if isinstance(snapshot, str):
+    if isinstance(snapshot, str) and not is_object_uri(snapshot):
         return _verify_database(snapshot, console, shown, options)
     refuse_given(_OF_DATABASES, "is of a database, and a snapshot was given", "leave it out")
-    return _verify_snapshot(snapshot, console)
+    return _verify_pushed(console, snapshot) if isinstance(snapshot, str) else _verify_local(console, snapshot)
 
 
 def _verify_database(target: str, console: Console, shown: bool | None, options: dict[str, Any]) -> int:  # noqa: FBT001 - an option's three states
@@ -69,7 +75,7 @@ def _verify_database(target: str, console: Console, shown: bool | None, options:
     return console.finish(found.message, 0 if found.proven else 1, details, None if found.proven else "damaged")
 
 
-def _verify_snapshot(snapshot: Path, console: Console) -> int:
+def _verify_local(console: Console, snapshot: Path) -> int:
     from krr_export.output.manifest import repair_hint
     from krr_export.output.verification import verify
 
@@ -78,17 +84,27 @@ def _verify_snapshot(snapshot: Path, console: Console) -> int:
         console.say(f"differs   {line}")
     for line in found.chain:
         console.say(f"chain     {line}")
-    result = {
-        "snapshot": str(found.snapshot),
-        "proven": found.proven,
-        "differences": list(found.differences),
-        "chain": list(found.chain),
-    }
+    return _finish(console, str(found.snapshot), found, repair_hint(found.manifest))
+
+
+def _verify_pushed(console: Console, uri: str) -> int:
+    from krr_export.output.objects.layout import commit_key
+    from krr_export.output.objects.verification import verify_pushed
+
+    found = verify_pushed(uri)
+    for line in found.differences:
+        console.say(f"differs   {line}")
+    hint = f"delete {commit_key(found.uri.rpartition('/')[2])} there, and push it again"
+    return _finish(console, found.uri, found, hint)
+
+
+def _finish(console: Console, place: str, found: Verification | PushedVerification, hint: str) -> int:
+    result = {"snapshot": place, "proven": found.proven, "differences": list(found.differences)}
+    result |= {"chain": list(found.chain)}
     if found.proven and found.manifest is not None:
         counts, files = found.manifest.counts, len(found.manifest.files)
         held = f"{records(counts.written)} and {number(counts.rejected)} rejects in {files} files"
-        message = f"proven: {found.snapshot}, {held}"
-        return console.finish(message, 0, result)
+        return console.finish(f"proven: {place}, {held}", 0, result)
     points = "1 point" if len(found.differences) == 1 else f"{len(found.differences)} points"
-    message = f"not proven: {found.snapshot} differs from its manifest in {points}; {repair_hint(found.manifest)}"
+    message = f"not proven: {place} differs from its manifest in {points}; {hint}"
     return console.finish(message, 1, result, "damaged")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import command
 import pytest
 import tiny_xml
+from document_bounds import HEAD, LIMIT
 from parsing_path import parse
 
 from krr_export.parsing.xml import bounds
@@ -20,15 +21,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-HEAD = (
-    '<et:Kontaktregister xmlns:et="http://kontaktinfo.difi.no/xsd/eksporttjeneste/14-05"'
-    ' xmlns="http://begrep.difi.no" eksportTidspunkt="2014-02-26T12:22:25.000+01:00" senesteEndringsNummer="1"'
-)
 URI = f'xmlns:q="urn:{"q" * 60_000}"'
 ATTRIBUTES = "".join(f' q:a{i:x}=""' for i in range(20_000))
 NAMESPACES = "".join(f' xmlns:n{i:x}="u"' for i in range(20_000))
 ELEMENTS = "<a/>x" * 200_000
-LIMIT = 500e6
 
 RECORDS = {
     "attributes in a long namespace": f"<Person {URI}{ATTRIBUTES}></Person>",

@@ -1,0 +1,181 @@
+"""An object store as publishing needs it: whole objects, conditions on small ones, and none of the library's own words.
+
+The library's messages hold what the server answered, so none is passed on.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from krr_export.errors import InputError, NetworkError, UsageError
+from krr_export.util.stored_json import MAX_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from krr_export.input.objects.address import Address
+
+_CHUNK = 1 << 20
+_UPLOAD_CHUNK, _UPLOADS_AT_ONCE = 8 << 20, 4
+"""Bytes of a part of a large object, and how many are on their way: 32 MB of memory. S3 takes 10 000 parts: 80 GB."""
+_RETRIES: Any = {
+    "max_retries": 5,
+    "retry_timeout": timedelta(minutes=2),
+    "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=10), "base": 2},
+}
+_DENIED_HINT = "give its credentials in the environment, with the right to read, write and list there"
+_FAILED_HINT = "are its address, endpoint, region and credentials in the environment right? see docs/object-stores.md"
+
+
+class Native(Protocol):
+    """What is used of a store of obstore, with its own types, which are loaded only when they are needed."""
+
+    @property
+    def get(self) -> Callable[..., Any]:
+        """Open an object."""
+
+    @property
+    def put(self) -> Callable[..., Any]:
+        """Write an object, whole or not at all."""
+
+    @property
+    def list(self) -> Callable[..., Any]:
+        """List objects, in batches."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A small object as it was read.
+
+    Attributes:
+        body: All of it.
+        version: Says which one it is, for `ObjectStore.replace`.
+    """
+
+    body: bytes
+    version: dict[str, str]
+
+
+class ObjectStore:
+    """A place in an object store. Keys are relative to it.
+
+    All methods raise:
+        NetworkError: Access is denied, or the store cannot be reached or does not answer as it should.
+        UsageError: There is no such bucket or container.
+
+    Args:
+        native: A store of obstore.
+        uri: Of the place, for messages and lists.
+    """
+
+    def __init__(self, native: Native, uri: str) -> None:
+        self._native = native
+        self.uri = uri
+
+    def read(self, key: str) -> Found | None:
+        """Return a small object, or ``None`` if it is missing.
+
+        Raises:
+            InputError: It is too large to be one of this tool.
+        """
+        with self._failures():
+            try:
+                got = self._native.get(key)
+            except FileNotFoundError:
+                return None
+            if got.meta["size"] > MAX_BYTES:
+                raise InputError(f"{self.uri}/{key} is damaged or not of this tool")
+            version = {name: got.meta[name] for name in ("e_tag", "version") if got.meta[name] is not None}
+            return Found(bytes(got.bytes()), version)
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Write a small object unless there is one already; return whether it was written."""
+        return self._put_if(key, body, "create")
+
+    def replace(self, key: str, body: bytes, seen: Found) -> bool:
+        """Write a small object if it still is the one that was read; return whether it was written."""
+        return self._put_if(key, body, seen.version)
+
+    def write(self, key: str, body: Iterable[bytes]) -> None:
+        """Write an object, in place of any that is there. It appears whole, or not at all if ``body`` raises."""
+        with self._failures():
+            self._native.put(key, iter(body), chunk_size=_UPLOAD_CHUNK, max_concurrency=_UPLOADS_AT_ONCE)
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes of an object, in pieces.
+
+        Raises:
+            FileNotFoundError: It is missing.
+        """
+        with self._failures(missing=FileNotFoundError(key)):
+            for chunk in self._native.get(key).stream(min_chunk_size=_CHUNK):
+                yield bytes(chunk)
+
+    def keys(self, directory: str) -> Iterator[str]:
+        """Yield the keys of all objects below a directory."""
+        with self._failures():
+            for batch in self._native.list(directory):
+                yield from (entry["path"] for entry in batch)
+
+    def _put_if(self, key: str, body: bytes, mode: str | dict[str, str]) -> bool:
+        from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415 - an optional package
+
+        with self._failures():
+            try:
+                self._native.put(key, body, mode=mode)
+            except (AlreadyExistsError, PreconditionError):
+                return False
+        return True
+
+    @contextmanager
+    def _failures(self, missing: Exception | None = None) -> Iterator[None]:
+        from obstore import exceptions as known  # noqa: PLC0415 - an optional package
+
+        try:
+            yield
+        except (known.PermissionDeniedError, known.UnauthenticatedError):
+            raise NetworkError(f"{self.uri} does not let us in", _DENIED_HINT) from None
+        except (FileNotFoundError, known.NotFoundError):
+            raise missing or _missing_place(self.uri) from None
+        except known.BaseError:
+            raise NetworkError(f"{self.uri} cannot be reached, or does not answer as it should", _FAILED_HINT) from None
+
+
+def open_objects(address: Address) -> ObjectStore:
+    """Open a place in an object store. Credentials come from the platform: environment, workload identity, metadata.
+
+    Raises:
+        UsageError: The package obstore is missing, or the environment's settings contradict each other.
+    """
+    try:
+        from obstore.exceptions import BaseError  # noqa: PLC0415 - an optional package
+        from obstore.store import from_url  # noqa: PLC0415 - an optional package
+    except ImportError:
+        raise UsageError("the package obstore is missing", "pip install 'krr-export[cloud]'") from None
+    _check_endpoint(address)
+    try:
+        native = from_url(address.uri, retry_config=_RETRIES)
+    except (BaseError, ValueError):  # either quotes values of variables
+        raise UsageError(
+            f"{address.uri} cannot be opened with the settings in the environment", "see docs/object-stores.md"
+        ) from None
+    return ObjectStore(native, address.uri)
+
+
+def _check_endpoint(address: Address) -> None:
+    """Say what is missing for an endpoint without TLS: else it would be said of each request that it failed."""
+    is_plain = any(os.environ.get(name, "").startswith("http://") for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT"))
+    allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"true", "1", "yes", "on"}
+    if address.uri.startswith("s3:") and is_plain and not allowed:
+        raise UsageError(
+            "the endpoint of the object store is http, without encryption",
+            "give one of https; or, on this machine, set AWS_ALLOW_HTTP=true",
+        )
+
+
+def _missing_place(uri: str) -> UsageError:
+    return UsageError(f"there is no bucket or container at {uri}", "make it first, or correct the URI")

@@ -1,0 +1,1 @@
+"""Snapshots in object stores: their layout there, publishing, and proof."""

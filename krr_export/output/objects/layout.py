@@ -1,0 +1,113 @@
+"""The layout of pushed snapshots: the keys of objects, and the document that commits a snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from krr_export.domain.store_layout import is_export_name
+from krr_export.util.stored_json import Count, Document, Sha256, Stored, decode_document
+
+if TYPE_CHECKING:
+    from krr_export.util.files import PartFile
+
+LATEST_COMMIT = "latest.json"
+"""The commit of the newest snapshot, byte for byte."""
+LATEST_LIST = "latest/manifest.txt"
+"""The URIs of its part files of persons, one a line."""
+
+_GENERATION_DIGITS = 12
+
+
+class PushedFile(Stored, frozen=True):
+    """A file of a pushed snapshot.
+
+    Attributes:
+        uri: Where it lies.
+        table: The table that it is a part of, such as ``person``; null for the reports and the like.
+        rows: Rows of the table in it.
+        bytes: Its size.
+        sha256: The digest of its bytes.
+    """
+
+    uri: str
+    table: str | None
+    rows: Count
+    bytes: Count
+    sha256: Sha256
+
+
+class Commit(Document, frozen=True, kw_only=True, tag_field="commit_version", tag=1):
+    """A pushed snapshot: what readers are to read of it.
+
+    Attributes:
+        eksport: Its name, ``eksport=…``.
+        generation: The first digits of ``manifest_sha256``, which name its directory.
+        manifest_sha256: The digest of its manifest.json.
+        files: All its files, by path; manifest.json and _SUCCESS are last.
+    """
+
+    eksport: str
+    generation: str
+    manifest_sha256: Sha256
+    files: tuple[PushedFile, ...]
+
+    def __post_init__(self) -> None:
+        if not is_export_name(self.eksport) or self.generation != generation(self.manifest_sha256):
+            raise ValueError("no commit of a snapshot")
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of its object."""
+        return self.to_json().encode()
+
+    @property
+    def list_body(self) -> bytes:
+        """The bytes of `LATEST_LIST`, if it is the newest."""
+        return "".join(f"{file.uri}\n" for file in self.files if file.table == "person").encode()
+
+
+def parse_commit(body: bytes, key: str) -> Commit:
+    """Parse a commit.
+
+    Raises:
+        InputError: It is damaged, or none.
+    """
+    return decode_document(Commit, body, key)
+
+
+def generation(manifest_sha256: str) -> str:
+    """Return the generation of the snapshot with a manifest of this digest."""
+    return manifest_sha256[:_GENERATION_DIGITS]
+
+
+def commit_key(name: str) -> str:
+    """Return the key of the commit of the snapshot ``eksport=…``."""
+    return f"eksport/{name}.json"
+
+
+def data_directory(name: str, manifest_sha256: str) -> str:
+    """Return the directory of a snapshot's files: no other snapshot, and no other result of it, shares it."""
+    return f"data/{name}/{generation(manifest_sha256)}"
+
+
+def make_commit(uri: str, name: str, manifest: bytes, files: tuple[PartFile, ...]) -> Commit:
+    """Return the commit of a snapshot.
+
+    Args:
+        uri: Of the place that it is pushed to.
+        name: ``eksport=…``.
+        manifest: The bytes of its manifest.json.
+        files: All its files.
+    """
+    digest = hashlib.sha256(manifest).hexdigest()
+    base = f"{uri}/{data_directory(name, digest)}"
+    pushed = tuple(
+        PushedFile(f"{base}/{file.path}", _table(file.path), file.rows, file.bytes, file.sha256) for file in files
+    )
+    return Commit(eksport=name, generation=generation(digest), manifest_sha256=digest, files=pushed)
+
+
+def _table(path: str) -> str | None:
+    table, slash, _ = path.partition("/")
+    return table if slash else None

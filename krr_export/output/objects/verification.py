@@ -1,0 +1,164 @@
+"""Verification of a pushed snapshot: every object that its commit lists, read back, and what points to it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from krr_export.domain.store_layout import MANIFEST, SUCCESS
+from krr_export.errors import InputError
+from krr_export.input.objects.address import parse_address
+from krr_export.input.objects.store import open_objects
+from krr_export.output.manifest import Manifest
+from krr_export.output.objects.layout import (
+    LATEST_COMMIT,
+    LATEST_LIST,
+    commit_key,
+    data_directory,
+    make_commit,
+    parse_commit,
+)
+from krr_export.output.objects.publish import holds
+from krr_export.output.verification import success_text
+from krr_export.util.files import PartFile
+from krr_export.util.formatting import short_repr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from krr_export.input.objects.store import ObjectStore
+    from krr_export.output.objects.layout import Commit
+
+_TABLES = ("person", "rejects")
+
+
+@dataclass(frozen=True)
+class PushedVerification:
+    """The result of ``verify_pushed``.
+
+    Attributes:
+        uri: The snapshot itself, ``…/eksport=…``, even if that of all was given.
+        manifest: ``None`` if it is missing or damaged, which is a difference.
+        differences: One line of text each; empty if the snapshot is proven.
+    """
+
+    uri: str
+    manifest: Manifest | None
+    differences: tuple[str, ...]
+
+    chain: ClassVar[tuple[str, ...]] = ()
+    """As of a snapshot of a local store; the ones that it was made from are not looked at."""
+
+    def __repr__(self) -> str:
+        return short_repr(self, uri=self.uri, proven=self.proven, differences=len(self.differences))
+
+    @property
+    def proven(self) -> bool:
+        """True if all of it is there as it was pushed."""
+        return not self.differences
+
+
+def verify_pushed(uri: str) -> PushedVerification:
+    """Verify a snapshot in an object store: each object's size and SHA-256, read back, and that all lists agree.
+
+    >>> pushed = krr_export.push("store", "s3://bucket/krr")
+    >>> krr_export.verify_pushed("s3://bucket/krr").proven
+    True
+
+    Args:
+        uri: Where snapshots were pushed to, for the newest; or ``…/eksport=…``.
+
+    Raises:
+        InputError: There is no snapshot.
+        NetworkError: The object store cannot be reached, or denies access.
+        UsageError: The URI is wrong, or has a secret in it; the package obstore is missing.
+    """
+    address = parse_address(uri)
+    return verify_objects(open_objects(address), address.snapshot)
+
+
+def verify_objects(store: ObjectStore, name: str | None) -> PushedVerification:
+    """Verify a snapshot in an object store.
+
+    Args:
+        store: The place.
+        name: ``eksport=…``; ``None`` for the newest.
+    """
+    found = store.read(LATEST_COMMIT if name is None else commit_key(name))
+    if found is None:
+        place = store.uri if name is None else f"{store.uri}/{name}"
+        raise InputError(f"there is no pushed snapshot at {place}", "give what push was given, or eksport=… below it")
+    commit = parse_commit(found.body, LATEST_COMMIT if name is None else commit_key(name))
+    manifest, differences = _verify(store, commit)
+    if name is None:
+        differences = (*_pointer_differences(store, commit), *differences)
+    elif commit.eksport != name:
+        differences = (f"{commit_key(name)}: it is that of another export", *differences)
+    return PushedVerification(f"{store.uri}/{name or commit.eksport}", manifest, differences)
+
+
+def _pointer_differences(store: ObjectStore, commit: Commit) -> Iterator[str]:
+    committed, listed = store.read(commit_key(commit.eksport)), store.read(LATEST_LIST)
+    if committed is None or committed.body != commit.body:
+        yield f"{LATEST_COMMIT}: not the same as {commit_key(commit.eksport)}"
+    if listed is None or listed.body != commit.list_body:
+        yield f"{LATEST_LIST}: not the files of {LATEST_COMMIT}"
+
+
+def _verify(store: ObjectStore, commit: Commit) -> tuple[Manifest | None, tuple[str, ...]]:
+    directory = data_directory(commit.eksport, commit.manifest_sha256)
+    content = store.read(f"{directory}/{MANIFEST}")
+    if content is None or hashlib.sha256(content.body).hexdigest() != commit.manifest_sha256:
+        return None, (f"{MANIFEST}: missing, or not the one that was committed",)
+    try:
+        manifest = Manifest.from_json(content.body)
+    except InputError as error:
+        return None, (error.message,)
+    files = _files(manifest, content.body)
+    return manifest, (
+        *_listing_differences(store, commit, content.body, files),
+        *(line for file in files for line in _object_differences(store, directory, file)),
+        *_count_differences(manifest),
+    )
+
+
+def _files(manifest: Manifest, content: bytes) -> tuple[PartFile, ...]:
+    success = success_text(content).encode()
+    return (
+        *manifest.files,
+        *(
+            PartFile(name, 0, len(body), hashlib.sha256(body).hexdigest())
+            for name, body in ((MANIFEST, content), (SUCCESS, success))
+        ),
+    )
+
+
+def _listing_differences(
+    store: ObjectStore, commit: Commit, content: bytes, files: tuple[PartFile, ...]
+) -> Iterator[str]:
+    if Manifest.from_json(content).export_name != commit.eksport:
+        yield f"{MANIFEST}: it is that of another export"
+    if commit != make_commit(store.uri, commit.eksport, content, files):
+        yield f"{commit_key(commit.eksport)}: it does not list the files of {MANIFEST} at {store.uri}"
+    directory = data_directory(commit.eksport, commit.manifest_sha256)
+    listed = {f"{directory}/{file.path}" for file in files}
+    for key in sorted(store.keys(directory)):
+        if key not in listed:
+            yield f"{key.removeprefix(f'{directory}/')}: not listed"
+
+
+def _object_differences(store: ObjectStore, directory: str, file: PartFile) -> Iterator[str]:
+    difference = holds(store, f"{directory}/{file.path}", file.bytes, file.sha256)
+    if difference is not None:
+        yield f"{file.path}: {difference}"
+
+
+def _count_differences(manifest: Manifest) -> Iterator[str]:
+    counts = manifest.counts
+    for table, expected in zip(_TABLES, (counts.written, counts.rejected), strict=True):
+        rows = sum(part.rows for part in manifest.files if part.path.startswith(f"{table}/"))
+        if rows != expected:
+            yield f"{table}: {rows} rows listed, but {expected} counted"
+    if counts.seen != counts.written + counts.rejected:
+        yield f"{counts.seen} records were seen, but {counts.written} written and {counts.rejected} rejected"

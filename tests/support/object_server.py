@@ -1,0 +1,88 @@
+"""A real server of S3 on this machine: SeaweedFS, from a package of PyPI."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WEED = Path(sys.executable).with_name("weed")
+_SERVICES = ("s3.port", "master.port", "volume.port", "filer.port")
+PLANTED = "hemmelig-noekkel"
+"""The key of its user: no message has it."""
+
+
+@dataclass(frozen=True)
+class ObjectServer:
+    """A server that runs."""
+
+    endpoint: str
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a client needs in its environment."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": "krr",
+            "AWS_SECRET_ACCESS_KEY": PLANTED,
+            "AWS_REGION": "us-east-1",
+        }
+
+    def make_bucket(self, name: str) -> str:
+        """Make a bucket; return its URI."""
+        with urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/{name}", method="PUT")) as answer:  # noqa: S310 - http, on this machine
+            assert answer.status == 200
+        return f"s3://{name}"
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens at, below those that the system gives to clients, taken all at once."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[ObjectServer]:
+    """A server with its files in a directory, until the block ends."""
+    ports = _free_ports(2 * len(_SERVICES))
+    options = [
+        f"-{name}={port}"
+        for service, pair in zip(_SERVICES, zip(ports[::2], ports[1::2], strict=True), strict=True)
+        for name, port in zip((service, f"{service}.grpc"), pair, strict=True)
+    ]
+    words = [str(WEED), "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", *options]
+    words += ["-volume.max=20", "-master.volumeSizeLimitMB=64"]
+    home = {**os.environ, "HOME": str(directory)}
+    with (directory / "log").open("wb") as log, subprocess.Popen(words, stdout=log, stderr=log, env=home) as process:
+        try:
+            endpoint = f"http://127.0.0.1:{ports[0]}"
+            command.wait_until(lambda: _answers(process, endpoint))
+            yield ObjectServer(endpoint)
+        finally:
+            process.send_signal(signal.SIGKILL)  # its own end takes half a minute
+
+
+def _answers(process: subprocess.Popen[bytes], endpoint: str) -> bool:
+    assert process.poll() is None, "the server ended: see its log"
+    with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+        request = urllib.request.Request(f"{endpoint}/answers", method="PUT")  # noqa: S310 - http, on this machine
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - the same
+            return bool(answer.status == 200)
+    return False
