@@ -73,10 +73,10 @@ def push(
         GuardError: another result of a snapshot was pushed.
         NetworkError: the object store cannot be reached, or denies access.
     """
+    nights = _snapshots(local_path(store))
     address = parse_address(uri)
     if address.snapshot is not None:
         raise UsageError("the URI ends in a snapshot's name", "give the place that is to hold all of them")
-    nights = _snapshots(local_path(store))
     objects = open_objects(address)
     return push_snapshots(objects, [prepare(night, address.uri) for night in nights], on_pushed, replace=replace)
 

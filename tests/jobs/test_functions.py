@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import command
 import deliveries
+import object_server
 import pytest
 import sshd
 
@@ -34,7 +35,9 @@ UNCHECKED: Any = krr_export
 WHEN = "2026-02-27T04:00:00Z"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "python.md"
 URI = "sftp://krr@sftp.example.no/out"
-ON_TWO_NIGHTS = {"diff", "check", "verify", "prune", "views", "history", "load", "verify_load"}
+ON_TWO_NIGHTS = {
+    "check", "diff", "history", "load", "prune", "push", "verify", "verify_load", "verify_pushed", "views",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,15 @@ def server(home: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield server
 
 
+@pytest.fixture
+def objects(tmp_path: Path) -> Iterator[object_server.ObjectServer]:
+    """A server of S3 with the bucket of the examples."""
+    (tmp_path / "objects").mkdir()
+    with object_server.served(tmp_path / "objects") as server:
+        server.make_bucket("bucket")
+        yield server
+
+
 def test_every_function_has_an_example() -> None:
     assert {"apply", "check", "convert", "diff", "fetch", "inspect", "prune", "run", "views"} <= {*FUNCTIONS}
     assert [name for name in FUNCTIONS if ">>> " not in (getattr(krr_export, name).__doc__ or "")] == ["history"]
@@ -87,7 +99,7 @@ def test_every_function_has_an_example() -> None:
 
 @pytest.mark.parametrize("name", sorted({*FUNCTIONS} - {"history"}))
 def test_the_example_of_a_function_gives_what_it_shows(
-    name: str, home: Path, made: Path, request: pytest.FixtureRequest
+    name: str, home: Path, made: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     function: Callable[..., Any] = getattr(krr_export, name)
     text = function.__doc__ or ""
@@ -95,6 +107,10 @@ def test_the_example_of_a_function_gives_what_it_shows(
         shutil.copytree(made / "two", home / "store", symlinks=True)
     if name == "verify_load":
         krr_export.load("store", "duckdb:krr.duckdb")
+    elif name in {"push", "verify_pushed"}:
+        variables = request.getfixturevalue("objects").variables
+        for variable, value in variables.items():
+            monkeypatch.setenv(variable, value)
     elif name == "apply":
         shutil.copytree(made / "one", home / "store", symlinks=True)
     elif name in {"fetch", "run"}:

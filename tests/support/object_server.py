@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ def served(directory: Path) -> Iterator[ObjectServer]:
         for name, port in zip((service, f"{service}.grpc"), pair, strict=True)
     ]
     words = [str(WEED), "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", *options]
-    words += ["-volume.max=20", "-master.volumeSizeLimitMB=64"]
+    words += ["-volume.max=50", "-master.volumeSizeLimitMB=64"]
     home = {**os.environ, "HOME": str(directory)}
     with (directory / "log").open("wb") as log, subprocess.Popen(words, stdout=log, stderr=log, env=home) as process:
         try:
@@ -80,9 +79,12 @@ def served(directory: Path) -> Iterator[ObjectServer]:
 
 
 def _answers(process: subprocess.Popen[bytes], endpoint: str) -> bool:
+    """Whether it takes objects, which it does some time after it takes buckets."""
     assert process.poll() is None, "the server ended: see its log"
-    with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-        request = urllib.request.Request(f"{endpoint}/answers", method="PUT")  # noqa: S310 - http, on this machine
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - the same
-            return bool(answer.status == 200)
+    with suppress(OSError):
+        for place in ("answers", "answers/object"):
+            request = urllib.request.Request(f"{endpoint}/{place}", b"1", method="PUT")  # noqa: S310 - http, on this machine
+            with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - the same
+                pass
+        return True
     return False
