@@ -18,7 +18,7 @@ from krr_export import UsageError
 from krr_export.cli.command import check_paths
 from krr_export.cli.config import commands_by_name
 from krr_export.cli.main import krr_export as krr_export_group
-from krr_export.cli.parameters import LocalOrObjects, LocalPath, Role
+from krr_export.cli.parameters import LocalOrRemote, LocalPath, Role
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.input.objects.address import is_object_uri
 from krr_export.output.outputs import atomic_write
@@ -192,7 +192,7 @@ def test_an_address_is_refused_for_every_path_of_every_command(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     for elsewhere in ELSEWHERE:
-        if isinstance(parameter.type, LocalOrObjects) and is_object_uri(elsewhere):
+        if isinstance(parameter.type, LocalOrRemote) and is_object_uri(elsewhere):
             continue
         ran = command.call(*arguments(name, **{str(parameter.name): elsewhere}))
         assert ran.code == 2
