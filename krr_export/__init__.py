@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     )
     from krr_export.input.delivery.opening import DeliveryOptions
     from krr_export.input.sftp import Fetched
+    from krr_export.jobs.changes.diff import DiffResult, diff
     from krr_export.jobs.check import CheckResult, check
     from krr_export.jobs.convert import convert, validate
-    from krr_export.jobs.diff import DiffResult, diff
     from krr_export.jobs.functions import apply, fetch, prune, run
     from krr_export.jobs.inspect import Inspection, inspect
-    from krr_export.jobs.load import LoadResult, load
     from krr_export.jobs.loading import ConvertResult
     from krr_export.jobs.nightly import NightResult
     from krr_export.jobs.options import ConvertOptions
     from krr_export.jobs.push import PushResult, push
-    from krr_export.jobs.verify_load import LoadVerification, verify_load
-    from krr_export.jobs.views import ViewsResult, views
+    from krr_export.jobs.warehouse.load import LoadResult, load
+    from krr_export.jobs.warehouse.verify_load import LoadVerification, verify_load
+    from krr_export.jobs.warehouse.views import ViewsResult, views
     from krr_export.output.objects.verification import PushedVerification, verify_pushed
     from krr_export.output.verification import Verification, verify
     from krr_export.pipeline.export import Export, open_export
@@ -101,15 +101,15 @@ _HOME = {
     "jobs.inspect": ("Inspection", "inspect"),
     "jobs.nightly": ("NightResult",),
     "jobs.push": ("PushResult", "push"),
-    "jobs.views": ("ViewsResult", "views"),
+    "jobs.warehouse.views": ("ViewsResult", "views"),
     "reporting.history": ("HistoryLine", "history"),
     "input.delivery.opening": ("DeliveryOptions",),
     "jobs.check": ("CheckResult", "check"),
     "jobs.convert": ("convert", "validate"),
-    "jobs.load": ("LoadResult", "load"),
-    "jobs.verify_load": ("LoadVerification", "verify_load"),
+    "jobs.warehouse.load": ("LoadResult", "load"),
+    "jobs.warehouse.verify_load": ("LoadVerification", "verify_load"),
     "jobs.loading": ("ConvertResult",),
-    "jobs.diff": ("DiffResult", "diff"),
+    "jobs.changes.diff": ("DiffResult", "diff"),
     "errors": (
         "DeliveryError",
         "GuardError",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from krr_export.cli.console import Console
     from krr_export.cli.options import Declaration
     from krr_export.input.http.token import ClientOptions
-    from krr_export.jobs.fetch_changes import SoapClientOptions
+    from krr_export.jobs.changes.fetch_changes import SoapClientOptions
     from krr_export.util.fields import Passphrase
 
 CHANGE_FEED = "Change feed"
@@ -147,7 +147,7 @@ def pop_any_client(console: Console, options: dict[str, Any]) -> ClientOptions |
 
 
 def _pop_soap_client(console: Console, options: dict[str, Any], publisher_cert: Path) -> SoapClientOptions:
-    from krr_export.jobs.fetch_changes import SoapClientOptions  # noqa: PLC0415 - cryptography is loaded once it is used
+    from krr_export.jobs.changes.fetch_changes import SoapClientOptions  # noqa: PLC0415 - cryptography is loaded once it is used
 
     for name in ("client_id", "kid", "scopes"):
         del options[name]

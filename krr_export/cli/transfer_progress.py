@@ -58,7 +58,7 @@ def _log_lines(say: Callable[[str], None]) -> Callable[[int, int | None], None]:
 
 
 def change_progress(say: Callable[[str], None]) -> Callable[[int, int], None]:
-    """Return the callback that shows the progress of `krr_export.jobs.fetch_changes.fetch_changes`."""
+    """Return the callback that shows the progress of `krr_export.jobs.changes.fetch_changes.fetch_changes`."""
     last = time.monotonic()
 
     def log(reached: int, latest: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Unpack
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
 from krr_export.input.delivery.provenance import describe_warnings, is_unverified
 from krr_export.input.freshness import check_not_older
-from krr_export.jobs.comparison import CHANGES
+from krr_export.jobs.changes.comparison import CHANGES
 from krr_export.jobs.keywords import ConvertKeywords, changed
 from krr_export.jobs.loading import ConvertResult, failure_outcome, load_rows
 from krr_export.jobs.options import DEFAULTS, ConvertOptions

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from krr_export.errors import UsageError
 from krr_export.input import sftp
-from krr_export.jobs import apply as changes
-from krr_export.jobs.apply_from_zero import apply_from_zero
+from krr_export.jobs.changes import apply as changes
+from krr_export.jobs.changes.apply_from_zero import apply_from_zero
 from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
 from krr_export.jobs.nightly import NightOptions, NightProgress, NightResult, run_night
 from krr_export.jobs.nightly_steps import prune as prune_store

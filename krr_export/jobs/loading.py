@@ -11,7 +11,7 @@ import msgspec
 from krr_export.domain.store_layout import MANIFEST
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
-from krr_export.jobs.comparison import compare_with_older, write_changes
+from krr_export.jobs.changes.comparison import compare_with_older, write_changes
 from krr_export.jobs.run_report import build_manifest, build_report, describe_outcome, new_tally
 from krr_export.jobs.snapshot_tables import SnapshotTables
 from krr_export.output.snapshot_table import SnapshotTable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from krr_export.jobs.comparison import Comparison
+    from krr_export.jobs.changes.comparison import Comparison
     from krr_export.jobs.options import ConvertOptions
     from krr_export.jobs.run_report import Run
     from krr_export.output.manifest import Manifest

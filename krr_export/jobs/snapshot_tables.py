@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from krr_export.jobs.comparison import Comparison
+    from krr_export.jobs.changes.comparison import Comparison
     from krr_export.jobs.run_report import Run
     from krr_export.output.sinks import PartFile
     from krr_export.parsing.finding_rows import FindingRows

@@ -19,8 +19,8 @@ from tiny_xml import contact, export, person
 import krr_export
 from krr_export.errors import GuardError
 from krr_export.findings.codes import PARTITION_OTHER
-from krr_export.jobs.apply import ApplyOptions, apply
-from krr_export.jobs.apply_from_zero import apply_from_zero
+from krr_export.jobs.changes.apply import ApplyOptions, apply
+from krr_export.jobs.changes.apply_from_zero import apply_from_zero
 from krr_export.jobs.options import ConvertOptions
 from krr_export.output.manifest import read_manifest
 from krr_export.output.verification import verify

@@ -1,7 +1,7 @@
 """What every run needs first, done once, in the server that runs are forked from: see `stopping`."""
 
-import krr_export.jobs.apply
-import krr_export.jobs.apply_from_zero  # noqa: F401 - with all that they import
+import krr_export.jobs.changes.apply
+import krr_export.jobs.changes.apply_from_zero  # noqa: F401 - with all that they import
 from krr_export.reporting.page import templating
 from krr_export.schema.registry import load_schema
 

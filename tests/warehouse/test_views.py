@@ -18,7 +18,7 @@ import pytest
 
 import krr_export
 from krr_export import InputError, OutputError, UsageError
-from krr_export.jobs.views import views as make_views
+from krr_export.jobs.warehouse.views import views as make_views
 from krr_export.schema.record_schema import ORDINAL_FIELD
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def test_what_may_not_be_read_is_named(
     def may_not(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(person))
 
-    monkeypatch.setattr("krr_export.jobs.views.open_table", may_not)
+    monkeypatch.setattr("krr_export.jobs.warehouse.views.open_table", may_not)
     with pytest.raises(InputError, match=rf"^{person} cannot be read: Permission denied"):
         make_views(store)
 

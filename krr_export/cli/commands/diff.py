@@ -61,7 +61,7 @@ def diff_command(old: Path, new: Path | None, *, exit_code: bool, **options: Any
     and endrede_kolonner names the columns whose values differ. radnummer and a derived varslingsstatus, which depends
     on the day, do not count. The numbers go to standard error, and no values.
     """
-    from krr_export.jobs.diff import diff
+    from krr_export.jobs.changes.diff import diff
 
     if options["as_json"] and options["output"] == "-":
         raise UsageError("--json and -o - both write to standard output", "give one of them")

@@ -42,7 +42,7 @@ def fetch_changes_command(store: Path, directory: Path, **options: Any) -> int:
     pages. It was never tried against the register, whose grant for this few get. With --soap it asks a service that
     speaks as the closed SOAP service did: tried against the stand-in alone.
     """
-    from krr_export.jobs.fetch_changes import FetchChangesOptions, fetch_changes
+    from krr_export.jobs.changes.fetch_changes import FetchChangesOptions, fetch_changes
 
     console = Console.from_options(options)
     client = pop_any_client(console, options)

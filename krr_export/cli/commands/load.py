@@ -40,7 +40,7 @@ def load_command(source: Path, target: str, **options: Any) -> int:
     the tables beside it, and loads says what was loaded. A snapshot is seen whole or not at all, and one that is there
     already is not loaded again. In PostgreSQL readers are not held up. Passwords belong into ~/.pgpass or PGPASSWORD.
     """
-    from krr_export.jobs.load import load
+    from krr_export.jobs.warehouse.load import load
 
     console = Console.from_options(options)
     with console.progress(options.pop("progress")) as progress:

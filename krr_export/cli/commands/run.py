@@ -148,7 +148,7 @@ def _run_deliveries(console: Console, uri: str, inbox: Path, store: Path, option
 
 
 def _run_changes(console: Console, url: str, pages: Path, store: Path, options: dict[str, Any]) -> int:
-    from krr_export.jobs.fetch_changes import FetchChangesOptions
+    from krr_export.jobs.changes.fetch_changes import FetchChangesOptions
     from krr_export.jobs.nightly_changes import ChangesNightOptions, ChangesNightProgress, run_changes_night
     from krr_export.jobs.options import ConvertOptions
 

@@ -57,7 +57,7 @@ def verify_command(snapshot: Path | str, **options: Any) -> int:
 
 
 def _verify_database(target: str, console: Console, shown: bool | None, options: dict[str, Any]) -> int:  # noqa: FBT001 - an option's three states
-    from krr_export.jobs.verify_load import verify_load
+    from krr_export.jobs.warehouse.verify_load import verify_load
 
     with console.progress(shown) as progress:
         found = verify_load(target, progress=progress, **options)

@@ -36,7 +36,7 @@ def views_command(store: Path, output: str, schema: str | None, *, as_json: bool
     The views read the files of STORE where they are, and see each new night at once. Make them again when a store gets
     a table or a column that it had not.
     """
-    from krr_export.jobs.views import views
+    from krr_export.jobs.warehouse.views import views
 
     console = Console(as_json=as_json, **talk)
     console.warn_about_store(store)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError
-from krr_export.jobs.loadables import find_snapshots, open_loadable
+from krr_export.jobs.warehouse.loadables import find_snapshots, open_loadable
 from krr_export.pipeline.progress import Progress
 from krr_export.schema.registry import load_schema
 from krr_export.util.formatting import number, records, short_repr

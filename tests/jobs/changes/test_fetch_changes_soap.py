@@ -19,7 +19,7 @@ from krr_export.changes.soap import messages, protocol
 from krr_export.changes.soap.envelope import SoapFaultError, make_fault
 from krr_export.changes.soap.names import SERVICE_16_02
 from krr_export.errors import GuardError, InputError
-from krr_export.jobs.fetch_changes import FetchChangesOptions, SoapClientOptions, fetch_changes
+from krr_export.jobs.changes.fetch_changes import FetchChangesOptions, SoapClientOptions, fetch_changes
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic import NightOptions
 from krr_export.synthetic.persons import DRAWN, PROVIDERS

@@ -20,7 +20,7 @@ from krr_export.errors import GuardError, InputError, KrrExportError, NetworkErr
 from krr_export.input.http.directory import open_pages_directory
 from krr_export.input.http.exchange import Limits
 from krr_export.input.http.token import ClientOptions
-from krr_export.jobs.fetch_changes import SCOPES, FetchChangesOptions, fetch_changes
+from krr_export.jobs.changes.fetch_changes import SCOPES, FetchChangesOptions, fetch_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from krr_export.changes.columns import Ignored
 from krr_export.domain.store_layout import MANIFEST, refuse_store
 from krr_export.errors import InputError, UsageError
-from krr_export.jobs.comparison import Comparison, open_table
+from krr_export.jobs.changes.comparison import Comparison, open_table
 from krr_export.output.outputs import STDIO
 from krr_export.output.sinks.single_file import FILE_FORMATS, file_format, write_rows
 from krr_export.output.store_contents import missing_store, snapshots

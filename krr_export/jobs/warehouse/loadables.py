@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import is_snapshot
 from krr_export.errors import InputError, UsageError
-from krr_export.jobs.comparison import open_table
+from krr_export.jobs.changes.comparison import open_table
 from krr_export.output.snapshot_table import open_snapshot_table, table_names
 from krr_export.output.store_contents import EntryStatus, classify, missing_store, snapshots
 from krr_export.util.paths import real_path

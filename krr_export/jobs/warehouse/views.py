@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import EXPORT_PREFIX, LATEST
 from krr_export.errors import InputError, UsageError
-from krr_export.jobs.comparison import open_table
+from krr_export.jobs.changes.comparison import open_table
 from krr_export.output.outputs import STDIO, atomic_write, write_error
 from krr_export.output.sinks import SinkOptions
 from krr_export.output.snapshot_table import PERSON

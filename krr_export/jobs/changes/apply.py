@@ -17,7 +17,7 @@ from krr_export.changes.continuity import order_pages
 from krr_export.changes.page_files import find_page_files
 from krr_export.domain.vocabulary import ACTIVE, STATUS
 from krr_export.errors import GuardError, InputError, UsageError
-from krr_export.jobs.comparison import open_table
+from krr_export.jobs.changes.comparison import open_table
 from krr_export.jobs.convert import name_store_in_errors
 from krr_export.jobs.loading import ConvertResult, load_rows
 from krr_export.jobs.options import ConvertOptions

@@ -1,0 +1,1 @@
+"""Put snapshots where others query: databases, and views for DuckDB."""
