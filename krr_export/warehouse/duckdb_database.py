@@ -37,7 +37,7 @@ _NAMESPACE = "main"
 _CONFIG = {
     **OFFLINE,
     "storage_compatibility_version": "v1.2.0",  # DuckDB 1.2 and later open it
-    "memory_limit": "1GB",
+    "memory_limit": "512MB",
     "temp_directory": "",  # nothing personal is put aside on a disk
 }
 

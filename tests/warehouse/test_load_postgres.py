@@ -171,6 +171,23 @@ def test_a_lock_that_is_let_go_is_waited_for(postgres: Server, store: Path, uri:
     assert result == [(TWO,)]
 
 
+def test_a_night_that_the_server_vacuums_is_replaced_after_that(
+    postgres: Server, store: Path, name: str, uri: str
+) -> None:
+    krr_export.load(store / ONE, uri)
+    [(partition,)] = postgres.ask(
+        name, "SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'krr.person_all'::regclass"
+    )
+    result: list[tuple[str, ...]] = []
+    with session(uri, f"LOCK TABLE {partition} IN SHARE UPDATE EXCLUSIVE MODE"):
+        loading = threading.Thread(target=lambda: result.append(krr_export.load(store / ONE, uri, replace=True).loaded))
+        loading.start()
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%LOCK TABLE ONLY%IN ACCESS EXCL%'"
+        command.wait_until(lambda: postgres.ask("postgres", waiting) == [["2"]])  # itself is one
+    loading.join()
+    assert result == [(ONE,)]
+
+
 def test_an_old_night_that_is_read_goes_the_next_time(store: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_database, "_TRIES_TO_DROP", 1)
     krr_export.load(store, uri, all_snapshots=True)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _ATTACH, _REMOVE = "SHARE UPDATE EXCLUSIVE", "ACCESS EXCLUSIVE"
 """Locks of a table with partitions: readers go on while one is added, and not while one is removed."""
-_TRIES, _TRIES_TO_DROP = 120, 3
+_TRIES, _TRIES_TO_DROP = 60, 3
 _UNPUBLISHED = "_new"
 """Ends the name of a table until it takes its place, which may still have another one of the same name."""
 
@@ -164,20 +164,26 @@ class PostgresDatabase:
         self._session.lock([self._sql.name(database_table(load.table)) for load in loads], _ATTACH, _TRIES)
         for load in loads:
             parent, values = self._sql.name(database_table(load.table)), f"({moment(load.name)})"
-            name = _partition_name(load.table, load.name, load.manifest_sha256)
+            name = _partition_of(load)
             self._session.run(f"ALTER TABLE {self._sql.name(name + _UNPUBLISHED)} RENAME TO {identifier(name)}")
             self._session.run(f"ALTER TABLE {parent} ATTACH PARTITION {self._partition(load)} FOR VALUES IN {values}")
             self._session.run(self._sql.insert_load(load))
 
     def _remove(self, loads: list[Load], tries: int) -> None:
         """Remove the partitions of loads, and their rows of the ledger."""
-        self._session.lock([self._sql.name(database_table(load.table)) for load in loads], _REMOVE, tries)
-        for load in loads:
-            self._session.run(f"DROP TABLE IF EXISTS {self._partition(load)}")
+        partitions = [self._partition(load) for load in loads if self._columns(_partition_of(load))]
+        parents = [self._sql.name(database_table(load.table)) for load in loads]
+        self._session.lock([*parents, *partitions], _REMOVE, tries)
+        for partition in partitions:
+            self._session.run(f"DROP TABLE {partition}")
         self._session.run(self._sql.delete_loads([load.name for load in loads]))
 
     def _partition(self, load: Load) -> str:
-        return self._sql.name(_partition_name(load.table, load.name, load.manifest_sha256))
+        return self._sql.name(_partition_of(load))
+
+
+def _partition_of(load: Load) -> str:
+    return _partition_name(load.table, load.name, load.manifest_sha256)
 
 
 def _partition_name(table: str, name: str, manifest_sha256: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _WAIT = """
 DO $$ BEGIN
-  SET LOCAL lock_timeout = 500;
+  SET LOCAL lock_timeout = 1500;
   FOR i IN 1..{tries} LOOP
     BEGIN
       LOCK TABLE ONLY {tables} IN {mode} MODE;
@@ -31,7 +31,8 @@ DO $$ BEGIN
   RAISE lock_not_available;
 END $$
 """
-"""Whoever waits for a lock holds up all who come later; so wait shortly, let them go on, and try again."""
+"""Whoever waits for a lock holds up all who come later: so wait shortly, let them go on, try again. The server's own
+vacuum gives way to whoever waits for a second, the deadlock_timeout."""
 
 
 class Session:
@@ -107,7 +108,7 @@ class Session:
         Args:
             tables: Their full names.
             mode: Of the lock.
-            tries: How often to try, about a second each.
+            tries: How often to try, about two seconds each.
 
         Raises:
             BusyError: Other sessions hold locks all the time.
