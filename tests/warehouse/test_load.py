@@ -135,8 +135,11 @@ def test_another_result_of_an_export_takes_its_place_when_asked_for(made: Path, 
 
 
 def test_only_as_many_stay_as_are_kept(made: Path, target: str) -> None:
+    krr_export.load(made / "store" / NIGHTS[0], target)
     loaded = krr_export.load(made / "store", target, all_snapshots=True, keep=2)
-    assert loaded.dropped == (NIGHTS[0],)
+    assert (loaded.loaded, loaded.dropped) == (NIGHTS[1:], (NIGHTS[0],))
+    again = krr_export.load(made / "store", target, all_snapshots=True, keep=2)
+    assert (again.loaded, again.dropped) == ((), ()), "what would be removed at once is not loaded"
     assert count(target) == sum(len(parquet(made / "store" / night, "person")) for night in NIGHTS[1:])
     assert krr_export.verify_load(target, all_snapshots=True).snapshots == NIGHTS[1:]
 

@@ -94,8 +94,10 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
     progress = progress or Progress()
     record_schema = None if schema is None else load_schema(schema)
     wanted = [open_loadable(path, record_schema) for path in find_snapshots(local_path(source), every=all_snapshots)]
+    persons = wanted[-1].tables[0].schema
     with place.database as database:
         held = {load.name: load.manifest_sha256 for load in database.loads()}
+        wanted = _kept(wanted, held, keep)
         _check_replacements(wanted, held, replace=replace)
         if history or database.has_history():
             _check_history(database.loads(), wanted)
@@ -104,7 +106,7 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
             progress.began(f"load {snapshot.name}", snapshot.rows)
             database.load(changed(snapshot, advanced=progress.advanced))
         if history:
-            database.make_history(wanted[-1].tables[0].schema)
+            database.make_history(persons)
         dropped, waiting = _drop_old(database, keep)
         newest = [load for load in database.loads() if load.table == PERSON][-1]
     loaded = [snapshot.name for snapshot in missing]
@@ -118,6 +120,12 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
         warnings=place.warnings,
     )
     return changed(result, message=_message(result, newest.name))
+
+
+def _kept(wanted: list[Loadable], held: dict[str, str], keep: int | None) -> list[Loadable]:
+    """Leave out what would be removed again at once, for there are newer ones enough."""
+    names = sorted({*held, *(snapshot.name for snapshot in wanted)})[-(keep or 0) :]
+    return [snapshot for snapshot in wanted if snapshot.name in names]
 
 
 def _check_replacements(wanted: list[Loadable], held: dict[str, str], *, replace: bool) -> None:
