@@ -22,6 +22,10 @@ _MOUNT = "mount the share or drive, and give the path where it is mounted"
 _HINTS = {
     "file": "give the path alone, without file://",
     "sftp": "krr-export fetch and run take sftp:// as URI; give a local path here",
+    **dict.fromkeys(
+        ("s3", "gs", "abfs", "abfss", "az"), "give a local path; krr-export push brings a store's snapshots there"
+    ),
+    **dict.fromkeys(("postgresql", "postgres"), "give a local path; krr-export load brings snapshots there"),
 }
 _COPY = "give a local path, and copy the files from or to it by its own tool, or mount it"
 

@@ -429,3 +429,12 @@ def test_names_of_files_control_nothing_that_shows_them(krr: Krr, tmp_path: Path
     document = json.loads((result.path / "report.json").read_text())
     assert document["source"]["name"].isprintable()
     assert document["schema"]["name"].isprintable()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("s3://bucket/krr", "krr-export push"), ("postgresql://db/x", "krr-export load"), ("sftp://h/x", "fetch and run")],
+)
+def test_an_address_where_a_path_belongs_is_told_the_command_that_takes_it(given: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        krr_export.convert(SAMPLES / "valid.xml", given)
