@@ -7,7 +7,7 @@ import mmap
 import signal
 import sys
 import tempfile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from krr_export.errors import FAULT, INTERRUPTED, KrrExportError, OutputError, default_reason, no_more_threads
 from krr_export.version import __version__
@@ -31,8 +31,12 @@ class Failure(NamedTuple):
 class TerminatedError(BaseException):
     """SIGTERM or SIGHUP was received. Not an ``Exception``: only the end of the program handles it."""
 
+    received: ClassVar[TerminatedError | None] = None
+    """The one of this run: libraries in C++ end by an error of their own, and forget what interrupted them."""
+
     def __init__(self, number: int) -> None:
         super().__init__()
+        TerminatedError.received = self
         self.exit_code = 128 + number
         """As shells count: 143 for SIGTERM, 129 for SIGHUP."""
         self.what = "hung up" if number == signal.SIGHUP else "terminated"
@@ -45,6 +49,8 @@ def explain(error: BaseException) -> Failure:
         error = error.__cause__  # until Python 3.12, an exception raised by a signal while a class is made is wrapped
     if _is_abort(error):
         error = KeyboardInterrupt()
+    if TerminatedError.received is not None and not isinstance(error, KrrExportError):
+        error = TerminatedError.received
     match error:
         case KrrExportError():
             return Failure(str(error), error.exit_code, error.reason)

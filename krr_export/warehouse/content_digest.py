@@ -22,9 +22,9 @@ class ContentDigest:
     """Adds up rows as they come, wherever they come from: files, a database, another machine.
 
     Each value is hashed to 64 bits by SipHash, as pandas does, whatever type it is stored as; the hashes of a row are
-    mixed in the order of the columns, and the rows' mixes added up. It finds what was lost, doubled, changed or put
-    into another row. It is no protection from someone who looks for rows with the same sum: the SHA-256 of a
-    snapshot's files is.
+    mixed with the names of the columns, in their order, and the rows' mixes added up. It finds what was lost, doubled,
+    changed, renamed or put into another row. It is no protection from someone who looks for rows with the same sum: the
+    SHA-256 of a snapshot's files is.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,8 @@ class ContentDigest:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add rows; all have the same columns, in the same order."""
-        mixed = np.zeros(batch.num_rows, np.uint64)
+        names = _text_hashes(pa.array([json.dumps(batch.schema.names)]))
+        mixed = np.repeat(names, batch.num_rows)
         for column in batch.columns:
             mixed = _mix(mixed + _hashes(column))
         self._total = (self._total + int(mixed.sum(dtype=np.uint64))) % 2**64

@@ -60,8 +60,15 @@ class Database(Protocol):
             OutputError: The database refuses.
         """
 
-    def read(self, load: Load) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a loaded table, with the columns that the snapshot has.
+    def strays(self, table: str) -> int:
+        """Return how many rows a table has that are of no load."""
+
+    def read(self, load: Load, *, newest: bool) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a loaded table as readers find them, with the columns that the snapshot has.
+
+        Args:
+            load: The row of the ledger.
+            newest: Whether it is of the newest snapshot.
 
         Raises:
             OutputError: They cannot be read.

@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from krr_export.errors import KrrExportError, OutputError, UsageError
 from krr_export.util.files import COMMON_HINTS, output_errors
+from krr_export.util.paths import real_path
 from krr_export.warehouse.duckdb_file import OFFLINE
-from krr_export.warehouse.ledger import EXPORT, LEDGER, Load
+from krr_export.warehouse.ledger import EXPORT, LEDGER, Load, read_loads
 from krr_export.warehouse.sql_text import identifier, quote
 from krr_export.warehouse.tables import (
     HISTORY,
-    PERSON_ALL,
+    PERSON,
     TableStatements,
     database_schema,
     database_table,
@@ -50,16 +51,19 @@ class DuckDBDatabase:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
+        self._path = real_path(path)
         self._sql = TableStatements("duckdb", _NAMESPACE)
         self._stack = ExitStack()
         self._copy: Path | None = None
+        self._has_removed = False
 
     def __enter__(self) -> Self:
         try:
             import duckdb  # noqa: PLC0415 - an optional package
         except ImportError:
             raise UsageError("the package duckdb is missing", "pip install 'krr-export[duckdb]'") from None
+        if self._path.exists() and not self._path.is_file():  # a pipe would be waited for
+            raise OutputError(f"{self._path} is no file", "give another path")
         with self._own_words():
             there = {"database": self._path, "read_only": True} if self._path.exists() else {"database": ":memory:"}
             self._connection = self._stack.enter_context(duckdb.connect(**there, config=_CONFIG))
@@ -70,16 +74,17 @@ class DuckDBDatabase:
     ) -> None:
         with self._stack:
             if error is None and self._copy is not None:
+                built = self._rewritten(self._copy) if self._has_removed else self._copy
                 with self._own_words():
                     self._connection.execute("CHECKPOINT")
                     self._connection.close()
-                put_in_place(self._copy, self._path)
+                put_in_place(built, self._path)
 
     def loads(self) -> list[Load]:
         """Return the ledger, oldest snapshot first, person first of its tables."""
         if not self._columns(LEDGER):
             return []
-        return [Load(*row) for row in self._rows(self._sql.select_loads())]
+        return read_loads(self._rows(self._sql.select_loads()))
 
     def load(self, snapshot: Loadable) -> None:
         """Load a snapshot, in place of what there is of the same export: all of it, or nothing."""
@@ -90,14 +95,18 @@ class DuckDBDatabase:
         for table in snapshot.tables:
             self._make_table(snapshot, table)
             self._fill(snapshot, table)
+        if not self._columns(PERSON):
+            self._run_all(self._sql.create_person_view(snapshot.tables[0].schema))
 
     def drop(self, names: Collection[str]) -> list[str]:
         """Remove snapshots; none must wait, since who reads the file has the old one."""
         for load in self.loads():
             if load.name in names:
                 self._begin_change()
-                table = self._sql.name(database_table(load.table))
-                self._run(f"DELETE FROM {table} WHERE {EXPORT.name} = {moment(load.name)}")
+                self._has_removed = True
+                table = database_table(load.table)
+                if self._columns(table):  # else someone dropped it
+                    self._run(f"DELETE FROM {self._sql.name(table)} WHERE {EXPORT.name} = {moment(load.name)}")
                 self._run(self._sql.delete_loads([load.name]))
         return []
 
@@ -111,14 +120,20 @@ class DuckDBDatabase:
             self._begin_change()
             self._run_all(self._sql.create_history_view(persons))
 
-    def read(self, load: Load) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a loaded table, with the columns that the snapshot has."""
-        table = database_table(load.table)
-        columns = ", ".join(map(identifier, self._columns(table)[1:]))
-        of_export = f"{EXPORT.name} = {moment(load.name)}"
-        query = f"SELECT {columns} FROM {self._sql.name(table)} WHERE {of_export}"
+    def strays(self, table: str) -> int:
+        """Return how many rows a table has that are of no load."""
+        name = database_table(table)
+        return int(self._rows(self._sql.count_strays(name))[0][0]) if self._columns(name) else 0
+
+    def read(self, load: Load, *, newest: bool) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a loaded table as readers find them, with the columns that the snapshot has."""
+        columns = self._columns(database_table(load.table))[1:]
+        if not columns or not self._columns(load.table):  # someone dropped the table, or the view
+            return
         with self._own_words():
-            batches: pa.RecordBatchReader = self._connection.sql(query).to_arrow_reader()
+            batches: pa.RecordBatchReader = self._connection.sql(
+                self._sql.select_rows(load, columns, newest=newest)
+            ).to_arrow_reader()
             yield from batches
 
     def _begin_change(self) -> None:
@@ -129,19 +144,31 @@ class DuckDBDatabase:
             return
         self._connection.close()
         self._copy = self._stack.enter_context(workplace(self._path)) / "copy.duckdb"
+        if self._path.with_name(f"{self._path.name}.wal").exists():  # it would be taken for the new file's
+            raise OutputError(
+                f"{self._path} is open in another program, or was not closed", "close it, or open it once in DuckDB"
+            )
         if self._path.exists():
             with output_errors(f"copy {self._path}", COMMON_HINTS):
                 shutil.copyfile(self._path, self._copy)
         with self._own_words():
             self._connection = self._stack.enter_context(duckdb.connect(self._copy, config=_CONFIG))
 
+    def _rewritten(self, copy: Path) -> Path:
+        """Return a file with the same tables alone: what is removed from a file of DuckDB stays readable in it."""
+        rewritten = copy.with_name("rewritten.duckdb")
+        with self._own_words():
+            self._connection.execute(f"ATTACH {quote(str(rewritten))} AS rewritten (STORAGE_VERSION 'v1.2.0')")
+            self._connection.execute(f"COPY FROM DATABASE {identifier(copy.stem)} TO rewritten")
+            self._connection.execute("CHECKPOINT rewritten")
+            self._connection.execute("DETACH rewritten")
+        return rewritten
+
     def _make_table(self, snapshot: Loadable, table: SnapshotTable) -> None:
         name, wanted = database_table(table.table), database_schema(table.schema)
         found = self._columns(name)
         if not found:
             self._run_all(self._sql.create(name, wanted))
-            if name == PERSON_ALL:
-                self._run_all(self._sql.create_person_view(table.schema))
         elif found != wanted.names:
             raise UsageError(f"{self._path}: {name} has other columns than {snapshot.name}", "load into another file")
 
@@ -151,7 +178,7 @@ class DuckDBDatabase:
         try:
             name = self._sql.name(database_table(table.table))
             arrived: int = self._rows(f"INSERT INTO {name} SELECT {made}, * FROM arriving")[0][0]
-        except KrrExportError:
+        except (KrrExportError, KeyboardInterrupt):
             if reader.failure is not None:
                 raise reader.failure from None
             raise
@@ -191,6 +218,8 @@ class DuckDBDatabase:
             yield
         except duckdb.OutOfMemoryException:
             raise MemoryError from None
+        except RuntimeError as error:  # DuckDB's only word for a signal, whichever it was
+            raise KeyboardInterrupt from error
         except duckdb.Error:
             raise OutputError(
                 f"DuckDB cannot read or write {self._path}",

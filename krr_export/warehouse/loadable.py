@@ -100,6 +100,8 @@ class TableReader:
                 self._digest.add(batch)
                 yield batch
                 self._snapshot.advanced(batch.num_rows)
+        except GeneratorExit:  # the client asks for no more
+            raise
         except BaseException as error:
             self.failure = error
             raise

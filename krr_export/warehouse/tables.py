@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from krr_export.domain.store_layout import exported_at
 from krr_export.domain.vocabulary import IDENTIFIER
+from krr_export.errors import UsageError
 from krr_export.schema.dialects import DIALECTS
 from krr_export.schema.record_schema import DESCRIPTION, ORDINAL
 from krr_export.version import __version__
@@ -40,7 +41,15 @@ def database_table(name: str) -> str:
 
 
 def database_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the columns that a table has in a database: those of the snapshot, after the time of the export."""
+    """Return the columns that a table has in a database: those of the snapshot, after the time of the export.
+
+    Raises:
+        UsageError: A column has the name of that time.
+    """
+    if EXPORT.name in schema.names:
+        raise UsageError(
+            f"a column is named {EXPORT.name}, as that of the export's time is", "leave it out with --drop"
+        )
     return pa.schema([EXPORT, *schema])
 
 
@@ -118,10 +127,32 @@ class TableStatements:
         yield from self._column_comments(HISTORY, pa.schema([schema.field(name) for name in names]))
 
     def select_loads(self) -> str:
-        """Return the query of the ledger, whose rows are `Load`: oldest snapshot first, person first of its tables."""
-        columns = "snapshot, table_name, row_count, content_digest, manifest_sha256, compared_with"
+        """Return the query of the ledger, for `read_loads`: oldest snapshot first, person first of its tables."""
+        seconds = f"CAST(extract(epoch FROM {EXPORT.name}) AS bigint)"
+        columns = f"{seconds}, snapshot, table_name, row_count, content_digest, manifest_sha256, compared_with"
         order = f"{EXPORT.name}, table_name <> '{PERSON}', table_name"
         return f"SELECT {columns} FROM {self.name(LEDGER)} ORDER BY {order}"
+
+    def select_rows(self, load: Load, columns: Sequence[str], *, newest: bool) -> str:
+        """Return the query of a loaded table's rows, as readers find them.
+
+        Args:
+            load: The row of the ledger.
+            columns: The columns to read.
+            newest: Whether it is of the newest snapshot, whose persons are those of the view.
+        """
+        chosen = ", ".join(map(identifier, columns))
+        if newest and load.table == PERSON:
+            return f"SELECT {chosen} FROM {self.name(PERSON)}"
+        table = self.name(database_table(load.table))
+        return f"SELECT {chosen} FROM {table} WHERE {EXPORT.name} = {moment(load.name)}"
+
+    def count_strays(self, table: str) -> str:
+        """Return the query of how many rows of a table are of no snapshot in the ledger."""
+        return (
+            f"SELECT count(*) FROM {self.name(table)}"
+            f" WHERE {EXPORT.name} NOT IN (SELECT {EXPORT.name} FROM {self.name(LEDGER)})"
+        )
 
     def insert_load(self, load: Load) -> str:
         """Return the statement that adds a row to the ledger."""

@@ -48,12 +48,18 @@ def parse_target(given: str, db_schema: str = DB_SCHEMA) -> Target:
     Raises:
         UsageError: It names none. The message does not repeat it: it may hold a password.
     """
-    if given.startswith(_DUCKDB) and not given.startswith(f"{_DUCKDB}//"):
+    # DuckDB itself takes more: addresses of services, with tokens.
+    if re.match(rf"{_DUCKDB}(?!//|[A-Za-z0-9_]+:|:memory:)", given):
         path = local_path(given.removeprefix(_DUCKDB))
+        if db_schema != DB_SCHEMA:
+            raise UsageError("--db-schema is of PostgreSQL", "leave it out")
         return Target(str(path), DuckDBDatabase(path))
+    if not given:
+        raise UsageError("TARGET is empty", "is a variable not set?")
     if given.partition(":")[0] not in SCHEMES:
         raise UsageError("TARGET is no database that krr-export loads into", _FORMS)
-    if not re.fullmatch(r"[^\x00-\x1f]+", db_schema) or len(db_schema.encode()) > _MAX_NAME_BYTES:
+    is_name = re.fullmatch(r"[^\x00-\x1f$\ud800-\udfff]+", db_schema) and not db_schema.startswith("pg_")
+    if not is_name or len(db_schema.encode()) > _MAX_NAME_BYTES:
         raise UsageError("--db-schema is no name of a schema", f"give one such as {DB_SCHEMA}")
     address = parse_address(given)
     warnings = (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import refuse_store
-from krr_export.errors import BusyError
+from krr_export.errors import BusyError, OutputError
 from krr_export.util.files import COMMON_HINTS, output_errors, remove, sync_directory
 
 if TYPE_CHECKING:
@@ -38,18 +37,35 @@ def workplace(target: Path) -> Iterator[Path]:
         place.mkdir(_PRIVATE, exist_ok=True)
         fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
+        _lock(fd, place, target)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in {errno.EAGAIN, errno.EACCES}:
-                raise BusyError(f"another load into {target} is at work", "wait for it") from None
-            raise
-        for left in place.iterdir():  # of a load that was killed
-            remove(left)
-        yield place
+            with output_errors(f"write {target}", COMMON_HINTS):
+                for left in place.iterdir():  # of a load that was killed
+                    remove(left)
+            yield place
+        finally:
+            remove(place)  # while the lock is held: whoever waits for it finds that this is no more the place
     finally:
         os.close(fd)
-        remove(place)
+
+
+def _lock(fd: int, place: Path, target: Path) -> None:
+    """Lock a directory.
+
+    Raises:
+        BusyError: Another program is at work there.
+        OutputError: Someone else made it, who could read what is put there.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_same = os.path.samestat(os.fstat(fd), place.lstat())
+    except OSError:
+        is_same = False
+    if not is_same:
+        raise BusyError(f"another load into {target} is at work", "wait for it")
+    made = os.fstat(fd)
+    if made.st_uid != os.geteuid() or made.st_mode & 0o077:
+        raise OutputError(f"{place} was made by someone else, or is open to others", "remove it")
 
 
 def put_in_place(built: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ import pytest
 from postgres_server import postgres
 
 import krr_export
-from krr_export import InputError, UsageError
-from krr_export.errors import PublishedError
+from krr_export import InputError, OutputError, UsageError
+from krr_export.errors import BusyError, PublishedError
+from krr_export.warehouse.content_digest import ContentDigest
+from krr_export.warehouse.workplace import workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,12 +195,7 @@ def test_what_is_harmed_is_found(
     made: Path, target: str, harm: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     krr_export.load(made / "store" / NIGHTS[0], target)
-    if target.startswith("duckdb:"):
-        with duckdb.connect(target.removeprefix("duckdb:")) as database:
-            database.execute(HARM[harm])
-    else:
-        running: Server = request.getfixturevalue("postgres")
-        running.ask(f"load_{tmp_path.name}", f"SET search_path = krr; {HARM[harm]}")
+    change_by_hand(target, HARM[harm], tmp_path, request)
     for against in (None, made / "store" / NIGHTS[0]):
         found = krr_export.verify_load(target, against=against)
         assert len(found.differences) == 1, found
@@ -224,3 +222,102 @@ def test_the_commands_say_what_happened(made: Path, target: str) -> None:
     proven = command.call("verify", target, "--against", made / "store")
     assert (proven.code, "proven: " in proven.last) == (0, True)
     assert command.call("verify", made / "store" / "latest", "--against", made / "store").code == 2
+
+
+def test_what_is_removed_from_a_duckdb_file_is_not_in_it_any_more(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "krr.duckdb"
+    krr_export.load(made / "store" / NIGHTS[0], f"duckdb:{file}")
+    before = file.read_bytes()
+    krr_export.load(made / "store" / NIGHTS[1], f"duckdb:{file}", keep=1)
+    after = file.read_bytes()
+    blocks = [before[start : start + 4096] for start in range(3 * 4096, len(before), 256 << 10)]
+    assert len(blocks) > 1
+    assert not [block for block in blocks if block.strip(b"\0") and block in after]
+    described = "SELECT comment FROM duckdb_columns() WHERE table_name = 'person' AND column_name = 'status'"
+    assert query(f"duckdb:{file}", described).column(0)[0].as_py()
+    assert krr_export.verify_load(f"duckdb:{file}", against=made / "store" / NIGHTS[1]).proven
+
+
+def test_a_duckdb_file_that_others_hold_or_that_is_none_is_left_alone(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "krr.duckdb"
+    for strange in (os.mkfifo, os.mkdir, lambda path: path.write_text("text")):
+        strange(file)
+        with pytest.raises(OutputError):
+            krr_export.load(made / "store", f"duckdb:{file}")
+        file.rmdir() if file.is_dir() else file.unlink()
+    krr_export.load(made / "store" / NIGHTS[0], f"duckdb:{file}")
+    (tmp_path / "krr.duckdb.wal").touch()
+    with pytest.raises(OutputError, match="was not closed"):
+        krr_export.load(made / "store", f"duckdb:{file}")
+    (tmp_path / "krr.duckdb.wal").unlink()
+    (tmp_path / ".krr.duckdb.loading").mkdir(mode=0o777)
+    (tmp_path / ".krr.duckdb.loading").chmod(0o777)
+    with pytest.raises(OutputError, match="open to others"):
+        krr_export.load(made / "store", f"duckdb:{file}")
+
+
+def test_of_two_loads_into_a_duckdb_file_one_is_told_to_wait(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "krr.duckdb"
+    with workplace(file), pytest.raises(BusyError, match="another load"):
+        krr_export.load(made / "store", f"duckdb:{file}")
+    assert not (tmp_path / ".krr.duckdb.loading").exists()
+    (tmp_path / "link.duckdb").symlink_to(file)
+    assert krr_export.load(made / "store", f"duckdb:{tmp_path / 'link.duckdb'}").loaded
+    assert (tmp_path / "link.duckdb").is_symlink()
+
+
+@pytest.mark.parametrize("change", ["DROP VIEW person", "DROP TABLE findings"])
+def test_what_is_dropped_by_hand_is_found_and_comes_back(
+    made: Path, target: str, change: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    krr_export.load(made / "store" / NIGHTS[0], target)
+    change_by_hand(target, change, tmp_path, request)
+    found = krr_export.verify_load(target, against=made / "store" / NIGHTS[0])
+    assert not found.proven, "also for who looks at the view alone"
+    krr_export.load(made / "store" / NIGHTS[0], target, replace=True)
+    assert krr_export.verify_load(target, against=made / "store" / NIGHTS[0]).proven
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE loads SET snapshot = 'x'",
+        "UPDATE loads SET eksport = eksport + INTERVAL '1 day'",
+        "DELETE FROM loads WHERE table_name = 'person'",
+        "UPDATE loads SET row_count = -1",
+    ],
+)
+def test_a_ledger_that_someone_changed_is_said_to_be(
+    made: Path, target: str, change: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    krr_export.load(made / "store" / NIGHTS[0], target)
+    change_by_hand(target, change, tmp_path, request)
+    for command_of in (lambda: krr_export.verify_load(target), lambda: krr_export.load(made / "store", target, keep=1)):
+        with pytest.raises(InputError, match="the ledger loads was changed"):
+            command_of()
+
+
+def change_by_hand(target: str, statement: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if target.startswith("duckdb:"):
+        with duckdb.connect(target.removeprefix("duckdb:")) as database:
+            database.execute(statement)
+    else:
+        running: Server = request.getfixturevalue("postgres")
+        running.ask(f"load_{tmp_path.name}", f"SET search_path = krr; {statement}")
+
+
+def test_a_load_that_is_interrupted_is_no_fault(made: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ContentDigest, "add", lambda self, _: interrupt(self))
+    ran = command.call("load", made / "store", target)
+    assert (ran.code, ran.last.partition(":")[0]) == (130, "interrupted")
+    monkeypatch.undo()
+    assert krr_export.load(made / "store", target).loaded
+
+
+def test_an_excel_store_is_refused(made: Path, tmp_path: Path, target: str) -> None:
+    krr_export.convert(made / "one.xml", tmp_path / "excel", format="csv-excel")
+    with pytest.raises(UsageError, match="one for Excel"):
+        krr_export.load(tmp_path / "excel", target)

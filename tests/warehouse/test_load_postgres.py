@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import adbc_driver_postgresql.dbapi as adbc
 import command
@@ -22,6 +22,8 @@ from postgres_server import postgres, serving
 import krr_export
 from krr_export import NetworkError, OutputError, UsageError
 from krr_export.errors import BusyError, NoSpaceError
+from krr_export.jobs.warehouse.load import _drop_old
+from krr_export.warehouse.ledger import Load
 from krr_export.warehouse.postgres import database as postgres_database
 from krr_export.warehouse.postgres.address import parse_address
 from krr_export.warehouse.postgres.errors import explain
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from postgres_server import Server
 
+    from krr_export.warehouse.database import Database
     from krr_export.warehouse.loadable import TableReader
 
 __all__ = ["postgres"]  # the fixture
@@ -188,6 +191,23 @@ def test_a_night_that_the_server_vacuums_is_replaced_after_that(
     assert result == [(ONE,)]
 
 
+def test_older_nights_are_removed_from_the_oldest_on_and_none_after_one_that_is_read() -> None:
+    class Held:
+        dropped: ClassVar[list[str]] = []
+
+        def loads(self) -> list[Load]:
+            return [Load(f"eksport=2026022{day}T000000Z", "person", 1, "", "") for day in range(1, 7)]
+
+        def drop(self, names: list[str]) -> list[str]:
+            self.dropped.extend(names)
+            return names if names == ["eksport=20260222T000000Z"] else []
+
+    dropped, waiting = _drop_old(cast("Database", Held()), 2)
+    assert dropped == ["eksport=20260221T000000Z"]
+    assert waiting == ["eksport=20260222T000000Z", "eksport=20260223T000000Z", "eksport=20260224T000000Z"]
+    assert Held.dropped == ["eksport=20260221T000000Z", "eksport=20260222T000000Z"]
+
+
 def test_an_old_night_that_is_read_goes_the_next_time(store: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_database, "_TRIES_TO_DROP", 1)
     krr_export.load(store, uri, all_snapshots=True)
@@ -317,9 +337,15 @@ def test_a_full_disk_of_the_server_is_told_as_that(store: Path) -> None:
 
 
 def test_no_value_is_in_the_catalog_or_in_what_is_said(postgres: Server, store: Path, name: str, uri: str) -> None:
-    ran = command.call("load", store, uri, "--all", "-v", "--json")
+    krr_export.load(store / ONE, uri)
+    postgres.ask(name, "CREATE INDEX ON krr.person_all (lower(epostadresse))")
+    ran = command.call("load", store, uri, "--all", "--replace", "-v", "--json")
     assert ran.code == 0, ran.err
-    postgres.ask(name, "ANALYZE")
+    newest = "person_all_20260227%"
+    for (partition,) in postgres.ask(
+        name, f"SELECT relname FROM pg_class WHERE relname LIKE '{newest}' AND relkind = 'r'"
+    ):
+        postgres.ask(name, f'ANALYZE krr."{partition}"')
     persons = postgres.ask(
         name, "SELECT personidentifikator, mobiltelefonnummer, epostadresse, postkasseadresse FROM krr.person"
     )
@@ -382,6 +408,10 @@ def test_a_password_is_not_shown_and_said_to_be_seen(postgres: Server, store: Pa
         ("postgresql://localhost/x", None),
         ("postgresql:///x?host=/run/postgresql", None),
         ("postgresql:///x?host=db.example.no", "require"),
+        ("postgresql://localhost/x?hostaddr=192.0.2.2", "require"),
+        ("postgresql:///x?host=/run/postgresql,192.0.2.2", "require"),
+        ("postgresql://localhost:1,db.example.no:2/x", "require"),
+        ("postgresql:///x?service=prod&sslmode=verify-full", "verify-full"),
     ],
 )
 def test_persons_do_not_travel_in_the_clear(given: str, mode: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,6 +419,36 @@ def test_persons_do_not_travel_in_the_clear(given: str, mode: str | None, monkey
     monkeypatch.delenv("PGHOST", raising=False)
     found = re.search(r"sslmode=([\w-]+)", parse_address(given).uri)
     assert (found[1] if found else None) == mode
+
+
+def test_where_a_service_says_the_server_the_address_must_say_how_to_encrypt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    with pytest.raises(UsageError, match="how to encrypt"):
+        parse_address("postgresql:///x?service=prod")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgresql://krr:12/hemmelig@127.0.0.1/db",
+        "postgresql://krr:12?hemmelig@127.0.0.1/db",
+        "postgresql:/krr:hemmelig@127.0.0.1/db",
+        "postgres:password=hemmelig",
+        "postgresql://127.0.0.1:1/db;password=hemmelig",
+        "postgresql://127.0.0.1:1/db%3Fpassword=hemmelig",
+        "postgresql://127.0.0.1:1/db#hemmelig",
+        "duckdb:md:x?motherduck_token=hemmelig",
+    ],
+)
+def test_an_odd_address_is_refused_and_not_repeated(store: Path, given: str) -> None:
+    for words in (("load", store, given), ("verify", given)):
+        ran = command.call(*words)
+        assert (ran.code, "hemmelig" in ran.err + ran.out) == (2, False), ran.err
+
+
+def test_parameters_of_an_address_reach_the_server(store: Path, uri: str) -> None:
+    krr_export.load(store / ONE, f"{uri}&options=-c%20search_path%3Dpublic")
+    assert krr_export.verify_load(f"{uri}&application_name=our%20night").proven
 
 
 @pytest.mark.parametrize(

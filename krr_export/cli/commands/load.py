@@ -8,6 +8,7 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
+from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.options import json_option, progress_option
 from krr_export.cli.parameters import LocalName, LocalPath, option
 
@@ -43,8 +44,15 @@ def load_command(source: Path, target: str, **options: Any) -> int:
     from krr_export.jobs.warehouse.load import load
 
     console = Console.from_options(options)
-    with console.progress(options.pop("progress")) as progress:
-        result = load(source, target, progress=progress, **options)
+    loaded: list[str] = []
+    try:
+        with console.progress(options.pop("progress")) as progress:
+            result = load(source, target, progress=progress, on_loaded=loaded.append, **options)
+    except (KeyboardInterrupt, TerminatedError) as error:
+        what, code, reason = explain(error)
+        # A DuckDB file takes its place at the end alone.
+        there = "" if target.startswith("duckdb:") else f": {len(loaded)} loaded; load again for the rest"
+        return console.finish(f"{what.partition(':')[0]}{there or ': the file is as it was'}", code, {}, reason)
     for warning in result.warnings:
         console.warn(warning)
     details = {

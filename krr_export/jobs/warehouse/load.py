@@ -18,6 +18,7 @@ from krr_export.warehouse.target import DB_SCHEMA, parse_target
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
     from pathlib import Path
 
     from krr_export.warehouse.database import Database
@@ -64,6 +65,7 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
     db_schema: str = DB_SCHEMA,
     schema: str | Path | None = None,
     progress: Progress | None = None,
+    on_loaded: Callable[[str], object] = lambda _name: None,
 ) -> LoadResult:
     """Load a snapshot into a database, or all that it lacks of a store; each is seen whole there, or not at all.
 
@@ -80,6 +82,7 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
         db_schema: the schema of PostgreSQL in which the tables are; made if it is missing.
         schema: the XSD of a store of CSV, if it is none of the tool's own: CSV files do not say their columns' types.
         progress: receives the progress.
+        on_loaded: called with the name of each snapshot that was loaded.
 
     Raises:
         InputError: there is no snapshot, or one is damaged.
@@ -100,11 +103,12 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
         wanted = _kept(wanted, held, keep)
         _check_replacements(wanted, held, replace=replace)
         if history or database.has_history():
-            _check_history(database.loads(), wanted)
+            _check_history(database.loads(), wanted, keep)
         missing = [one for one in wanted if replace or held.get(one.name) != one.manifest_sha256]
         for snapshot in missing:
             progress.began(f"load {snapshot.name}", snapshot.rows)
             database.load(changed(snapshot, advanced=progress.advanced))
+            on_loaded(snapshot.name)
         if history:
             database.make_history(persons)
         dropped, waiting = _drop_old(database, keep)
@@ -136,7 +140,7 @@ def _check_replacements(wanted: list[Loadable], held: dict[str, str], *, replace
             )
 
 
-def _check_history(loads: list[Load], wanted: list[Loadable]) -> None:
+def _check_history(loads: list[Load], wanted: list[Loadable], keep: int | None) -> None:
     """Refuse a history with a gap: each night must have its changes since the one before it in the database.
 
     Raises:
@@ -149,12 +153,14 @@ def _check_history(loads: list[Load], wanted: list[Loadable]) -> None:
         compared.pop(snapshot.name, None)
         if CHANGES in snapshot.table_names:
             compared[snapshot.name] = snapshot.compared_with
-    names = sorted(held)
+    names = sorted(held)[-(keep or 0) :]
     gap = next((late for early, late in pairwise(names) if compared.get(late) != held[early]), None)
-    if gap or not compared:
+    if not compared:
+        raise UsageError(f"{names[0]} has no changes, of which a history is made", "convert every night with --changes")
+    if gap:
         raise UsageError(
-            f"the history would have a gap: {gap or names[0]} has no changes since the night before it in the database",
-            "convert every night with --changes, and load them all, oldest first: --all",
+            f"the history would have a gap: {gap} has no changes since the night before it in the database",
+            f"remove {gap} from the store, convert it again with --changes, and load all of them: --all --replace",
         )
 
 
@@ -162,15 +168,17 @@ def _drop_old(database: Database, keep: int | None) -> tuple[list[str], list[str
     """Remove all but the newest exports; return those that are gone, and those that must wait."""
     names = sorted({load.name for load in database.loads()})
     old = names[:-keep] if keep else []
-    waiting = database.drop(old) if old else []
-    return [name for name in old if name not in waiting], waiting
+    for index, name in enumerate(old):  # what stays has no gap: where one must wait, so must those after it
+        if database.drop([name]):
+            return old[:index], old[index:]
+    return old, []
 
 
 def _message(result: LoadResult, newest: str) -> str:
     held = f"the newest there is {newest}, {records(result.persons)}"
     parts = [f"{len(result.loaded)} loaded" if len(result.loaded) != 1 else f"loaded {result.loaded[0]}"]
     if not result.loaded:
-        parts = ["nothing to do: the target has it already"]
+        parts = [f"nothing to {'load' if result.dropped else 'do'}: the target has it already"]
     if result.dropped:
         parts.append(f"{number(len(result.dropped))} older removed")
     if result.waiting:

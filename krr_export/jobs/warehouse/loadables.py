@@ -58,8 +58,11 @@ def open_loadable(path: Path, schema: RecordSchema | None) -> Loadable:
 
     Raises:
         InputError: It is damaged.
+        UsageError: It is one for Excel.
     """
     person = open_table(path, schema)
+    if person.manifest.options.format == "csv-excel":
+        raise UsageError("the store is one for Excel: its values are changed for it", "load one of Parquet or CSV")
     others = [name for name in table_names(person.manifest) if name in LOADABLE and name != PERSON]
     tables = (person, *(open_snapshot_table(path, table=name) for name in others))
     return Loadable(person.name, person.manifest_sha256, tables)

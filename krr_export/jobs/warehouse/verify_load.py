@@ -63,7 +63,8 @@ class LoadVerification:
             others = f", and {number(len(self.snapshots) - 1)} older" if len(self.snapshots) > 1 else ""
             return f"proven: {self.target}: {held}{others}; {number(self.rows)} rows of all tables"
         points = "1 point" if len(self.differences) == 1 else f"{len(self.differences)} points"
-        return f"not proven: {self.target} differs from what was loaded in {points}; load it again with --replace"
+        todo = "load each by its own name, with --replace"
+        return f"not proven: {self.target} differs from what was loaded in {points}; {todo}"
 
 
 def verify_load(  # noqa: PLR0913 - by keyword, each an option of the command line
@@ -106,6 +107,8 @@ def verify_load(  # noqa: PLR0913 - by keyword, each an option of the command li
         loads = database.loads()
         if not loads:
             raise InputError(f"{place.shown}: nothing was loaded there", "see krr-export load")
+        # Nights that were never loaded, or removed by --keep, are no difference; the newest must be there.
+        wanted = [one for one in wanted if one is wanted[-1] or one.name in {load.name for load in loads}]
         names = [one.name for one in wanted] or sorted({load.name for load in loads})
         if not all_snapshots:
             names = names[-1:]
@@ -115,7 +118,10 @@ def verify_load(  # noqa: PLR0913 - by keyword, each an option of the command li
         if wanted and not differences:
             expected = [load for one in wanted for load in _digests(one, progress)]
         progress.began(f"read {place.shown}", sum(load.rows for load in chosen))
-        differences += _differences_of_rows(database, chosen, expected, progress)
+        newest = max(load.name for load in loads)
+        differences += _differences_of_rows(database, chosen, expected, newest, progress)
+        strays = {table: database.strays(table) for table in sorted({load.table for load in loads})}
+        differences += [f"{table}: {number(count)} rows of no load" for table, count in strays.items() if count]
     persons = [load.rows for load in chosen if load.table == PERSON]
     return LoadVerification(
         target=place.shown,
@@ -149,11 +155,11 @@ def _digests(snapshot: Loadable, progress: Progress) -> Iterable[Load]:
 
 
 def _differences_of_rows(
-    database: Database, loads: list[Load], expected: list[Load], progress: Progress
+    database: Database, loads: list[Load], expected: list[Load], newest: str, progress: Progress
 ) -> Iterable[str]:
     right = {(load.name, load.table): load for load in expected}
     for load in loads:
-        found = _digest(database.read(load), progress)
+        found = _digest(database.read(load, newest=load.name == newest), progress)
         wanted = right.get((load.name, load.table), load)
         if found.rows != wanted.rows:
             yield f"{load.name}/{load.table}: {number(found.rows)} rows, not {number(wanted.rows)}"

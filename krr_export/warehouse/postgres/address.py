@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from krr_export.errors import UsageError
 
 SCHEMES = ("postgresql", "postgres")
 _LOCAL = {"", "localhost", "127.0.0.1", "::1"}
-_SECONDS_TO_CONNECT = "15"
+_SECONDS_TO_CONNECT, _MILLISECONDS_OF_SILENCE = "15", "60000"
+_SECRETS = {"password", "sslpassword"}
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Address:
 
     Attributes:
         uri: For libpq; it may have a password, and is not shown.
-        shown: The same for people, without user, password and parameters.
+        shown: The servers and the database, for people.
         has_password: Whether there is a password in it, which others may read in the list of processes.
     """
 
@@ -41,20 +43,52 @@ def parse_address(uri: str) -> Address:
     """
     try:
         parts = urlsplit(uri)
-        host, port, has_password = parts.hostname or "", parts.port, parts.password is not None
-        parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+        hosts, database = _hosts(parts.netloc), unquote(parts.path.removeprefix("/"))
+        parameters = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
     except ValueError:
         raise _no_address() from None
-    if parts.scheme not in SCHEMES or parts.fragment:
+    # What is not written as usual may be a password in the wrong place: it is not shown.
+    is_usual = re.fullmatch(r"[\w. -]*", database) and all(re.fullmatch("[a-z_]+", name) for name in parameters)
+    if not uri.startswith(f"{parts.scheme}://") or parts.scheme not in SCHEMES or parts.fragment or not is_usual:
         raise _no_address()
-    host = parameters.get("host", host) or os.environ.get("PGHOST", "")
+    if "PGSSLMODE" not in os.environ and "sslmode" not in parameters:
+        _demand_encryption(parameters, hosts)
     parameters.setdefault("connect_timeout", os.environ.get("PGCONNECT_TIMEOUT", _SECONDS_TO_CONNECT))
-    if host not in _LOCAL and not host.startswith("/") and "PGSSLMODE" not in os.environ:
-        parameters.setdefault("sslmode", "require")
+    parameters.setdefault("tcp_user_timeout", _MILLISECONDS_OF_SILENCE)
     parameters.setdefault("fallback_application_name", "krr-export")
-    shown = f"postgresql://{host if not host.startswith('/') else ''}{f':{port}' if port else ''}{parts.path}"
-    complete = urlunsplit(parts._replace(query=urlencode(parameters)))
-    return Address(complete, shown, has_password or "password" in parameters)
+    shown = f"postgresql://{','.join(hosts)}/{database}"
+    complete = urlunsplit(parts._replace(query=urlencode(parameters, quote_via=quote)))
+    return Address(complete, shown, ":" in parts.netloc.rpartition("@")[0] or not _SECRETS.isdisjoint(parameters))
+
+
+def _hosts(netloc: str) -> list[str]:
+    """Return the servers of an address, each with its port.
+
+    Raises:
+        ValueError: One is not written as usual.
+    """
+    servers = netloc.rpartition("@")[2]
+    for server in servers.split(","):
+        if not re.fullmatch(r"(?:[\w.-]*|\[[0-9a-fA-F:.]+\])(?::\d*)?", server):
+            raise ValueError("no server")
+    return servers.split(",") if servers else []
+
+
+def _demand_encryption(parameters: dict[str, str], hosts: list[str]) -> None:
+    """Set what makes a server elsewhere encrypt.
+
+    Raises:
+        UsageError: Where the server is stands in a file, which may also say how it encrypts.
+    """
+    if "service" in parameters or "PGSERVICE" in os.environ:
+        raise UsageError(
+            "with a service the address must say how to encrypt", "add ?sslmode=verify-full, or set PGSSLMODE"
+        )
+    named = [parameters.get("host", ""), parameters.get("hostaddr", ""), os.environ.get("PGHOSTADDR", "")]
+    named += [re.sub(r":\d*$", "", host).strip("[]") for host in hosts] or [os.environ.get("PGHOST", "")]
+    for host in ",".join(named).split(","):
+        if host not in _LOCAL and not host.startswith("/"):
+            parameters["sslmode"] = "require"
 
 
 def _no_address() -> UsageError:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Self
 from krr_export.errors import BusyError, OutputError, UsageError
 from krr_export.schema.record_schema import IDENTIFYING
 from krr_export.util.formatting import number
-from krr_export.warehouse.ledger import EXPORT, LEDGER, Load
+from krr_export.warehouse.ledger import EXPORT, LEDGER, Load, read_loads
 from krr_export.warehouse.loadable import table_suffix
 from krr_export.warehouse.postgres.session import Session
 from krr_export.warehouse.sql_text import identifier, quote
 from krr_export.warehouse.tables import (
     HISTORY,
-    PERSON_ALL,
+    PERSON,
     TableStatements,
     database_schema,
     database_table,
@@ -69,7 +69,7 @@ class PostgresDatabase:
         """Return the ledger, oldest snapshot first, person first of its tables."""
         if not self._columns(LEDGER):
             return []
-        return [Load(*row) for row in self._session.rows(self._sql.select_loads())]
+        return read_loads(self._session.rows(self._sql.select_loads()))
 
     def load(self, snapshot: Loadable) -> None:
         """Load a snapshot, in place of what there is of the same export: all of it, or nothing."""
@@ -77,8 +77,9 @@ class PostgresDatabase:
         with self._session.transaction():
             self._make_tables(snapshot)
             filled = [self._fill(snapshot, index) for index in range(len(snapshot.tables))]
-            if replaced:
-                self._remove(replaced, _TRIES)
+            # Also what the ledger does not know of, for someone changed it.
+            if removed := {*replaced, *(load for load in filled if self._columns(_partition_of(load)))}:
+                self._remove([*removed], _TRIES)
             self._publish(filled)
 
     def drop(self, names: Collection[str]) -> list[str]:
@@ -103,10 +104,16 @@ class PostgresDatabase:
             with self._session.transaction():
                 self._session.run_all(self._sql.create_history_view(persons))
 
-    def read(self, load: Load) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a loaded table, with the columns that the snapshot has."""
-        columns = ", ".join(map(identifier, self._columns(database_table(load.table))[1:]))
-        yield from self._session.batches(f"SELECT {columns} FROM {self._partition(load)}")
+    def strays(self, table: str) -> int:
+        """Return how many rows a table has that are of no load."""
+        name = database_table(table)
+        return int(self._session.rows(self._sql.count_strays(name))[0][0]) if self._columns(name) else 0
+
+    def read(self, load: Load, *, newest: bool) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a loaded table as readers find them, with the columns that the snapshot has."""
+        columns = self._columns(database_table(load.table))[1:]
+        if columns and self._columns(load.table):  # else someone dropped the table, or the view
+            yield from self._session.batches(self._sql.select_rows(load, columns, newest=newest))
 
     def _make_tables(self, snapshot: Loadable) -> None:
         """Make the schema, the ledger, tables and the view, as far as they are missing."""
@@ -121,13 +128,14 @@ class PostgresDatabase:
             if not found:
                 self._session.run_all(self._sql.create(name, wanted, f"PARTITION BY LIST ({EXPORT.name})"))
                 self._session.run_all(_no_statistics(self._sql.name(name), table.schema))
-                if name == PERSON_ALL:
-                    self._session.run_all(self._sql.create_person_view(table.schema))
             elif found != wanted.names:
                 raise UsageError(
                     f"{self._session.address}: {self._namespace}.{name} has other columns than {snapshot.name}",
                     "load into another --db-schema",
                 )
+
+        if not self._columns(PERSON):
+            self._session.run_all(self._sql.create_person_view(snapshot.tables[0].schema))
 
     def _columns(self, table: str) -> list[str]:
         """Return the names of a table's columns; none, if there is no such table."""
@@ -148,6 +156,7 @@ class PostgresDatabase:
         # The check says what the partition's bound will: the server need not look at every row.
         self._session.run(f"ALTER TABLE {own} ALTER eksport SET DEFAULT {made}, ADD CHECK (eksport = {made})")
         self._session.run_all(_no_statistics(own, table.schema))
+        self._session.run_all(self._no_statistics_of_expressions(own))
         reader = snapshot.read(table)
         self._session.copy(reader, self._namespace, name)
         load = reader.load()
@@ -157,8 +166,19 @@ class PostgresDatabase:
                 f"{self._session.address}: {number(found)} rows of {load.table} arrived of {number(load.rows)}",
                 "nothing was published; load again",
             )
-        self._session.run(f"ANALYZE {own}")
+        # With columns named, what indexes compute is left out: in this transaction the server does not know better yet.
+        harmless = [EXPORT.name, *(field.name for field in table.schema if not _may_identify(field))]
+        self._session.run(f"ANALYZE {own} ({', '.join(map(identifier, harmless))})")
         return load
+
+    def _no_statistics_of_expressions(self, table: str) -> Iterator[str]:
+        """Yield statements that keep what indexes compute out of the statistics: it may be as personal as a column."""
+        found = self._session.rows(
+            "SELECT indexrelid::regclass::text, attnum FROM pg_index JOIN pg_attribute ON attrelid = indexrelid"
+            f" WHERE indrelid = to_regclass({quote(table)}) AND indexprs IS NOT NULL"
+        )
+        for index, number_of_column in found:
+            yield f"ALTER INDEX {index} ALTER COLUMN {number_of_column} SET STATISTICS 0"
 
     def _publish(self, loads: list[Load]) -> None:
         self._session.lock([self._sql.name(database_table(load.table)) for load in loads], _ATTACH, _TRIES)

@@ -42,7 +42,13 @@ def own_words(address: str) -> Iterator[None]:
     try:
         yield
     except adbc.Error as error:
-        raise explain(address, error.sqlstate or "") from None
+        raise explain(address, error.sqlstate or _state_of_refusal(str(error))) from None
+
+
+def _state_of_refusal(text: str) -> str:
+    """Return the state that the client leaves out where the server refuses a connection; empty for any other error."""
+    words = {"authentication": "28P01", "pg_hba.conf": "28P01", "role ": "28P01", "database ": "3D000"}
+    return next((state for word, state in words.items() if "FATAL" in text and word in text), "")
 
 
 def explain(address: str, sqlstate: str) -> KrrExportError:

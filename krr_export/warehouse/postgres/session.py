@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from krr_export.warehouse.postgres.address import Address
 
 _WAIT = """
-DO $$ BEGIN
+DO $wait$ BEGIN
   SET LOCAL lock_timeout = 1500;
   FOR i IN 1..{tries} LOOP
     BEGIN
@@ -29,7 +29,7 @@ DO $$ BEGIN
     END;
   END LOOP;
   RAISE lock_not_available;
-END $$
+END $wait$
 """
 """Whoever waits for a lock holds up all who come later: so wait shortly, let them go on, try again. The server's own
 vacuum gives way to whoever waits for a second, the deadlock_timeout."""
@@ -55,13 +55,15 @@ class Session:
         with own_words(self._address.shown):
             self._connection = dbapi.connect(self._address.uri, autocommit=True)
             self._cursor = self._connection.cursor()
+            self._cursor.execute("SET lock_timeout = '60s'")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._cursor.close()
-        self._connection.close()
+        with suppress(Exception):  # a connection that broke off cannot be closed in good order; the process ends it
+            self._cursor.close()
+            self._connection.close()
 
     @property
     def address(self) -> str:
