@@ -6,7 +6,7 @@ import json
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,12 +28,13 @@ class Ended:
     last: str
     output: bytes
 
-    def result(self) -> Any:  # noqa: ANN401 - JSON
+    def result(self) -> object:
         """Return the result as read from JSON; ``None`` if the command wrote none."""
         try:
-            return json.loads(self.output)
+            result: object = json.loads(self.output)
         except ValueError:
             return None
+        return result
 
 
 class Child:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow.sdk import BaseOperator
 
@@ -50,7 +50,7 @@ class KrrExportOperator(BaseOperator):  # type: ignore[misc]  # Airflow is no de
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         program: str | None = None,
-        **operator: Any,  # noqa: ANN401 - passed on as they come
+        **operator: object,
     ) -> None:
         super().__init__(**operator)
         # As they were given: Airflow refuses an operator that changes a templated field before it is filled in.
@@ -60,7 +60,7 @@ class KrrExportOperator(BaseOperator):  # type: ignore[misc]  # Airflow is no de
         self.program = program
         self._child: Child | None = None
 
-    def execute(self, context: Mapping[str, Any]) -> Any:  # noqa: ANN401, ARG002 - JSON; Airflow passes the context
+    def execute(self, context: Mapping[str, object]) -> object:  # noqa: ARG002 - Airflow passes it by this name
         """Run the command, and return its result.
 
         Raises:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LOG_LINES = 30.0
 _USER = re.compile(r"((?!abfss?://[^/\s@:]*@)[a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
 """The user, and perhaps the password, in a URI; in one of Azure's stores it is the container that stands there."""
-_WARNINGS = "krr_export.warnings"
+_WARNINGS, _REPORT = "krr_export.warnings", "krr_export.report"
 
 
 class Console:
@@ -59,8 +59,8 @@ class Console:
 
     def say_report(self, report: Report) -> None:
         """Print what a run found, in a few lines; keep it for metrics and lineage."""
-        metrics.add_report(report)
-        lineage.add_report(report)
+        if (context := click.get_current_context(silent=True)) is not None:
+            context.meta[_REPORT] = report
         for line in report.summary(verbose=self.verbose):
             self.say(line)
 
@@ -237,9 +237,10 @@ def finish(message: str, code: int, reason: str | None, result: dict[str, Any], 
     """
     if code and reason is None:
         reason = default_reason(code)
-    if (failed := metrics.write(code, reason or result.get("outcome", "done"))) is not None:
+    report = _report()
+    if (failed := metrics.write(code, reason or result.get("outcome", "done"), report)) is not None:
         message, code, reason = f"{message}; but {failed}", code or failed.exit_code, reason or failed.reason
-    if (untold := lineage.end(code, _remove_users(message))) is not None:
+    if (untold := lineage.end(code, _remove_users(message), report)) is not None:
         Console(quiet=_is_quiet()).warn(untold)
     if as_json and (error := _print_result(message, code, reason, result)) is not None:
         message = f"{message}; but standard output cannot be written: {error.strerror}"
@@ -265,6 +266,13 @@ def _print_result(message: str, code: int, reason: str | None, result: dict[str,
         _discard_output()
         return None if isinstance(error, BrokenPipeError) else error
     return None
+
+
+def _report() -> Report | None:
+    """Return the report of the export that the running command read to its end, if it did."""
+    context = click.get_current_context(silent=True)
+    found: Report | None = None if context is None else context.meta.get(_REPORT)
+    return found
 
 
 def _is_quiet() -> bool:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 from krr_export.cli.options import OUTPUT
 from krr_export.cli.parameters import LocalPath, Role, option
 from krr_export.errors import UsageError
+from krr_export.input.http.address import parse_service_address
 from krr_export.util.signals import ignore_signals
 
 if TYPE_CHECKING:
     from krr_export.input.http.address import ServiceAddress
-    from krr_export.jobs.lineage import LineageRun
+    from krr_export.jobs.lineage import Lineage
     from krr_export.reporting.report import Report
 
-_RUN = "krr_export.lineage"
+_LINEAGE = "krr_export.lineage"
+_ENDPOINT = "/api/v1/lineage"
+"""Where services take events, unless the URL has a path."""
 _URL = re.compile(r"https?:/", re.IGNORECASE)
 
 
@@ -29,12 +34,21 @@ class _Receiver(LocalPath):
         """Return the path, or the address."""
         if not isinstance(value, str) or not _URL.match(value):
             return super().convert(value, param, ctx)
-        from krr_export.jobs.lineage import parse_receiver  # noqa: PLC0415 - help does not need it
-
         try:
-            return parse_receiver("--openlineage", value)
+            return _parse_url(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
+
+
+def _parse_url(url: str) -> ServiceAddress:
+    """Return where events are posted.
+
+    Raises:
+        UsageError: it is no such URL, or has a user, a password or a query.
+    """
+    example = f"https://lineage.example.no{_ENDPOINT}"
+    address = parse_service_address("--openlineage", url, needs_tls=False, example=example)
+    return replace(address, path=_ENDPOINT if urlsplit(url).path in {"", "/"} else urlsplit(url).path)
 
 
 openlineage_option = option(
@@ -46,25 +60,16 @@ openlineage_option = option(
 )
 
 
-class _Run:
-    """The running command, and who wants to know of it."""
-
-    def __init__(self, receiver: Path | ServiceAddress, run: LineageRun) -> None:
-        self.receiver = receiver
-        self.run = run
-        self.report: Report | None = None
-
-
 def begin(ctx: click.Context) -> str | None:
     """Take --openlineage from a command's options, and tell the beginning; return why that was not possible."""
     receiver: Path | ServiceAddress | None = ctx.params.pop("openlineage", None)
     if receiver is None:
         return None
-    from krr_export.jobs.lineage import LineageRun, hand_on, inputs_of  # noqa: PLC0415 - help does not need it
+    from krr_export.jobs.lineage import Lineage  # noqa: PLC0415 - help does not need it
 
-    run = LineageRun(str(ctx.info_name), ctx.params["store"], inputs_of(*_sources(ctx.params)))
-    ctx.meta[_RUN] = _Run(receiver, run)
-    return hand_on(receiver, run.started())
+    lineage = Lineage(receiver, str(ctx.info_name), ctx.params["store"], *_sources(ctx.params))
+    ctx.meta[_LINEAGE] = lineage
+    return lineage.tell_start()
 
 
 def _sources(given: dict[str, Any]) -> tuple[tuple[str, ...], tuple[Path, ...]]:
@@ -75,24 +80,20 @@ def _sources(given: dict[str, Any]) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     return servers, (*(() if source == "-" else (Path(source),)), *given.get("pages", ()))
 
 
-def add_report(report: Report) -> None:
-    """Keep the report of an export that was read to its end."""
-    context = click.get_current_context(silent=True)
-    if context is not None and _RUN in context.meta:
-        context.meta[_RUN].report = report
+def end(code: int, message: str, report: Report | None) -> str | None:
+    """Tell the end of the running command, if anybody wants to know; return why that was not possible.
 
-
-def end(code: int, message: str) -> str | None:
-    """Tell the end of the running command, if anybody wants to know; return why that was not possible."""
+    Args:
+        code: its exit code.
+        message: its last line.
+        report: of the export that it read to its end, if it did.
+    """
     context = click.get_current_context(silent=True)
-    told: _Run | None = None if context is None else context.meta.pop(_RUN, None)
-    if told is None:
+    lineage: Lineage | None = None if context is None else context.meta.pop(_LINEAGE, None)
+    if lineage is None:
         return None
-    from krr_export.jobs.lineage import Ended, hand_on, published  # noqa: PLC0415 - help does not need it
-
     with ignore_signals():  # the run has ended: a signal would have it say that nothing was published
         try:
-            outcome = Ended(code, message, told.report, published(told.run.store, told.report))
-            return hand_on(told.receiver, told.run.ended(outcome))
+            return lineage.tell_end(code, message, report)
         except Exception as error:  # a fault in here is none of the run, which may have published
             return f"the lineage was not handed on: {type(error).__name__}"

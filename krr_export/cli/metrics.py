@@ -36,7 +36,6 @@ class _Run:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.started = time.monotonic()
-        self.report: Report | None = None
 
 
 def begin(ctx: click.Context) -> None:
@@ -53,15 +52,14 @@ def begin(ctx: click.Context) -> None:
     ctx.meta[_RUN] = _Run(file)
 
 
-def add_report(report: Report) -> None:
-    """Keep the report of an export that was read to its end."""
-    context = click.get_current_context(silent=True)
-    if context is not None and _RUN in context.meta:
-        context.meta[_RUN].report = report
+def write(code: int, outcome: str, report: Report | None) -> OutputError | None:
+    """Write the metrics of the running command, if it was asked for any; return why they could not be written.
 
-
-def write(code: int, outcome: str) -> OutputError | None:
-    """Write the metrics of the running command, if it was asked for any; return why they could not be written."""
+    Args:
+        code: its exit code.
+        outcome: what came of it, in a word.
+        report: of the export that it read to its end, if it did.
+    """
     context = click.get_current_context(silent=True)
     run: _Run | None = None if context is None else context.meta.pop(_RUN, None)
     if context is None or run is None:
@@ -75,6 +73,6 @@ def write(code: int, outcome: str) -> OutputError | None:
         outcome=outcome,
         ended=datetime.now(UTC),
         seconds=time.monotonic() - run.started,
-        report=run.report,
+        report=report,
     )
     return write_metrics(run.file, metrics, context.params.get("store"))

@@ -66,6 +66,16 @@ lang_option = option(
     heading=OUTPUT,
     help="The language of the HTML page: English or Norwegian bokmål.",
 )
+csv_schema_option = option(
+    "--schema", type=LocalName(), metavar="FILE.xsd", help="That of a store of CSV, if it is a file of yours."
+)
+db_schema_option = option(
+    "--db-schema",
+    default="krr",
+    show_default=True,
+    metavar="NAME",
+    help="The schema of PostgreSQL in which the tables are; load makes it if it is missing.",
+)
 passphrase_file_option = option(
     "--passphrase-file",
     type=LocalPath(),

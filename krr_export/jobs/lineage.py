@@ -4,49 +4,65 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from krr_export.errors import KrrExportError
-from krr_export.input.http.address import ServiceAddress, parse_service_address
 from krr_export.input.http.exchange import Limits, Request, TransientError, post, trusted
 from krr_export.output.outputs import append_line, write_error
 from krr_export.output.snapshot_table import PERSON, open_snapshot_table
-from krr_export.reporting.lineage import Dataset, Ended, LineageRun, Published, file_dataset, server_dataset
+from krr_export.reporting.lineage import Ended, LineageRun, Published, file_dataset, server_dataset
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from krr_export.input.http.address import ServiceAddress
     from krr_export.reporting.report import Report
 
-__all__ = ["Ended", "LineageRun", "hand_on", "inputs_of", "parse_receiver", "published"]
-
-_ENDPOINT = "/api/v1/lineage"
-"""Where services take events, unless the URL has a path."""
+_SUCCESS = range(200, 300)
 _LIMITS = Limits(silence=5.0, whole=10.0, size=1 << 20)
 """A run does not wait longer for somebody who only wants to know of it."""
 
 
-def parse_receiver(option: str, url: str) -> ServiceAddress:
-    """Return where events are posted.
-
-    Raises:
-        UsageError: it is no such URL, or has a user, a password or a query.
-    """
-    address = parse_service_address(option, url, needs_tls=False, example=f"https://lineage.example.no{_ENDPOINT}")
-    path = urlsplit(url).path
-    return replace(address, path=_ENDPOINT if path in {"", "/"} else path)
-
-
-def inputs_of(names: tuple[str, ...], paths: tuple[Path, ...]) -> tuple[Dataset, ...]:
-    """Return the datasets that a command reads.
+class Lineage:
+    """What a catalogue is told of one run of a command.
 
     Args:
-        names: of servers, as URIs.
-        paths: of files and directories.
+        receiver: a file, or a service.
+        command: its name.
+        store: that it publishes into.
+        servers: that it reads from, as URIs.
+        paths: of files and directories that it reads.
     """
-    servers = (server_dataset(name) for name in names)
-    return (*(server for server in servers if server is not None), *map(file_dataset, paths))
+
+    def __init__(
+        self,
+        receiver: Path | ServiceAddress,
+        command: str,
+        store: Path,
+        servers: Iterable[str],
+        paths: Iterable[Path],
+    ) -> None:
+        self._receiver = receiver
+        self._run = LineageRun(command, store, (*filter(None, map(server_dataset, servers)), *map(file_dataset, paths)))
+
+    def tell_start(self) -> str | None:
+        """Tell that the run began; return why that was not possible."""
+        return self._hand_on(self._run.started())
+
+    def tell_end(self, code: int, message: str, report: Report | None) -> str | None:
+        """Tell what came of the run; return why that was not possible.
+
+        Args:
+            code: its exit code.
+            message: its last line.
+            report: of the export that it read to its end, if it did.
+        """
+        return self._hand_on(self._run.ended(Ended(code, message, report, published(self._run.store, report))))
+
+    def _hand_on(self, event: dict[str, Any]) -> str | None:
+        body = json.dumps(event).encode()
+        return _append(self._receiver, body) if isinstance(self._receiver, Path) else _post(self._receiver, body)
 
 
 def published(store: Path, report: Report | None) -> Published | None:
@@ -58,14 +74,6 @@ def published(store: Path, report: Report | None) -> Published | None:
         parts = [part for part in table.manifest.files if part.path.startswith(f"{PERSON}/")]
         return Published(table.name, table.schema, sum(part.bytes for part in parts), len(parts))
     return None
-
-
-def hand_on(receiver: Path | ServiceAddress, event: dict[str, Any]) -> str | None:
-    """Append an event to a file, or post it to a service; return why that was not possible."""
-    body = json.dumps(event).encode()
-    if isinstance(receiver, Path):
-        return _append(receiver, body)
-    return _post(receiver, body)
 
 
 def _append(file: Path, line: bytes) -> str | None:
@@ -86,6 +94,6 @@ def _post(address: ServiceAddress, body: bytes) -> str | None:
         return f"the lineage was not handed on: {error.what}"
     except KrrExportError as error:
         return f"the lineage was not handed on: {error.message}"
-    if answer.status // 100 != 2:  # noqa: PLR2004 - all of success
+    if answer.status not in _SUCCESS:
         return f"the lineage was not handed on: {address.server} answers with {answer.status}"
     return None

@@ -20,10 +20,11 @@ from krr_export.util.paths import local_path
 from krr_export.util.stored_json import read_stored_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from io import BufferedIOBase
     from pathlib import Path
 
+    from krr_export.output.manifest import Counts
     from krr_export.util.files import PartFile
 
 _CHUNK = 1 << 20
@@ -146,11 +147,20 @@ def row_differences(root: Path, manifest: Manifest) -> Iterator[str]:
         totals[table] += rows
         if rows != part.rows:
             yield f"{part.path}: {rows} rows, listed with {part.rows}"
-    counts = manifest.counts
-    if totals["person"] != counts.written:
-        yield f"person: {totals['person']} rows, but {counts.written} records were written"
-    if totals["rejects"] != counts.rejected:
-        yield f"rejects: {totals['rejects']} rows, but {counts.rejected} records were rejected"
+    yield from count_differences(totals, manifest.counts)
+
+
+def count_differences(rows: Mapping[str, int], counts: Counts) -> Iterator[str]:
+    """Yield a line for each disagreement between the rows of tables and the counts of records.
+
+    Args:
+        rows: Of the tables person and rejects.
+        counts: As the manifest has them.
+    """
+    if rows["person"] != counts.written:
+        yield f"person: {rows['person']} rows, but {counts.written} records were written"
+    if rows["rejects"] != counts.rejected:
+        yield f"rejects: {rows['rejects']} rows, but {counts.rejected} records were rejected"
     if counts.seen != counts.written + counts.rejected:
         yield f"{counts.seen} records were seen, but {counts.written} written and {counts.rejected} rejected"
 

@@ -22,7 +22,7 @@ PERSON, PERSON_ALL = "person", "person_all"
 """The view of the newest persons, and the table of those of all nights."""
 CHANGES, HISTORY = "changes", "person_historikk"
 """The table of what changed from night to night, and the view of every state that a person has had."""
-_COMMENTS = {
+COMMENTS = {
     PERSON: "Persons of the newest snapshot",
     PERSON_ALL: "Persons of all snapshots, by eksport",
     "rejects": "Records that the XSD refused, of all snapshots",
@@ -31,6 +31,7 @@ _COMMENTS = {
     HISTORY: "Every state of each person, from gyldig_fra until before gyldig_til; without an end it is the newest",
     LEDGER: "What krr-export loaded: a row for each table of each snapshot",
 }
+"""What is in each of them."""
 LOADABLE = ("person", "rejects", "findings", "changes")
 """The tables of a snapshot that are loaded."""
 
@@ -68,11 +69,11 @@ class TableStatements:
 
     def __init__(self, dialect: str, namespace: str) -> None:
         self._types = DIALECTS[dialect].types
-        self._namespace = namespace
+        self.namespace = namespace
 
     def name(self, table: str) -> str:
         """Return the full name of a table."""
-        return f"{identifier(self._namespace)}.{identifier(table)}"
+        return f"{identifier(self.namespace)}.{identifier(table)}"
 
     def create_ledger(self) -> Iterator[str]:
         """Yield the statements that make the ledger, if there is none."""
@@ -168,7 +169,7 @@ class TableStatements:
 
     def comment(self, table: str, kind: str = "TABLE") -> str:
         """Return the statement that says what is in a table."""
-        return f"COMMENT ON {kind} {self.name(table)} IS {quote(_COMMENTS[table])}"
+        return f"COMMENT ON {kind} {self.name(table)} IS {quote(COMMENTS[table])}"
 
     def _columns(self, schema: pa.Schema) -> str:
         return ", ".join(

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from krr_export.schema.record_schema import DESCRIPTION
 from krr_export.warehouse.sql_text import identifier, quote
+from krr_export.warehouse.tables import COMMENTS, PERSON, PERSON_ALL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -78,24 +79,20 @@ def build_views(shape: StoreShape) -> list[View]:
     newest = _person(shape, shape.newest, "SELECT", dated=False)
     every = _person(shape, "eksport=*", f"{night},", dated=True)
     views = [
-        View("person", "Persons of the newest snapshot", newest, described),
-        View("person_all", "Persons of all snapshots, by eksport", every, {**_EKSPORT, **described}),
+        View(PERSON, COMMENTS[PERSON], newest, described),
+        View(PERSON_ALL, COMMENTS[PERSON_ALL], every, {**_EKSPORT, **described}),
     ]
-    for name, comment in TABLES.items():
+    for name in TABLES:
         if name in shape.tables:
             # Not union_by_name, which opens every file of all nights first: a store keeps its columns.
             files = quote(_glob(shape.path, f"eksport=*/{name}/*.parquet"))
             read = f"read_parquet({files}, filename = true, hive_partitioning = false)"
-            views.append(View(name, comment, f"{night}, * EXCLUDE (filename)\nFROM {read}", _EKSPORT))
+            views.append(View(name, COMMENTS[name], f"{night}, * EXCLUDE (filename)\nFROM {read}", _EKSPORT))
     return [*views, *_report_views(shape, night)]
 
 
-TABLES = {
-    "rejects": "Records that the XSD refused, of all snapshots",
-    "findings": "What the rules found in accepted records, of all snapshots",
-    "changes": "What changed since the snapshot before, of all snapshots made with --changes",
-}
-"""The tables beside person, and what is in them."""
+TABLES = ("rejects", "findings", "changes")
+"""The tables beside person."""
 
 
 def build_script(views: list[View], about: str) -> str:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,6 +15,7 @@ from uuid import UUID
 
 import attr
 import command
+import pyarrow.parquet as pq
 import pytest
 from openlineage.client.generated import (
     base,
@@ -27,6 +27,9 @@ from openlineage.client.generated import (
     processing_engine_run,
     schema_dataset,
 )
+from serving import in_background
+
+from krr_export.input.http.exchange import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,8 +126,6 @@ def test_no_event_holds_a_value(tmp_path: Path) -> None:
     command.call("convert", FAULTY, tmp_path / "other", "--openlineage", file)
     assert len(events(file)) == 4
     assert file.stat().st_mode & 0o777 == 0o600
-    import pyarrow.parquet as pq  # noqa: PLC0415 - for the values alone
-
     rows = pq.read_table(tmp_path / "store/latest/person", columns=["personidentifikator", "epostadresse"])
     values = {value for column in rows.columns for value in column.to_pylist() if value}
     assert len(values) > 40
@@ -180,6 +181,12 @@ class Service(HTTPServer):
         self.status = status
         self.got: list[tuple[str, dict[str, Any]]] = []
 
+    @contextmanager
+    def at_work(self) -> Iterator[Service]:
+        """Serve while it is asked."""
+        with in_background(self):
+            yield self
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: Service
@@ -196,21 +203,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextmanager
-def serving(status: int) -> Iterator[Service]:
-    with Service(status) as service:
-        thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield service
-        finally:
-            service.shutdown()
-            thread.join()
-
-
 @pytest.mark.parametrize(("path", "asked"), [("", "/api/v1/lineage"), ("/any/where", "/any/where")])
 def test_a_service_is_told_both(tmp_path: Path, path: str, asked: str) -> None:
-    with serving(201) as service:
+    with Service(201).at_work() as service:
         url = f"http://127.0.0.1:{service.server_port}{path}"
         ran = command.call("convert", VALID, tmp_path / "store", "--openlineage", url, "--json")
     assert (ran.code, ran.result["warnings"]) == (0, [])
@@ -219,7 +214,7 @@ def test_a_service_is_told_both(tmp_path: Path, path: str, asked: str) -> None:
 
 
 def test_a_service_that_refuses_or_is_not_there_changes_nothing_but_a_warning(tmp_path: Path) -> None:
-    with serving(503) as service:
+    with Service(503).at_work() as service:
         url = f"http://127.0.0.1:{service.server_port}"
         ran = command.call("convert", VALID, tmp_path / "store", "--openlineage", url, "--json")
     said = f"the lineage was not handed on: 127.0.0.1:{service.server_port} answers with 503"
@@ -231,8 +226,6 @@ def test_a_service_that_refuses_or_is_not_there_changes_nothing_but_a_warning(tm
 
 
 def test_one_that_is_silent_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from krr_export.input.http.exchange import Limits  # noqa: PLC0415 - one test's
-
     monkeypatch.setattr("krr_export.jobs.lineage._LIMITS", Limits(silence=0.1, whole=0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

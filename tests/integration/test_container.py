@@ -160,7 +160,7 @@ def test_its_pod_may_do_as_little_as_the_container() -> None:
     assert (may["readOnlyRootFilesystem"], may["allowPrivilegeEscalation"]) == (True, False)
     assert may["capabilities"] == {"drop": ["ALL"]}
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
-    assert [mount["mountPath"] for mount in container["volumeMounts"]] == [*every("WORKDIR")[1:], "/tmp"]  # noqa: S108
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == [*every("WORKDIR")[1:], "/tmp"]  # noqa: S108 - of the container
     assert container["image"].endswith(f":{__version__}")
     assert container["args"][:3] == ["--config", "krr.toml", "run"]
     run = commands_by_name(click.Context(krr_export_group))["run"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import command
 import pytest
+from serving import in_background
 
 from krr_export.cli.commands import run as run_module
 from krr_export.cli.output_options import SHAPE
@@ -51,14 +51,9 @@ def url(home: Path) -> Iterator[str]:
 
 @contextmanager
 def serving(home: Path) -> Iterator[str]:
-    with open_stand_in(read_change_log([home / "pages"]), home / "keys", "exercise") as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    log = read_change_log([home / "pages"])
+    with open_stand_in(log, home / "keys", "exercise") as server, in_background(server) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def who(home: Path) -> tuple[str | Path, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import stat
-import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from serving import in_background
 
 from krr_export.changes.soap import messages, protocol, transport
 from krr_export.changes.soap.encryption import Recipient
@@ -248,14 +248,8 @@ def serving(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/ws-v5"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with in_background(server) as port:
+        yield f"http{'s' if tls else ''}://127.0.0.1:{port}/ws-v5"
 
 
 def calling(now: Path, url: str) -> tuple[str | Path, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import ssl
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from serving import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -203,13 +203,8 @@ def served(register: Register, server_keys: Keys) -> Iterator[Register]:
     """Serve a register over TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server_keys.certificate, server_keys.private)
-    with _Server(("127.0.0.1", 0), partial(_Handler, register)) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        register.url = f"https://127.0.0.1:{server.server_port}/"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield register
-        finally:
-            server.shutdown()
-            thread.join()
+    server = _Server(("127.0.0.1", 0), partial(_Handler, register))
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    with in_background(server) as port:
+        register.url = f"https://127.0.0.1:{port}/"
+        yield register

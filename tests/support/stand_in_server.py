@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from serving import in_background
 
 from krr_export.changes.soap import protocol, transport
 from krr_export.changes.soap.signing import Signer
@@ -25,14 +26,8 @@ PERSONS_PATH, PROVIDERS_PATH = "ws-v5", "ws-postkasseleverandoer-v1"
 @contextmanager
 def served(register: ServedRegister, keys: Path) -> Iterator[str]:
     """The stand-in, with the keys that ``krr-export keys`` has made; its URL."""
-    with open_stand_in(register, keys, "exercise") as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+    with open_stand_in(register, keys, "exercise") as server, in_background(server) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 def signer(keys: Path, name: str = "receiver") -> Signer:

@@ -6,12 +6,11 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
-import adbc_driver_postgresql.dbapi as adbc
 import command
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from load_targets import change, query, rows, target
 from postgres_server import postgres
 
 import krr_export
@@ -23,9 +22,8 @@ from krr_export.warehouse.workplace import workplace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from postgres_server import Server
 
-__all__ = ["postgres"]  # the fixture
+__all__ = ["postgres", "target"]  # fixtures
 
 pytestmark = pytest.mark.slow
 
@@ -54,34 +52,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(made: Path, tmp_path: Path) -> Path:
     """A copy of the store, to be changed."""
     return shutil.copytree(made / "store", tmp_path / "store", symlinks=True)
-
-
-@pytest.fixture(params=["duckdb", "postgresql"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "duckdb":
-        return f"duckdb:{tmp_path / 'krr.duckdb'}"
-    running: Server = request.getfixturevalue("postgres")
-    return running.database(f"load_{tmp_path.name}")
-
-
-def query(target: str, sql: str) -> pa.Table:
-    """Ask a database itself."""
-    if target.startswith("duckdb:"):
-        with duckdb.connect(target.removeprefix("duckdb:"), read_only=True) as database:
-            return database.sql(sql).to_arrow_table()
-    with adbc.connect(target) as connection, connection.cursor() as cursor:
-        cursor.execute("SET search_path = krr")
-        cursor.execute(sql)
-        return cursor.fetch_arrow_table()
-
-
-def rows(table: pa.Table) -> list[tuple[Any, ...]]:
-    """The rows of a table, sorted: a database keeps no order."""
-    plain = [
-        tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row.values()) for row in table.to_pylist()
-    ]
-    return sorted(plain, key=repr)
 
 
 def parquet(snapshot: Path, table: str) -> list[tuple[Any, ...]]:
@@ -191,11 +161,9 @@ HARM = {
 
 
 @pytest.mark.parametrize("harm", HARM)
-def test_what_is_harmed_is_found(
-    made: Path, target: str, harm: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_what_is_harmed_is_found(made: Path, target: str, harm: str) -> None:
     krr_export.load(made / "store" / NIGHTS[0], target)
-    change_by_hand(target, HARM[harm], tmp_path, request)
+    change(target, HARM[harm])
     for against in (None, made / "store" / NIGHTS[0]):
         found = krr_export.verify_load(target, against=against)
         assert len(found.differences) == 1, found
@@ -266,12 +234,10 @@ def test_of_two_loads_into_a_duckdb_file_one_is_told_to_wait(made: Path, tmp_pat
     assert (tmp_path / "link.duckdb").is_symlink()
 
 
-@pytest.mark.parametrize("change", ["DROP VIEW person", "DROP TABLE findings"])
-def test_what_is_dropped_by_hand_is_found_and_comes_back(
-    made: Path, target: str, change: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+@pytest.mark.parametrize("statement", ["DROP VIEW person", "DROP TABLE findings"])
+def test_what_is_dropped_by_hand_is_found_and_comes_back(made: Path, target: str, statement: str) -> None:
     krr_export.load(made / "store" / NIGHTS[0], target)
-    change_by_hand(target, change, tmp_path, request)
+    change(target, statement)
     found = krr_export.verify_load(target, against=made / "store" / NIGHTS[0])
     assert not found.proven, "also for who looks at the view alone"
     krr_export.load(made / "store" / NIGHTS[0], target, replace=True)
@@ -279,7 +245,7 @@ def test_what_is_dropped_by_hand_is_found_and_comes_back(
 
 
 @pytest.mark.parametrize(
-    "change",
+    "statement",
     [
         "UPDATE loads SET snapshot = 'x'",
         "UPDATE loads SET eksport = eksport + INTERVAL '1 day'",
@@ -287,23 +253,12 @@ def test_what_is_dropped_by_hand_is_found_and_comes_back(
         "UPDATE loads SET row_count = -1",
     ],
 )
-def test_a_ledger_that_someone_changed_is_said_to_be(
-    made: Path, target: str, change: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_ledger_that_someone_changed_is_said_to_be(made: Path, target: str, statement: str) -> None:
     krr_export.load(made / "store" / NIGHTS[0], target)
-    change_by_hand(target, change, tmp_path, request)
+    change(target, statement)
     for command_of in (lambda: krr_export.verify_load(target), lambda: krr_export.load(made / "store", target, keep=1)):
         with pytest.raises(InputError, match="the ledger loads was changed"):
             command_of()
-
-
-def change_by_hand(target: str, statement: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    if target.startswith("duckdb:"):
-        with duckdb.connect(target.removeprefix("duckdb:")) as database:
-            database.execute(statement)
-    else:
-        running: Server = request.getfixturevalue("postgres")
-        running.ask(f"load_{tmp_path.name}", f"SET search_path = krr; {statement}")
 
 
 def test_a_load_that_is_interrupted_is_no_fault(made: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,19 +6,18 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import command
-import duckdb
 import pytest
+from load_targets import query, rows, target
 from postgres_server import postgres
 
 import krr_export
 from krr_export import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
-    from postgres_server import Server
-
-__all__ = ["postgres"]  # the fixture
+__all__ = ["postgres", "target"]  # fixtures
 
 pytestmark = pytest.mark.slow
 
@@ -53,62 +52,46 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "store"
 
 
-@pytest.fixture(params=["duckdb", "postgresql"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "duckdb":
-        return f"duckdb:{tmp_path / 'krr.duckdb'}"
-    running: Server = request.getfixturevalue("postgres")
-    return running.database(tmp_path.name)
+OF_HISTORY = ["radnummer", "forekomst", "eksport", "gyldig_fra", "gyldig_til"]
+"""Columns that the states and the persons of a night do not have in common."""
 
 
-def ask(target: str, sql: str, request: pytest.FixtureRequest, tmp_path: Path) -> list[list[str]]:
-    """The rows of a query, as text."""
-    if target.startswith("duckdb:"):
-        with duckdb.connect(target.removeprefix("duckdb:"), read_only=True) as database:
-            rows: list[tuple[Any, ...]] = database.sql(f"SELECT COLUMNS(*)::VARCHAR FROM ({sql})").fetchall()
-            return [[*row] for row in rows]
-    running: Server = request.getfixturevalue("postgres")
-    return running.ask(tmp_path.name, f"SET search_path = krr; {sql}")
+def states(target: str, sql: str) -> list[tuple[Any, ...]]:
+    """Persons, with all that an export says of them."""
+    table = query(target, sql)
+    return rows(table.drop_columns([name for name in OF_HISTORY if name in table.column_names]))
 
 
-STATES = "personidentifikator, status, reservasjon, epostadresse, mobiltelefonnummer, postkasseadresse"
+def nights(target: str, sql: str = "SELECT DISTINCT eksport FROM loads") -> list[datetime]:
+    return sorted(query(target, sql).column(0).to_pylist())
 
 
-def test_on_every_night_the_states_are_the_persons_of_that_night(
-    store: Path, target: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+def test_on_every_night_the_states_are_the_persons_of_that_night(store: Path, target: str) -> None:
     krr_export.load(store, target, all_snapshots=True, history=True)
-    nights = [row[0] for row in ask(target, "SELECT DISTINCT eksport FROM loads ORDER BY 1", request, tmp_path)]
-    assert len(nights) == 5
-    for night in nights:
+    assert len(nights(target)) == 5
+    for night in nights(target):
         then = f"gyldig_fra <= '{night}' AND (gyldig_til IS NULL OR gyldig_til > '{night}')"
-        was = f"SELECT {STATES} FROM person_historikk WHERE {then} ORDER BY 1, 2, 3, 4, 5, 6"
-        is_so = f"SELECT {STATES} FROM person_all WHERE eksport = '{night}' ORDER BY 1, 2, 3, 4, 5, 6"
-        assert ask(target, was, request, tmp_path) == ask(target, is_so, request, tmp_path), night
-    came_back = "SELECT count(*) FROM (SELECT personidentifikator FROM person_historikk GROUP BY 1 HAVING count(*) > 1)"
-    assert int(ask(target, f"{came_back} AS many", request, tmp_path)[0][0]) > 60
-    ended = "SELECT count(*) FROM person_historikk WHERE gyldig_til IS NOT NULL AND status IS NULL"
-    assert ask(target, ended, request, tmp_path) == [["0"]], "the last state of who is gone has its values"
+        were = states(target, f"SELECT * FROM person_historikk WHERE {then}")
+        assert were == states(target, f"SELECT * FROM person_all WHERE eksport = '{night}'"), night
+    several = "SELECT personidentifikator FROM person_historikk GROUP BY 1 HAVING count(*) > 1"
+    assert query(target, several).num_rows > 60
+    ended = "SELECT * FROM person_historikk WHERE gyldig_til IS NOT NULL AND status IS NULL"
+    assert query(target, ended).num_rows == 0, "the last state of who is gone has its values"
 
 
-def test_the_history_ends_with_the_nights_that_are_removed(
-    store: Path, target: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+def test_the_history_ends_with_the_nights_that_are_removed(store: Path, target: str) -> None:
     krr_export.load(store, target, all_snapshots=True, history=True)
     krr_export.load(store, target, keep=2)
-    assert ask(target, "SELECT DISTINCT gyldig_fra FROM person_historikk ORDER BY 1", request, tmp_path) == ask(
-        target, "SELECT DISTINCT eksport FROM loads ORDER BY 1", request, tmp_path
-    )
+    assert nights(target, "SELECT DISTINCT gyldig_fra FROM person_historikk") == nights(target)
 
 
 def test_a_history_with_a_gap_is_refused(store: Path, target: str) -> None:
-    nights = sorted(store.glob("eksport=*"))
-    krr_export.load(nights[0], target, history=True)
-    with pytest.raises(UsageError, match=f"would have a gap: {nights[2].name} has no changes since"):
-        krr_export.load(nights[2], target)
-    assert krr_export.load(nights[1], target).loaded == (nights[1].name,)
-    assert krr_export.load(nights[2], target).loaded == (nights[2].name,)
+    first, second, third, *_ = sorted(store.glob("eksport=*"))
+    krr_export.load(first, target, history=True)
+    with pytest.raises(UsageError, match=f"would have a gap: {third.name} has no changes since"):
+        krr_export.load(third, target)
+    assert krr_export.load(second, target).loaded == (second.name,)
+    assert krr_export.load(third, target).loaded == (third.name,)
 
 
 def test_without_changes_there_is_no_history(tmp_path: Path, store: Path, target: str) -> None:

@@ -27,7 +27,7 @@ from krr_export.warehouse.ledger import Load
 from krr_export.warehouse.postgres import database as postgres_database
 from krr_export.warehouse.postgres.address import parse_address
 from krr_export.warehouse.postgres.errors import explain
-from krr_export.warehouse.postgres.session import Session
+from krr_export.warehouse.postgres.session import PostgresSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,9 +198,9 @@ def test_older_nights_are_removed_from_the_oldest_on_and_none_after_one_that_is_
         def loads(self) -> list[Load]:
             return [Load(f"eksport=2026022{day}T000000Z", "person", 1, "", "") for day in range(1, 7)]
 
-        def drop(self, names: list[str]) -> list[str]:
-            self.dropped.extend(names)
-            return names if names == ["eksport=20260222T000000Z"] else []
+        def drop(self, name: str) -> bool:
+            self.dropped.append(name)
+            return name != "eksport=20260222T000000Z"
 
     dropped, waiting = _drop_old(cast("Database", Held()), 2)
     assert dropped == ["eksport=20260221T000000Z"]
@@ -222,7 +222,7 @@ def test_failed_at_any_statement_the_database_is_as_before(
     postgres: Server, store: Path, name: str, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     krr_export.load(store / ONE, uri)
-    run, copy = Session.run, Session.copy
+    run, copy = PostgresSession.run, PostgresSession.copy
     calls, last = 0, 0
 
     def count() -> None:
@@ -231,16 +231,16 @@ def test_failed_at_any_statement_the_database_is_as_before(
         if calls == last:
             raise OutputError("failed on purpose")
 
-    def run_and_count(self: Session, statement: str) -> None:
+    def run_and_count(self: PostgresSession, statement: str) -> None:
         run(self, statement)
         count()
 
-    def copy_and_count(self: Session, reader: TableReader, namespace: str, table: str) -> None:
+    def copy_and_count(self: PostgresSession, reader: TableReader, namespace: str, table: str) -> None:
         copy(self, reader, namespace, table)
         count()
 
-    monkeypatch.setattr(Session, "run", run_and_count)
-    monkeypatch.setattr(Session, "copy", copy_and_count)
+    monkeypatch.setattr(PostgresSession, "run", run_and_count)
+    monkeypatch.setattr(PostgresSession, "copy", copy_and_count)
     is_loaded = False
     while not is_loaded:
         last, calls = last + 1, 0
@@ -281,16 +281,16 @@ def test_a_server_that_ends_the_session_is_the_network(
     postgres: Server, store: Path, name: str, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     krr_export.load(store / ONE, uri)
-    copy = Session.copy
+    copy = PostgresSession.copy
 
-    def cut(self: Session, reader: TableReader, namespace: str, table: str) -> None:
+    def cut(self: PostgresSession, reader: TableReader, namespace: str, table: str) -> None:
         copy(self, reader, namespace, table)
         postgres.ask(
             "postgres",
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
         )
 
-    monkeypatch.setattr(Session, "copy", cut)
+    monkeypatch.setattr(PostgresSession, "copy", cut)
     with pytest.raises(NetworkError, match=rf"postgresql:///{name}: no connection, or it was lost"):
         krr_export.load(store / TWO, uri)
     monkeypatch.undo()

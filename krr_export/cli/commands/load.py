@@ -9,8 +9,8 @@ import click
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError, explain
-from krr_export.cli.options import json_option, progress_option
-from krr_export.cli.parameters import LocalName, LocalPath, option
+from krr_export.cli.options import csv_schema_option, db_schema_option, json_option, progress_option
+from krr_export.cli.parameters import LocalPath, option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,14 +23,8 @@ if TYPE_CHECKING:
 @option("--keep", type=click.IntRange(min=1), metavar="N", help="Let only the N newest exports stay in the target.")
 @option("--replace", is_flag=True, help="Load again what is there, as when a snapshot was replaced.")
 @option("--history", is_flag=True, help="Make the view person_historikk: every state of each person, and when.")
-@option(
-    "--db-schema",
-    default="krr",
-    show_default=True,
-    metavar="NAME",
-    help="The schema of PostgreSQL in which the tables are; made if it is missing.",
-)
-@option("--schema", type=LocalName(), metavar="FILE.xsd", help="That of a store of CSV, if it is a file of yours.")
+@db_schema_option
+@csv_schema_option
 @progress_option
 @json_option
 def load_command(source: Path, target: str, **options: Any) -> int:

@@ -8,8 +8,8 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
-from krr_export.cli.options import json_option, progress_option
-from krr_export.cli.parameters import LocalName, LocalOrRemote, LocalPath, option, refuse_given
+from krr_export.cli.options import csv_schema_option, db_schema_option, json_option, progress_option
+from krr_export.cli.parameters import LocalOrRemote, LocalPath, option, refuse_given
 from krr_export.input.objects.address import is_object_uri
 from krr_export.util.formatting import number, records
 
@@ -33,8 +33,8 @@ _DATABASE = "A database"
     help="Compare with the snapshot's own files; otherwise with the ledger of the load.",
 )
 @option("--all", "all_snapshots", is_flag=True, heading=_DATABASE, help="Look at all exports; not the newest alone.")
-@option("--db-schema", default="krr", show_default=True, metavar="NAME", heading=_DATABASE, help="As of load.")
-@option("--schema", type=LocalName(), metavar="FILE.xsd", heading=_DATABASE, help="As of load.")
+@db_schema_option
+@csv_schema_option
 @progress_option
 @json_option
 def verify_command(snapshot: Path | str, **options: Any) -> int:
@@ -49,17 +49,16 @@ def verify_command(snapshot: Path | str, **options: Any) -> int:
     compared, in any order.
     """
     console = Console.from_options(options)
-    shown = options.pop("progress")
     if isinstance(snapshot, str) and not is_object_uri(snapshot):
-        return _verify_database(snapshot, console, shown, options)
+        return _verify_database(console, snapshot, options)
     refuse_given(_OF_DATABASES, "is of a database, and a snapshot was given", "leave it out")
     return _verify_pushed(console, snapshot) if isinstance(snapshot, str) else _verify_local(console, snapshot)
 
 
-def _verify_database(target: str, console: Console, shown: bool | None, options: dict[str, Any]) -> int:  # noqa: FBT001 - an option's three states
+def _verify_database(console: Console, target: str, options: dict[str, Any]) -> int:
     from krr_export.jobs.warehouse.verify_load import verify_load
 
-    with console.progress(shown) as progress:
+    with console.progress(options.pop("progress")) as progress:
         found = verify_load(target, progress=progress, **options)
     for warning in found.warnings:
         console.warn(warning)

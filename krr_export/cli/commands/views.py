@@ -8,7 +8,7 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
-from krr_export.cli.options import json_option
+from krr_export.cli.options import csv_schema_option, json_option
 from krr_export.cli.parameters import LocalName, LocalPath, Role, option
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     metavar="FILE.duckdb|FILE.sql|-",
     help="Make the views in a DuckDB file, in which all else stays; or write them as a script; - is standard output.",
 )
-@option("--schema", type=LocalName(), metavar="FILE.xsd", help="That of a store of CSV, if it is a file of yours.")
+@csv_schema_option
 @json_option
 def views_command(store: Path, output: str, schema: str | None, *, as_json: bool, **talk: bool) -> int:
     """Make views of a store for DuckDB, from any directory.

@@ -73,7 +73,10 @@ class ObjectStore:
     """
 
     def __init__(self, native: Native, uri: str) -> None:
+        from obstore import exceptions  # noqa: PLC0415 - an optional package
+
         self._native = native
+        self._errors = exceptions
         self.uri = uri
 
     def read(self, key: str) -> Found | None:
@@ -122,26 +125,22 @@ class ObjectStore:
                 yield from (entry["path"] for entry in batch)
 
     def _put_if(self, key: str, body: bytes, mode: str | dict[str, str]) -> bool:
-        from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415 - an optional package
-
         with self._failures():
             try:
                 self._native.put(key, body, mode=mode)
-            except (AlreadyExistsError, PreconditionError):
+            except (self._errors.AlreadyExistsError, self._errors.PreconditionError):
                 return False
         return True
 
     @contextmanager
     def _failures(self, missing: Exception | None = None) -> Iterator[None]:
-        from obstore import exceptions as known  # noqa: PLC0415 - an optional package
-
         try:
             yield
-        except (known.PermissionDeniedError, known.UnauthenticatedError):
+        except (self._errors.PermissionDeniedError, self._errors.UnauthenticatedError):
             raise NetworkError(f"{self.uri} does not let us in", _DENIED_HINT) from None
-        except (FileNotFoundError, known.NotFoundError):
+        except (FileNotFoundError, self._errors.NotFoundError):
             raise missing or _missing_place(self.uri) from None
-        except known.BaseError:
+        except self._errors.BaseError:
             raise NetworkError(f"{self.uri} cannot be reached, or does not answer as it should", _FAILED_HINT) from None
 
 
@@ -152,14 +151,13 @@ def open_objects(address: Address) -> ObjectStore:
         UsageError: The package obstore is missing, or the environment's settings contradict each other.
     """
     try:
-        from obstore.exceptions import BaseError  # noqa: PLC0415 - an optional package
-        from obstore.store import from_url  # noqa: PLC0415 - an optional package
+        from obstore import exceptions, store  # noqa: PLC0415 - an optional package
     except ImportError:
         raise UsageError("the package obstore is missing", "pip install 'krr-export[cloud]'") from None
     _check_endpoint(address)
     try:
-        native = from_url(address.uri, retry_config=_RETRIES)
-    except (BaseError, ValueError):  # either quotes values of variables
+        native = store.from_url(address.uri, retry_config=_RETRIES)
+    except (exceptions.BaseError, ValueError):  # either quotes values of variables
         raise UsageError(
             f"{address.uri} cannot be opened with the settings in the environment", "see docs/object-stores.md"
         ) from None

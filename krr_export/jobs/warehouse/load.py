@@ -169,7 +169,7 @@ def _drop_old(database: Database, keep: int | None) -> tuple[list[str], list[str
     names = sorted({load.name for load in database.loads()})
     old = names[:-keep] if keep else []
     for index, name in enumerate(old):  # what stays has no gap: where one must wait, so must those after it
-        if database.drop([name]):
+        if not database.drop(name):
             return old[:index], old[index:]
     return old, []
 

@@ -16,6 +16,7 @@ from krr_export.warehouse.tables import LOADABLE, PERSON
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from krr_export.output.snapshot_table import SnapshotTable
     from krr_export.schema.record_schema import RecordSchema
 
 
@@ -61,8 +62,17 @@ def open_loadable(path: Path, schema: RecordSchema | None) -> Loadable:
         UsageError: It is one for Excel.
     """
     person = open_table(path, schema)
-    if person.manifest.options.format == "csv-excel":
-        raise UsageError("the store is one for Excel: its values are changed for it", "load one of Parquet or CSV")
+    refuse_excel(person)
     others = [name for name in table_names(person.manifest) if name in LOADABLE and name != PERSON]
     tables = (person, *(open_snapshot_table(path, table=name) for name in others))
     return Loadable(person.name, person.manifest_sha256, tables)
+
+
+def refuse_excel(table: SnapshotTable) -> None:
+    """Refuse a snapshot that was made for Excel.
+
+    Raises:
+        UsageError: It is one.
+    """
+    if table.manifest.options.format == "csv-excel":
+        raise UsageError("the store is one for Excel: its values are changed for it", "take one of Parquet or CSV")

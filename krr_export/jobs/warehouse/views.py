@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from krr_export.domain.store_layout import EXPORT_PREFIX, LATEST
 from krr_export.errors import InputError, UsageError
 from krr_export.jobs.changes.comparison import open_table
+from krr_export.jobs.warehouse.loadables import refuse_excel
 from krr_export.output.outputs import STDIO, atomic_write, write_error
 from krr_export.output.sinks import SinkOptions
 from krr_export.output.snapshot_table import PERSON
@@ -137,8 +138,7 @@ def _refuse_odd_files(store: Path, extension: str) -> None:
 
 
 def _extension(table: SnapshotTable) -> str:
+    refuse_excel(table)
     made = table.manifest.options
-    if made.format == "csv-excel":
-        raise UsageError("the store is one for Excel: its values are changed for it", "query one of Parquet or CSV")
     options: dict[str, Any] = {"format": made.format, "compression": made.compression}  # checked as the sink's
     return SinkOptions(**options).extension

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from krr_export.domain.store_layout import is_export_name
+from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name
+from krr_export.output.verification import success_text
+from krr_export.util.files import PartFile
 from krr_export.util.stored_json import Count, Document, Sha256, Stored, decode_document
 
 if TYPE_CHECKING:
-    from krr_export.util.files import PartFile
+    from krr_export.output.manifest import Manifest
 
 LATEST_COMMIT = "latest.json"
 """The commit of the newest snapshot, byte for byte."""
@@ -106,6 +108,20 @@ def make_commit(uri: str, name: str, manifest: bytes, files: tuple[PartFile, ...
         PushedFile(f"{base}/{file.path}", _table(file.path), file.rows, file.bytes, file.sha256) for file in files
     )
     return Commit(eksport=name, generation=generation(digest), manifest_sha256=digest, files=pushed)
+
+
+def all_files(manifest: Manifest, content: bytes) -> tuple[PartFile, ...]:
+    """Return all files of a snapshot: those that its manifest lists, the manifest and ``_SUCCESS``.
+
+    Args:
+        manifest: Its manifest.
+        content: The bytes of that.
+    """
+    return (*manifest.files, _stored(MANIFEST, content), _stored(SUCCESS, success_text(content).encode()))
+
+
+def _stored(name: str, content: bytes) -> PartFile:
+    return PartFile(name, 0, len(content), hashlib.sha256(content).hexdigest())
 
 
 def _table(path: str) -> str | None:

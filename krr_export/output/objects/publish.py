@@ -18,13 +18,13 @@ from krr_export.output.objects.layout import (
     LATEST_COMMIT,
     LATEST_LIST,
     Commit,
+    all_files,
     commit_key,
     data_directory,
     make_commit,
     parse_commit,
 )
 from krr_export.output.verification import success_text
-from krr_export.util.files import PartFile
 from krr_export.util.stored_json import read_stored_file
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.input.objects.store import Found, ObjectStore
+    from krr_export.util.files import PartFile
 
 _CHUNK = 1 << 20
 _ROUNDS = 50
@@ -80,12 +81,8 @@ def prepare(snapshot: Path, uri: str) -> Outgoing:
     manifest = Manifest.from_json(content)
     if success != success_text(content).encode() or manifest.export_name != snapshot.name:
         raise _damaged(snapshot, MANIFEST)
-    files = (*manifest.files, _stored(MANIFEST, content), _stored(SUCCESS, success))
+    files = all_files(manifest, content)
     return Outgoing(snapshot, files, make_commit(uri, snapshot.name, content, files))
-
-
-def _stored(name: str, content: bytes) -> PartFile:
-    return PartFile(name, 0, len(content), hashlib.sha256(content).hexdigest())
 
 
 def _damaged(snapshot: Path, name: str) -> InputError:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from krr_export.domain.store_layout import MANIFEST, SUCCESS
+from krr_export.domain.store_layout import MANIFEST
 from krr_export.errors import InputError
 from krr_export.input.objects.address import parse_address
 from krr_export.input.objects.store import open_objects
@@ -14,14 +14,14 @@ from krr_export.output.manifest import Manifest
 from krr_export.output.objects.layout import (
     LATEST_COMMIT,
     LATEST_LIST,
+    all_files,
     commit_key,
     data_directory,
     make_commit,
     parse_commit,
 )
 from krr_export.output.objects.publish import holds
-from krr_export.output.verification import success_text
-from krr_export.util.files import PartFile
+from krr_export.output.verification import count_differences
 from krr_export.util.formatting import short_repr
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from krr_export.input.objects.store import ObjectStore
     from krr_export.output.objects.layout import Commit
+    from krr_export.util.files import PartFile
 
 _TABLES = ("person", "rejects")
 
@@ -115,22 +116,11 @@ def _verify(store: ObjectStore, commit: Commit) -> tuple[Manifest | None, tuple[
         manifest = Manifest.from_json(content.body)
     except InputError as error:
         return None, (error.message,)
-    files = _files(manifest, content.body)
+    files = all_files(manifest, content.body)
     return manifest, (
         *_listing_differences(store, commit, content.body, files),
         *(line for file in files for line in _object_differences(store, directory, file)),
-        *_count_differences(manifest),
-    )
-
-
-def _files(manifest: Manifest, content: bytes) -> tuple[PartFile, ...]:
-    success = success_text(content).encode()
-    return (
-        *manifest.files,
-        *(
-            PartFile(name, 0, len(body), hashlib.sha256(body).hexdigest())
-            for name, body in ((MANIFEST, content), (SUCCESS, success))
-        ),
+        *count_differences(_listed_rows(manifest), manifest.counts),
     )
 
 
@@ -154,11 +144,10 @@ def _object_differences(store: ObjectStore, directory: str, file: PartFile) -> I
         yield f"{file.path}: {difference}"
 
 
-def _count_differences(manifest: Manifest) -> Iterator[str]:
-    counts = manifest.counts
-    for table, expected in zip(_TABLES, (counts.written, counts.rejected), strict=True):
-        rows = sum(part.rows for part in manifest.files if part.path.startswith(f"{table}/"))
-        if rows != expected:
-            yield f"{table}: {rows} rows listed, but {expected} counted"
-    if counts.seen != counts.written + counts.rejected:
-        yield f"{counts.seen} records were seen, but {counts.written} written and {counts.rejected} rejected"
+def _listed_rows(manifest: Manifest) -> dict[str, int]:
+    rows = dict.fromkeys(_TABLES, 0)
+    for part in manifest.files:
+        table = part.path.partition("/")[0]
+        if table in rows:
+            rows[table] += part.rows
+    return rows

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from krr_export.errors import BusyError, OutputError, UsageError
+from krr_export.errors import BusyError
 from krr_export.schema.record_schema import IDENTIFYING
-from krr_export.util.formatting import number
-from krr_export.warehouse.ledger import EXPORT, LEDGER, Load, read_loads
+from krr_export.warehouse.database import Database
+from krr_export.warehouse.ledger import EXPORT
 from krr_export.warehouse.loadable import table_suffix
-from krr_export.warehouse.postgres.session import Session
+from krr_export.warehouse.postgres.session import PostgresSession
 from krr_export.warehouse.sql_text import identifier, quote
-from krr_export.warehouse.tables import (
-    HISTORY,
-    PERSON,
-    TableStatements,
-    database_schema,
-    database_table,
-    moment,
-)
+from krr_export.warehouse.tables import TableStatements, database_table, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from types import TracebackType
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
 
+    from krr_export.output.snapshot_table import SnapshotTable
+    from krr_export.warehouse.ledger import Load
     from krr_export.warehouse.loadable import Loadable
     from krr_export.warehouse.postgres.address import Address
 
@@ -36,7 +30,7 @@ _UNPUBLISHED = "_new"
 """Ends the name of a table until it takes its place, which may still have another one of the same name."""
 
 
-class PostgresDatabase:
+class PostgresDatabase(Database):
     """A database, in a schema of which each table has a partition for each snapshot.
 
     A snapshot is loaded by one transaction: into new tables that nobody sees, which become partitions at its end. So
@@ -47,108 +41,61 @@ class PostgresDatabase:
         namespace: The schema of the tables; made if it is missing.
     """
 
+    _session: PostgresSession
+
     def __init__(self, address: Address, namespace: str) -> None:
-        self._session = Session(address)
-        self._namespace = namespace
-        self._sql = TableStatements("postgres", namespace)
+        sql = TableStatements("postgres", namespace)
+        super().__init__(PostgresSession(address), sql, "load into another --db-schema")
 
     def __enter__(self) -> Self:
-        self._session.__enter__()
-        lock = quote(f"krr-export load into {self._namespace}")
+        super().__enter__()
+        lock = quote(f"krr-export load into {self._sql.namespace}")
         if not self._session.rows(f"SELECT pg_try_advisory_lock(hashtext({lock}))")[0][0]:
-            self._session.__exit__(None, None, None)
-            raise BusyError(f"{self._session.address}: another load into {self._namespace} is at work", "wait for it")
+            self.__exit__(None, None, None)
+            raise BusyError(
+                f"{self._session.address}: another load into {self._sql.namespace} is at work", "wait for it"
+            )
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._session.__exit__(kind, error, traceback)
-
-    def loads(self) -> list[Load]:
-        """Return the ledger, oldest snapshot first, person first of its tables."""
-        if not self._columns(LEDGER):
-            return []
-        return read_loads(self._session.rows(self._sql.select_loads()))
 
     def load(self, snapshot: Loadable) -> None:
         """Load a snapshot, in place of what there is of the same export: all of it, or nothing."""
         replaced = [load for load in self.loads() if load.name == snapshot.name]
         with self._session.transaction():
+            self._make_schema()
             self._make_tables(snapshot)
-            filled = [self._fill(snapshot, index) for index in range(len(snapshot.tables))]
+            filled = [self._fill(snapshot, table) for table in snapshot.tables]
             # Also what the ledger does not know of, for someone changed it.
             if removed := {*replaced, *(load for load in filled if self._columns(_partition_of(load)))}:
                 self._remove([*removed], _TRIES)
             self._publish(filled)
 
-    def drop(self, names: Collection[str]) -> list[str]:
-        """Remove snapshots; return the names of those that someone reads, which must wait for the next time."""
-        loads = self.loads()
-        waiting = []
-        for name in names:
-            try:
-                with self._session.transaction():
-                    self._remove([load for load in loads if load.name == name], _TRIES_TO_DROP)
-            except BusyError:
-                waiting.append(name)
-        return waiting
-
-    def has_history(self) -> bool:
-        """Return whether there is the view of every state of each person."""
-        return bool(self._columns(HISTORY))
+    def drop(self, name: str) -> bool:
+        """Remove a snapshot; return whether it is gone, and not read by someone, so that it must wait."""
+        loads = [load for load in self.loads() if load.name == name]
+        try:
+            with self._session.transaction():
+                self._remove(loads, _TRIES_TO_DROP)
+        except BusyError:
+            return False
+        return True
 
     def make_history(self, persons: pa.Schema) -> None:
-        """Make that view, if it is missing."""
+        """Make the view of every state of each person, if it is missing."""
         if not self.has_history():
             with self._session.transaction():
                 self._session.run_all(self._sql.create_history_view(persons))
 
-    def strays(self, table: str) -> int:
-        """Return how many rows a table has that are of no load."""
-        name = database_table(table)
-        return int(self._session.rows(self._sql.count_strays(name))[0][0]) if self._columns(name) else 0
+    def _make_schema(self) -> None:
+        name = self._sql.namespace
+        if not self._session.rows(f"SELECT 1 FROM pg_namespace WHERE nspname = {quote(name)}"):
+            self._session.run(f"CREATE SCHEMA {identifier(name)}")
 
-    def read(self, load: Load, *, newest: bool) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a loaded table as readers find them, with the columns that the snapshot has."""
-        columns = self._columns(database_table(load.table))[1:]
-        if columns and self._columns(load.table):  # else someone dropped the table, or the view
-            yield from self._session.batches(self._sql.select_rows(load, columns, newest=newest))
+    def _create(self, name: str, schema: pa.Schema) -> Iterator[str]:
+        yield from self._sql.create(name, schema, f"PARTITION BY LIST ({EXPORT.name})")
+        yield from _no_statistics(self._sql.name(name), [*schema][1:])
 
-    def _make_tables(self, snapshot: Loadable) -> None:
-        """Make the schema, the ledger, tables and the view, as far as they are missing."""
-        namespace = quote(self._namespace)
-        if not self._session.rows(f"SELECT 1 FROM pg_namespace WHERE nspname = {namespace}"):
-            self._session.run(f"CREATE SCHEMA {identifier(self._namespace)}")
-        if not self._columns(LEDGER):
-            self._session.run_all(self._sql.create_ledger())
-        for table in snapshot.tables:
-            name, wanted = database_table(table.table), database_schema(table.schema)
-            found = self._columns(name)
-            if not found:
-                self._session.run_all(self._sql.create(name, wanted, f"PARTITION BY LIST ({EXPORT.name})"))
-                self._session.run_all(_no_statistics(self._sql.name(name), table.schema))
-            elif found != wanted.names:
-                raise UsageError(
-                    f"{self._session.address}: {self._namespace}.{name} has other columns than {snapshot.name}",
-                    "load into another --db-schema",
-                )
-
-        if not self._columns(PERSON):
-            self._session.run_all(self._sql.create_person_view(snapshot.tables[0].schema))
-
-    def _columns(self, table: str) -> list[str]:
-        """Return the names of a table's columns; none, if there is no such table."""
-        found = self._session.rows(
-            "SELECT attname FROM pg_attribute"
-            f" WHERE attrelid = to_regclass({quote(self._sql.name(table))}) AND attnum > 0 AND NOT attisdropped"
-            " ORDER BY attnum"
-        )
-        return [name for (name,) in found]
-
-    def _fill(self, snapshot: Loadable, index: int) -> Load:
+    def _fill(self, snapshot: Loadable, table: SnapshotTable) -> Load:
         """Fill a table of its own with a table of the snapshot, and prove that all rows arrived."""
-        table = snapshot.tables[index]
         parent, made = self._sql.name(database_table(table.table)), moment(snapshot.name)
         name = f"{_partition_name(table.table, snapshot.name, snapshot.manifest_sha256)}{_UNPUBLISHED}"
         own = self._sql.name(name)
@@ -158,14 +105,9 @@ class PostgresDatabase:
         self._session.run_all(_no_statistics(own, table.schema))
         self._session.run_all(self._no_statistics_of_expressions(own))
         reader = snapshot.read(table)
-        self._session.copy(reader, self._namespace, name)
+        self._session.copy(reader, self._sql.namespace, name)
         load = reader.load()
-        found: int = self._session.rows(f"SELECT count(*) FROM {own}")[0][0]
-        if found != load.rows:
-            raise OutputError(
-                f"{self._session.address}: {number(found)} rows of {load.table} arrived of {number(load.rows)}",
-                "nothing was published; load again",
-            )
+        self._prove(load, self._session.rows(f"SELECT count(*) FROM {own}")[0][0])
         # With columns named, what indexes compute is left out: in this transaction the server does not know better yet.
         harmless = [EXPORT.name, *(field.name for field in table.schema if not _may_identify(field))]
         self._session.run(f"ANALYZE {own} ({', '.join(map(identifier, harmless))})")
@@ -210,9 +152,9 @@ def _partition_name(table: str, name: str, manifest_sha256: str) -> str:
     return f"{database_table(table)}_{table_suffix(name, manifest_sha256)}"
 
 
-def _no_statistics(table: str, schema: pa.Schema) -> Iterator[str]:
+def _no_statistics(table: str, fields: Iterable[pa.Field]) -> Iterator[str]:
     """Yield statements that keep values that identify a person out of the server's statistics, which are a catalog."""
-    for field in schema:
+    for field in fields:
         if _may_identify(field):
             yield f"ALTER TABLE {table} ALTER {identifier(field.name)} SET STATISTICS 0"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from krr_export.errors import KrrExportError, UsageError
 from krr_export.warehouse.postgres.errors import own_words
+from krr_export.warehouse.sql_text import identifier, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +36,7 @@ END $wait$
 vacuum gives way to whoever waits for a second, the deadlock_timeout."""
 
 
-class Session:
+class PostgresSession:
     """A connection on which statements run one after the other, by default each for itself.
 
     Args:
@@ -103,6 +104,15 @@ class Session:
         with own_words(self.address):
             self._cursor.execute(query)
             yield from self._cursor.fetch_record_batch()
+
+    def columns(self, namespace: str, table: str) -> list[str]:
+        """Return the names of the columns of a table or view; none, if there is none of that name."""
+        full = f"{identifier(namespace)}.{identifier(table)}"
+        found = self.rows(
+            f"SELECT attname FROM pg_attribute WHERE attrelid = to_regclass({quote(full)})"
+            " AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+        )
+        return [name for (name,) in found]
 
     def lock(self, tables: Iterable[str], mode: str, tries: int) -> None:
         """Lock tables for the rest of the transaction.
