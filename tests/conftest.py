@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import command
 import discretion
 import pytest
-import tiny_xml
+from exports import tiny_xml
 from hypothesis import settings
 
 from krr_export.schema.registry import load_schema

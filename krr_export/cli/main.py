@@ -52,7 +52,10 @@ _COMMANDS = {
     "keys": "Make throw-away key pairs for exercises.",
     "stand-in": "Serve a made-up register, for exercises.",
 }
-"""The commands, in the order of ``--help``; each in a file of its name in `cli.commands`. A name may be two words."""
+"""The commands, in the order of ``--help``; each in a file of its name in `cli.commands`, ``soap open`` in a folder's."""
+
+_EXERCISES = frozenset({"sample", "seal", "keys", "stand-in"})
+"""The commands whose files are in the folder `cli.commands.exercises`."""
 
 
 class _Commands(click.Group):
@@ -74,8 +77,9 @@ class _Commands(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        module = name.replace(" ", "_").replace("-", "_")
-        command: click.Command = getattr(import_module(f"krr_export.cli.commands.{module}"), f"{module}_command")
+        file = name.replace(" ", ".").replace("-", "_")
+        folder = "krr_export.cli.commands.exercises" if name in _EXERCISES else "krr_export.cli.commands"
+        command: click.Command = getattr(import_module(f"{folder}.{file}"), f"{file.rpartition('.')[2]}_command")
         return command
 
     def resolve_command(

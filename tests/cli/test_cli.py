@@ -20,8 +20,8 @@ import command
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import tiny_xml
 from command import Ran
+from exports import tiny_xml
 
 from krr_export import load_schema
 from krr_export.cli.commands import schema as schema_command

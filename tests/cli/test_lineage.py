@@ -27,7 +27,7 @@ from openlineage.client.generated import (
     processing_engine_run,
     schema_dataset,
 )
-from serving import in_background
+from servers.serving import in_background
 
 from krr_export.input.http.exchange import Limits
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 from agreement import WHOLE, delivered, disagreements, pick_out, pieces_of
 from conversions import cut_into
-from odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
+from exports.odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
 
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic import SampleOptions, write_sample

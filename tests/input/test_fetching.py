@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 import discretion
 import paramiko
 import pytest
-import sshd
 from command import HANG, call, wait_until
-from sshd import ORGNR, OTHER, PASSPHRASE, Server, put
+from servers import sshd
+from servers.sshd import ORGNR, OTHER, PASSPHRASE, Server, put
 
 from krr_export.errors import InputError, KrrExportError, NetworkError, OutputError, UsageError
 from krr_export.input.sftp import Fetched, Login, connection, fetch

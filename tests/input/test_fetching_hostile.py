@@ -7,10 +7,9 @@ import struct
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import hostile
 import pytest
-import sshd
-from hostile import Hostile
+from servers import hostile, sshd
+from servers.hostile import Hostile
 
 from krr_export.errors import KrrExportError, NetworkError, OutputError
 from krr_export.input.sftp import fetch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import deliveries
 import pytest
-import tiny_xml
+from exports import tiny_xml
 
 import krr_export
 from krr_export.domain.store_layout import export_name

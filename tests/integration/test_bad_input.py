@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import command
 import pytest
-import tiny_xml
 from command import Ran
+from exports import tiny_xml
 
 from krr_export import load_schema
 from krr_export.synthetic import SampleOptions, write_sample_file

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-import tiny_xml
 from conversions import SAMPLES, cut_into
-from mutants import XSD
+from exports import tiny_xml
+from exports.mutants import XSD
 
 import krr_export
 from krr_export.errors import GuardError, InputError, UsageError

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import deliveries
 import pytest
-import tiny_xml
+from exports import tiny_xml
 
 import krr_export
 from krr_export.input.delivery.opening import DeliveryOptions

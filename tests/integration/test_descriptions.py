@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import tiny_xml
+from exports import tiny_xml
 from sink_rows import PARQUET, SCHEMA, table, write
 
 from krr_export import convert, diff, load_schema, verify

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import deliveries
 import pytest
 from conversions import cut_into
-from tiny_xml import export, person
+from exports.tiny_xml import export, person
 
 import krr_export
 from krr_export.errors import InputError

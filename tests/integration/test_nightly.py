@@ -15,7 +15,7 @@ import command
 import deliveries
 import discretion
 import pytest
-import sshd
+from servers import sshd
 
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.jobs.nightly import NightOptions, run_night

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conversions import cut_into
-from tiny_xml import contact, export, person
+from exports.tiny_xml import contact, export, person
 
 import krr_export
 from krr_export.findings.finding import MAX_EXAMPLES

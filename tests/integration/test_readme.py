@@ -22,15 +22,15 @@ import command
 import documents
 import duckdb
 import pytest
-import sshd
-from postgres_server import postgres
+from servers import sshd
+from servers.postgres_server import postgres
 
 from krr_export import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postgres_server import Server
+    from servers.postgres_server import Server
 
 __all__ = ["postgres"]  # the fixture
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import tiny_xml
+from exports import tiny_xml
 
 import krr_export
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import command
 import pytest
-import tiny_xml
+from exports import tiny_xml
 
 import krr_export
 from krr_export import CheckResult, check

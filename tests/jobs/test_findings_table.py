@@ -10,11 +10,11 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from conversions import cut_into
+from exports.tiny_xml import contact, export, person
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html
 from register import UPDATED, Register, State
-from tiny_xml import contact, export, person
 
 import krr_export
 from krr_export.errors import GuardError

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import command
 import deliveries
-import object_server
 import pytest
-import sshd
+from servers import object_server, sshd
 
 import krr_export
 from krr_export import UsageError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-import tiny_xml
+from exports import tiny_xml
 
 from krr_export.errors import InputError, UsageError
 from krr_export.jobs.inspect import inspect

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-from serving import in_background
+from servers.serving import in_background
 
 from krr_export.cli.commands import run as run_module
 from krr_export.cli.output_options import SHAPE

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import command
-import object_server
 import pandas as pd
 import pytest
 from obstore.store import S3Store
 from pyarrow.fs import S3FileSystem
+from servers import object_server
 
 import krr_export
 from krr_export import UsageError

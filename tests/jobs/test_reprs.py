@@ -7,7 +7,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-import tiny_xml
+from exports import tiny_xml
 
 import krr_export
 

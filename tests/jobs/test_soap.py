@@ -10,7 +10,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
-import rest_server
 import soap_parties
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -19,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from serving import in_background
+from servers import rest_server
+from servers.serving import in_background
 
 from krr_export.changes.soap import messages, protocol, transport
 from krr_export.changes.soap.encryption import Recipient

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from stopping import KILLED, REFUSED, calls_of, needs_strace, proven, stopped_at_each
-from store_driver import FIRST, SECOND, latest, names, publish
+from crashes.stopping import KILLED, REFUSED, calls_of, needs_strace, proven, stopped_at_each
+from crashes.store_driver import FIRST, SECOND, latest, names, publish
 
 from krr_export.output.manifest import read_manifest
 

@@ -7,10 +7,10 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import sshd
-import tiny_xml
-from durability import Disk, followed
-from store_driver import names
+from crashes.durability import Disk, followed
+from crashes.store_driver import names
+from exports import tiny_xml
+from servers import sshd
 
 from krr_export import convert, verify
 

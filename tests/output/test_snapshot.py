@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 import pytest
+from crashes.store_driver import fill, manifest, names, publish
 from lxml import etree
-from store_driver import fill, manifest, names, publish
 
 from krr_export.errors import GuardError, InputError, OutputError
 from krr_export.output import publish as moves

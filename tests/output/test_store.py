@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-import store_driver
-from store_driver import FIRST, OPTIONS, SECOND, THIRD, fill, latest, names, publish
+from crashes import store_driver
+from crashes.store_driver import FIRST, OPTIONS, SECOND, THIRD, fill, latest, names, publish
 
 from krr_export.errors import InputError, OutputError, UsageError
 from krr_export.output import publish as moves

@@ -6,10 +6,10 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
+from exports.tiny_xml import export, person
 from growth import assert_linear
 from parsing_path import cut_blocks, parse
 from test_blocks import END, START, bytewise
-from tiny_xml import export, person
 
 from krr_export.errors import InputError
 from krr_export.parsing.blocks import BLOCK_RECORDS, MAX_RECORD_BYTES, Document

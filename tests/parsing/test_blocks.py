@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from exports.tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, export, person
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from parsing_path import cut_blocks, parse
-from tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, export, person
 
 from krr_export.errors import InputError
 from krr_export.parsing.xml.well_formed import parser_options

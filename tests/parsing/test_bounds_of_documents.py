@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-from document_bounds import HEAD, LIMIT
+from exports.document_bounds import HEAD, LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

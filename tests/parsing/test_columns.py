@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from exports.tiny_xml import contact, export, person
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from parsing_path import parse
-from tiny_xml import contact, export, person
 
 from krr_export.domain import times as times_module
 from krr_export.domain.times import date_days, date_time_micros

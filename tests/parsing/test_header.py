@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from exports.tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, export, person
 from growth import assert_linear
 from hypothesis import given
 from hypothesis import strategies as st
 from parsing_path import parse
-from tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, export, person
 
 from krr_export.errors import InputError
 from krr_export.parsing.header import MAX_PROLOG_BYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import tiny_xml
+from exports import tiny_xml
 
 from krr_export import load_schema
 from krr_export.parsing.scan_memory import BINARY, INSTANT, LISTED, TEXT, Layout, MemoryPool

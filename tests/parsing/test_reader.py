@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import xmlschema
+from exports.mutants import XSD, Mutant, mutants
+from exports.tiny_xml import EXPORT, IDENTIFIER, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from mutants import XSD, Mutant, mutants
 from parsing_path import parse, reader_of
-from tiny_xml import EXPORT, IDENTIFIER, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 
 from krr_export.errors import InputError
 from krr_export.findings.finding import KNOWN_OLD_NAMES

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agreement import outcome, pieces_of
+from exports.tiny_xml import contact, export, person
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from parsing_path import cut_blocks
-from tiny_xml import contact, export, person
 
 from krr_export.parsing import reference
 from krr_export.parsing.reference import MAX_DEPTH, REPEATED_BYTES, IterparseReader

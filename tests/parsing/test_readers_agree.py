@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 from agreement import STRICT, WHOLE, delivered, disagreements, outcome, pick_out, pieces_of
 from conversions import cut_into
+from exports.mutants import Mutant, mutants
+from exports.odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
+from exports.tiny_xml import IDENTIFIER, contact, export, person
 from fuzz import CASES, first_difference, trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutants import Mutant, mutants
-from odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
-from tiny_xml import IDENTIFIER, contact, export, person
 
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.schema.registry import load_schema

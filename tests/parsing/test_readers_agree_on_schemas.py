@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import xmlschema
 from agreement import disagreements, outcome, pick_out, pieces_of
-from mutants import XSD, mutants_of
-from odd_exports import Author
-from tiny_xml import export, person
+from exports.mutants import XSD, mutants_of
+from exports.odd_exports import Author
+from exports.tiny_xml import export, person
 
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic import SampleOptions, write_sample

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from agreement import disagreements, outcome, pick_out
+from exports.tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 from growth import assert_linear
 from lxml import etree
-from tiny_xml import EXPORT, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 
 from krr_export.domain.times import date_time_micros
 from krr_export.parsing.blocks import Document

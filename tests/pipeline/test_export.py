@@ -10,8 +10,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-import tiny_xml
 from conversions import NAMES, SAMPLES, content, cut_into, read_naively, version
+from exports import tiny_xml
 
 import krr_export
 from krr_export.errors import InputError, UsageError

@@ -6,10 +6,10 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import certificates
 import pyarrow as pa
 import pytest
 from conversions import cut_into
+from exports import certificates
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import EXPORTED, SCHEMA, Json, pieces, profiled, rows, sample, told

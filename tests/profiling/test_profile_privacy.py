@@ -6,10 +6,9 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-import certificates
 import pytest
-import tiny_xml
 from conversions import PERSONAL
+from exports import certificates, tiny_xml
 from profiles import SCHEMA, rows, sample, told
 from stdnum.no import orgnr
 

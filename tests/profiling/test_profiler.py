@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import certificates
 import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
+from exports import certificates
 from profiles import EXPORTED, SCHEMA, Json, rows, told
 
 from krr_export import convert, load_schema

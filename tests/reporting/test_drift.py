@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pages
 import pytest
-import tiny_xml
+from exports import tiny_xml
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator

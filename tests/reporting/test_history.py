@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import command
 import pytest
-import tiny_xml
+from exports import tiny_xml
 
 import krr_export
 from krr_export.errors import InputError, UsageError

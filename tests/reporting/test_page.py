@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import msgspec
 import pages
 import pytest
-import tiny_xml
+from exports import tiny_xml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator

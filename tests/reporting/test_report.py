@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import json_schemas
 import pytest
-import tiny_xml
 from conversions import NAMES, PERSONAL, SAMPLES, content, cut_into, read_naively, version
+from exports import tiny_xml
 from jsonschema import Draft202012Validator
 
 import krr_export

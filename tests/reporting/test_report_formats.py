@@ -15,8 +15,8 @@ import command
 import junitparser
 import pages
 import pytest
-import tiny_xml
 from conversions import NAMES, PERSONAL, SAMPLES, content, read_naively, version
+from exports import tiny_xml
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import documents
 import pyarrow.parquet as pq
 import pytest
-import tiny_xml
 from conversions import SAMPLES, cut_into
+from exports import tiny_xml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
-import certificates
 import discretion
 import msgspec
 import pyarrow.parquet as pq
 import pytest
-import tiny_xml
+from exports import certificates, tiny_xml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from exports.mutants import XSD
+from exports.tiny_xml import ROOT_ATTRIBUTES, export, person
 from lxml import etree
-from mutants import XSD
 from parsing_path import parse
-from tiny_xml import ROOT_ATTRIBUTES, export, person
 
 from krr_export.errors import UsageError
 from krr_export.schema.faults import compile_xsd

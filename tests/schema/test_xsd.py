@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import xmlschema
+from exports.mutant_values import values
+from exports.mutants import XSD, Mutant, mutants, mutants_of
 from lxml import etree
-from mutant_values import values
-from mutants import XSD, Mutant, mutants, mutants_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    from postgres_server import Server
+    from servers.postgres_server import Server
 
 _DUCKDB = "duckdb:"
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlglot
-import tiny_xml
 from conversions import SAMPLES, cut_into
+from exports import tiny_xml
 from sink_rows import duck
 
 import krr_export

@@ -16,9 +16,9 @@ import command
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import tiny_xml
 from conversions import SAMPLES, cut_into
 from deliveries import openssl
+from exports import tiny_xml
 from hypothesis import given
 from hypothesis import strategies as st
 from sink_rows import duck

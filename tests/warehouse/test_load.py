@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from load_targets import change, query, rows, target
-from postgres_server import postgres
+from servers.postgres_server import postgres
 
 import krr_export
 from krr_export import InputError, OutputError, UsageError

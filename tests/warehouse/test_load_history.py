@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import command
 import pytest
 from load_targets import query, rows, target
-from postgres_server import postgres
+from servers.postgres_server import postgres
 
 import krr_export
 from krr_export import UsageError

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import adbc_driver_postgresql.dbapi as adbc
 import command
 import pytest
-from postgres_server import postgres, serving
+from servers.postgres_server import postgres, serving
 
 import krr_export
 from krr_export import NetworkError, OutputError, UsageError
@@ -32,7 +32,7 @@ from krr_export.warehouse.postgres.session import PostgresSession
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postgres_server import Server
+    from servers.postgres_server import Server
 
     from krr_export.warehouse.database import Database
     from krr_export.warehouse.loadable import TableReader

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crashes.stopping import KILLED, calls_of, needs_strace, proven, stopped_at_each
+from crashes.store_driver import latest, names
 from register import Register, State
-from stopping import KILLED, calls_of, needs_strace, proven, stopped_at_each
-from store_driver import latest, names
 
 from krr_export import convert
 from krr_export.errors import OutputError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-import tiny_xml
+from exports import tiny_xml
 from lxml import html
 
 from krr_export import convert, diff, verify

@@ -14,7 +14,7 @@ import command
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-import tiny_xml
+from exports import tiny_xml
 
 from krr_export import convert, diff
 from krr_export.errors import InputError, UsageError

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-import rest_server
-from rest_server import CLIENT, KID, Keys, Register, endless, hang_up, send
+from servers import rest_server
+from servers.rest_server import CLIENT, KID, Keys, Register, endless, hang_up, send
 
 from krr_export.errors import GuardError, InputError, KrrExportError, NetworkError, OutputError, UsageError
 from krr_export.input.http.directory import open_pages_directory

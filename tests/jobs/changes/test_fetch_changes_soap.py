@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-import stand_in_server
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stand_in_server import PERSONS_PATH, ask
+from servers import stand_in_server
+from servers.stand_in_server import PERSONS_PATH, ask
 
 from krr_export.changes.soap import messages, protocol
 from krr_export.changes.soap.envelope import SoapFaultError, make_fault

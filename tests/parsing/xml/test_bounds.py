@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-import tiny_xml
-from document_bounds import HEAD, LIMIT
+from exports import tiny_xml
+from exports.document_bounds import HEAD, LIMIT
 from parsing_path import parse
 
 from krr_export.parsing.xml import bounds

@@ -6,10 +6,10 @@ import codecs
 from typing import TYPE_CHECKING
 
 import pytest
+from exports.tiny_xml import IDENTIFIER, contact, export, person
 from hypothesis import given
 from hypothesis import strategies as st
 from parsing_path import parse
-from tiny_xml import IDENTIFIER, contact, export, person
 
 from krr_export.errors import InputError
 from krr_export.parsing.xml.encoding import as_utf8

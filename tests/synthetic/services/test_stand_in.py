@@ -8,11 +8,11 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
-import stand_in_server
 from command import call
 from cryptography import x509
 from lxml import etree
-from stand_in_server import PERSONS_PATH, PROVIDERS_PATH, ask, signer
+from servers import stand_in_server
+from servers.stand_in_server import PERSONS_PATH, PROVIDERS_PATH, ask, signer
 
 from krr_export.changes.soap import messages, protocol
 from krr_export.changes.soap.envelope import Envelope, SoapFaultError, make_envelope

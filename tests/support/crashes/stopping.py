@@ -38,10 +38,10 @@ def traced(log: Path, job: Callable[..., object], arguments: tuple[Any, ...], *o
     The process is forked from a server that has everything imported: 50 ms instead of 500.
     """
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["stopping_start", "pandas"])  # Arrow loads pandas when it may
+    server.set_forkserver_preload(["crashes.stopping_start", "pandas"])  # Arrow loads pandas when it may
     here, there = server.Pipe()
     run = server.Process(target=_do_when_told, args=(there, job, arguments))
-    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):  # for the server, if it is not there yet
+    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1])):  # for the server, if it is not there yet
         run.start()
     command = ["strace", "-o", str(log), *options, "-p", str(run.pid)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:

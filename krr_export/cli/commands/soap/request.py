@@ -33,9 +33,7 @@ _NEEDS = ("Person", "Kontaktinfo", "Sertifikat", "SikkerDigitalPost", "Varslings
 @option("-o", "--output", type=LocalName(Role.OUTPUT), metavar="FILE|-", default="-", show_default=True,
               help="Where to write the request; - is standard output.")  # fmt: skip
 @json_option
-def soap_request_command(
-    operation: str, *, persons: Path | None, first: int | None, output: str, **options: Any
-) -> int:
+def request_command(operation: str, *, persons: Path | None, first: int | None, output: str, **options: Any) -> int:
     """Write a signed request of the closed SOAP service.
 
     OPERATION is hent-personer, hent-endringer or hent-print-sertifikat, of version 16-02. Identity numbers come from a

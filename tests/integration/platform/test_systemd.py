@@ -14,7 +14,7 @@ import pytest
 
 from krr_export.errors import EXIT_CODES
 
-UNITS = Path(__file__).parents[2] / "docs/systemd"
+UNITS = Path(__file__).parents[3] / "docs/systemd"
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import command
 import paramiko
-import sshd
 from paramiko.sftp import (
     CMD_ATTRS,
     CMD_DATA,
@@ -26,6 +25,7 @@ from paramiko.sftp import (
 )
 
 from krr_export.input.sftp import Login
+from servers import sshd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,7 +28,7 @@ from krr_export.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RECIPE = ROOT / "docs/container/Containerfile"
 NIGHTLY = (ROOT / "docs/nightly.md").read_text()
 NOBODY = 65534

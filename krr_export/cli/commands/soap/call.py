@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @answer_options
 @ca_option
 @json_option
-def soap_call_command(uri: str, request: Path, *, output: str, **options: Any) -> int:
+def call_command(uri: str, request: Path, *, output: str, **options: Any) -> int:
     """Send a request of the closed SOAP service; open the answer.
 
     The service is gone: this is for a stand-in. URL begins with https, or with http on this machine. REQUEST is what

@@ -25,7 +25,7 @@ from krr_export.errors import EXIT_CODES, is_retryable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "samples"
 VALID, FAULTY = str(SAMPLES / "valid.xml"), str(SAMPLES / "faulty.xml")
 MODULES = ("krr_export.airflow", "krr_export.airflow.operator", "krr_export.airflow.child")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         def __call__(self, *arguments: str, program: Path = ...) -> subprocess.CompletedProcess[str]: ...
 
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

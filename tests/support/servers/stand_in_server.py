@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from serving import in_background
-
 from krr_export.changes.soap import protocol, transport
 from krr_export.changes.soap.signing import Signer
 from krr_export.input.delivery.keys import fingerprint, load_certificate, load_private_key
 from krr_export.input.http.exchange import trusted
 from krr_export.synthetic.services.stand_in import open_stand_in
+from servers.serving import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from itertools import cycle, islice, product
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from mutant_markup import Labelled, markup
+from exports.mutant_markup import Labelled, markup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 
 from krr_export.errors import EXIT_CODES
 
-PAGE = Path(__file__).parents[2] / "docs/krr-export.1"
+PAGE = Path(__file__).parents[3] / "docs/krr-export.1"
 
 needs_groff = pytest.mark.skipif(
     shutil.which("groff") is None and "CI" not in os.environ, reason="groff is not installed"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @option("--as-of", metavar="TIME", help="When the answer was received, ISO 8601: it is valid for a minute.")
 @answer_options
 @json_option
-def soap_open_command(answer: Path, request: Path | None, *, output: str, **options: Any) -> int:
+def open_command(answer: Path, request: Path | None, *, output: str, **options: Any) -> int:
     """Verify and decrypt an answer of the closed SOAP service.
 
     ANSWER is the whole envelope as it was received. Its message, HentEndringerRespons say, is written once the

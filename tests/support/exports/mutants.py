@@ -20,16 +20,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import xmlschema
-from mutant_markup import HOLE, Labelled, Node, NodePath, rewritten, written
-from mutant_values import sample, values
 from xmlschema.validators import XsdElement
+
+from exports.mutant_markup import HOLE, Labelled, Node, NodePath, rewritten, written
+from exports.mutant_values import sample, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xmlschema.validators import XsdSimpleType
 
-XSD = Path(__file__).parents[2] / "xsd"
+XSD = Path(__file__).parents[3] / "xsd"
 
 _XS = "http://www.w3.org/2001/XMLSchema"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"

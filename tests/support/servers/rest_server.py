@@ -18,7 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from serving import in_background
+
+from servers.serving import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,1 @@
+"""The commands that make what an exercise needs: exports, deliveries, keys, and a register to fetch from."""

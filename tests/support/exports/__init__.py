@@ -1,0 +1,1 @@
+"""Exports as XML text: tiny ones, odd ones, and mutants by the thousand."""
