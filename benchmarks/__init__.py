@@ -1,1 +1,1 @@
-"""What krr-export costs beside its peers: ``python -m benchmarks.run``. How and why: docs/performance.md."""
+"""What krr-export costs beside its peers: ``python -m benchmarks.run``. Why: docs/explanation/performance.md."""

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--write-docs",
         type=Path,
         nargs="?",
-        const=ROOT / "docs" / "performance.md",
+        const=ROOT / "docs/explanation/performance.md",
         metavar="FILE.md",
         help="put the figures between this document's markers, the picture beside it",
     )

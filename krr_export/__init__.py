@@ -6,7 +6,8 @@
 >>> result = krr_export.convert("samples/valid.xml", "store")
 
 Every command that does work is a function with the same options under the same names; paths are text or `Path`.
-Whatever is raised on purpose is a `KrrExportError` with the command's exit code. docs/python.md shows the whole of it.
+Whatever is raised on purpose is a `KrrExportError` with the command's exit code.
+docs/guides/python.md shows the whole of it.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ _COMMANDS = {
     "keys": "Make throw-away key pairs for exercises.",
     "stand-in": "Serve a made-up register, for exercises.",
 }
-"""The commands, in the order of ``--help``; each in a file of its name in `cli.commands`, ``soap open`` in a folder's."""
+"""The commands, in the order of ``--help``; each in a file of its name in `cli.commands`, two words in a folder."""
 
 _EXERCISES = frozenset({"sample", "seal", "keys", "stand-in"})
 """The commands whose files are in the folder `cli.commands.exercises`."""

@@ -115,7 +115,7 @@ class CheckResult:
         return f"in order: {self.store}/{self.snapshot}{made}: {held}; {'proven' if self.proven else 'whole'}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result for JSON; every key is always present (docs/nightly.md)."""
+        """Return the result for JSON; every key is always present (docs/guides/nightly.md)."""
         return {
             "snapshot": self.snapshot,
             "eksport_tidspunkt_utc": self.exported_at and self.exported_at.isoformat().replace("+00:00", "Z"),

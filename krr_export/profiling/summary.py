@@ -175,7 +175,7 @@ class ProfileSummary(Stored, frozen=True, kw_only=True):
         records: Accepted records.
         columns: The columns in the XSD's order, without radnummer.
         values: Of each enumerated column, records by value: all that the XSD lists, in its order.
-        identifier_kinds: Records by kind of identity number: see identifikatortype in docs/derived.md.
+        identifier_kinds: Records by kind of identity number: see identifikatortype in docs/reference/derived.md.
         channels: Records by channel.
         contact_age: The age of each kind of contact data.
         notifiable: Persons who may be notified when the export was made: active, not opted out, with a mobile number or

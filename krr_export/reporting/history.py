@@ -129,7 +129,7 @@ class HistoryLine:
         return self.rejects + least, self.rejects + min(most, self.records)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the line for JSON; every key is always present (docs/store.md)."""
+        """Return the line for JSON; every key is always present (docs/reference/store.md)."""
         trend, with_findings = self.trend, self.with_findings
         return {
             "snapshot": self.snapshot,

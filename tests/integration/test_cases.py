@@ -73,7 +73,7 @@ def test_config_toml_with_bom() -> None:
 def test_csv_is_for_a_warehouse_and_the_documents_say_what_excel_makes_of_it() -> None:
     printed = run_case("csv-for-excel.sh")
     assert printed.count(",=1+1@example.no\n") == 3, "the data as they are"
-    assert "`=1+1@example.no`" in (Path(__file__).parents[2] / "docs/querying.md").read_text()
+    assert "`=1+1@example.no`" in (Path(__file__).parents[2] / "docs/guides/querying.md").read_text()
 
 
 def test_eboks_eight_digits() -> None:

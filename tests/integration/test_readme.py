@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 __all__ = ["postgres"]  # the fixture
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("querying", "nightly", "options", "soap"))]
+PAGES = [
+    ROOT / "README.md",
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("guides/querying", "guides/nightly", "reference/options", "guides/soap")
+    ),
+]
 """What a new reader types, in the order of reading."""
 README = PAGES[0].read_text()
 BIN = Path(sys.executable).parent
@@ -162,7 +168,7 @@ def by_a_scheduler(line: str, home: Path, server: sshd.Server) -> None:
     assert (home / "store/latest/_SUCCESS").is_file()
 
 
-@pytest.mark.parametrize("document", sorted({*(ROOT / "docs").glob("*.md")} - {*PAGES}), ids=lambda page: page.stem)
+@pytest.mark.parametrize("document", sorted({*(ROOT / "docs").rglob("*.md")} - {*PAGES}), ids=lambda page: page.stem)
 def test_commands_of_other_documents_run_as_they_stand(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
@@ -280,7 +286,7 @@ def test_messages_in_troubleshooting_are_the_programs() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
-    rows = table("| the last line says | it means | what to do |", ROOT / "docs/troubleshooting.md")
+    rows = table("| the last line says | it means | what to do |", ROOT / "docs/guides/troubleshooting.md")
     messages = [message for row in rows for message in re.findall(r"`([^`]+)`", row[0])]
     assert len(messages) >= len(rows)
     assert [message for message in messages if message not in texts] == []
@@ -288,16 +294,16 @@ def test_messages_in_troubleshooting_are_the_programs() -> None:
 
 def test_the_readme_is_short_and_leads_to_every_page() -> None:
     assert len(README.splitlines()) <= 150
-    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name})" not in README] == []
+    assert [page.name for page in (ROOT / "docs").rglob("*.md") if f"]({page.relative_to(ROOT)})" not in README] == []
 
 
 def test_exit_codes_are_the_documented_ones() -> None:
-    rows = table("| exit | means | published | what to do | may be retried |", ROOT / "docs/exit-codes.md")
+    rows = table("| exit | means | published | what to do | may be retried |", ROOT / "docs/reference/exit-codes.md")
     assert [row[0] for row in rows] == ["0", "1", "2", "3", "4", "5", "6", "70", "129", "130", "134", "137", "143"]
     assert [row[0] for row in rows if row[2] == "yes"] == ["0"]
     retried = [row[0] for row in rows if row[4] == "yes"]
     assert retried == ["4", "6", "129", "130", "134", "137", "143"]
-    assert f"  {' | '.join(retried)}) echo" in (ROOT / "docs/nightly.md").read_text(), (
+    assert f"  {' | '.join(retried)}) echo" in (ROOT / "docs/guides/nightly.md").read_text(), (
         "the script that tells them apart"
     )
 
@@ -312,6 +318,6 @@ def test_every_error_has_an_exit_code_of_the_table() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
             assert link.startswith("https://") or (document.parent / link).exists(), f"{document.name}: {link}"

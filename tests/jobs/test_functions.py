@@ -32,7 +32,7 @@ FUNCTIONS = sorted(
 UNCHECKED: Any = krr_export
 """The package, of a caller who is not type-checked."""
 WHEN = "2026-02-27T04:00:00Z"
-DOCUMENT = Path(__file__).parents[2] / "docs" / "python.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/guides/python.md"
 URI = "sftp://krr@sftp.example.no/out"
 ON_TWO_NIGHTS = {
     "check", "diff", "history", "load", "prune", "push", "verify", "verify_load", "verify_pushed", "views",

@@ -651,7 +651,7 @@ USUAL = (
 
 def test_a_table_of_usual_numbers_is_as_the_documents_show_it_and_fits_80_columns() -> None:
     lines = list(table(USUAL))
-    assert "\n".join(["```text", *lines, "```"]) in (DOCS / "store.md").read_text()
+    assert "\n".join(["```text", *lines, "```"]) in (DOCS / "reference/store.md").read_text()
     (width,) = {len(line) for line in lines[1:]}  # aligned to the right
     assert width <= 80
 
@@ -722,7 +722,7 @@ def test_json_is_one_line_with_the_documented_keys(krr: Krr, store: Path) -> Non
     ran = krr("history", store, "--json")
     assert (ran.code, ran.out.count("\n")) == (0, 1)
     lines = json.loads(ran.out)
-    section = (DOCS / "store.md").read_text().split("\n## History\n")[1].split("\n## ")[0]
+    section = (DOCS / "reference/store.md").read_text().split("\n## History\n")[1].split("\n## ")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     documented = [key for cell in cells for key in re.findall(r"`(\w+)`", cell)]
     assert [list(line) for line in lines] == [documented] * 3

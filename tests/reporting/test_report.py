@@ -264,7 +264,7 @@ def test_the_summary_says_what_happened_in_a_few_lines() -> None:
 def test_the_queries_of_the_documentation_run(tmp_path: Path) -> None:
     if shutil.which("jq") is None:
         pytest.skip("jq is not installed")
-    blocks = re.findall(r"```sh\n(.*?)```", (DOCS / "report.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", (DOCS / "reference/report.md").read_text(), re.DOTALL)
     assert len(blocks) >= 5
     shutil.copy(SAMPLES / "faulty.xml", tmp_path / "export.xml")
     report = krr_export.validate(tmp_path / "export.xml", workers=0, max_rejects="100%")

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 Json = dict[str, Any]
 
-DOCUMENTATION = (Path(__file__).parents[2] / "docs/rules.md").read_text(encoding="utf-8")
+DOCUMENTATION = (Path(__file__).parents[2] / "docs/reference/rules.md").read_text(encoding="utf-8")
 FAULTY = SAMPLES / "faulty.xml"
 
 

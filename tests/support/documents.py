@@ -96,7 +96,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "reasons": reasons,
     "rules": rules,
 }
-DOCUMENTS = tuple(ROOT / "docs" / f"{name}.md" for name in ("exit-codes", "findings", "rules", "table"))
+DOCUMENTS = tuple(ROOT / "docs/reference" / f"{name}.md" for name in ("exit-codes", "findings", "rules", "table"))
 _PART = re.compile(r"(<!-- made by `make docs`: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "derived.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/reference/derived.md"
 VALID = SAMPLES / "valid.xml"
 
 

@@ -210,7 +210,10 @@ def test_every_byte_of_the_key_counts(tmp_path: Path, size: int) -> None:
 def test_the_fingerprint_of_a_key_is_the_documented_one() -> None:
     said = hmac_by_openssl(b"krr-export: fingerprint of a pseudonym key")
     assert PseudonymKey(SECRET).fingerprint == said[:16]
-    assert "krr-export: fingerprint of a pseudonym key" in (Path(__file__).parents[2] / "docs/privacy.md").read_text()
+    assert (
+        "krr-export: fingerprint of a pseudonym key"
+        in (Path(__file__).parents[2] / "docs/guides/privacy.md").read_text()
+    )
 
 
 def test_pseudonyms_join_two_exports_under_one_key_and_not_under_another(key: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ _PLACES = {
 _SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._=+-]+")
 
 _FORMS = "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX"
-_CREDENTIALS = "credentials come from the environment: see docs/object-stores.md"
+_CREDENTIALS = "credentials come from the environment: see docs/guides/object-stores.md"
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ _RETRIES: Any = {
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=10), "base": 2},
 }
 _DENIED_HINT = "give its credentials in the environment, with the right to read, write and list there"
-_FAILED_HINT = "are its address, endpoint, region and credentials in the environment right? see docs/object-stores.md"
+_FAILED_HINT = (
+    "are its address, endpoint, region and credentials in the environment right? see docs/guides/object-stores.md"
+)
 
 
 class Native(Protocol):
@@ -159,7 +161,7 @@ def open_objects(address: Address) -> ObjectStore:
         native = store.from_url(address.uri, retry_config=_RETRIES)
     except (exceptions.BaseError, ValueError):  # either quotes values of variables
         raise UsageError(
-            f"{address.uri} cannot be opened with the settings in the environment", "see docs/object-stores.md"
+            f"{address.uri} cannot be opened with the settings in the environment", "see docs/guides/object-stores.md"
         ) from None
     return ObjectStore(native, address.uri)
 

@@ -235,7 +235,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(
-    find_spec("airflow") is None, reason="needs Apache Airflow, too large for `make test`: see docs/nightly.md"
+    find_spec("airflow") is None, reason="needs Apache Airflow, too large for `make test`: see docs/guides/nightly.md"
 )
 def test_a_real_airflow_runs_it(tmp_path: Path) -> None:
     env = command.environment(AIRFLOW_HOME=str(tmp_path), AIRFLOW__CORE__LOAD_EXAMPLES="False")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 RECIPE = ROOT / "docs/container/Containerfile"
-NIGHTLY = (ROOT / "docs/nightly.md").read_text()
+NIGHTLY = (ROOT / "docs/guides/nightly.md").read_text()
 NOBODY = 65534
 IDENTITY: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
 
