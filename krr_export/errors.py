@@ -130,7 +130,7 @@ def no_more_threads(error: BaseException) -> OutputError | None:
 
 @dataclass(frozen=True)
 class ExitCode:
-    """What an exit code says, for `--help` and docs/reference/exit-codes.md; nothing else tells transient from permanent."""
+    """What an exit code says, for `--help` and the documents; nothing else tells transient from permanent."""
 
     number: int
     word: str

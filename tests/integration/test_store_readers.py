@@ -1,4 +1,4 @@
-"""A store is read by each reader with the very lines of docs/reference/store.md, partitioned or not: the same rows and types."""
+"""A store is read by each reader with the very lines of docs/reference/store.md: the same rows and types."""
 
 from __future__ import annotations
 

@@ -15,13 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import command
 import pytest
 import yaml
+from man_page import COMMANDS, CONTEXT
 
-from krr_export.cli.config import commands_by_name
-from krr_export.cli.main import krr_export as krr_export_group
 from krr_export.errors import EXIT_CODES
 from krr_export.version import __version__
 
@@ -163,6 +161,5 @@ def test_its_pod_may_do_as_little_as_the_container() -> None:
     assert [mount["mountPath"] for mount in container["volumeMounts"]] == [*every("WORKDIR")[1:], "/tmp"]  # noqa: S108 - of the container
     assert container["image"].endswith(f":{__version__}")
     assert container["args"][:3] == ["--config", "krr.toml", "run"]
-    run = commands_by_name(click.Context(krr_export_group))["run"]
-    given = run.make_context("run", container["args"][3:]).params
+    given = COMMANDS["run"].make_context("run", container["args"][3:], parent=CONTEXT).params
     assert (given["inbox"], given["store"]) == (Path("inbox"), Path("store"))

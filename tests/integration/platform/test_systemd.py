@@ -49,7 +49,8 @@ def service() -> configparser.SectionProxy:
 
 
 def test_the_documents_show_the_heart_of_the_service() -> None:
-    blocks = re.findall(r"^```ini\n(.*?)^```", (UNITS.parent / "nightly.md").read_text(), re.DOTALL | re.MULTILINE)
+    text = (UNITS.parent / "guides/nightly.md").read_text()
+    blocks = re.findall(r"^```ini\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     shown = next(block for block in blocks if " run sftp:" in block)
     assert set(shown.splitlines()) <= set((UNITS / "krr-export.service").read_text().splitlines())
 
