@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import discretion
 import pytest
 from exports import tiny_xml
 from hypothesis import settings
+from servers import object_server
 
 from krr_export.schema.registry import load_schema
 
@@ -102,3 +104,21 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("krr_export.output.sinks.table._WINDOW_ROWS", 8)
     monkeypatch.setattr("krr_export.output.sinks.options.ROW_GROUP_ROWS", 10)
     monkeypatch.setattr("krr_export.output.sinks.options.CSV_GROUP_ROWS", 10)
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_server.ObjectServer]:
+    """A server of S3, one for each process of tests that needs it, with the bucket ``krr``."""
+    with object_server.served(tmp_path_factory.mktemp("objects")) as server:
+        server.make_bucket("krr")  # the only one: each takes volumes of its own
+        yield server
+
+
+@pytest.fixture
+def bucket(
+    object_store: object_server.ObjectServer, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The URI of a place of its own, with all that a client needs in the environment."""
+    for name, value in object_store.variables.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://krr/{zlib.crc32(request.node.nodeid.encode())}"

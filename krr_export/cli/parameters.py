@@ -73,6 +73,14 @@ class LocalName(LocalPath):
         return str(value)
 
 
+class SourceName(LocalName):
+    """An export: a path, ``-``, or the URI of an object; as text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a path; return what was given."""
+        return value if is_object_uri(str(value)) else super().convert(value, param, ctx)
+
+
 class LocalOrRemote(LocalPath):
     """A path; or the URI of a place in an object store or the address of a database, which remain text."""
 

@@ -5,31 +5,19 @@ Knows nothing of XML. Counts and hashes the bytes as they were delivered, before
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from krr_export.errors import DeliveryError, InputError, UsageError
-from krr_export.input.delivery.finding import DeliveryPath
-from krr_export.input.delivery.opening import DeliveryOptions, open_delivery
 from krr_export.input.delivery.provenance import is_unverified
 from krr_export.input.gzipped import MAGIC, inflate
 from krr_export.input.unchanged import ChangeMonitor, changed_error, read_errors
-from krr_export.util.descriptors import clear_of_standard_streams
-from krr_export.util.formatting import printable
 from krr_export.util.hashing import Sha256
-from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from krr_export.input.delivery.opening import OpenedDelivery
     from krr_export.input.delivery.provenance import Provenance
-
-STDIN = "-"
 
 _DELIVERED_BYTES = 1 << 18
 
@@ -53,6 +41,8 @@ class Source:
     verified_sha256: str | None = None
     _gzip_error: type[InputError] = InputError
     """The error for a damaged gzip."""
+    _monitor: ChangeMonitor | None = None
+    """Of a regular file."""
 
     def __init__(
         self,
@@ -71,7 +61,6 @@ class Source:
         self._on_read = on_read
         self._owns_stream = owns_stream
         self._digest = Sha256()
-        self._monitor = ChangeMonitor(stream.fileno()) if size is not None else None
         self._gzip_intact = False
         self._head = self._read_head()
         self.compression: Literal["gzip", "none"] = "gzip" if self._head.startswith(MAGIC) else "none"
@@ -173,6 +162,21 @@ class Source:
             piece = self._read()
 
 
+class FileSource(Source):
+    """A regular file, which must not change while it is read.
+
+    Args:
+        file: the file, at its beginning.
+        name: as for `Source`.
+        size: in bytes.
+        on_read: as for `Source`.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, size: int, on_read: Callable[[int], object] | None) -> None:
+        self._monitor = ChangeMonitor(file.fileno())
+        super().__init__(file, name, size=size, on_read=on_read, owns_stream=True)
+
+
 class DecryptedSource(Source):
     """A verified delivery, decrypted while it is read; what is read is proven to be what was verified.
 
@@ -215,82 +219,3 @@ class DecryptedSource(Source):
     def _check_end(self) -> None:
         if self.sha256 != self.verified_sha256:
             raise changed_error("the file was changed after it was verified")
-
-
-def source_name(spec: str | os.PathLike[str] | BinaryIO) -> str:
-    """Return the name of a source for messages and the manifest, without its directory."""
-    if not isinstance(spec, (str, os.PathLike)):
-        return printable(Path(str(getattr(spec, "name", "stream"))).name)
-    if spec == STDIN:
-        return "standard input"
-    # A file's name may be any bytes; messages and the manifest are text.
-    return printable(os.fsencode(Path(spec).name or spec).decode(errors="replace"))
-
-
-def open_source(
-    spec: str | os.PathLike[str] | BinaryIO,
-    *,
-    delivery: DeliveryOptions | None = None,
-    on_read: Callable[[int], object] | None = None,
-) -> Source:
-    """Open an export as a stream of bytes.
-
-    Args:
-        spec: a path, ``-`` for standard input, or a binary stream. A path may also be that of a delivery: one file of a
-            set, or a directory of sets.
-        delivery: how a delivery is verified and decrypted.
-        on_read: called with the number of bytes just read, as delivered; for progress.
-
-    Raises:
-        InputError: there is no such file, it is a directory without a delivery, or it cannot be read; a delivery is not
-            what its sender signed, or not for the private key. (The message does not name the source.)
-        UsageError: a key for a delivery was not given, or the source is not a local path.
-    """
-    is_signed = delivery is not None and bool(delivery.private_key or delivery.publisher_cert)
-    if is_signed and (spec == STDIN or not isinstance(spec, (str, os.PathLike))):
-        raise InputError("a delivery is read twice, and a stream cannot be", "give the path of a file of the set")
-    if not isinstance(spec, (str, os.PathLike)):
-        if not hasattr(spec, "read"):
-            raise UsageError("the source is neither a path nor a stream", "for bytes in memory: io.BytesIO(data)")
-        return Source(spec, source_name(spec), on_read=on_read)
-    if spec == STDIN:
-        if sys.stdin is None:
-            raise InputError("it is closed", "connect it to a pipe or a file")
-        return Source(sys.stdin.buffer, source_name(spec), on_read=on_read)
-    given = local_path(spec)
-    found = DeliveryPath.at(given)
-    if found is not None:
-        opened = open_delivery(found, delivery or DeliveryOptions())
-        return _close_on_error(opened.file, lambda: DecryptedSource(opened, on_read))
-    if is_signed and given.exists():  # a user who gives keys relies on a signature
-        raise InputError(
-            "it is not named as a file of a delivery, so its signature cannot be verified",
-            "give the set under its own names; or, for an export that is not signed, leave the keys out",
-        )
-    file, size = _open_file(given)
-    return _close_on_error(file, lambda: Source(file, source_name(spec), size=size, on_read=on_read, owns_stream=True))
-
-
-def _open_file(path: Path) -> tuple[BinaryIO, int | None]:
-    """Open a file; return it with its size, ``None`` if it is not a regular file."""
-    try:
-        stream = os.fdopen(clear_of_standard_streams(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), "rb")
-        status = os.fstat(stream.fileno())
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError("no such file", "check the path") from None
-    except IsADirectoryError:
-        raise InputError("it is a directory", "give the export file itself") from None
-    except OSError as error:
-        raise InputError(
-            f"it cannot be read: {os.strerror(error.errno or 0)}", "check the path and its permissions"
-        ) from None
-    return stream, status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def _close_on_error(file: BinaryIO, source: Callable[[], Source]) -> Source:
-    try:
-        return source()
-    except BaseException:
-        with contextlib.suppress(OSError):
-            file.close()
-        raise

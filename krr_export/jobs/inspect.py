@@ -14,7 +14,7 @@ from krr_export.errors import InputError
 from krr_export.findings.detail import mask
 from krr_export.input.delivery import provenance
 from krr_export.input.delivery.opening import DeliveryKeywords, with_keywords
-from krr_export.input.source import open_source, source_name
+from krr_export.input.open_source import open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.reference import IterparseReader
 from krr_export.pipeline.export import attribute_errors, name_source_in_errors

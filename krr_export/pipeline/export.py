@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from krr_export.errors import TRANSFER_AGAIN, InputError, UsageError
 from krr_export.input.delivery.opening import DeliveryKeywords, DeliveryOptions, with_keywords
-from krr_export.input.source import Source, open_source, source_name
+from krr_export.input.open_source import open_source, source_name
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.rejects import REJECTS_SCHEMA, to_batch
 from krr_export.parsing.scanning import make_scanner
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from krr_export.input.source import Source
     from krr_export.output.manifest import Applied
     from krr_export.parsing.block import Block
     from krr_export.parsing.header import Header

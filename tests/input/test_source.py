@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krr_export.errors import InputError, UsageError
-from krr_export.input.source import Source, open_source
+from krr_export.input.open_source import open_source
+from krr_export.input.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

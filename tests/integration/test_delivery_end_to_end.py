@@ -369,7 +369,7 @@ def test_a_file_that_changes_after_it_was_verified_is_not_published(
         _flip(next(inbox.glob("*.gz.enc")), 5000)
         return opened
 
-    monkeypatch.setattr("krr_export.input.source.open_delivery", then_changed)
+    monkeypatch.setattr("krr_export.input.open_source.open_delivery", then_changed)
     with pytest.raises(InputError, match="changed after it was verified"):
         convert(inbox, tmp_path / "store", workers=0, delivery=_opened_by(keys))
     assert not [*(tmp_path / "store").glob("eksport=*")]
@@ -398,7 +398,7 @@ def test_not_even_its_beginning_is_believed_once_the_file_was_changed(
         _flip(data, data.stat().st_size - 1)
         return opened
 
-    monkeypatch.setattr("krr_export.input.source.open_delivery", then_changed)
+    monkeypatch.setattr("krr_export.input.open_source.open_delivery", then_changed)
     acts: dict[str, Callable[[], object]] = {
         "inspect": lambda: inspect(inbox, delivery=_opened_by(keys)),
         "limit": lambda: convert(inbox, tmp_path / "store", workers=0, limit=5, delivery=_opened_by(keys)),

@@ -18,7 +18,7 @@ from krr_export import UsageError
 from krr_export.cli.command import check_paths
 from krr_export.cli.config import commands_by_name
 from krr_export.cli.main import krr_export as krr_export_group
-from krr_export.cli.parameters import LocalOrRemote, LocalPath, Role
+from krr_export.cli.parameters import LocalOrRemote, LocalPath, Role, SourceName
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.input.objects.address import is_object_uri
 from krr_export.output.outputs import atomic_write
@@ -192,7 +192,7 @@ def test_an_address_is_refused_for_every_path_of_every_command(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     for elsewhere in ELSEWHERE:
-        if isinstance(parameter.type, LocalOrRemote) and is_object_uri(elsewhere):
+        if isinstance(parameter.type, LocalOrRemote | SourceName) and is_object_uri(elsewhere):
             continue
         ran = command.call(*arguments(name, **{str(parameter.name): elsewhere}))
         assert ran.code == 2
@@ -220,20 +220,31 @@ def test_an_address_is_refused_in_python_too(
     monkeypatch.chdir(tmp_path)
     for call in (
         lambda: krr_export.convert(source, elsewhere),
-        lambda: krr_export.convert(elsewhere, tmp_path / "store"),
-        lambda: krr_export.validate(elsewhere),
-        lambda: krr_export.open_export(elsewhere),
         lambda: krr_export.open_export(source, schema=elsewhere),
         lambda: krr_export.history(elsewhere),
         lambda: krr_export.check(elsewhere),
         lambda: krr_export.verify(elsewhere),
         lambda: krr_export.prune(elsewhere, keep=1),
         lambda: krr_export.views(elsewhere),
-        lambda: krr_export.inspect(elsewhere),
         lambda: krr_export.apply(elsewhere, "pages", as_of="2026-02-27T04:00:00Z"),
         lambda: krr_export.fetch("sftp://a@b.example.no/c", elsewhere),
         lambda: krr_export.run("sftp://a@b.example.no/c", elsewhere, tmp_path / "store"),
         lambda: krr_export.diff(elsewhere),
+    ):
+        with pytest.raises(UsageError, match=r"no local path|is empty"):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [*(one for one in ELSEWHERE if not is_object_uri(one)), Path("s3://bucket/krr"), ""]
+)
+def test_so_it_is_for_an_export_but_for_object_stores(elsewhere: str | Path, tmp_path: Path) -> None:
+    for call in (
+        lambda: krr_export.convert(elsewhere, tmp_path / "store"),
+        lambda: krr_export.validate(elsewhere),
+        lambda: krr_export.open_export(elsewhere),
+        lambda: krr_export.inspect(elsewhere),
     ):
         with pytest.raises(UsageError, match=r"no local path|is empty"):
             call()
@@ -391,7 +402,7 @@ def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
     # Whoever opens a file to write has a word here on why no user names it, or goes by `atomic_write`.
     allowed = {
         "output/outputs.py", "util/files.py", "output/store.py", "input/locked_directory.py", "input/sftp/inbox.py",
-        "input/http/directory.py",
+        "input/http/directory.py", "input/objects/reading.py",
         "util/pycache.py", "cli/console.py", "cli/failures.py", "cli/main.py",
     }  # fmt: skip
     package = Path(krr_export.__file__).parent

@@ -11,10 +11,9 @@ import signal
 import subprocess
 import sys
 import urllib.request
-import zlib
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import command
 import pandas as pd
@@ -27,28 +26,9 @@ import krr_export
 from krr_export import UsageError
 from krr_export.input.objects.address import parse_address
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.slow
 SAMPLES = Path(__file__).parents[2] / "samples"
 FIRST, SECOND = "eksport=20260226T112225Z", "eksport=20260227T112225Z"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_server.ObjectServer]:
-    """One for each process of tests that needs it."""
-    with object_server.served(tmp_path_factory.mktemp("objects")) as server:
-        server.make_bucket("krr")  # the only one: each takes volumes of its own
-        yield server
-
-
-@pytest.fixture
-def bucket(server: object_server.ObjectServer, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URI of a place of its own, with all that a client needs in the environment."""
-    for name, value in server.variables.items():
-        monkeypatch.setenv(name, value)
-    return f"s3://krr/{zlib.crc32(request.node.name.encode())}"
 
 
 @pytest.fixture(scope="module")

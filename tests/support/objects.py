@@ -39,8 +39,11 @@ class Disturbed:
         self.written: list[tuple[str, bytes]] = []
         """Small objects, in the order in which they were written."""
 
-    def get(self, path: str, /) -> Any:  # noqa: ANN401 - obstore's
-        return self._request("get", {}, lambda: self.inner.get(path))
+    def get(self, path: str, /, **options: Any) -> Any:  # noqa: ANN401 - obstore's
+        return self._request("get", {}, lambda: self.inner.get(path, **options))
+
+    def head(self, path: str, /) -> Any:  # noqa: ANN401 - obstore's
+        return self._request("head", {}, lambda: self.inner.head(path))
 
     def put(self, path: str, file: Any, /, **options: Any) -> Any:  # noqa: ANN401 - obstore's
         def write() -> object:
@@ -53,6 +56,9 @@ class Disturbed:
 
     def list(self, prefix: str, /) -> Any:  # noqa: ANN401 - obstore's
         return self._request("list", {}, lambda: self.inner.list(prefix))
+
+    def list_with_delimiter(self, prefix: str | None, /) -> Any:  # noqa: ANN401 - obstore's
+        return self._request("list", {}, lambda: self.inner.list_with_delimiter(prefix))
 
     def _request(self, kind: str, options: dict[str, Any], does: Callable[[], object]) -> object:
         self.requests += 1
@@ -79,21 +85,15 @@ def answer_lost(kind: str, options: dict[str, Any]) -> None:
         raise PreconditionError(QUOTED)
 
 
-class Heedless:
+class Heedless(Disturbed):
     """A store that passes over conditions, as some old ones do."""
 
     def __init__(self) -> None:
-        self.inner = MemoryStore()
-
-    def get(self, path: str, /) -> Any:  # noqa: ANN401 - obstore's
-        return self.inner.get(path)
+        super().__init__(MemoryStore())
 
     def put(self, path: str, file: Any, /, **options: Any) -> Any:  # noqa: ANN401 - obstore's
         options.pop("mode", None)
-        return self.inner.put(path, file, **options)
-
-    def list(self, prefix: str, /) -> Any:  # noqa: ANN401 - obstore's
-        return self.inner.list(prefix)
+        return super().put(path, file, **options)
 
 
 def contents(native: Native) -> dict[str, bytes]:

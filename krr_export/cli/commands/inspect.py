@@ -9,12 +9,12 @@ import click
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.options import delivery_options, json_option, schema_option
-from krr_export.cli.parameters import LocalName
+from krr_export.cli.parameters import SourceName
 from krr_export.cli.secrets import pop_delivery
 
 
 @command("inspect", "krr-export inspect export.xml.gz")
-@click.argument("source", type=LocalName())
+@click.argument("source", type=SourceName())
 @schema_option
 @delivery_options
 @json_option

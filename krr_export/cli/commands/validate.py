@@ -11,7 +11,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.documents import Destination
 from krr_export.cli.metrics import metrics_option
 from krr_export.cli.options import OUTPUT, lang_option, limit_option, reading_options, report_format_option
-from krr_export.cli.parameters import LocalName, Role, option
+from krr_export.cli.parameters import LocalName, Role, SourceName, option
 from krr_export.cli.secrets import pop_delivery
 from krr_export.errors import UsageError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @command("validate", "krr-export validate export.xml.gz --report report.json")
-@click.argument("source", type=LocalName())
+@click.argument("source", type=SourceName())
 @limit_option
 @reading_options
 @option(

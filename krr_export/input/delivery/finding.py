@@ -52,10 +52,12 @@ class DeliveryPath:
     Attributes:
         directory: of the sets.
         part: the file that was named; ``None`` for the directory.
+        names: of the files in the directory, if they are known already: it need not exist yet.
     """
 
     directory: Path
     part: PartName | None = None
+    names: tuple[str, ...] | None = None
 
     @classmethod
     def at(cls, path: Path) -> DeliveryPath | None:
@@ -86,6 +88,8 @@ class DeliveryPath:
         Raises:
             InputError: the directory cannot be listed.
         """
+        if self.names is not None:
+            return group_sets(self.names)
         with read_errors(file_name(self.directory)):
             return group_sets([file.name for file in self.directory.iterdir()])
 

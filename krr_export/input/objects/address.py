@@ -65,6 +65,23 @@ def parse_address(text: str) -> Address:
     return Address("/".join((f"{scheme}://{place}", *segments)), snapshot)
 
 
+def parse_object_address(text: str) -> tuple[Address, str]:
+    """Parse the URI of an object, or of a directory of objects.
+
+    Returns:
+        The bucket or container, and the key in it, without slashes around it; it is empty for all of the bucket.
+
+    Raises:
+        UsageError: As of `parse_address`; or it is the URI of a snapshot.
+    """
+    address = parse_address(text)
+    if address.snapshot is not None:
+        raise UsageError("the URI is that of a snapshot", "give that of an export or a delivery")
+    scheme, _, rest = address.uri.partition("://")
+    place, _, key = rest.partition("/")
+    return Address(f"{scheme}://{place}"), key
+
+
 def _refuse_secrets(text: str) -> None:
     scheme, _, rest = text.partition("://")
     is_azure = scheme.lower().startswith("abfs")

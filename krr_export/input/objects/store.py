@@ -45,8 +45,16 @@ class Native(Protocol):
         """Write an object, whole or not at all."""
 
     @property
+    def head(self) -> Callable[..., Any]:
+        """Describe an object."""
+
+    @property
     def list(self) -> Callable[..., Any]:
         """List objects, in batches."""
+
+    @property
+    def list_with_delimiter(self) -> Callable[..., Any]:
+        """List the objects and directories of one directory."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,19 @@ class Found:
 
     body: bytes
     version: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What an object store says of an object.
+
+    Attributes:
+        size: In bytes.
+        e_tag: Says which version of it it is, for `ObjectStore.read_range`; ``None`` if the store does not say.
+    """
+
+    size: int
+    e_tag: str | None
 
 
 class ObjectStore:
@@ -120,6 +141,41 @@ class ObjectStore:
             for chunk in self._native.get(key).stream(min_chunk_size=_CHUNK):
                 yield bytes(chunk)
 
+    def describe(self, key: str) -> Described | None:
+        """Describe an object; ``None`` if it is missing."""
+        with self._failures():
+            try:
+                meta = self._native.head(key)
+            except FileNotFoundError:
+                return None
+            return Described(meta["size"], meta["e_tag"])
+
+    def read_range(self, key: str, start: int, length: int, seen: Described) -> bytes:
+        """Return some bytes of an object.
+
+        Args:
+            key: Its key.
+            start: The position of the first byte.
+            length: How many; they must be there.
+            seen: What was described: only this version is read.
+
+        Raises:
+            InputError: It was changed or deleted meanwhile.
+        """
+        condition = {} if seen.e_tag is None else {"if_match": seen.e_tag}
+        with self._failures(missing=_changed(key)):
+            try:
+                got = self._native.get(key, options={"range": (start, start + length), **condition})
+                return bytes(got.bytes())
+            except self._errors.PreconditionError:
+                raise _changed(key) from None
+
+    def names(self, directory: str) -> list[str]:
+        """Return the names of the objects that lie in a directory itself."""
+        with self._failures():
+            found = self._native.list_with_delimiter(directory or None)
+            return [entry["path"].rpartition("/")[2] for entry in found["objects"]]
+
     def keys(self, directory: str) -> Iterator[str]:
         """Yield the keys of all objects below a directory."""
         with self._failures():
@@ -175,6 +231,10 @@ def _check_endpoint(address: Address) -> None:
             "the endpoint of the object store is http, without encryption",
             "give one of https; or, on this machine, set AWS_ALLOW_HTTP=true",
         )
+
+
+def _changed(key: str) -> InputError:
+    return InputError(f"{key.rpartition('/')[2]} was changed while it was read", "run again when nobody writes to it")
 
 
 def _missing_place(uri: str) -> UsageError:

@@ -12,7 +12,7 @@ import numpy as np
 
 from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import InputError, UsageError
-from krr_export.input.source import open_source
+from krr_export.input.open_source import open_source
 from krr_export.parsing.block import extract_records
 from krr_export.parsing.blocks import Document
 from krr_export.parsing.reference import IterparseReader

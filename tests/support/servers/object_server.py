@@ -67,7 +67,8 @@ def served(directory: Path) -> Iterator[ObjectServer]:
         for name, port in zip((service, f"{service}.grpc"), pair, strict=True)
     ]
     words = [str(WEED), "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", *options]
-    words += ["-volume.max=50", "-master.volumeSizeLimitMB=64"]
+    words += ["-volume.max=50", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
+    words += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # else ports that two servers would fight for
     home = {**os.environ, "HOME": str(directory)}
     with (directory / "log").open("wb") as log, subprocess.Popen(words, stdout=log, stderr=log, env=home) as process:
         try:
