@@ -80,8 +80,13 @@ class Console:
             if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IROTH:
                 self.warn(f"{option} {file.name} can be read by every user of this machine: chmod o-r")
 
-    def warn_about_store(self, store: Path, *, damaged: bool = True) -> None:
-        """Warn of entries of a store that look like snapshots and are none, and of damaged ones if ``damaged``."""
+    def warn_about_store(self, store: Path | str, *, damaged: bool = True) -> None:
+        """Warn of entries of a store that look like snapshots and are none, and of damaged ones if ``damaged``.
+
+        In an object store, given by its URI, there are none: a snapshot is what has a commit.
+        """
+        if isinstance(store, str):
+            return
         from krr_export.output.store_contents import warnings  # noqa: PLC0415 - --help answers without it
 
         with suppress(OSError):  # opening the store will raise the right error

@@ -81,13 +81,21 @@ class SourceName(LocalName):
         return value if is_object_uri(str(value)) else super().convert(value, param, ctx)
 
 
-class LocalOrRemote(LocalPath):
+class StoreLocation(LocalPath):
+    """A store: a directory, or the URI of a place in an object store, which remains text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or the URI as it was given."""
+        return value if isinstance(value, str) and is_object_uri(value) else super().convert(value, param, ctx)
+
+
+class LocalOrRemote(StoreLocation):
     """A path; or the URI of a place in an object store or the address of a database, which remain text."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, or the address as it was given."""
-        is_remote = isinstance(value, str) and (is_object_uri(value) or value.startswith(DATABASES))
-        return value if is_remote else super().convert(value, param, ctx)
+        is_database = isinstance(value, str) and value.startswith(DATABASES)
+        return value if is_database else super().convert(value, param, ctx)
 
 
 class FileMode(click.ParamType[int]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,13 @@ from krr_export.errors import GuardError, InputError, UsageError
 from krr_export.input.freshness import AgeLimits, describe_age
 from krr_export.output.manifest import repair_hint
 from krr_export.output.store_contents import entries, missing_store
-from krr_export.output.verification import size_differences, verify
+from krr_export.output.store_place import open_place
+from krr_export.output.verification import size_differences
 from krr_export.reporting.refusals import refusals
 from krr_export.util.formatting import number, records, short_repr
-from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
     from pathlib import Path
     from typing import Literal
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from krr_export.output.manifest import Manifest
     from krr_export.output.store_contents import Entry
     from krr_export.reporting.refusals import Refusal
+
+    Prove = Callable[[Path], tuple[str, ...]]
 
 DIFFERS = 1
 """The exit code for a snapshot that is not whole, as of ``verify``, and for a refused export, as of ``convert``."""
@@ -64,7 +67,7 @@ class CheckResult:
     """The result of ``check``.
 
     Attributes:
-        store: the directory of snapshots.
+        store: the directory of snapshots, or the URI of its place in an object store.
         snapshot: the newest published one: the name of its directory, ``eksport=20140226T112225Z``.
         exported_at: when its export was made, in UTC; ``None`` if its manifest is damaged.
         age: how long ago that was; negative for a time in the future.
@@ -75,7 +78,7 @@ class CheckResult:
         faults: all that is wrong, the worst first.
     """
 
-    store: Path
+    store: Path | str
     snapshot: str
     exported_at: datetime | None
     age: timedelta | None
@@ -133,10 +136,10 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The arguments of `check`."""
+    """The arguments of `check`; ``prove`` gives what a snapshot's files differ in."""
 
     limits: AgeLimits
-    prove: bool
+    prove: Prove | None
     latest: bool
 
 
@@ -150,7 +153,7 @@ def check(
     (True, 0)
 
     Args:
-        store: the directory of snapshots.
+        store: the directory of snapshots, or the URI of a place in an object store.
         max_age: how long ago the newest export may have been made, such as ``36h``; ``None`` for any time.
         prove: read every byte and prove it against the manifest, as `verify` does; otherwise files are only looked for
             and their sizes compared.
@@ -158,9 +161,18 @@ def check(
 
     Raises:
         InputError: there is no store, or no snapshot in it, or it cannot be read.
-        UsageError: ``store`` is a snapshot or not a local path, or ``max_age`` is no duration.
+        NetworkError: the object store cannot be reached, or denies access.
+        UsageError: ``store`` is a snapshot or the address of no store, or ``max_age`` is no duration.
     """
-    path, wanted = local_path(store), _Wanted(AgeLimits.from_options(max_age), prove, latest)
+    limits = AgeLimits.from_options(max_age)
+    with open_place(store) as place:
+        place.show_newest(1)
+        result = _check_store(place.directory, _Wanted(limits, place.verify if prove else None, latest))
+        faults = tuple(replace(one, text=place.rename(one.text), todo=place.rename(one.todo)) for one in result.faults)
+        return replace(result, store=place.name, faults=faults) if place.mirror else result
+
+
+def _check_store(path: Path, wanted: _Wanted) -> CheckResult:
     if (path / MANIFEST).exists() or (path / SUCCESS).exists():
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
     if not path.is_dir():
@@ -208,7 +220,7 @@ def _examine(store: Path, newest: Entry, wanted: _Wanted) -> CheckResult:
     manifest = newest.manifest
     made = None if manifest is None else datetime.fromisoformat(manifest.header.eksport_tidspunkt_utc)
     now = _now()
-    damage = _damage(newest, manifest, prove=wanted.prove)
+    damage = _damage(newest, manifest, wanted.prove)
     refused = [one for one in refusals(store, since=newest.path.name) if one.snapshot > newest.path.name]
     faults = [
         *damage,
@@ -223,7 +235,7 @@ def _examine(store: Path, newest: Entry, wanted: _Wanted) -> CheckResult:
         age=None if made is None else now - made,
         records=None if manifest is None else manifest.counts.written,
         rejects=None if manifest is None else manifest.counts.rejected,
-        proven=wanted.prove and not damage,
+        proven=wanted.prove is not None and not damage,
         refused=tuple(one.snapshot for one in refused),
         faults=tuple(faults),
     )
@@ -233,12 +245,12 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _damage(newest: Entry, manifest: Manifest | None, *, prove: bool) -> tuple[Fault, ...]:
+def _damage(newest: Entry, manifest: Manifest | None, prove: Prove | None) -> tuple[Fault, ...]:
     """Return the fault of a snapshot that differs from its manifest."""
     if manifest is None:
         differences: tuple[str, ...] = (newest.why,)
     else:
-        differences = verify(newest.path).differences if prove else size_differences(newest.path, manifest)
+        differences = prove(newest.path) if prove else size_differences(newest.path, manifest)
     if not differences:
         return ()
     more = f", and {len(differences) - 1} more" if len(differences) > 1 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from krr_export.errors import GuardError, InputError, OutputError, UsageError
@@ -16,18 +17,17 @@ from krr_export.jobs.loading import ConvertResult, failure_outcome, load_rows
 from krr_export.jobs.options import DEFAULTS, ConvertOptions
 from krr_export.jobs.run_report import Run, build_report, new_tally
 from krr_export.output.store import Store, open_store
+from krr_export.output.store_place import StorePlace, open_place
 from krr_export.pipeline.export import Export, name_source_in_errors, open_with
 from krr_export.pipeline.progress import Progress
 from krr_export.reporting.report_file import read_report
 from krr_export.transform.derivation import DeriveOptions
 from krr_export.transform.privacy import read_pseudonym_key, treatment_of
 from krr_export.util.formatting import number, records
-from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from krr_export.output.manifest import Manifest
     from krr_export.reporting.report import Report
@@ -50,7 +50,7 @@ def convert(
 
     Args:
         source: a path (plain or gzip), ``-`` for standard input, or a binary stream.
-        store: the directory of snapshots; created if missing.
+        store: the directory of snapshots, created if missing; or the URI of a place in an object store.
         options: the options of the conversion.
         progress: receives the progress of the run.
         keywords: options by name, such as ``format="csv"`` or ``private_key="receiver.p12"``; they override
@@ -61,13 +61,33 @@ def convert(
         InputError: the export is unusable.
         GuardError: the export is too old, from the future, or already published with another result; or it is older
             than the newest snapshot, and that is not allowed.
+        NetworkError: an object store cannot be reached, or denies access; nothing was published.
         OutputError: the store or the machine failed; nothing was published.
     """
-    options = changed(options or DEFAULTS, keywords)
-    progress = progress or Progress()
-    run, directory, key = Run(time.monotonic(), options), local_path(store), read_key(options)
+    with open_place(store) as place:
+        return convert_into(place, source, changed(options or DEFAULTS, keywords), progress or Progress())
+
+
+def convert_into(
+    place: StorePlace, source: str | os.PathLike[str] | BinaryIO, options: ConvertOptions, progress: Progress
+) -> ConvertResult:
+    """Convert an export into a store, wherever that is; see `convert`."""
+    run, key = Run(time.monotonic(), options), read_key(options)
+    if place.mirror is not None and options.limit is not None:
+        raise UsageError("--limit makes a partial result, which no object store keeps", "give a local store")
     with open_with(source, options.schema, options.read, progress.read) as export:
-        return convert_opened(export, directory, run, progress, key)
+        place.show_neighbours(export.header.export_name, *(("person",) if options.changes else ()))
+        result = convert_opened(export, place.directory, run, progress, key)
+    place.write_back()
+    return named_by_place(result, place)
+
+
+def named_by_place(result: ConvertResult, place: StorePlace) -> ConvertResult:
+    """Return a result that names an object store, not the mirror of it."""
+    if place.mirror is None:
+        return result
+    uri = place.rename(str(result.path))
+    return replace(result, path=Path(result.path.name), uri=uri, message=place.rename(result.message))
 
 
 def read_key(options: ConvertOptions) -> PseudonymKey | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from krr_export.errors import UsageError
 from krr_export.input import sftp
+from krr_export.input.objects.address import is_object_uri
 from krr_export.jobs.changes import apply as changes
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
 from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
 from krr_export.jobs.nightly import NightOptions, NightProgress, NightResult, run_night
-from krr_export.jobs.nightly_steps import prune as prune_store
+from krr_export.jobs.nightly_steps import prune_place
 from krr_export.jobs.options import DEFAULTS
 from krr_export.util.fields import Secret, StrPath, check_names
 from krr_export.util.paths import local_path
@@ -20,7 +22,6 @@ from krr_export.util.paths import local_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
-    from pathlib import Path
 
     from krr_export.jobs.loading import ConvertResult
     from krr_export.pipeline.progress import Progress
@@ -147,16 +148,21 @@ def prune(store: StrPath, *, keep: int) -> tuple[Path, ...]:
     ()
 
     Args:
-        store: the directory of snapshots.
+        store: the directory of snapshots, or the URI of a place in an object store.
         keep: how many of the newest stay. What ``.failed`` and ``.partial`` keep goes too where it is older than the
             oldest that stays, or not among as many of the newest there.
 
     Raises:
         InputError: there is no store.
+        NetworkError: the object store cannot be reached, or denies access.
         OutputError: one cannot be deleted, or another run holds the store.
         UsageError: ``keep`` is no number from 1 on.
+
+    Returns:
+        Their paths; of an object store, their names alone.
     """
-    return prune_store(local_path(store), keep)
+    deleted = prune_place(store, keep).deleted
+    return tuple(Path(Path(one).name if is_object_uri(str(store)) else one) for one in deleted)
 
 
 def apply(

@@ -54,12 +54,14 @@ class ConvertResult:
         path: the snapshot; or, if not published, the directory with the report and rejects.
         report: ``None`` if there was nothing to do.
         message: the result in one line for people.
+        uri: where that is in an object store; ``path`` is then its name alone.
     """
 
     outcome: str
     path: Path
     report: Report | None
     message: str
+    uri: str | None = None
 
     def __repr__(self) -> str:
         facts = {} if self.report is None else self.report.short_counts()
@@ -90,7 +92,7 @@ class ConvertResult:
     def to_dict(self) -> dict[str, Any]:
         """Return the result for JSON, without the message."""
         report = None if self.report is None else self.report.to_dict()
-        return {"outcome": self.outcome, "path": str(self.path), "report": report}
+        return {"outcome": self.outcome, "path": self.uri or str(self.path), "report": report}
 
 
 def load_rows(

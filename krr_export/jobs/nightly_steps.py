@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.errors import OutputError, UsageError
 from krr_export.output.store import open_store
+from krr_export.output.store_contents import snapshots
+from krr_export.output.store_place import open_place
 from krr_export.output.verification import verify
 from krr_export.util.fields import check_types
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
     from pathlib import Path
 
@@ -48,6 +52,41 @@ def prune(store: Path, keep: int | None) -> tuple[Path, ...]:
         return ()
     with open_store(store, create=False) as opened:
         return tuple(opened.prune(keep))
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """The result of ``prune``.
+
+    Attributes:
+        deleted: the paths, or URIs, of what was deleted, the oldest snapshot first.
+        kept: those of the snapshots that are left.
+    """
+
+    deleted: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def prune_place(store: str | os.PathLike[str], keep: int) -> PruneResult:
+    """Delete all but the newest snapshots of a store, wherever that is.
+
+    Args:
+        store: the directory of snapshots, or the URI of a place in an object store.
+        keep: how many stay.
+
+    Raises:
+        InputError: there is no store.
+        NetworkError: an object store cannot be reached, or denies access.
+        OutputError: one cannot be deleted, or another run holds the store.
+        UsageError: ``keep`` is less than 1.
+    """
+    check_keep(keep)
+    with open_place(store) as place:
+        place.show_newest()
+        deleted = prune(place.directory, keep)
+        place.write_back()
+        kept = snapshots(place.directory)
+        return PruneResult(*(tuple(place.rename(str(path)) for path in paths) for paths in (deleted, kept)))
 
 
 def describe_night(fetched: str, results: Iterable[ConvertResult], pruned: tuple[Path, ...]) -> str:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
 from krr_export.output.store_contents import entries, missing_store
+from krr_export.output.store_place import open_place
 from krr_export.reporting.refusals import refusals
 from krr_export.reporting.report_file import read_listed_report, read_own_manifest
 from krr_export.rules.catalogue import DUPLICATE
-from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -156,17 +156,23 @@ def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple
     """Return the history of a store's published snapshots and refused exports, oldest first.
 
     Args:
-        store: the directory of snapshots.
+        store: the directory of snapshots, or the URI of a place in an object store.
         limit: the number of newest snapshots, each with what was refused after it; ``None`` for all.
 
     Raises:
         InputError: there is no store, or no published snapshot in it, or it cannot be read. A snapshot whose manifest
             or report is damaged still has a line, with `HistoryLine.damage`.
-        UsageError: ``store`` is a snapshot or not a local path, or ``limit`` is less than 1.
+        NetworkError: the object store cannot be reached, or denies access.
+        UsageError: ``store`` is a snapshot or the address of no store, or ``limit`` is less than 1.
     """
     if limit is not None and limit < 1:
         raise UsageError("--limit must be at least 1")
-    path = local_path(store)
+    with open_place(store) as place:
+        place.show_newest(None if limit is None else limit + 1)
+        return _read_history(place.directory, limit)
+
+
+def _read_history(path: Path, limit: int | None) -> tuple[HistoryLine, ...]:
     try:
         # One more than is returned, so that the oldest one has a trend too.
         lines = _read_lines(_newest(_published_entries(path), None if limit is None else limit + 1))

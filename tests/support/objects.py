@@ -54,6 +54,9 @@ class Disturbed:
 
         return self._request("put", options, write)
 
+    def delete(self, paths: Any, /) -> Any:  # noqa: ANN401 - obstore's
+        return self._request("delete", {}, lambda: self.inner.delete(paths))
+
     def list(self, prefix: str, /) -> Any:  # noqa: ANN401 - obstore's
         return self._request("list", {}, lambda: self.inner.list(prefix))
 

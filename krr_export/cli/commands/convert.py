@@ -12,7 +12,7 @@ from krr_export.cli.lineage import openlineage_option
 from krr_export.cli.metrics import metrics_option
 from krr_export.cli.options import OUTPUT, limit_option, reading_options
 from krr_export.cli.output_options import writing_options
-from krr_export.cli.parameters import LocalPath, Role, SourceName, option
+from krr_export.cli.parameters import Role, SourceName, StoreLocation, option
 from krr_export.cli.secrets import pop_delivery
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @command("convert", "krr-export convert export.xml.gz /data/krr --max-rejects 0.1%")
 @click.argument("source", type=SourceName())
-@click.argument("store", type=LocalPath(Role.DIRECTORY))
+@click.argument("store", type=StoreLocation(Role.DIRECTORY))
 @limit_option
 @reading_options
 @writing_options
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     heading=OUTPUT,
     help="Exchange a snapshot of this export that is there with another result.",
 )
-def convert_command(source: str, store: Path, **options: Any) -> int:
+def convert_command(source: str, store: Path | str, **options: Any) -> int:
     """Turn an export into a published snapshot of Parquet or CSV.
 
     SOURCE is the export, plain or gzip, or - for standard input; or an encrypted delivery: one file of its set, or the
-    directory of it; either may be a URI in an object store, such as s3://BUCKET/export.xml.gz. STORE is the directory
-    of snapshots. Each record is validated against the XSD; a refused one goes to rejects/ with the reason. The snapshot
-    appears whole, proven, as STORE/eksport=…/, and STORE/latest points to the newest; or nothing is published, and the
-    exit code says why.
+    directory of it. STORE is the directory of snapshots. Either may be the URI of a place in an object store, such as
+    s3://BUCKET/PREFIX. Each record is validated against the XSD; a refused one goes to rejects/ with the reason. The
+    snapshot appears whole, proven, as STORE/eksport=…/, and STORE/latest points to the newest; or nothing is published,
+    and the exit code says why.
     """
     from krr_export.jobs.convert import convert
 

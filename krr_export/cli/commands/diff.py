@@ -9,7 +9,7 @@ import click
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.options import OUTPUT, json_option, progress_option
-from krr_export.cli.parameters import Choice, LocalName, LocalPath, Role, option
+from krr_export.cli.parameters import Choice, LocalName, Role, StoreLocation, option
 from krr_export.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ _DIFFER = 1
 
 
 @command("diff", "krr-export diff /data/krr -o changes.parquet")
-@click.argument("old", type=LocalPath())
-@click.argument("new", type=LocalPath(), required=False)
+@click.argument("old", type=StoreLocation())
+@click.argument("new", type=StoreLocation(), required=False)
 @option(
     "-o",
     "--output",
@@ -53,13 +53,13 @@ _DIFFER = 1
 @option("--exit-code", "exit_code", is_flag=True, help="Exit with 1 if anything differs, as git diff does.")
 @progress_option
 @json_option
-def diff_command(old: Path, new: Path | None, *, exit_code: bool, **options: Any) -> int:
+def diff_command(old: Path | str, new: Path | str | None, *, exit_code: bool, **options: Any) -> int:
     """Show what changed between two snapshots.
 
-    OLD and NEW are snapshots, directories eksport=…; or OLD alone is a store, whose two newest are compared. Rows are
-    paired by identity number. They are ny (new), endret (changed), slettet (the status became SLETTET) or borte (gone),
-    and endrede_kolonner names the columns whose values differ. radnummer and a derived varslingsstatus, which depends
-    on the day, do not count. The numbers go to standard error, and no values.
+    OLD and NEW are snapshots, directories eksport=… or URIs of such in an object store; or OLD alone is a store, whose
+    two newest are compared. Rows are paired by identity number. They are ny (new), endret (changed), slettet (the
+    status became SLETTET) or borte (gone), and endrede_kolonner names the columns whose values differ. radnummer and a
+    derived varslingsstatus, which depends on the day, do not count. The numbers go to standard error, and no values.
     """
     from krr_export.jobs.changes.diff import diff
 

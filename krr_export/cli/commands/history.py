@@ -13,7 +13,7 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.documents import write_document
 from krr_export.cli.options import lang_option
-from krr_export.cli.parameters import LocalName, LocalPath, Role, option
+from krr_export.cli.parameters import LocalName, Role, StoreLocation, option
 from krr_export.errors import InputError, UsageError
 from krr_export.input.freshness import AgeLimits
 from krr_export.output.manifest import read_manifest, repair_hint
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @command("history", "krr-export history /data/krr --limit 30")
-@click.argument("store", type=LocalPath())
+@click.argument("store", type=StoreLocation())
 @option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N newest snapshots.")
 @option("--json", "as_json", is_flag=True, help="One line of JSON on standard output: a list, an object a snapshot.")
 @option(
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 )
 @option("--max-age", metavar="36h", help="Say where the newest export is older: so many m, h or d.")
 @lang_option
-def history_command(store: Path, limit: int | None, html: str | None, *, as_json: bool, **options: Any) -> int:
+def history_command(store: Path | str, limit: int | None, html: str | None, *, as_json: bool, **options: Any) -> int:
     """Show what each snapshot of a store holds, and the trend.
 
     The oldest comes first; exports that were refused stand among them, with why. Change and % compare the records with
@@ -59,9 +59,9 @@ def history_command(store: Path, limit: int | None, html: str | None, *, as_json
     if html is not None:
         page = render_history(
             lines,
-            name=real_path(store).name,
+            name=store.rpartition("/")[2] if isinstance(store, str) else real_path(store).name,
             lang=options["lang"],
-            links={} if html == "-" else page_links(store, lines, Path(html)),
+            links={} if html == "-" or isinstance(store, str) else page_links(store, lines, Path(html)),
             max_age=limits.max_age,
         )
         write_document(console, page, html, "page")
@@ -76,14 +76,14 @@ def history_command(store: Path, limit: int | None, html: str | None, *, as_json
     return console.finish(f"{written}{message}", code, {})
 
 
-def _summarise(store: Path, lines: Sequence[HistoryLine], limits: AgeLimits) -> tuple[str, int]:
+def _summarise(store: Path | str, lines: Sequence[HistoryLine], limits: AgeLimits) -> tuple[str, int]:
     """Return the last line and the exit code of ``history``."""
     published = [line for line in lines if line.refused is None]
     shown = "1 snapshot" if len(published) == 1 else f"{len(published)} snapshots"
     damaged = [line for line in lines if line.damage is not None]
     if damaged:
         first = f"{store}/{damaged[0].snapshot}: {damaged[0].damage}"
-        return f"damaged: {len(damaged)} of {shown}; {first}; {_repair_hint(store / damaged[0].snapshot)}", 1
+        return f"damaged: {len(damaged)} of {shown}; {first}; {_repair_hint(store, damaged[0].snapshot)}", 1
     parts = [f"{shown} in {store}"]
     if published:
         newest = published[-1]
@@ -97,8 +97,8 @@ def _summarise(store: Path, lines: Sequence[HistoryLine], limits: AgeLimits) -> 
     return "; ".join(parts), 0
 
 
-def _repair_hint(snapshot: Path) -> str:
+def _repair_hint(store: Path | str, name: str) -> str:
     try:
-        return repair_hint(read_manifest(snapshot))
+        return repair_hint(None if isinstance(store, str) else read_manifest(store / name))
     except InputError:
         return repair_hint(None)

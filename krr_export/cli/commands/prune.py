@@ -9,30 +9,29 @@ import click
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.options import json_option
-from krr_export.cli.parameters import LocalPath, Role, option
+from krr_export.cli.parameters import Role, StoreLocation, option
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @command("prune", "krr-export prune /data/krr --keep 30")
-@click.argument("store", type=LocalPath(Role.EXISTING_STORE))
+@click.argument("store", type=StoreLocation(Role.EXISTING_STORE))
 @option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="How many of the newest stay.")
 @json_option
-def prune_command(store: Path, keep: int, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+def prune_command(store: Path | str, keep: int, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Delete all but the newest snapshots of a store.
 
     The oldest go first, never the one that latest points to. What .failed and .partial keep goes too where it is older
     than the oldest snapshot that stays, or not among the N newest there. Exit code 3: there is no store.
     """
-    from krr_export.output.store import open_store
+    from krr_export.jobs.nightly_steps import prune_place
 
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     console.warn_about_store(store)
-    with open_store(store, create=False) as opened:
-        deleted = [str(path) for path in opened.prune(keep)]
-        kept = [str(path) for path in opened.snapshots()]
-    for path in deleted:
+    result = prune_place(store, keep)
+    for path in result.deleted:
         console.say(f"deleted   {path}")
-    message = f"deleted {len(deleted)}, counting what .failed and .partial held; snapshots kept in {store}: {len(kept)}"
-    return console.finish(message, 0, {"deleted": deleted, "kept": kept})
+    counted = f"deleted {len(result.deleted)}, counting what .failed and .partial held"
+    message = f"{counted}; snapshots kept in {store}: {len(result.kept)}"
+    return console.finish(message, 0, {"deleted": result.deleted, "kept": result.kept})

@@ -15,7 +15,7 @@ from krr_export.errors import InputError, NetworkError, UsageError
 from krr_export.util.stored_json import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from krr_export.input.objects.address import Address
 
@@ -43,6 +43,10 @@ class Native(Protocol):
     @property
     def put(self) -> Callable[..., Any]:
         """Write an object, whole or not at all."""
+
+    @property
+    def delete(self) -> Callable[..., Any]:
+        """Delete objects."""
 
     @property
     def head(self) -> Callable[..., Any]:
@@ -176,11 +180,15 @@ class ObjectStore:
             found = self._native.list_with_delimiter(directory or None)
             return [entry["path"].rpartition("/")[2] for entry in found["objects"]]
 
-    def keys(self, directory: str) -> Iterator[str]:
-        """Yield the keys of all objects below a directory."""
+    def sizes(self, directory: str) -> dict[str, int]:
+        """Return the size of each object below a directory, by its key."""
         with self._failures():
-            for batch in self._native.list(directory):
-                yield from (entry["path"] for entry in batch)
+            return {entry["path"]: entry["size"] for batch in self._native.list(directory) for entry in batch}
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; it is no error if some are missing."""
+        with self._failures():
+            self._native.delete(keys)
 
     def _put_if(self, key: str, body: bytes, mode: str | dict[str, str]) -> bool:
         with self._failures():

@@ -18,6 +18,11 @@ LATEST_COMMIT = "latest.json"
 LATEST_LIST = "latest/manifest.txt"
 """The URIs of its part files of persons, one a line."""
 
+COMMITS = "eksport"
+"""The directory of commits."""
+FAILED_OBJECTS = "failed"
+"""The directory of what was refused: reports and rejects, a directory for each export."""
+
 _GENERATION_DIGITS = 12
 
 
@@ -85,12 +90,22 @@ def generation(manifest_sha256: str) -> str:
 
 def commit_key(name: str) -> str:
     """Return the key of the commit of the snapshot ``eksport=…``."""
-    return f"eksport/{name}.json"
+    return f"{COMMITS}/{name}.json"
 
 
 def data_directory(name: str, manifest_sha256: str) -> str:
     """Return the directory of a snapshot's files: no other snapshot, and no other result of it, shares it."""
-    return f"data/{name}/{generation(manifest_sha256)}"
+    return f"{generations_directory(name)}/{generation(manifest_sha256)}"
+
+
+def generations_directory(name: str) -> str:
+    """Return the directory of all results of an export."""
+    return f"data/{name}"
+
+
+def failed_directory(name: str) -> str:
+    """Return the directory of what is kept of an export that was refused."""
+    return f"{FAILED_OBJECTS}/{name}"
 
 
 def make_commit(uri: str, name: str, manifest: bytes, files: tuple[PartFile, ...]) -> Commit:

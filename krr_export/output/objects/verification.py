@@ -133,7 +133,7 @@ def _listing_differences(
         yield f"{commit_key(commit.eksport)}: it does not list the files of {MANIFEST} at {store.uri}"
     directory = data_directory(commit.eksport, commit.manifest_sha256)
     listed = {f"{directory}/{file.path}" for file in files}
-    for key in sorted(store.keys(directory)):
+    for key in sorted(store.sizes(directory)):
         if key not in listed:
             yield f"{key.removeprefix(f'{directory}/')}: not listed"
 

@@ -1,0 +1,213 @@
+"""A mirror: a local store that stands for a place in an object store, so that commands work on it as on any other.
+
+It holds what snapshots say of themselves: manifests, reports, ``_SUCCESS``, ``latest`` and what was refused. Every
+other file is a hole as large as its object is; `Mirror.copy_table` fills those of a table. What a command publishes,
+refuses or deletes in the mirror, `Mirror.write_back` does in the object store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from krr_export.domain.store_layout import FAILED, LATEST, MANIFEST, SUCCESS, is_export_name
+from krr_export.errors import InputError
+from krr_export.input.objects.reading import read_object
+from krr_export.output.objects.layout import (
+    COMMITS,
+    FAILED_OBJECTS,
+    LATEST_COMMIT,
+    commit_key,
+    data_directory,
+    failed_directory,
+    generations_directory,
+    parse_commit,
+)
+from krr_export.output.objects.publish import advance, prepare, publish
+from krr_export.output.store_contents import unpublished_results
+from krr_export.util.files import output_errors
+from krr_export.util.threads import map_in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from krr_export.input.objects.store import Found, ObjectStore
+
+_COPIED = {MANIFEST, SUCCESS, "report.json"}
+_REQUESTS = 8
+"""Snapshots that are looked at at the same time: each takes five short requests, one after the other."""
+
+
+class Mirror:
+    """A mirror of a place in an object store, at first empty.
+
+    Args:
+        objects: The place.
+        directory: Where the mirror is made; it is empty.
+    """
+
+    def __init__(self, objects: ObjectStore, directory: Path) -> None:
+        self.objects = objects
+        self.directory = directory
+        self._commits: dict[str, Found] = {}
+        """Of the snapshots shown, as they were seen: what is replaced must still be that."""
+        self._manifests: dict[str, str] = {}
+        """The digests of their manifests."""
+        self._failed: dict[str, str] = {}
+        """Of the refused exports shown, the digests of their reports."""
+
+    def names(self) -> list[str]:
+        """Return the names of all snapshots in the object store, oldest first."""
+        listed = (name.removesuffix(".json") for name in self.objects.names(COMMITS) if name.endswith(".json"))
+        return sorted(filter(is_export_name, listed))
+
+    def show(self, names: Iterable[str]) -> None:
+        """Show snapshots, ``latest`` and what was refused.
+
+        Args:
+            names: Of the snapshots; one that is deleted meanwhile is left out.
+
+        Raises:
+            NetworkError: The object store failed.
+            OutputError: The mirror cannot be written.
+        """
+        with output_errors(f"show {self.objects.uri} in {self.directory.parent}"):
+            self.directory.mkdir(exist_ok=True)
+            for _ in map_in_order(lambda: self._show, names, _REQUESTS):
+                pass
+            self._show_latest()
+            self._show_failed()
+
+    def copy_table(self, name: str, table: str) -> None:
+        """Copy the files of a table into a snapshot that is shown. They are as long as listed, and not yet proven.
+
+        Args:
+            name: Of the snapshot.
+            table: Such as ``person``.
+
+        Raises:
+            InputError: A file is changed or deleted meanwhile.
+        """
+        commit = parse_commit(self._commits[name].body, commit_key(name))
+        directory = data_directory(name, commit.manifest_sha256)
+        for path in sorted(self.directory.joinpath(name, table).rglob("*")):
+            if path.is_file():
+                self._copy(f"{directory}/{path.relative_to(self.directory / name).as_posix()}", path)
+
+    def write_back(self) -> None:
+        """Do in the object store what was done in the mirror: publish, keep what was refused, delete.
+
+        Raises:
+            NetworkError: The object store failed; what was published is whole.
+            PublishedError: Another result of an export was published meanwhile.
+        """
+        for path in sorted(self.directory.glob("eksport=*")):
+            if (manifest := _digest(path / MANIFEST)) != self._manifests.get(path.name):
+                outgoing = prepare(path, self.objects.uri)
+                publish(self.objects, outgoing, self._commits.get(path.name))
+                self._manifests[path.name] = manifest
+        if self._manifests:  # also where nothing is new: a run that died may not have come so far
+            advance(self.objects, max(self._manifests))
+        self._write_failed()
+        for name in [name for name in self._manifests if not (self.directory / name).exists()]:
+            delete_snapshot(self.objects, name)
+            del self._manifests[name]
+
+    def _show(self, name: str) -> None:
+        found = self.objects.read(commit_key(name))
+        if found is None:
+            return
+        self._commits[name] = found
+        path = self.directory / name
+        path.mkdir()
+        try:
+            commit = parse_commit(found.body, commit_key(name))
+        except InputError:  # as a published snapshot whose manifest is damaged: neither counted nor deleted
+            (path / SUCCESS).touch()
+        else:
+            self._show_files(path, data_directory(name, commit.manifest_sha256), commit.manifest_sha256)
+        self._manifests[name] = _digest(path / MANIFEST)
+
+    def _show_files(self, path: Path, directory: str, manifest_sha256: str) -> None:
+        for key, size in self.objects.sizes(directory).items():
+            file = _inside(path, key.removeprefix(f"{directory}/"))
+            if file is None:
+                continue
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.name in _COPIED and file.parent == path:
+                found = self.objects.read(key)
+                file.write_bytes(b"" if found is None else found.body)
+            else:
+                _make_hole(file, size)
+        if _digest(path / MANIFEST) != manifest_sha256:  # not what was committed
+            (path / MANIFEST).write_bytes(b"")
+            (path / SUCCESS).touch()
+
+    def _show_latest(self) -> None:
+        found = self.objects.read(LATEST_COMMIT)
+        link = self.directory / LATEST
+        link.unlink(missing_ok=True)
+        if found is not None:
+            try:
+                link.symlink_to(parse_commit(found.body, LATEST_COMMIT).eksport)
+            except InputError:
+                link.touch()  # damaged: no link
+
+    def _show_failed(self) -> None:
+        for key in self.objects.sizes(FAILED_OBJECTS):
+            name, _, path = key.removeprefix(f"{FAILED_OBJECTS}/").partition("/")
+            if is_export_name(name) and path in _COPIED and (found := self.objects.read(key)) is not None:
+                file = self.directory / FAILED / name / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(found.body)
+                self._failed[name] = _digest(file.parent / MANIFEST)
+
+    def _copy(self, key: str, file: Path) -> None:
+        described = self.objects.describe(key)
+        if described is None:
+            raise InputError(f"{self.objects.uri}/{key} was deleted meanwhile", "run again")
+        with output_errors(f"copy {file.name} to {self.directory.parent}"), file.open("wb") as copy:
+            copy.writelines(read_object(self.objects, key, described))
+
+    def _write_failed(self) -> None:
+        """Bring what was refused there: the manifest last, so that what is there is whole once it has changed."""
+        kept = {path.name: path for path in unpublished_results(self.directory / FAILED)}
+        for name, path in kept.items():
+            if _digest(path / MANIFEST) != self._failed.get(name):
+                self._replace_failed(name, path)
+        for name in self._failed.keys() - kept.keys():
+            self.objects.delete([*self.objects.sizes(failed_directory(name))])
+
+    def _replace_failed(self, name: str, path: Path) -> None:
+        directory = failed_directory(name)
+        self.objects.delete([*self.objects.sizes(directory)])
+        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        for file in sorted(files, key=lambda file: file.name == MANIFEST):
+            with file.open("rb") as opened:
+                self.objects.write(
+                    f"{directory}/{file.relative_to(path).as_posix()}", iter(lambda: opened.read(1 << 20), b"")
+                )
+        self._failed[name] = _digest(path / MANIFEST)
+
+
+def delete_snapshot(objects: ObjectStore, name: str) -> None:
+    """Delete a snapshot: its commit first, so that nobody finds what is not whole."""
+    objects.delete([commit_key(name)])
+    objects.delete([*objects.sizes(generations_directory(name))])
+
+
+def _inside(directory: Path, path: str) -> Path | None:
+    """Return the file at a path in a directory; ``None`` if it would lie elsewhere."""
+    parts = PurePosixPath(path).parts
+    safe = bool(parts) and not {"..", "/"} & {*parts} and "\0" not in path
+    return directory.joinpath(*parts) if safe else None
+
+
+def _make_hole(file: Path, size: int) -> None:
+    with file.open("wb") as hole:
+        hole.truncate(size)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes() if file.exists() else b"").hexdigest()

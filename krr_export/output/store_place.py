@@ -1,0 +1,195 @@
+"""The place of a store: a directory, or a place in an object store, for which a mirror stands while a command works."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from krr_export.domain.store_layout import FAILED
+from krr_export.errors import KrrExportError, UsageError
+from krr_export.input.objects.address import is_object_uri, parse_address
+from krr_export.input.objects.store import open_objects
+from krr_export.output.manifest import missing_snapshot
+from krr_export.output.objects.layout import FAILED_OBJECTS
+from krr_export.output.objects.mirror import Mirror
+from krr_export.output.objects.verification import verify_objects
+from krr_export.output.verification import verify
+from krr_export.util.files import output_errors
+from krr_export.util.paths import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PREFIX = f"krr-export-mirror-{os.getuid()}-"
+_FRESH = 60
+"""Seconds in which a new directory may not be held yet."""
+_NEIGHBOURS = 32
+"""Older snapshots that a conversion looks at: the guard at one, the page at thirty."""
+
+
+@dataclass(frozen=True)
+class StorePlace:
+    """A store that a command works on.
+
+    Attributes:
+        directory: The store, or the mirror of it.
+        mirror: ``None`` if the store is a directory.
+    """
+
+    directory: Path
+    mirror: Mirror | None = None
+
+    @property
+    def name(self) -> str:
+        """What users know it as: a path, or a URI."""
+        return str(self.directory) if self.mirror is None else self.mirror.objects.uri
+
+    def show(self, name: str, table: str) -> bool:
+        """Show a snapshot in a mirror; return whether it is there.
+
+        Args:
+            name: Of the snapshot.
+            table: Whose rows will be read.
+        """
+        if self.mirror is not None and name in self.mirror.names():
+            self.mirror.show([name])
+            self.mirror.copy_table(name, table)
+        return (self.directory / name).is_dir()
+
+    def show_newest(self, count: int | None = None, *tables: str) -> None:
+        """Show the newest snapshots in a mirror.
+
+        Args:
+            count: How many; ``None`` for all.
+            tables: Those whose rows will be read.
+        """
+        if self.mirror is None:
+            return
+        names = self.mirror.names()
+        self.mirror.show(shown := names if count is None else names[-count:])
+        for name in shown if tables else ():
+            for table in tables:
+                self.mirror.copy_table(name, table)
+
+    def show_neighbours(self, name: str, *tables: str) -> None:
+        """Show in a mirror what a conversion compares an export with: the nearest snapshots, and the newest.
+
+        Args:
+            name: Of the export.
+            tables: Those of the snapshot before it whose rows will be read.
+        """
+        if self.mirror is None:
+            return
+        names = self.mirror.names()
+        older, newer = [one for one in names if one < name], [one for one in names if one > name]
+        same = [name] if name in names else []
+        self.mirror.show({*older[-_NEIGHBOURS:], *same, *newer[:1], *names[-1:]})
+        for table in tables if older else ():
+            self.mirror.copy_table(older[-1], table)
+
+    def verify(self, snapshot: Path) -> tuple[str, ...]:
+        """Return what the files of a snapshot differ in from its manifest: of a mirror, the objects."""
+        if self.mirror is None:
+            return verify(snapshot).differences
+        return verify_objects(self.mirror.objects, snapshot.name).differences
+
+    def write_back(self) -> None:
+        """Bring what a command did in a mirror to the object store; see `Mirror.write_back`."""
+        if self.mirror is not None:
+            self.mirror.write_back()
+
+    def rename(self, text: str) -> str:
+        """Put the URI in place of the mirror's path, which is gone when the text is read."""
+        if self.mirror is None:
+            return text
+        failed = text.replace(f"{self.directory}/{FAILED}", f"{self.name}/{FAILED_OBJECTS}")
+        return failed.replace(str(self.directory), self.name)
+
+
+@contextmanager
+def open_snapshot(snapshot: str | os.PathLike[str], table: str) -> Iterator[Path]:
+    """Give the directory of a snapshot; errors name it as users know it.
+
+    Args:
+        snapshot: A directory, or the URI ``…/eksport=…`` of a snapshot in an object store, which is copied in part.
+        table: Whose rows will be read.
+
+    Raises:
+        InputError: There is no such snapshot in the object store.
+        NetworkError: The object store cannot be reached, or denies access.
+        UsageError: It is neither.
+    """
+    if not isinstance(snapshot, str) or not is_object_uri(snapshot):
+        yield local_path(snapshot)
+        return
+    address = parse_address(snapshot)
+    if address.snapshot is None:
+        raise UsageError("the URI is that of no snapshot", "give …/eksport=…")
+    with open_place(address.uri) as place:
+        if not place.show(address.snapshot, table):
+            raise missing_snapshot(place.directory / address.snapshot)
+        yield place.directory / address.snapshot
+
+
+@contextmanager
+def open_place(store: str | os.PathLike[str]) -> Iterator[StorePlace]:
+    """Give the place of a store; errors name it as users know it.
+
+    Args:
+        store: A directory, or the URI of a place in an object store, of which an empty mirror is made. It lies in the
+            directory of temporary files, and is deleted at the end; if the process is killed, by the next.
+
+    Raises:
+        OutputError: There is no room for a mirror.
+        UsageError: It is neither; or the package for object stores is missing.
+    """
+    if not isinstance(store, str) or not is_object_uri(store):
+        yield StorePlace(local_path(store))
+        return
+    address = parse_address(store)
+    if address.snapshot is not None:
+        raise UsageError("the URI is that of a snapshot, not of a store", "give the place that holds it")
+    objects = open_objects(address)
+    with _temporary_directory() as directory:
+        place = StorePlace(directory / "store", Mirror(objects, directory / "store"))
+        try:
+            yield place
+        except KrrExportError as error:
+            raise type(error)(place.rename(error.message), error.hint and place.rename(error.hint)) from error.__cause__
+
+
+@contextmanager
+def _temporary_directory() -> Iterator[Path]:
+    """Make a directory that is deleted in any case: at the end, or by the next, if this process is killed before."""
+    parent = Path(tempfile.gettempdir())
+    with output_errors(f"make a directory in {parent}"):
+        _sweep(parent)
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        os.close(fd)
+
+
+def _sweep(parent: Path) -> None:
+    """Delete the directories of processes that were killed: nobody holds them."""
+    for left in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            fd = os.open(left, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                status = os.fstat(fd)
+                if status.st_uid == os.getuid() and time.time() - status.st_mtime > _FRESH:
+                    shutil.rmtree(left)
+            finally:
+                os.close(fd)
