@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from krr_export.jobs.nightly import NightResult
     from krr_export.jobs.options import ConvertOptions
     from krr_export.jobs.push import PushResult, push
-    from krr_export.jobs.warehouse.load import LoadResult, load
+    from krr_export.jobs.warehouse.load import load
+    from krr_export.jobs.warehouse.load_result import LoadResult
     from krr_export.jobs.warehouse.verify_load import LoadVerification, verify_load
     from krr_export.jobs.warehouse.views import ViewsResult, views
     from krr_export.output.objects.verification import PushedVerification, verify_pushed
@@ -107,7 +108,8 @@ _HOME = {
     "input.delivery.opening": ("DeliveryOptions",),
     "jobs.check": ("CheckResult", "check"),
     "jobs.convert": ("convert", "validate"),
-    "jobs.warehouse.load": ("LoadResult", "load"),
+    "jobs.warehouse.load": ("load",),
+    "jobs.warehouse.load_result": ("LoadResult",),
     "jobs.warehouse.verify_load": ("LoadVerification", "verify_load"),
     "jobs.loading": ("ConvertResult",),
     "jobs.changes.diff": ("DiffResult", "diff"),

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from krr_export.warehouse.database import Database
 
 _DUCKDB = "duckdb:"
-_FORMS = "give postgresql://HOST/DATABASE or duckdb:FILE"
+DELTA = "delta:"
+"""What stands before the URI of a place that a Delta table is made over."""
+_FORMS = "give postgresql://HOST/DATABASE, duckdb:FILE or delta:URI"
 DB_SCHEMA = "krr"
 """The schema of PostgreSQL in which the tables are, by default."""
 _MAX_NAME_BYTES = 63
@@ -36,6 +38,11 @@ class Target:
     shown: str
     database: Database
     warnings: tuple[str, ...] = ()
+
+
+def is_delta(given: str) -> bool:
+    """Return whether a target is a Delta table."""
+    return given.startswith(DELTA)
 
 
 def parse_target(given: str, db_schema: str = DB_SCHEMA) -> Target:

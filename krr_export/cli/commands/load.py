@@ -10,14 +10,14 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.options import csv_schema_option, db_schema_option, json_option, progress_option
-from krr_export.cli.parameters import LocalPath, option
+from krr_export.cli.parameters import LocalOrRemote, option
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @command("load", "krr-export load /data/krr postgresql://krr@db.example.no/warehouse --keep 30")
-@click.argument("source", type=LocalPath(), metavar="SNAPSHOT|STORE")
+@click.argument("source", type=LocalOrRemote(), metavar="SNAPSHOT|STORE|URI")
 @click.argument("target")
 @option("--all", "all_snapshots", is_flag=True, help="Of a store, load all that the target lacks, oldest first.")
 @option("--keep", type=click.IntRange(min=1), metavar="N", help="Let only the N newest exports stay in the target.")
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 @csv_schema_option
 @progress_option
 @json_option
-def load_command(source: Path, target: str, **options: Any) -> int:
-    """Load snapshots into PostgreSQL or a DuckDB file.
+def load_command(source: Path | str, target: str, **options: Any) -> int:
+    """Load snapshots into PostgreSQL or a DuckDB file, or list pushed ones in a Delta table.
 
     Of a STORE, the newest is loaded. TARGET is postgresql://USER@HOST/DATABASE or duckdb:FILE. person there has the
     newest export, person_all those of all nights with the time of each as eksport; rejects, findings and changes have
     the tables beside it, and loads says what was loaded. A snapshot is seen whole or not at all, and one that is there
     already is not loaded again. In PostgreSQL readers are not held up. Passwords belong into ~/.pgpass or PGPASSWORD.
+
+    A Delta table is made where snapshots were pushed to: SOURCE is then that URI, and TARGET is delta: and the URI. Its
+    log lists the pushed files; nothing is copied, rewritten or deleted.
     """
     from krr_export.jobs.warehouse.load import load
 

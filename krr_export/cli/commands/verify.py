@@ -38,7 +38,7 @@ _DATABASE = "A database"
 @progress_option
 @json_option
 def verify_command(snapshot: Path | str, **options: Any) -> int:
-    """Prove a published snapshot, or a database of load.
+    """Prove a published snapshot, or a database or table of load.
 
     SNAPSHOT is a directory eksport=…, or the link latest. Exit code 0: every file is there with its bytes, SHA-256 and
     rows, and the counts add up; 1: something differs; 3: there is no snapshot. Of a snapshot made by apply, the ones
@@ -46,7 +46,7 @@ def verify_command(snapshot: Path | str, **options: Any) -> int:
 
     URI is a place in an object store, as push wrote it: the one that push was given, for the newest there, or eksport=…
     below it. All of it is read back. TARGET is a database as of load: every row is read, and their number and content
-    compared, in any order.
+    compared, in any order. Or it is a Delta table, delta:URI: what it lists is what was pushed, and is read back.
     """
     console = Console.from_options(options)
     if isinstance(snapshot, str) and not is_object_uri(snapshot):

@@ -145,6 +145,15 @@ class ObjectStore:
             for chunk in self._native.get(key).stream(min_chunk_size=_CHUNK):
                 yield bytes(chunk)
 
+    def piece(self, key: str, start: int, end: int) -> bytes:
+        """Return the bytes of an object from ``start`` until before ``end``.
+
+        Raises:
+            FileNotFoundError: It is missing.
+        """
+        with self._failures(missing=FileNotFoundError(key)):
+            return bytes(self._native.get(key, options={"range": (start, end)}).bytes())
+
     def describe(self, key: str) -> Described | None:
         """Describe an object; ``None`` if it is missing."""
         with self._failures():

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from dataclasses import replace as changed
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from krr_export.errors import PublishedError, UsageError
+from krr_export.jobs.warehouse.load_result import LoadResult, result_message
 from krr_export.jobs.warehouse.loadables import find_snapshots, open_loadable
+from krr_export.jobs.warehouse.register import register_snapshots
 from krr_export.pipeline.progress import Progress
 from krr_export.schema.registry import load_schema
-from krr_export.util.formatting import number, records, short_repr
 from krr_export.util.paths import local_path
 from krr_export.warehouse.tables import CHANGES, PERSON
-from krr_export.warehouse.target import DB_SCHEMA, parse_target
+from krr_export.warehouse.target import DB_SCHEMA, is_delta, parse_target
 
 if TYPE_CHECKING:
     import os
@@ -24,34 +24,6 @@ if TYPE_CHECKING:
     from krr_export.warehouse.database import Database
     from krr_export.warehouse.ledger import Load
     from krr_export.warehouse.loadable import Loadable
-
-
-@dataclass(frozen=True)
-class LoadResult:
-    """The result of loading.
-
-    Attributes:
-        target: the database, without user and password.
-        loaded: the snapshots that were loaded, oldest first, by the names of their directories.
-        unchanged: those that were there already.
-        dropped: those that were removed from the target, by ``keep``.
-        waiting: those that should have been, and are being read: the next load removes them.
-        persons: rows of the newest snapshot in the target.
-        message: the result in one line for people.
-        warnings: what whoever loads should know, a line each.
-    """
-
-    target: str
-    loaded: tuple[str, ...]
-    unchanged: tuple[str, ...]
-    dropped: tuple[str, ...]
-    waiting: tuple[str, ...]
-    persons: int
-    message: str = ""
-    warnings: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return short_repr(self, target=self.target, loaded=self.loaded, unchanged=self.unchanged)
 
 
 def load(  # noqa: PLR0913 - by keyword, each an option of the command line
@@ -67,14 +39,14 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
     progress: Progress | None = None,
     on_loaded: Callable[[str], object] = lambda _name: None,
 ) -> LoadResult:
-    """Load a snapshot into a database, or all that it lacks of a store; each is seen whole there, or not at all.
+    """Load a snapshot into a database, or list it in a Delta table; each is seen whole there, or not at all.
 
     >>> krr_export.load("store", "duckdb:krr.duckdb").loaded
     ('eksport=20260227T112225Z',)
 
     Args:
-        source: a snapshot, or a store, of which the newest is loaded.
-        target: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``.
+        source: a snapshot, or a store, of which the newest is loaded; for a Delta table, the URI that it was pushed to.
+        target: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``; or ``delta:`` and that URI.
         all_snapshots: of a store, load all that the target lacks, oldest first.
         keep: how many of the newest exports stay in the target; ``None``: all.
         replace: load again what is there already, such as an export whose snapshot was replaced since.
@@ -93,8 +65,20 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
     """
     if keep is not None and keep < 1:
         raise UsageError("--keep must be at least 1", "it is the number of exports that stay in the target")
-    place = parse_target(target, db_schema)
     progress = progress or Progress()
+    if is_delta(target):
+        if history or schema is not None or db_schema != DB_SCHEMA:
+            raise UsageError("--history, --schema and --db-schema are of databases", "leave them out for a Delta table")
+        return register_snapshots(
+            source,
+            target,
+            all_snapshots=all_snapshots,
+            keep=keep,
+            replace=replace,
+            progress=progress,
+            on_loaded=on_loaded,
+        )
+    place = parse_target(target, db_schema)
     record_schema = None if schema is None else load_schema(schema)
     wanted = [open_loadable(path, record_schema) for path in find_snapshots(local_path(source), every=all_snapshots)]
     persons = wanted[-1].tables[0].schema
@@ -123,7 +107,7 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
         persons=newest.rows,
         warnings=place.warnings,
     )
-    return changed(result, message=_message(result, newest.name))
+    return changed(result, message=result_message(result, newest.name))
 
 
 def _kept(wanted: list[Loadable], held: dict[str, str], keep: int | None) -> list[Loadable]:
@@ -172,15 +156,3 @@ def _drop_old(database: Database, keep: int | None) -> tuple[list[str], list[str
         if not database.drop(name):
             return old[:index], old[index:]
     return old, []
-
-
-def _message(result: LoadResult, newest: str) -> str:
-    held = f"the newest there is {newest}, {records(result.persons)}"
-    parts = [f"{len(result.loaded)} loaded" if len(result.loaded) != 1 else f"loaded {result.loaded[0]}"]
-    if not result.loaded:
-        parts = [f"nothing to {'load' if result.dropped else 'do'}: the target has it already"]
-    if result.dropped:
-        parts.append(f"{number(len(result.dropped))} older removed")
-    if result.waiting:
-        parts.append(f"{number(len(result.waiting))} older still read, and removed next time")
-    return f"{result.target}: {', '.join(parts)}; {held}"

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.errors import InputError
+from krr_export.errors import InputError, UsageError
 from krr_export.jobs.warehouse.loadables import find_snapshots, open_loadable
+from krr_export.jobs.warehouse.verify_registered import registered_differences
 from krr_export.pipeline.progress import Progress
 from krr_export.schema.registry import load_schema
 from krr_export.util.formatting import number, records, short_repr
 from krr_export.util.paths import local_path
 from krr_export.warehouse.content_digest import ContentDigest
 from krr_export.warehouse.tables import PERSON
-from krr_export.warehouse.target import DB_SCHEMA, parse_target
+from krr_export.warehouse.target import DB_SCHEMA, is_delta, parse_target
 
 if TYPE_CHECKING:
     import os
@@ -82,7 +83,8 @@ def verify_load(  # noqa: PLR0913 - by keyword, each an option of the command li
     True
 
     Args:
-        target: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``.
+        target: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``; or ``delta:URI``, of which the files are
+            read back, and compared with the manifests that were pushed.
         against: the snapshot, or the store whose newest must be there: its files are read too. Otherwise the rows are
             compared with the digest that the database's own ledger has of them.
         all_snapshots: look at all that was loaded, or, with ``against``, at all of the store; not the newest alone.
@@ -96,7 +98,12 @@ def verify_load(  # noqa: PLR0913 - by keyword, each an option of the command li
         OutputError: it cannot be read, or a load is at work.
         UsageError: an option or the target is wrong.
     """
-    place, progress = parse_target(target, db_schema), progress or Progress()
+    progress = progress or Progress()
+    if is_delta(target):
+        if against is not None or schema is not None or db_schema != DB_SCHEMA:
+            raise UsageError("--against, --schema and --db-schema are of databases", "leave them out for a Delta table")
+        return _verify_registered(target, all_snapshots=all_snapshots, progress=progress)
+    place = parse_target(target, db_schema)
     wanted: list[Loadable] = []
     if against is not None:
         record_schema = None if schema is None else load_schema(schema)
@@ -131,6 +138,12 @@ def verify_load(  # noqa: PLR0913 - by keyword, each an option of the command li
         differences=tuple(differences),
         warnings=place.warnings,
     )
+
+
+def _verify_registered(target: str, *, all_snapshots: bool, progress: Progress) -> LoadVerification:
+    rows, differences = registered_differences(target, all_snapshots=all_snapshots, progress=progress)
+    newest = max(rows)
+    return LoadVerification(target, tuple(rows), sum(rows.values()), rows[newest], differences)
 
 
 def _differences_of_manifest(snapshot: Loadable, loads: list[Load]) -> Iterable[str]:

@@ -63,6 +63,11 @@ class Commit(Document, frozen=True, kw_only=True, tag_field="commit_version", ta
         if not is_export_name(self.eksport) or self.generation != generation(self.manifest_sha256):
             raise ValueError("no commit of a snapshot")
 
+    def parts(self, table: str) -> dict[str, PushedFile]:
+        """Return the files of a table by their keys; the bucket may have another name in a URI than here."""
+        directory = data_directory(self.eksport, self.manifest_sha256)
+        return {f"{directory}{file.uri.rpartition(directory)[2]}": file for file in self.files if file.table == table}
+
     @property
     def body(self) -> bytes:
         """The bytes of its object."""

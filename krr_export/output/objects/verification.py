@@ -11,6 +11,7 @@ from krr_export.errors import InputError
 from krr_export.input.objects.address import parse_address
 from krr_export.input.objects.store import open_objects
 from krr_export.output.manifest import Manifest
+from krr_export.output.objects.committed import read_commit
 from krr_export.output.objects.layout import (
     LATEST_COMMIT,
     LATEST_LIST,
@@ -18,7 +19,6 @@ from krr_export.output.objects.layout import (
     commit_key,
     data_directory,
     make_commit,
-    parse_commit,
 )
 from krr_export.output.objects.publish import holds
 from krr_export.output.verification import count_differences
@@ -86,11 +86,7 @@ def verify_objects(store: ObjectStore, name: str | None) -> PushedVerification:
         store: The place.
         name: ``eksport=…``; ``None`` for the newest.
     """
-    found = store.read(LATEST_COMMIT if name is None else commit_key(name))
-    if found is None:
-        place = store.uri if name is None else f"{store.uri}/{name}"
-        raise InputError(f"there is no pushed snapshot at {place}", "give what push was given, or eksport=… below it")
-    commit = parse_commit(found.body, LATEST_COMMIT if name is None else commit_key(name))
+    commit = read_commit(store, name)
     manifest, differences = _verify(store, commit)
     if name is None:
         differences = (*_pointer_differences(store, commit), *differences)

@@ -1,0 +1,66 @@
+"""Verify a Delta table: it lists the files that were pushed, and they are as they were pushed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from krr_export.errors import InputError
+from krr_export.input.objects.store import open_objects
+from krr_export.jobs.warehouse.register import delta_address
+from krr_export.output.objects.committed import committed_names, read_commit
+from krr_export.output.objects.verification import verify_objects
+from krr_export.warehouse.delta.table import DeltaTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from krr_export.input.objects.store import ObjectStore
+    from krr_export.pipeline.progress import Progress
+    from krr_export.warehouse.delta.registration import ListedFile
+
+
+def registered_differences(
+    target: str, *, all_snapshots: bool, progress: Progress
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Compare a Delta table with what was pushed, and read all of that back.
+
+    Args:
+        target: ``delta:`` and the place's URI.
+        all_snapshots: Look at all that the table lists; not the newest alone.
+        progress: Receives the progress.
+
+    Returns:
+        The rows that the table lists of each snapshot that was looked at, oldest first; and a line for each difference.
+
+    Raises:
+        InputError: The table lists nothing, or is none.
+        NetworkError: The store cannot be reached.
+        UsageError: The target is none, or a package is missing.
+    """
+    address = delta_address(target)
+    store, listed = open_objects(address), DeltaTable(address.uri).listed()
+    if not listed:
+        raise InputError(f"{target}: nothing was loaded there", "see krr-export load")
+    names = [*listed] if all_snapshots else [max(listed)]
+    rows: dict[str, int] = {}
+    differences: list[str] = []
+    for name in names:
+        rows[name] = sum(file.rows or 0 for file in listed[name])
+        progress.began(f"read {name}", rows[name])
+        differences += _differences(store, name, listed[name])
+        progress.advanced(rows[name])
+    return rows, tuple(differences)
+
+
+def _differences(store: ObjectStore, name: str, listed: tuple[ListedFile, ...]) -> Iterator[str]:
+    if name not in committed_names(store):
+        yield f"{name}: listed, but no longer pushed"
+        return
+    pushed = read_commit(store, name).parts("person")
+    found = {file.key: file for file in listed}
+    yield from (f"{key}: not listed" for key in sorted(pushed.keys() - found.keys()))
+    yield from (f"{key}: listed, and not pushed" for key in sorted(found.keys() - pushed.keys()))
+    for key in sorted(pushed.keys() & found.keys()):
+        if (found[key].bytes, found[key].rows) != (pushed[key].bytes, pushed[key].rows):
+            yield f"{key}: listed with other bytes or rows"
+    yield from (f"{name}/{line}" for line in verify_objects(store, name).differences)

@@ -1,0 +1,107 @@
+"""The footer of a pushed Parquet file, and what of it a Delta table's log may say.
+
+A log lies beside the data and is read by far more people and programs than that. So it gets what the footer may have,
+and the footer is asked for no more than that.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from krr_export.errors import InputError
+from krr_export.util.formatting import format_utc
+from krr_export.warehouse.delta.columns import may_be_in_log
+
+if TYPE_CHECKING:
+    from krr_export.input.objects.store import ObjectStore
+    from krr_export.output.objects.layout import PushedFile
+
+_MAGIC = b"PAR1"
+_END = 8
+"""The last bytes of a file: the size of the footer before them, and the magic."""
+_FIRST_READ = 1 << 16
+"""Most footers are smaller, and then there is one request for each file."""
+_MOST = 1 << 26
+
+
+class Footer:
+    """What a Parquet file says of itself.
+
+    Attributes:
+        schema: Its columns.
+    """
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self._metadata = file.metadata
+        self.schema: pa.Schema = file.schema_arrow
+
+    @property
+    def rows(self) -> int:
+        """The number of its rows."""
+        return int(self._metadata.num_rows)
+
+    def statistics(self) -> str:
+        """Return the statistics of the file for the log, as JSON by the protocol of Delta."""
+        found: dict[str, Any] = {"numRecords": self.rows, "minValues": {}, "maxValues": {}, "nullCount": {}}
+        for field in filter(may_be_in_log, self.schema):
+            groups = self._statistics_of(field.name)
+            if not groups or not all(group.has_null_count for group in groups):
+                continue
+            found["nullCount"][field.name] = sum(group.null_count for group in groups)
+            valued = [group for group in groups if group.num_values]
+            if valued and all(group.has_min_max for group in valued):
+                found["minValues"][field.name] = _bound(min(group.min for group in valued), least=True)
+                found["maxValues"][field.name] = _bound(max(group.max for group in valued), least=False)
+        return json.dumps(found)
+
+    def _statistics_of(self, column: str) -> list[pq.Statistics]:
+        """Return those of each row group; none, if one has none."""
+        groups = [self._metadata.row_group(index) for index in range(self._metadata.num_row_groups)]
+        chunks = (group.column(index) for group in groups for index in range(group.num_columns))
+        found = [chunk.statistics for chunk in chunks if chunk.path_in_schema == column]
+        present = [statistics for statistics in found if statistics is not None]  # Arrow crashes if one is compared
+        return present if len(present) == len(found) else []
+
+
+def read_footer(store: ObjectStore, key: str, file: PushedFile) -> Footer:
+    """Read the footer of a pushed file.
+
+    Args:
+        store: Where it lies.
+        key: Its key there.
+        file: What its commit says of it.
+
+    Raises:
+        InputError: It is missing, or is no such file.
+        NetworkError: The store failed.
+    """
+    try:
+        end = store.piece(key, max(0, file.bytes - _FIRST_READ), file.bytes)
+        size = int.from_bytes(end[-_END:-4], "little") + _END
+        if not end.endswith(_MAGIC) or size > min(file.bytes, _MOST):
+            raise _damaged(store, key)
+        if size > len(end):
+            end = store.piece(key, file.bytes - size, file.bytes)
+        footer = Footer(pq.ParquetFile(pa.BufferReader(end)))
+    except (OSError, pa.ArrowException):  # Arrow's words may quote values
+        raise _damaged(store, key) from None
+    if footer.rows != file.rows:
+        raise _damaged(store, key)
+    return footer
+
+
+def _damaged(store: ObjectStore, key: str) -> InputError:
+    return InputError(f"{store.uri}/{key} is not as it was pushed", f"see krr-export verify {store.uri}")
+
+
+def _bound(value: Any, *, least: bool) -> Any:  # noqa: ANN401 - of any type that a column has
+    """Return a bound as JSON has it; the log's times end in milliseconds, so the greatest is rounded up."""
+    if isinstance(value, datetime):
+        below = value.replace(microsecond=value.microsecond // 1000 * 1000)
+        return format_utc(below if least or below == value else below + timedelta(milliseconds=1), "milliseconds")
+    return value.isoformat() if isinstance(value, date) else value
