@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @progress_option
 @json_option
 def load_command(source: Path | str, target: str, **options: Any) -> int:
-    """Load snapshots into PostgreSQL or a DuckDB file, or list pushed ones in a Delta table.
+    """Load snapshots into a database or a Delta table.
 
     Of a STORE, the newest is loaded. TARGET is postgresql://USER@HOST/DATABASE or duckdb:FILE. person there has the
     newest export, person_all those of all nights with the time of each as eksport; rejects, findings and changes have
