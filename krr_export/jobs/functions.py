@@ -82,7 +82,7 @@ def run(
     Args:
         uri: the directory on the server, ``sftp://USER@HOST[:PORT]/DIR``.
         inbox: the directory of fetched deliveries, encrypted as they came.
-        store: the directory of snapshots.
+        store: the directory of snapshots, or the URI of a place in an object store.
         progress: receives the progress.
         keywords: ``keep``: how many of the newest snapshots stay, ``None`` for all; ``force``: ask the server even if
             it was asked in the last 20 minutes; ``identity``, ``identity_passphrase`` and ``known_hosts`` of the login;
@@ -99,7 +99,8 @@ def run(
     login = _pop_login(given)
     own = {name: given.pop(name) for name in ("keep", "force", "allow_older") if name in given}
     options = NightOptions(login, changed(DEFAULTS, given, RunKeywords.__annotations__), **own)
-    return run_night(uri, local_path(inbox), local_path(store), options, progress)
+    place = store if isinstance(store, str) and is_object_uri(store) else local_path(store)
+    return run_night(uri, local_path(inbox), place, options, progress)
 
 
 def fetch(

@@ -14,7 +14,7 @@ from krr_export.input.delivery.opening import with_keys
 from krr_export.input.sftp import Fetched, Login, fetch
 from krr_export.input.sftp.inbox import open_inbox
 from krr_export.jobs.convert import convert
-from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune
+from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune_place
 from krr_export.jobs.options import ConvertOptions
 from krr_export.util.formatting import short_repr
 
@@ -56,13 +56,13 @@ class NightResult:
     Attributes:
         fetched: the result of the fetch.
         converted: the result of each conversion, the oldest export first.
-        pruned: the deleted snapshots.
+        pruned: the paths, or URIs, of the deleted snapshots.
         message: the result in one line for people.
     """
 
     fetched: Fetched
     converted: tuple[ConvertResult, ...]
-    pruned: tuple[Path, ...]
+    pruned: tuple[str, ...]
     message: str
 
     def __repr__(self) -> str:
@@ -85,7 +85,7 @@ class NightResult:
             "fetched": {**asdict(self.fetched), "sets": list(map(str, self.fetched.sets))}
             | {"newest": None if self.fetched.newest is None else str(self.fetched.newest)},
             "converted": [result.to_dict() for result in self.converted],
-            "pruned": list(map(str, self.pruned)),
+            "pruned": list(self.pruned),
         }
 
 
@@ -103,14 +103,14 @@ class NightProgress:
 
 
 def run_night(
-    uri: str, inbox: Path, store: Path, options: NightOptions, progress: NightProgress | None = None
+    uri: str, inbox: Path, store: Path | str, options: NightOptions, progress: NightProgress | None = None
 ) -> NightResult:
     """Fetch, convert, verify and prune.
 
     Args:
         uri: the directory on the server, ``sftp://USER@HOST[:PORT]/DIR``.
         inbox: the directory of fetched deliveries.
-        store: the directory of snapshots.
+        store: the directory of snapshots, or the URI of a place in an object store.
         options: of the run.
         progress: receives the progress of the run.
 
@@ -149,7 +149,7 @@ def run_night(
             )
             for export in exports
         )
-    pruned = prune(store, options.keep)
+    pruned = () if options.keep is None else prune_place(store, options.keep).deleted
     return NightResult(fetched, converted, pruned, describe_night(fetched.message, converted, pruned))
 
 
@@ -160,10 +160,13 @@ def _convert_options(options: NightOptions, *, is_newest: bool) -> ConvertOption
     return replace(options.convert, allow_older=True, max_age=None)
 
 
-def _convert_and_verify(export: Path, store: Path, options: ConvertOptions, progress: Progress | None) -> ConvertResult:
+def _convert_and_verify(
+    export: Path, store: Path | str, options: ConvertOptions, progress: Progress | None
+) -> ConvertResult:
     with _set_aside_on_failure(export):
         result = convert(export, store, options, progress=progress)
-    prove(result)
+    if result.uri is None:  # what goes to an object store is read back before it is published
+        prove(result)
     return result
 
 

@@ -59,14 +59,14 @@ class ChangesNightResult:
         fetched: the result of the fetch.
         applied: the result of applying the pages; ``None`` if nothing was new.
         removed_pages: how many pages were deleted, as the proven snapshot has what they hold.
-        pruned: the deleted snapshots.
+        pruned: the paths of the deleted snapshots.
         message: the result in one line for people.
     """
 
     fetched: ChangesResult
     applied: ConvertResult | None
     removed_pages: int
-    pruned: tuple[Path, ...]
+    pruned: tuple[str, ...]
     message: str
 
     @property
@@ -86,7 +86,7 @@ class ChangesNightResult:
             "fetched": {name: fetched[name] for name in ("pages", "change_number", "moment", "carried")},
             "applied": None if self.applied is None else self.applied.to_dict(),
             "removed_pages": self.removed_pages,
-            "pruned": list(map(str, self.pruned)),
+            "pruned": list(self.pruned),
         }
 
 
@@ -136,7 +136,7 @@ def run_changes_night(
         if applied.published:
             with open_pages_directory(pages) as opened:
                 removed = opened.remove_until(fetched.change_number)
-    pruned = prune(store, options.keep)
+    pruned = tuple(map(str, prune(store, options.keep)))
     message = describe_night(fetched.message, [] if applied is None else [applied], pruned)
     if applied is not None and not applied.published:
         message += f"; the pages stay in {pages}: where the register has corrected one, delete it, and run again"

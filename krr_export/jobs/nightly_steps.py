@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.errors import OutputError, UsageError
+from krr_export.jobs.warehouse.register import check_unlisted
 from krr_export.output.store import open_store
 from krr_export.output.store_contents import snapshots
 from krr_export.output.store_place import open_place
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.jobs.loading import ConvertResult
+    from krr_export.output.store_place import StorePlace
 
 
 def check_keep(keep: int | None) -> None:
@@ -54,6 +56,17 @@ def prune(store: Path, keep: int | None) -> tuple[Path, ...]:
         return tuple(opened.prune(keep))
 
 
+def write_back_deletion(place: StorePlace, deleted: Iterable[Path]) -> None:
+    """Bring what was deleted in a mirror to the object store, unless a Delta table there needs it.
+
+    Raises:
+        UsageError: One does.
+    """
+    if place.mirror is not None:
+        check_unlisted(place.mirror.objects, [path.name for path in deleted if path.parent == place.directory])
+        place.write_back()
+
+
 @dataclass(frozen=True)
 class PruneResult:
     """The result of ``prune``.
@@ -84,12 +97,12 @@ def prune_place(store: str | os.PathLike[str], keep: int) -> PruneResult:
     with open_place(store) as place:
         place.show_newest()
         deleted = prune(place.directory, keep)
-        place.write_back()
+        write_back_deletion(place, deleted)
         kept = snapshots(place.directory)
         return PruneResult(*(tuple(place.rename(str(path)) for path in paths) for paths in (deleted, kept)))
 
 
-def describe_night(fetched: str, results: Iterable[ConvertResult], pruned: tuple[Path, ...]) -> str:
+def describe_night(fetched: str, results: Iterable[ConvertResult], pruned: tuple[str, ...]) -> str:
     """Return the night in one line for people.
 
     Args:

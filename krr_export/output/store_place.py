@@ -17,6 +17,7 @@ from krr_export.errors import KrrExportError, UsageError
 from krr_export.input.objects.address import is_object_uri, parse_address
 from krr_export.input.objects.store import open_objects
 from krr_export.output.manifest import missing_snapshot
+from krr_export.output.objects.committed import committed_names
 from krr_export.output.objects.layout import FAILED_OBJECTS
 from krr_export.output.objects.mirror import Mirror
 from krr_export.output.objects.verification import verify_objects
@@ -58,7 +59,7 @@ class StorePlace:
             name: Of the snapshot.
             table: Whose rows will be read.
         """
-        if self.mirror is not None and name in self.mirror.names():
+        if self.mirror is not None and name in committed_names(self.mirror.objects):
             self.mirror.show([name])
             self.mirror.copy_table(name, table)
         return (self.directory / name).is_dir()
@@ -72,7 +73,7 @@ class StorePlace:
         """
         if self.mirror is None:
             return
-        names = self.mirror.names()
+        names = committed_names(self.mirror.objects)
         self.mirror.show(shown := names if count is None else names[-count:])
         for name in shown if tables else ():
             for table in tables:
@@ -87,7 +88,7 @@ class StorePlace:
         """
         if self.mirror is None:
             return
-        names = self.mirror.names()
+        names = committed_names(self.mirror.objects)
         older, newer = [one for one in names if one < name], [one for one in names if one > name]
         same = [name] if name in names else []
         self.mirror.show({*older[-_NEIGHBOURS:], *same, *newer[:1], *names[-1:]})

@@ -17,6 +17,7 @@ import discretion
 import pytest
 from servers import sshd
 
+import krr_export
 from krr_export.input.delivery.opening import DeliveryOptions
 from krr_export.jobs.nightly import NightOptions, run_night
 from krr_export.jobs.options import ConvertOptions
@@ -48,9 +49,9 @@ def night(server: sshd.Server, tmp_path: Path) -> Callable[..., command.Ran]:
     """Run a night, with --force but where told otherwise: tests have not twenty minutes."""
     keys = deliveries.keys_in(tmp_path / "keys")
 
-    def run(*more: str, force: bool = True) -> command.Ran:
+    def run(*more: str, force: bool = True, store: str | None = None) -> command.Ran:
         return command.call(
-            "run", server.uri(), tmp_path / "inbox", tmp_path / "store",
+            "run", server.uri(), tmp_path / "inbox", store or tmp_path / "store",
             "--identity", str(server.login.identity), "--known-hosts", str(server.login.known_hosts),
             "--private-key", keys.private_key, "--publisher-cert", keys.publisher_cert, "--json", *more,
             *(["--force"] if force else []),
@@ -120,6 +121,25 @@ def test_only_the_newest_snapshots_stay(server: sshd.Server, night: Callable[...
     assert len(snapshots(tmp_path)) == 2
     assert len(ran.result["pruned"]) == 1
     assert "deleted 1" in ran.last
+
+
+def test_a_night_goes_to_an_object_store(server: sshd.Server, night: Callable[..., command.Ran], bucket: str) -> None:
+    for hours in (72, 48, 24):
+        put_export(server, hours_ago(hours))
+        ran = night("--keep", "2", "--changes", store=bucket)
+        assert ran.code == 0, ran.err
+    [pruned] = ran.result["pruned"]
+    assert pruned.startswith(f"{bucket}/eksport=")
+    [converted] = ran.result["converted"]
+    assert converted["path"].startswith(f"{bucket}/eksport=")
+    assert command.call("check", bucket, "--prove", "--max-age", "36h").code == 0
+    assert len(krr_export.history(bucket)) == 2
+    again = night(store=bucket)
+    assert (again.code, again.result["converted"][0]["outcome"]) == (0, "unchanged")
+    assert (
+        "changes are applied to a store in a directory"
+        in command.call("run", "--changes-from", "https://register.example.no", "inbox", bucket).last
+    )
 
 
 @pytest.mark.parametrize("loaded_before", [False, True])

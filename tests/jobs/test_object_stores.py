@@ -19,6 +19,7 @@ from obstore.store import MemoryStore, S3Store
 import krr_export
 from krr_export.errors import KrrExportError, PublishedError
 from krr_export.input.objects.store import ObjectStore
+from krr_export.output.objects.committed import committed_names
 from krr_export.output.objects.mirror import Mirror
 from krr_export.output.objects.verification import verify_objects
 
@@ -181,7 +182,7 @@ def write_night(directory: Path, export: Path, **options: object) -> None:
 
 def mirrored(store: Native, directory: Path) -> Mirror:
     mirror = Mirror(ObjectStore(store, objects.URI), directory)
-    mirror.show(mirror.names())
+    mirror.show(committed_names(mirror.objects))
     return mirror
 
 

@@ -6,14 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-import zlib
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import command
 import discretion
-import object_server
 import polars
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +20,7 @@ import pytest
 from deltalake import CommitProperties, DeltaTable
 from load_targets import rows
 from obstore.store import S3Store
+from servers import object_server
 
 import krr_export
 from krr_export import UsageError
@@ -32,22 +31,11 @@ from krr_export.output.objects.committed import read_commit
 from krr_export.warehouse.delta.registration import register
 from krr_export.warehouse.delta.table import DeltaTable as OurTable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.slow
 NIGHTS = ("eksport=20260226T112225Z", "eksport=20260227T112225Z", "eksport=20260228T112225Z")
 ALLOWED = {"radnummer", "reservasjon", "status"} | {
     f"{column}_sist_{word}" for column in ("mobiltelefonnummer", "epostadresse") for word in ("oppdatert", "verifisert")
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_server.ObjectServer]:
-    """One for each process of tests that needs it."""
-    with object_server.served(tmp_path_factory.mktemp("objects")) as server:
-        server.make_bucket("krr")
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +51,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         krr_export.convert(export, home / "store", guard=False, rows_per_file=100)
         assert (home / "store" / night).is_dir()
     return home / "store"
-
-
-@pytest.fixture
-def bucket(server: object_server.ObjectServer, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URI of a place of its own, with all that a client needs in the environment."""
-    for name, value in server.variables.items():
-        monkeypatch.setenv(name, value)
-    return f"s3://krr/{zlib.crc32(request.node.name.encode())}"
 
 
 @pytest.fixture
@@ -419,3 +399,15 @@ def test_duckdb_reads_it_by_its_extension(store: Path, pushed: str, duckdb_with_
     read = pq.read_table(tmp_path / "read.parquet")
     for name in NIGHTS:
         assert night_of(read, name) == persons(store / name)
+
+
+def test_prune_deletes_no_file_that_the_table_needs(pushed: str) -> None:
+    assert command.call("load", pushed, f"delta:{pushed}", "--all").code == 0
+    before = objects(pushed)
+    refused = command.call("prune", pushed, "--keep", "1")
+    assert (refused.code, f"lists {NIGHTS[0]}" in refused.last, objects(pushed) == before) == (2, True, True)
+    assert command.call("load", pushed, f"delta:{pushed}", "--keep", "1").code == 0
+    pruned = command.call("prune", pushed, "--keep", "1")
+    assert pruned.code == 0, pruned.err
+    assert command.call("verify", f"delta:{pushed}").code == 0
+    assert [key for key in objects(pushed) if NIGHTS[0] in key and not key.startswith("_delta_log/")] == []

@@ -14,7 +14,7 @@ from krr_export.cli.lineage import openlineage_option
 from krr_export.cli.metrics import metrics_option
 from krr_export.cli.options import GUARD, OUTPUT, reading_options
 from krr_export.cli.output_options import SHAPE, writing_options
-from krr_export.cli.parameters import LocalPath, Role, option, refuse_given
+from krr_export.cli.parameters import LocalPath, Role, StoreLocation, option, refuse_given
 from krr_export.cli.secrets import pop_delivery, pop_login
 from krr_export.cli.server_options import CHANGE_FEED, client_options, login_options, pop_client
 from krr_export.cli.transfer_progress import KEPT_MESSAGE, change_progress, transfer_progress
@@ -73,7 +73,7 @@ DELIVERIES_ONLY = (
 )
 @click.argument("uri", nargs=-1, metavar="[URI]")
 @click.argument("inbox", type=LocalPath(Role.DIRECTORY))
-@click.argument("store", type=LocalPath(Role.DIRECTORY))
+@click.argument("store", type=StoreLocation(Role.DIRECTORY))
 @option(
     "--keep", type=click.IntRange(min=1), metavar="N", heading=OUTPUT, help="How many of the newest snapshots stay."
 )
@@ -95,12 +95,12 @@ DELIVERIES_ONLY = (
 @writing_options
 @metrics_option
 @openlineage_option
-def run_command(uri: tuple[str, ...], inbox: Path, store: Path, **options: Any) -> int:
+def run_command(uri: tuple[str, ...], inbox: Path, store: Path | str, **options: Any) -> int:
     """Fetch what is new, convert it, prove it, and prune the store.
 
     URI is the directory on the server, sftp://USER@HOST[:PORT]/DIR. INBOX keeps the deliveries, encrypted as they came.
-    STORE is the directory of snapshots. Nothing new on the server is no error. A night that was cut short is finished
-    by the next run.
+    STORE is the directory of snapshots, or a place in an object store, s3://BUCKET/PREFIX. Nothing new on the server is
+    no error. A night that was cut short is finished by the next run.
 
     With --changes-from, what is new are the pages of the register's change feed after the newest snapshot: they are
     fetched into INBOX, applied, and deleted once the snapshot that has them is proven.
@@ -114,13 +114,15 @@ def run_command(uri: tuple[str, ...], inbox: Path, store: Path, **options: Any) 
         refuse_given(FEED_ONLY, "has no effect without --changes-from", "leave it out, or give both")
         options = {name: value for name, value in options.items() if name not in FEED_ONLY}
         return _run_deliveries(console, uri[0], inbox, store, options)
+    if isinstance(store, str):
+        raise UsageError("changes are applied to a store in a directory, not to a URI", "apply there, then push")
     refuse_given(DELIVERIES_ONLY, "has no effect with --changes-from", "leave it out")
     refuse_given(SHAPE, "is as in the snapshot that changes are applied to", "leave it out")
     options = {name: value for name, value in options.items() if name not in {*DELIVERIES_ONLY, *SHAPE}}
     return _run_changes(console, url, inbox, store, options)
 
 
-def _run_deliveries(console: Console, uri: str, inbox: Path, store: Path, options: dict[str, Any]) -> int:
+def _run_deliveries(console: Console, uri: str, inbox: Path, store: Path | str, options: dict[str, Any]) -> int:
     from krr_export.jobs.nightly import NightOptions, NightProgress, run_night
     from krr_export.jobs.options import ConvertOptions
 

@@ -12,11 +12,11 @@ from krr_export.input.objects.store import open_objects
 from krr_export.jobs.warehouse.load_result import LoadResult, result_message
 from krr_export.output.objects.committed import committed_names, read_commit
 from krr_export.warehouse.delta.registration import keys_of, register, rows_of
-from krr_export.warehouse.delta.table import DeltaTable
+from krr_export.warehouse.delta.table import LOG, DeltaTable
 from krr_export.warehouse.target import DELTA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from krr_export.input.objects.address import Address
     from krr_export.input.objects.store import ObjectStore
@@ -81,6 +81,26 @@ def register_snapshots(  # noqa: PLR0913 - by keyword, each an option of the com
         persons=sum(file.rows or 0 for file in files),
     )
     return changed(result, message=result_message(result, newest))
+
+
+def check_unlisted(objects: ObjectStore, names: Iterable[str]) -> None:
+    """Refuse to delete snapshots whose files a Delta table over the place needs.
+
+    Args:
+        objects: The place.
+        names: Of the snapshots.
+
+    Raises:
+        UsageError: It lists some; or there is a table, and the package deltalake is missing.
+    """
+    if not objects.names(LOG):
+        return
+    listed = DeltaTable(objects.uri).listed()
+    if needed := [name for name in names if name in listed]:
+        raise UsageError(
+            f"the Delta table over {objects.uri} lists {needed[0]}, and would break",
+            f"first: krr-export load {objects.uri} {DELTA}{objects.uri} --keep N",
+        )
 
 
 def _source(given: str) -> Address:

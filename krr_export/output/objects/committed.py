@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import is_export_name
 from krr_export.errors import InputError
-from krr_export.output.objects.layout import LATEST_COMMIT, commit_key, parse_commit
+from krr_export.output.objects.layout import COMMITS, LATEST_COMMIT, commit_key, parse_commit
 
 if TYPE_CHECKING:
     from krr_export.input.objects.store import ObjectStore
     from krr_export.output.objects.layout import Commit
 
-_DIRECTORY, _ENDING = "eksport", ".json"
+_ENDING = ".json"
 
 
 def read_commit(store: ObjectStore, name: str | None) -> Commit:
@@ -40,5 +40,5 @@ def committed_names(store: ObjectStore) -> list[str]:
     Raises:
         NetworkError: The store failed.
     """
-    names = (key.removeprefix(f"{_DIRECTORY}/").removesuffix(_ENDING) for key in store.keys(_DIRECTORY))
+    names = (name.removesuffix(_ENDING) for name in store.names(COMMITS) if name.endswith(_ENDING))
     return sorted(filter(is_export_name, names))

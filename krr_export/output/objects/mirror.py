@@ -15,7 +15,6 @@ from krr_export.domain.store_layout import FAILED, LATEST, MANIFEST, SUCCESS, is
 from krr_export.errors import InputError
 from krr_export.input.objects.reading import read_object
 from krr_export.output.objects.layout import (
-    COMMITS,
     FAILED_OBJECTS,
     LATEST_COMMIT,
     commit_key,
@@ -56,11 +55,6 @@ class Mirror:
         """The digests of their manifests."""
         self._failed: dict[str, str] = {}
         """Of the refused exports shown, the digests of their reports."""
-
-    def names(self) -> list[str]:
-        """Return the names of all snapshots in the object store, oldest first."""
-        listed = (name.removesuffix(".json") for name in self.objects.names(COMMITS) if name.endswith(".json"))
-        return sorted(filter(is_export_name, listed))
 
     def show(self, names: Iterable[str]) -> None:
         """Show snapshots, ``latest`` and what was refused.

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from krr_export.output.objects.layout import Commit
     from krr_export.warehouse.delta.registration import Registration
 
+LOG = "_delta_log"
+"""The directory of a table's commits."""
+
 _NAME = "person"
 _DESCRIPTION = "Persons of the register, by eksport; made by krr-export: do not OPTIMIZE or VACUUM it"
 _KEPT = "interval 36500 days"
@@ -33,7 +36,7 @@ _OPTIONS = {
     "AWS_S3_ALLOW_UNSAFE_RENAME": "false",  # else, if the environment has it, two writers would both win
     "max_retries": "5",
 }
-_LOOK = "see docs/object-stores.md for what the environment must have"
+_LOOK = "see docs/guides/object-stores.md for what the environment must have"
 
 
 class DeltaTable:
