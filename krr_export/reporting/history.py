@@ -6,7 +6,7 @@ No data file is opened, and no lock is taken: a run may publish or prune meanwhi
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
 from krr_export.output.store_contents import entries, missing_store
 from krr_export.output.store_place import open_place
+from krr_export.reporting.reach import reach_of
 from krr_export.reporting.refusals import refusals
 from krr_export.reporting.report_file import read_listed_report, read_own_manifest
 from krr_export.rules.catalogue import DUPLICATE
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from krr_export.findings.codes import Severity
     from krr_export.output.manifest import Manifest
     from krr_export.output.store_contents import Entry
+    from krr_export.reporting.reach import Reach
     from krr_export.reporting.refusals import Refusal
     from krr_export.reporting.report import Report
 
@@ -76,6 +78,7 @@ class HistoryLine:
         strict: whether rules reject records (``--strict``): such a record has its other warnings too.
         rejected_or_warned: the number of records with a reject or a warning; ``None`` if the report is of a version
             that did not count them.
+        reach: how persons can be reached; ``None`` if the report has no profile.
         damage: what is wrong with the manifest or the report; ``None`` if they are intact. Values that are unknown
             because of damage are ``None`` too.
         outcome: of the run, such as ``published`` or ``guard``; ``None`` if the report of a refused one cannot be read.
@@ -94,6 +97,7 @@ class HistoryLine:
     damage: str | None = None
     strict: bool = False
     rejected_or_warned: int | None = None
+    reach: Reach | None = None
     outcome: str | None = "published"
     refused: str | None = None
 
@@ -141,6 +145,7 @@ class HistoryLine:
             "with_findings_at_least": with_findings and with_findings[0],
             "with_findings_at_most": with_findings and with_findings[1],
             "findings": None if self.findings is None else {found.code: found.records for found in self.findings},
+            "reach": self.reach and asdict(self.reach),
             "bytes": self.size,
             "seconds": self.seconds,
             "records_change": trend and trend.records,
@@ -213,6 +218,7 @@ def line_of_report(report: Report) -> HistoryLine:
         seconds=report.performance.seconds,
         strict=_has_strict_rules(report),
         rejected_or_warned=report.rejected_or_warned,
+        reach=reach_of(report),
         outcome=report.outcome,
     )
 
@@ -305,6 +311,7 @@ def _with_report(line: HistoryLine, report: Report) -> HistoryLine:
         seconds=report.performance.seconds,
         strict=_has_strict_rules(report),
         rejected_or_warned=report.rejected_or_warned,
+        reach=reach_of(report),
     )
 
 

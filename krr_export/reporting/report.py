@@ -209,6 +209,11 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
         return {"records": self.counts.written, "rejects": self.counts.rejected, "findings": len(self.findings)}
 
     @property
+    def notifiable(self) -> int | None:
+        """Persons who may be notified; ``None`` if the report does not say."""
+        return self.profile.notifiable if self.profile else None
+
+    @property
     def differences(self) -> tuple[Difference, ...]:
         """The differences that the guard found; none without a guard."""
         return self.guard.differences if self.guard else ()

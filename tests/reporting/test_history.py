@@ -726,7 +726,7 @@ def test_json_is_one_line_with_the_documented_keys(krr: Krr, store: Path) -> Non
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     documented = [key for cell in cells for key in re.findall(r"`(\w+)`", cell)]
     assert [list(line) for line in lines] == [documented] * 3
-    assert {key: value for key, value in lines[1].items() if key not in {"bytes", "seconds"}} == {
+    assert {key: value for key, value in lines[1].items() if key not in {"bytes", "seconds", "reach"}} == {
         "snapshot": SECOND,
         "eksport_tidspunkt_utc": "2026-03-02T03:30:00.000000Z",
         "seneste_endringsnummer": 20,
@@ -743,6 +743,8 @@ def test_json_is_one_line_with_the_documented_keys(krr: Krr, store: Path) -> Non
         "outcome": "published",
         "refused": None,
     }
+    assert lines[1]["reach"]["records"] == 9
+    assert all(f"`{key}`" in section for key in lines[1]["reach"])
     assert (lines[0]["records_change"], lines[0]["rejects_percent_change"]) == (None, None)
     lose_manifest(store / FIRST)
     known = {key for key, value in json.loads(krr("history", store, "--json").out)[0].items() if value is not None}

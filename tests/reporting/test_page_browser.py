@@ -131,7 +131,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
         options = SampleOptions(1200, seed=seed, fault_share=0.3, exported=pages.moment(exported))
         write_sample_file(directory / "export.xml", options)
         result = krr_export.convert(
-            directory / "export.xml", directory / "store", workers=0, max_rejects="100%", guard=False
+            directory / "export.xml", directory / "store", workers=0, max_rejects="100%", guard=False, changes=seed > 1
         )
     return result.path
 
@@ -171,6 +171,9 @@ def check_numbers(page: Page, report: pages.Json) -> None:
         value = page.locator(f"[data-of='counts.{key}']")
         assert value.get_attribute("data-value") == str(report["counts"][key])
         assert re.sub(r"\s", "", value.inner_text()) == str(report["counts"][key])
+    check_changes(page, report["changes"])
+    notifiable = page.locator("[data-of='profile.notifiable']")
+    assert re.sub(r"\s", "", notifiable.inner_text()) == str(profile["notifiable"])
     records = {one["code"]: one["records"] for one in report["findings"]}
     found = marks(page, "findings")
     assert found.items() <= records.items()
@@ -205,6 +208,15 @@ def check_numbers(page: Page, report: pages.Json) -> None:
     assert marks(page, "columns") == present({name: profile["records"] - none for name, none in nulls.items()})
     assert numbers(page, "columns", 1) == [*nulls.values()]
     assert numbers(page, "columns", 4) == [one["length"] and one["length"]["mean"] for one in profile["columns"]]
+
+
+def check_changes(page: Page, changes: pages.Json | None) -> None:
+    """That what changed is told, where the report tells it."""
+    for key in ("new", "changed", "deleted", "gone"):
+        value = page.locator(f"[data-of='changes.{key}']")
+        assert value.count() == (changes is not None)
+        if changes is not None:
+            assert re.sub(r"\s", "", value.inner_text()) == str(changes[key])
 
 
 def test_charts_and_tables_hold_the_numbers_of_the_report(browser: Browser, usual: Path) -> None:
@@ -244,6 +256,26 @@ def test_a_bar_is_as_long_as_its_share_and_a_column_as_high(browser: Browser, us
         )
         newest = profile["contact_age"][0]["newest"]
         assert heights["12"] / heights["0"] == pytest.approx(newest["12"] / newest["0"], abs=0.01)
+
+
+def test_the_line_of_a_number_rises_and_falls_with_it_and_ends_in_tonights_point(browser: Browser, usual: Path) -> None:
+    with opened(browser, usual) as page:
+        for key in ("notifiable", "reserved", "mobile", "email", "mailbox", "mobile_too_old", "email_too_old"):
+            nights = page.locator(f"[data-reach='{key}'] polyline").evaluate(
+                """line => { const values = line.dataset.values.split(' ').map(Number), on = line.getScreenCTM();
+                    const places = [...line.points].map(point => point.matrixTransform(on));
+                    return places.map((place, night) => [values[night], place.x, place.y]); }"""
+            )
+            values, across, down = zip(*nights, strict=True)
+            assert list(across) == sorted(across)
+            span = max(values) - min(values)
+            assert [(value - min(values)) / span for value in values] == pytest.approx(
+                [(max(down) - y) / (max(down) - min(down)) for y in down], abs=0.01
+            )
+            dot = page.locator(f"[data-reach='{key}'] circle.last").bounding_box()
+            assert dot is not None
+            centre = (dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2)
+            assert centre == pytest.approx((across[-1], down[-1]), abs=1)
 
 
 def test_what_is_too_old_stands_behind_the_line_at_18_months_and_looks_different(browser: Browser, usual: Path) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from krr_export.domain.identity_numbers import KINDS
 from krr_export.reporting.history import FindingCount, HistoryLine, Trend
 from krr_export.reporting.page.rendering import render
+from krr_export.reporting.reach import Reach
 from krr_export.reporting.report import Report
 from krr_export.rules.catalogue import CATALOGUE
 
@@ -231,10 +232,19 @@ def history(nights: int = 12) -> tuple[HistoryLine, ...]:
         lines.append(
             HistoryLine(
                 f"eksport={name}", exported, 41_200_000 + 2851 * night, records, rejects, found, 52_000_000 + night,
-                8.5 + night / 10, trend,
+                8.5 + night / 10, trend, reach=reach(night, records),
             )
         )  # fmt: skip
     return tuple(lines)
+
+
+def reach(night: int, records: int) -> Reach:
+    """The numbers of one of these nights."""
+    return Reach(
+        records=records, notifiable=299_800 + 170 * night, reserved=11_250 + 29 * night - (13 * night * night) % 71,
+        mobile=332_200 + 148 * night, email=364_000 + 97 * night, mailbox=174_000 + 61 * night,
+        mobile_too_old=130_300 - 55 * night, email_too_old=171_500 + 12 * (night % 4),
+    )  # fmt: skip
 
 
 def moment(text: str) -> datetime:

@@ -85,6 +85,7 @@ def _properties(report: Report) -> dict[str, str]:
         "eksport_tidspunkt": header.eksport_tidspunkt,
         "seneste_endringsnummer": str(header.seneste_endringsnummer),
         **{name: str(count) for name, count in report.counts.to_dict().items()},
+        "notifiable": "" if report.notifiable is None else str(report.notifiable),
     }
 
 

@@ -18,6 +18,7 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>|~$]|&(?=#?\w+;)|[@#](?=\w)|:(?=//|[a-z_+-][
 mentions, numbers of issues and names of emoji."""
 _NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
 _SHOWN_EXAMPLES = 3
+_NOT_COUNTED = "not counted"
 
 
 def markdown(report: Report) -> str:
@@ -37,20 +38,24 @@ def _numbers(report: Report) -> str:
         "change number": report.header.seneste_endringsnummer,
         "schema": report.schema.name,
         **{f"records {name}": number(count) for name, count in report.counts.to_dict().items()},
-        **_channels(report),
+        **_reach(report),
         "made by": f"{report.tool.name} {report.tool.version}, {report.created}",
     }
     return _table(("", ""), rows_by_label.items())
 
 
-def _channels(report: Report) -> dict[str, str]:
+def _reach(report: Report) -> dict[str, str]:
     if report.profile is None:
-        return {}
-    whole, reached = report.profile.records, report.profile.channels
-    return {
-        f"with {name}": f"{number(count)} ({100 * count / whole:.1f}%)" if whole else number(count)
-        for name, count in (("mobile", reached.mobile), ("email", reached.email), ("mailbox", reached.mailbox))
+        return {"may be notified": _NOT_COUNTED}
+    whole, reached, notifiable = report.profile.records, report.profile.channels, report.notifiable
+    counts = {"mobile": reached.mobile, "email": reached.email, "mailbox": reached.mailbox}
+    return {f"with {name}": _with_share(count, whole) for name, count in counts.items()} | {
+        "may be notified": _NOT_COUNTED if notifiable is None else _with_share(notifiable, whole)
     }
+
+
+def _with_share(count: int, whole: int) -> str:
+    return f"{number(count)} ({100 * count / whole:.1f}%)" if whole else number(count)
 
 
 def _guard(report: Report) -> Iterator[str]:

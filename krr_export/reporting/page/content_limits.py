@@ -34,7 +34,7 @@ CONTENT_LIMITS = (
     ContentLimits(examples=5, rows=130, groups=130, charts=4, characters=120),
     ContentLimits(examples=3, rows=122, groups=120, charts=3, characters=90),
     ContentLimits(examples=1, rows=60, groups=80, charts=2, characters=60),
-    ContentLimits(examples=0, rows=20, groups=20, charts=1, characters=30),
+    ContentLimits(examples=0, rows=16, groups=20, charts=1, characters=30),
 )
 """From the largest to the smallest. A normal export fits the first; any export fits the last."""
 

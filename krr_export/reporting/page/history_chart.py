@@ -24,7 +24,8 @@ SHOWN = 30
 _HIGH, _LOW = 104.0, 54.0
 _WIDEST, _THINNEST = 9.0, 0.6
 _TOP, _BETWEEN = 46.0, 46.0
-_PUBLISHED = {"published", "valid"}
+PUBLISHED = {"published", "valid"}
+"""The outcomes whose points are full."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ def older_lines(history: Sequence[HistoryLine], line: HistoryLine) -> tuple[Hist
     return tuple(older for older in history if older.snapshot < line.snapshot)[-SHOWN + 1 :]
 
 
+def readable_nights(lines: Sequence[HistoryLine]) -> list[HistoryLine]:
+    """Return the nights that a chart shows: the newest whose numbers can be read."""
+    return [line for line in lines if line.records is not None and line.rejects is not None][-SHOWN:]
+
+
 def history_chart(words: Language, lines: Sequence[HistoryLine], rows: int = SHOWN) -> HistoryChart | None:
     """Return the chart and the table of a history.
 
@@ -97,7 +103,7 @@ def history_chart(words: Language, lines: Sequence[HistoryLine], rows: int = SHO
     Returns:
         The chart; ``None`` if fewer than two nights can be read: there is nothing to compare.
     """
-    shown = [line for line in lines if line.records is not None and line.rejects is not None][-SHOWN:]
+    shown = readable_nights(lines)
     if len(shown) <= 1:
         return None
     records = _points(words, shown, [line.records or 0 for line in shown], from_zero=False)
@@ -127,7 +133,7 @@ def _points(words: Language, lines: Sequence[HistoryLine], values: list[int], *,
     low = 0 if from_zero else min(values)
     span = max(values) - low
     points = []
-    for line, value, x in zip(lines, values, _positions(lines), strict=True):
+    for line, value, x in zip(lines, values, positions(lines), strict=True):
         # If nothing changes, the line runs through the middle.
         share = (value - low) / span if span else (0.0 if from_zero else 0.5)
         point_height = round(high * share, 1)
@@ -138,13 +144,13 @@ def _points(words: Language, lines: Sequence[HistoryLine], values: list[int], *,
         points.append(
             Point(
                 key, day, value, words.number(value), x, ground - point_height, point_height,
-                published=line.outcome in _PUBLISHED,
+                published=line.outcome in PUBLISHED,
             )
         )  # fmt: skip
     return tuple(points)
 
 
-def _positions(lines: Sequence[HistoryLine]) -> list[float]:
+def positions(lines: Sequence[HistoryLine]) -> list[float]:
     """Return where each night stands, in per cent of the width: in proportion to its time."""
     margin = 50 / len(lines)
     times = [float(at) for at in range(len(lines))]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from krr_export.reporting.page.chart_parts import NOTHING
+
 if TYPE_CHECKING:
     from krr_export.reporting.history import HistoryLine
     from krr_export.reporting.page.languages.language import Language
@@ -44,7 +46,7 @@ def key_figures(words: Language, report: Report, tonight: HistoryLine) -> tuple[
             shares[1], "reject" if rejected else "plain",
         ),
         _warning_figure(words, report),
-        *_notifiable_figure(words, report),
+        _notifiable_figure(words, report),
     ]  # fmt: skip
     if tonight.trend is not None:
         change = tonight.trend
@@ -53,14 +55,15 @@ def key_figures(words: Language, report: Report, tonight: HistoryLine) -> tuple[
     return tuple(figures)
 
 
-def _notifiable_figure(words: Language, report: Report) -> list[KeyFigure]:
-    """Return the number of persons who may be notified, if the profile has it."""
-    profile = report.profile
-    if profile is None or profile.notifiable is None:
-        return []
+def _notifiable_figure(words: Language, report: Report) -> KeyFigure:
+    """Return the number of persons who may be notified; a dash, and why, if the report has none."""
+    profile, label = report.profile, words.say("figure.notifiable")
+    if profile is None:
+        return KeyFigure(label, NOTHING, None, "", words.say("profile.uncounted"))
+    if profile.notifiable is None:
+        return KeyFigure(label, NOTHING, None, "", words.say("reach.unknown"))
     share = words.say("of.accepted", share=words.share(profile.notifiable, profile.records))
-    shown = words.number(profile.notifiable)
-    return [KeyFigure(words.say("figure.notifiable"), shown, profile.notifiable, "profile.notifiable", share)]
+    return KeyFigure(label, words.number(profile.notifiable), profile.notifiable, "profile.notifiable", share)
 
 
 def _warning_figure(words: Language, report: Report) -> KeyFigure:

@@ -21,6 +21,7 @@ from krr_export.reporting.page.history_status import history_status
 from krr_export.reporting.page.key_figures import key_figures
 from krr_export.reporting.page.languages.by_code import language
 from krr_export.reporting.page.profile_charts import profile_charts
+from krr_export.reporting.page.reach_trends import reach_trends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -119,6 +120,7 @@ def _report_page(words: Language, report: Report, history: Sequence[HistoryLine]
         figures=key_figures(words, report, tonight),
         facts=facts(words, report, limits),
         nights=history_chart(words, (*older, tonight)),
+        reach=reach_trends(words, (*older, tonight), limits),
         changes=changes_section(words, report, limits),
         cards=finding_cards(words, report, limits),
         left_out=max(len(report.findings) - limits.groups, 0),
