@@ -92,7 +92,7 @@ TEXTS: dict[str, str] = {
     "nights.size": "Size",
     "nights.seconds": "Time",
     # Reservations and contact information, night by night
-    "reach.title": "Reservations and contact information",
+    "reach.title": "Reservations and contact",
     "reach.intro": "Of the accepted records. Too old is what was neither updated nor verified for 18 months.",
     "reach.notifiable": "May be notified",
     "reach.reserved": "Reserved",

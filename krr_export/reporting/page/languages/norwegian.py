@@ -95,7 +95,7 @@ TEXTS: dict[str, str] = {
     "nights.size": "Størrelse",
     "nights.seconds": "Tid",
     # Reservasjoner og kontaktinformasjon, natt for natt
-    "reach.title": "Reservasjoner og kontaktinformasjon",
+    "reach.title": "Reservasjoner og kontakt",
     "reach.intro": "Av de godtatte postene. For gammelt er det som verken er oppdatert eller bekreftet på 18 måneder.",
     "reach.notifiable": "Kan varsles",
     "reach.reserved": "Reservert",
