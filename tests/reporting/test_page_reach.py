@@ -167,6 +167,12 @@ def test_what_does_not_change_is_a_level_line_and_none_at_all_has_no_percentage(
     assert len({point.partition(",")[2] for point in str(points).split()}) == 1
 
 
+@pytest.mark.parametrize(("outcome", "kind"), [("published", "dot last"), ("partial", "dot unpublished")])
+def test_the_point_of_an_export_that_is_not_published_is_hollow(outcome: str, kind: str) -> None:
+    document = html.fromstring(pages.page(pages.report(outcome=outcome), pages.history()))
+    assert set(document.xpath("//section[@id='reach']//circle/@class")) == {kind}
+
+
 # A store
 
 

@@ -68,15 +68,16 @@ def _bars(words: Language, marks: list[Mark], table: Table) -> Bars:
 
 
 def _table(words: Language, marks: Sequence[Mark], findings: Sequence[ReportedFinding], *, left_out: int) -> Table:
+    # The numbers come first: on a telephone what comes last has to be scrolled to, and the cards say it too.
     heads = (
         Cell(words.say("code")),
-        Cell(words.say("severity")),
         *(Cell(words.say(key), align="number") for key in ("records", "share", "findings.count")),
+        Cell(words.say("severity")),
     )
     rows = tuple(
         (
-            Cell(mark.label, align="code"), Cell(words.say(f"severity.{mark.kind}")), number_cell(words, mark.value),
-            Cell(mark.share, align="number"), number_cell(words, one.count),
+            Cell(mark.label, align="code"), number_cell(words, mark.value), Cell(mark.share, align="number"),
+            number_cell(words, one.count), Cell(words.say(f"severity.{mark.kind}")),
         )
         for mark, one in zip(marks, findings, strict=True)
     )  # fmt: skip
