@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
-from krr_export.errors import GuardError, InputError, OutputError, UsageError
-from krr_export.input.delivery.provenance import describe_warnings, is_unverified
-from krr_export.input.freshness import check_not_older
-from krr_export.jobs.changes.comparison import CHANGES
+from krr_export.errors import GuardError, OutputError, UsageError
 from krr_export.jobs.keywords import ConvertKeywords, changed
 from krr_export.jobs.loading import ConvertResult, failure_outcome, load_rows
 from krr_export.jobs.options import DEFAULTS, ConvertOptions
+from krr_export.jobs.published import Published, Wanted, find_published
 from krr_export.jobs.run_report import Run, build_report, new_tally
 from krr_export.output.store import Store, open_store
 from krr_export.output.store_place import StorePlace, open_place
 from krr_export.pipeline.export import Export, name_source_in_errors, open_with
 from krr_export.pipeline.progress import Progress
-from krr_export.reporting.report_file import read_report
 from krr_export.transform.derivation import DeriveOptions
 from krr_export.transform.privacy import read_pseudonym_key, treatment_of
-from krr_export.util.formatting import number, records
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
 
-    from krr_export.output.manifest import Manifest
     from krr_export.reporting.report import Report
     from krr_export.transform.privacy import PseudonymKey
 
@@ -111,11 +106,10 @@ def convert_opened(
         progress: receives the progress of the run.
         key: of pseudonyms.
     """
-    _prepare(export, run, key)
+    prepare(export, run, key)
     progress.opened(export)
     with name_store_in_errors(directory), open_store(directory, file_mode=run.options.mode) as store:
-        store.check_same_kind(run.options.for_manifest(run.treatment), export.record_schema.name)
-        published = _find_published(store, export, run)
+        published = find_before_reading(store, export, run)
 
         def find_unchanged(digest: str | None) -> ConvertResult | None:
             return published.unchanged_result(digest) if published else None
@@ -124,8 +118,13 @@ def convert_opened(
         return unchanged or load_rows(export, store, run, progress, lambda: find_unchanged(export.source.sha256))
 
 
-def _prepare(export: Export, run: Run, key: PseudonymKey | None) -> None:
-    """Check the export's age and the options against its schema, and decide the treatment of its rows."""
+def prepare(export: Export, run: Run, key: PseudonymKey | None) -> None:
+    """Check the export's age and the options against its schema, and decide the treatment of its rows.
+
+    Raises:
+        GuardError: the export is too old.
+        UsageError: an option does not go with the schema.
+    """
     options = run.options
     with _proving_source(export):
         options.age_limits.check_age(export.header.exported_at)
@@ -176,15 +175,6 @@ def _proving_source(export: Export) -> Iterator[None]:
         raise
 
 
-def _check_order(store: Store, export: Export, options: ConvertOptions, *, is_new: bool) -> None:
-    """Refuse an export that is from the future, or older than the newest snapshot if that is not allowed."""
-    exported_at = export.header.exported_at
-    if is_new:  # otherwise it was accepted before
-        options.age_limits.check_ahead(exported_at)
-    if not options.allow_older:
-        check_not_older(exported_at, store.newest())
-
-
 def _check_partitions(columns: Sequence[str], export: Export) -> None:
     allowed = [*export.record_schema.partitionable(), *export.derivation.partitionable()]
     for column in columns:
@@ -195,74 +185,19 @@ def _check_partitions(columns: Sequence[str], export: Export) -> None:
         raise UsageError("cannot partition by the same column twice")
 
 
-def _find_published(store: Store, export: Export, run: Run) -> _Published | None:
-    """Return the snapshot of this export that was made with the same options; ``None`` with ``--limit``.
+def find_before_reading(store: Store, export: Export, run: Run) -> Published | None:
+    """Return the snapshot of this export that was made with the same options, before its records are read.
 
     Raises:
         GuardError: the export is from the future, or older than the newest snapshot and that is not allowed.
+        UsageError: the store is of another kind.
     """
-    if run.options.limit is not None:
-        return None
-    manifest = store.find(export.header.export_name)
+    made_with = run.options.for_manifest(run.treatment)
+    store.check_same_kind(made_with, export.record_schema.name)
+    header, source = export.header, export.source
+    wanted = Wanted(header.export_name, header.exported_at, export.record_schema.sha256, made_with, source.provenance)
     with _proving_source(export):
-        _check_order(store, export, run.options, is_new=manifest is None)
-    return _Published(store, manifest, export, run.options) if manifest and _is_alike(manifest, export, run) else None
-
-
-def _is_alike(manifest: Manifest, export: Export, run: Run) -> bool:
-    """Return whether a snapshot was made with the schema and options of this run; the source may still differ."""
-    return (
-        (is_unverified(export.source.provenance) or not is_unverified(manifest.source.delivery))
-        and manifest.schema.sha256 == export.record_schema.sha256
-        and run.options.for_manifest(run.treatment).give_same_output(manifest.options)
-    )
-
-
-@dataclass(frozen=True)
-class _Published:
-    """A published snapshot of the same export, schema and options: if its source is the same, nothing is to be done."""
-
-    store: Store
-    manifest: Manifest
-    export: Export
-    options: ConvertOptions
-
-    @property
-    def path(self) -> Path:
-        return self.store.path / self.manifest.export_name
-
-    def unchanged_result(self, digest: str | None) -> ConvertResult | None:
-        """Return the result of a run that has nothing to do; ``None`` if the source's SHA-256 is another."""
-        if digest != self.manifest.source.sha256 or self._needs_replacement():
-            return None
-        counts = self.manifest.counts
-        counted = f"{records(counts.written)}, {number(counts.rejected)} rejected"
-        warnings = describe_warnings(self.export.source.provenance)
-        same = f"{self.path} already holds this export, the same: {counted}{warnings}"
-        if self.options.changes and not (self.path / CHANGES).is_dir():
-            same += f"; it has no {CHANGES}/: --changes --replace makes it anew with what changed"
-        return ConvertResult("unchanged", self.path, None, f"nothing to do: {same}")
-
-    def _needs_replacement(self) -> bool:
-        options = self.options
-        # With --replace, the snapshot may be damaged in a way that file sizes do not show.
-        return (
-            not self.store.is_intact(self.manifest, prove=options.replace)
-            or (options.replace and options.profile and _lacks_profile(self.path))
-            or (options.replace and options.changes and not _has_changes(self.manifest))
-        )
-
-
-def _has_changes(manifest: Manifest) -> bool:
-    return any(part.path.startswith(f"{CHANGES}/") for part in manifest.files)
-
-
-def _lacks_profile(snapshot: Path) -> bool:
-    """Return whether the snapshot was published without a profile (``--no-profile``), or its report is unreadable."""
-    try:
-        return read_report(snapshot).profile is None
-    except InputError:
-        return True
+        return find_published(store, wanted, run.options)
 
 
 @contextmanager

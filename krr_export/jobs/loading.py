@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import pyarrow as pa
+
     from krr_export.jobs.changes.comparison import Comparison
     from krr_export.jobs.options import ConvertOptions
     from krr_export.jobs.run_report import Run
     from krr_export.output.manifest import Manifest
-    from krr_export.output.sinks import PartFile
     from krr_export.output.snapshot import Staging
     from krr_export.output.store import Store
     from krr_export.pipeline.progress import Progress
@@ -95,6 +96,23 @@ class ConvertResult:
         return {"outcome": self.outcome, "path": self.uri or str(self.path), "report": report}
 
 
+@dataclass(frozen=True)
+class Draft:
+    """The tables of a snapshot, written into a staging directory, and what is known of them by themselves.
+
+    What depends on the other snapshots of the store is still to come: the guard, what changed, and publishing.
+
+    Attributes:
+        report: its outcome is ``published`` unless something in the export itself forbids that.
+        manifest: of the tables alone.
+        schema: the columns of the table person.
+    """
+
+    report: Report
+    manifest: Manifest
+    schema: pa.Schema
+
+
 def load_rows(
     rows: RowSource,
     store: Store,
@@ -116,24 +134,10 @@ def load_rows(
         GuardError: Another result is published.
         OutputError: The store or the machine failed; nothing was published.
     """
-    options = run.options
     with store.staging() as staging:
         comparison = _compare_with_older(store, rows, run, progress)
-        tally, files = _write(rows, staging, run, progress, comparison)
-        if (same := find_same()) is not None:
-            return same
-        name = rows.header.export_name
-        report, guard_remark = _build_guarded_report(rows, run, tally, store)
-        if options.changes and report.outcome == "published":
-            table = SnapshotTable(staging.path, build_manifest(rows, run, tally, files), run.treatment.schema)
-            more_files, summary = write_changes(staging, table, comparison, options.mode)
-            files, report = (*files, *more_files), msgspec.structs.replace(report, changes=summary)
-        page = render_snapshot_page(report, store.path, name, options.lang)
-        report_files = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
-        manifest = build_manifest(rows, run, tally, (*files, *report_files))
-        remarks = guard_remark + store.remark()
-        result = _publish_or_keep(staging, report, manifest, name, options)
-        return replace(result, message=result.message + remarks) if result.outcome == "published" else result
+        draft = write_draft(rows, staging.path, run, progress, comparison)
+        return find_same() or publish_draft(draft, staging, store, run.options, comparison)
 
 
 def _compare_with_older(store: Store, rows: RowSource, run: Run, progress: Progress) -> Comparison | None:
@@ -144,12 +148,24 @@ def _compare_with_older(store: Store, rows: RowSource, run: Run, progress: Progr
     return compare_with_older(store.path, rows.header.export_name, run.treatment.schema, options, progress)
 
 
-def _write(
-    rows: RowSource, staging: Staging, run: Run, progress: Progress, comparison: Comparison | None
-) -> tuple[Tally, tuple[PartFile, ...]]:
-    """Write the tables into the staging directory; add the rows of persons to the comparison."""
+def write_draft(
+    rows: RowSource, directory: Path, run: Run, progress: Progress, comparison: Comparison | None = None
+) -> Draft:
+    """Write the tables into the staging directory; add the rows of persons to the comparison.
+
+    Args:
+        rows: The rows; they are read once.
+        directory: For staging.
+        run: Options, and the treatment of the rows.
+        progress: Receives the progress.
+        comparison: With the snapshot before.
+
+    Raises:
+        InputError: The rows are unusable.
+        OutputError: The disk is full or failing.
+    """
     tally = new_tally(rows, run.options)
-    with SnapshotTables(staging.path, rows.record_schema, run, comparison) as tables:
+    with SnapshotTables(directory, rows.record_schema, run, comparison) as tables:
         with Stage(tables.write, threaded=rows.workers > 0) as stage, closing(rows.results()) as results:
             for result in results:
                 stage.put(result)
@@ -161,20 +177,51 @@ def _write(
         labels = {field.name: field.label for field in rows.record_schema.fields}
         fields = {labels.get(column, column): rows for column, rows in others.items()}
         tally.note(Notice(PARTITION_OTHER, fields, tables.persons.rows_in_others, ()))
-    return tally, files
+    report = build_report(_own_outcome(run.options, tally), rows, run, tally)
+    return Draft(report, build_manifest(rows, run, tally, files), run.treatment.schema)
 
 
-def _build_guarded_report(rows: RowSource, run: Run, tally: Tally, store: Store) -> tuple[Report, str]:
-    """Return the report, with the guard's result and the final outcome; and the guard's remark on a published one."""
-    options = run.options
-    failure = failure_outcome(options, tally)
-    report = build_report("published", rows, run, tally)
+def publish_draft(
+    draft: Draft, staging: Staging, store: Store, options: ConvertOptions, comparison: Comparison | None
+) -> ConvertResult:
+    """Judge a draft against the other snapshots of the store, and publish it unless something forbids it.
+
+    Args:
+        draft: The tables.
+        staging: Where they are.
+        store: The locked store.
+        options: Of the run.
+        comparison: With the snapshot before, to which all rows of persons were added; ``None`` for none.
+
+    Raises:
+        GuardError: Another result is published.
+        InputError: The snapshot before is damaged.
+        OutputError: The store or the machine failed; nothing was published.
+    """
+    manifest, name = draft.manifest, draft.manifest.export_name
+    report, guard_remark = _judge_against_store(draft.report, name, options, store)
+    if options.changes and report.outcome == "published":
+        table = SnapshotTable(staging.path, manifest, draft.schema)
+        more_files, summary = write_changes(staging, table, comparison, options.mode)
+        manifest, report = manifest.with_files(more_files), msgspec.structs.replace(report, changes=summary)
+    page = render_snapshot_page(report, store.path, name, options.lang)
+    report_files = (staging.write_text(REPORT_JSON, report.to_json()), staging.write_text(REPORT_HTML, page))
+    remarks = guard_remark + store.remark()
+    result = _publish_or_keep(staging, report, manifest.with_files(report_files), name, options)
+    return replace(result, message=result.message + remarks) if result.outcome == "published" else result
+
+
+def _own_outcome(options: ConvertOptions, tally: Tally) -> Outcome:
+    """Return the outcome as far as it follows from the export itself."""
+    return failure_outcome(options, tally) or ("published" if options.limit is None else "partial")
+
+
+def _judge_against_store(report: Report, name: str, options: ConvertOptions, store: Store) -> tuple[Report, str]:
+    """Return the report with the guard's result and the final outcome; and the guard's remark on a published one."""
     if options.limit is not None:
-        return msgspec.structs.replace(report, outcome=failure or "partial", guard=PARTIAL), ""
-    found = check_against_store(
-        store.path, rows.header.export_name, report, options.guard_limits, accepted=not options.guard
-    )
-    outcome = failure or ("guard" if found.tripped else "published")
+        return msgspec.structs.replace(report, guard=PARTIAL), ""
+    found = check_against_store(store.path, name, report, options.guard_limits, accepted=not options.guard)
+    outcome = "guard" if found.tripped and report.outcome == "published" else report.outcome
     return msgspec.structs.replace(report, outcome=outcome, guard=found.guard), found.remark
 
 

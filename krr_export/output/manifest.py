@@ -25,6 +25,7 @@ from krr_export.util.stored_json import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 SNAPSHOT_HINT = "give a directory eksport=… of a store, or its link latest"
@@ -224,6 +225,11 @@ class Manifest(Document, frozen=True, kw_only=True, tag_field="manifest_version"
     def export_name(self) -> str:
         """The name of the snapshot's directory, ``eksport=…``."""
         return self.header.export_name
+
+    def with_files(self, more: Iterable[PartFile]) -> Manifest:
+        """Return the manifest with more files."""
+        files = sorted((*self.files, *more), key=lambda part: part.path)
+        return msgspec.structs.replace(self, files=tuple(files))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Manifest:
