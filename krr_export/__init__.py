@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     )
     from krr_export.input.delivery.opening import DeliveryOptions
     from krr_export.input.sftp import Fetched
+    from krr_export.jobs.backfill.result import BackfilledExport, BackfillResult
     from krr_export.jobs.changes.diff import DiffResult, diff
     from krr_export.jobs.check import CheckResult, check
     from krr_export.jobs.convert import convert, validate
-    from krr_export.jobs.functions import apply, fetch, prune, run
+    from krr_export.jobs.functions import apply, backfill, fetch, prune, run
     from krr_export.jobs.inspect import Inspection, inspect
     from krr_export.jobs.loading import ConvertResult
     from krr_export.jobs.nightly import NightResult
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from krr_export.schema.registry import load_schema
 
 __all__ = [
+    "BackfillResult",
+    "BackfilledExport",
     "CheckResult",
     "ConvertOptions",
     "ConvertResult",
@@ -78,6 +81,7 @@ __all__ = [
     "ViewsResult",
     "__version__",
     "apply",
+    "backfill",
     "check",
     "convert",
     "diff",
@@ -99,7 +103,8 @@ __all__ = [
 
 _HOME = {
     "input.sftp": ("Fetched",),
-    "jobs.functions": ("apply", "fetch", "prune", "run"),
+    "jobs.backfill.result": ("BackfilledExport", "BackfillResult"),
+    "jobs.functions": ("apply", "backfill", "fetch", "prune", "run"),
     "jobs.inspect": ("Inspection", "inspect"),
     "jobs.nightly": ("NightResult",),
     "jobs.push": ("PushResult", "push"),

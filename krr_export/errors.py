@@ -79,6 +79,12 @@ class NoSpaceError(OutputError):
     reason = "no-space"
 
 
+class KilledError(OutputError):
+    """A process that did a part of the work was killed."""
+
+    reason = "killed"
+
+
 class GuardError(KrrExportError):
     """A guard tripped: what came differs from what was expected, or from what is published (exit 5)."""
 
@@ -246,6 +252,9 @@ REASONS = (
     Reason(OutputError.reason, OutputError.exit_code, "the output or the machine failed"),
     Reason(BusyError.reason, BusyError.exit_code, "another run is at work on the same store or directory"),
     Reason(NoSpaceError.reason, NoSpaceError.exit_code, "the disk is full, or the quota used up"),
+    Reason(
+        KilledError.reason, KilledError.exit_code, "of `backfill`: a process was killed, as where there is no memory"
+    ),
     Reason("out-of-memory", OutputError.exit_code, "there was too little memory"),
     Reason(GuardError.reason, GuardError.exit_code, "what came differs too much from what was expected"),
     Reason(AgeError.reason, AgeError.exit_code, "the export is older than `--max-age` allows"),

@@ -145,6 +145,11 @@ class Bar(Progress):
         self._end_step()
         self._bar.close()
 
+    def planned(self, exports: int, size: int) -> None:
+        """Set the size of all sources."""
+        self._bar.total = size
+        self._bar.set_description_str(f"{exports} exports")
+
     def opened(self, export: Export) -> None:
         """Set the size of the source, now known."""
         self._bar.total = export.source.size
@@ -194,6 +199,10 @@ class LogLines(Progress):
         self._bytes = 0
         self._records = 0
         self._step, self._rows, self._rows_done = "", 0, 0
+
+    def planned(self, exports: int, size: int) -> None:  # noqa: ARG002 - a line names bytes and records alone
+        """Set the size of all sources."""
+        self._size = size
 
     def opened(self, export: Export) -> None:
         """Set the size of the source, now known."""

@@ -26,6 +26,12 @@ changes_option = option(
     heading=OUTPUT,
     help="Write what changed since the snapshot before, as changes/ and in the report.",
 )
+replace_option = option(
+    "--replace",
+    is_flag=True,
+    heading=OUTPUT,
+    help="Exchange a snapshot of this export that is there with another result.",
+)
 pseudonym_key_option = option(
     "--pseudonym-key",
     type=LocalPath(),

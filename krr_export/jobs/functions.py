@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from krr_export.errors import UsageError
 from krr_export.input import sftp
 from krr_export.input.objects.address import is_object_uri
+from krr_export.jobs.backfill.backfill import run_backfill
 from krr_export.jobs.changes import apply as changes
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
 from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
 from krr_export.jobs.nightly import NightOptions, NightProgress, NightResult, run_night
 from krr_export.jobs.nightly_steps import prune_place
 from krr_export.jobs.options import DEFAULTS
-from krr_export.util.fields import Secret, StrPath, check_names
+from krr_export.pipeline.progress import Progress
+from krr_export.util.fields import Secret, StrPath, check_names, check_types
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from krr_export.jobs.backfill.result import BackfilledExport, BackfillResult
     from krr_export.jobs.loading import ConvertResult
-    from krr_export.pipeline.progress import Progress
     from krr_export.util.fields import Names
 
 
@@ -51,6 +53,13 @@ class FetchKeywords(LoginKeywords, total=False):
     since: date | None
     force: bool
     max_ahead: timedelta | str
+
+
+class BackfillKeywords(ConvertKeywords, total=False):
+    """The options of ``backfill`` by name: its own, and those of ``convert``."""
+
+    processes: int | None
+    skip_bad: bool
 
 
 class ApplyKeywords(LoadKeywords, total=False):
@@ -101,6 +110,55 @@ def run(
     options = NightOptions(login, changed(DEFAULTS, given, RunKeywords.__annotations__), **own)
     place = store if isinstance(store, str) and is_object_uri(store) else local_path(store)
     return run_night(uri, local_path(inbox), place, options, progress)
+
+
+def backfill(
+    sources: StrPath | Iterable[StrPath],
+    store: StrPath,
+    *,
+    progress: Progress | None = None,
+    on_done: Callable[[BackfilledExport], object] = lambda _: None,
+    **keywords: Unpack[BackfillKeywords],
+) -> BackfillResult:
+    """Convert many exports beside each other, and publish them in the order of their time.
+
+    The store becomes what it would have become by ``convert``, night by night. What it holds already is not converted
+    again, so a backfill that was cut short is completed by the next one.
+
+    >>> result = krr_export.backfill(["export.xml.gz", "next.xml.gz"], "store", max_rejects="1%")
+    >>> [export.outcome for export in result.exports]
+    ['published', 'published']
+
+    Args:
+        sources: files; deliveries, by one file of a set or several; or directories of deliveries, all sets of which
+            are meant.
+        store: the directory of snapshots; created if missing.
+        progress: receives the progress of all, not always from the thread that calls.
+        on_done: called with each export when it is done.
+        keywords: ``processes``: how many exports are converted at a time, by default half as many as there are
+            processors; ``skip_bad``: go on after an export that cannot be published; and the options of ``convert``, of
+            which ``workers`` is by default an equal share of the processors, ``max_age`` applies to the newest export,
+            and ``limit`` cannot be given.
+
+    Raises:
+        InputError: a key is unusable.
+        OutputError: the store cannot be opened, or another run holds it.
+        UsageError: an option is wrong, or a source is no file.
+    """
+    given: dict[str, Any] = dict(keywords)
+    own: dict[str, Any] = {name: given.pop(name) for name in ("processes", "skip_bad") if name in given}
+    check_types({"processes": int | None, "skip_bad": bool}, own)
+    if own.get("processes") is not None and own["processes"] < 1:
+        raise UsageError("--processes must be at least 1")
+    return run_backfill(
+        [sources] if isinstance(sources, (str, os.PathLike)) else sources,
+        local_path(store),
+        changed(DEFAULTS, given, BackfillKeywords.__annotations__),
+        processes=own.get("processes"),
+        skip_bad=own.get("skip_bad", False),
+        progress=progress or Progress(),
+        on_done=on_done,
+    )
 
 
 def fetch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import (
@@ -76,7 +76,7 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
         _lock(fd, path)
         with output_errors(f"tidy the store {path}"):
             _clean_up(path)
-        yield Store(path, file_mode, is_new)
+        yield Store(path, file_mode, is_new, fd)
     finally:
         _locks.discard(fd)
         os.close(fd)
@@ -90,11 +90,13 @@ class Store:
         path: The directory.
         file_mode: Permission bits of all files written.
         is_new: Whether no run has used it before: the path may be mistyped.
+        lock: The descriptor of the lock: a process that is given it keeps the store locked as long as it runs.
     """
 
     path: Path
     file_mode: int = 0o600
     is_new: bool = False
+    lock: int = field(default=-1, repr=False, compare=False)
 
     def remark(self) -> str:
         """Return a remark for the last line of a run if it publishes the first snapshot; call it before publishing."""

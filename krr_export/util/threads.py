@@ -23,7 +23,10 @@ _AHEAD = 2
 
 
 def map_in_order(
-    make_worker: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task], workers: int
+    make_worker: Callable[[], Callable[[Task], Result]],
+    tasks: Iterable[Task],
+    workers: int,
+    end: Callable[[], object] = lambda: None,
 ) -> Generator[Result, None, None]:
     """Run tasks in threads; yield results in the order of the tasks.
 
@@ -31,6 +34,7 @@ def map_in_order(
         make_worker: creates a worker function; each is used by one thread at a time, and gets its tasks in order.
         tasks: in order; an error that they raise is raised after the results of the tasks before it.
         workers: the number of threads; 0 runs the tasks in this one.
+        end: called when no more results are wanted, before the tasks that still run are waited for.
 
     Raises:
         Exception: the first one raised by a task or by ``tasks`` itself.
@@ -50,7 +54,7 @@ def map_in_order(
         finally:
             idle.put(worker)
 
-    with _pool(workers) as pool:
+    with _pool(workers, end) as pool:
         yield from _results_in_order(pool, run_task, tasks, workers + _AHEAD)
 
 
@@ -128,9 +132,10 @@ class Stage(Generic[Item]):
 
 
 @contextmanager
-def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+def _pool(threads: int, end: Callable[[], object]) -> Iterator[ThreadPoolExecutor]:
     pool = ThreadPoolExecutor(threads)
     try:
         yield pool
     finally:
+        end()
         pool.shutdown(cancel_futures=True)

@@ -130,8 +130,8 @@ def test_what_a_command_works_on_is_an_unusable_input_where_it_is_not_there_or_s
 
 def test_all_commands_that_work_on_what_is_there_are_held_to_it() -> None:
     assert {name for name, _ in MUST_BE_THERE} == {
-        "apply", "check", "convert", "diff", "fetch-changes", "history", "inspect", "load", "prune", "push", "report",
-        "seal",
+        "apply", "backfill", "check", "convert", "diff", "fetch-changes", "history", "inspect", "load", "prune", "push",
+        "report", "seal",
         "soap call", "soap open", "validate", "verify", "views",
     }  # fmt: skip
 

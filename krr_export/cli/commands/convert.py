@@ -10,9 +10,9 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.lineage import openlineage_option
 from krr_export.cli.metrics import metrics_option
-from krr_export.cli.options import OUTPUT, limit_option, reading_options
-from krr_export.cli.output_options import writing_options
-from krr_export.cli.parameters import Role, SourceName, StoreLocation, option
+from krr_export.cli.options import limit_option, reading_options
+from krr_export.cli.output_options import replace_option, writing_options
+from krr_export.cli.parameters import Role, SourceName, StoreLocation
 from krr_export.cli.secrets import pop_delivery
 
 if TYPE_CHECKING:
@@ -27,12 +27,7 @@ if TYPE_CHECKING:
 @writing_options
 @metrics_option
 @openlineage_option
-@option(
-    "--replace",
-    is_flag=True,
-    heading=OUTPUT,
-    help="Exchange a snapshot of this export that is there with another result.",
-)
+@replace_option
 def convert_command(source: str, store: Path | str, **options: Any) -> int:
     """Turn an export into a published snapshot of Parquet or CSV.
 

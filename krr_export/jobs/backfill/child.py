@@ -1,0 +1,81 @@
+"""The process that converts one export of a backfill; `processes` starts it.
+
+It has no terminal, and says all through its connection. It ends with whoever started it: with the connection.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
+
+from krr_export.pipeline.progress import Progress
+from krr_export.util.process import configure_arrow, configure_malloc, disable_core_dumps
+
+if TYPE_CHECKING:
+    from krr_export.jobs.backfill.task import Task
+
+_SECONDS_BETWEEN_MESSAGES = 0.2
+
+
+def main(fd: int) -> None:
+    """Convert the export that the connection asks for.
+
+    Args:
+        fd: the connection's descriptor.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # who started it decides: a group is often sent a signal as a whole
+    disable_core_dumps()
+    configure_arrow()
+    configure_malloc()
+    from krr_export.jobs.backfill.task import run_task  # noqa: PLC0415 - loads Arrow, which is configured first
+
+    connection: Connection[Any, Any] = Connection(fd)
+    task: Task = connection.recv()
+    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+    progress = _Reported(connection)
+    outcome = run_task(task, progress)
+    progress.flush()
+    connection.send(outcome)
+    os._exit(0)  # the thread still waits
+
+
+def _end_with(connection: Connection[Any, Any]) -> None:
+    """End this process when the other side of the connection is gone."""
+    try:
+        connection.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+class _Reported(Progress):
+    """Sends the bytes and records since the last message, now and then."""
+
+    def __init__(self, connection: Connection[Any, Any]) -> None:
+        self._connection = connection
+        self._bytes = self._records = 0
+        self._next = time.monotonic()
+
+    def read(self, size: int) -> None:
+        """Count bytes."""
+        self._bytes += size
+        self._send_if_due()
+
+    def passed(self, records: int) -> None:
+        """Count records."""
+        self._records += records
+        self._send_if_due()
+
+    def flush(self) -> None:
+        """Send what was not yet sent."""
+        self._connection.send((self._bytes, self._records))
+        self._bytes = self._records = 0
+        self._next = time.monotonic() + _SECONDS_BETWEEN_MESSAGES
+
+    def _send_if_due(self) -> None:
+        if time.monotonic() >= self._next:
+            self.flush()

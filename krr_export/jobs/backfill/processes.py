@@ -1,0 +1,109 @@
+"""A runner of tasks on this machine: a process of its own for each, so that memory ends with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from multiprocessing import Pipe
+from typing import TYPE_CHECKING, Any
+
+from krr_export.jobs.backfill.failure import Failure, explain, killed
+from krr_export.util.threads import map_in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+    from multiprocessing.connection import Connection
+
+    from krr_export.jobs.backfill.task import Staged, Task
+    from krr_export.pipeline.progress import Progress
+
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from krr_export.jobs.backfill.child import main; main(int(sys.argv[1]))"
+"""Not the module of `multiprocessing`: that would run the caller's own program again."""
+
+
+class Processes:
+    """Runs each task in a process of its own.
+
+    Args:
+        room: how many at once.
+        lock: the descriptor of the store's lock. The processes hold it too: until the last has ended, nobody sweeps
+            the directories that they write into.
+        progress: receives the progress of all.
+    """
+
+    def __init__(self, room: int, lock: int, progress: Progress) -> None:
+        self._room = room
+        self._lock = lock
+        self._progress = progress
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._ended = False
+        self._guard = threading.Lock()
+
+    def results(self, tasks: Iterable[Task]) -> Generator[Staged, None, None]:
+        """Run tasks, and yield what came of them, in order; see `task.Runner`."""
+        return map_in_order(lambda: self._run, tasks, self._room, self._end)
+
+    def _run(self, task: Task) -> Staged:
+        ours, theirs = Pipe()
+        with ours:
+            try:
+                with theirs:
+                    process = self._start(theirs.fileno())
+            except OSError as error:  # no more processes may be started
+                return explain(error)
+            if process is None:
+                return killed(0)
+            try:
+                return self._follow(task, ours) or killed(-min(process.wait(), 0))
+            finally:
+                process.kill()
+                process.wait()
+                with self._guard:
+                    self._running.discard(process)
+
+    def _start(self, fd: int) -> subprocess.Popen[bytes] | None:
+        """Start a process; ``None`` if all was ended."""
+        program = _PROGRAM.format(path=sys.path)
+        with self._guard:
+            if self._ended:
+                return None
+            process = subprocess.Popen(  # noqa: S603 - this very Python, and nothing of the caller's
+                [sys.executable, "-c", program, str(fd)],
+                pass_fds=(fd, self._lock),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # a library's words may quote rows
+                start_new_session=True,  # else the terminal would interrupt it too
+            )
+            self._running.add(process)
+            return process
+
+    def _follow(self, task: Task, connection: Connection[Any, Any]) -> Staged | None:
+        """Pass the progress on until there is a result; ``None`` if the process ends without one."""
+        passed_on = 0
+        try:
+            connection.send(task)
+            while isinstance(message := connection.recv(), tuple):
+                size, records = message
+                passed_on += size
+                self._advance(size, records)
+        except (EOFError, OSError):
+            return None
+        if not isinstance(message, Failure):
+            self._advance(task.size - passed_on, 0)  # what is there already is not read
+        outcome: Staged = message
+        return outcome
+
+    def _advance(self, size: int, records: int) -> None:
+        with self._guard:
+            self._progress.read(size)
+            if records:
+                self._progress.passed(records)
+
+    def _end(self) -> None:
+        """Kill what runs, and start nothing any more."""
+        with self._guard:
+            self._ended = True
+            for process in self._running:
+                process.kill()
