@@ -133,7 +133,7 @@ def backfill(
         sources: files; deliveries, by one file of a set or several; or directories of deliveries, all sets of which
             are meant.
         store: the directory of snapshots; created if missing.
-        progress: receives the progress of all, not always from the thread that calls.
+        progress: receives the progress of all, one call at a time, but not always from the thread that calls.
         on_done: called with each export when it is done.
         keywords: ``processes``: how many exports are converted at a time, by default half as many as there are
             processors; ``skip_bad``: go on after an export that cannot be published; and the options of ``convert``, of

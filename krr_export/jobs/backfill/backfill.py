@@ -15,6 +15,7 @@ from krr_export.input.delivery.opening import with_keys
 from krr_export.jobs.backfill.failure import Failure
 from krr_export.jobs.backfill.processes import Processes
 from krr_export.jobs.backfill.result import BackfilledExport, BackfillResult
+from krr_export.jobs.backfill.shared_progress import SharedProgress
 from krr_export.jobs.backfill.sources import find_exports
 from krr_export.jobs.backfill.task import Task
 from krr_export.jobs.changes.comparison import compare_with_older
@@ -23,6 +24,7 @@ from krr_export.jobs.loading import ConvertResult, Draft, publish_draft
 from krr_export.output.snapshot_table import SnapshotTable
 from krr_export.output.store import open_store
 from krr_export.util.processors import usable_processors
+from krr_export.util.signals import remembering_ignored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -52,6 +54,7 @@ def run_backfill(  # noqa: PLR0913 - by keyword, each an option of the command l
     """Convert many exports, and publish them in the order of their time; see `krr_export.backfill`."""
     if options.limit is not None:
         raise UsageError("--limit gives partial results, and a backfill publishes", "leave it out")
+    progress = SharedProgress(progress)
     room = max(1, usable_processors() // 2) if processes is None else processes
     portable, keyed = _with_keys(options.delivery)
     found, unread = find_exports(sources, replace(options, delivery=keyed), room)
@@ -135,8 +138,13 @@ class _Publisher:
             runner: converts them.
         """
         waiting: deque[tuple[Found, Staging, ExitStack]] = deque()
-        with ExitStack() as stack, closing(runner.results(self._tasks(several, waiting, stack))) as results:
+        with (
+            remembering_ignored() as heed,
+            ExitStack() as stack,
+            closing(runner.results(self._tasks(several, waiting, stack))) as results,
+        ):
             for staged in results:
+                heed()  # it came while the one before was published
                 found, staging, own = waiting.popleft()
                 with own:
                     done = self._finish(found, staging, staged)

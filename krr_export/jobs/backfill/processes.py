@@ -29,7 +29,7 @@ class Processes:
         room: how many at once.
         lock: the descriptor of the store's lock. The processes hold it too: until the last has ended, nobody sweeps
             the directories that they write into.
-        progress: receives the progress of all.
+        progress: receives the progress of all, from several threads.
     """
 
     def __init__(self, room: int, lock: int, progress: Progress) -> None:
@@ -87,19 +87,15 @@ class Processes:
             while isinstance(message := connection.recv(), tuple):
                 size, records = message
                 passed_on += size
-                self._advance(size, records)
+                self._progress.read(size)
+                if records:
+                    self._progress.passed(records)
         except (EOFError, OSError):
             return None
         if not isinstance(message, Failure):
-            self._advance(task.size - passed_on, 0)  # what is there already is not read
+            self._progress.read(task.size - passed_on)  # what is there already is not read
         outcome: Staged = message
         return outcome
-
-    def _advance(self, size: int, records: int) -> None:
-        with self._guard:
-            self._progress.read(size)
-            if records:
-                self._progress.passed(records)
 
     def _end(self) -> None:
         """Kill what runs, and start nothing any more."""

@@ -74,7 +74,7 @@ class BackfilledExport:
     @property
     def line(self) -> str:
         """The message with the name of the source before it."""
-        name = self.source.name
+        name = self.source.name or str(self.source)
         return self.message if self.message.startswith(f"{name}: ") else f"{name}: {self.message}"
 
     @property

@@ -1,0 +1,44 @@
+"""Progress that several threads tell of, one at a time."""
+
+from __future__ import annotations
+
+import threading
+
+from krr_export.pipeline.progress import Progress
+
+
+class SharedProgress(Progress):
+    """Hands on what threads tell, so that the receiver need not mind that there are several.
+
+    Args:
+        receiver: gets it all.
+    """
+
+    def __init__(self, receiver: Progress) -> None:
+        self._receiver = receiver
+        self._guard = threading.Lock()
+
+    def planned(self, exports: int, size: int) -> None:
+        """Hand it on."""
+        with self._guard:
+            self._receiver.planned(exports, size)
+
+    def read(self, size: int) -> None:
+        """Hand it on."""
+        with self._guard:
+            self._receiver.read(size)
+
+    def passed(self, records: int) -> None:
+        """Hand it on."""
+        with self._guard:
+            self._receiver.passed(records)
+
+    def began(self, step: str, rows: int) -> None:
+        """Hand it on."""
+        with self._guard:
+            self._receiver.began(step, rows)
+
+    def advanced(self, rows: int) -> None:
+        """Hand it on."""
+        with self._guard:
+            self._receiver.advanced(rows)
