@@ -145,6 +145,13 @@ class Bar(Progress):
         self._end_step()
         self._bar.close()
 
+    def dated(self, exports: int, of: int) -> None:
+        """Show a bar of its own for the exports whose time is known."""
+        if exports == 1:
+            self._end_step()
+            self._step = _new_bar(unit=" exports", total=of, desc="open")
+        self.advanced(1)
+
     def planned(self, exports: int, size: int) -> None:
         """Set the size of all sources."""
         self._bar.total = size
@@ -199,6 +206,11 @@ class LogLines(Progress):
         self._bytes = 0
         self._records = 0
         self._step, self._rows, self._rows_done = "", 0, 0
+
+    def dated(self, exports: int, of: int) -> None:
+        """Print a line when it is due."""
+        if self._is_due():
+            self._say(f"progress  {exports} of {of} exports opened, for their time")
 
     def planned(self, exports: int, size: int) -> None:  # noqa: ARG002 - a line names bytes and records alone
         """Set the size of all sources."""

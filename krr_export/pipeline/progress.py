@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 class Progress:
     """Receives the progress of a run; this base class ignores it."""
 
+    def dated(self, exports: int, of: int) -> None:
+        """Handle that so many exports were opened for their time, ``of`` so many."""
+
     def planned(self, exports: int, size: int) -> None:
         """Handle that so many exports are about to be read, of ``size`` bytes in all."""
 

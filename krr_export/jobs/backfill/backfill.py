@@ -57,7 +57,7 @@ def run_backfill(  # noqa: PLR0913 - by keyword, each an option of the command l
     progress = SharedProgress(progress)
     room = max(1, usable_processors() // 2) if processes is None else processes
     portable, keyed = _with_keys(options.delivery)
-    found, unread = find_exports(sources, replace(options, delivery=keyed), room)
+    found, unread = find_exports(sources, replace(options, delivery=keyed), room, progress)
     if not found and not unread:
         raise UsageError("there is no export to convert", "name files, or directories of deliveries")
     done = [BackfilledExport.failed(one.source, None, one.failure) for one in unread]

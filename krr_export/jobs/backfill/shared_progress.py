@@ -18,6 +18,11 @@ class SharedProgress(Progress):
         self._receiver = receiver
         self._guard = threading.Lock()
 
+    def dated(self, exports: int, of: int) -> None:
+        """Hand it on."""
+        with self._guard:
+            self._receiver.dated(exports, of)
+
     def planned(self, exports: int, size: int) -> None:
         """Hand it on."""
         with self._guard:

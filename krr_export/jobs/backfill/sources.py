@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.jobs.options import ConvertOptions
+    from krr_export.pipeline.progress import Progress
     from krr_export.util.fields import StrPath
 
 
@@ -49,7 +51,9 @@ class Unread:
     failure: Failure
 
 
-def find_exports(sources: Iterable[StrPath], options: ConvertOptions, threads: int) -> tuple[list[Found], list[Unread]]:
+def find_exports(
+    sources: Iterable[StrPath], options: ConvertOptions, threads: int, progress: Progress
+) -> tuple[list[Found], list[Unread]]:
     """Return the exports in the order of their time, and what is none, by name.
 
     Exports of the same time are in the order of their paths. A source that is given twice counts once.
@@ -58,6 +62,7 @@ def find_exports(sources: Iterable[StrPath], options: ConvertOptions, threads: i
         sources: files; files of deliveries, one of a set or all; or directories of deliveries, all sets of which count.
         options: how exports are opened.
         threads: how many are opened at once: the signature of a delivery is verified before anything in it is read.
+        progress: receives how many were opened.
 
     Raises:
         UsageError: a source is no file, or a key for a delivery was not given.
@@ -72,7 +77,11 @@ def find_exports(sources: Iterable[StrPath], options: ConvertOptions, threads: i
         except InputError as error:
             return Unread(source, Failure.of(error))
 
-    looked = [*map_in_order(lambda: look, _distinct(sources), threads)]
+    files, looked = _distinct(sources), []
+    with closing(map_in_order(lambda: look, files, threads)) as results:
+        for one in results:
+            looked.append(one)
+            progress.dated(len(looked), len(files))
     found = [one for one in looked if isinstance(one, Found)]
     unread = [one for one in looked if isinstance(one, Unread)]
     found.sort(key=lambda one: (one.exported_at, str(one.source)))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import krr_export
 from krr_export import UsageError
+from krr_export.cli import console
 
 if TYPE_CHECKING:
     import random
@@ -129,9 +130,8 @@ def test_deliveries_are_sources_by_directory_by_all_files_or_by_one(
         document = export.read_bytes()
         packed = document if export.suffix == ".gz" else gzip.compress(document)
         deliveries.make_set_of(inbox, packed, stamp=stamp)
-    options: list[str | Path] = ["--private-key", locked, "--publisher-cert", keys.publisher_cert, "--max-rejects", "1%"]
-    sets = sorted({path.name[:29] for path in inbox.iterdir()})
-    assert len(sets) == 2
+    keyed: list[str | Path] = ["--private-key", locked, "--publisher-cert", keys.publisher_cert]
+    options = [*keyed, "--max-rejects", "1%"]
     for number, sources in enumerate(([inbox], sorted(inbox.iterdir()), sorted(inbox.glob("*.sig")))):
         ran = command.call("backfill", *sources, tmp_path / f"store-{number}", *options, "--json")
         assert (ran.code, ran.result["published"], len(ran.result["exports"])) == (0, 2, 2), ran.err
@@ -251,6 +251,11 @@ def test_wrong_usage_is_said_before_anything_is_written(
 def test_progress_is_of_all_exports_and_ends_at_all_bytes(exports: list[Path], tmp_path: Path) -> None:
     class Counted(krr_export.Progress):
         size = done = records = 0
+        known: tuple[int, ...] = ()
+
+        def dated(self, exports: int, of: int) -> None:
+            assert of == 3
+            self.known += (exports,)
 
         def planned(self, exports: int, size: int) -> None:
             assert exports == 3
@@ -265,5 +270,18 @@ def test_progress_is_of_all_exports_and_ends_at_all_bytes(exports: list[Path], t
     krr_export.convert(exports[1], tmp_path / "store", max_rejects="1%")
     counted = Counted()
     krr_export.backfill(exports[:3], tmp_path / "store", progress=counted, max_rejects="1%")
+    assert counted.known == (1, 2, 3)
     assert counted.size == counted.done == sum(path.stat().st_size for path in exports[:3])
     assert counted.records > 2 * 1900
+
+
+def test_a_log_tells_of_both_parts_of_the_work(
+    exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_SECONDS_BETWEEN_LOG_LINES", 0.0)
+    ran = command.call("backfill", *exports[:2], tmp_path / "store", "--max-rejects=1%")
+    total = sum(path.stat().st_size for path in exports[:2])
+    assert "progress  2 of 2 exports opened, for their time" in ran.lines
+    passed = [line for line in ran.lines if " records" in line and line.startswith("progress")]
+    assert passed
+    assert all(f" of {total / 1e6:.0f} MB (" in line for line in passed)
