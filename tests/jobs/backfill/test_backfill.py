@@ -18,10 +18,16 @@ from hypothesis import strategies as st
 import krr_export
 from krr_export import UsageError
 from krr_export.cli import console
+from krr_export.jobs.backfill.publishing import Publisher
+from krr_export.jobs.backfill.sources import find_exports
+from krr_export.jobs.backfill.task import run_task
+from krr_export.output.store import open_store
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Generator, Iterable, Sequence
+
+    from krr_export.jobs.backfill.task import Staged, Task
 
 pytestmark = pytest.mark.slow
 OPTIONS: dict[str, Any] = {"max_rejects": "1%", "changes": True}
@@ -246,6 +252,24 @@ def test_wrong_usage_is_said_before_anything_is_written(
         UNCHECKED.backfill(sources, "store", **options)
     assert message in str(raised.value)
     assert not Path("store").exists()
+
+
+class Inline:
+    """A runner of tasks in this very process, one after the other."""
+
+    def results(self, tasks: Iterable[Task]) -> Generator[Staged, None, None]:
+        for task in tasks:
+            yield run_task(task, krr_export.Progress())
+
+
+def test_whatever_runs_the_tasks_the_store_is_the_same(exports: list[Path], sequential: Path, tmp_path: Path) -> None:
+    options, progress = krr_export.ConvertOptions(**OPTIONS), krr_export.Progress()
+    found, unread = find_exports(exports, options, 2, progress)
+    assert unread == []
+    with open_store(tmp_path / "store") as store:
+        done = [*Publisher(store, options, found[-1], progress).publish(found, Inline())]
+    assert [export.outcome for export in done] == ["published"] * 4
+    assert nights.facts(tmp_path / "store") == nights.facts(sequential)
 
 
 def test_progress_is_of_all_exports_and_ends_at_all_bytes(exports: list[Path], tmp_path: Path) -> None:

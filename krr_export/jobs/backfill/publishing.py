@@ -1,0 +1,106 @@
+"""Publishing of what tasks converted, in the order of time: the half of a backfill that one process does alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from krr_export.errors import InputError, KrrExportError
+from krr_export.jobs.backfill.failure import Failure
+from krr_export.jobs.backfill.result import BackfilledExport
+from krr_export.jobs.backfill.task import Task
+from krr_export.jobs.changes.comparison import compare_with_older
+from krr_export.jobs.convert import name_store_in_errors
+from krr_export.jobs.loading import ConvertResult, Draft, publish_draft
+from krr_export.output.snapshot_table import SnapshotTable
+from krr_export.util.signals import remembering_ignored
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from krr_export.jobs.backfill.sources import Found
+    from krr_export.jobs.backfill.task import Runner, Staged
+    from krr_export.jobs.changes.comparison import Comparison
+    from krr_export.jobs.options import ConvertOptions
+    from krr_export.output.snapshot import Staging
+    from krr_export.output.store import Store
+    from krr_export.pipeline.progress import Progress
+
+
+class Publisher:
+    """Publishes exports in order, once they are converted.
+
+    Args:
+        store: the locked store.
+        options: of the conversions.
+        newest: of all exports, the one that must not be older than ``max_age``.
+        progress: receives the progress.
+    """
+
+    def __init__(self, store: Store, options: ConvertOptions, newest: Found, progress: Progress) -> None:
+        self._store = store
+        self._options = options
+        self._newest = newest
+        self._progress = progress
+
+    def publish(self, several: Sequence[Found], runner: Runner) -> Generator[BackfilledExport, None, None]:
+        """Yield what became of each export.
+
+        Args:
+            several: exports of different times, the oldest first.
+            runner: converts them.
+        """
+        waiting: deque[tuple[Found, Staging, ExitStack]] = deque()
+        with (
+            remembering_ignored() as heed,
+            ExitStack() as stack,
+            closing(runner.results(self._tasks(several, waiting, stack))) as results,
+        ):
+            for staged in results:
+                heed()  # it came while the one before was published
+                found, staging, own = waiting.popleft()
+                with own:
+                    done = self._finish(found, staging, staged)
+                yield done
+
+    def _tasks(
+        self, several: Sequence[Found], waiting: deque[tuple[Found, Staging, ExitStack]], stack: ExitStack
+    ) -> Iterator[Task]:
+        """Yield a task for each export, with a directory that goes with the stack of its own."""
+        for found in several:
+            own = stack.enter_context(ExitStack())
+            staging = own.enter_context(self._store.staging())
+            waiting.append((found, staging, own))
+            options = self._options if found is self._newest else replace(self._options, max_age=None)
+            yield Task(found.source, found.size, self._store.path, staging.path, options)
+
+    def _finish(self, found: Found, staging: Staging, staged: Staged) -> BackfilledExport:
+        """Publish what was converted; a failure becomes a value."""
+        if isinstance(staged, Failure):
+            return BackfilledExport.failed(found.source, found.name, staged)
+        try:
+            with name_store_in_errors(self._store.path):
+                result = staged if isinstance(staged, ConvertResult) else self._publish(found, staging, staged)
+        except KrrExportError as error:
+            return BackfilledExport.failed(found.source, found.name, Failure.of(error))
+        return BackfilledExport.converted(found.source, found.name, result)
+
+    def _publish(self, found: Found, staging: Staging, draft: Draft) -> ConvertResult:
+        if draft.manifest.export_name != found.name:
+            raise InputError(f"{found.source.name} was exchanged meanwhile", "run again when no one writes there")
+        comparison = self._compare(staging, draft) if self._options.changes else None
+        return publish_draft(draft, staging, self._store, self._options, comparison)
+
+    def _compare(self, staging: Staging, draft: Draft) -> Comparison | None:
+        """Compare the draft with the snapshot before, as ``convert`` does while it writes."""
+        table = SnapshotTable(staging.path, draft.manifest, draft.schema)
+        name, made_with = draft.manifest.export_name, draft.manifest.options
+        comparison = compare_with_older(self._store.path, name, draft.schema, made_with, self._progress)
+        if comparison is not None:
+            self._progress.began(f"read {name}", table.rows)
+            for batch in table.batches(comparison.key_and_compared):
+                comparison.add(batch)
+                self._progress.advanced(batch.num_rows)
+        return comparison
