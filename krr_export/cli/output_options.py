@@ -75,7 +75,7 @@ guard_options = combine(
         "--max-age",
         metavar="48h",
         heading=GUARD,
-        help="Exit with 5 where the export, of run the newest, was made longer ago: so many m, h or d.",
+        help="Exit with 5 where the export, of run and backfill the newest, was made longer ago: so many m, h or d.",
     ),
     option(
         "--max-ahead",
