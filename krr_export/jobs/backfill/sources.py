@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from krr_export.errors import InputError, UsageError
 from krr_export.input.delivery.finding import DeliveryPath
 from krr_export.input.delivery.names import LATEST
-from krr_export.input.source import STDIN
+from krr_export.input.open_source import STDIN
 from krr_export.jobs.backfill.failure import Failure
 from krr_export.pipeline.export import open_with
 from krr_export.schema.registry import load_schema
