@@ -9,34 +9,51 @@ import pyarrow as pa
 
 from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.errors import UsageError
-from krr_export.schema.record_schema import ORDINAL, Facets, Field
+from krr_export.schema.record_schema import ORDINAL, ORDINAL_FIELD, Facets, Field, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from krr_export.schema.record_schema import RecordSchema
+
 NEW, CHANGED_ROW, DELETED_ROW, GONE = KINDS = ("ny", "endret", "slettet", "borte")
 """A new row; a row with other values; a row whose status became `DELETED`; a row that is gone, with its last values."""
 
-CHANGE = Field(
+_CHANGE = Field(
     "endring",
     pa.dictionary(pa.int8(), pa.string()),
     "What happened to the person since the snapshot before: new (ny), changed (endret), deleted (slettet) or gone"
     " (borte; the row has the last values).",
     privacy="personal",
     facets=Facets(enumeration=KINDS),
-).arrow
-OCCURRENCE = Field(
+)
+_OCCURRENCE = Field(
     "forekomst",
     pa.int32(),
     "Which of the rows with this identity number it is, from 1: the numbers should be unique, and are not always.",
     privacy="none",
-).arrow
-CHANGED = Field(
+)
+_CHANGED = Field(
     "endrede_kolonner",
     pa.list_(pa.field("element", pa.string(), nullable=False)),
     "The names of the columns whose values differ, where the person was changed or deleted; otherwise empty.",
     privacy="personal",
-).arrow
+)
+CHANGE, OCCURRENCE, CHANGED = _CHANGE.arrow, _OCCURRENCE.arrow, _CHANGED.arrow
+
+
+def changes_table(schema: RecordSchema, derived: Iterable[Field] = ()) -> Table:
+    """Return what the table of changes is in a store: all its snapshots have the same columns.
+
+    Args:
+        schema: the record schema.
+        derived: derived columns.
+    """
+    persons = [ORDINAL_FIELD, *schema.fields, *derived]
+    identifiers = [field for field in persons if field.name == IDENTIFIER]
+    others = [field for field in persons if field.name != IDENTIFIER]
+    about = "What changed since the snapshot before: a row for each person who is new, changed, deleted or gone."
+    return Table("changes", about, (_CHANGE, *identifiers, _OCCURRENCE, _CHANGED, *others))
 
 
 @dataclass(frozen=True)

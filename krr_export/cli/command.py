@@ -96,6 +96,8 @@ def check_paths(ctx: click.Context) -> None:
 
     paths = [*_given_paths(ctx)]
     for _, kind, path in paths:
+        if kind.role is Role.BESIDE:
+            continue
         check_no_loop(Path(path), InputError if kind.role in {Role.INPUT, Role.EXISTING_STORE} else OutputError)
     inputs = {option: path for option, kind, path in paths if kind.role is Role.INPUT}
     outputs = {

@@ -53,7 +53,7 @@ def _parse_url(url: str) -> ServiceAddress:
 
 openlineage_option = option(
     "--openlineage",
-    type=_Receiver(Role.OUTPUT),
+    type=_Receiver(Role.BESIDE),
     metavar="FILE|URL",
     heading=OUTPUT,
     help="Tell the run's beginning and end as events of OpenLineage: appended to a file, or posted to a service.",

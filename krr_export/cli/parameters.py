@@ -31,6 +31,7 @@ class Role(Enum):
 
     INPUT = "read"
     OUTPUT = "written"
+    BESIDE = "written too, and a fault of it is no fault of the command"
     DIRECTORY = "a directory that is written into, and made if it is missing"
     EXISTING_STORE = "a store that must be there, and is written into"
 

@@ -233,12 +233,21 @@ def test_one_that_is_silent_is_not_waited_for(tmp_path: Path, monkeypatch: pytes
     assert (ran.code, len(ran.result["warnings"])) == (0, 2)
 
 
-def test_a_file_that_cannot_be_written_changes_nothing_but_a_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["directory", "nowhere", "loop", "read-only"])
+def test_a_file_that_cannot_be_written_changes_nothing_but_a_warning(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "lineage"
-    file.mkdir()
+    if kind == "directory":
+        file.mkdir()
+    elif kind == "nowhere":
+        file /= "lineage.jsonl"
+    elif kind == "loop":
+        file.symlink_to(file)
+    else:
+        file = Path("/proc/version")
     ran = command.call("convert", VALID, tmp_path / "store", "--openlineage", file, "--json", "-q")
     assert (ran.code, ran.result["outcome"], len(ran.result["warnings"])) == (0, "published", 2)
     assert len(ran.err.splitlines()) == 1
+    assert ran.result["warnings"][0].startswith(f"cannot write the lineage {file}: ")
 
 
 def test_a_fault_in_telling_is_no_fault_of_a_run_that_has_published(

@@ -6,6 +6,7 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import command
 import duckdb
 import jsonschema
 import pyarrow as pa
@@ -14,6 +15,7 @@ import yaml
 from jinja2 import Template
 
 import krr_export
+from krr_export.changes.columns import changes_table
 from krr_export.parsing.rejects import REJECTED
 from krr_export.pipeline.findings_table import FINDINGS
 from krr_export.schema.dbt import to_dbt
@@ -38,14 +40,24 @@ def either(request: pytest.FixtureRequest) -> RecordSchema:
 
 def described(form: str, schema: RecordSchema, derive: str = "all") -> Any:  # noqa: ANN401 - as YAML gives it
     derived = derived_fields(schema, DeriveOptions((derive,) if derive else ()))
-    return yaml.safe_load(render(schema, form, derived, OTHERS))
+    return yaml.safe_load(render(schema, form, derived, (*OTHERS, changes_table(schema, derived))))
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("described")
     write_sample_file(path / "export.xml", SampleOptions(records=300, seed=1, fault_share=0.05))
-    krr_export.convert(path / "export.xml", path / "store", workers=0, max_rejects="50%", derive="all")
+    write_sample_file(path / "base.xml", SampleOptions(records=400, seed=2))
+    krr_export.convert(path / "base.xml", path / "store", workers=0, derive="all")
+    later = (path / "export.xml").read_bytes().replace(b"2026-02-26T", b"2026-02-27T", 1)
+    (path / "export.xml").write_bytes(later.replace(b'"41234567"', b'"41234569"', 1))
+    result = krr_export.convert(
+        path / "export.xml", path / "store", workers=0, max_rejects="50%", derive="all", guard=False, changes=True
+    )
+    assert result.outcome == "published"
+    assert result.report is not None
+    assert result.report.changes is not None
+    assert result.report.changes.total > 300
     return path / "store"
 
 
@@ -58,12 +70,14 @@ def rendered(template: str, store: Path) -> str:
 def test_dbt_finds_every_column_with_its_description_and_marks(either: RecordSchema) -> None:
     (source,) = described("dbt", either)["sources"]
     tables = {table["name"]: table for table in source["tables"]}
-    assert list(tables) == ["person", "rejects", "findings"]
+    assert list(tables) == ["person", "rejects", "findings", "changes"]
     columns = {name: [column["name"] for column in table["columns"]] for name, table in tables.items()}
     derived = [field.name for field in derived_fields(either, DeriveOptions(("all",)))]
     assert columns["person"] == [*either.arrow.names, *derived]
     assert columns["rejects"] == REJECTED.arrow.names
     assert columns["findings"] == FINDINGS.arrow.names
+    assert columns["changes"][:4] == ["endring", "personidentifikator", "forekomst", "endrede_kolonner"]
+    assert sorted(columns["changes"][4:]) == sorted({*columns["person"]} - {"personidentifikator"})
     for table in tables.values():
         assert all(column["description"] for column in table["columns"])
         assert all(column["config"]["meta"].keys() == {"personal", "identifying"} for column in table["columns"])
@@ -176,7 +190,7 @@ def test_a_contract_of_every_type_that_a_column_may_have_is_valid() -> None:
 
 
 def test_the_contract_says_of_each_column_what_the_schema_says(schema: RecordSchema) -> None:
-    person, rejects, findings = described("odcs", schema)["schema"]
+    person, rejects, findings, changes = described("odcs", schema)["schema"]
     columns = {column["name"]: column for column in person["properties"]}
     assert columns["radnummer"]["primaryKey"]
     assert columns["radnummer"]["classification"] == "no personal data"
@@ -192,3 +206,18 @@ def test_the_contract_says_of_each_column_what_the_schema_says(schema: RecordSch
     (codes,) = (column for column in rejects["properties"] if column["name"] == "codes")
     assert (codes["logicalType"], codes["items"]["logicalType"]) == ("array", "string")
     assert [column["required"] for column in findings["properties"]] == [True] * 4
+    change, person_changed, *_ = changes["properties"]
+    assert change["quality"][0]["arguments"] == {"validValues": ["ny", "endret", "slettet", "borte"]}
+    assert person_changed["classification"] == "identifying personal data"
+
+
+def test_the_command_describes_changes_where_it_is_asked_to() -> None:
+    def tables(*options: str) -> list[str]:
+        ran = command.call("schema", "--format", "dbt", *options)
+        assert ran.code == 0, ran.err
+        return [table["name"] for table in yaml.safe_load(ran.out)["sources"][0]["tables"]]
+
+    assert tables() == ["person", "rejects", "findings"]
+    assert tables("--changes") == ["person", "rejects", "findings", "changes"]
+    ran = command.call("schema", "--format", "sql-duckdb", "--changes")
+    assert (ran.code, ran.last) == (2, "--changes is for descriptions of all tables; give --format dbt or odcs")
