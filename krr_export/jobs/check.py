@@ -9,7 +9,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from krr_export.domain.store_layout import FAILED, LATEST, MANIFEST, SUCCESS
@@ -20,11 +20,11 @@ from krr_export.output.store_contents import entries, missing_store
 from krr_export.output.store_place import open_place
 from krr_export.output.verification import size_differences
 from krr_export.reporting.refusals import refusals
+from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.formatting import number, records, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
     from pathlib import Path
     from typing import Literal
 
@@ -143,8 +143,9 @@ class _Wanted:
     latest: bool
 
 
+@refuse_wrong_options(store=StrPath, max_age=timedelta | str | None, prove=bool, latest=bool)
 def check(
-    store: str | os.PathLike[str], *, max_age: timedelta | str | None = None, prove: bool = False, latest: bool = True
+    store: StrPath, *, max_age: timedelta | str | None = None, prove: bool = False, latest: bool = True
 ) -> CheckResult:
     """Check that the newest export of a store is whole, fresh and ``latest``, and that none was refused since.
 

@@ -20,18 +20,19 @@ from krr_export.pipeline.export import Export, name_source_in_errors, open_with
 from krr_export.pipeline.progress import Progress
 from krr_export.transform.derivation import DeriveOptions
 from krr_export.transform.privacy import read_pseudonym_key, treatment_of
+from krr_export.util.fields import StrPath, refuse_wrong_options
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Sequence
 
     from krr_export.reporting.report import Report
     from krr_export.transform.privacy import PseudonymKey
 
 
+@refuse_wrong_options(ConvertKeywords.__annotations__, store=StrPath)
 def convert(
-    source: str | os.PathLike[str] | BinaryIO,
-    store: str | os.PathLike[str],
+    source: StrPath | BinaryIO,
+    store: StrPath,
     options: ConvertOptions | None = None,
     *,
     progress: Progress | None = None,
@@ -64,7 +65,7 @@ def convert(
 
 
 def convert_into(
-    place: StorePlace, source: str | os.PathLike[str] | BinaryIO, options: ConvertOptions, progress: Progress
+    place: StorePlace, source: StrPath | BinaryIO, options: ConvertOptions, progress: Progress
 ) -> ConvertResult:
     """Convert an export into a store, wherever that is; see `convert`."""
     run, key = Run(time.monotonic(), options), read_key(options)
@@ -133,8 +134,9 @@ def prepare(export: Export, run: Run, key: PseudonymKey | None) -> None:
     export.derivation.refuse_conflicts(run.treatment, options.read.derive, options.columns, options.drop)
 
 
+@refuse_wrong_options(ConvertKeywords.__annotations__)
 def validate(
-    source: str | os.PathLike[str] | BinaryIO,
+    source: StrPath | BinaryIO,
     options: ConvertOptions | None = None,
     *,
     progress: Progress | None = None,

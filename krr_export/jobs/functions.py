@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -18,11 +19,11 @@ from krr_export.jobs.nightly import NightOptions, NightProgress, NightResult, ru
 from krr_export.jobs.nightly_steps import prune_place
 from krr_export.jobs.options import DEFAULTS
 from krr_export.pipeline.progress import Progress
-from krr_export.util.fields import Secret, StrPath, check_names, check_types
+from krr_export.util.fields import Secret, StrPath, check_types, refuse_wrong_options
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
     from krr_export.jobs.backfill.result import BackfilledExport, BackfillResult
@@ -71,6 +72,7 @@ class ApplyKeywords(LoadKeywords, total=False):
     from_zero: bool
 
 
+@refuse_wrong_options(RunKeywords.__annotations__, uri=str, inbox=StrPath, store=StrPath)
 def run(
     uri: str,
     inbox: StrPath,
@@ -107,11 +109,12 @@ def run(
     given: dict[str, Any] = dict(keywords)
     login = _pop_login(given)
     own = {name: given.pop(name) for name in ("keep", "force", "allow_older") if name in given}
-    options = NightOptions(login, changed(DEFAULTS, given, RunKeywords.__annotations__), **own)
+    options = NightOptions(login, changed(DEFAULTS, given), **own)
     place = store if isinstance(store, str) and is_object_uri(store) else local_path(store)
     return run_night(uri, local_path(inbox), place, options, progress)
 
 
+@refuse_wrong_options(BackfillKeywords.__annotations__, sources=StrPath | Iterable, store=StrPath)
 def backfill(
     sources: StrPath | Iterable[StrPath],
     store: StrPath,
@@ -153,7 +156,7 @@ def backfill(
     return run_backfill(
         [sources] if isinstance(sources, (str, os.PathLike)) else sources,
         local_path(store),
-        changed(DEFAULTS, given, BackfillKeywords.__annotations__),
+        changed(DEFAULTS, given),
         processes=own.get("processes"),
         skip_bad=own.get("skip_bad", False),
         progress=progress or Progress(),
@@ -161,6 +164,7 @@ def backfill(
     )
 
 
+@refuse_wrong_options(FetchKeywords.__annotations__, uri=str, inbox=StrPath)
 def fetch(
     uri: str,
     inbox: StrPath,
@@ -196,10 +200,10 @@ def fetch(
         OutputError: the inbox cannot be written, or another fetch is at work there.
     """
     given: dict[str, Any] = dict(keywords)
-    check_names(FetchKeywords.__annotations__, given)
     return sftp.fetch(uri, local_path(inbox), login=_pop_login(given), progress=progress, **given)
 
 
+@refuse_wrong_options(store=StrPath, keep=int)
 def prune(store: StrPath, *, keep: int) -> tuple[Path, ...]:
     """Delete all but the newest snapshots of a store, and return what was deleted.
 
@@ -224,6 +228,7 @@ def prune(store: StrPath, *, keep: int) -> tuple[Path, ...]:
     return tuple(Path(Path(one).name if is_object_uri(str(store)) else one) for one in deleted)
 
 
+@refuse_wrong_options(ApplyKeywords.__annotations__, store=StrPath, pages=StrPath | Iterable)
 def apply(
     store: StrPath,
     pages: StrPath | Iterable[StrPath],
@@ -257,7 +262,6 @@ def apply(
         UsageError: an option is wrong, or changes cannot be applied to the store.
     """
     given: dict[str, Any] = dict(keywords)
-    check_names(["as_of", *ApplyKeywords.__annotations__], given)
     from_zero = given.pop("from_zero", False)
     own = {name: given.pop(name) for name in ("carried", "rest_inclusive", "schema") if name in given}
     if shape := [name for name in ShapeKeywords.__annotations__ if name in given and not from_zero]:

@@ -20,10 +20,10 @@ from krr_export.parsing.reference import IterparseReader
 from krr_export.pipeline.export import attribute_errors, name_source_in_errors
 from krr_export.schema.record_schema import BUILT_IN
 from krr_export.schema.registry import load_schema
+from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.formatting import number, short_repr
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -132,8 +132,9 @@ class Inspection:
             yield from _record_lines(record)
 
 
+@refuse_wrong_options(DeliveryKeywords.__annotations__, schema=StrPath)
 def inspect(
-    source: str | os.PathLike[str] | BinaryIO,
+    source: StrPath | BinaryIO,
     schema: str | Path = "14-05",
     delivery: DeliveryOptions | None = None,
     **keys: Unpack[DeliveryKeywords],

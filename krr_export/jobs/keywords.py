@@ -16,7 +16,7 @@ from krr_export.reporting.page.languages.language import Lang
 from krr_export.util.fields import Names, StrPath, check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from krr_export.jobs.options import ConvertOptions
 
@@ -72,20 +72,19 @@ class ConvertKeywords(OptionKeywords, DeliveryKeywords, total=False):
     """The options of ``convert`` by name: fields of `ConvertOptions`, and of `DeliveryOptions` for an encrypted one."""
 
 
-def changed(options: ConvertOptions, keywords: Mapping[str, Any], others: Iterable[str] = ()) -> ConvertOptions:
+def changed(options: ConvertOptions, keywords: Mapping[str, Any]) -> ConvertOptions:
     """Return the options with these changes.
 
     Args:
         options: to begin with.
         keywords: `ConvertKeywords`, of a caller who may not be type-checked.
-        others: names of options that the caller has besides, and that a wrong name may have meant.
 
     Raises:
         UsageError: there is no such option, or its value is invalid.
     """
     own = [field.name for field in fields(options)]
     keys = DeliveryKeywords.__annotations__
-    check_names([*own, *keys, *others], keywords)
+    check_names([*own, *keys], keywords)
     given = dict(keywords)
     keyed = {name: given.pop(name) for name in keywords if name in keys}
     if keyed:

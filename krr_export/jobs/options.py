@@ -17,7 +17,7 @@ from krr_export.reporting.guard_limits import MAX_DROP, MAX_GROWTH, MAX_SHIFT, G
 from krr_export.reporting.page.languages.language import LANGUAGES, Lang
 from krr_export.transform.derivation import DeriveOptions
 from krr_export.transform.privacy import PrivacyOptions, column_names
-from krr_export.util.fields import Converted, Names, StrPath, check_types, optional_path
+from krr_export.util.fields import Converted, Names, Options, StrPath, check_types, optional_path
 from krr_export.util.formatting import format_utc
 from krr_export.util.thresholds import RejectLimit
 
@@ -38,8 +38,8 @@ def _types() -> dict[str, object]:
     return get_type_hints(OptionKeywords)
 
 
-@dataclass(frozen=True)
-class ConvertOptions:
+@dataclass(frozen=True, repr=False)
+class ConvertOptions(Options):
     """Options of ``convert``; the command's help explains each.
 
     Raises:

@@ -12,11 +12,11 @@ from krr_export.input.objects.store import open_objects
 from krr_export.output.objects.layout import commit_key, parse_commit
 from krr_export.output.objects.publish import advance, prepare, publish, published_otherwise
 from krr_export.output.store_contents import missing_store, snapshots
+from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.formatting import number, short_repr
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from pathlib import Path
 
@@ -44,8 +44,9 @@ class PushResult:
         return short_repr(self, uri=self.uri, pushed=len(self.pushed), unchanged=len(self.unchanged))
 
 
+@refuse_wrong_options(store=StrPath, uri=str, replace=bool)
 def push(
-    store: str | os.PathLike[str],
+    store: StrPath,
     uri: str,
     *,
     replace: bool = False,

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name
 from krr_export.errors import InputError, OutputError
 from krr_export.output.manifest import Manifest, find_snapshot, read_manifest
+from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.formatting import number, short_repr
 from krr_export.util.paths import local_path
 from krr_export.util.stored_json import read_stored_file
@@ -54,7 +55,8 @@ class Verification:
         return not self.differences
 
 
-def verify(snapshot: str | os.PathLike[str]) -> Verification:
+@refuse_wrong_options(snapshot=StrPath)
+def verify(snapshot: StrPath) -> Verification:
     """Verify a published snapshot against its manifest: every file's size, SHA-256 and rows, and the counts.
 
     >>> krr_export.verify("store/latest").proven

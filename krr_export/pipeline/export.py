@@ -21,13 +21,13 @@ from krr_export.schema.record_schema import RecordSchema
 from krr_export.schema.registry import load_schema
 from krr_export.transform import DeriveOptions, build_derivation
 from krr_export.transform.privacy import column_names
+from krr_export.util.fields import Names, StrPath, refuse_wrong_options
 from krr_export.util.processors import default_workers
 from krr_export.util.threads import map_in_order
 from krr_export.version import __version__
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -140,15 +140,18 @@ class Export:
         return pa.Table.from_batches(self._rejected, REJECTS_SCHEMA)
 
 
+@refuse_wrong_options(
+    DeliveryKeywords.__annotations__, schema=StrPath, workers=int | None, reader=str, limit=int | None, derive=Names
+)
 def open_export(  # noqa: PLR0913 - by keyword, each an option of the command line
-    source: str | os.PathLike[str] | BinaryIO,
+    source: StrPath | BinaryIO,
     *,
     schema: str | Path = "14-05",
     workers: int | None = None,
     reader: str = "auto",
     limit: int | None = None,
     delivery: DeliveryOptions | None = None,
-    derive: str | Sequence[str] = (),
+    derive: Names = (),
     as_of: datetime | str | None = None,
     on_read: Callable[[int], object] | None = None,
     **keys: Unpack[DeliveryKeywords],
@@ -183,7 +186,7 @@ def open_export(  # noqa: PLR0913 - by keyword, each an option of the command li
 
 
 def open_with(
-    source: str | os.PathLike[str] | BinaryIO,
+    source: StrPath | BinaryIO,
     schema: str | Path | RecordSchema,
     options: ReadOptions,
     on_read: Callable[[int], object] | None = None,

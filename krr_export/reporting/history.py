@@ -18,6 +18,8 @@ from krr_export.reporting.reach import reach_of
 from krr_export.reporting.refusals import refusals
 from krr_export.reporting.report_file import read_listed_report, read_own_manifest
 from krr_export.rules.catalogue import DUPLICATE
+from krr_export.util.fields import StrPath, refuse_wrong_options
+from krr_export.util.formatting import short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,6 +103,11 @@ class HistoryLine:
     outcome: str | None = "published"
     refused: str | None = None
 
+    def __repr__(self) -> str:
+        return short_repr(
+            self, snapshot=self.snapshot, outcome=self.outcome, records=self.records, rejects=self.rejects
+        )
+
     @property
     def time(self) -> str:
         """The export's time in UTC, in the format of the directory's name: ``20140226T112225Z``."""
@@ -157,7 +164,8 @@ class HistoryLine:
         }
 
 
-def history(store: str | os.PathLike[str], *, limit: int | None = None) -> tuple[HistoryLine, ...]:
+@refuse_wrong_options(store=StrPath, limit=int | None)
+def history(store: StrPath, *, limit: int | None = None) -> tuple[HistoryLine, ...]:
     """Return the history of a store's published snapshots and refused exports, oldest first.
 
     Args:

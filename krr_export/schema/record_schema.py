@@ -179,6 +179,9 @@ class RecordSchema:
     record_xsd: str
     """Path of the XSD that declares the record; usually the same."""
 
+    def __repr__(self) -> str:
+        return f"<RecordSchema {self.name}, {len(self.fields)} columns>"
+
     @cached_property
     def arrow(self) -> pa.Schema:
         """The Arrow schema of the table ``person``: ``radnummer``, then the columns in XSD order."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 from krr_export.errors import UsageError
 from krr_export.schema.record_schema import BUILT_IN
 from krr_export.util import pycache
+from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.formatting import printable
 from krr_export.util.paths import local_path
 
@@ -28,7 +29,8 @@ _SOURCES = ("loader.py", "record_schema.py", "registry.py")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
-def load_schema(spec: str | Path = "14-05") -> RecordSchema:
+@refuse_wrong_options(spec=StrPath)
+def load_schema(spec: StrPath = "14-05") -> RecordSchema:
     """Read the record schema of a built-in version or of an XSD file.
 
     Args:

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, fields
 from datetime import date, datetime, timedelta
+from functools import wraps
+from inspect import Parameter, signature
 from os import PathLike
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    overload,
+)
 
 from krr_export.errors import UsageError
+from krr_export.util.formatting import short_repr
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
@@ -28,6 +45,8 @@ Secret: TypeAlias = str | bytes | Callable[[], bytes | None] | None
 Passphrase: TypeAlias = Callable[[], bytes | None]
 """Called only if a key turns out to be encrypted; returns ``None`` if there is no passphrase."""
 
+_P = ParamSpec("_P")
+_Result = TypeVar("_Result")
 _Given = TypeVar("_Given")
 _Kept = TypeVar("_Kept")
 
@@ -84,6 +103,54 @@ class Converted(Generic[_Given, _Kept]):
             instance.__dict__[self._name] = self._convert(value)
         except (TypeError, AttributeError):
             raise UsageError(f"{self._name} cannot be of type {type(value).__name__}") from None
+
+
+class Options:
+    """The base of frozen dataclasses of options, which are made with ``repr=False``."""
+
+    def __new__(cls, *_values: object, **named: object) -> Self:
+        """Refuse a name that is no option's, before the dataclass would, and name the one that was meant."""
+        check_names([field.name for field in fields(cls)], named)  # type: ignore[arg-type]  # a dataclass, as said above
+        return super().__new__(cls)
+
+    def __repr__(self) -> str:
+        """Show what differs from the defaults, without functions: one may give a passphrase."""
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.repr}  # type: ignore[arg-type]  # as above
+        defaults = {field.name: _default(field) for field in fields(self)}  # type: ignore[arg-type]  # as above
+        return short_repr(
+            self, **{name: one for name, one in given.items() if one != defaults[name] and not callable(one)}
+        )
+
+
+def _default(field: Field[Any]) -> object:
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def refuse_wrong_options(
+    others: Collection[str] = (), /, **declared: object
+) -> Callable[[Callable[_P, _Result]], Callable[_P, _Result]]:
+    """Have a function say which option there is not, and which one has a wrong type, as a `UsageError`.
+
+    Args:
+        others: the names that its ``**keywords`` may have.
+        declared: the types of some of its arguments.
+    """
+
+    def decorate(function: Callable[_P, _Result]) -> Callable[_P, _Result]:
+        parameters = signature(function).parameters.values()
+        positions = [one.name for one in parameters if one.kind is Parameter.POSITIONAL_OR_KEYWORD]
+        names = [*others, *positions, *(one.name for one in parameters if one.kind is Parameter.KEYWORD_ONLY)]
+
+        @wraps(function)
+        def checked(*args: _P.args, **kwargs: _P.kwargs) -> _Result:
+            check_names(names, kwargs)
+            given = {**dict(zip(positions, args, strict=False)), **kwargs}
+            check_types(declared, {name: value for name, value in given.items() if name in declared})
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
 
 
 def optional_path(given: StrPath | None) -> Path | None:

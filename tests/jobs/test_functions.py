@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import gzip
+import inspect
 import os
 import pydoc
 import re
@@ -169,6 +170,54 @@ def test_wrong_options_are_found_before_anything_is_done(
     with pytest.raises(UsageError) as raised:
         call()
     assert str(raised.value).startswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, "load_schema", "ConvertOptions", "DeliveryOptions"])
+def test_every_function_and_class_of_options_names_the_option_that_was_meant(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    called = getattr(krr_export, name)
+    one = [*inspect.signature(called).parameters][-1]
+    meant = {"keywords": "max_ahead", "keys": "private_key"}.get(one, one)
+    with pytest.raises(UsageError, match=f"^there is no option {meant}x; did you mean {meant}\\?$"):
+        called(**{f"{meant}x": 1})
+    assert list(tmp_path.iterdir()) == []
+
+
+PATH_ARGUMENTS = [
+    (name, parameter.name)
+    for name in [*FUNCTIONS, "load_schema"]
+    for parameter in inspect.signature(getattr(krr_export, name)).parameters.values()
+    if "StrPath" in str(parameter.annotation)
+]
+
+
+def test_every_path_is_known_as_one() -> None:
+    assert len(PATH_ARGUMENTS) >= 20
+    of = [name for name, _ in PATH_ARGUMENTS]
+    assert {*FUNCTIONS} - {*of} == {"verify_pushed"}, "that takes a URI"
+
+
+@pytest.mark.parametrize(("name", "argument"), PATH_ARGUMENTS)
+def test_every_path_may_be_text_and_nothing_but_a_path(
+    name: str, argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A URI is refused wherever a local path is meant: so text is read as one."""
+    monkeypatch.chdir(tmp_path)
+    called = getattr(krr_export, name)
+    others: dict[str, Any] = {
+        one.name: {"uri": "sftp://krr@127.0.0.1:1/out", "target": "duckdb:krr.duckdb"}.get(one.name, "missing")
+        for one in inspect.signature(called).parameters.values()
+        if one.default is one.empty and one.kind is not one.VAR_KEYWORD
+    }
+    others |= {"keep": 1} if "keep" in others else {}
+    others |= {"as_of": WHEN} if "as_of" in others else {}
+    with pytest.raises(UsageError, match=r"a URI \(http://\) is no local path"):
+        called(**{**others, argument: "http://example.no/x.parquet"})
+    with pytest.raises(UsageError, match=f"^(the source|{argument}) .*(type int|a path)"):
+        called(**{**others, argument: 3})
     assert list(tmp_path.iterdir()) == []
 
 

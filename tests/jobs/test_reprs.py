@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from html import unescape
 from pathlib import Path
@@ -47,6 +48,22 @@ def test_results_are_one_short_line(source: Path, tmp_path: Path) -> None:
         assert repr(export).endswith(", 14-05, read>")
         shown = map(repr, (result, again, report, verified, checked, compared, inspected, viewed, export))
         assert [line for line in shown if "\n" in line or len(line.replace(str(tmp_path), "")) > 200] == []
+
+
+def test_options_show_what_is_given_and_no_passphrase() -> None:
+    options = krr_export.ConvertOptions(
+        columns="status", delivery=krr_export.DeliveryOptions("key", passphrase=lambda: b"")
+    )
+    assert repr(options) == "ConvertOptions(columns=('status',), delivery=DeliveryOptions(private_key='key'))"
+    assert repr(krr_export.ConvertOptions()) == "ConvertOptions()"
+    assert copy.deepcopy(options) == options
+    assert repr(krr_export.load_schema()) == "<RecordSchema 14-05, 13 columns>"
+
+
+def test_lines_of_the_history_are_short(source: Path, tmp_path: Path) -> None:
+    krr_export.convert(source, tmp_path / "store", workers=0, max_rejects=1)
+    (line,) = krr_export.history(str(tmp_path / "store"))
+    assert repr(line) == f"HistoryLine(snapshot='{line.snapshot}', outcome='published', records=2, rejects=1)"
 
 
 def counted(report: krr_export.Report | None) -> str:

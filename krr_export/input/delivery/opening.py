@@ -15,7 +15,16 @@ from krr_export.input.delivery.names import check_orgnr
 from krr_export.input.delivery.provenance import provenance_of
 from krr_export.input.delivery.regular import file_name, open_regular
 from krr_export.input.freshness import MAX_AHEAD, AgeLimits
-from krr_export.util.fields import Converted, Passphrase, Secret, StrPath, check_names, optional_path, passphrase_of
+from krr_export.util.fields import (
+    Converted,
+    Options,
+    Passphrase,
+    Secret,
+    StrPath,
+    check_names,
+    optional_path,
+    passphrase_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,8 +51,8 @@ class DeliveryKeywords(TypedDict, total=False):
     orgnr: str | None
 
 
-@dataclass(frozen=True)
-class DeliveryOptions:
+@dataclass(frozen=True, repr=False)
+class DeliveryOptions(Options):
     """The keys that open deliveries, and what is accepted.
 
     Attributes:

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from krr_export.errors import InputError, NetworkError, UsageError
 from krr_export.input.delivery.keys import load_certificate, load_private_key
 from krr_export.input.http.exchange import Request
+from krr_export.util.fields import Converted, Options, Passphrase, Secret, StrPath, optional_path, passphrase_of
+from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
     from krr_export.input.http.address import ServiceAddress
     from krr_export.input.http.retrying import Transport
-    from krr_export.util.fields import Passphrase
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFE_SECONDS = 120
@@ -65,8 +66,8 @@ class Client:
     scopes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ClientOptions:
+@dataclass(frozen=True, repr=False)
+class ClientOptions(Options):
     """The client, as the options describe it.
 
     Attributes:
@@ -80,10 +81,10 @@ class ClientOptions:
 
     name: str
     scopes: tuple[str, ...]
-    key: Path
-    passphrase: Passphrase
+    key: Converted[StrPath, Path] = Converted(local_path)
+    passphrase: Converted[Secret, Passphrase] = Converted(passphrase_of)
     kid: str | None = None
-    certificate: Path | None = None
+    certificate: Converted[StrPath | None, Path | None] = Converted(optional_path, None)
 
 
 def load_client(options: ClientOptions) -> Client:

@@ -18,12 +18,13 @@ from krr_export.output.store_contents import missing_store, snapshots
 from krr_export.output.store_place import open_place, open_snapshot
 from krr_export.pipeline.progress import Progress
 from krr_export.transform.privacy import column_names
+from krr_export.util.fields import Names, StrPath, refuse_wrong_options
 from krr_export.util.formatting import number, short_repr
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from krr_export.changes.summary import ChangeSummary
     from krr_export.output.sinks.single_file import FileFormat
@@ -59,13 +60,16 @@ class DiffResult:
         return self.summary.total > 0
 
 
+@refuse_wrong_options(
+    old=StrPath, new=StrPath | None, output=StrPath | None, format=str | None, ignore=Names, ignore_times=bool
+)
 def diff(  # noqa: PLR0913 - by keyword, each an option of the command line
-    old: str | os.PathLike[str],
-    new: str | os.PathLike[str] | None = None,
+    old: StrPath,
+    new: StrPath | None = None,
     *,
-    output: str | os.PathLike[str] | None = None,
+    output: StrPath | None = None,
     format: FileFormat | None = None,  # noqa: A002 - the option's name
-    ignore: str | Iterable[str] = (),
+    ignore: Names = (),
     ignore_times: bool = False,
     progress: Progress | None = None,
 ) -> DiffResult:

@@ -21,6 +21,7 @@ from krr_export.input.http.retrying import Transport
 from krr_export.input.http.token import ClientOptions, TokenSource, load_client
 from krr_export.jobs.soap import load_signer
 from krr_export.output.store_contents import entries, missing_store
+from krr_export.util.fields import Converted, Options, Passphrase, Secret, StrPath, optional_path, passphrase_of
 from krr_export.util.files import output_errors
 from krr_export.util.formatting import format_utc, number
 from krr_export.util.paths import local_path
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.input.http.address import ServiceAddress
-    from krr_export.util.fields import Passphrase
 
 POLL_SECONDS = 60
 """Between two fetches of changes: the register wants no more."""
@@ -43,8 +43,8 @@ _CARRIED = {
 SCOPES = (CHANGES_SCOPE, *_CARRIED)
 
 
-@dataclass(frozen=True)
-class SoapClientOptions:
+@dataclass(frozen=True, repr=False)
+class SoapClientOptions(Options):
     """Who asks a service that speaks as the closed SOAP service did.
 
     Attributes:
@@ -54,14 +54,14 @@ class SoapClientOptions:
         publisher_cert: the file of the certificate or the public key of who must have signed the answers.
     """
 
-    key: Path
-    passphrase: Passphrase
-    certificate: Path
-    publisher_cert: Path
+    key: Converted[StrPath, Path] = Converted(local_path)
+    passphrase: Converted[Secret, Passphrase] = Converted(passphrase_of)
+    certificate: Converted[StrPath, Path] = Converted(local_path)
+    publisher_cert: Converted[StrPath, Path] = Converted(local_path)
 
 
-@dataclass(frozen=True)
-class FetchChangesOptions:
+@dataclass(frozen=True, repr=False)
+class FetchChangesOptions(Options):
     """Options of a fetch of changes.
 
     Attributes:
@@ -78,7 +78,7 @@ class FetchChangesOptions:
     client: ClientOptions | SoapClientOptions
     url: str = REGISTER
     maskinporten: str = MASKINPORTEN
-    ca: Path | None = None
+    ca: Converted[StrPath | None, Path | None] = Converted(optional_path, None)
     from_zero: bool = False
     force: bool = False
     limits: Limits = field(default_factory=Limits)
@@ -109,7 +109,11 @@ class ChangesResult:
 
 
 def fetch_changes(
-    store: Path, directory: Path, options: FetchChangesOptions, *, progress: Callable[[int, int], object] | None = None
+    store: StrPath,
+    directory: StrPath,
+    options: FetchChangesOptions,
+    *,
+    progress: Callable[[int, int], object] | None = None,
 ) -> ChangesResult:
     """Fetch the pages that follow the newest snapshot of a store into a directory, and say how to apply them.
 

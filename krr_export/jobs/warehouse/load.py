@@ -12,12 +12,12 @@ from krr_export.jobs.warehouse.loadables import find_snapshots, open_loadable
 from krr_export.jobs.warehouse.register import register_snapshots
 from krr_export.pipeline.progress import Progress
 from krr_export.schema.registry import load_schema
+from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.paths import local_path
 from krr_export.warehouse.tables import CHANGES, PERSON
 from krr_export.warehouse.target import DB_SCHEMA, is_delta, parse_target
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from pathlib import Path
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from krr_export.warehouse.loadable import Loadable
 
 
+@refuse_wrong_options(
+    source=StrPath, target=str, all_snapshots=bool, keep=int | None, replace=bool, history=bool, db_schema=str
+)
 def load(  # noqa: PLR0913 - by keyword, each an option of the command line
-    source: str | os.PathLike[str],
+    source: StrPath,
     target: str,
     *,
     all_snapshots: bool = False,

@@ -10,6 +10,7 @@ from krr_export.jobs.warehouse.loadables import find_snapshots, open_loadable
 from krr_export.jobs.warehouse.verify_registered import registered_differences
 from krr_export.pipeline.progress import Progress
 from krr_export.schema.registry import load_schema
+from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.formatting import number, records, short_repr
 from krr_export.util.paths import local_path
 from krr_export.warehouse.content_digest import ContentDigest
@@ -17,7 +18,6 @@ from krr_export.warehouse.tables import PERSON
 from krr_export.warehouse.target import DB_SCHEMA, is_delta, parse_target
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
     from pathlib import Path
 
@@ -68,10 +68,11 @@ class LoadVerification:
         return f"not proven: {self.target} differs from what was loaded in {points}; {todo}"
 
 
+@refuse_wrong_options(target=str, against=StrPath | None, all_snapshots=bool, db_schema=str)
 def verify_load(  # noqa: PLR0913 - by keyword, each an option of the command line
     target: str,
     *,
-    against: str | os.PathLike[str] | None = None,
+    against: StrPath | None = None,
     all_snapshots: bool = False,
     db_schema: str = DB_SCHEMA,
     schema: str | Path | None = None,

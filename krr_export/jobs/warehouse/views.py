@@ -17,6 +17,7 @@ from krr_export.output.snapshot_table import PERSON
 from krr_export.output.store_contents import missing_store, snapshots
 from krr_export.reporting.report import REPORT_JSON
 from krr_export.schema.registry import load_schema
+from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.formatting import short_repr
 from krr_export.util.paths import local_path
 from krr_export.version import __version__
@@ -52,9 +53,10 @@ class ViewsResult:
         return short_repr(self, names=self.names, missing=self.missing)
 
 
+@refuse_wrong_options(store=StrPath, output=StrPath | None)
 def views(
-    store: str | os.PathLike[str],
-    output: str | os.PathLike[str] | None = None,
+    store: StrPath,
+    output: StrPath | None = None,
     *,
     schema: str | Path | None = None,
 ) -> ViewsResult:

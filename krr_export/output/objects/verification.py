@@ -22,6 +22,7 @@ from krr_export.output.objects.layout import (
 )
 from krr_export.output.objects.publish import holds
 from krr_export.output.verification import count_differences
+from krr_export.util.fields import refuse_wrong_options
 from krr_export.util.formatting import short_repr
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class PushedVerification:
         return not self.differences
 
 
+@refuse_wrong_options(uri=str)
 def verify_pushed(uri: str) -> PushedVerification:
     """Verify a snapshot in an object store: each object's size and SHA-256, read back, and that all lists agree.
 

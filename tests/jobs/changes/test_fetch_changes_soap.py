@@ -69,7 +69,7 @@ def ok(*arguments: str | Path) -> command.Ran:
 def options(made: Path, url: str, publisher: str = "publisher") -> FetchChangesOptions:
     keys = made / "keys"
     client = SoapClientOptions(
-        keys / "receiver-private.pem", lambda: None, keys / "receiver.pem", keys / f"{publisher}.pem"
+        str(keys / "receiver-private.pem"), None, str(keys / "receiver.pem"), str(keys / f"{publisher}.pem")
     )
     return FetchChangesOptions(client, url, force=True, sleep=lambda _: None)
 
