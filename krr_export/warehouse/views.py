@@ -13,7 +13,7 @@ from krr_export.warehouse.sql_text import identifier, quote
 from krr_export.warehouse.tables import COMMENTS, PERSON, PERSON_ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 EXPORT_TIME = (
@@ -40,6 +40,8 @@ class StoreShape:
         extension: Of the files of that table: ``parquet``, ``csv`` or ``csv.gz``.
         newest: The newest snapshot's directory in the store: ``latest``, or its own name where there is no such link.
         tables: Those of the tables beside person that a snapshot has; always Parquet.
+        listed: Of a store in an object store, the URIs that each view reads, by its name: no pattern tells them from
+            files that were replaced. ``report`` and ``report_findings`` read the same.
     """
 
     path: Path
@@ -47,6 +49,13 @@ class StoreShape:
     extension: str
     newest: str
     tables: Collection[str]
+    listed: Mapping[str, Sequence[str]] | None = None
+
+    def files(self, view: str, pattern: str) -> str:
+        """Return what a view reads, in SQL: a pattern below the store, or a list."""
+        if self.listed is None:
+            return quote(_glob(self.path, pattern))
+        return f"[{', '.join(map(quote, self.listed[view]))}]"
 
 
 @dataclass(frozen=True)
@@ -76,8 +85,8 @@ class View:
 def build_views(shape: StoreShape) -> list[View]:
     """Return the views of a store: two of persons, two of the reports, and one for each table beside person."""
     night, described = f"SELECT {EXPORT_TIME} AS eksport", _descriptions(shape.person)
-    newest = _person(shape, shape.newest, "SELECT", dated=False)
-    every = _person(shape, "eksport=*", f"{night},", dated=True)
+    newest = _person(shape, PERSON, "SELECT")
+    every = _person(shape, PERSON_ALL, f"{night},")
     views = [
         View(PERSON, COMMENTS[PERSON], newest, described),
         View(PERSON_ALL, COMMENTS[PERSON_ALL], every, {**_EKSPORT, **described}),
@@ -85,7 +94,7 @@ def build_views(shape: StoreShape) -> list[View]:
     for name in TABLES:
         if name in shape.tables:
             # Not union_by_name, which opens every file of all nights first: a store keeps its columns.
-            files = quote(_glob(shape.path, f"eksport=*/{name}/*.parquet"))
+            files = shape.files(name, f"eksport=*/{name}/*.parquet")
             read = f"read_parquet({files}, filename = true, hive_partitioning = false)"
             views.append(View(name, COMMENTS[name], f"{night}, * EXCLUDE (filename)\nFROM {read}", _EKSPORT))
     return [*views, *_report_views(shape, night)]
@@ -107,9 +116,10 @@ def _descriptions(schema: pa.Schema) -> dict[str, str]:
     return {name: about[_DESCRIPTION].decode() for name, about in metadata.items() if about.get(_DESCRIPTION)}
 
 
-def _person(shape: StoreShape, snapshot: str, select: str, *, dated: bool) -> str:
-    files = quote(_glob(shape.path, f"{snapshot}/person/**/*.{shape.extension}"))
-    options = ["hive_partitioning = false", *(["filename = true"] if dated else [])]
+def _person(shape: StoreShape, view: str, select: str) -> str:
+    snapshots = shape.newest if view == PERSON else "eksport=*"
+    files = shape.files(view, f"{snapshots}/person/**/*.{shape.extension}")
+    options = ["hive_partitioning = false", *(["filename = true"] if view == PERSON_ALL else [])]
     if shape.extension == "parquet":
         columns = ", ".join(map(identifier, shape.person.names))
         return f"{select} {columns}\nFROM read_parquet({files}, {', '.join(options)})"
@@ -144,7 +154,7 @@ def _report_views(shape: StoreShape, night: str) -> Iterator[View]:
         "counts": "STRUCT(seen BIGINT, written BIGINT, rejected BIGINT)",
         "findings": "STRUCT(code VARCHAR, severity VARCHAR, count BIGINT, records BIGINT, text VARCHAR)[]",
     }
-    files = quote(_glob(shape.path, "eksport=*/report.json"))
+    files = shape.files("report", "eksport=*/report.json")
     types = ", ".join(f"{name}: {quote(kind)}" for name, kind in columns.items())
     options = "filename = true, hive_partitioning = false"
     read = f"FROM read_json({files}, {options}, format = 'unstructured', columns = {{{types}}})"

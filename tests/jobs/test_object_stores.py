@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import command
+import duckdb
 import objects
 import pytest
 from obstore.store import MemoryStore, S3Store
@@ -145,6 +146,32 @@ def test_in_python_a_result_has_its_uri(exports: list[Path], bucket: str) -> Non
     assert (checked.good, checked.proven, checked.store) == (True, True, bucket)
     found = krr_export.diff(*(f"{bucket}/{name}" for name in NIGHTS[:2]))
     assert (found.old, found.new, found.differ) == (Path(NIGHTS[0]), Path(NIGHTS[1]), True)
+
+
+def test_views_read_what_is_there_now(exports: list[Path], bucket: str, tmp_path: Path) -> None:
+    for export in (*exports, exports[2]):
+        options = ["--max-rejects", "99%", "--no-guard", "--changes", "--replace"]
+        for store in (bucket, tmp_path / "store"):
+            assert convert(export, store, *options).code == 0
+        options.append("--no-profile")
+    for key in keys(bucket):
+        copy = tmp_path / "copy" / key
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(bytes(native(bucket).get(key).bytes()))
+    script = tmp_path / "views.sql"
+    made = command.call("views", bucket, "-o", script)
+    assert (made.code, "make them again after the next" in made.last) == (0, True), made.err
+    assert command.call("views", tmp_path / "store", "-o", tmp_path / "local.sql").code == 0
+    here, there = duckdb.connect(), duckdb.connect()
+    here.execute((tmp_path / "local.sql").read_text())
+    there.execute(script.read_text().replace(bucket, str(tmp_path / "copy")))
+    for view in ("person", "person_all", "rejects", "findings", "changes", "report", "report_findings"):
+        rows = [sorted(one.execute(f"FROM {view}").fetchall(), key=str) for one in (here, there)]
+        assert rows[0] == rows[1], view
+        assert rows[0]
+    refused = command.call("views", bucket, "-o", tmp_path / "views.duckdb")
+    assert (refused.code, "write a script" in refused.last) == (2, True)
+    assert command.call("views", f"{bucket}/none").code == 3
 
 
 def test_damage_is_told_of(exports: list[Path], bucket: str) -> None:

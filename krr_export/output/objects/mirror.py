@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from krr_export.input.objects.store import Found, ObjectStore
+    from krr_export.output.objects.layout import Commit, PushedFile
 
 _COPIED = {MANIFEST, SUCCESS, "report.json"}
 _REQUESTS = 8
@@ -73,21 +74,25 @@ class Mirror:
             self._show_latest()
             self._show_failed()
 
-    def copy_table(self, name: str, table: str) -> None:
+    def files(self, name: str) -> tuple[PushedFile, ...]:
+        """Return the files of a snapshot that is shown."""
+        return self._commit(name).files
+
+    def copy_table(self, name: str, table: str, files: int | None = None) -> None:
         """Copy the files of a table into a snapshot that is shown. They are as long as listed, and not yet proven.
 
         Args:
             name: Of the snapshot.
             table: Such as ``person``.
+            files: How many; ``None`` for all.
 
         Raises:
             InputError: A file is changed or deleted meanwhile.
         """
-        commit = parse_commit(self._commits[name].body, commit_key(name))
-        directory = data_directory(name, commit.manifest_sha256)
-        for path in sorted(self.directory.joinpath(name, table).rglob("*")):
-            if path.is_file():
-                self._copy(f"{directory}/{path.relative_to(self.directory / name).as_posix()}", path)
+        directory = data_directory(name, self._commit(name).manifest_sha256)
+        found = sorted(path for path in self.directory.joinpath(name, table).rglob("*") if path.is_file())
+        for path in found[:files]:
+            self._copy(f"{directory}/{path.relative_to(self.directory / name).as_posix()}", path)
 
     def write_back(self) -> None:
         """Do in the object store what was done in the mirror: publish, keep what was refused, delete.
@@ -107,6 +112,9 @@ class Mirror:
         for name in [name for name in self._manifests if not (self.directory / name).exists()]:
             delete_snapshot(self.objects, name)
             del self._manifests[name]
+
+    def _commit(self, name: str) -> Commit:
+        return parse_commit(self._commits[name].body, commit_key(name))
 
     def _show(self, name: str) -> None:
         found = self.objects.read(commit_key(name))
