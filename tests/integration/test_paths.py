@@ -405,7 +405,7 @@ def test_files_that_a_user_names_are_written_in_one_place_only() -> None:
     # Whoever opens a file to write has a word here on why no user names it, or goes by `atomic_write`.
     allowed = {
         "output/outputs.py", "util/files.py", "output/store.py", "input/locked_directory.py", "input/sftp/inbox.py",
-        "input/http/directory.py", "input/objects/reading.py",
+        "input/http/directory.py", "input/objects/reading.py", "output/objects/mirror.py",
         "util/pycache.py", "cli/console.py", "cli/failures.py", "cli/main.py",
     }  # fmt: skip
     package = Path(krr_export.__file__).parent
