@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from krr_export.jobs.changes.diff import DiffResult, diff
     from krr_export.jobs.check import CheckResult, check
     from krr_export.jobs.convert import convert, validate
+    from krr_export.jobs.convert_result import ConvertResult
     from krr_export.jobs.functions import apply, backfill, fetch, prune, run
+    from krr_export.jobs.history import history
     from krr_export.jobs.inspect import Inspection, inspect
-    from krr_export.jobs.loading import ConvertResult
     from krr_export.jobs.nightly import NightResult
     from krr_export.jobs.options import ConvertOptions
     from krr_export.jobs.push import PushResult, push
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from krr_export.output.verification import Verification, verify
     from krr_export.pipeline.export import Export, open_export
     from krr_export.pipeline.progress import Progress
-    from krr_export.reporting.history import HistoryLine, history
+    from krr_export.reporting.history_line import HistoryLine
     from krr_export.reporting.report import Report
     from krr_export.schema.registry import load_schema
 
@@ -109,14 +110,15 @@ _HOME = {
     "jobs.nightly": ("NightResult",),
     "jobs.push": ("PushResult", "push"),
     "jobs.warehouse.views": ("ViewsResult", "views"),
-    "reporting.history": ("HistoryLine", "history"),
+    "jobs.history": ("history",),
+    "reporting.history_line": ("HistoryLine",),
     "input.delivery.opening": ("DeliveryOptions",),
     "jobs.check": ("CheckResult", "check"),
     "jobs.convert": ("convert", "validate"),
     "jobs.warehouse.load": ("load",),
     "jobs.warehouse.load_result": ("LoadResult",),
     "jobs.warehouse.verify_load": ("LoadVerification", "verify_load"),
-    "jobs.loading": ("ConvertResult",),
+    "jobs.convert_result": ("ConvertResult",),
     "jobs.changes.diff": ("DiffResult", "diff"),
     "errors": (
         "DeliveryError",

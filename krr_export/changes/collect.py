@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 from xml.sax.saxutils import quoteattr
 
-from krr_export.schema.record_schema import ROOT_ATTRIBUTES, local_name, namespace
+from krr_export.schema.record_schema import ROOT_ATTRIBUTES
+from krr_export.util.tags import local_name, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

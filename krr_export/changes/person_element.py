@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from krr_export.schema.record_schema import namespace
+from krr_export.util.tags import namespace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

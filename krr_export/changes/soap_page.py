@@ -14,7 +14,7 @@ from krr_export.input.http.rest_document import AGAIN
 from krr_export.parsing.xml.bounds import HOSTILE, find_excess_of_tags
 from krr_export.parsing.xml.encoding import as_utf8
 from krr_export.parsing.xml.well_formed import parser_options
-from krr_export.schema.record_schema import local_name, namespace
+from krr_export.util.tags import local_name, namespace
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema

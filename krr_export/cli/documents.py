@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from krr_export.cli.console import Console
-    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.history_line import HistoryLine
     from krr_export.reporting.page.languages.language import Lang
     from krr_export.reporting.report import Report
 

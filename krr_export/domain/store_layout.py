@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,11 @@ EXPORT_PREFIX = "eksport="
 
 _RESERVED_NAMES = {LOCK, LATEST, FAILED, PARTIAL}
 _RESERVED_PREFIXES = (EXPORT_PREFIX, STAGING, REPLACING, REPLACED)
+
+
+def success_text(manifest: bytes) -> str:
+    """Return the content of ``_SUCCESS``: ``sha256sum -c _SUCCESS`` checks the manifest."""
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n"
 
 
 def export_name(made: datetime) -> str:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
-from krr_export.errors import GuardError, OutputError, UsageError
+from krr_export.errors import GuardError, UsageError
 from krr_export.jobs.keywords import ConvertKeywords, changed
-from krr_export.jobs.loading import ConvertResult, failure_outcome, load_rows
+from krr_export.jobs.loading import failure_outcome, load_rows
 from krr_export.jobs.options import DEFAULTS, ConvertOptions
 from krr_export.jobs.published import Published, Wanted, find_published
 from krr_export.jobs.run_report import Run, build_report, new_tally
-from krr_export.output.store import Store, open_store
+from krr_export.output.store import Store, name_store_in_errors, open_store
 from krr_export.output.store_place import StorePlace, open_place
 from krr_export.pipeline.export import Export, name_source_in_errors, open_with
 from krr_export.pipeline.progress import Progress
@@ -25,6 +25,7 @@ from krr_export.util.fields import StrPath, refuse_wrong_options
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from krr_export.jobs.convert_result import ConvertResult
     from krr_export.reporting.report import Report
     from krr_export.transform.privacy import PseudonymKey
 
@@ -200,14 +201,3 @@ def find_before_reading(store: Store, export: Export, run: Run) -> Published | N
     wanted = Wanted(header.export_name, header.exported_at, export.record_schema.sha256, made_with, source.provenance)
     with _proving_source(export):
         return find_published(store, wanted, run.options)
-
-
-@contextmanager
-def name_store_in_errors(store: Path) -> Iterator[None]:
-    """Add the store's path to errors."""
-    try:
-        yield
-    except (GuardError, OutputError, UsageError) as error:
-        if str(store) in error.message:
-            raise
-        raise type(error)(f"{store}: {error.message}", error.hint) from error.__cause__

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from krr_export.jobs.backfill.result import BackfilledExport, BackfillResult
-    from krr_export.jobs.loading import ConvertResult
+    from krr_export.jobs.convert_result import ConvertResult
     from krr_export.util.fields import Names
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,17 +12,15 @@ from krr_export.domain.store_layout import MANIFEST
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.finding import Notice
 from krr_export.jobs.changes.comparison import compare_with_older, write_changes
+from krr_export.jobs.convert_result import ConvertResult
 from krr_export.jobs.run_report import build_manifest, build_report, describe_outcome, new_tally
 from krr_export.jobs.snapshot_tables import SnapshotTables
 from krr_export.output.snapshot_table import SnapshotTable
 from krr_export.reporting.guard_check import PARTIAL, check_against_store
-from krr_export.reporting.page.frame import framed
-from krr_export.reporting.page.snapshots import REPORT_HTML, render_snapshot_page
-from krr_export.reporting.refusals import REFUSED_EXIT_CODES
-from krr_export.reporting.report import REPORT_JSON
+from krr_export.reporting.page.snapshots import render_snapshot_page
+from krr_export.reporting.report import REPORT_HTML, REPORT_JSON
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.util.files import mode_remark
-from krr_export.util.formatting import short_repr
 from krr_export.util.signals import ignore_signals
 from krr_export.util.threads import Stage
 
@@ -42,58 +40,6 @@ if TYPE_CHECKING:
     from krr_export.pipeline.row_source import RowSource
     from krr_export.pipeline.tally import Tally
     from krr_export.reporting.report import Outcome, Report
-
-
-@dataclass(frozen=True)
-class ConvertResult:
-    """The result of a conversion.
-
-    Attributes:
-        outcome: ``published``, ``unchanged`` (an identical snapshot exists), ``partial``, ``too-many-rejects``,
-            ``empty``, ``duplicates`` (of identity numbers, if `strict` forbids them), ``guard`` (it differs too much
-            from the export before it).
-        path: the snapshot; or, if not published, the directory with the report and rejects.
-        report: ``None`` if there was nothing to do.
-        message: the result in one line for people.
-        uri: where that is in an object store; ``path`` is then its name alone.
-    """
-
-    outcome: str
-    path: Path
-    report: Report | None
-    message: str
-    uri: str | None = None
-
-    def __repr__(self) -> str:
-        facts = {} if self.report is None else self.report.short_counts()
-        return short_repr(self, outcome=self.outcome, path=self.path, **facts)
-
-    def _repr_html_(self) -> str | None:
-        """Show the page of the snapshot in a notebook; ``None`` if there is none."""
-        try:
-            return framed((self.path / REPORT_HTML).read_text("utf-8"), self.outcome)
-        except (OSError, ValueError):
-            return None if self.report is None else self.report._repr_html_()
-
-    @property
-    def published(self) -> bool:
-        """True if the store now contains the whole export."""
-        return self.outcome in {"published", "unchanged"}
-
-    @property
-    def exit_code(self) -> int:
-        """The command's exit code: 0; if the export was not published, 5 for the guard and otherwise 1."""
-        return REFUSED_EXIT_CODES.get(self.outcome, 0)
-
-    @property
-    def reason(self) -> str | None:
-        """Why the export was not published, in a word of `errors.REASONS`; ``None`` if nothing failed."""
-        return self.outcome if self.exit_code else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result for JSON, without the message."""
-        report = None if self.report is None else self.report.to_dict()
-        return {"outcome": self.outcome, "path": self.uri or str(self.path), "report": report}
 
 
 @dataclass(frozen=True)

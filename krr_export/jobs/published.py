@@ -9,7 +9,7 @@ from krr_export.errors import InputError
 from krr_export.input.delivery.provenance import describe_warnings, is_unverified
 from krr_export.input.freshness import check_not_older
 from krr_export.jobs.changes.comparison import CHANGES
-from krr_export.jobs.loading import ConvertResult
+from krr_export.jobs.convert_result import ConvertResult
 from krr_export.reporting.report_file import read_report
 from krr_export.util.formatting import number, parse_utc, records
 

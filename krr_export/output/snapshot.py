@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
+from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS, success_text
 from krr_export.errors import OutputError, PublishedError
 from krr_export.output.manifest import Counts, Manifest, SchemaVersion, SourceFile
 from krr_export.output.publish import put_in_place, remove_replaced, retire, staging_path, update_latest, withdraw
 from krr_export.output.store_contents import replaceable
-from krr_export.output.verification import Verification, prove, success_text, verify
+from krr_export.output.verification import Verification, prove, verify
 from krr_export.util.files import (
     HashedFile,
     PartFile,

@@ -18,7 +18,7 @@ from krr_export.domain.store_layout import (
     SUCCESS,
     refuse_snapshot,
 )
-from krr_export.errors import BusyError, OutputError, UsageError
+from krr_export.errors import BusyError, GuardError, OutputError, UsageError
 from krr_export.output.publish import finish_replacements, is_dead, remove_replaced, retire, update_latest
 from krr_export.output.snapshot import Staging
 from krr_export.output.store_contents import entries, missing_store, replaceable, snapshots, unpublished_results
@@ -80,6 +80,17 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
     finally:
         _locks.discard(fd)
         os.close(fd)
+
+
+@contextmanager
+def name_store_in_errors(store: Path) -> Iterator[None]:
+    """Add the store's path to errors."""
+    try:
+        yield
+    except (GuardError, OutputError, UsageError) as error:
+        if str(store) in error.message:
+            raise
+        raise type(error)(f"{store}: {error.message}", error.hint) from error.__cause__
 
 
 @dataclass(frozen=True)

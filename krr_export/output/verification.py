@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name
+from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name, success_text
 from krr_export.errors import InputError, OutputError
 from krr_export.output.manifest import Manifest, find_snapshot, read_manifest
 from krr_export.util.fields import StrPath, refuse_wrong_options
@@ -204,11 +204,6 @@ def _success_differences(root: Path) -> Iterator[str]:
             return
     if (root / SUCCESS).read_bytes() != success_text((root / MANIFEST).read_bytes()).encode():
         yield f"{MANIFEST}: not the one that was published"
-
-
-def success_text(manifest: bytes) -> str:
-    """Return the content of ``_SUCCESS``: ``sha256sum -c _SUCCESS`` checks the manifest."""
-    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n"
 
 
 def _name_differences(root: Path, manifest: Manifest) -> Iterator[str]:

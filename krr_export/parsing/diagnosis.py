@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from krr_export.findings.detail import Detail, Requirement, mask
 from krr_export.findings.finding import DATABASE_NULL, KNOWN_OLD_NAMES, Finding
-from krr_export.schema.record_schema import local_name, namespace
+from krr_export.util.tags import local_name, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -21,9 +21,10 @@ from krr_export.input.archives import detect_foreign_format
 from krr_export.parsing.xml.bounds import HOSTILE, find_excess
 from krr_export.parsing.xml.expressions import possessive
 from krr_export.parsing.xml.well_formed import not_well_formed, parser_options
-from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES, local_name, namespace
+from krr_export.schema.record_schema import BUILT_IN, ROOT_ATTRIBUTES
 from krr_export.schema.registry import load_schema
 from krr_export.util.formatting import format_utc
+from krr_export.util.tags import local_name, namespace
 
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema

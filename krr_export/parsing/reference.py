@@ -18,7 +18,7 @@ from krr_export.parsing.lexical import LexicalBlock, Reject
 from krr_export.parsing.tokenizing import count_line_ends
 from krr_export.parsing.xml.bounds import HOSTILE, find_element_in_gap, find_excess
 from krr_export.parsing.xml.well_formed import not_well_formed, parser_options
-from krr_export.schema.record_schema import namespace
+from krr_export.util.tags import namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

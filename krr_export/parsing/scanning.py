@@ -12,7 +12,7 @@ from krr_export.domain.wall_time import ambiguous_and_skipped, to_instants
 from krr_export.parsing.scan_memory import BINARY, HANDED_ON, INSTANT, LISTED, TEXT, MemoryPool, Parts
 from krr_export.parsing.text_columns import cast_texts, find_doubtful, lexical_form
 from krr_export.parsing.xml.bounds import MAX_ATTRIBUTES, MAX_NAME_BYTES
-from krr_export.schema.record_schema import local_name, namespace
+from krr_export.util.tags import local_name, namespace
 
 try:
     from krr_export.parsing.scanner import PARTS, Scanner

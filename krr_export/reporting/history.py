@@ -1,194 +1,31 @@
-"""The history of a store: a line for each snapshot and each refused export, from manifests and reports alone.
-
-No data file is opened, and no lock is taken: a run may publish or prune meanwhile.
-"""
+"""The history of a store: a line for each snapshot and each refused export."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import MANIFEST, SUCCESS
 from krr_export.errors import InputError, UsageError
 from krr_export.output.store_contents import entries, missing_store
-from krr_export.output.store_place import open_place
-from krr_export.reporting.reach import reach_of
+from krr_export.reporting.history_line import HistoryLine, line_of_report
+from krr_export.reporting.published_nights import read_newest, with_trends
 from krr_export.reporting.refusals import refusals
-from krr_export.reporting.report_file import read_listed_report, read_own_manifest
-from krr_export.rules.catalogue import DUPLICATE
-from krr_export.util.fields import StrPath, refuse_wrong_options
-from krr_export.util.formatting import short_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from krr_export.findings.codes import Severity
-    from krr_export.output.manifest import Manifest
     from krr_export.output.store_contents import Entry
-    from krr_export.reporting.reach import Reach
     from krr_export.reporting.refusals import Refusal
-    from krr_export.reporting.report import Report
 
 
-@dataclass(frozen=True)
-class FindingCount:
-    """The number of records with one code in the report of a snapshot.
-
-    Attributes:
-        code: from the catalogue of findings.
-        severity: ``reject``, ``warning`` or ``info``.
-        records: the number of records with it.
-    """
-
-    code: str
-    severity: Severity
-    records: int
-
-
-@dataclass(frozen=True)
-class Trend:
-    """The change from the snapshot before.
-
-    Attributes:
-        records: the change in the number of records.
-        percent: the same in per cent of the records before; ``None`` if there were none.
-        reject_percent: the change in the share of rejects, in percentage points.
-    """
-
-    records: int
-    percent: float | None
-    reject_percent: float
-
-
-@dataclass(frozen=True)
-class HistoryLine:
-    """One published snapshot, or one refused export, in the history.
-
-    Attributes:
-        snapshot: the name of its directory, ``eksport=20140226T112225Z``.
-        exported_at: the export's time, ISO 8601 in UTC.
-        change_number: the register's last change number in it.
-        records: the number written to the table ``person``.
-        rejects: the number rejected, by the XSD or by ``--strict``.
-        findings: by code, in the catalogue's order, which is that of severity.
-        size: of the files that the manifest lists, in bytes.
-        seconds: the duration of the run.
-        trend: the change from the snapshot before; ``None`` for the first, and if the one before cannot be read.
-        strict: whether rules reject records (``--strict``): such a record has its other warnings too.
-        rejected_or_warned: the number of records with a reject or a warning; ``None`` if the report is of a version
-            that did not count them.
-        reach: how persons can be reached; ``None`` if the report has no profile.
-        damage: what is wrong with the manifest or the report; ``None`` if they are intact. Values that are unknown
-            because of damage are ``None`` too.
-        outcome: of the run, such as ``published`` or ``guard``; ``None`` if the report of a refused one cannot be read.
-        refused: why the export was not published, in a few words; ``None`` if it was.
-    """
-
-    snapshot: str
-    exported_at: str | None = None
-    change_number: int | None = None
-    records: int | None = None
-    rejects: int | None = None
-    findings: tuple[FindingCount, ...] | None = None
-    size: int | None = None
-    seconds: float | None = None
-    trend: Trend | None = None
-    damage: str | None = None
-    strict: bool = False
-    rejected_or_warned: int | None = None
-    reach: Reach | None = None
-    outcome: str | None = "published"
-    refused: str | None = None
-
-    def __repr__(self) -> str:
-        return short_repr(
-            self, snapshot=self.snapshot, outcome=self.outcome, records=self.records, rejects=self.rejects
-        )
-
-    @property
-    def time(self) -> str:
-        """The export's time in UTC, in the format of the directory's name: ``20140226T112225Z``."""
-        return self.snapshot.removeprefix("eksport=")
-
-    @property
-    def reject_percent(self) -> float | None:
-        """The share of rejects among all records of the export, in per cent."""
-        if self.records is None or self.rejects is None:
-            return None
-        seen = self.records + self.rejects
-        return 100 * self.rejects / seen if seen else 0.0
-
-    @property
-    def with_findings(self) -> tuple[int, int] | None:
-        """The least and the greatest possible number of records with a reject or a warning.
-
-        The two differ only for reports of the first versions, if there are warnings of several codes: they count
-        records by code, and do not say how many have more than one.
-        """
-        if self.rejected_or_warned is not None:
-            return self.rejected_or_warned, self.rejected_or_warned
-        if self.records is None or self.rejects is None or self.findings is None:
-            return None
-        warned = [found.records for found in self.findings if found.severity == "warning"]
-        least, most = max(warned, default=0), sum(warned)
-        if self.strict:
-            return max(self.rejects, least), min(self.rejects + most, self.rejects + self.records)
-        # Records that the XSD rejects have no warnings: no record has both.
-        return self.rejects + least, self.rejects + min(most, self.records)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the line for JSON; every key is always present (docs/reference/store.md)."""
-        trend, with_findings = self.trend, self.with_findings
-        return {
-            "snapshot": self.snapshot,
-            "eksport_tidspunkt_utc": self.exported_at,
-            "seneste_endringsnummer": self.change_number,
-            "records": self.records,
-            "rejects": self.rejects,
-            "rejects_percent": _round(self.reject_percent),
-            "with_findings_at_least": with_findings and with_findings[0],
-            "with_findings_at_most": with_findings and with_findings[1],
-            "findings": None if self.findings is None else {found.code: found.records for found in self.findings},
-            "reach": self.reach and asdict(self.reach),
-            "bytes": self.size,
-            "seconds": self.seconds,
-            "records_change": trend and trend.records,
-            "records_change_percent": trend and _round(trend.percent),
-            "rejects_percent_change": trend and _round(trend.reject_percent),
-            "damage": self.damage,
-            "outcome": self.outcome,
-            "refused": self.refused,
-        }
-
-
-@refuse_wrong_options(store=StrPath, limit=int | None)
-def history(store: StrPath, *, limit: int | None = None) -> tuple[HistoryLine, ...]:
-    """Return the history of a store's published snapshots and refused exports, oldest first.
-
-    Args:
-        store: the directory of snapshots, or the URI of a place in an object store.
-        limit: the number of newest snapshots, each with what was refused after it; ``None`` for all.
-
-    Raises:
-        InputError: there is no store, or no published snapshot in it, or it cannot be read. A snapshot whose manifest
-            or report is damaged still has a line, with `HistoryLine.damage`.
-        NetworkError: the object store cannot be reached, or denies access.
-        UsageError: ``store`` is a snapshot or the address of no store, or ``limit`` is less than 1.
-    """
-    if limit is not None and limit < 1:
-        raise UsageError("--limit must be at least 1")
-    with open_place(store) as place:
-        place.show_newest(None if limit is None else limit + 1)
-        return _read_history(place.directory, limit)
-
-
-def _read_history(path: Path, limit: int | None) -> tuple[HistoryLine, ...]:
+def read_history(path: Path, limit: int | None) -> tuple[HistoryLine, ...]:
+    """Read the history of a store; as of `krr_export.history`."""
     try:
         # One more than is returned, so that the oldest one has a trend too.
-        lines = _read_lines(_newest(_published_entries(path), None if limit is None else limit + 1))
+        lines = read_newest(_published_entries(path), None if limit is None else limit + 1)
         since = lines[-limit].snapshot if limit is not None and len(lines) > limit else ""
         refused = _read_refused(path, lines, since=since)
     except OSError as error:
@@ -196,39 +33,8 @@ def _read_history(path: Path, limit: int | None) -> tuple[HistoryLine, ...]:
     if not lines:
         what = f"; the export {refused[-1].time} was refused: {refused[-1].refused}" if refused else ""
         raise InputError(f"there is no snapshot in {path}{what}", "convert an export first, or give another store")
-    nights = _with_trends(sorted((*lines, *refused), key=lambda line: line.snapshot))
+    nights = with_trends(sorted((*lines, *refused), key=lambda line: line.snapshot))
     return tuple(line for line in nights if line.snapshot >= since)
-
-
-def history_before(store: Path, snapshot: str, *, limit: int) -> tuple[HistoryLine, ...]:
-    """Return the history of the snapshots older than one, oldest first; empty if there are none, or no store.
-
-    Args:
-        store: the directory of snapshots.
-        snapshot: the name of a directory, which need not exist.
-        limit: the number of newest snapshots.
-    """
-    try:
-        return _with_trends(_read_lines(_newest(entries(store, lambda name: name < snapshot), limit + 1)))[-limit:]
-    except OSError:
-        return ()
-
-
-def line_of_report(report: Report) -> HistoryLine:
-    """Return the history line of a report's own export, published or not."""
-    return HistoryLine(
-        snapshot=report.header.export_name,
-        exported_at=report.header.eksport_tidspunkt_utc,
-        change_number=report.header.seneste_endringsnummer,
-        records=report.counts.written,
-        rejects=report.counts.rejected,
-        findings=_count_findings(report),
-        seconds=report.performance.seconds,
-        strict=_has_strict_rules(report),
-        rejected_or_warned=report.rejected_or_warned,
-        reach=reach_of(report),
-        outcome=report.outcome,
-    )
 
 
 def _published_entries(store: Path) -> Iterator[Entry]:
@@ -238,16 +44,6 @@ def _published_entries(store: Path) -> Iterator[Entry]:
         raise missing_store(store)
     os.scandir(store).close()  # raises if it may not be listed: a glob would find nothing
     return entries(store)
-
-
-def _newest(candidates: Iterator[Entry], limit: int | None) -> list[Path]:
-    """Return the paths of the newest published entries, damaged or not, oldest first."""
-    return [entry.path for entry in islice((entry for entry in candidates if entry.published), limit)][::-1]
-
-
-def _read_lines(snapshots: list[Path]) -> list[HistoryLine]:
-    """Read the lines of these snapshots."""
-    return [line for path in snapshots if (line := _read_consistently(path)) is not None]
 
 
 def _read_refused(store: Path, published: list[HistoryLine], *, since: str) -> list[HistoryLine]:
@@ -260,90 +56,3 @@ def _line_of_refusal(refusal: Refusal) -> HistoryLine:
     if refusal.report is None:
         return HistoryLine(refusal.snapshot, outcome=None, refused=refusal.reason)
     return replace(line_of_report(refusal.report), refused=refusal.reason)
-
-
-def _with_trends(lines: Sequence[HistoryLine]) -> tuple[HistoryLine, ...]:
-    """Return the lines, each with its trend from the published snapshot before it."""
-    before: HistoryLine | None = None
-    result = []
-    for line in lines:
-        result.append(with_trend(line, before))
-        before = line if line.refused is None else before
-    return tuple(result)
-
-
-def _read_consistently(snapshot: Path) -> HistoryLine | None:
-    """Read the line of a snapshot, again if a run replaces it meanwhile; ``None`` if it is gone."""
-    while (before := _identity(snapshot)) is not None:
-        line = _read_line(snapshot)
-        if _identity(snapshot) == before:
-            return line
-    return None
-
-
-def _identity(snapshot: Path) -> tuple[int, int] | None:
-    try:
-        status = snapshot.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _read_line(snapshot: Path) -> HistoryLine:
-    line = HistoryLine(snapshot.name)
-    try:
-        manifest = read_own_manifest(snapshot)
-        line = _with_manifest(line, manifest)
-        return _with_report(line, read_listed_report(snapshot, manifest))
-    except InputError as error:
-        return replace(line, damage=error.message)
-
-
-def _with_manifest(line: HistoryLine, manifest: Manifest) -> HistoryLine:
-    """Return the line with the values from the manifest."""
-    return replace(
-        line,
-        exported_at=manifest.header.eksport_tidspunkt_utc,
-        change_number=manifest.header.seneste_endringsnummer,
-        records=manifest.counts.written,
-        rejects=manifest.counts.rejected,
-        size=sum(part.bytes for part in manifest.files),
-    )
-
-
-def _with_report(line: HistoryLine, report: Report) -> HistoryLine:
-    """Return the line with the values from the report."""
-    return replace(
-        line,
-        findings=_count_findings(report),
-        seconds=report.performance.seconds,
-        strict=_has_strict_rules(report),
-        rejected_or_warned=report.rejected_or_warned,
-        reach=reach_of(report),
-    )
-
-
-def _has_strict_rules(report: Report) -> bool:
-    """Return whether rules may have rejected records; duplicates refuse the whole export, and no record."""
-    return any(name != DUPLICATE for name in report.limits.strict)
-
-
-def _count_findings(report: Report) -> tuple[FindingCount, ...]:
-    """Return the records by code, in the report's order."""
-    return tuple(FindingCount(found.code, found.severity, found.records) for found in report.findings)
-
-
-def with_trend(line: HistoryLine, before: HistoryLine | None) -> HistoryLine:
-    """Return the line with its trend from the snapshot before it, if both can be read."""
-    if before is None or before.records is None or before.reject_percent is None:
-        return line
-    if line.records is None or line.reject_percent is None:
-        return line
-    change = line.records - before.records
-    percent = 100 * change / before.records if before.records else None
-    return replace(line, trend=Trend(change, percent, line.reject_percent - before.reject_percent))
-
-
-def _round(percent: float | None) -> float | None:
-    # One of ten million records is a hundred-thousandth of a per cent.
-    return None if percent is None else round(percent, 6)

@@ -9,7 +9,7 @@ from krr_export.util.formatting import number, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.history_line import HistoryLine
 
 _MEGABYTE = 1e6
 _DECIMAL_BELOW = 9.95

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from krr_export.reporting.guard import Difference
 
 REPORT_JSON = "report.json"
+REPORT_HTML = "report.html"
 
 FIND_DUPLICATES = (
     "to see which, convert without --strict into another store:"

@@ -26,10 +26,10 @@ from krr_export.schema.record_schema import (
     Field,
     RecordSchema,
     column_name,
-    local_name,
     privacy_of,
 )
 from krr_export.util.paths import real_path
+from krr_export.util.tags import local_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import pyarrow as pa
 
 from krr_export.schema.faults import compile_xsd
+from krr_export.util.tags import local_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,16 +204,6 @@ class RecordSchema:
     def record_validator(self) -> etree.XMLSchema:
         """Compile the XSD that validates a record on its own."""
         return compile_xsd(self.record_xsd)
-
-
-def local_name(tag: str) -> str:
-    """``{namespace}local`` → ``local``."""
-    return tag.rpartition("}")[2]
-
-
-def namespace(tag: str) -> str:
-    """``{namespace}local`` → ``namespace``; empty if there is none."""
-    return tag.rpartition("}")[0][1:]
 
 
 def column_name(*names: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from krr_export.errors import UsageError
-from krr_export.schema.record_schema import local_name, namespace
+from krr_export.util.tags import local_name, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -20,7 +20,7 @@ from krr_export.cli import log
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.errors import EXIT_CODES, REASONS, InputError, KrrExportError, OutputError, default_reason, is_retryable
 from krr_export.jobs.check import Fault
-from krr_export.jobs.loading import ConvertResult
+from krr_export.jobs.convert_result import ConvertResult
 from krr_export.reporting.refusals import REFUSED_EXIT_CODES
 from krr_export.util.files import output_error
 

@@ -21,17 +21,17 @@ from krr_export.errors import GuardError
 from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.jobs.changes.apply import ApplyOptions, apply
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
+from krr_export.jobs.history import history
 from krr_export.jobs.options import ConvertOptions
 from krr_export.output.manifest import read_manifest
 from krr_export.output.verification import verify
 from krr_export.pipeline.findings_table import FINDINGS_SCHEMA
-from krr_export.reporting.history import history
 from krr_export.synthetic import SampleOptions, write_sample
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from krr_export.jobs.loading import ConvertResult
+    from krr_export.jobs.convert_result import ConvertResult
     from krr_export.reporting.report import Report
 
 AMBIGUOUS = 'sistOppdatert="2013-10-27T02:30:00" sistVerifisert="2013-10-27T02:30:00.1234567"'

@@ -22,12 +22,13 @@ from exports import tiny_xml
 
 import krr_export
 from krr_export.errors import InputError, UsageError
+from krr_export.jobs.history import history
 from krr_export.output import publish
-from krr_export.reporting import history as history_module
+from krr_export.reporting import published_nights
 from krr_export.reporting.formats import FORMATS, render_report
 from krr_export.reporting.guard_check import check_against_store
 from krr_export.reporting.guard_limits import GuardLimits
-from krr_export.reporting.history import FindingCount, HistoryLine, Trend, history
+from krr_export.reporting.history_line import FindingCount, HistoryLine, Trend
 from krr_export.reporting.history_text import table
 from krr_export.reporting.page.languages.language import LANGUAGES
 from krr_export.reporting.page.rendering import render
@@ -526,14 +527,14 @@ def test_a_file_of_exactly_the_limit_s_size_is_read_and_none_larger(
 
 def test_a_snapshot_that_is_pruned_meanwhile_has_no_line(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = history(store)
-    read = history_module._read_line  # noqa: SLF001 - the moment at which a run may interfere
+    read = published_nights._read_line  # noqa: SLF001 - the moment at which a run may interfere
 
     def pruned_on_the_way(snapshot: Path) -> HistoryLine:
         if snapshot.name == FIRST and snapshot.exists():
             publish.retire(snapshot, store)
         return read(snapshot)
 
-    monkeypatch.setattr(history_module, "_read_line", pruned_on_the_way)
+    monkeypatch.setattr(published_nights, "_read_line", pruned_on_the_way)
     assert [line.snapshot for line in history(store)] == [line.snapshot for line in lines[1:]]
 
 

@@ -28,7 +28,7 @@ from krr_export.findings.detail import Detail, DetailKind, DetailWords, Facet, R
 from krr_export.output.manifest import Counts
 from krr_export.profiling.summary import MOST_CERTIFICATES, MOST_DOMAINS, MOST_PROVIDERS
 from krr_export.reporting.formats import FORMATS, render_report
-from krr_export.reporting.history import HistoryLine, history_before
+from krr_export.reporting.history_line import HistoryLine
 from krr_export.reporting.page.history_chart import history_chart
 from krr_export.reporting.page.history_status import history_status
 from krr_export.reporting.page.languages.by_code import language
@@ -36,6 +36,7 @@ from krr_export.reporting.page.languages.english import ENGLISH
 from krr_export.reporting.page.languages.language import LANGUAGES
 from krr_export.reporting.page.languages.norwegian import NORWEGIAN
 from krr_export.reporting.page.rendering import MAX_BYTES, render, render_history
+from krr_export.reporting.published_nights import history_before
 from krr_export.rules.catalogue import CATALOGUE
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 import krr_export
-from krr_export.reporting.history import history
+from krr_export.jobs.history import history
 from krr_export.reporting.page.rendering import render_history
 from krr_export.synthetic import SampleOptions, write_sample_file
 

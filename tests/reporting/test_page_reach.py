@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from command import Ran
 
-    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.history_line import HistoryLine
     from krr_export.reporting.page.languages.language import Lang
 
     Krr = Callable[..., Ran]

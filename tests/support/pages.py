@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from krr_export.domain.identity_numbers import KINDS
-from krr_export.reporting.history import FindingCount, HistoryLine, Trend
+from krr_export.reporting.history_line import FindingCount, HistoryLine, Trend
 from krr_export.reporting.page.rendering import render
 from krr_export.reporting.reach import Reach
 from krr_export.reporting.report import Report

@@ -16,8 +16,8 @@ from krr_export.cli.options import lang_option
 from krr_export.cli.parameters import LocalName, Role, StoreLocation, option
 from krr_export.errors import InputError, UsageError
 from krr_export.input.freshness import AgeLimits
+from krr_export.jobs.history import history
 from krr_export.output.manifest import read_manifest, repair_hint
-from krr_export.reporting.history import history
 from krr_export.reporting.history_text import table
 from krr_export.reporting.page.rendering import render_history
 from krr_export.reporting.page.snapshots import page_links
@@ -27,7 +27,7 @@ from krr_export.util.paths import real_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.history_line import HistoryLine
 
 
 @command("history", "krr-export history /data/krr --limit 30")

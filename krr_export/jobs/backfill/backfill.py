@@ -16,8 +16,7 @@ from krr_export.jobs.backfill.publishing import Publisher
 from krr_export.jobs.backfill.result import BackfilledExport, BackfillResult
 from krr_export.jobs.backfill.shared_progress import SharedProgress
 from krr_export.jobs.backfill.sources import find_exports
-from krr_export.jobs.convert import name_store_in_errors
-from krr_export.output.store import open_store
+from krr_export.output.store import name_store_in_errors, open_store
 from krr_export.util.processors import usable_processors
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ def main(fd: int) -> None:
     disable_core_dumps()
     configure_arrow()
     configure_malloc()
-    from krr_export.jobs.backfill.task import run_task  # noqa: PLC0415 - loads Arrow, which is configured first
+    from krr_export.jobs.backfill.run_task import run_task  # noqa: PLC0415 - loads Arrow, which is configured first
 
     connection: Connection[Any, Any] = Connection(fd)
     task: Task = connection.recv()

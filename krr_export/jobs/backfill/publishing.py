@@ -12,9 +12,10 @@ from krr_export.jobs.backfill.failure import Failure
 from krr_export.jobs.backfill.result import BackfilledExport
 from krr_export.jobs.backfill.task import Task
 from krr_export.jobs.changes.comparison import compare_with_older
-from krr_export.jobs.convert import name_store_in_errors
-from krr_export.jobs.loading import ConvertResult, Draft, publish_draft
+from krr_export.jobs.convert_result import ConvertResult
+from krr_export.jobs.loading import Draft, publish_draft
 from krr_export.output.snapshot_table import SnapshotTable
+from krr_export.output.store import name_store_in_errors
 from krr_export.util.signals import remembering_ignored
 
 if TYPE_CHECKING:

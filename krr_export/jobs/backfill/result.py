@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.jobs.backfill.failure import Failure
-    from krr_export.jobs.loading import ConvertResult
+    from krr_export.jobs.convert_result import ConvertResult
 
 FAILED, LEFT = "failed", "left"
 

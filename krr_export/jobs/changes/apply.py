@@ -18,12 +18,12 @@ from krr_export.changes.page_files import find_page_files
 from krr_export.domain.vocabulary import ACTIVE, STATUS
 from krr_export.errors import GuardError, InputError, UsageError
 from krr_export.jobs.changes.comparison import open_table
-from krr_export.jobs.convert import name_store_in_errors
-from krr_export.jobs.loading import ConvertResult, load_rows
+from krr_export.jobs.convert_result import ConvertResult
+from krr_export.jobs.loading import load_rows
 from krr_export.jobs.options import ConvertOptions
 from krr_export.jobs.run_report import Run
 from krr_export.output.manifest import Applied, AppliedPage
-from krr_export.output.store import open_store
+from krr_export.output.store import name_store_in_errors, open_store
 from krr_export.pipeline.applied_rows import AppliedHeader, AppliedRows, PagesOrigin, Treated
 from krr_export.pipeline.export import open_with
 from krr_export.pipeline.progress import Progress

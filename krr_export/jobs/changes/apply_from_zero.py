@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from krr_export.changes.from_zero import AllPages
     from krr_export.jobs.changes.apply import ApplyOptions
-    from krr_export.jobs.loading import ConvertResult
+    from krr_export.jobs.convert_result import ConvertResult
 
 
 def apply_from_zero(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name
-from krr_export.output.verification import success_text
+from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name, success_text
 from krr_export.util.files import PartFile
 from krr_export.util.stored_json import Count, Document, Sha256, Stored, decode_document
 

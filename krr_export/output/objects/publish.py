@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.domain.store_layout import MANIFEST, SUCCESS
+from krr_export.domain.store_layout import MANIFEST, SUCCESS, success_text
 from krr_export.errors import BusyError, InputError, NetworkError, PublishedError, UsageError
 from krr_export.output.manifest import Manifest
 from krr_export.output.objects.layout import (
@@ -24,7 +24,6 @@ from krr_export.output.objects.layout import (
     make_commit,
     parse_commit,
 )
-from krr_export.output.verification import success_text
 from krr_export.util.stored_json import read_stored_file
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from krr_export.reporting.page.history_status import why_refused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from krr_export.reporting.history import HistoryLine, Trend
+    from krr_export.reporting.history_line import HistoryLine, Trend
     from krr_export.reporting.page.languages.language import Language
 
 SHOWN = 30

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from krr_export.reporting.page.chart_parts import NOTHING
 
 if TYPE_CHECKING:
-    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.history_line import HistoryLine
     from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.report import Report
 

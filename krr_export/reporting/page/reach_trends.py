@@ -12,7 +12,7 @@ from krr_export.reporting.page.history_chart import PUBLISHED, positions, readab
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.history_line import HistoryLine
     from krr_export.reporting.page.content_limits import ContentLimits
     from krr_export.reporting.page.languages.language import Language
     from krr_export.reporting.reach import Reach

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from krr_export.reporting.history import line_of_report, with_trend
+from krr_export.reporting.history_line import line_of_report, with_trend
 from krr_export.reporting.page.changes import changes_section
 from krr_export.reporting.page.content_limits import CONTENT_LIMITS, ContentLimits, clean
 from krr_export.reporting.page.facts import facts
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
-    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.history_line import HistoryLine
     from krr_export.reporting.page.languages.language import Lang, Language
     from krr_export.reporting.report import Report
 

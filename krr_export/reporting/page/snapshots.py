@@ -9,10 +9,10 @@ from urllib.parse import quote
 from krr_export.domain.store_layout import FAILED, MANIFEST, PARTIAL, SUCCESS
 from krr_export.errors import InputError
 from krr_export.output.manifest import SNAPSHOT_HINT, missing_snapshot
-from krr_export.reporting.history import history_before
 from krr_export.reporting.page.history_chart import SHOWN
 from krr_export.reporting.page.rendering import render
-from krr_export.reporting.report import REPORT_JSON
+from krr_export.reporting.published_nights import history_before
+from krr_export.reporting.report import REPORT_HTML, REPORT_JSON
 from krr_export.reporting.report_file import read_report
 from krr_export.util.paths import real_path
 
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from krr_export.reporting.history import HistoryLine
+    from krr_export.reporting.history_line import HistoryLine
     from krr_export.reporting.page.languages.language import Lang
     from krr_export.reporting.report import Report
-
-REPORT_HTML = "report.html"
 
 _UNPUBLISHED = {FAILED, PARTIAL}
 

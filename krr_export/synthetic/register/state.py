@@ -309,3 +309,9 @@ OPERATIONS: Mapping[str, Callable[..., Answer]] = MappingProxyType(
 )
 """The operations of the mailbox providers by their names: methods whose arguments are in the order of the request's
 elements."""
+
+
+def is_expired(person: Person) -> bool:
+    """Return whether a person's contact data are too old to be used: nothing else keeps her from being notified."""
+    is_open = person[STATUS] == ACTIVE and person.get(RESERVATION) != RESERVED
+    return is_open and person[NOTIFICATION] == _CANNOT_BE_NOTIFIED

@@ -8,12 +8,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from krr_export.domain.vocabulary import (
-    ACTIVE,
     IDENTIFIER,
     INACTIVE,
-    NOTIFICATION_STATES,
-    RESERVATION,
-    RESERVED,
     STATUS,
 )
 from krr_export.synthetic.persons import PROVIDERS
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
     from krr_export.synthetic.register.next_night import NightOptions
 
 _, _UNREGISTERED = INACTIVE
-_, _CANNOT_BE_NOTIFIED = NOTIFICATION_STATES
 
 
 class Changes(NamedTuple):
@@ -111,12 +106,6 @@ class ServedRegister:
         """
         with self._lock:
             return OPERATIONS[operation](self._register, *arguments)
-
-
-def is_expired(person: Person) -> bool:
-    """Return whether a person's contact data are too old to be used: nothing else keeps her from being notified."""
-    is_open = person[STATUS] == ACTIVE and person.get(RESERVATION) != RESERVED
-    return is_open and person[NOTIFICATION] == _CANNOT_BE_NOTIFIED
 
 
 def load_register(base: Path, options: NightOptions, page_size: int = MAX_PERSONS) -> ServedRegister:

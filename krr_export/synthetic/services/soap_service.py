@@ -16,8 +16,7 @@ from krr_export.changes.soap.schemas import REQUEST
 from krr_export.errors import InputError
 from krr_export.schema.registry import load_schema
 from krr_export.synthetic.persons import DRAWN
-from krr_export.synthetic.register.state import NOTIFICATION
-from krr_export.synthetic.services.served_register import is_expired
+from krr_export.synthetic.register.state import NOTIFICATION, is_expired
 from krr_export.synthetic.tree import Builder
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ import krr_export
 from krr_export import UsageError
 from krr_export.cli import console
 from krr_export.jobs.backfill.publishing import Publisher
+from krr_export.jobs.backfill.run_task import run_task
 from krr_export.jobs.backfill.sources import find_exports
-from krr_export.jobs.backfill.task import run_task
 from krr_export.output.store import open_store
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import command
 
     from krr_export.changes.page import Page
-    from krr_export.jobs.loading import ConvertResult
+    from krr_export.jobs.convert_result import ConvertResult
     from krr_export.schema.record_schema import RecordSchema
 
 CERTIFICATE = "MAsGCSqGSIb3DQEHAg=="

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from krr_export.jobs.loading import ConvertResult
+    from krr_export.jobs.convert_result import ConvertResult
 
 NUMBERS = [f"{day:02}851598730" for day in range(1, 4)]
 HISTORY = Register([*map(State, NUMBERS[:2]), State(NUMBERS[2], mobile="99999999"), State(NUMBERS[0]).deleted])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import command
 
-    from krr_export.jobs.loading import ConvertResult
+    from krr_export.jobs.convert_result import ConvertResult
 
 FIRST, SECOND, THIRD = (f"eksport=201402{day}T112225Z" for day in (26, 27, 28))
 

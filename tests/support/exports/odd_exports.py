@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, TypeVar
 
-from krr_export.schema.record_schema import local_name, namespace
+from krr_export.util.tags import local_name, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
