@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from krr_export.findings.finding_rows import FindingRows
     from krr_export.jobs.changes.comparison import Comparison
     from krr_export.jobs.run_report import Run
     from krr_export.output.sinks import PartFile
-    from krr_export.parsing.finding_rows import FindingRows
     from krr_export.pipeline.process_block import BlockResult
     from krr_export.schema.record_schema import RecordSchema
 

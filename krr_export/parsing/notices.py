@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from krr_export.findings.finding import MAX_EXAMPLES, Example, Notice
-from krr_export.parsing.finding_rows import FindingRows
+from krr_export.findings.finding_rows import FindingRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

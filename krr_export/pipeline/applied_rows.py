@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from krr_export.findings.finding_rows import FindingRows
     from krr_export.output.manifest import Applied
     from krr_export.output.snapshot_table import SnapshotTable
-    from krr_export.parsing.finding_rows import FindingRows
     from krr_export.pipeline.export import Export
     from krr_export.transform.derivation import Derivation
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from krr_export.parsing.finding_rows import FindingRows
+    from krr_export.findings.finding_rows import FindingRows
     from krr_export.schema.record_schema import RecordSchema
 
 _TEXT = pa.dictionary(pa.int16(), pa.string())

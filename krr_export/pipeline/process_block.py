@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from krr_export.domain.identity_numbers import Identities
     from krr_export.findings.finding import Notice
+    from krr_export.findings.finding_rows import FindingRows
     from krr_export.parsing.block import Block
     from krr_export.parsing.columns import Observation
-    from krr_export.parsing.finding_rows import FindingRows
     from krr_export.parsing.lexical import Reject
     from krr_export.parsing.scanning import BlockScanner, ScannedBlock
     from krr_export.profiling.profile import Profile

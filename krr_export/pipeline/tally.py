@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from krr_export.findings.finding import Notice
-    from krr_export.parsing.finding_rows import FindingRows
+    from krr_export.findings.finding_rows import FindingRows
     from krr_export.pipeline.process_block import BlockResult
     from krr_export.profiling.profile import Profile
     from krr_export.rules.duplicates import Duplicates

@@ -20,7 +20,7 @@ import numpy as np
 from krr_export.domain.identity_numbers import REMAINDERS, UNKNOWN, WIDTH
 from krr_export.domain.vocabulary import IDENTIFIER
 from krr_export.findings.finding import Notice
-from krr_export.parsing.finding_rows import FindingRows
+from krr_export.findings.finding_rows import FindingRows
 from krr_export.rules.catalogue import DUPLICATE
 from krr_export.util.ordinal_set import OrdinalSet
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from krr_export.findings.detail import Detail, mask
 from krr_export.findings.finding import Finding, Notice
-from krr_export.parsing.finding_rows import FindingRows
+from krr_export.findings.finding_rows import FindingRows
 from krr_export.parsing.lexical import Reject
 from krr_export.parsing.notices import NoticeBuilder
 from krr_export.rules.judge import Judge

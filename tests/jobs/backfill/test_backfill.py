@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import command
 import deliveries
-import nights
 import pytest
+from exports import nights
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

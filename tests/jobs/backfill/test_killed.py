@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import command
-import nights
 import pytest
+from exports import nights
 
 import krr_export
 from krr_export.jobs.backfill.failure import explain
