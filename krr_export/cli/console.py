@@ -7,29 +7,27 @@ import os
 import re
 import stat
 import sys
-import time
-from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from contextlib import closing, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from krr_export.cli import lineage, log, metrics
+from krr_export.cli.progress.log_lines import LogLines
 from krr_export.errors import OutputError, default_reason, is_retryable
 from krr_export.pipeline.progress import Progress
-from krr_export.util.formatting import number, printable
+from krr_export.util.formatting import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from tqdm import tqdm
-
-    from krr_export.pipeline.export import Export
     from krr_export.reporting.report import Report
 
-_SECONDS_BETWEEN_LOG_LINES = 30.0
 _USER = re.compile(r"((?!abfss?://[^/\s@:]*@)[a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
 """The user, and perhaps the password, in a URI; in one of Azure's stores it is the container that stands there."""
+_COLORS = {"reject": "red", "differs": "red", "warning": "yellow", "info": "cyan"}
 _WARNINGS, _REPORT = "krr_export.warnings", "krr_export.report"
 
 
@@ -55,7 +53,7 @@ class Console:
     def say(self, text: str) -> None:
         """Print a line on standard error, unless quiet; with the time if standard error is not a terminal."""
         if not self.quiet:
-            _print_error(log.line(_printable(text)))
+            _print_error(_color_label(log.line(_printable(text))))
 
     def say_report(self, report: Report) -> None:
         """Print what a run found, in a few lines; keep it for metrics and lineage."""
@@ -126,129 +124,12 @@ class Console:
         if self.quiet or shown is False:
             yield Progress()
         elif log.is_animated() or (shown and not log.is_json()):
+            from krr_export.cli.progress.bar import Bar  # noqa: PLC0415 - only a terminal needs tqdm
+
             with closing(Bar()) as bar:
                 yield bar
         else:
             yield LogLines(self.say)
-
-
-class Bar(Progress):
-    """A progress bar in bytes of the source, with rate, remaining time and records."""
-
-    def __init__(self) -> None:
-        self._bar = _new_bar(unit="B")
-        self._step: tqdm[NoReturn] | None = None
-        self._records = 0
-
-    def close(self) -> None:
-        """Remove the bars."""
-        self._end_step()
-        self._bar.close()
-
-    def dated(self, exports: int, of: int) -> None:
-        """Show a bar of its own for the exports whose time is known."""
-        if exports == 1:
-            self._end_step()
-            self._step = _new_bar(unit=" exports", total=of, desc="open")
-        self.advanced(1)
-
-    def planned(self, exports: int, size: int) -> None:
-        """Set the size of all sources."""
-        self._bar.total = size
-        self._bar.set_description_str(f"{exports} exports")
-
-    def opened(self, export: Export) -> None:
-        """Set the size of the source, now known."""
-        self._bar.total = export.source.size
-        self._bar.set_description_str(export.source.name)
-
-    def read(self, size: int) -> None:
-        """Move the bar."""
-        self._bar.update(size)
-
-    def passed(self, records: int) -> None:
-        """Show the records beside the bar."""
-        self._records += records
-        self._bar.set_postfix_str(f"{self._records:,} records".replace(",", " "), refresh=False)
-
-    def began(self, step: str, rows: int) -> None:
-        """Show a bar of its own for the step."""
-        self._end_step()
-        self._step = _new_bar(unit=" rows", total=rows, desc=step)
-
-    def advanced(self, rows: int) -> None:
-        """Move the step's bar; remove it at the end of the step."""
-        if self._step is not None:
-            self._step.update(rows)
-            if self._step.total is not None and self._step.n >= self._step.total:
-                self._end_step()
-
-    def _end_step(self) -> None:
-        if self._step is not None:
-            self._step.close()
-        self._step = None
-
-
-def _new_bar(**attributes: Any) -> tqdm[NoReturn]:
-    from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
-
-    return tqdm(unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr, **attributes)
-
-
-class LogLines(Progress):
-    """A line every half minute, for logs; ``say`` prints it."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._started = time.monotonic()
-        self._next = self._started + _SECONDS_BETWEEN_LOG_LINES
-        self._size: int | None = None
-        self._bytes = 0
-        self._records = 0
-        self._step, self._rows, self._rows_done = "", 0, 0
-
-    def dated(self, exports: int, of: int) -> None:
-        """Print a line when it is due."""
-        if self._is_due():
-            self._say(f"progress  {exports} of {of} exports opened, for their time")
-
-    def planned(self, exports: int, size: int) -> None:  # noqa: ARG002 - a line names bytes and records alone
-        """Set the size of all sources."""
-        self._size = size
-
-    def opened(self, export: Export) -> None:
-        """Set the size of the source, now known."""
-        self._size = export.source.size
-
-    def read(self, size: int) -> None:
-        """Count the bytes."""
-        self._bytes += size
-
-    def passed(self, records: int) -> None:
-        """Count the records, and print a line when it is due."""
-        self._records += records
-        if self._is_due():
-            share = f" of {self._size / 1e6:.0f} MB ({self._bytes / self._size:.0%})" if self._size else " MB"
-            rate = self._bytes / 1e6 / (time.monotonic() - self._started)
-            passed = number(self._records)
-            self._say(f"progress  {self._bytes / 1e6:.0f}{share}, {rate:.0f} MB/s, {passed} records")
-
-    def began(self, step: str, rows: int) -> None:
-        """Begin to count rows."""
-        self._step, self._rows, self._rows_done = step, rows, 0
-
-    def advanced(self, rows: int) -> None:
-        """Count the rows, and print a line when it is due."""
-        self._rows_done += rows
-        if self._is_due():
-            self._say(f"progress  {self._step}: {number(self._rows_done)} of {number(self._rows)} rows")
-
-    def _is_due(self) -> bool:
-        now = time.monotonic()
-        is_due = now >= self._next
-        if is_due:
-            self._next = now + _SECONDS_BETWEEN_LOG_LINES
-        return is_due
 
 
 def finish(message: str, code: int, reason: str | None, result: dict[str, Any], *, as_json: bool) -> int:
@@ -324,8 +205,14 @@ def flush_output() -> OutputError | None:
 
 
 def _print_error(line: str) -> None:
-    with suppress(OSError):  # nobody reads it: not a reason to fail
+    with suppress(OSError), _without_bars():  # nobody reads it: not a reason to fail
         click.echo(line, err=True)
+
+
+def _without_bars() -> AbstractContextManager[None]:
+    """Take the bars off the terminal for as long as another line is printed."""
+    loaded = sys.modules.get("krr_export.cli.progress.status_bar")  # else there are none
+    return nullcontext() if loaded is None else loaded.StatusBar.external_write_mode(loaded.SCREEN)
 
 
 def _discard_output() -> None:
@@ -343,4 +230,15 @@ def _remove_users(text: str) -> str:
 
 
 def _colored() -> bool:
-    return log.is_animated() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return log.is_animated() and not os.environ.get("NO_COLOR")
+
+
+def _color_label(line: str) -> str:
+    """Color the first word of a line that tells of something found, by how severe that is."""
+    label = line.partition(" ")[0]
+    color = _COLORS.get(label) if _colored() else None
+    return (
+        line
+        if color is None
+        else click.style(label, fg=color, bold=True if color == "red" else None) + line.removeprefix(label)
+    )

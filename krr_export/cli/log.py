@@ -60,8 +60,8 @@ def on_terminal() -> bool:
 
 
 def is_animated() -> bool:
-    """Return whether a line may be rewritten, as bars of progress do: on a terminal, unless each line is JSON."""
-    return on_terminal() and not is_json()
+    """Return whether a line may be rewritten or coloured: on a terminal that can, unless each line is JSON."""
+    return on_terminal() and not is_json() and os.environ.get("TERM") != "dumb"
 
 
 def line(text: str) -> str:

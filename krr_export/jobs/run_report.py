@@ -53,6 +53,7 @@ class Run:
     def add_result(self, result: BlockResult, tally: Tally, progress: Progress) -> None:
         """Add one block's result to the tally and the progress."""
         tally.add(result)
+        progress.unpacked(result.xml_bytes)
         progress.passed(result.records)
 
     def performance(self, rows: RowSource, seen: int) -> Performance:

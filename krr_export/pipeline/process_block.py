@@ -80,6 +80,7 @@ class BlockResult:
         read_by: the number of records by the reader that read them.
         profile: the profile of the accepted records; ``None`` if not asked for.
         identities: their identity numbers, to find duplicates; ``None`` without rules, or without such a column.
+        xml_bytes: of the block.
         found: the records with warnings and infos; those that a strict rule rejects have some too.
     """
 
@@ -91,6 +92,7 @@ class BlockResult:
     profile: Profile | None = None
     identities: Identities | None = None
     found: list[FindingRows] = field(default_factory=list)
+    xml_bytes: int = 0
 
 
 class BlockProcessor:
@@ -126,7 +128,7 @@ class BlockProcessor:
                 result = replace(result, batch=self._derivation.apply(result.batch))
         for notice in result.notices:
             self._shown_examples[notice.code] += len(notice.examples)
-        return result
+        return replace(result, xml_bytes=block.size)
 
     def _apply_rules(self, rules: RuleStage, result: BlockResult, view: BatchView, block: Block) -> BlockResult:
         """Return the result after applying the rules to its batch."""

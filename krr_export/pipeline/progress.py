@@ -23,6 +23,9 @@ class Progress:
     def read(self, size: int) -> None:
         """Handle that ``size`` more bytes of the source were read, as delivered."""
 
+    def unpacked(self, size: int) -> None:
+        """Handle that ``size`` more bytes of XML were processed: more than were read where the export is compressed."""
+
     def passed(self, records: int) -> None:
         """Handle that ``records`` more records were processed."""
 

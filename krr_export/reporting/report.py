@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from msgspec import Meta
 
 from krr_export.changes.summary import ChangeSummary
-from krr_export.findings.codes import Severity
+from krr_export.findings.codes import SEVERITIES, Severity
 from krr_export.findings.finding import MAX_EXAMPLES, Example
 from krr_export.input.delivery import provenance
 from krr_export.input.delivery.provenance import Provenance
@@ -233,9 +233,9 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
             f"records   {number(self.counts.seen)} seen, {number(self.counts.written)} accepted,"
             f" {number(self.counts.rejected)} rejected"
         )
-        for finding in self.findings:
-            found = f"{number(finding.count)} in {records(finding.records)}"
-            yield f"{finding.severity:9} {finding.code}: {found}; {finding.text}"
+        sorted_findings = self.sorted_findings()
+        for finding, code, found in zip(sorted_findings, *_align(sorted_findings), strict=True):
+            yield f"{finding.severity:9} {code} {found}; {finding.text}"
             if verbose:
                 yield f"          what to do: {finding.fix}"
                 yield from (_format_example(example) for example in finding.examples[:_SHOWN_EXAMPLES])
@@ -250,6 +250,10 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
             f"took      {used.seconds:.1f} s, {number(int(used.records_per_second))} records/s,"
             f" {used.megabytes_per_second:.0f} MB/s, {_megabytes(used.peak_memory_bytes)} of memory"
         )
+
+    def sorted_findings(self) -> list[ReportedFinding]:
+        """Return the findings by severity, the most severe first, then by number of records, the largest first."""
+        return sorted(self.findings, key=lambda one: (SEVERITIES.index(one.severity), -one.records))
 
     def main_reason(self) -> str:
         """Return the most frequent reason for rejects, and what to do about it."""
@@ -309,6 +313,16 @@ def _pages(applied: Applied) -> str:
         return f"{pages} from the first change on: {persons}"
     what = f"{persons}, {number(applied.new)} new, {number(applied.deleted or 0)} deleted"
     return f"{pages} to {applied.parent}, from change {number(applied.parent_change_number)} on: {what}"
+
+
+def _align(findings: list[ReportedFinding]) -> tuple[list[str], list[str]]:
+    """Return the codes, and how often and in how many records each was found, in columns."""
+    codes = [f"{finding.code}:" for finding in findings]
+    counts = [number(finding.count) for finding in findings]
+    affected = [records(finding.records) for finding in findings]
+    widths = [max(map(len, column), default=0) for column in (codes, counts, affected)]
+    found = [f"{count:>{widths[1]}} in {of:>{widths[2]}}" for count, of in zip(counts, affected, strict=True)]
+    return [code.ljust(widths[0]) for code in codes], found
 
 
 def _format_example(example: Example) -> str:

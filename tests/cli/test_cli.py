@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
 import sys
-import termios
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +22,6 @@ from exports import tiny_xml
 
 from krr_export import load_schema
 from krr_export.cli.commands import schema as schema_command
-from krr_export.cli.console import LogLines
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.log import add_time
 from krr_export.cli.main import krr_export as group
@@ -380,57 +376,6 @@ def test_a_reader_that_goes_away_changes_nothing_of_what_was_done(tmp_path: Path
         assert (code, err) == (4, "krr-export: cannot write to standard output: Broken pipe\n")
 
 
-def test_progress_is_a_bar_on_a_terminal_only(large: Path, tmp_path: Path) -> None:
-    shown = on_a_terminal("convert", large, tmp_path / "one")
-    assert re.search(r"large\.xml\.gz: +\d+%", shown)
-    assert " records" in shown
-    assert "\x1b[32m" in shown, "the last line is green"
-    assert "%|" not in on_a_terminal("convert", large, tmp_path / "two", "--no-progress")
-    assert "%|" not in command.run("convert", large, tmp_path / "three").err
-    assert "%|" in command.run("convert", large, tmp_path / "four", "--progress").err
-
-
-def test_no_color_is_honoured(tmp_path: Path) -> None:
-    assert "\x1b[" not in on_a_terminal("convert", VALID, tmp_path / "store", "--no-progress", NO_COLOR="1")
-    assert "\x1b[31m" in on_a_terminal("convert", "nowhere", tmp_path / "store")
-
-
-def on_a_terminal(*arguments: str | Path, **variables: str) -> str:
-    """What the program shows on a terminal, which is its standard error."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 120))
-    environment = command.environment(TERM="xterm", **variables)
-    if "NO_COLOR" not in variables:
-        environment.pop("NO_COLOR", None)
-    with command.started(*arguments, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while piece := os.read(ours, 4096):
-                shown += piece
-        except OSError:  # a terminal's way to say that nobody has the other end
-            pass
-        process.wait(command.HANG)
-    os.close(ours)
-    return shown.decode()
-
-
-def test_without_a_terminal_there_is_a_line_every_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    said: list[str] = []
-    lines = LogLines(said.append)
-    for _ in range(90):
-        now += 1
-        lines.read(1_000_000)
-        lines.passed(500)
-    assert said == [
-        "progress  30 MB, 1 MB/s, 15 000 records",
-        "progress  60 MB, 1 MB/s, 30 000 records",
-        "progress  90 MB, 1 MB/s, 45 000 records",
-    ]
-
-
 def test_without_a_terminal_each_line_but_the_last_carries_the_time(krr: Krr, tmp_path: Path) -> None:
     (tmp_path / "store/eksport=kopi").mkdir(parents=True)
     started = datetime.now(UTC).replace(microsecond=0)
@@ -494,13 +439,6 @@ def test_what_a_user_may_do_is_said_where_a_file_cannot_be_written(
     (tmp_path / "directory").mkdir()
     ran = krr(*typed, tmp_path / path)
     assert (ran.code, ran.last.endswith(said)) == (4, True), ran.err
-
-
-def test_on_a_terminal_no_line_carries_the_time(tmp_path: Path) -> None:
-    (tmp_path / "store/eksport=kopi").mkdir(parents=True)
-    shown = on_a_terminal("convert", VALID, tmp_path / "store", "--no-progress")
-    assert "WARNING   in the store, but no snapshot" in shown
-    assert not re.search(command.TIMED, shown)
 
 
 @pytest.mark.parametrize("quiet", [(), ("-q",)])

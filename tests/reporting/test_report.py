@@ -249,7 +249,7 @@ def test_the_summary_says_what_happened_in_a_few_lines() -> None:
     assert lines[0].startswith("export    faulty.xml: 0.1 MB, UTF-8, schema 14-05")
     assert lines[1] == "made      2026-02-26T12:22:25.000+01:00, change number 41234567"
     assert lines[2] == "records   94 seen, 42 accepted, 52 rejected"
-    assert lines[3].startswith("reject    old-element-name: 7 in 7 records; ")
+    assert lines[3].startswith("reject    element-unexpected:            8 in  8 records; ")
     assert lines[-4].startswith("contact   90.5 % with mobile, 88.1 % with e-mail, 4.8 % with neither; ")
     assert lines[-3] == "reachable 8 may be notified, 19.0 %"
     assert lines[-2] == (

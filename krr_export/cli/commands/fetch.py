@@ -11,9 +11,9 @@ from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.options import json_option
 from krr_export.cli.parameters import LocalPath, Role, option
+from krr_export.cli.progress.transfer import KEPT_MESSAGE, transfer_progress
 from krr_export.cli.secrets import pop_login
 from krr_export.cli.server_options import login_options
-from krr_export.cli.transfer_progress import KEPT_MESSAGE, transfer_progress
 from krr_export.errors import INTERRUPTED
 from krr_export.input.freshness import MAX_AHEAD
 

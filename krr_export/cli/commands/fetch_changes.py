@@ -12,8 +12,8 @@ from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
 from krr_export.cli.options import json_option, passphrase_file_option
 from krr_export.cli.parameters import LocalPath, Role, option
+from krr_export.cli.progress.transfer import KEPT_MESSAGE, change_progress
 from krr_export.cli.server_options import CHANGE_FEED, client_options, pop_any_client, soap_options
-from krr_export.cli.transfer_progress import KEPT_MESSAGE, change_progress
 from krr_export.errors import INTERRUPTED
 from krr_export.input.http.address import REGISTER
 

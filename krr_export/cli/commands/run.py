@@ -15,9 +15,9 @@ from krr_export.cli.metrics import metrics_option
 from krr_export.cli.options import GUARD, OUTPUT, reading_options
 from krr_export.cli.output_options import SHAPE, writing_options
 from krr_export.cli.parameters import LocalPath, Role, StoreLocation, option, refuse_given
+from krr_export.cli.progress.transfer import KEPT_MESSAGE, change_progress, transfer_progress
 from krr_export.cli.secrets import pop_delivery, pop_login
 from krr_export.cli.server_options import CHANGE_FEED, client_options, login_options, pop_client
-from krr_export.cli.transfer_progress import KEPT_MESSAGE, change_progress, transfer_progress
 from krr_export.errors import INTERRUPTED, UsageError
 from krr_export.input.http.address import REGISTER
 

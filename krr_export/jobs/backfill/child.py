@@ -57,13 +57,17 @@ class _Reported(Progress):
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         self._connection = connection
-        self._bytes = self._records = 0
+        self._bytes = self._xml = self._records = 0
         self._next = time.monotonic()
 
     def read(self, size: int) -> None:
         """Count bytes."""
         self._bytes += size
         self._send_if_due()
+
+    def unpacked(self, size: int) -> None:
+        """Count bytes of XML; the records that they hold are told of next."""
+        self._xml += size
 
     def passed(self, records: int) -> None:
         """Count records."""
@@ -72,8 +76,8 @@ class _Reported(Progress):
 
     def flush(self) -> None:
         """Send what was not yet sent."""
-        self._connection.send((self._bytes, self._records))
-        self._bytes = self._records = 0
+        self._connection.send((self._bytes, self._xml, self._records))
+        self._bytes = self._xml = self._records = 0
         self._next = time.monotonic() + _SECONDS_BETWEEN_MESSAGES
 
     def _send_if_due(self) -> None:

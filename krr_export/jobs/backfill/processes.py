@@ -85,10 +85,11 @@ class Processes:
         try:
             connection.send(task)
             while isinstance(message := connection.recv(), tuple):
-                size, records = message
+                size, xml, records = message
                 passed_on += size
                 self._progress.read(size)
                 if records:
+                    self._progress.unpacked(xml)
                     self._progress.passed(records)
         except (EOFError, OSError):
             return None

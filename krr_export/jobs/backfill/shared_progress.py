@@ -33,6 +33,11 @@ class SharedProgress(Progress):
         with self._guard:
             self._receiver.read(size)
 
+    def unpacked(self, size: int) -> None:
+        """Hand it on."""
+        with self._guard:
+            self._receiver.unpacked(size)
+
     def passed(self, records: int) -> None:
         """Hand it on."""
         with self._guard:

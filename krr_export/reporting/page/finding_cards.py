@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krr_export.findings.codes import PARTITION_OTHER, SEVERITIES
+from krr_export.findings.codes import PARTITION_OTHER
 from krr_export.findings.detail import describe
 from krr_export.reporting.page.content_limits import clean
 from krr_export.reporting.page.headline import finding_text
@@ -72,12 +72,7 @@ class Card:
 
 def finding_cards(words: Language, report: Report, limits: ContentLimits) -> tuple[Card, ...]:
     """Return a card for each code, the most severe first."""
-    return tuple(_card(words, one, report, limits) for one in in_order(report)[: limits.groups])
-
-
-def in_order(report: Report) -> list[ReportedFinding]:
-    """Return the findings by severity, the most severe first, then by number of records, the largest first."""
-    return sorted(report.findings, key=lambda one: (SEVERITIES.index(one.severity), -one.records))
+    return tuple(_card(words, one, report, limits) for one in report.sorted_findings()[: limits.groups])
 
 
 def _card(words: Language, finding: ReportedFinding, report: Report, limits: ContentLimits) -> Card:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from krr_export.reporting.page.chart_parts import Bars, Cell, Mark, Table, Tick, describe_greatest, number_cell
 from krr_export.reporting.page.content_limits import clean
-from krr_export.reporting.page.finding_cards import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +33,7 @@ class FindingsChart:
 
 def findings_chart(words: Language, report: Report, limits: ContentLimits) -> FindingsChart | None:
     """Return the chart of records by code; ``None`` without findings."""
-    findings = in_order(report)[: limits.groups]
+    findings = report.sorted_findings()[: limits.groups]
     if not findings:
         return None
     powers = max(1, math.ceil(math.log10(max(one.records for one in findings))))

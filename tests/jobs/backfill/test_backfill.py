@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import krr_export
 from krr_export import UsageError
-from krr_export.cli import console
+from krr_export.cli.progress import log_lines
 from krr_export.jobs.backfill.publishing import Publisher
 from krr_export.jobs.backfill.run_task import run_task
 from krr_export.jobs.backfill.sources import find_exports
@@ -302,7 +302,7 @@ def test_progress_is_of_all_exports_and_ends_at_all_bytes(exports: list[Path], t
 def test_a_log_tells_of_both_parts_of_the_work(
     exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "_SECONDS_BETWEEN_LOG_LINES", 0.0)
+    monkeypatch.setattr(log_lines, "SECONDS_BETWEEN_LINES", 0.0)
     ran = command.call("backfill", *exports[:2], tmp_path / "store", "--max-rejects=1%")
     total = sum(path.stat().st_size for path in exports[:2])
     assert "progress  2 of 2 exports opened, for their time" in ran.lines

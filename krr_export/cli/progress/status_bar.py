@@ -1,0 +1,119 @@
+"""A bar of tqdm with words of its own, of which only those are shown that have room."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+from tqdm.utils import disp_len
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, MutableMapping, Sequence
+    from typing import Never, TypeAlias
+
+    _Tqdm: TypeAlias = tqdm[Never]
+else:
+    _Tqdm = tqdm  # it is generic for type checkers alone
+
+_LEAST_BAR = 4
+_LEAST, _NOTHING = "{percentage:3.0f}%", " "
+"""What is shown where nothing else has room, of a known size and of none. An empty format is one of tqdm's choice."""
+_SECONDS_TO_JUDGE = 1.0
+"""What was read before says nothing of the speed: it waits in memory."""
+_SMOOTHING = 0.05
+"""Of the last tenth of a second, in the rate: blocks come in bursts."""
+
+
+class _Screen:
+    """Standard error, as the bars write on it: if nobody can see it, that is no reason to fail."""
+
+    @property
+    def encoding(self) -> str:
+        """What the signs of a bar are chosen by."""
+        return sys.stderr.encoding or "ascii"
+
+    def fileno(self) -> int:
+        """Return the descriptor, whose width is asked."""
+        return sys.stderr.fileno()
+
+    def write(self, text: str) -> None:
+        """Write, if that is possible."""
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush, if that is possible."""
+        with suppress(OSError):
+            sys.stderr.flush()
+
+
+SCREEN = _Screen()
+
+
+class StatusBar(_Tqdm):
+    """A bar that is removed at its end; beside it stand parts, each whole or left out.
+
+    Args:
+        say: returns the parts, the most important first. Each is a format of tqdm's, as ``bar_format`` is.
+        name: of what is gone through, ``{desc}`` in a part.
+        total: of all that there is to go through; ``None`` or 0: there is no bar, but parts alone.
+        done: what was gone through before; it does not count for the rate.
+    """
+
+    monitor_interval = 0  # no thread: the time is looked at whenever there is something new
+
+    def __init__(
+        self, say: Callable[[StatusBar], Sequence[str]], *, name: str = "", total: int | None = None, done: int = 0
+    ) -> None:
+        self._say = say
+        super().__init__(
+            desc=name,
+            total=total,
+            initial=done,
+            leave=False,
+            file=SCREEN,
+            miniters=0,
+            unit="B",
+            unit_scale=True,
+            dynamic_ncols=True,
+            smoothing=_SMOOTHING,
+            lock_args=(False,),  # a thread never waits for another that shows something
+        )
+
+    @property
+    def format_dict(self) -> MutableMapping[str, Any]:
+        """What the line is made of: tqdm's own, with the format that fits."""
+        found = super().format_dict
+        if found["total"]:
+            found["n"] = min(found["n"], found["total"])  # a file may grow meanwhile
+        columns = found["ncols"]
+        found["ncols"] = columns if columns and columns > 0 else shutil.get_terminal_size().columns - 1
+        found["bar_format"] = next(one for one in self._formats(bool(found["total"])) if self._fits(one, found))
+        return found
+
+    def pace(self) -> list[str]:
+        """Return the parts about the time that is left and the rate; none where they cannot be told yet."""
+        if self.n == self.initial or super().format_dict["elapsed"] < _SECONDS_TO_JUDGE:
+            return []
+        return [*(["{remaining} left"] if self.total else []), "{rate_noinv_fmt}"]
+
+    def _formats(self, is_sized: bool) -> Iterator[str]:  # noqa: FBT001 - whether the size is known
+        parts = self._say(self)
+        ahead = f"{_LEAST}|{{bar}}|" if is_sized else ""
+        for shown in range(len(parts), 0, -1):
+            yield f"{ahead} {', '.join(parts[:shown])}" if ahead else ", ".join(parts[:shown])
+        if ahead:
+            yield ahead
+        yield _LEAST if is_sized else _NOTHING
+
+    def _fits(self, bar_format: str, found: MutableMapping[str, Any]) -> bool:
+        least = bar_format.replace("{bar}", " " * _LEAST_BAR)
+        shown = self.format_meter(**{**found, "ncols": None, "bar_format": least})
+        return disp_len(shown) <= found["ncols"] or bar_format in {_LEAST, _NOTHING}
+
+
+StatusBar.set_lock(threading.RLock())  # tqdm's own is one of processes as well, of which no other has the terminal
