@@ -127,6 +127,7 @@ class Console:
             from krr_export.cli.progress.bar import Bar  # noqa: PLC0415 - only a terminal needs tqdm
 
             with closing(Bar()) as bar:
+                bar.start()
                 yield bar
         else:
             yield LogLines(self.say)

@@ -29,6 +29,11 @@ class Bar(Progress):
         self._step: StatusBar | None = None
         self._bar: StatusBar | None = StatusBar(self._say_opening)
 
+    def start(self) -> None:
+        """Say what is done first."""
+        if self._bar is not None:
+            self._bar.start()
+
     def close(self) -> None:
         """Remove the bars."""
         self._end_step()
@@ -80,6 +85,7 @@ class Bar(Progress):
         self._end_bar()
         self._is_open = True
         self._bar = StatusBar(self._say_export, name=name, total=size, done=self._bytes)
+        self._bar.start()
 
     def _end_bar(self) -> None:
         if self._bar is not None:
@@ -91,6 +97,7 @@ class Bar(Progress):
         if not self._is_open:
             self._end_bar()
         self._step = StatusBar(say, name=name, total=total)
+        self._step.start()
 
     def _end_step(self) -> None:
         if self._step is not None:

@@ -20,10 +20,14 @@ else:
     _Tqdm = tqdm  # it is generic for type checkers alone
 
 _LEAST_BAR = 4
-_LEAST, _NOTHING = "{percentage:3.0f}%", " "
-"""What is shown where nothing else has room, of a known size and of none. An empty format is one of tqdm's choice."""
+_BLANKS = "{bar}"
+"""What tqdm shows as the bar of an unknown size: each line is as wide as the one before, whose place it takes."""
+_LEAST, _NOTHING = "{percentage:3.0f}%", _BLANKS
+"""What is shown where nothing else has room, of a known size and of none."""
 _SECONDS_TO_JUDGE = 1.0
 """What was read before says nothing of the speed: it waits in memory."""
+_AT_START = 1e-9
+"""Of no delay at all tqdm would show the bar while it is made."""
 _SMOOTHING = 0.05
 """Of the last tenth of a second, in the rate: blocks come in bursts."""
 
@@ -57,6 +61,8 @@ SCREEN = _Screen()
 class StatusBar(_Tqdm):
     """A bar that is removed at its end; beside it stand parts, each whole or left out.
 
+    It is not shown before `start`: whoever closes it has it by then, also if a signal ends all while it is shown.
+
     Args:
         say: returns the parts, the most important first. Each is a format of tqdm's, as ``bar_format`` is.
         name: of what is gone through, ``{desc}`` in a part.
@@ -82,7 +88,14 @@ class StatusBar(_Tqdm):
             dynamic_ncols=True,
             smoothing=_SMOOTHING,
             lock_args=(False,),  # a thread never waits for another that shows something
+            delay=_AT_START,
         )
+        self.delay = 0
+
+    def start(self) -> None:
+        """Show the bar; first a line of blanks, by which tqdm knows how much to clear whenever a signal comes."""
+        self.display(" " * self.format_dict["ncols"])
+        self.refresh()
 
     @property
     def format_dict(self) -> MutableMapping[str, Any]:
@@ -105,15 +118,16 @@ class StatusBar(_Tqdm):
         parts = self._say(self)
         ahead = f"{_LEAST}|{{bar}}|" if is_sized else ""
         for shown in range(len(parts), 0, -1):
-            yield f"{ahead} {', '.join(parts[:shown])}" if ahead else ", ".join(parts[:shown])
+            yield f"{ahead} {', '.join(parts[:shown])}" if ahead else f"{', '.join(parts[:shown])}{_BLANKS}"
         if ahead:
             yield ahead
         yield _LEAST if is_sized else _NOTHING
 
     def _fits(self, bar_format: str, found: MutableMapping[str, Any]) -> bool:
-        least = bar_format.replace("{bar}", " " * _LEAST_BAR)
-        shown = self.format_meter(**{**found, "ncols": None, "bar_format": least})
-        return disp_len(shown) <= found["ncols"] or bar_format in {_LEAST, _NOTHING}
+        if bar_format in {_LEAST, _NOTHING}:
+            return True
+        least = bar_format.removesuffix(_BLANKS).replace("{bar}", " " * _LEAST_BAR)
+        return disp_len(self.format_meter(**{**found, "ncols": None, "bar_format": least})) <= int(found["ncols"])
 
 
 StatusBar.set_lock(threading.RLock())  # tqdm's own is one of processes as well, of which no other has the terminal

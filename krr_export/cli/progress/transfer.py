@@ -32,6 +32,7 @@ def transfer_progress(console: Console, *, shown: bool | None) -> Iterator[Calla
         yield None
     elif log.is_animated() or (shown and not log.is_json()):
         with closing(_TransferBar()) as bar:
+            bar.start()
             yield bar.move
     else:
         yield _log_lines(console.say)
@@ -47,12 +48,17 @@ class _TransferBar:
         self._bar = StatusBar(lambda _bar: ["connecting"])
         self._has_begun = False
 
+    def start(self) -> None:
+        """Say what is done first."""
+        self._bar.start()
+
     def move(self, done: int, total: int | None) -> None:
         """Show that so much has arrived."""
         if not self._has_begun:
             self._has_begun = True
             self._bar.close()  # what an earlier fetch received must not count for the speed
             self._bar = self._new_bar(_say_transfer, total=total, done=done)
+            self._bar.start()
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
