@@ -6,6 +6,7 @@ import gzip
 import os
 import pty
 import re
+import signal
 import termios
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.progress.bar import Bar
 from krr_export.cli.progress.log_lines import LogLines
 from krr_export.cli.progress.status_bar import StatusBar
+from krr_export.cli.progress.transfer import transfer_progress
 from krr_export.synthetic import SampleOptions, write_sample_file
 
 if TYPE_CHECKING:
@@ -150,6 +152,27 @@ def test_the_first_snapshot_has_nothing_to_be_compared_with_and_the_store_is_new
     assert "; the first snapshot of a new store" in shown
 
 
+def test_a_signal_leaves_a_clean_line_also_while_a_bar_is_shown_first(large: Path, tmp_path: Path) -> None:
+    shown = on_a_terminal("convert", large, tmp_path / "store", columns=80, interrupted_at=b"%|")
+    *_, cleared, last = shown.rpartition("\r\n")[0].split("\r")
+    assert cleared == " " * 79
+    assert last.startswith("\x1b[31mkrr-export: interrupted: nothing was published")
+
+
+def test_a_transfer_says_that_it_connects_and_then_how_much_has_arrived(capsys: pytest.CaptureFixture[str]) -> None:
+    with transfer_progress(Console(), shown=True) as move:
+        assert move is not None
+        move(40_000_000, 200_000_000)
+        move(50_000_000, 200_000_000)
+        Console().say("a line, after which what is there now is shown")
+    shown = [line.rstrip() for line in capsys.readouterr().err.split("\r") if line.strip()]
+    assert shown[0] == "connecting"
+    assert re.fullmatch(r" 20%\|[^|]+\| 40\.0 of 200 MB", shown[1])
+    assert re.fullmatch(r" 25%\|[^|]+\| 50\.0 of 200 MB", shown[-1]), (
+        "one step is too early to tell the time that is left"
+    )
+
+
 def test_another_line_takes_the_place_of_progress(capsys: pytest.CaptureFixture[str]) -> None:
     bar = Bar()
     bar.start()
@@ -227,19 +250,30 @@ def test_no_escape_is_written_where_none_is_wanted(variables: dict[str, str], tm
     assert "\r" not in ran.err
 
 
-def on_a_terminal(*arguments: str | Path, columns: int = 120, variables: Mapping[str, str] | None = None) -> str:
-    """What the program shows on a terminal, which is its standard error."""
+def on_a_terminal(
+    *arguments: str | Path,
+    columns: int = 120,
+    variables: Mapping[str, str] | None = None,
+    interrupted_at: bytes | None = None,
+) -> str:
+    """What the program shows on a terminal, which is its standard error; perhaps with an interrupt at a first word."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
     environment = command.environment(**{"TERM": "xterm", **(variables or {})})
     if "NO_COLOR" not in (variables or {}):
         environment.pop("NO_COLOR", None)
-    with command.started(*arguments, stderr=theirs, env=environment) as process:
+    with (
+        command.heeding(signal.SIGINT),
+        command.started(*arguments, stderr=theirs, env=environment) as process,
+    ):
         os.close(theirs)
         shown = b""
         try:
             while piece := os.read(ours, 4096):
                 shown += piece
+                if interrupted_at is not None and interrupted_at in shown:
+                    process.send_signal(signal.SIGINT)
+                    interrupted_at = None
         except OSError:  # a terminal's way to say that nobody has the other end
             pass
         process.wait(command.HANG)

@@ -274,7 +274,7 @@ def test_whatever_runs_the_tasks_the_store_is_the_same(exports: list[Path], sequ
 
 def test_progress_is_of_all_exports_and_ends_at_all_bytes(exports: list[Path], tmp_path: Path) -> None:
     class Counted(krr_export.Progress):
-        size = done = records = 0
+        size = done = xml = records = 0
         known: tuple[int, ...] = ()
 
         def dated(self, exports: int, of: int) -> None:
@@ -288,6 +288,9 @@ def test_progress_is_of_all_exports_and_ends_at_all_bytes(exports: list[Path], t
         def read(self, size: int) -> None:
             self.done += size
 
+        def unpacked(self, size: int) -> None:
+            self.xml += size
+
         def passed(self, records: int) -> None:
             self.records += records
 
@@ -297,6 +300,8 @@ def test_progress_is_of_all_exports_and_ends_at_all_bytes(exports: list[Path], t
     assert counted.known == (1, 2, 3)
     assert counted.size == counted.done == sum(path.stat().st_size for path in exports[:3])
     assert counted.records > 2 * 1900
+    whole = sum(path.stat().st_size for path in (exports[0], exports[2]))
+    assert whole - 2 * 2000 < counted.xml <= whole, "the MB of XML of those that were converted"
 
 
 def test_a_log_tells_of_both_parts_of_the_work(
