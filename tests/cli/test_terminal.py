@@ -108,7 +108,7 @@ def test_what_has_no_room_is_left_out_whole(
     assert f"\r{line}\r" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("columns", "line"), [(3, " 45"), (9, " 45%")])
+@pytest.mark.parametrize(("columns", "line"), [(4, " 45%"), (9, " 45%")])
 def test_where_not_even_a_bar_has_room_there_is_the_share(
     columns: int, line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

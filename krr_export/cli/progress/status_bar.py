@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -58,6 +59,14 @@ class _Screen:
 SCREEN = _Screen()
 
 
+def _columns() -> int:
+    """Return the columns of the terminal, or of the environment, but one: releases of tqdm differ in the last."""
+    with suppress(OSError, ValueError):
+        if columns := os.get_terminal_size(SCREEN.fileno()).columns:
+            return columns - 1
+    return shutil.get_terminal_size().columns - 1
+
+
 class StatusBar(_Tqdm):
     """A bar that is removed at its end; beside it stand parts, each whole or left out.
 
@@ -103,8 +112,7 @@ class StatusBar(_Tqdm):
         found = super().format_dict
         if found["total"]:
             found["n"] = min(found["n"], found["total"])  # a file may grow meanwhile
-        columns = found["ncols"]
-        found["ncols"] = columns if columns and columns > 0 else shutil.get_terminal_size().columns - 1
+        found["ncols"] = _columns()
         found["bar_format"] = next(one for one in self._formats(bool(found["total"])) if self._fits(one, found))
         return found
 
