@@ -29,7 +29,7 @@ _COMMANDS = {
     "convert": "Turn an export into a published snapshot of Parquet or CSV.",
     "validate": "Make the same checks as convert, and write no data.",
     "run": "Fetch what is new, convert it, prove it, and prune the store.",
-    "backfill": "Convert many exports at once, published in the order of their time.",
+    "backfill": "Convert many exports at once; publish them by their time.",
     "fetch": "Fetch the newest delivery over SFTP.",
     "inspect": "Show an export's header and its first records, masked.",
     "schema": "Show what the columns are, to people, warehouses or dbt.",

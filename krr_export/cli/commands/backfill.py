@@ -43,7 +43,9 @@ _MAX_PROCESSES = 256
 @writing_options
 @replace_option
 def backfill_command(sources: tuple[Path, ...], store: Path, **options: Any) -> int:
-    """Convert many exports at once, each as convert does, and publish them in the order of their time.
+    """Convert many exports at once; publish them by their time.
+
+    Each is converted as convert does it, beside the others, and published when all earlier ones are.
 
     SOURCES are exports, plain or gzip; deliveries, by one file of a set or all of them; or directories of deliveries.
     STORE is the directory of snapshots: it becomes what it would have become night by night. Exports that it holds are
