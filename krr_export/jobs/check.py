@@ -16,9 +16,10 @@ from krr_export.domain.store_layout import FAILED, LATEST, MANIFEST, SUCCESS
 from krr_export.errors import GuardError, InputError, UsageError
 from krr_export.input.freshness import AgeLimits, describe_age
 from krr_export.output.manifest import repair_hint
+from krr_export.output.objects.verification import verify_objects
 from krr_export.output.store_contents import entries, missing_store
-from krr_export.output.store_place import open_place
-from krr_export.output.verification import size_differences
+from krr_export.output.store_place import StorePlace, open_place
+from krr_export.output.verification import size_differences, verify
 from krr_export.reporting.refusals import refusals
 from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.formatting import number, records, short_repr
@@ -168,9 +169,17 @@ def check(
     limits = AgeLimits.from_options(max_age)
     with open_place(store) as place:
         place.show_newest(1)
-        result = _check_store(place.directory, _Wanted(limits, place.verify if prove else None, latest))
+        result = _check_store(place.directory, _Wanted(limits, _prover(place) if prove else None, latest))
         faults = tuple(replace(one, text=place.rename(one.text), todo=place.rename(one.todo)) for one in result.faults)
         return replace(result, store=place.name, faults=faults) if place.mirror else result
+
+
+def _prover(place: StorePlace) -> Prove:
+    """Return what tells how a snapshot's files, or objects, differ from its manifest."""
+    mirror = place.mirror
+    if mirror is None:
+        return lambda snapshot: verify(snapshot).differences
+    return lambda snapshot: verify_objects(mirror.objects, snapshot.name).differences
 
 
 def _check_store(path: Path, wanted: _Wanted) -> CheckResult:

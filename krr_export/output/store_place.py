@@ -20,8 +20,6 @@ from krr_export.output.manifest import missing_snapshot
 from krr_export.output.objects.committed import committed_names
 from krr_export.output.objects.layout import FAILED_OBJECTS
 from krr_export.output.objects.mirror import Mirror
-from krr_export.output.objects.verification import verify_objects
-from krr_export.output.verification import verify
 from krr_export.util.files import output_errors
 from krr_export.util.paths import local_path
 
@@ -94,12 +92,6 @@ class StorePlace:
         self.mirror.show({*older[-_NEIGHBOURS:], *same, *newer[:1], *names[-1:]})
         for table in tables if older else ():
             self.mirror.copy_table(older[-1], table)
-
-    def verify(self, snapshot: Path) -> tuple[str, ...]:
-        """Return what the files of a snapshot differ in from its manifest: of a mirror, the objects."""
-        if self.mirror is None:
-            return verify(snapshot).differences
-        return verify_objects(self.mirror.objects, snapshot.name).differences
 
     def write_back(self) -> None:
         """Bring what a command did in a mirror to the object store; see `Mirror.write_back`."""

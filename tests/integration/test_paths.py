@@ -18,7 +18,7 @@ from krr_export import UsageError
 from krr_export.cli.command import check_paths
 from krr_export.cli.config import commands_by_name
 from krr_export.cli.main import krr_export as krr_export_group
-from krr_export.cli.parameters import LocalOrRemote, LocalPath, Role, SourceName
+from krr_export.cli.parameters import LocalPath, Role, SourceName, StoreLocation
 from krr_export.domain.store_layout import refuse_snapshot
 from krr_export.input.objects.address import is_object_uri
 from krr_export.output.outputs import atomic_write
@@ -195,7 +195,7 @@ def test_an_address_is_refused_for_every_path_of_every_command(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     for elsewhere in ELSEWHERE:
-        if isinstance(parameter.type, LocalOrRemote | SourceName) and is_object_uri(elsewhere):
+        if isinstance(parameter.type, SourceName | StoreLocation) and is_object_uri(elsewhere):
             continue
         ran = command.call(*arguments(name, **{str(parameter.name): elsewhere}))
         assert ran.code == 2
@@ -222,17 +222,12 @@ def test_an_address_is_refused_in_python_too(
     source = SAMPLES.resolve() / "valid.xml"
     monkeypatch.chdir(tmp_path)
     for call in (
-        lambda: krr_export.convert(source, elsewhere),
         lambda: krr_export.open_export(source, schema=elsewhere),
-        lambda: krr_export.history(elsewhere),
-        lambda: krr_export.check(elsewhere),
         lambda: krr_export.verify(elsewhere),
-        lambda: krr_export.prune(elsewhere, keep=1),
-        lambda: krr_export.views(elsewhere),
         lambda: krr_export.apply(elsewhere, "pages", as_of="2026-02-27T04:00:00Z"),
         lambda: krr_export.fetch("sftp://a@b.example.no/c", elsewhere),
         lambda: krr_export.run("sftp://a@b.example.no/c", elsewhere, tmp_path / "store"),
-        lambda: krr_export.diff(elsewhere),
+        lambda: krr_export.push(elsewhere, "s3://bucket"),
     ):
         with pytest.raises(UsageError, match=r"no local path|is empty"):
             call()
@@ -242,12 +237,18 @@ def test_an_address_is_refused_in_python_too(
 @pytest.mark.parametrize(
     "elsewhere", [*(one for one in ELSEWHERE if not is_object_uri(one)), Path("s3://bucket/krr"), ""]
 )
-def test_so_it_is_for_an_export_but_for_object_stores(elsewhere: str | Path, tmp_path: Path) -> None:
+def test_so_it_is_for_exports_and_stores_but_for_object_stores(elsewhere: str | Path, tmp_path: Path) -> None:
     for call in (
         lambda: krr_export.convert(elsewhere, tmp_path / "store"),
         lambda: krr_export.validate(elsewhere),
         lambda: krr_export.open_export(elsewhere),
         lambda: krr_export.inspect(elsewhere),
+        lambda: krr_export.convert(SAMPLES / "valid.xml", elsewhere),
+        lambda: krr_export.history(elsewhere),
+        lambda: krr_export.check(elsewhere),
+        lambda: krr_export.prune(elsewhere, keep=1),
+        lambda: krr_export.views(elsewhere),
+        lambda: krr_export.diff(elsewhere),
     ):
         with pytest.raises(UsageError, match=r"no local path|is empty"):
             call()
@@ -451,4 +452,4 @@ def test_names_of_files_control_nothing_that_shows_them(krr: Krr, tmp_path: Path
 )
 def test_an_address_where_a_path_belongs_is_told_the_command_that_takes_it(given: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        krr_export.convert(SAMPLES / "valid.xml", given)
+        krr_export.apply(given, "pages", as_of="2026-02-27T04:00:00Z")

@@ -27,6 +27,12 @@ _RETRIES: Any = {
     "retry_timeout": timedelta(minutes=2),
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=10), "base": 2},
 }
+_CREDENTIALS = {
+    "s3": ("AWS_ACCESS_KEY", "AWS_WEB_IDENTITY", "AWS_CONTAINER_", "AWS_ENDPOINT", "AWS_SKIP_SIGNATURE"),
+    "gs": ("GOOGLE_",),
+    **dict.fromkeys(("az", "abfs", "abfss"), ("AZURE_", "IDENTITY_", "MSI_")),
+}
+"""How the names of variables begin that say who asks, or whom."""
 _DENIED_HINT = "give its credentials in the environment, with the right to read, write and list there"
 _FAILED_HINT = (
     "are its address, endpoint, region and credentials in the environment right? see docs/guides/object-stores.md"
@@ -216,6 +222,10 @@ class ObjectStore:
         except (FileNotFoundError, self._errors.NotFoundError):
             raise missing or _missing_place(self.uri) from None
         except self._errors.BaseError:
+            if not _has_credentials(self.uri):
+                raise UsageError(
+                    f"{self.uri} cannot be reached, and the environment has no credentials for it", _DENIED_HINT
+                ) from None
             raise NetworkError(f"{self.uri} cannot be reached, or does not answer as it should", _FAILED_HINT) from None
 
 
@@ -237,6 +247,12 @@ def open_objects(address: Address) -> ObjectStore:
             f"{address.uri} cannot be opened with the settings in the environment", "see docs/guides/object-stores.md"
         ) from None
     return ObjectStore(native, address.uri)
+
+
+def _has_credentials(uri: str) -> bool:
+    """Return whether the environment has any; else the machine itself may have a role."""
+    prefixes = _CREDENTIALS[uri.partition("://")[0]]
+    return any(name.startswith(prefixes) for name in os.environ)
 
 
 def _check_endpoint(address: Address) -> None:
