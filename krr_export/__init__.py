@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from krr_export.jobs.push import PushResult, push
     from krr_export.jobs.warehouse.load import load
     from krr_export.jobs.warehouse.load_result import LoadResult
+    from krr_export.jobs.warehouse.load_script import ScriptResult, load_script
     from krr_export.jobs.warehouse.verify_load import LoadVerification, verify_load
     from krr_export.jobs.warehouse.views import ViewsResult, views
     from krr_export.output.objects.verification import PushedVerification, verify_pushed
@@ -77,6 +78,7 @@ __all__ = [
     "PushResult",
     "PushedVerification",
     "Report",
+    "ScriptResult",
     "UsageError",
     "Verification",
     "ViewsResult",
@@ -91,6 +93,7 @@ __all__ = [
     "inspect",
     "load",
     "load_schema",
+    "load_script",
     "open_export",
     "prune",
     "push",
@@ -117,6 +120,7 @@ _HOME = {
     "jobs.convert": ("convert", "validate"),
     "jobs.warehouse.load": ("load",),
     "jobs.warehouse.load_result": ("LoadResult",),
+    "jobs.warehouse.load_script": ("ScriptResult", "load_script"),
     "jobs.warehouse.verify_load": ("LoadVerification", "verify_load"),
     "jobs.convert_result": ("ConvertResult",),
     "jobs.changes.diff": ("DiffResult", "diff"),

@@ -74,7 +74,7 @@ db_schema_option = option(
     default="krr",
     show_default=True,
     metavar="NAME",
-    help="The schema of PostgreSQL in which the tables are; load makes it if it is missing.",
+    help="The schema in which the tables are; in PostgreSQL, load makes it if it is missing.",
 )
 passphrase_file_option = option(
     "--passphrase-file",

@@ -77,20 +77,24 @@ class Dialect:
         """
         fields = tuple(fields)
         lines = [f"-- {about}", *(f"-- {line}" for line in self.load.splitlines()), f"CREATE TABLE {TABLE} ("]
-        lines.append(",\n".join(f"  {self._column(field)}" for field in fields))
+        lines.append(self.definitions(fields))
         if self.column_comment and self.table_comment:
-            lines.append(f") {self.table_comment.format(self._string(about))};")
+            lines.append(f") {self.table_comment.format(self.string(about))};")
         else:
             lines += [");", *self._comment_statements(fields, about)]
         return "\n".join(lines)
 
+    def definitions(self, fields: Iterable[Field]) -> str:
+        """Return the columns as they stand between the parentheses, one a line; with comments if they belong there."""
+        return ",\n".join(f"  {self._column(field)}" for field in fields)
+
     def _column(self, field: Field) -> str:
-        name = self._identifier(field.name)
+        name = self.identifier(field.name)
         words = [name, self._type(field, name)]
         if field.required:
             words.append("NOT NULL")
         if self.column_comment and field.documentation:
-            words.append(self.column_comment.format(self._string(field.documentation)))
+            words.append(self.column_comment.format(self.string(field.documentation)))
         return " ".join(words)
 
     def _type(self, field: Field, name: str) -> str:
@@ -101,7 +105,7 @@ class Dialect:
             return self.types[str(kind)]
         if self.listed is None:
             return self.types["string"]
-        return self.listed(name, ", ".join(self._string(value) for value in field.facets.enumeration))
+        return self.listed(name, ", ".join(self.string(value) for value in field.facets.enumeration))
 
     def _comment_statements(self, fields: Iterable[Field], about: str) -> Iterator[str]:
         comment = self._extended_property if self.extended_properties else self._comment_on
@@ -111,23 +115,25 @@ class Dialect:
                 yield comment(field.documentation, field.name)
 
     def _comment_on(self, text: str, column: str | None = None) -> str:
-        what = f"TABLE {TABLE}" if column is None else f"COLUMN {TABLE}.{self._identifier(column)}"
-        return f"COMMENT ON {what} IS {self._string(text)};"
+        what = f"TABLE {TABLE}" if column is None else f"COLUMN {TABLE}.{self.identifier(column)}"
+        return f"COMMENT ON {what} IS {self.string(text)};"
 
     def _extended_property(self, text: str, column: str | None = None) -> str:
         levels = [("SCHEMA", "dbo"), ("TABLE", TABLE), *([("COLUMN", column)] if column else [])]
         where = ", ".join(
-            f"@level{i}type = {self._string(kind)}, @level{i}name = {self._string(name)}"
+            f"@level{i}type = {self.string(kind)}, @level{i}name = {self.string(name)}"
             for i, (kind, name) in enumerate(levels)
         )
-        value = self._string(text)
-        return f"EXEC sp_addextendedproperty @name = {self._string('MS_Description')}, @value = {value}, {where};"
+        value = self.string(text)
+        return f"EXEC sp_addextendedproperty @name = {self.string('MS_Description')}, @value = {value}, {where};"
 
-    def _identifier(self, name: str) -> str:
+    def identifier(self, name: str) -> str:
+        """Return a name, quoted where it must be."""
         plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in _RESERVED
         return name if plain else f"{self.quotes[0]}{name}{self.quotes[-1]}"
 
-    def _string(self, text: str) -> str:
+    def string(self, text: str) -> str:
+        """Return a text as a literal."""
         if not self.backslash:
             return f"{self.string_prefix}'" + text.replace("'", "''") + "'"
         return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

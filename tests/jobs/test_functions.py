@@ -36,7 +36,8 @@ WHEN = "2026-02-27T04:00:00Z"
 DOCUMENT = Path(__file__).parents[2] / "docs/guides/python.md"
 URI = "sftp://krr@sftp.example.no/out"
 ON_TWO_NIGHTS = {
-    "check", "diff", "history", "load", "prune", "push", "verify", "verify_load", "verify_pushed", "views",
+    "check", "diff", "history", "load", "load_script", "prune", "push", "verify", "verify_load", "verify_pushed",
+    "views",
 }  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def test_the_example_of_a_function_gives_what_it_shows(
         shutil.copytree(made / "two", home / "store", symlinks=True)
     if name == "verify_load":
         krr_export.load("store", "duckdb:krr.duckdb")
-    elif name in {"push", "verify_pushed"}:
+    elif name in {"load_script", "push", "verify_pushed"}:
         variables = request.getfixturevalue("objects").variables
         for variable, value in variables.items():
             monkeypatch.setenv(variable, value)

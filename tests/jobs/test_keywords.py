@@ -63,6 +63,7 @@ def test_mypy_finds_a_wrong_name_and_a_wrong_type(tmp_path: Path) -> None:
         'krr_export.inspect("e", orgnt="x")\n'
         'krr_export.open_export("e", worker=1)\n'
         'krr_export.load("s", "t", kep=1)\n'
+        'krr_export.load_script("s", "snowflake", stge="s")\n'
         'krr_export.push("s", "u", replce=True)\n'
         'krr_export.prune("s", keep="3")\n'
         'krr_export.diff("s", ignor="x")\n'
@@ -82,7 +83,7 @@ def test_mypy_finds_a_wrong_name_and_a_wrong_type(tmp_path: Path) -> None:
     )  # fmt: skip
     # Its cache may know the same script from an earlier run, by another directory.
     wrong = [line.split("script.py:")[1].split(":")[0] for line in done.stdout.splitlines() if ": error:" in line]
-    assert wrong == [str(line) for line in range(4, 25)], done.stdout
+    assert wrong == [str(line) for line in range(4, 26)], done.stdout
     assert "formt" in done.stdout
 
 

@@ -10,24 +10,42 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.options import csv_schema_option, db_schema_option, json_option, progress_option
-from krr_export.cli.parameters import LocalOrRemote, option
+from krr_export.cli.parameters import Choice, LocalName, LocalOrRemote, Role, option, refuse_given
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+WAREHOUSES = ("bigquery", "databricks", "fabric", "snowflake", "synapse")
+"""Those of `krr_export.warehouse.scripts.dialects`, which imports Arrow."""
+_OF_SCRIPTS = ("stage", "output")
+_OF_LOADS = ("target", "all_snapshots", "keep", "replace", "history", "schema")
+
 
 @command("load", "krr-export load /data/krr postgresql://krr@db.example.no/warehouse --keep 30")
 @click.argument("source", type=LocalOrRemote(), metavar="SNAPSHOT|STORE|URI")
-@click.argument("target")
+@click.argument("target", required=False)
 @option("--all", "all_snapshots", is_flag=True, help="Of a store, load all that the target lacks, oldest first.")
 @option("--keep", type=click.IntRange(min=1), metavar="N", help="Let only the N newest exports stay in the target.")
 @option("--replace", is_flag=True, help="Load again what is there, as when a snapshot was replaced.")
 @option("--history", is_flag=True, help="Make the view person_historikk: every state of each person, and when.")
+@option(
+    "--script",
+    type=Choice(WAREHOUSES),
+    help="Write the script that loads a pushed snapshot into a warehouse; there is no TARGET then.",
+)
+@option("--stage", metavar="NAME", help="Of Snowflake, the external stage over the URI.  [default: krr]")
+@option(
+    "-o",
+    "--output",
+    type=LocalName(Role.OUTPUT),
+    metavar="FILE.sql|-",
+    help="Where the script goes; by default to standard output.",
+)
 @db_schema_option
 @csv_schema_option
 @progress_option
 @json_option
-def load_command(source: Path | str, target: str, **options: Any) -> int:
+def load_command(source: Path | str, target: str | None, **options: Any) -> int:
     """Load snapshots into a database or a Delta table.
 
     Of a STORE, the newest is loaded. TARGET is postgresql://USER@HOST/DATABASE or duckdb:FILE. person there has the
@@ -37,10 +55,34 @@ def load_command(source: Path | str, target: str, **options: Any) -> int:
 
     A Delta table is made where snapshots were pushed to: SOURCE is then that URI, and TARGET is delta: and the URI. Its
     log lists the pushed files; nothing is copied, rewritten or deleted.
+
+    With --script, SOURCE is such a URI too. The script makes the tables if they are missing, in a schema that is there,
+    loads the pushed files of persons and no others, fails if they have not the rows of the manifest, and puts the night
+    in place of what is there of it. It holds no personal value.
     """
+    console = Console.from_options(options)
+    script, stage, output = options.pop("script"), options.pop("stage"), options.pop("output")
+    if script is not None:
+        refuse_given(_OF_LOADS, "is of a load", "leave it out: a script loads one snapshot, and is run by you")
+        return _write_script(console, source, script, output or "-", db_schema=options["db_schema"], stage=stage)
+    refuse_given(_OF_SCRIPTS, "is of a script", "give --script")
+    if target is None:
+        raise click.UsageError("Missing argument 'TARGET'.")
+    return _load(console, source, target, options)
+
+
+def _write_script(console: Console, source: Path | str, script: str, output: str, **names: Any) -> int:
+    from krr_export.jobs.warehouse.load_script import load_script
+
+    result = load_script(source, script, output, **names)
+    if output == "-" and not console.as_json:
+        console.write(result.script.rstrip("\n"))
+    return console.finish(result.message, 0, {"snapshot": result.name, "persons": result.persons})
+
+
+def _load(console: Console, source: Path | str, target: str, options: dict[str, Any]) -> int:
     from krr_export.jobs.warehouse.load import load
 
-    console = Console.from_options(options)
     loaded: list[str] = []
     try:
         with console.progress(options.pop("progress")) as progress:
