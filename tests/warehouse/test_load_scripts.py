@@ -14,6 +14,7 @@ from typing import Any
 import command
 import discretion
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlglot
@@ -85,10 +86,6 @@ def script_of(pushed: str, warehouse: str, night: str = NIGHTS[-1], rows: int = 
 def parse(script: str, warehouse: str) -> list[expressions.Expr]:
     """Parse statement after statement: of T-SQL, sqlglot takes all that follows an IF for a part of it."""
     return [sqlglot.parse_one(one, dialect=SQLGLOT[warehouse]) for one in script.removesuffix(";\n").split(";\n\n")]
-
-
-def night_of(snapshot: Path) -> list[tuple[Any, ...]]:
-    return rows(pq.read_table(snapshot / "person", partitioning=None))
 
 
 def test_the_command_knows_the_scripts_that_there_are() -> None:
@@ -166,9 +163,15 @@ def test_the_statements_give_the_pushed_rows_however_often_they_run(store: Path,
         counts = database.execute("SELECT count(*), count(DISTINCT eksport) FROM krr.person_all").fetchall()
         assert counts == [(500, 2)]
         newest = database.sql("SELECT * FROM krr.person").to_arrow_table()
-        names = [name for name in newest.column_names if "_sist_" not in name]  # the tables of Azure have no zone
-        expected = pq.read_table(store / NIGHTS[-1] / "person", partitioning=None).select(names)
-        assert rows(newest.select(names)) == rows(expected)
+        expected = pq.read_table(store / NIGHTS[-1] / "person", partitioning=None)
+        if warehouse in {"fabric", "synapse"}:
+            expected = expected.cast(pa.schema([without_zone(field) for field in expected.schema]))
+        assert newest.column_names == expected.column_names
+        assert rows(newest) == rows(expected)
+
+
+def without_zone(field: pa.Field) -> pa.Field:
+    return field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
 
 
 SNOWFLAKE = r"""
@@ -336,5 +339,5 @@ def test_columns_that_are_derived_or_partitioned_by_are_loaded_too(tmp_path: Pat
         statements = parse(script_of(bucket, warehouse, snapshot.name), warehouse)
         create = next(one for one in statements if one.find(expressions.ColumnDef))
         assert [column.name for column in create.find_all(expressions.ColumnDef)] == ["eksport", *names]
-        assert "alder" in names
+        assert "varslingsstatus" in names
         assert "status" in names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
 from krr_export.input.objects.address import is_object_uri, parse_address
@@ -15,6 +16,9 @@ from krr_export.util.paths import local_path
 from krr_export.warehouse.scripts.dialects import make_script
 from krr_export.warehouse.scripts.persons import read_persons
 from krr_export.warehouse.target import DB_SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ def load_script(
         OutputError: the file cannot be written.
         UsageError: the source is a directory, or an option is wrong.
     """
+    path = None if output is None or str(output) == STDIO else local_path(output)
     if not is_object_uri(str(source)):
+        local_path(source)
         raise UsageError(
             "a warehouse loads files from an object store", "push the store: krr-export push STORE URI; then give URI"
         )
@@ -78,15 +84,15 @@ def load_script(
     persons = read_persons(store, read_commit(store, address.snapshot))
     text = make_script(script, persons, db_schema, stage)
     message = f"script for {script}: {persons.name}, {records(persons.rows)}"
-    if output is not None and str(output) != STDIO:
-        _write(output, text)
-        message = f"wrote {output}: {message}"
+    if path is not None:
+        _write(path, text)
+        message = f"wrote {path}: {message}"
     return ScriptResult(text, persons.name, persons.rows, message)
 
 
-def _write(output: StrPath, text: str) -> None:
+def _write(path: Path, text: str) -> None:
     try:
-        with atomic_write(local_path(output)) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
     except OSError as error:
-        raise write_error(str(output), error) from error
+        raise write_error(str(path), error) from error
