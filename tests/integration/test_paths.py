@@ -62,13 +62,17 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
+NEEDED_OTHERWISE = {("fetch-changes", "client_id"), ("load", "target")}
+"""What a command must have without --soap, and without --script."""
+
+
 def arguments(name: str, **values: str) -> list[str]:
     """Arguments of a command: each that it must have, and these."""
     found, one = [name], COMMANDS[name]
     for parameter in one.params:
         needed = str(parameter.type.choices[0]) if isinstance(parameter.type, click.Choice) else "1"
         needed = {"as_of": "2014-02-27T12:00:00Z", "target": "duckdb:krr.duckdb"}.get(str(parameter.name), needed)
-        is_needed = parameter.required or (name, parameter.name) == ("fetch-changes", "client_id")  # without --soap
+        is_needed = parameter.required or (name, parameter.name) in NEEDED_OTHERWISE
         value = values.get(str(parameter.name), needed if is_needed else None)
         if value is not None:
             found += [value] if isinstance(parameter, click.Argument) else [max(parameter.opts, key=len), value]

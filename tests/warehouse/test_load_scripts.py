@@ -320,6 +320,11 @@ def test_an_account_that_the_uri_does_not_name_is_asked_for(pushed: str) -> None
         make_script("fabric", persons, "krr", None)
 
 
+def test_a_night_without_persons_is_refused_for_readers_would_not_see_it(pushed: str) -> None:
+    with pytest.raises(UsageError, match="has no persons"):
+        script_of(pushed, "databricks", rows=-250)
+
+
 def test_a_snapshot_of_csv_is_refused(tmp_path: Path, bucket: str) -> None:
     assert command.call("sample", tmp_path / "a.xml", "--records", "5").code == 0
     krr_export.convert(tmp_path / "a.xml", tmp_path / "store", format="csv")

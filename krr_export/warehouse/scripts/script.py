@@ -43,6 +43,10 @@ class Script(ABC):
         if scheme not in self.schemes:
             stores = " or ".join(f"{known}://" for known in self.schemes)
             raise UsageError(f"{self.dialect.name} does not load from {scheme}://", f"push the store to {stores}")
+        if not persons.rows:  # the newest night is found by its rows
+            raise UsageError(
+                f"{persons.name} has no persons: readers would go on with the night before", "load another"
+            )
         self.persons = persons
         self._namespace = self.name(namespace, "--db-schema")
         unknown = next((field for field in persons.fields if str(field.arrow_type) not in self.dialect.types), None)
