@@ -114,6 +114,7 @@ samples: $(VENV)/.dev ## Make samples/ anew, by the commands in samples/README.m
 bench: $(VENV)/.bench ## Measure against peers, side by side
 	$(RUN)/python -m benchmarks.run
 	$(RUN)/python -m benchmarks.changes
+	PYTHONPATH=tests/support $(RUN)/python -m benchmarks.stores
 
 bench-full: $(VENV)/.bench ## The same, and memory on large exports: takes its time
 	$(RUN)/python -m benchmarks.run --full
