@@ -14,7 +14,7 @@ import discretion
 import pytest
 from exports import tiny_xml
 from hypothesis import settings
-from servers import object_server
+from servers import azurite, object_server
 
 from krr_export.schema.registry import load_schema
 
@@ -122,3 +122,25 @@ def bucket(
     for name, value in object_store.variables.items():
         monkeypatch.setenv(name, value)
     return f"s3://krr/{zlib.crc32(request.node.nodeid.encode())}"
+
+
+@pytest.fixture(scope="session")
+def azure_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[azurite.Azurite]:
+    """A server of Azure's blobs, one for each process of tests that needs it, with the container ``krr``."""
+    with azurite.served(tmp_path_factory.mktemp("azurite")) as server:
+        server.make_container("krr")
+        yield server
+
+
+@pytest.fixture
+def container(azure_store: azurite.Azurite, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As `bucket`, in Azure."""
+    for name, value in azure_store.variables.items():
+        monkeypatch.setenv(name, value)
+    return f"abfss://krr@{azurite.ACCOUNT}.dfs.core.windows.net/{zlib.crc32(request.node.nodeid.encode())}"
+
+
+@pytest.fixture(params=["bucket", "container"])
+def place(request: pytest.FixtureRequest) -> str:
+    """As `bucket`, once in S3 and once in Azure."""
+    return str(request.getfixturevalue(request.param))

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from krr_export.reporting.report import Report
 
-_USER = re.compile(r"((?!abfss?://[^/\s@:]*@)[a-z][a-z0-9+.-]*:/{1,2})[^/\s@]*@", re.IGNORECASE)
+_USER = re.compile(
+    r"((?<![a-z0-9+.-])(?!abfss?://[^/\s@:]*@[^/\s@]*(?![^/\s]))[a-z0-9+.-]+:/{1,2})[^/\s]*@", re.IGNORECASE
+)
 """The user, and perhaps the password, in a URI; in one of Azure's stores it is the container that stands there."""
 _COLORS = {"reject": "red", "differs": "red", "warning": "yellow", "info": "cyan"}
 _WARNINGS, _REPORT = "krr_export.warnings", "krr_export.report"

@@ -11,7 +11,7 @@ import command
 import deliveries
 import objects
 import pytest
-from obstore.store import MemoryStore, S3Store
+from obstore.store import MemoryStore, from_url
 
 import krr_export
 from krr_export.errors import InputError, KrrExportError, NetworkError
@@ -36,9 +36,9 @@ def keys(tmp_path: Path) -> Keys:
     return deliveries.keys_in(tmp_path / "keys")
 
 
-def put(bucket: str, *files: Path, names: tuple[str, ...] = ()) -> None:
+def put(place: str, *files: Path, names: tuple[str, ...] = ()) -> None:
     """Upload files."""
-    native = S3Store("krr", prefix=bucket.removeprefix("s3://krr/"))
+    native = from_url(place)
     for file, name in zip(files, names or [file.name for file in files], strict=True):
         native.put(name, file.read_bytes())
 
@@ -48,29 +48,29 @@ def persons(store: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_an_export_gives_what_its_file_gives(compressed: bool, bucket: str, tmp_path: Path) -> None:  # noqa: FBT001 - pytest gives it by name
+def test_an_export_gives_what_its_file_gives(compressed: bool, place: str, tmp_path: Path) -> None:  # noqa: FBT001 - pytest gives it by name
     file = tmp_path / ("valid.xml.gz" if compressed else "valid.xml")
     file.write_bytes(gzip.compress(VALID.read_bytes()) if compressed else VALID.read_bytes())
-    put(bucket, file)
-    ran = command.call("convert", f"{bucket}/{file.name}", tmp_path / "store")
+    put(place, file)
+    ran = command.call("convert", f"{place}/{file.name}", tmp_path / "store")
     assert ran.code == 0, ran.err
     krr_export.convert(file, tmp_path / "plain", workers=0)
     assert persons(tmp_path / "store") == persons(tmp_path / "plain")
     ours, plain = (read_manifest(tmp_path / store / "latest").source for store in ("store", "plain"))
     assert ours == plain
-    again = command.call("convert", f"{bucket}/{file.name}", tmp_path / "store")
+    again = command.call("convert", f"{place}/{file.name}", tmp_path / "store")
     assert (again.code, "nothing to do" in again.last) == (0, True)
-    assert command.call("validate", f"{bucket}/{file.name}").code == 0
-    inspected = command.call("inspect", f"{bucket}/{file.name}", "--json")
+    assert command.call("validate", f"{place}/{file.name}").code == 0
+    inspected = command.call("inspect", f"{place}/{file.name}", "--json")
     assert inspected.result == command.call("inspect", file, "--json").result
 
 
 @pytest.mark.parametrize("part", ["", ".gz.enc", ".sig", ".key.991825827"])
-def test_a_delivery_is_verified_and_decrypted(part: str, bucket: str, keys: Keys, tmp_path: Path) -> None:
+def test_a_delivery_is_verified_and_decrypted(part: str, place: str, keys: Keys, tmp_path: Path) -> None:
     deliveries.make_set(tmp_path / "inbox", VALID.read_bytes())
-    put(f"{bucket}/inbox", *sorted((tmp_path / "inbox").iterdir()))
+    put(f"{place}/inbox", *sorted((tmp_path / "inbox").iterdir()))
     opened = ["--private-key", str(keys.private_key), "--publisher-cert", str(keys.publisher_cert)]
-    source = f"{bucket}/inbox/Kontaktregister-20140226T120409{part}" if part else f"{bucket}/inbox"
+    source = f"{place}/inbox/Kontaktregister-20140226T120409{part}" if part else f"{place}/inbox"
     ran = command.call("convert", source, tmp_path / "store", *opened, "--json")
     assert ran.code == 0, ran.err
     krr_export.convert(VALID, tmp_path / "plain", workers=0)
@@ -79,26 +79,26 @@ def test_a_delivery_is_verified_and_decrypted(part: str, bucket: str, keys: Keys
     assert ran.result["report"]["source"] == local.result["report"]["source"]
 
 
-def test_a_delivery_that_was_tampered_with_publishes_nothing(bucket: str, keys: Keys, tmp_path: Path) -> None:
+def test_a_delivery_that_was_tampered_with_publishes_nothing(place: str, keys: Keys, tmp_path: Path) -> None:
     data = deliveries.make_set(tmp_path / "inbox", VALID.read_bytes())
     data.write_bytes(data.read_bytes()[:-1] + b"x")
-    put(bucket, *sorted((tmp_path / "inbox").iterdir()))
+    put(place, *sorted((tmp_path / "inbox").iterdir()))
     opened = ["--private-key", str(keys.private_key), "--publisher-cert", str(keys.publisher_cert)]
-    ran = command.call("convert", f"{bucket}/{data.name}", tmp_path / "store", *opened)
+    ran = command.call("convert", f"{place}/{data.name}", tmp_path / "store", *opened)
     assert ran.code == 3
     assert "signature" in ran.last
     assert not (tmp_path / "store").exists()
 
 
 def test_nothing_of_a_delivery_stays_in_the_directory_of_temporary_files(
-    bucket: str, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     data = deliveries.make_set(tmp_path / "inbox", VALID.read_bytes())
-    put(bucket, *sorted((tmp_path / "inbox").iterdir()))
+    put(place, *sorted((tmp_path / "inbox").iterdir()))
     with krr_export.open_export(
-        f"{bucket}/{data.name}", private_key=keys.private_key, publisher_cert=keys.publisher_cert
+        f"{place}/{data.name}", private_key=keys.private_key, publisher_cert=keys.publisher_cert
     ) as export:
         assert os.listdir(tmp_path / "tmp") == []  # noqa: PTH208 - of names alone
         assert sum(batch.num_rows for batch in export.batches()) == 40
@@ -114,15 +114,15 @@ def test_nothing_of_a_delivery_stays_in_the_directory_of_temporary_files(
         ("a?versionId=1", 2, "the URI has a query in it"),
     ],
 )
-def test_what_is_not_there_is_said(name: str, code: int, says: str, bucket: str, tmp_path: Path) -> None:
-    ran = command.call("convert", f"{bucket}/{name}", tmp_path / "store")
+def test_what_is_not_there_is_said(name: str, code: int, says: str, place: str, tmp_path: Path) -> None:
+    ran = command.call("convert", f"{place}/{name}", tmp_path / "store")
     assert (ran.code, says in ran.last) == (code, True), ran.err
     assert not (tmp_path / "store").exists()
 
 
-def test_keys_with_an_export_that_is_not_signed_are_refused(bucket: str, keys: Keys, tmp_path: Path) -> None:
-    put(bucket, VALID)
-    ran = command.call("convert", f"{bucket}/valid.xml", tmp_path / "store", "--publisher-cert", keys.publisher_cert)
+def test_keys_with_an_export_that_is_not_signed_are_refused(place: str, keys: Keys, tmp_path: Path) -> None:
+    put(place, VALID)
+    ran = command.call("convert", f"{place}/valid.xml", tmp_path / "store", "--publisher-cert", keys.publisher_cert)
     assert (ran.code, "its signature cannot be verified" in ran.last) == (3, True)
 
 

@@ -6,7 +6,7 @@ The library's messages hold what the server answered, so none is passed on.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -37,6 +37,9 @@ _DENIED_HINT = "give its credentials in the environment, with the right to read,
 _FAILED_HINT = (
     "are its address, endpoint, region and credentials in the environment right? see docs/guides/object-stores.md"
 )
+_MISSING_PLACE = ("<Code>ContainerNotFound</Code>", "<Code>NoSuchBucket</Code>")
+_S3_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_AZURE_ENDPOINTS = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 
 
 class Native(Protocol):
@@ -203,7 +206,12 @@ class ObjectStore:
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; it is no error if some are missing."""
         with self._failures():
-            self._native.delete(keys)
+            try:
+                self._native.delete(keys)
+            except FileNotFoundError:  # as Azure says of one that is missing; whether others were deleted, it does not
+                for key in keys:
+                    with suppress(FileNotFoundError):
+                        self._native.delete(key)
 
     def _put_if(self, key: str, body: bytes, mode: str | dict[str, str]) -> bool:
         with self._failures():
@@ -221,7 +229,9 @@ class ObjectStore:
             raise NetworkError(f"{self.uri} does not let us in", _DENIED_HINT) from None
         except (FileNotFoundError, self._errors.NotFoundError):
             raise missing or _missing_place(self.uri) from None
-        except self._errors.BaseError:
+        except self._errors.BaseError as error:
+            if any(code in str(error) for code in _MISSING_PLACE):  # to a list, Azure's 404 is an error like others
+                raise _missing_place(self.uri) from None
             if not _has_credentials(self.uri):
                 raise UsageError(
                     f"{self.uri} cannot be reached, and the environment has no credentials for it", _DENIED_HINT
@@ -257,12 +267,15 @@ def _has_credentials(uri: str) -> bool:
 
 def _check_endpoint(address: Address) -> None:
     """Say what is missing for an endpoint without TLS: else it would be said of each request that it failed."""
-    is_plain = any(os.environ.get(name, "").startswith("http://") for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT"))
-    allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"true", "1", "yes", "on"}
-    if address.uri.startswith("s3:") and is_plain and not allowed:
+    is_azure = address.uri.startswith("a")
+    names = _AZURE_ENDPOINTS if is_azure else _S3_ENDPOINTS
+    is_plain = any(os.environ.get(name, "").startswith("http://") for name in names)
+    allows = "AZURE_ALLOW_HTTP" if is_azure else "AWS_ALLOW_HTTP"
+    allowed = os.environ.get(allows, "").lower() in {"true", "1", "yes", "on"}
+    if not address.uri.startswith("gs:") and is_plain and not allowed:
         raise UsageError(
             "the endpoint of the object store is http, without encryption",
-            "give one of https; or, on this machine, set AWS_ALLOW_HTTP=true",
+            f"give one of https; or, on this machine, set {allows}=true",
         )
 
 

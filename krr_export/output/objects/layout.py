@@ -67,6 +67,14 @@ class Commit(Document, frozen=True, kw_only=True, tag_field="commit_version", ta
         directory = data_directory(self.eksport, self.manifest_sha256)
         return {f"{directory}{file.uri.rpartition(directory)[2]}": file for file in self.files if file.table == table}
 
+    def has_same_rows(self, other: Commit) -> bool:
+        """Return whether another result of the export has the same rows; manifests and reports differ in times."""
+        return self._rows() == other._rows()
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """Digests of the parts of tables; ``changes`` says which manifest it goes with, and so goes with the time."""
+        return [(file.table, file.sha256) for file in self.files if file.table and file.table != "changes"]
+
     @property
     def body(self) -> bytes:
         """The bytes of its object."""

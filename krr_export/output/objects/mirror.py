@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import FAILED, LATEST, MANIFEST, SUCCESS, is_export_name
-from krr_export.errors import InputError
+from krr_export.errors import InputError, PublishedError
 from krr_export.input.objects.reading import read_object
+from krr_export.output.objects.committed import read_commit
 from krr_export.output.objects.layout import (
     FAILED_OBJECTS,
     LATEST_COMMIT,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from krr_export.input.objects.store import Found, ObjectStore
     from krr_export.output.objects.layout import Commit, PushedFile
+    from krr_export.output.objects.publish import Outgoing
 
 _COPIED = {MANIFEST, SUCCESS, "report.json"}
 _REQUESTS = 8
@@ -103,8 +105,7 @@ class Mirror:
         """
         for path in sorted(self.directory.glob("eksport=*")):
             if (manifest := _digest(path / MANIFEST)) != self._manifests.get(path.name):
-                outgoing = prepare(path, self.objects.uri)
-                publish(self.objects, outgoing, self._commits.get(path.name))
+                self._publish(prepare(path, self.objects.uri))
                 self._manifests[path.name] = manifest
         if self._manifests:  # also where nothing is new: a run that died may not have come so far
             advance(self.objects, max(self._manifests))
@@ -112,6 +113,13 @@ class Mirror:
         for name in [name for name in self._manifests if not (self.directory / name).exists()]:
             delete_snapshot(self.objects, name)
             del self._manifests[name]
+
+    def _publish(self, outgoing: Outgoing) -> None:
+        try:
+            publish(self.objects, outgoing, self._commits.get(outgoing.name))
+        except PublishedError:
+            if not read_commit(self.objects, outgoing.name).has_same_rows(outgoing.commit):
+                raise
 
     def _commit(self, name: str) -> Commit:
         return parse_commit(self._commits[name].body, commit_key(name))
