@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import FAILED
-from krr_export.errors import KrrExportError, UsageError
+from krr_export.errors import KrrExportError, OutputError, UsageError
 from krr_export.input.objects.address import is_object_uri, parse_address
 from krr_export.input.objects.store import open_objects
 from krr_export.output.manifest import missing_snapshot
@@ -161,17 +161,28 @@ def open_place(store: str | os.PathLike[str]) -> Iterator[StorePlace]:
 @contextmanager
 def _temporary_directory() -> Iterator[Path]:
     """Make a directory that is deleted in any case: at the end, or by the next, if this process is killed before."""
-    parent = Path(tempfile.gettempdir())
+    parent = _temporary_parent()
     with output_errors(f"make a directory in {parent}"):
         _sweep(parent)
-        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_EX)  # another that looks for what is left holds it for a moment
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
         os.close(fd)
+
+
+def _temporary_parent() -> Path:
+    """Return the directory of temporary files: if one is given, that or none, for what comes there is personal."""
+    given = os.environ.get("TMPDIR")
+    if not given:
+        with output_errors("make a temporary directory"):
+            return Path(tempfile.gettempdir())
+    if not (Path(given).is_dir() and os.access(given, os.W_OK | os.X_OK)):
+        raise OutputError("TMPDIR is no directory that can be written", "make it, or correct or unset the variable")
+    return Path(given).absolute()
 
 
 def _sweep(parent: Path) -> None:

@@ -6,6 +6,7 @@ The library's messages hold what the server answered, so none is passed on.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,8 +39,14 @@ _FAILED_HINT = (
     "are its address, endpoint, region and credentials in the environment right? see docs/guides/object-stores.md"
 )
 _MISSING_PLACE = ("<Code>ContainerNotFound</Code>", "<Code>NoSuchBucket</Code>")
+_ILLEGAL_NAME = "Error parsing Path"
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _AZURE_ENDPOINTS = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+_ENDPOINT = re.compile(r"https?://([^/?#\s@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[!-~]*)?")
+_PANIC = "PanicException"
+"""What the library raises where its authors expected no failure; it cannot be imported, and is no `Exception`."""
+_VARIABLES = ("AWS_", "AZURE_")  # one of Google's may be JSON, in lines
+_MAX_PORT = 65535
 
 
 class Native(Protocol):
@@ -229,9 +236,16 @@ class ObjectStore:
             raise NetworkError(f"{self.uri} does not let us in", _DENIED_HINT) from None
         except (FileNotFoundError, self._errors.NotFoundError):
             raise missing or _missing_place(self.uri) from None
-        except self._errors.BaseError as error:
+        except BaseException as error:
+            if not isinstance(error, self._errors.BaseError) and type(error).__name__ != _PANIC:
+                raise
             if any(code in str(error) for code in _MISSING_PLACE):  # to a list, Azure's 404 is an error like others
                 raise _missing_place(self.uri) from None
+            if _ILLEGAL_NAME in str(error):
+                raise InputError(
+                    f"an object at {self.uri} has a name that cannot be read, such as one with a line end",
+                    "delete what this tool did not put there",
+                ) from None
             if not _has_credentials(self.uri):
                 raise UsageError(
                     f"{self.uri} cannot be reached, and the environment has no credentials for it", _DENIED_HINT
@@ -249,6 +263,7 @@ def open_objects(address: Address) -> ObjectStore:
         from obstore import exceptions, store  # noqa: PLC0415 - an optional package
     except ImportError:
         raise UsageError("the package obstore is missing", "pip install 'krr-export[cloud]'") from None
+    _check_variables()
     _check_endpoint(address)
     try:
         native = store.from_url(address.uri, retry_config=_RETRIES)
@@ -265,11 +280,26 @@ def _has_credentials(uri: str) -> bool:
     return any(name.startswith(prefixes) for name in os.environ)
 
 
+def _check_variables() -> None:
+    """Name the variable that no request can be made with, such as a key that was read with its line end."""
+    for name, value in os.environ.items():
+        if name.startswith(_VARIABLES) and not value.isprintable():
+            raise UsageError(f"the variable {name} has a line end or a control character in it", "give it without")
+
+
+def _is_endpoint(text: str) -> bool:
+    found = _ENDPOINT.fullmatch(text)
+    return found is not None and int(found["port"] or 0) <= _MAX_PORT
+
+
 def _check_endpoint(address: Address) -> None:
     """Say what is missing for an endpoint without TLS: else it would be said of each request that it failed."""
     is_azure = address.uri.startswith("a")
     names = _AZURE_ENDPOINTS if is_azure else _S3_ENDPOINTS
-    is_plain = any(os.environ.get(name, "").startswith("http://") for name in names)
+    endpoints = [os.environ[name] for name in names if os.environ.get(name)]
+    if not all(map(_is_endpoint, endpoints)):
+        raise UsageError("the endpoint of the object store is no address", "give https://HOST:PORT in the environment")
+    is_plain = any(endpoint.startswith("http://") for endpoint in endpoints)
     allows = "AZURE_ALLOW_HTTP" if is_azure else "AWS_ALLOW_HTTP"
     allowed = os.environ.get(allows, "").lower() in {"true", "1", "yes", "on"}
     if not address.uri.startswith("gs:") and is_plain and not allowed:

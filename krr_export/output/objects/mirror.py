@@ -7,6 +7,7 @@ refuses or deletes in the mirror, `Mirror.write_back` does in the object store.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ class Mirror:
         """Of the snapshots shown, as they were seen: what is replaced must still be that."""
         self._manifests: dict[str, str] = {}
         """The digests of their manifests."""
+        self._latest_is_damaged = False
         self._failed: dict[str, str] = {}
         """Of the refused exports shown, the digests of their reports."""
 
@@ -91,6 +93,8 @@ class Mirror:
         Raises:
             InputError: A file is changed or deleted meanwhile.
         """
+        if name not in self._commits:
+            return  # deleted meanwhile
         directory = data_directory(name, self._commit(name).manifest_sha256)
         found = sorted(path for path in self.directory.joinpath(name, table).rglob("*") if path.is_file())
         for path in found[:files]:
@@ -100,9 +104,12 @@ class Mirror:
         """Do in the object store what was done in the mirror: publish, keep what was refused, delete.
 
         Raises:
+            InputError: The pointer to the newest snapshot was damaged already; nothing was done.
             NetworkError: The object store failed; what was published is whole.
             PublishedError: Another result of an export was published meanwhile.
         """
+        if self._latest_is_damaged:
+            raise InputError(f"{self.objects.uri}/{LATEST_COMMIT} is damaged", "delete it there, and run again")
         for path in sorted(self.directory.glob("eksport=*")):
             if (manifest := _digest(path / MANIFEST)) != self._manifests.get(path.name):
                 self._publish(prepare(path, self.objects.uri))
@@ -142,9 +149,8 @@ class Mirror:
     def _show_files(self, path: Path, directory: str, manifest_sha256: str) -> None:
         for key, size in self.objects.sizes(directory).items():
             file = _inside(path, key.removeprefix(f"{directory}/"))
-            if file is None:
+            if file is None or not _make_room(file):
                 continue
-            file.parent.mkdir(parents=True, exist_ok=True)
             if file.name in _COPIED and file.parent == path:
                 found = self.objects.read(key)
                 file.write_bytes(b"" if found is None else found.body)
@@ -162,7 +168,7 @@ class Mirror:
             try:
                 link.symlink_to(parse_commit(found.body, LATEST_COMMIT).eksport)
             except InputError:
-                link.touch()  # damaged: no link
+                self._latest_is_damaged = True
 
     def _show_failed(self) -> None:
         for key in self.objects.sizes(FAILED_OBJECTS):
@@ -212,6 +218,19 @@ def _inside(directory: Path, path: str) -> Path | None:
     parts = PurePosixPath(path).parts
     safe = bool(parts) and not {"..", "/"} & {*parts} and "\0" not in path
     return directory.joinpath(*parts) if safe else None
+
+
+def _make_room(file: Path) -> bool:
+    """Make a file's directory; return whether there can be such a file: an object can lie below an object."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return not file.exists()
+    except (FileExistsError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def _make_hole(file: Path, size: int) -> None:

@@ -190,12 +190,17 @@ def advance(store: ObjectStore, name: str) -> bool:
 
 
 def _newest(store: ObjectStore, name: str, current: bytes | None) -> bytes:
-    if current is not None and parse_commit(current, LATEST_COMMIT).eksport > name:
+    if current is not None and _is_newer(store, parse_commit(current, LATEST_COMMIT).eksport, name):
         return current
     committed = store.read(commit_key(name))  # read after the pointer: whoever replaces it then moves the pointer, too
     if committed is None:
         raise InputError(f"{store.uri}/{commit_key(name)} was deleted meanwhile", "run again")
     return committed.body
+
+
+def _is_newer(store: ObjectStore, current: str, name: str) -> bool:
+    """Return whether a pointer stays: what it points to may have been deleted, or never have been there."""
+    return current > name and store.read(commit_key(current)) is not None
 
 
 def _list_of_latest(store: ObjectStore) -> bytes:
