@@ -44,7 +44,8 @@ class TerminatedError(BaseException):
 
 
 def explain(error: BaseException) -> Failure:
-    """Return what is to be said of the error that ended the program."""
+    """Return what is to be said of the error that ended the program; of a signal, what its note says."""
+    notes = [*getattr(error, "__notes__", ())]
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt | TerminatedError):
         error = error.__cause__  # until Python 3.12, an exception raised by a signal while a class is made is wrapped
     if _is_abort(error):
@@ -55,9 +56,9 @@ def explain(error: BaseException) -> Failure:
         case KrrExportError():
             return Failure(str(error), error.exit_code, error.reason)
         case KeyboardInterrupt():
-            return _stopped("interrupted", INTERRUPTED)
+            return _stopped("interrupted", INTERRUPTED, notes)
         case TerminatedError():
-            return _stopped(error.what, error.exit_code)
+            return _stopped(error.what, error.exit_code, notes)
     if _is_out_of_memory(error):
         return Failure("out of memory; use fewer --workers, or a larger machine", _MACHINE_FAILURE, "out-of-memory")
     if (threads := no_more_threads(error)) is not None:  # checked last: a thread's stack is memory, too
@@ -65,8 +66,9 @@ def explain(error: BaseException) -> Failure:
     return _explain_unforeseen(error)
 
 
-def _stopped(what: str, code: int) -> Failure:
-    return Failure(f"{what}: nothing was published, and what was written is removed", code, default_reason(code))
+def _stopped(what: str, code: int, notes: list[str]) -> Failure:
+    state = notes[0] if notes else "nothing was published, and what was written is removed"
+    return Failure(f"{what}: {state}", code, default_reason(code))
 
 
 def _explain_unforeseen(error: BaseException) -> Failure:

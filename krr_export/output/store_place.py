@@ -95,8 +95,15 @@ class StorePlace:
 
     def write_back(self) -> None:
         """Bring what a command did in a mirror to the object store; see `Mirror.write_back`."""
-        if self.mirror is not None:
+        if self.mirror is None:
+            return
+        try:
             self.mirror.write_back()
+        except Exception:
+            raise
+        except BaseException as error:  # a signal: the program's last line says what the first note does
+            error.add_note(f"{self.name} is whole, as it was or with what was being done; run again, which goes on")
+            raise
 
     def rename(self, text: str) -> str:
         """Put the URI in place of the mirror's path, which is gone when the text is read."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import command
 import objects
 import pytest
+from obstore.exceptions import PermissionDeniedError
 from obstore.store import MemoryStore, from_url
 
 import krr_export
@@ -22,6 +26,8 @@ from krr_export.output.objects.publish import prepare, publish
 from krr_export.output.store_place import StorePlace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from krr_export.input.objects.store import Native
 
 pytestmark = pytest.mark.slow
@@ -77,6 +83,33 @@ def test_a_name_too_long_for_a_file_is_passed_over(tmp_path: Path) -> None:
     mirror.show(NIGHTS[:1])
     names = {path.name for path in (tmp_path / "mirror" / NIGHTS[0]).iterdir()}
     assert names == {path.name for path in (tmp_path / "store" / NIGHTS[0]).iterdir()}
+
+
+@pytest.mark.parametrize("denied", ["delete", "list", "put"])
+def test_a_right_that_is_missing_is_said_and_leaves_the_place_as_it_was(denied: str, tmp_path: Path) -> None:
+    store = MemoryStore()
+    krr_export.convert(VALID, tmp_path / "store", workers=0)
+    publish(ObjectStore(store, objects.URI), prepare(tmp_path / "store" / NIGHTS[0], objects.URI), None)
+    there = objects.contents(store)
+
+    class Denying(objects.Disturbed):
+        def _request(self, kind: str, options: dict[str, Any], does: Callable[[], object]) -> object:
+            if kind == denied:
+                raise PermissionDeniedError(objects.QUOTED)
+            return super()._request(kind, options, does)
+
+    mirror = Mirror(ObjectStore(Denying(store), objects.URI), tmp_path / "mirror")
+
+    def prune_the_night() -> None:
+        mirror.show(NIGHTS[:1])
+        shutil.rmtree(tmp_path / "mirror" / NIGHTS[0])
+        mirror.write_back()
+
+    with pytest.raises(NetworkError, match=r"does not let us in; give its credentials .*write, list and") as raised:
+        prune_the_night()
+    assert objects.QUOTED not in str(raised.value)
+    kept = {name: body for name, body in objects.contents(store).items() if not name.startswith("latest")}
+    assert kept == there
 
 
 def test_a_damaged_pointer_is_said_before_anything_is_published(night: str, source: Path) -> None:
@@ -197,3 +230,30 @@ def test_what_others_plant_among_temporary_files_is_left_alone(night: str, tmp_p
     assert command.run("history", night, env={"TMPDIR": str(tmp_path / "tmp")}).code == 0
     assert command.contents(tmp_path / "theirs") == there
     assert len(list((tmp_path / "tmp").iterdir())) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", ["prepare", "publish", "advance"])
+def test_a_signal_while_the_object_store_is_written_says_so(
+    number: signal.Signals, step: str, night: str, source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    script = (
+        "import os, sys; from krr_export.output.objects import mirror; from krr_export.cli.main import main\n"
+        f"real = mirror.{step}\n"
+        f"mirror.{step} = lambda *given: [real(*given), os.kill(os.getpid(), {int(number)})][0]\n"
+        f"sys.exit(main(['convert', {str(source)!r}, {night!r}]))"
+    )
+    with command.heeding(number):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env=command.environment(TMPDIR=str(tmp_path / "tmp")), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 128 + number, done.stderr
+    assert done.stderr.splitlines()[-1].endswith(
+        f": {night} is whole, as it was or with what was being done; run again, which goes on"
+    )
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert command.call("convert", source, night).code == 0
+    assert command.call("verify", night).code == 0
+    assert latest(night) == NIGHTS[1]

@@ -34,7 +34,9 @@ _CREDENTIALS = {
     **dict.fromkeys(("az", "abfs", "abfss"), ("AZURE_", "IDENTITY_", "MSI_")),
 }
 """How the names of variables begin that say who asks, or whom."""
-_DENIED_HINT = "give its credentials in the environment, with the right to read, write and list there"
+_DENIED_HINT = (
+    "give its credentials in the environment, with the right to read, write, list and, to prune, delete there"
+)
 _FAILED_HINT = (
     "are its address, endpoint, region and credentials in the environment right? see docs/guides/object-stores.md"
 )
