@@ -135,6 +135,16 @@ def test_a_pointer_to_a_night_that_is_not_there_gives_way(night: str, source: Pa
     assert command.call("verify", night).code == 0
 
 
+def test_a_damaged_commit_is_not_pointed_to(night: str, source: Path) -> None:
+    from_url(night).put("eksport/eksport=20300101T000000Z.json", b"{}")
+    assert command.call("convert", source, night).code == 0
+    assert latest(night) == NIGHTS[1]
+    assert command.call("check", night).code == 1
+    from_url(night).delete("eksport/eksport=20300101T000000Z.json")
+    assert command.call("verify", night).code == 0
+    assert command.call("check", night).code == 0
+
+
 def test_a_name_that_cannot_be_read_is_said(night: str) -> None:
     name = f"{os.environ['AWS_ENDPOINT_URL']}/krr/{night.rpartition('/')[2]}/failed/a%0Ab"
     with urllib.request.urlopen(urllib.request.Request(name, b"1", method="PUT")):  # noqa: S310 - http, on this machine

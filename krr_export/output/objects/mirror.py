@@ -57,6 +57,8 @@ class Mirror:
         """Of the snapshots shown, as they were seen: what is replaced must still be that."""
         self._manifests: dict[str, str] = {}
         """The digests of their manifests."""
+        self._damaged: set[str] = set()
+        """Of the snapshots shown, those whose commit is damaged."""
         self._latest_is_damaged = False
         self._failed: dict[str, str] = {}
         """Of the refused exports shown, the digests of their reports."""
@@ -114,8 +116,9 @@ class Mirror:
             if (manifest := _digest(path / MANIFEST)) != self._manifests.get(path.name):
                 self._publish(prepare(path, self.objects.uri))
                 self._manifests[path.name] = manifest
-        if self._manifests:  # also where nothing is new: a run that died may not have come so far
-            advance(self.objects, max(self._manifests))
+                self._damaged.discard(path.name)
+        if whole := self._manifests.keys() - self._damaged:  # though nothing is new: a run may have died before it
+            advance(self.objects, max(whole))
         self._write_failed()
         for name in [name for name in self._manifests if not (self.directory / name).exists()]:
             delete_snapshot(self.objects, name)
@@ -142,6 +145,7 @@ class Mirror:
             commit = parse_commit(found.body, commit_key(name))
         except InputError:  # as a published snapshot whose manifest is damaged: neither counted nor deleted
             (path / SUCCESS).touch()
+            self._damaged.add(name)
         else:
             self._show_files(path, data_directory(name, commit.manifest_sha256), commit.manifest_sha256)
         self._manifests[name] = _digest(path / MANIFEST)

@@ -195,6 +195,7 @@ def _newest(store: ObjectStore, name: str, current: bytes | None) -> bytes:
     committed = store.read(commit_key(name))  # read after the pointer: whoever replaces it then moves the pointer, too
     if committed is None:
         raise InputError(f"{store.uri}/{commit_key(name)} was deleted meanwhile", "run again")
+    parse_commit(committed.body, commit_key(name))  # what is damaged is not pointed to
     return committed.body
 
 
