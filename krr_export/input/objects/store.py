@@ -115,13 +115,15 @@ class ObjectStore:
     Args:
         native: A store of obstore.
         uri: Of the place, for messages and lists.
+        has_credentials: Whether the environment has any; without, there is no use in trying again.
     """
 
-    def __init__(self, native: Native, uri: str) -> None:
+    def __init__(self, native: Native, uri: str, *, has_credentials: bool = True) -> None:
         from obstore import exceptions  # noqa: PLC0415 - an optional package
 
         self._native = native
         self._errors = exceptions
+        self._has_credentials = has_credentials
         self.uri = uri
 
     def read(self, key: str) -> Found | None:
@@ -248,7 +250,7 @@ class ObjectStore:
                     f"an object at {self.uri} has a name that cannot be read, such as one with a line end",
                     "delete what this tool did not put there",
                 ) from None
-            if not _has_credentials(self.uri):
+            if not self._has_credentials:
                 raise UsageError(
                     f"{self.uri} cannot be reached, and the environment has no credentials for it", _DENIED_HINT
                 ) from None
@@ -273,7 +275,7 @@ def open_objects(address: Address) -> ObjectStore:
         raise UsageError(
             f"{address.uri} cannot be opened with the settings in the environment", "see docs/guides/object-stores.md"
         ) from None
-    return ObjectStore(native, address.uri)
+    return ObjectStore(native, address.uri, has_credentials=_has_credentials(address.uri))
 
 
 def _has_credentials(uri: str) -> bool:
