@@ -65,6 +65,7 @@ def write_back_deletion(place: StorePlace, deleted: Iterable[Path]) -> None:
     if place.mirror is not None:
         check_unlisted(place.mirror.objects, [path.name for path in deleted if path.parent == place.directory])
         place.write_back()
+        place.mirror.delete_leftovers()
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,16 @@ def test_prune_deletes_the_oldest_commit_first(exports: list[Path], place: str) 
         krr_export.prune(place, keep=0)
 
 
+def test_prune_deletes_what_one_that_died_had_left(exports: list[Path], place: str) -> None:
+    for export in exports:
+        assert convert(export, place, "--max-rejects", "99%", "--no-guard").code == 0
+    native(place).delete(f"eksport/{NIGHTS[0]}.json")
+    assert [key for key in keys(place) if NIGHTS[0] in key] != []
+    assert command.call("prune", place, "--keep", "2").code == 0
+    assert [key for key in keys(place) if NIGHTS[0] in key] == []
+    assert command.call("verify", place).code == 0
+
+
 def test_in_python_a_result_has_its_uri(exports: list[Path], place: str) -> None:
     result = krr_export.convert(exports[0], place, workers=0)
     assert (result.uri, result.path) == (f"{place}/{NIGHTS[0]}", Path(NIGHTS[0]))

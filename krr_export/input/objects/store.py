@@ -209,6 +209,12 @@ class ObjectStore:
             found = self._native.list_with_delimiter(directory or None)
             return [entry["path"].rpartition("/")[2] for entry in found["objects"]]
 
+    def directories(self, directory: str) -> list[str]:
+        """Return the names of the directories that lie in a directory itself."""
+        with self._failures():
+            found = self._native.list_with_delimiter(directory)
+            return [path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
+
     def sizes(self, directory: str) -> dict[str, int]:
         """Return the size of each object below a directory, by its key."""
         with self._failures():

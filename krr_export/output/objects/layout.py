@@ -19,6 +19,8 @@ LATEST_LIST = "latest/manifest.txt"
 
 COMMITS = "eksport"
 """The directory of commits."""
+DATA = "data"
+"""The directory of snapshots' files."""
 FAILED_OBJECTS = "failed"
 """The directory of what was refused: reports and rejects, a directory for each export."""
 
@@ -112,7 +114,7 @@ def data_directory(name: str, manifest_sha256: str) -> str:
 
 def generations_directory(name: str) -> str:
     """Return the directory of all results of an export."""
-    return f"data/{name}"
+    return f"{DATA}/{name}"
 
 
 def failed_directory(name: str) -> str:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from krr_export.domain.store_layout import FAILED, LATEST, MANIFEST, SUCCESS, is_export_name
 from krr_export.errors import InputError, PublishedError
 from krr_export.input.objects.reading import read_object
-from krr_export.output.objects.committed import read_commit
+from krr_export.output.objects.committed import committed_names, read_commit
 from krr_export.output.objects.layout import (
+    DATA,
     FAILED_OBJECTS,
     LATEST_COMMIT,
     commit_key,
@@ -130,6 +131,13 @@ class Mirror:
         except PublishedError:
             if not read_commit(self.objects, outgoing.name).has_same_rows(outgoing.commit):
                 raise
+
+    def delete_leftovers(self) -> None:
+        """Delete files of exports older than all that are left: a prune that died had deleted their commits alone."""
+        left = committed_names(self.objects)
+        for name in self.objects.directories(DATA):
+            if left and is_export_name(name) and name < left[0]:
+                delete_snapshot(self.objects, name)
 
     def _commit(self, name: str) -> Commit:
         return parse_commit(self._commits[name].body, commit_key(name))
