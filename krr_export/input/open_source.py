@@ -18,6 +18,7 @@ from krr_export.input.objects.reading import copy_delivery, find_delivery, open_
 from krr_export.input.objects.store import open_objects
 from krr_export.input.source import DecryptedSource, FileSource, Source
 from krr_export.util.descriptors import clear_of_standard_streams
+from krr_export.util.files import refuse_machine_failure
 from krr_export.util.formatting import printable
 from krr_export.util.paths import local_path
 
@@ -87,6 +88,7 @@ def _open_file(path: Path, name: str, on_read: Callable[[int], object] | None) -
     except IsADirectoryError:
         raise InputError("it is a directory", "give the export file itself") from None
     except OSError as error:
+        refuse_machine_failure("open the source", error)
         raise InputError(
             f"it cannot be read: {os.strerror(error.errno or 0)}", "check the path and its permissions"
         ) from None

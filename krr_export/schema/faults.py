@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _CHECK = "check it with an editor for XSD, or xmllint --noout --schema"
 _NAME = re.compile(r"[\w.:-]{1,100}")
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema}"
+_COMPILING = threading.Lock()
+"""libxml2 makes its table of types with the first schema, and no lock: two at once may spoil it for good."""
 
 
 def compile_xsd(path: str) -> etree.XMLSchema:
@@ -30,7 +33,8 @@ def compile_xsd(path: str) -> etree.XMLSchema:
         dtd = document.docinfo.internalDTD
         if dtd is not None and any(True for _ in dtd.iterentities()):
             raise _refusal(Path(path), "it has a DOCTYPE with entities", "write what they stand for in their place")
-        return etree.XMLSchema(document)
+        with _COMPILING:
+            return etree.XMLSchema(document)
     except OSError:
         raise UsageError(f"the schema {Path(path).name} cannot be read", "check --schema") from None
     except (etree.XMLSchemaParseError, etree.XMLSyntaxError) as error:

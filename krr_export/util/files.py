@@ -40,6 +40,7 @@ COMMON_HINTS = {
 }
 """What to do about an error of the system, wherever it is written to."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_OF_THE_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _STORE_HINTS = {
     **COMMON_HINTS,
     errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files: raise it, or lower --rows-per-file",
@@ -112,6 +113,16 @@ def output_error(doing: str, error: OSError, hints: Mapping[int, str], default: 
     reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
     kind = NoSpaceError if error.errno in _FULL else OutputError
     return kind(f"cannot {doing}: {reason}", hints.get(error.errno or 0, default))
+
+
+def refuse_machine_failure(doing: str, error: OSError) -> None:
+    """Raise an error of the system where it is about the machine, and says nothing of the file that was to be read.
+
+    Raises:
+        OutputError: too many files are open, or there is too little memory.
+    """
+    if error.errno in _NOT_OF_THE_FILE:
+        raise output_error(doing, error, COMMON_HINTS, "use a larger machine") from None
 
 
 class HashedFile:

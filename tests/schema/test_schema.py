@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -534,3 +537,21 @@ def test_memory_that_libxml2_does_not_get_is_not_the_xsd_s_fault(monkeypatch: py
     monkeypatch.setattr(etree, "XMLSchema", unmade)
     with pytest.raises(MemoryError):
         load_schema("14-05").record_validator()
+
+
+def test_no_two_schemas_are_compiled_at_once_since_libxml2_would_spoil_its_types_for_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both, compiled, path = threading.Barrier(2), etree.XMLSchema, load_schema().record_xsd
+
+    def compile_(document: etree._ElementTree) -> etree.XMLSchema:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+            met.append(document)
+        return compiled(document)
+
+    met: list[etree._ElementTree] = []
+    monkeypatch.setattr(etree, "XMLSchema", compile_)
+    with ThreadPoolExecutor(2) as pool:
+        assert len([*pool.map(compile_xsd, [path, path])]) == 2
+    assert met == []

@@ -63,7 +63,7 @@ class DeliveryPath:
     def at(cls, path: Path) -> DeliveryPath | None:
         """Return the delivery at a path, or at the target of a link; ``None`` if there is none."""
         found = cls._named(path)
-        if found is None and path.is_symlink():
+        if found is None and os.path.islink(path):  # noqa: PTH114 - the method raises where nothing may be looked at
             found = cls._named(Path(os.path.realpath(path)))  # a loop of links raises in Path.resolve
         return found
 

@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from krr_export.errors import DeliveryError, InputError
+from krr_export.util.files import refuse_machine_failure
 from krr_export.util.formatting import printable
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ def _size_fault(data: bytes) -> str | None:
 
 @contextlib.contextmanager
 def read_errors(name: str) -> Iterator[None]:
-    """Turn an error of the system into one that says that the file cannot be read."""
+    """Turn an error of the system into one that says that the file cannot be read, unless it is not about the file."""
     try:
         yield
     except OSError as error:
+        refuse_machine_failure(f"open {name}", error)
         reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
         raise InputError(f"{name} cannot be read: {reason}", "check the path and its permissions") from None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from krr_export.errors import KilledError, KrrExportError, OutputError, no_more_threads
+from krr_export.util.files import COMMON_HINTS, output_error
 
 BAD_EXPORT = frozenset({1, 3, 5})
 """Exit codes that are about the export itself: the others are about the machine, the options or this program."""
@@ -43,7 +44,7 @@ def explain(error: Exception) -> Failure:
             hint = "use fewer --processes or --workers, or a larger machine"
             return Failure(f"out of memory; {hint}", OutputError.exit_code, "out-of-memory")
         case OSError():
-            return Failure.of(OutputError(f"the machine failed: {error.strerror}", "correct that, and run again"))
+            return Failure.of(output_error("convert it", error, COMMON_HINTS, "correct that, and run again"))
     if (threads := no_more_threads(error)) is not None:
         return Failure.of(threads)
     what = f"a fault of this program: {type(error).__name__}"

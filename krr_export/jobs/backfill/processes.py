@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from krr_export.jobs.backfill.child import main; main(int(sys.argv[1]))"
 """Not the module of `multiprocessing`: that would run the caller's own program again."""
+_OWN = "KRR_EXPORT_"
 
 
 class Processes:
@@ -45,7 +47,10 @@ class Processes:
         return map_in_order(lambda: self._run, tasks, self._room, self._end)
 
     def _run(self, task: Task) -> Staged:
-        ours, theirs = Pipe()
+        try:
+            ours, theirs = Pipe()
+        except OSError as error:  # no more files may be opened
+            return explain(error)
         with ours:
             try:
                 with theirs:
@@ -71,6 +76,7 @@ class Processes:
             process = subprocess.Popen(  # noqa: S603 - this very Python, and nothing of the caller's
                 [sys.executable, "-c", program, str(fd)],
                 pass_fds=(fd, self._lock),
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,  # a library's words may quote rows
@@ -104,3 +110,8 @@ class Processes:
             self._ended = True
             for process in self._running:
                 process.kill()
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without our own options: a task has them all, and one may be a passphrase."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, KrrExportError
+from krr_export.input.open_source import source_name
 from krr_export.jobs.backfill.failure import Failure
 from krr_export.jobs.backfill.result import BackfilledExport
 from krr_export.jobs.backfill.task import Task
@@ -90,7 +91,9 @@ class Publisher:
 
     def _publish(self, found: Found, staging: Staging, draft: Draft) -> ConvertResult:
         if draft.manifest.export_name != found.name:
-            raise InputError(f"{found.source.name} was exchanged meanwhile", "run again when no one writes there")
+            raise InputError(
+                f"{source_name(found.source)} was exchanged meanwhile", "run again when no one writes there"
+            )
         comparison = self._compare(staging, draft) if self._options.changes else None
         return publish_draft(draft, staging, self._store, self._options, comparison)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import is_retryable
+from krr_export.input.open_source import source_name
 from krr_export.jobs.backfill.failure import BAD_EXPORT
 from krr_export.util.formatting import short_repr
 
@@ -74,7 +75,7 @@ class BackfilledExport:
     @property
     def line(self) -> str:
         """The message with the name of the source before it."""
-        name = self.source.name or str(self.source)
+        name = source_name(self.source)
         return self.message if self.message.startswith(f"{name}: ") else f"{name}: {self.message}"
 
     @property

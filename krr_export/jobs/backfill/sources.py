@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -107,7 +108,7 @@ def _files(source: StrPath) -> Iterator[tuple[Path, Path]]:
     if delivery is not None:
         yield from _deliveries(delivery, path)
         return
-    if str(path) == STDIN or (path.exists() and not (path.is_file() or path.is_dir())):
+    if str(path) == STDIN or (_exists(path) and not (path.is_file() or path.is_dir())):
         raise UsageError(f"{path} is no file, and a backfill reads each source twice", "give a file")
     yield path, path
 
@@ -122,3 +123,7 @@ def _deliveries(delivery: DeliveryPath, path: Path) -> Iterator[tuple[Path, Path
     part = delivery.part
     data = next((delivery.directory / names.all()[0] for names in delivery.sets if part.name in names.all()), path)
     yield data, path if part.kind == "key" else data
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - the method raises where nothing may be looked at

@@ -314,3 +314,25 @@ def test_a_log_tells_of_both_parts_of_the_work(
     passed = [line for line in ran.lines if " records" in line and line.startswith("progress")]
     assert passed
     assert all(f" of {total / 1e6:.0f} MB (" in line for line in passed)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, f"{'d' * 300}/a.xml", "file/a.xml"])
+def test_a_source_of_which_the_system_tells_nothing_is_one_that_cannot_be_read(
+    exports: list[Path], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "file").touch()
+    ran = command.call("backfill", tmp_path / name, exports[0], tmp_path / "store", "--max-rejects", "1%", "--skip-bad")
+    assert (ran.code, ran.last.count("refused")) == (3, 1), ran.err
+    assert "traceback" not in ran.err
+    assert command.call("convert", tmp_path / name, tmp_path / "store").code == 3
+    unusable = command.call("backfill", exports[0], tmp_path / name)
+    assert (unusable.code, "traceback" in unusable.err) == (4, False), unusable.err
+
+
+def test_a_name_is_said_once_and_in_text_whatever_its_bytes(tmp_path: Path) -> None:
+    source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\x1b[2J\xff\n.xml"))
+    source.write_bytes(b"no export")
+    result = krr_export.backfill(source, tmp_path / "store")
+    assert result.message.count(".xml") == 1
+    assert result.message.isprintable()
+    assert result.exports[0].line.startswith("bad?[2J\N{REPLACEMENT CHARACTER}?.xml: the input is not XML")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -20,6 +21,7 @@ import pytest
 from exports import nights
 
 import krr_export
+from krr_export.jobs.backfill import processes
 from krr_export.jobs.backfill.failure import explain
 from krr_export.output.snapshot import Staging
 from krr_export.output.store import open_store
@@ -195,3 +197,53 @@ def test_a_program_without_a_main_guard_may_call_it(exports: list[Path], tmp_pat
     )
     done = subprocess.run([sys.executable, str(program)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout == "0 backfill of 2 exports: 2 published, 0 already there\n", done.stderr
+
+
+def test_a_process_has_no_option_of_ours_in_its_environment_such_as_a_passphrase(
+    exports: list[Path], tmp_path: Path
+) -> None:
+    seen: list[bytes] = []
+    environment = {**os.environ, "KRR_EXPORT_PASSPHRASE": "hemmelig"}
+    arguments = ["backfill", *map(str, exports), str(tmp_path / "store"), *WORDS]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "krr_export", *arguments], env=environment, stderr=subprocess.PIPE
+    )
+    child = wait_for_child(running.pid)
+    with suppress(OSError):
+        os.kill(child, signal.SIGSTOP)
+        seen.append(Path(f"/proc/{child}/environ").read_bytes())
+        os.kill(child, signal.SIGCONT)
+    running.communicate()
+    assert running.returncode == 0
+    assert seen
+    assert b"PATH=" in seen[0]
+    assert b"KRR_EXPORT_" not in seen[0]
+
+
+def test_no_more_open_files_are_the_failure_of_an_export_which_may_be_tried_again(
+    exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(processes, "Pipe", refuse)
+    result = krr_export.backfill(exports, tmp_path / "store", skip_bad=True, **OPTIONS)
+    assert (result.exit_code, result.exports[0].reason) == (4, "output")
+    assert "Too many open files; raise the limit on open files (ulimit -n)" in result.message
+    assert result.counts["left"] == len(exports) - 1
+
+
+def test_an_export_that_cannot_be_opened_for_want_of_files_is_not_passed_over(
+    exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(path: Any, *rest: Any, **more: Any) -> int:  # noqa: ANN401 - as the function of the system
+        if path == exports[1]:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(krr_export.OutputError, match="ulimit -n"):
+        krr_export.backfill(exports, tmp_path / "store", skip_bad=True, **OPTIONS)
+    assert not (tmp_path / "store").exists()
