@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import stat
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -108,7 +108,7 @@ def _files(source: StrPath) -> Iterator[tuple[Path, Path]]:
     if delivery is not None:
         yield from _deliveries(delivery, path)
         return
-    if str(path) == STDIN or (_exists(path) and not (path.is_file() or path.is_dir())):
+    if str(path) == STDIN or is_pipe(path):
         raise UsageError(f"{path} is no file, and a backfill reads each source twice", "give a file")
     yield path, path
 
@@ -125,5 +125,10 @@ def _deliveries(delivery: DeliveryPath, path: Path) -> Iterator[tuple[Path, Path
     yield data, path if part.kind == "key" else data
 
 
-def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - the method raises where nothing may be looked at
+def is_pipe(path: Path) -> bool:
+    """Return whether something lies there that is neither a file nor a directory: opening it may wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False  # opening it raises the right error
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -54,9 +54,8 @@ class Footer:
                 continue
             found["nullCount"][field.name] = sum(group.null_count for group in groups)
             valued = [group for group in groups if group.num_values]
-            if valued and all(group.has_min_max for group in valued):
-                found["minValues"][field.name] = _bound(min(group.min for group in valued), least=True)
-                found["maxValues"][field.name] = _bound(max(group.max for group in valued), least=False)
+            if valued and all(group.has_min_max for group in valued) and (bounds := _bounds(valued)):
+                found["minValues"][field.name], found["maxValues"][field.name] = bounds
         return json.dumps(found)
 
     def _statistics_of(self, column: str) -> list[pq.Statistics]:
@@ -97,6 +96,16 @@ def read_footer(store: ObjectStore, key: str, file: PushedFile) -> Footer:
 
 def _damaged(store: ObjectStore, key: str) -> InputError:
     return InputError(f"{store.uri}/{key} is not as it was pushed", f"see krr-export verify {store.uri}")
+
+
+def _bounds(groups: list[pq.Statistics]) -> tuple[Any, Any] | None:
+    """Return the least and the greatest as JSON has them; ``None`` if it has no such values."""
+    try:
+        least, greatest = min(group.min for group in groups), max(group.max for group in groups)
+        bounds = _bound(least, least=True), _bound(greatest, least=False)
+    except (OverflowError, ValueError):  # a time after the year 9999, perhaps only when rounded up; text that is none
+        return None
+    return bounds if all(isinstance(bound, int | str) for bound in bounds) else None
 
 
 def _bound(value: Any, *, least: bool) -> Any:  # noqa: ANN401 - of any type that a column has

@@ -336,3 +336,21 @@ def test_a_name_is_said_once_and_in_text_whatever_its_bytes(tmp_path: Path) -> N
     assert result.message.count(".xml") == 1
     assert result.message.isprintable()
     assert result.exports[0].line.startswith("bad?[2J\N{REPLACEMENT CHARACTER}?.xml: the input is not XML")
+
+
+def test_a_pipe_in_the_place_of_an_export_whose_time_was_read_is_not_waited_for(
+    exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "a.xml"
+    shutil.copy(exports[0], source)
+
+    def find_and_exchange(*arguments: Any) -> Any:  # noqa: ANN401 - as the function has them
+        found = find_exports(*arguments)
+        source.unlink()
+        os.mkfifo(source)
+        return found
+
+    monkeypatch.setattr("krr_export.jobs.backfill.backfill.find_exports", find_and_exchange)
+    result = krr_export.backfill(source, tmp_path / "store")
+    assert (result.exit_code, result.reason) == (3, "input")
+    assert "a.xml was exchanged meanwhile; run again" in result.message
