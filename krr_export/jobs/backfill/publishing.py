@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, KrrExportError
-from krr_export.input.open_source import source_name
 from krr_export.jobs.backfill.failure import Failure
 from krr_export.jobs.backfill.result import BackfilledExport
 from krr_export.jobs.backfill.task import Task

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError
-from krr_export.input.open_source import source_name
 from krr_export.jobs.backfill.failure import explain
 from krr_export.jobs.backfill.sources import is_pipe
 from krr_export.jobs.convert import find_before_reading, prepare, read_key
@@ -37,7 +36,7 @@ def run_task(task: Task, progress: Progress) -> Staged:
 
 def _stage(task: Task, progress: Progress) -> Draft | ConvertResult:
     if is_pipe(task.source):
-        raise InputError(f"{source_name(task.source)} was exchanged meanwhile", "run again when no one writes there")
+        raise InputError("it was exchanged meanwhile", "run again when no one writes there")
     options = task.options
     run, key = Run(time.monotonic(), options), read_key(options)
     with open_with(task.source, options.schema, options.read, progress.read) as export:

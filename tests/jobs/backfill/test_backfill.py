@@ -353,4 +353,4 @@ def test_a_pipe_in_the_place_of_an_export_whose_time_was_read_is_not_waited_for(
     monkeypatch.setattr("krr_export.jobs.backfill.backfill.find_exports", find_and_exchange)
     result = krr_export.backfill(source, tmp_path / "store")
     assert (result.exit_code, result.reason) == (3, "input")
-    assert "a.xml was exchanged meanwhile; run again" in result.message
+    assert "a.xml: it was exchanged meanwhile; run again" in result.message
