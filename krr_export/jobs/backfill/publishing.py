@@ -90,9 +90,7 @@ class Publisher:
 
     def _publish(self, found: Found, staging: Staging, draft: Draft) -> ConvertResult:
         if draft.manifest.export_name != found.name:
-            raise InputError(
-                f"{source_name(found.source)} was exchanged meanwhile", "run again when no one writes there"
-            )
+            raise InputError("it was exchanged meanwhile", "run again when no one writes there")
         comparison = self._compare(staging, draft) if self._options.changes else None
         return publish_draft(draft, staging, self._store, self._options, comparison)
 
