@@ -18,8 +18,8 @@ from krr_export.input.objects.reading import copy_delivery, find_delivery, open_
 from krr_export.input.objects.store import open_objects
 from krr_export.input.source import DecryptedSource, FileSource, Source
 from krr_export.util.descriptors import clear_of_standard_streams
-from krr_export.util.files import refuse_machine_failure
 from krr_export.util.formatting import printable
+from krr_export.util.machine_failures import refuse_machine_failure
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:

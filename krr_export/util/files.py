@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
 
 from krr_export.errors import NoSpaceError, OutputError
+from krr_export.util.machine_failures import MACHINE_HINTS
 from krr_export.util.stored_json import Count, Sha256, Stored
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _OTHER_FILE_SYSTEM = "its file system does not do this, or the directory is immutable: choose a store on another"
 _LOST_MOUNT = "the server of its file system is out of reach: mount it again, and run again"
 COMMON_HINTS = {
+    **MACHINE_HINTS,
     errno.ENOSPC: "free some space and run again",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",
     errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files",
@@ -33,14 +35,11 @@ COMMON_HINTS = {
     errno.EHOSTDOWN: _LOST_MOUNT,
     errno.EHOSTUNREACH: _LOST_MOUNT,
     errno.ETIMEDOUT: _LOST_MOUNT,
-    errno.ENFILE: "the whole system has too many files open: end what holds them, or raise fs.file-max",
     errno.EIO: "the disk or its connection failed: see the system's log",
-    errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENOTDIR: "a file lies where a directory is needed: move it away",
 }
 """What to do about an error of the system, wherever it is written to."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_NOT_OF_THE_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _STORE_HINTS = {
     **COMMON_HINTS,
     errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files: raise it, or lower --rows-per-file",
@@ -113,16 +112,6 @@ def output_error(doing: str, error: OSError, hints: Mapping[int, str], default: 
     reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
     kind = NoSpaceError if error.errno in _FULL else OutputError
     return kind(f"cannot {doing}: {reason}", hints.get(error.errno or 0, default))
-
-
-def refuse_machine_failure(doing: str, error: OSError) -> None:
-    """Raise an error of the system where it is about the machine, and says nothing of the file that was to be read.
-
-    Raises:
-        OutputError: too many files are open, or there is too little memory.
-    """
-    if error.errno in _NOT_OF_THE_FILE:
-        raise output_error(doing, error, COMMON_HINTS, "use a larger machine") from None
 
 
 class HashedFile:

@@ -8,8 +8,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from krr_export.errors import DeliveryError, InputError
-from krr_export.util.files import refuse_machine_failure
 from krr_export.util.formatting import printable
+from krr_export.util.machine_failures import refuse_machine_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
