@@ -8,6 +8,7 @@ import pty
 import re
 import signal
 import termios
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,6 +158,25 @@ def test_a_signal_leaves_a_clean_line_also_while_a_bar_is_shown_first(large: Pat
     *_, cleared, last = shown.rpartition("\r\n")[0].split("\r")
     assert cleared == " " * 79
     assert last.startswith("\x1b[31mkrr-export: interrupted: nothing was published")
+
+
+def test_nobody_waits_for_a_bar_that_a_signal_came_upon(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted = StatusBar(lambda _: LINE, total=100)
+    with monkeypatch.context() as patched:
+        patched.setattr(interrupted, "display", lambda *_: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            interrupted.refresh()
+    other = threading.Thread(target=_show_a_bar, daemon=True)
+    other.start()
+    other.join(timeout=60)
+    assert not other.is_alive(), "the main thread, which has the bar, waits for this one"
+    interrupted.close()
+
+
+def _show_a_bar() -> None:
+    with StatusBar(lambda _: LINE, total=100) as shown:
+        shown.start()
+        shown.update(45)
 
 
 def test_a_transfer_says_that_it_connects_and_then_how_much_has_arrived(capsys: pytest.CaptureFixture[str]) -> None:

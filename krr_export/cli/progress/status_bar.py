@@ -56,6 +56,32 @@ class _Screen:
             sys.stderr.flush()
 
 
+class _Lock:
+    """What tqdm holds while it shows something; nobody waits for it, and at worst a line is shown a moment later.
+
+    A signal that comes meanwhile leaves it held by the main thread for good, which then waits for the others to end.
+    tqdm's own is one of processes as well, of which no other has the terminal.
+    """
+
+    def __init__(self) -> None:
+        self._held = threading.RLock()
+
+    def acquire(self, *_how: object) -> bool:
+        """Take it, if it is free."""
+        return self._held.acquire(blocking=False)
+
+    def release(self) -> None:
+        """Give it back, if this thread has it."""
+        with suppress(RuntimeError):
+            self._held.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self.release()
+
+
 SCREEN = _Screen()
 
 
@@ -138,4 +164,4 @@ class StatusBar(_Tqdm):
         return disp_len(self.format_meter(**{**found, "ncols": None, "bar_format": least})) <= int(found["ncols"])
 
 
-StatusBar.set_lock(threading.RLock())  # tqdm's own is one of processes as well, of which no other has the terminal
+StatusBar.set_lock(_Lock())
