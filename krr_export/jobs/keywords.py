@@ -5,11 +5,12 @@ Python derives no ``TypedDict`` from a dataclass; a test holds these equal to `k
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from krr_export.errors import UsageError
 from krr_export.input.delivery.opening import DeliveryKeywords, DeliveryOptions, with_keywords
 from krr_export.output.sinks.options import Compression, Format
 from krr_export.reporting.page.languages.language import Lang
@@ -80,8 +81,10 @@ def changed(options: ConvertOptions, keywords: Mapping[str, Any]) -> ConvertOpti
         keywords: `ConvertKeywords`, of a caller who may not be type-checked.
 
     Raises:
-        UsageError: there is no such option, or its value is invalid.
+        UsageError: there is no such option, its value is invalid, or the options to begin with are none.
     """
+    if not is_dataclass(options):
+        raise UsageError("options is of another type", "give ConvertOptions")
     own = [field.name for field in fields(options)]
     keys = DeliveryKeywords.__annotations__
     check_names([*own, *keys], keywords)

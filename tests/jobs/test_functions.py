@@ -160,6 +160,7 @@ def test_the_document_has_every_function() -> None:
         (lambda: UNCHECKED.apply("s", "p", as_of=WHEN, carried="post"), "--carried"),
         (lambda: UNCHECKED.prune("s", keep="3"), "keep cannot be of type str"),
         (lambda: UNCHECKED.inspect("e", privat_key="k"), "there is no option privat_key; did you mean private_key?"),
+        (lambda: UNCHECKED.convert("e", "s", "1%"), "options is of another type; give ConvertOptions"),
         (lambda: UNCHECKED.inspect("e", delivery="k"), "delivery is of another type; give DeliveryOptions"),
         (lambda: UNCHECKED.open_export("e", orgnrs="k"), "there is no option orgnrs; did you mean orgnr?"),
     ],
