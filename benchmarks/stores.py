@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from obstore.store import S3Store
 from servers import object_server
 
 from benchmarks.measure import RunFailedError, measure
@@ -104,8 +105,6 @@ def _contenders(exports: list[Path], target: Path) -> dict[str, Callable[[], Cos
 
 
 def _put(export: Path) -> None:
-    from obstore.store import S3Store  # noqa: PLC0415 - the server's variables must be there
-
     S3Store("krr").put("in/export.xml", export)
 
 

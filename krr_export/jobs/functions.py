@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from krr_export.errors import UsageError
 from krr_export.input import sftp
 from krr_export.input.objects.address import is_object_uri
-from krr_export.jobs.backfill.backfill import run_backfill
+from krr_export.jobs.backfill.backfill import BackfillOptions, run_backfill
 from krr_export.jobs.changes import apply as changes
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
 from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
@@ -156,11 +156,9 @@ def backfill(
     return run_backfill(
         [sources] if isinstance(sources, (str, os.PathLike)) else sources,
         local_path(store),
-        changed(DEFAULTS, given),
-        processes=own.get("processes"),
-        skip_bad=own.get("skip_bad", False),
-        progress=progress or Progress(),
-        on_done=on_done,
+        BackfillOptions(changed(DEFAULTS, given), **own),
+        progress or Progress(),
+        on_done,
     )
 
 

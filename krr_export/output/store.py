@@ -202,7 +202,7 @@ class Store:
 
 def _check_is_store(path: Path, *, create: bool) -> None:
     """Refuse a mistyped path: a snapshot, or, if the store must exist already, anything but a store."""
-    if os.path.exists(path / MANIFEST) or os.path.exists(path / SUCCESS):  # noqa: PTH110 - as in `refuse_snapshot`
+    if os.path.lexists(path / MANIFEST) or os.path.lexists(path / SUCCESS):  # false too where nothing may be looked at
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
     refuse_snapshot(path)
     if not create and not (path / LOCK).exists() and not any(entry.published for entry in entries(path)):

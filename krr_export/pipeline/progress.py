@@ -14,7 +14,7 @@ class Progress:
     def dated(self, exports: int, of: int) -> None:
         """Handle that so many exports were opened for their time, ``of`` so many."""
 
-    def planned(self, exports: int, size: int) -> None:
+    def planned(self, exports: int, size: int, /) -> None:
         """Handle that so many exports are about to be read, of ``size`` bytes in all."""
 
     def opened(self, export: Export) -> None:

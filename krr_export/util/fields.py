@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
     Any,
+    ClassVar,
     Generic,
     Literal,
     ParamSpec,
@@ -108,15 +109,17 @@ class Converted(Generic[_Given, _Kept]):
 class Options:
     """The base of frozen dataclasses of options, which are made with ``repr=False``."""
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
     def __new__(cls, *_values: object, **named: object) -> Self:
         """Refuse a name that is no option's, before the dataclass would, and name the one that was meant."""
-        check_names([field.name for field in fields(cls)], named)  # type: ignore[arg-type]  # a dataclass, as said above
+        check_names([field.name for field in fields(cls)], named)
         return super().__new__(cls)
 
     def __repr__(self) -> str:
         """Show what differs from the defaults, without functions: one may give a passphrase."""
-        given = {field.name: getattr(self, field.name) for field in fields(self) if field.repr}  # type: ignore[arg-type]  # as above
-        defaults = {field.name: _default(field) for field in fields(self)}  # type: ignore[arg-type]  # as above
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.repr}
+        defaults = {field.name: _default(field) for field in fields(self)}
         return short_repr(
             self, **{name: one for name, one in given.items() if one != defaults[name] and not callable(one)}
         )

@@ -33,7 +33,7 @@ class LogLines(Progress):
         if self._is_due():
             self._say(f"progress  {exports} of {of} exports opened, for their time")
 
-    def planned(self, exports: int, size: int) -> None:  # noqa: ARG002 - a line names bytes and records alone
+    def planned(self, _exports: int, size: int, /) -> None:
         """Set the size of all sources."""
         self._size = size
 

@@ -139,7 +139,9 @@ class StatusBar(_Tqdm):
         if found["total"]:
             found["n"] = min(found["n"], found["total"])  # a file may grow meanwhile
         found["ncols"] = _columns()
-        found["bar_format"] = next(one for one in self._formats(bool(found["total"])) if self._fits(one, found))
+        found["bar_format"] = next(
+            one for one in self._formats(is_sized=bool(found["total"])) if self._fits(one, found)
+        )
         return found
 
     def pace(self) -> list[str]:
@@ -148,7 +150,7 @@ class StatusBar(_Tqdm):
             return []
         return [*(["{remaining} left"] if self.total else []), "{rate_noinv_fmt}"]
 
-    def _formats(self, is_sized: bool) -> Iterator[str]:  # noqa: FBT001 - whether the size is known
+    def _formats(self, *, is_sized: bool) -> Iterator[str]:
         parts = self._say(self)
         ahead = f"{_LEAST}|{{bar}}|" if is_sized else ""
         for shown in range(len(parts), 0, -1):

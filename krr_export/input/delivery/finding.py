@@ -63,7 +63,7 @@ class DeliveryPath:
     def at(cls, path: Path) -> DeliveryPath | None:
         """Return the delivery at a path, or at the target of a link; ``None`` if there is none."""
         found = cls._named(path)
-        if found is None and os.path.islink(path):  # noqa: PTH114 - the method raises where nothing may be looked at
+        if found is None and _is_link(path):
             found = cls._named(Path(os.path.realpath(path)))  # a loop of links raises in Path.resolve
         return found
 
@@ -112,6 +112,13 @@ class DeliveryPath:
             directory, names = _resolve_latest(directory, names, required)
         newer = () if self.part else _newer_sets(self.sets, names, required)
         return _found_set(directory, names, required, newer)
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:  # a directory that may not be searched
+        return False
 
 
 def _is_directory(path: Path) -> bool:

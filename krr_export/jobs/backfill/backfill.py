@@ -6,7 +6,7 @@ The guard, what changed and `latest` need the snapshot before. So the store is w
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
@@ -30,21 +30,34 @@ if TYPE_CHECKING:
     from krr_export.util.fields import StrPath
 
 
-def run_backfill(  # noqa: PLR0913 - by keyword, each an option of the command line
+@dataclass(frozen=True)
+class BackfillOptions:
+    """Options of a backfill.
+
+    Attributes:
+        convert: how exports are converted; its ``max_age`` applies to the newest one.
+        processes: how many at a time; ``None`` for half as many as there are processors.
+        skip_bad: whether to go on after an export that cannot be published.
+    """
+
+    convert: ConvertOptions
+    processes: int | None = None
+    skip_bad: bool = False
+
+
+def run_backfill(
     sources: Iterable[StrPath],
     directory: Path,
-    options: ConvertOptions,
-    *,
-    processes: int | None,
-    skip_bad: bool,
+    backfill: BackfillOptions,
     progress: Progress,
     on_done: Callable[[BackfilledExport], object],
 ) -> BackfillResult:
     """Convert many exports, and publish them in the order of their time; see `krr_export.backfill`."""
+    options, skip_bad = backfill.convert, backfill.skip_bad
     if options.limit is not None:
         raise UsageError("--limit gives partial results, and a backfill publishes", "leave it out")
     progress = SharedProgress(progress)
-    room = max(1, usable_processors() // 2) if processes is None else processes
+    room = max(1, usable_processors() // 2) if backfill.processes is None else backfill.processes
     portable, keyed = _with_keys(options.delivery)
     found, unread = find_exports(sources, replace(options, delivery=keyed), room, progress)
     if not found and not unread:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from krr_export.errors import PublishedError, UsageError
 from krr_export.jobs.warehouse.load_result import LoadResult, result_message
 from krr_export.jobs.warehouse.loadables import find_snapshots, open_loadable
-from krr_export.jobs.warehouse.register import register_snapshots
+from krr_export.jobs.warehouse.register import Selection, register_snapshots
 from krr_export.pipeline.progress import Progress
 from krr_export.schema.registry import load_schema
 from krr_export.util.fields import StrPath, refuse_wrong_options
@@ -72,15 +72,7 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
     if is_delta(target):
         if history or schema is not None or db_schema != DB_SCHEMA:
             raise UsageError("--history, --schema and --db-schema are of databases", "leave them out for a Delta table")
-        return register_snapshots(
-            source,
-            target,
-            all_snapshots=all_snapshots,
-            keep=keep,
-            replace=replace,
-            progress=progress,
-            on_loaded=on_loaded,
-        )
+        return register_snapshots(source, target, Selection(all_snapshots, keep, replace), progress, on_loaded)
     place = parse_target(target, db_schema)
     record_schema = None if schema is None else load_schema(schema)
     wanted = [open_loadable(path, record_schema) for path in find_snapshots(local_path(source), every=all_snapshots)]

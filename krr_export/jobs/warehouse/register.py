@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
@@ -40,17 +41,24 @@ def delta_address(target: str) -> Address:
     return parse_address(target.removeprefix(DELTA))
 
 
-def register_snapshots(  # noqa: PLR0913 - by keyword, each an option of the command line
+@dataclass(frozen=True)
+class Selection:
+    """Which snapshots are to be listed; as the options of `krr_export.load`."""
+
+    all_snapshots: bool
+    keep: int | None
+    replace: bool
+
+
+def register_snapshots(
     source: str | os.PathLike[str],
     target: str,
-    *,
-    all_snapshots: bool,
-    keep: int | None,
-    replace: bool,
+    selection: Selection,
     progress: Progress,
     on_loaded: Callable[[str], object],
 ) -> LoadResult:
     """List pushed snapshots in the Delta table over their place; as of `krr_export.load`."""
+    all_snapshots, keep, replace = selection.all_snapshots, selection.keep, selection.replace
     place, address = _source(os.fspath(source)), delta_address(target)
     if address.uri != place.uri or address.snapshot is not None:
         raise UsageError(

@@ -98,7 +98,7 @@ def _damaged(store: ObjectStore, key: str) -> InputError:
     return InputError(f"{store.uri}/{key} is not as it was pushed", f"see krr-export verify {store.uri}")
 
 
-def _bounds(groups: list[pq.Statistics]) -> tuple[Any, Any] | None:
+def _bounds(groups: list[pq.Statistics]) -> tuple[object, object] | None:
     """Return the least and the greatest as JSON has them; ``None`` if it has no such values."""
     try:
         least, greatest = min(group.min for group in groups), max(group.max for group in groups)
@@ -108,7 +108,7 @@ def _bounds(groups: list[pq.Statistics]) -> tuple[Any, Any] | None:
     return bounds if all(isinstance(bound, int | str) for bound in bounds) else None
 
 
-def _bound(value: Any, *, least: bool) -> Any:  # noqa: ANN401 - of any type that a column has
+def _bound(value: object, *, least: bool) -> object:
     """Return a bound as JSON has it; the log's times end in milliseconds, so the greatest is rounded up."""
     if isinstance(value, datetime):
         below = value.replace(microsecond=value.microsecond // 1000 * 1000)
