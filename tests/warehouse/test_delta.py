@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from deltalake import CommitProperties, DeltaTable
+from exports.nights import planted_store
 from load_targets import rows
 from obstore.store import S3Store
 from servers import object_server
@@ -40,17 +41,8 @@ ALLOWED = {"radnummer", "reservasjon", "status"} | {
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of three nights; its persons are looked for in what tests make us say."""
-    home = tmp_path_factory.mktemp("made")
-    for seed, night in enumerate(NIGHTS):
-        made = f"2026-02-{26 + seed}T11:22:25Z"
-        export = home / f"{seed}.xml"
-        ran = command.call("sample", export, "--records", "300", "--seed", str(seed), "--exported", made)
-        assert ran.code == 0, ran.err
-        discretion.plant_persons(export.read_bytes())
-        krr_export.convert(export, home / "store", guard=False, rows_per_file=100)
-        assert (home / "store" / night).is_dir()
-    return home / "store"
+    """A store of three nights."""
+    return planted_store(tmp_path_factory.mktemp("made"), NIGHTS, records=300)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlglot
+from exports.nights import planted_store
 from load_targets import rows
 from sqlglot import expressions
 
@@ -53,17 +54,8 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of two nights; its persons are looked for in what scripts say."""
-    home = tmp_path_factory.mktemp("made")
-    for seed, night in enumerate(NIGHTS):
-        export = home / f"{seed}.xml"
-        made = f"2026-02-{26 + seed}T11:22:25Z"
-        ran = command.call("sample", export, "--records", "250", "--seed", str(seed), "--exported", made)
-        assert ran.code == 0, ran.err
-        discretion.plant_persons(export.read_bytes())
-        krr_export.convert(export, home / "store", guard=False, rows_per_file=100)
-        assert (home / "store" / night).is_dir()
-    return home / "store"
+    """A store of two nights."""
+    return planted_store(tmp_path_factory.mktemp("made"), NIGHTS, records=250)
 
 
 @pytest.fixture

@@ -7,9 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import command
+import discretion
 import pyarrow.parquet as pq
 
+import krr_export
+from krr_export.domain.store_layout import exported_at
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 VOLATILE = {"created", "performance", "duration"}
@@ -69,3 +74,17 @@ def _without_run(document: Any) -> Any:  # noqa: ANN401 - JSON
         for key, value in document.items()
         if key not in VOLATILE and not key.endswith("manifest_sha256")
     }
+
+
+def planted_store(home: Path, names: Sequence[str], *, records: int) -> Path:
+    """A store of nights, in parts of 100 rows; its persons are looked for in what tests make us say."""
+    for seed, name in enumerate(names):
+        export, made = home / f"{seed}.xml", exported_at(name)
+        ran = command.call(
+            "sample", export, f"--records={records}", f"--seed={seed}", f"--exported={made:%Y-%m-%dT%H:%M:%SZ}"
+        )
+        assert ran.code == 0, ran.err
+        discretion.plant_persons(export.read_bytes())
+        krr_export.convert(export, home / "store", guard=False, rows_per_file=100)
+        assert (home / "store" / name).is_dir()
+    return home / "store"
