@@ -30,6 +30,7 @@ from krr_export import errors
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from servers.object_server import ObjectServer
     from servers.postgres_server import Server
 
 __all__ = ["postgres"]  # the fixture
@@ -175,15 +176,21 @@ def test_commands_of_other_documents_run_as_they_stand(
     """For a reader who has a valid export and a store of it. Commands that use what is not ours are passed over."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(ENVIRONMENT, "GITHUB_STEP_SUMMARY", "summary.md")
-    fences = re.findall(r"^```(sh|sql)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
+    fences = re.findall(r"^```(sh|sql|python)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
     ours = [
         (language, text)
         for language, text in fences
-        if language == "sql" or "krr-export " in text or text.startswith('psql "$DATABASE"')
+        if language == "sql"
+        or (language == "sh" and ("krr-export " in text or text.startswith('psql "$DATABASE"')))
+        or (language == "python" and 'environ["PLACE"]' in text)
     ]
     if any("$DATABASE" in text for _, text in ours):
         running: Server = request.getfixturevalue("postgres")
         monkeypatch.setitem(ENVIRONMENT, "DATABASE", running.database(document.stem))
+    if any("$PLACE" in text for _, text in ours):
+        objects: ObjectServer = request.getfixturevalue("object_store")
+        for name, value in {**objects.variables, "PLACE": f"s3://krr/{document.stem}"}.items():
+            monkeypatch.setitem(ENVIRONMENT, name, value)
     if not ours:
         return
     run(shlex.split("krr-export sample export.xml.gz --records 2000 --seed 1"), tmp_path)
@@ -191,6 +198,8 @@ def test_commands_of_other_documents_run_as_they_stand(
     for language, text in ours:
         if language == "sql":
             duckdb.connect().execute(text).fetchall()
+        elif language == "python":
+            run([sys.executable, "-c", text], tmp_path)
         elif "| jq" not in text:
             run(["bash", "-eu", "-c", text], tmp_path)
 
