@@ -169,6 +169,15 @@ def by_a_scheduler(line: str, home: Path, server: sshd.Server) -> None:
     assert (home / "store/latest/_SUCCESS").is_file()
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a valid export and a store of it."""
+    path = tmp_path_factory.mktemp("published")
+    run(shlex.split("krr-export sample export.xml.gz --records 2000 --seed 1"), path)
+    run(shlex.split("krr-export convert export.xml.gz store"), path)
+    return path
+
+
 @pytest.mark.parametrize("document", sorted({*(ROOT / "docs").rglob("*.md")} - {*PAGES}), ids=lambda page: page.stem)
 def test_commands_of_other_documents_run_as_they_stand(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
@@ -193,8 +202,7 @@ def test_commands_of_other_documents_run_as_they_stand(
             monkeypatch.setitem(ENVIRONMENT, name, value)
     if not ours:
         return
-    run(shlex.split("krr-export sample export.xml.gz --records 2000 --seed 1"), tmp_path)
-    run(shlex.split("krr-export convert export.xml.gz store"), tmp_path)
+    shutil.copytree(request.getfixturevalue("published"), tmp_path, symlinks=True, dirs_exist_ok=True)
     for language, text in ours:
         if language == "sql":
             duckdb.connect().execute(text).fetchall()
