@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -12,6 +13,8 @@ from krr_export.errors import UsageError
 from krr_export.input import sftp
 from krr_export.input.objects.address import is_object_uri
 from krr_export.jobs.backfill.backfill import BackfillOptions, run_backfill
+from krr_export.jobs.backfill.cluster.connection import connect
+from krr_export.jobs.backfill.processes import ThisMachine
 from krr_export.jobs.changes import apply as changes
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
 from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
@@ -61,6 +64,7 @@ class BackfillKeywords(ConvertKeywords, total=False):
 
     processes: int | None
     skip_bad: bool
+    cluster: str | None
 
 
 class ApplyKeywords(LoadKeywords, total=False):
@@ -139,27 +143,31 @@ def backfill(
         progress: receives the progress of all, one call at a time, but not always from the thread that calls.
         on_done: called with each export when it is done.
         keywords: ``processes``: how many exports are converted at a time, by default half as many as there are
-            processors; ``skip_bad``: go on after an export that cannot be published; and the options of ``convert``, of
-            which ``workers`` is by default an equal share of the processors, ``max_age`` applies to the newest export,
-            and ``limit`` cannot be given.
+            processors; ``skip_bad``: go on after an export that cannot be published; ``cluster``: the address of a Dask
+            scheduler, ``tcp://HOST:PORT`` or ``tls://HOST:PORT``, whose workers convert, by default as many at a time
+            as they have threads; and the options of ``convert``, of which ``workers`` is by default an equal share of
+            the processors, ``max_age`` applies to the newest export, and ``limit`` cannot be given.
 
     Raises:
         InputError: a key is unusable.
+        NetworkError: the cluster does not answer.
         OutputError: the store cannot be opened, or another run holds it.
         UsageError: an option is wrong, or a source is no file.
     """
     given: dict[str, Any] = dict(keywords)
-    own: dict[str, Any] = {name: given.pop(name) for name in ("processes", "skip_bad") if name in given}
-    check_types({"processes": int | None, "skip_bad": bool}, own)
+    own: dict[str, Any] = {name: given.pop(name) for name in ("processes", "skip_bad", "cluster") if name in given}
+    check_types({"processes": int | None, "skip_bad": bool, "cluster": str | None}, own)
     if own.get("processes") is not None and own["processes"] < 1:
         raise UsageError("--processes must be at least 1")
-    return run_backfill(
-        [sources] if isinstance(sources, (str, os.PathLike)) else sources,
-        local_path(store),
-        BackfillOptions(changed(DEFAULTS, given), **own),
-        progress or Progress(),
-        on_done,
-    )
+    address = own.pop("cluster", None)
+    with nullcontext(ThisMachine()) if address is None else connect(address) as machines:
+        return run_backfill(
+            [sources] if isinstance(sources, (str, os.PathLike)) else sources,
+            local_path(store),
+            BackfillOptions(changed(DEFAULTS, given), machines=machines, **own),
+            progress or Progress(),
+            on_done,
+        )
 
 
 @refuse_wrong_options(FetchKeywords.__annotations__, uri=str, inbox=StrPath)

@@ -32,7 +32,14 @@ _MAX_PROCESSES = 256
     metavar="N",
     heading=TUNING,
     help="Exports that are converted at a time. Default: half as many as there are processors, which --workers then"
-    " share.",
+    " share; with --cluster, as many as its workers have threads.",
+)
+@option(
+    "--cluster",
+    metavar="tcp://|tls://HOST:PORT",
+    heading=TUNING,
+    help="Have the workers of a Dask scheduler convert. They see the sources and the store at the same paths; tcp:// is"
+    " for one machine alone.",
 )
 @option(
     "--skip-bad",
@@ -50,7 +57,7 @@ def backfill_command(sources: tuple[Path, ...], store: Path, **options: Any) -> 
     SOURCES are exports, plain or gzip; deliveries, by one file of a set or all of them; or directories of deliveries.
     STORE is the directory of snapshots: it becomes what it would have become night by night. Exports that it holds are
     not converted again, so run a backfill that was cut short again. The first export that cannot be published ends it,
-    since those after it are compared with it; --skip-bad goes on.
+    since those after it are compared with it; --skip-bad goes on. With --cluster, other machines convert.
     """
     from krr_export.jobs.functions import backfill
 

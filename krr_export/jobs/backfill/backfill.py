@@ -6,18 +6,17 @@ The guard, what changed and `latest` need the snapshot before. So the store is w
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
 from krr_export.input.delivery.opening import with_keys
-from krr_export.jobs.backfill.processes import Processes
+from krr_export.jobs.backfill.processes import ThisMachine
 from krr_export.jobs.backfill.publishing import Publisher
 from krr_export.jobs.backfill.result import BackfilledExport, BackfillResult
 from krr_export.jobs.backfill.shared_progress import SharedProgress
 from krr_export.jobs.backfill.sources import find_exports
 from krr_export.output.store import name_store_in_errors, open_store
-from krr_export.util.processors import usable_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from krr_export.input.delivery.opening import DeliveryOptions
     from krr_export.jobs.backfill.sources import Found
+    from krr_export.jobs.backfill.task import Machines
     from krr_export.jobs.options import ConvertOptions
     from krr_export.pipeline.progress import Progress
     from krr_export.util.fields import StrPath
@@ -36,13 +36,15 @@ class BackfillOptions:
 
     Attributes:
         convert: how exports are converted; its ``max_age`` applies to the newest one.
-        processes: how many at a time; ``None`` for half as many as there are processors.
+        processes: how many at a time; ``None`` for as many as the machines have room for.
         skip_bad: whether to go on after an export that cannot be published.
+        machines: that convert.
     """
 
     convert: ConvertOptions
     processes: int | None = None
     skip_bad: bool = False
+    machines: Machines = field(default_factory=ThisMachine)
 
 
 def run_backfill(
@@ -57,7 +59,7 @@ def run_backfill(
     if options.limit is not None:
         raise UsageError("--limit gives partial results, and a backfill publishes", "leave it out")
     progress = SharedProgress(progress)
-    room = max(1, usable_processors() // 2) if backfill.processes is None else backfill.processes
+    room = backfill.machines.room if backfill.processes is None else backfill.processes
     portable, keyed = _with_keys(options.delivery)
     found, unread = find_exports(sources, replace(options, delivery=keyed), room, progress)
     if not found and not unread:
@@ -66,7 +68,8 @@ def run_backfill(
     for export in done:
         on_done(export)
     if skip_bad or not done:
-        with closing(_converted(found, directory, replace(options, delivery=portable), room, progress)) as converted:
+        backfill = replace(backfill, convert=replace(options, delivery=portable), processes=room)
+        with closing(_converted(found, directory, backfill, progress)) as converted:
             for export in converted:
                 done.append(export)
                 on_done(export)
@@ -91,18 +94,23 @@ def _with_keys(delivery: DeliveryOptions) -> tuple[DeliveryOptions, DeliveryOpti
 
 
 def _converted(
-    found: Sequence[Found], directory: Path, options: ConvertOptions, room: int, progress: Progress
+    found: Sequence[Found], directory: Path, backfill: BackfillOptions, progress: Progress
 ) -> Generator[BackfilledExport, None, None]:
     """Yield what became of each export, in order."""
     if not found:
         return
-    room = min(room, len(found))
-    workers = max(1, usable_processors() // room) if options.workers is None else options.workers
+    options, machines = backfill.convert, backfill.machines
+    room = min(backfill.processes or machines.room, len(found))
+    options = replace(options, workers=machines.workers(room) if options.workers is None else options.workers)
     progress.planned(len(found), sum(one.size for one in found))
-    with name_store_in_errors(directory), open_store(directory, file_mode=options.mode) as store:
-        publisher = Publisher(store, replace(options, workers=workers), found[-1], progress)
+    with (
+        name_store_in_errors(directory),
+        open_store(directory, file_mode=options.mode) as store,
+        machines.runners(store, options, room, progress) as new_runner,
+    ):
+        publisher = Publisher(store, options, found[-1], progress)
         for several in _without_repeats(found):
-            with closing(publisher.publish(several, Processes(room, store.lock, progress))) as published:
+            with closing(publisher.publish(several, new_runner())) as published:
                 yield from published
 
 

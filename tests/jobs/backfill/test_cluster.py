@@ -1,0 +1,350 @@
+"""`backfill --cluster`: a store as on one machine, whatever the number of workers, whichever of them is killed when."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import command
+import deliveries
+import discretion
+import pytest
+from exports import nights
+from servers import dask_cluster
+
+import krr_export
+from krr_export.jobs.backfill.cluster import connection
+from krr_export.jobs.backfill.cluster.on_worker import Order, Site
+from krr_export.jobs.backfill.cluster.runner import Cluster, _Passed
+from krr_export.jobs.backfill.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.slow
+OPTIONS: dict[str, Any] = {"max_rejects": "1%", "changes": True}
+WORDS = ("--max-rejects=1%", "--changes")
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return nights.make_nights(tmp_path_factory.mktemp("exports"), 5, records=4000)
+
+
+@pytest.fixture(scope="module")
+def expected(exports: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the store is that a backfill of one process makes."""
+    store = tmp_path_factory.mktemp("alone") / "store"
+    krr_export.backfill(exports, store, processes=1, **OPTIONS)
+    return nights.facts(store)
+
+
+@pytest.fixture(scope="module")
+def module_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dask_cluster.DaskCluster]:
+    with dask_cluster.running(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(module_cluster: dask_cluster.DaskCluster, exports: list[Path]) -> Iterator[dask_cluster.DaskCluster]:
+    """The cluster, with two workers; what it logs is heard, where no person may be."""
+    for export in exports:
+        document = export.read_bytes()
+        discretion.plant_persons(gzip.decompress(document) if export.suffix == ".gz" else document)
+    module_cluster.grow_to(2)
+    yield module_cluster
+    module_cluster.hear()
+
+
+def children() -> list[int]:
+    """The processes at work that convert for workers, whose parent is a worker or is dead."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_ours = b"jobs.backfill.child" in (process / "cmdline").read_bytes()
+            if is_ours and _parent(process) != os.getpid():
+                found.append(int(process.name))
+    return found
+
+
+def _parent(process: Path) -> int:
+    return int((process / "status").read_text().partition("\nPPid:\t")[2].split()[0])
+
+
+def children_of(cluster: dask_cluster.DaskCluster) -> list[int]:
+    workers = {worker.pid for worker in cluster.workers}
+    found = []
+    for child in children():
+        with suppress(OSError):
+            found += [child] if _parent(Path(f"/proc/{child}")) in workers else []
+    return found
+
+
+def is_alive(process: int) -> bool:
+    return Path(f"/proc/{process}/cmdline").exists() and Path(f"/proc/{process}/cmdline").read_bytes() != b""
+
+
+def left_over(store: Path) -> list[str]:
+    return sorted(path.name for path in store.iterdir() if path.name.startswith((".staging", ".repl")))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_store_is_the_same_from_any_number_of_workers(
+    workers: int, module_cluster: dask_cluster.DaskCluster, exports: list[Path], expected: dict[str, Any],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    module_cluster.grow_to(workers)
+    monkeypatch.chdir(exports[0].parent)  # the workers were started elsewhere
+    sources = [path.name for path in reversed(exports)]
+    store = Path(os.path.relpath(tmp_path / "store"))
+    ran = command.call("backfill", *sources, store, *WORDS, "--cluster", module_cluster.address, "--json")
+    assert (ran.code, ran.result["published"]) == (0, len(exports)), ran.err
+    assert nights.facts(store) == expected
+    assert left_over(store) == []
+    again = command.call("backfill", *sources, store, *WORDS, "--cluster", module_cluster.address, "--json")
+    assert (again.code, again.result["unchanged"]) == (0, len(exports)), again.err
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_workers_that_are_killed_at_any_moment_lose_nothing(
+    seed: int, cluster: dask_cluster.DaskCluster, exports: list[Path], expected: dict[str, Any], tmp_path: Path
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - any moment will do
+    cluster.grow_to(3)
+    orphans: list[int] = []
+
+    def kill_two() -> None:
+        for _ in range(2):
+            command.wait_until(lambda: bool(children_of(cluster)))
+            time.sleep(chance.uniform(0, 1.5))
+            orphans.extend(children_of(cluster))
+            cluster.kill(chance.randrange(len(cluster.workers)))
+
+    killer = threading.Thread(target=kill_two)
+    killer.start()
+    result = krr_export.backfill(exports, tmp_path / "store", cluster=cluster.address, **OPTIONS)
+    killer.join()
+    assert (result.exit_code, result.counts["published"]) == (0, len(exports)), result.message
+    assert nights.facts(tmp_path / "store") == expected
+    assert left_over(tmp_path / "store") == []
+    assert len(cluster.workers) == 1
+    command.wait_until(lambda: not any(map(is_alive, orphans)))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_what_runs_on_workers_and_the_next_run_completes_it(
+    number: signal.Signals, code: int, cluster: dask_cluster.DaskCluster, exports: list[Path],
+    expected: dict[str, Any], tmp_path: Path,
+) -> None:  # fmt: skip
+    store, words = tmp_path / "store", (*WORDS, "--cluster", cluster.address, "--json")
+    with command.heeding(number), command.started("backfill", *exports, store, *words) as process:
+        command.wait_until(lambda: bool(children_of(cluster)))
+        process.send_signal(number)
+        out, err = process.communicate(timeout=command.HANG)
+    assert process.returncode == code, err
+    published = [one for one in json.loads(out)["exports"] if one["outcome"] == "published"]
+    assert len([*store.glob("eksport=*")]) == len(published)
+    assert len(err.decode().splitlines()) == 1, err
+    assert left_over(store) == []
+    command.wait_until(lambda: not children_of(cluster))
+    ran = command.call("backfill", *exports, store, *words)
+    assert (ran.code, ran.result["unchanged"]) == (0, len(published)), ran.err
+    assert nights.facts(store) == expected
+
+
+def test_a_worker_that_goes_on_after_the_run_is_dead_writes_nothing_that_is_seen(
+    cluster: dask_cluster.DaskCluster, exports: list[Path], expected: dict[str, Any], tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    with command.started("backfill", *exports, store, *WORDS, "--cluster", cluster.address) as process:
+        command.wait_until(lambda: bool(children_of(cluster)))
+        stopped = [worker.pid for worker in cluster.workers] + children_of(cluster)
+        for one in stopped:
+            os.kill(one, signal.SIGSTOP)
+        process.kill()
+        process.wait()
+    assert any(name.startswith(".staging") for name in left_over(store))
+    ran = command.call("backfill", *exports, store, *WORDS, "--processes=1")  # on this machine alone
+    assert ran.code == 0, ran.err
+    assert left_over(store) == [], "swept, though somebody still writes there"
+    for one in reversed(stopped):
+        os.kill(one, signal.SIGCONT)
+    command.wait_until(lambda: not children_of(cluster))
+    assert left_over(store) == []
+    assert nights.facts(store) == expected
+
+
+def test_results_and_errors_come_back_as_values_and_nothing_of_them_is_in_a_log(
+    cluster: dask_cluster.DaskCluster, exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, locked = deliveries.keys_of(), tmp_path / "locked.pem"
+    password = f"pass:{deliveries.PASSPHRASE.decode()}"
+    locked.write_bytes(deliveries.openssl("pkcs8", "-topk8", "-in", keys.private_key, "-passout", password))
+    deliveries.make_set_of(tmp_path / "inbox", gzip.compress(exports[0].read_bytes()))
+    truncated = tmp_path / "truncated.xml"
+    truncated.write_bytes(exports[2].read_bytes()[:1_000_000])
+    monkeypatch.setenv("KRR_EXPORT_PASSPHRASE", deliveries.PASSPHRASE.decode())
+    words = ("--private-key", locked, "--publisher-cert", keys.publisher_cert, "--max-rejects=1%", "--skip-bad")
+    sources, store = (tmp_path / "inbox", truncated, exports[4]), tmp_path / "store"
+    ran = command.call("backfill", *sources, store, *words, "--cluster", cluster.address, "--json")
+    assert [one["outcome"] for one in ran.result["exports"]] == ["published", "failed", "published"], ran.err
+    assert (ran.code, ran.result["exports"][1]["reason"]) == (3, "input")
+    cluster.hear()
+    said = "".join(cluster.log(path.stem) for path in cluster.home.glob("*.log"))
+    assert "convert_here" in said or "krr-export-" in said, "the logs tell of tasks"
+    assert discretion.leaks(said) == []
+    assert "Traceback" not in cluster.log("worker-1").partition("Batched Comm Closed")[0]
+    command.wait_until(lambda: not children_of(cluster))
+
+
+def test_what_dask_may_show_of_a_task_shows_nothing() -> None:
+    delivery = krr_export.DeliveryOptions(passphrase=deliveries.PASSPHRASE)
+    task = Task(Path("a.xml"), 5, Path("store"), Path("x"), krr_export.ConvertOptions(delivery=delivery))
+    order = Order(1, "krr-export-ab-1", task, Path("n"), Site({}, "", ""))
+    assert "passphrase" not in repr(order)
+    assert "a.xml" not in repr(order)
+    assert deliveries.PASSPHRASE.decode() not in repr(order)
+    assert order.topic == "krr-export-ab"
+
+
+def test_a_worker_of_another_version_is_named_before_anything_is_written(
+    cluster: dask_cluster.DaskCluster, exports: list[Path], tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / "lxml-1.2.3.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: lxml\nVersion: 1.2.3\n")
+    cluster.grow_to(len(cluster.workers) + 1, PYTHONPATH=str(other.parent))
+    ran = command.call("backfill", *exports, tmp_path / "store", "--cluster", cluster.address)
+    cluster.kill(-1)
+    assert ran.code == 2
+    assert ran.last.startswith("the worker tcp://127.0.0.1:"), ran.last
+    assert "has lxml 1.2.3, and this machine" in ran.last
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_worker_that_joins_later_is_asked_too(
+    cluster: dask_cluster.DaskCluster, exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = Cluster._compared  # noqa: SLF001 - what follows is as if the workers had joined after it
+
+    def otherwise(*arguments: Any) -> Site:  # noqa: ANN401 - as the method
+        return replace(compared(*arguments), schema="0")
+
+    monkeypatch.setattr(Cluster, "_compared", otherwise)
+    result = krr_export.backfill(exports, tmp_path / "store", cluster=cluster.address, skip_bad=True, **OPTIONS)
+    assert (result.exit_code, result.counts["left"]) == (2, len(exports) - 1)
+    assert "reads another XSD, or none, at the path of --schema; have the same on all machines" in result.message
+
+
+def test_a_worker_that_does_not_see_the_store_is_named(
+    cluster: dask_cluster.DaskCluster, exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unseen(client: Any, function: Any, nursery: Path, *more: Any, **named: Any) -> Any:  # noqa: ANN401 - of Dask's
+        return run(client, function, nursery / "elsewhere", *more, **named)
+
+    distributed = connection._library()  # noqa: SLF001 - the package itself
+    run = distributed.Client.run
+    monkeypatch.setattr(distributed.Client, "run", unseen)
+    with pytest.raises(krr_export.UsageError, match="does not see the store's directory at the same path"):
+        krr_export.backfill(exports, tmp_path / "store", cluster=cluster.address, **OPTIONS)
+    assert left_over(tmp_path / "store") == []
+
+
+def test_progress_ends_at_all_bytes_though_a_task_is_run_twice(
+    cluster: dask_cluster.DaskCluster, exports: list[Path], tmp_path: Path
+) -> None:
+    class Counted(krr_export.Progress):
+        done = records = 0
+
+        def read(self, size: int) -> None:
+            self.done += size
+
+        def passed(self, records: int) -> None:
+            self.records += records
+
+    counted = Counted()
+    krr_export.backfill(exports[:2], tmp_path / "store", progress=counted, cluster=cluster.address, **OPTIONS)
+    assert counted.done == sum(path.stat().st_size for path in exports[:2])
+    assert counted.records > 7900
+    twice = Counted()
+    passed = _Passed(twice)
+    for event in ([0, 10, 20, 3], [0, 30, 60, 5], [1, 1, 1, 1], [0, 10, 20, 3], [0, 40, 80, 9]):
+        passed.tell((0.0, event))
+    passed.done(0, 45)
+    passed.done(1, 1)
+    assert (twice.done, twice.records) == (46, 10)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("tcp://192.0.2.1:8786", "tcp://192.0.2.1:8786 is not on this machine's loopback"),
+        ("127.0.0.1:8786", "--cluster is no address of a scheduler; give tcp://HOST:PORT or tls://HOST:PORT"),
+        ("tcp://user:pw@localhost:1", "--cluster is no address of a scheduler"),
+        ("inproc://127.0.0.1:1", "--cluster is no address of a scheduler"),
+        ("tls://192.0.2.1:8786", "--cluster tls:// needs certificates; give a CA, a certificate and its key"),
+    ],
+)
+def test_an_address_without_tls_beyond_loopback_or_none_at_all_is_refused(
+    address: str, message: str, exports: list[Path], tmp_path: Path
+) -> None:
+    ran = command.call("backfill", *exports, tmp_path / "store", "--cluster", address)
+    assert (ran.code, message in ran.last) == (2, True), ran.err
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("addresses", [("tcp://192.0.2.1:1",), ("tcp://127.0.0.1:1", "tcp://[2001:db8::1]:2")])
+def test_a_cluster_that_is_not_all_on_loopback_is_refused(addresses: tuple[str, ...]) -> None:
+    class Client:
+        def scheduler_info(self, **_: int) -> dict[str, Any]:
+            return {"address": addresses[0], "workers": dict.fromkeys(addresses[1:])}
+
+    with pytest.raises(krr_export.UsageError, match="with TLS"):
+        connection._check_loopback(Client())  # noqa: SLF001 - a machine has no address that all have
+    addresses = ("tcp://127.0.0.1:1", "tcp://[::1]:2")
+    connection._check_loopback(Client())  # noqa: SLF001 - as above
+
+
+def test_a_scheduler_that_does_not_answer_is_a_fault_of_the_network(
+    exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_SECONDS_TO_CONNECT", 0.5)
+    ran = command.call("backfill", *exports, tmp_path / "store", "--cluster", "tcp://127.0.0.1:1")
+    assert (ran.code, ran.err.count("\n")) == (6, 1), ran.err
+    assert ran.last == "the scheduler tcp://127.0.0.1:1 does not answer; start it, or correct the address"
+
+
+def test_without_the_package_it_is_named(exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    ran = command.call("backfill", *exports, tmp_path / "store", "--cluster", "tcp://127.0.0.1:1")
+    assert (ran.code, ran.last) == (2, "the package distributed is missing; pip install 'krr-export[dask]'")
+
+
+def test_with_tls_both_sides_show_certificates_of_one_authority(exports: list[Path], tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    deliveries.make_key(key)
+    deliveries.make_certificate(certificate, key)
+    tls = {"CA_FILE": certificate} | {
+        f"{role}__{kind}": path
+        for role in ("CLIENT", "SCHEDULER", "WORKER")
+        for kind, path in (("KEY", key), ("CERT", certificate))
+    }
+    variables = {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(path) for name, path in tls.items()}
+    home = tmp_path / "cluster"
+    home.mkdir()
+    with dask_cluster.running(home, "--protocol", "tls", "--host", "127.0.0.1", **variables) as cluster:
+        cluster.grow_to(1)
+        assert cluster.address.startswith("tls://")
+        words = ("backfill", exports[0], tmp_path / "store", *WORDS, "--cluster", cluster.address)
+        ran = command.run(*words, env=variables)
+        assert (ran.code, len([*(tmp_path / "store").glob("eksport=*")])) == (0, 1), ran.err

@@ -1,0 +1,95 @@
+"""A real Dask cluster on this machine: a scheduler and workers, each a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import command
+import discretion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_LOUD = {"DASK_LOGGING__DISTRIBUTED": "debug"}
+"""What is in no log must not be in the fullest one."""
+
+
+@dataclass
+class DaskCluster:
+    """A scheduler that runs, and its workers, oldest first."""
+
+    home: Path
+    variables: Mapping[str, str]
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    address: str = ""
+    _heard: dict[Path, int] = field(default_factory=dict)
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def start_scheduler(self, *options: str) -> None:
+        """Start the scheduler, and wait until it listens."""
+        self._start("scheduler", "--port", "0", "--no-jupyter", "--no-show", "--dashboard-address", ":0", *options)
+        command.wait_until(lambda: "Scheduler at:" in self.log("scheduler"))
+        self.address = self.log("scheduler").partition("Scheduler at:")[2].split()[0]
+
+    def grow_to(self, workers: int, **variables: str) -> None:
+        """Start workers until there are so many, of one thread each, and wait until the scheduler knows them."""
+        started = []
+        while len(self.workers) < workers:
+            name = f"worker-{len(list(self.home.glob('worker-*.log')))}"
+            options = ("--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name)
+            self.workers.append(self._start("worker", self.address, *options, name=name, **variables))
+            started.append(name)
+        for name in started:
+            command.wait_until(lambda name=name: "Registered to:" in self.log(name))  # type: ignore[misc]  # bound now
+
+    def kill(self, number: int) -> None:
+        """Kill a worker."""
+        process = self.workers.pop(number)
+        process.kill()
+        process.wait()
+
+    def log(self, name: str) -> str:
+        """Return all that a process logged."""
+        path = self.home / f"{name}.log"
+        return path.read_text() if path.exists() else ""
+
+    def hear(self) -> None:
+        """Have discretion hear what was logged since the last time."""
+        for path in self.home.glob("*.log"):
+            said = path.read_bytes()
+            discretion.hear(said[self._heard.get(path, 0) :].decode(errors="replace"))
+            self._heard[path] = len(said)
+
+    def close(self) -> None:
+        """Kill all processes."""
+        self._stack.close()
+
+    def _start(self, kind: str, *arguments: str, name: str = "", **variables: str) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments]
+        environment = command.environment(**_LOUD, **self.variables, **variables)
+        log = self._stack.enter_context((self.home / f"{name or kind}.log").open("wb"))
+        process = subprocess.Popen(words, env=environment, cwd=self.home, stdout=log, stderr=log)
+        self._stack.callback(_end, process)
+        return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    process.wait()
+
+
+@contextmanager
+def running(home: Path, *options: str, **variables: str) -> Iterator[DaskCluster]:
+    """A scheduler without workers, by default on loopback; all is killed in the end."""
+    cluster = DaskCluster(home, variables)
+    try:
+        cluster.start_scheduler(*(options or ("--host", "127.0.0.1")))
+        yield cluster
+    finally:
+        cluster.close()
