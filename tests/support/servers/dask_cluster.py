@@ -6,7 +6,6 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import command
@@ -14,6 +13,7 @@ import discretion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 _LOUD = {"DASK_LOGGING__DISTRIBUTED": "debug"}
 """What is in no log must not be in the fullest one."""

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from krr_export.output.store import Store
     from krr_export.pipeline.progress import Progress
 
-_SECONDS_BETWEEN_LOOKS = 2
+_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_QUESTIONS = 5
 _SECONDS_WITHOUT_WORKERS = 60
 """Workers that are started anew come back sooner."""
 
@@ -170,7 +171,7 @@ class _Tasks:
         self._run = run
         self._room = room
         self._futures: set[Any] = set()
-        self._ended = False
+        self._ended = threading.Event()
         self._guard = threading.Lock()
 
     def results(self, tasks: Iterable[Task]) -> Generator[Staged, None, None]:
@@ -195,7 +196,7 @@ class _Tasks:
                     (self._run.nursery / name).rename(task.directory)
         except self._run.library.KilledWorker:
             return _lost_workers()
-        except CancelledError:
+        except (CancelledError, OSError):
             return Failure.of(NetworkError("the connection to the scheduler was lost", "run again"))
         except Exception as error:
             return explain(error)
@@ -210,7 +211,7 @@ class _Tasks:
         key = f"{run.topic}-{number}"
         order = Order(number, key, _with_whole_paths_in(task), run.nursery, run.site)
         with self._guard:
-            if self._ended:
+            if self._ended.is_set():
                 raise CancelledError
             future = run.client.submit(convert_here, order, key=key, pure=False, retries=0)
             self._futures.add(future)
@@ -218,22 +219,24 @@ class _Tasks:
 
     def _wait(self, future: Any) -> tuple[str, Staged]:  # noqa: ANN401 - a future of Dask's
         """Return what a worker hands back; Dask runs a task again, a few times, whose worker is lost."""
-        left = time.monotonic() + _SECONDS_WITHOUT_WORKERS
-        while True:
-            with suppress(TimeoutError):
-                result: tuple[str, Staged] = future.result(timeout=_SECONDS_BETWEEN_LOOKS)
-                return result
-            if self._ended:
+        seen = looked = time.monotonic()
+        while not future.done():  # not its own wait for a time: that sometimes fails of itself
+            if self._ended.wait(_SECONDS_BETWEEN_LOOKS):
                 raise CancelledError
-            if self._run.client.scheduler_info()["workers"]:
-                left = time.monotonic() + _SECONDS_WITHOUT_WORKERS
-            elif time.monotonic() > left:
+            if (now := time.monotonic()) < looked + _SECONDS_BETWEEN_QUESTIONS:
+                continue
+            looked = now
+            if self._run.client.nthreads():
+                seen = now
+            elif now > seen + _SECONDS_WITHOUT_WORKERS:
                 raise NetworkError("the cluster has no workers any more", "start some, and run again")
+        result: tuple[str, Staged] = future.result()
+        return result
 
     def _end(self) -> None:
         """Cancel what runs, and start nothing any more."""
         with self._guard:
-            self._ended = True
+            self._ended.set()
             futures = [*self._futures]
         with suppress(Exception):  # the scheduler is gone: so are the tasks
             self._run.client.cancel(futures, force=True)
