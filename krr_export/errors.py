@@ -253,7 +253,9 @@ REASONS = (
     Reason(BusyError.reason, BusyError.exit_code, "another run is at work on the same store or directory"),
     Reason(NoSpaceError.reason, NoSpaceError.exit_code, "the disk is full, or the quota used up"),
     Reason(
-        KilledError.reason, KilledError.exit_code, "of `backfill`: a process was killed, as where there is no memory"
+        KilledError.reason,
+        KilledError.exit_code,
+        "of `backfill`: a process or workers were killed, as where there is no memory",
     ),
     Reason("out-of-memory", OutputError.exit_code, "there was too little memory"),
     Reason(GuardError.reason, GuardError.exit_code, "what came differs too much from what was expected"),
