@@ -12,7 +12,6 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from krr_export.errors import KrrExportError, UsageError
@@ -100,6 +99,8 @@ def look(nursery: Path, schema: str | Path) -> Site:
 
 
 def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow to load, and seldom needed
+
     try:
         return version(name)
     except PackageNotFoundError:
