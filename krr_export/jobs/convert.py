@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from krr_export.errors import GuardError, UsageError
+from krr_export.jobs.convert_result import named_by_place
 from krr_export.jobs.keywords import ConvertKeywords, changed
 from krr_export.jobs.loading import failure_outcome, load_rows
 from krr_export.jobs.options import DEFAULTS, ConvertOptions
@@ -24,6 +24,7 @@ from krr_export.util.fields import StrPath, refuse_wrong_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from krr_export.jobs.convert_result import ConvertResult
     from krr_export.reporting.report import Report
@@ -77,14 +78,6 @@ def convert_into(
         result = convert_opened(export, place.directory, run, progress, key)
     place.write_back()
     return named_by_place(result, place)
-
-
-def named_by_place(result: ConvertResult, place: StorePlace) -> ConvertResult:
-    """Return a result that names an object store, not the mirror of it."""
-    if place.mirror is None:
-        return result
-    uri = place.rename(str(result.path))
-    return replace(result, path=Path(result.path.name), uri=uri, message=place.rename(result.message))
 
 
 def read_key(options: ConvertOptions) -> PseudonymKey | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krr_export.reporting.page.frame import framed
@@ -11,8 +12,7 @@ from krr_export.reporting.report import REPORT_HTML
 from krr_export.util.formatting import short_repr
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from krr_export.output.store_place import StorePlace
     from krr_export.reporting.report import Report
 
 
@@ -66,3 +66,11 @@ class ConvertResult:
         """Return the result for JSON, without the message."""
         report = None if self.report is None else self.report.to_dict()
         return {"outcome": self.outcome, "path": self.uri or str(self.path), "report": report}
+
+
+def named_by_place(result: ConvertResult, place: StorePlace) -> ConvertResult:
+    """Return a result that names an object store, not the mirror of it."""
+    if place.mirror is None:
+        return result
+    uri = place.rename(str(result.path))
+    return replace(result, path=Path(result.path.name), uri=uri, message=place.rename(result.message))

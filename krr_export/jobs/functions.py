@@ -138,8 +138,8 @@ def backfill(
 
     Args:
         sources: files; deliveries, by one file of a set or several; or directories of deliveries, all sets of which
-            are meant.
-        store: the directory of snapshots; created if missing.
+            are meant. Each may be the URI of an object, or of a directory of objects, as text.
+        store: the directory of snapshots, created if missing; or the URI of a place in an object store.
         progress: receives the progress of all, one call at a time, but not always from the thread that calls.
         on_done: called with each export when it is done.
         keywords: ``processes``: how many exports are converted at a time, by default half as many as there are
@@ -150,7 +150,7 @@ def backfill(
 
     Raises:
         InputError: a key is unusable.
-        NetworkError: the cluster does not answer.
+        NetworkError: an object store cannot be reached, or denies access; or the cluster does not answer.
         OutputError: the store cannot be opened, or another run holds it.
         UsageError: an option is wrong, or a source is no file.
     """
@@ -160,10 +160,12 @@ def backfill(
     if own.get("processes") is not None and own["processes"] < 1:
         raise UsageError("--processes must be at least 1")
     address = own.pop("cluster", None)
+    if address is not None and is_object_uri(str(store)):
+        raise UsageError("--cluster needs a store in a directory that all machines see", "push it afterwards")
     with nullcontext(ThisMachine()) if address is None else connect(address) as machines:
         return run_backfill(
             [sources] if isinstance(sources, (str, os.PathLike)) else sources,
-            local_path(store),
+            store,
             BackfillOptions(changed(DEFAULTS, given), machines=machines, **own),
             progress or Progress(),
             on_done,

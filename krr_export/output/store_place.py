@@ -24,7 +24,7 @@ from krr_export.util.files import output_errors
 from krr_export.util.paths import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _PREFIX = f"krr-export-mirror-{os.getuid()}-"
 _FRESH = 60
@@ -77,19 +77,27 @@ class StorePlace:
             for table in tables:
                 self.mirror.copy_table(name, table)
 
-    def show_neighbours(self, name: str, *tables: str) -> None:
+    def show_named(self, names: Iterable[str]) -> None:
+        """Show in a mirror those of some snapshots that are there."""
+        if self.mirror is not None:
+            self.mirror.show({*names} & {*committed_names(self.mirror.objects)})
+
+    def show_neighbours(self, name: str, *tables: str, itself: bool = True) -> None:
         """Show in a mirror what a conversion compares an export with: the nearest snapshots, and the newest.
 
         Args:
             name: Of the export.
             tables: Those of the snapshot before it whose rows will be read.
+            itself: Whether to show what is there of the export itself. If it was looked for before, and not there,
+                it must not appear in the mirror: who publishes then learns of it from the object store.
         """
         if self.mirror is None:
             return
         names = committed_names(self.mirror.objects)
+        self.mirror.forget_others(names)
         older, newer = [one for one in names if one < name], [one for one in names if one > name]
-        same = [name] if name in names else []
-        self.mirror.show({*older[-_NEIGHBOURS:], *same, *newer[:1], *names[-1:]})
+        same = [name] if itself and name in names else []
+        self.mirror.show({*older[-_NEIGHBOURS:], *same, *newer[:1], *newer[-1:]})
         for table in tables if older else ():
             self.mirror.copy_table(older[-1], table)
 
@@ -104,6 +112,16 @@ class StorePlace:
         except BaseException as error:  # a signal: the program's last line says what the first note does
             error.add_note(f"{self.name} is whole, as it was or with what was being done; run again, which goes on")
             raise
+
+    def release(self, keep: int) -> None:
+        """Free the room in a mirror that files take which are in the object store too; see `Mirror.release`."""
+        if self.mirror is not None:
+            self.mirror.release(keep)
+
+    def forget(self, name: str) -> None:
+        """Take out of a mirror a snapshot that could not be published: the next must not be compared with it."""
+        if self.mirror is not None:
+            self.mirror.forget([name])
 
     def rename(self, text: str) -> str:
         """Put the URI in place of the mirror's path, which is gone when the text is read."""

@@ -11,7 +11,7 @@ from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError, explain
 from krr_export.cli.options import JUDGEMENT, TUNING, reading_options
 from krr_export.cli.output_options import replace_option, writing_options
-from krr_export.cli.parameters import LocalPath, Role, option
+from krr_export.cli.parameters import Role, SourceName, StoreLocation, option
 from krr_export.cli.secrets import pop_delivery
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ _MAX_PROCESSES = 256
 
 
 @command("backfill", "krr-export backfill /data/exports/*.xml.gz /data/krr --max-rejects 0.1% --skip-bad")
-@click.argument("sources", nargs=-1, required=True, type=LocalPath())
-@click.argument("store", type=LocalPath(Role.DIRECTORY))
+@click.argument("sources", nargs=-1, required=True, type=SourceName())
+@click.argument("store", type=StoreLocation(Role.DIRECTORY))
 @reading_options
 @option(
     "--processes",
@@ -49,15 +49,16 @@ _MAX_PROCESSES = 256
 )
 @writing_options
 @replace_option
-def backfill_command(sources: tuple[Path, ...], store: Path, **options: Any) -> int:
+def backfill_command(sources: tuple[str, ...], store: Path | str, **options: Any) -> int:
     """Convert many exports at once; publish them by their time.
 
     Each is converted as convert does it, beside the others, and published when all earlier ones are.
 
     SOURCES are exports, plain or gzip; deliveries, by one file of a set or all of them; or directories of deliveries.
-    STORE is the directory of snapshots: it becomes what it would have become night by night. Exports that it holds are
-    not converted again, so run a backfill that was cut short again. The first export that cannot be published ends it,
-    since those after it are compared with it; --skip-bad goes on. With --cluster, other machines convert.
+    STORE is the directory of snapshots: it becomes what it would have become night by night. Each of them may be a URI
+    in an object store, such as s3://BUCKET/PREFIX. Exports that STORE holds are not converted again, so run a backfill
+    that was cut short again. The first export that cannot be published ends it, since those after it are compared with
+    it; --skip-bad goes on. With --cluster, other machines convert.
     """
     from krr_export.jobs.functions import backfill
 
@@ -71,7 +72,8 @@ def backfill_command(sources: tuple[Path, ...], store: Path, **options: Any) -> 
     except (KeyboardInterrupt, TerminatedError) as error:
         what, code, reason = explain(error)
         published = sum(export.outcome == "published" for export in done)
-        said = f"{what.partition(':')[0]}: {published} published, whole; run again for the rest"
+        rest = next(iter(getattr(error, "__notes__", ())), "run again for the rest")
+        said = f"{what.partition(':')[0]}: {published} published, whole; {rest}"
         return console.finish(said, code, {"exports": [export.to_dict() for export in done]}, reason)
     for export in result.exports:
         console.say(f"{'REFUSED   ' if export.exit_code else 'export    '}{export.line}")

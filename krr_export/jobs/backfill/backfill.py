@@ -17,15 +17,16 @@ from krr_export.jobs.backfill.result import BackfilledExport, BackfillResult
 from krr_export.jobs.backfill.shared_progress import SharedProgress
 from krr_export.jobs.backfill.sources import find_exports
 from krr_export.output.store import name_store_in_errors, open_store
+from krr_export.output.store_place import open_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from krr_export.input.delivery.opening import DeliveryOptions
     from krr_export.jobs.backfill.sources import Found
     from krr_export.jobs.backfill.task import Machines
     from krr_export.jobs.options import ConvertOptions
+    from krr_export.output.store_place import StorePlace
     from krr_export.pipeline.progress import Progress
     from krr_export.util.fields import StrPath
 
@@ -49,15 +50,28 @@ class BackfillOptions:
 
 def run_backfill(
     sources: Iterable[StrPath],
-    directory: Path,
+    store: StrPath,
     backfill: BackfillOptions,
     progress: Progress,
     on_done: Callable[[BackfilledExport], object],
 ) -> BackfillResult:
     """Convert many exports, and publish them in the order of their time; see `krr_export.backfill`."""
+    with open_place(store) as place:
+        return _backfill_place(sources, place, backfill, progress, on_done)
+
+
+def _backfill_place(
+    sources: Iterable[StrPath],
+    place: StorePlace,
+    backfill: BackfillOptions,
+    progress: Progress,
+    on_done: Callable[[BackfilledExport], object],
+) -> BackfillResult:
     options, skip_bad = backfill.convert, backfill.skip_bad
     if options.limit is not None:
         raise UsageError("--limit gives partial results, and a backfill publishes", "leave it out")
+    place.show_newest(1)
+    place.write_back()  # what is wrong there is said before hours of work; and a run that died left latest behind
     progress = SharedProgress(progress)
     room = backfill.machines.room if backfill.processes is None else backfill.processes
     portable, keyed = _with_keys(options.delivery)
@@ -69,7 +83,7 @@ def run_backfill(
         on_done(export)
     if skip_bad or not done:
         backfill = replace(backfill, convert=replace(options, delivery=portable), processes=room)
-        with closing(_converted(found, directory, backfill, progress)) as converted:
+        with closing(_converted(found, place, backfill, progress)) as converted:
             for export in converted:
                 done.append(export)
                 on_done(export)
@@ -94,7 +108,7 @@ def _with_keys(delivery: DeliveryOptions) -> tuple[DeliveryOptions, DeliveryOpti
 
 
 def _converted(
-    found: Sequence[Found], directory: Path, backfill: BackfillOptions, progress: Progress
+    found: Sequence[Found], place: StorePlace, backfill: BackfillOptions, progress: Progress
 ) -> Generator[BackfilledExport, None, None]:
     """Yield what became of each export, in order."""
     if not found:
@@ -103,12 +117,13 @@ def _converted(
     room = min(backfill.processes or machines.room, len(found))
     options = replace(options, workers=machines.workers(room) if options.workers is None else options.workers)
     progress.planned(len(found), sum(one.size for one in found))
+    directory = place.directory
     with (
         name_store_in_errors(directory),
         open_store(directory, file_mode=options.mode) as store,
         machines.runners(store, options, room, progress) as new_runner,
     ):
-        publisher = Publisher(store, options, found[-1], progress)
+        publisher = Publisher(store, place, options, found[-1], progress)
         for several in _without_repeats(found):
             with closing(publisher.publish(several, new_runner())) as published:
                 yield from published

@@ -12,7 +12,7 @@ from krr_export.jobs.backfill.failure import Failure
 from krr_export.jobs.backfill.result import BackfilledExport
 from krr_export.jobs.backfill.task import Task
 from krr_export.jobs.changes.comparison import compare_with_older
-from krr_export.jobs.convert_result import ConvertResult
+from krr_export.jobs.convert_result import ConvertResult, named_by_place
 from krr_export.jobs.loading import Draft, publish_draft
 from krr_export.output.snapshot_table import SnapshotTable
 from krr_export.output.store import name_store_in_errors
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from krr_export.jobs.options import ConvertOptions
     from krr_export.output.snapshot import Staging
     from krr_export.output.store import Store
+    from krr_export.output.store_place import StorePlace
     from krr_export.pipeline.progress import Progress
 
 
@@ -35,13 +36,17 @@ class Publisher:
 
     Args:
         store: the locked store.
+        place: where that is.
         options: of the conversions.
         newest: of all exports, the one that must not be older than ``max_age``.
         progress: receives the progress.
     """
 
-    def __init__(self, store: Store, options: ConvertOptions, newest: Found, progress: Progress) -> None:
+    def __init__(
+        self, store: Store, place: StorePlace, options: ConvertOptions, newest: Found, progress: Progress
+    ) -> None:
         self._store = store
+        self._place = place
         self._options = options
         self._newest = newest
         self._progress = progress
@@ -53,6 +58,7 @@ class Publisher:
             several: exports of different times, the oldest first.
             runner: converts them.
         """
+        self._place.show_named(found.name for found in several)
         waiting: deque[tuple[Found, Staging, ExitStack]] = deque()
         with (
             remembering_ignored() as heed,
@@ -80,19 +86,29 @@ class Publisher:
     def _finish(self, found: Found, staging: Staging, staged: Staged) -> BackfilledExport:
         """Publish what was converted; a failure becomes a value."""
         if isinstance(staged, Failure):
-            return BackfilledExport.failed(found.source, found.name, staged)
+            return self._failed(found, staged)
         try:
             with name_store_in_errors(self._store.path):
                 result = staged if isinstance(staged, ConvertResult) else self._publish(found, staging, staged)
         except KrrExportError as error:
-            return BackfilledExport.failed(found.source, found.name, Failure.of(error))
-        return BackfilledExport.converted(found.source, found.name, result)
+            self._place.forget(found.name)
+            return self._failed(found, Failure.of(error))
+        return BackfilledExport.converted(found.source, found.name, named_by_place(result, self._place))
+
+    def _failed(self, found: Found, failure: Failure) -> BackfilledExport:
+        named = replace(failure, message=self._place.rename(failure.message))
+        return BackfilledExport.failed(found.source, found.name, named)
 
     def _publish(self, found: Found, staging: Staging, draft: Draft) -> ConvertResult:
         if draft.manifest.export_name != found.name:
             raise InputError("it was exchanged meanwhile", "run again when no one writes there")
-        comparison = self._compare(staging, draft) if self._options.changes else None
-        return publish_draft(draft, staging, self._store, self._options, comparison)
+        changes = self._options.changes
+        self._place.show_neighbours(found.name, *(("person",) if changes else ()), itself=False)
+        comparison = self._compare(staging, draft) if changes else None
+        result = publish_draft(draft, staging, self._store, self._options, comparison)
+        self._place.write_back()
+        self._place.release(keep=1 if changes else 0)  # the next is compared with the persons of the last
+        return result
 
     def _compare(self, staging: Staging, draft: Draft) -> Comparison | None:
         """Compare the draft with the snapshot before, as ``convert`` does while it writes."""

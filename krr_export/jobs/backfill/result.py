@@ -25,7 +25,7 @@ class BackfilledExport:
     """What became of one export of a backfill.
 
     Attributes:
-        source: its path.
+        source: its path, or its URI as text.
         name: of its snapshot, ``eksport=…``; ``None`` if its time is not known.
         outcome: that of a conversion; ``failed`` if there was none, ``left`` if an earlier export stopped the backfill.
         exit_code: that of ``convert``; 0 if it was left.
@@ -34,9 +34,10 @@ class BackfilledExport:
         records: how many were written; ``None`` if none were looked at.
         rejected: how many were refused.
         message: all of it in one line for people.
+        uri: where ``path`` is in an object store; ``path`` is then its name alone.
     """
 
-    source: Path
+    source: Path | str
     name: str | None
     outcome: str
     exit_code: int = 0
@@ -45,9 +46,10 @@ class BackfilledExport:
     records: int | None = None
     rejected: int | None = None
     message: str = ""
+    uri: str | None = None
 
     @classmethod
-    def converted(cls, source: Path, name: str, result: ConvertResult) -> BackfilledExport:
+    def converted(cls, source: Path | str, name: str, result: ConvertResult) -> BackfilledExport:
         """Return what a conversion gave."""
         counts = result.report.counts if result.report else None
         return cls(
@@ -60,15 +62,16 @@ class BackfilledExport:
             records=counts.written if counts else None,
             rejected=counts.rejected if counts else None,
             message=result.message,
+            uri=result.uri,
         )
 
     @classmethod
-    def failed(cls, source: Path, name: str | None, failure: Failure) -> BackfilledExport:
+    def failed(cls, source: Path | str, name: str | None, failure: Failure) -> BackfilledExport:
         """Return that there was no conversion."""
         return cls(source, name, FAILED, failure.exit_code, failure.reason, message=failure.message)
 
     @classmethod
-    def left(cls, source: Path, name: str) -> BackfilledExport:
+    def left(cls, source: Path | str, name: str) -> BackfilledExport:
         """Return that the export was not looked at, since an earlier one stopped the backfill."""
         return cls(source, name, LEFT, message="left: an earlier export stopped the backfill")
 
@@ -92,7 +95,7 @@ class BackfilledExport:
             "exit_code": self.exit_code,
             "reason": self.reason,
             "retryable": is_retryable(self.exit_code),
-            "path": None if self.path is None else str(self.path),
+            "path": None if self.path is None else self.uri or str(self.path),
             "records": self.records,
             "rejected": self.rejected,
             "message": self.message,

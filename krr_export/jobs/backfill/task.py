@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krr_export.jobs.backfill.failure import Failure
+    from krr_export.jobs.backfill.sources import Location
     from krr_export.jobs.convert_result import ConvertResult
     from krr_export.jobs.loading import Draft
     from krr_export.jobs.options import ConvertOptions
@@ -23,14 +24,14 @@ class Task:
     """One export, and where its tables are to be written.
 
     Attributes:
-        source: the export.
+        source: where the export lies.
         size: its bytes as delivered.
-        store: the directory of snapshots, which somebody else has locked.
+        store: the directory of snapshots, or the mirror of it, which somebody else has locked.
         directory: for staging; it is there, and empty.
         options: of the conversion. They may hold a passphrase.
     """
 
-    source: Path
+    source: Location
     size: int
     store: Path
     directory: Path

@@ -2,13 +2,14 @@
 
 It holds what snapshots say of themselves: manifests, reports, ``_SUCCESS``, ``latest`` and what was refused. Every
 other file is a hole as large as its object is; `Mirror.copy_table` fills those of a table. What a command publishes,
-refuses or deletes in the mirror, `Mirror.write_back` does in the object store.
+refuses or deletes in the mirror, `Mirror.write_back` does in the object store, and `Mirror.release` makes holes of it.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -32,13 +33,15 @@ from krr_export.util.files import output_errors
 from krr_export.util.threads import map_in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from krr_export.input.objects.store import Found, ObjectStore
     from krr_export.output.objects.layout import Commit, PushedFile
     from krr_export.output.objects.publish import Outgoing
 
 _COPIED = {MANIFEST, SUCCESS, "report.json"}
+_UNFINISHED = ".showing-"
+"""How the name begins of what will be a snapshot once all of it is shown."""
 _REQUESTS = 8
 """Snapshots that are looked at at the same time: each takes five short requests, one after the other."""
 
@@ -63,12 +66,14 @@ class Mirror:
         self._latest_is_damaged = False
         self._failed: dict[str, str] = {}
         """Of the refused exports shown, the digests of their reports."""
+        self._filled: dict[str, bool] = {}
+        """The snapshots with files that are no holes, in the order in which they came; whether all their files are."""
 
     def show(self, names: Iterable[str]) -> None:
         """Show snapshots, ``latest`` and what was refused.
 
         Args:
-            names: Of the snapshots; one that is deleted meanwhile is left out.
+            names: Of the snapshots; one that is shown stays as it is, one that is deleted meanwhile is left out.
 
         Raises:
             NetworkError: The object store failed.
@@ -76,7 +81,8 @@ class Mirror:
         """
         with output_errors(f"show {self.objects.uri} in {self.directory.parent}"):
             self.directory.mkdir(exist_ok=True)
-            for _ in map_in_order(lambda: self._show, names, _REQUESTS):
+            missing = [name for name in names if name not in self._manifests]
+            for _ in map_in_order(lambda: self._show, missing, _REQUESTS):
                 pass
             self._show_latest()
             self._show_failed()
@@ -96,8 +102,9 @@ class Mirror:
         Raises:
             InputError: A file is changed or deleted meanwhile.
         """
-        if name not in self._commits:
-            return  # deleted meanwhile
+        if name not in self._commits or self._filled.get(name):
+            return  # deleted meanwhile, or all here
+        self._filled[name] = False
         directory = data_directory(name, self._commit(name).manifest_sha256)
         found = sorted(path for path in self.directory.joinpath(name, table).rglob("*") if path.is_file())
         for path in found[:files]:
@@ -125,12 +132,58 @@ class Mirror:
             delete_snapshot(self.objects, name)
             del self._manifests[name]
 
+    def release(self, keep: int) -> None:
+        """Make holes of the files that are in the object store too.
+
+        Args:
+            keep: How many snapshots stay as they are: those that were published or copied last.
+
+        Raises:
+            OutputError: The mirror cannot be written.
+        """
+        names = [*self._filled]
+        released = names[: max(0, len(names) - keep)]
+        refused = unpublished_results(self.directory / FAILED)
+        with output_errors(f"free room in {self.directory.parent}"):
+            for path in (*(self.directory / name for name in released), *refused):
+                for file in _files_to_release(path):
+                    _make_hole(file, file.stat().st_size)
+        for name in released:
+            del self._filled[name]
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Take snapshots out of the mirror alone, whether they were shown or made there.
+
+        Raises:
+            OutputError: The mirror cannot be written.
+        """
+        for name in names:
+            for known in (self._commits, self._manifests, self._filled):
+                known.pop(name, None)
+            self._damaged.discard(name)
+            if (self.directory / name).exists():
+                with output_errors(f"free room in {self.directory.parent}"):
+                    shutil.rmtree(self.directory / name)
+
+    def forget_others(self, names: Iterable[str]) -> None:
+        """Take out of the mirror what was deleted in the object store meanwhile.
+
+        Args:
+            names: Of the snapshots that are there.
+        """
+        self.forget(self._manifests.keys() - {*names})
+
     def _publish(self, outgoing: Outgoing) -> None:
         try:
             publish(self.objects, outgoing, self._commits.get(outgoing.name))
         except PublishedError:
             if not read_commit(self.objects, outgoing.name).has_same_rows(outgoing.commit):
                 raise
+        self._filled.pop(outgoing.name, None)
+        self._filled[outgoing.name] = True
+        found = self.objects.read(commit_key(outgoing.name))  # the next that replaces it must have seen this one
+        if found is not None and parse_commit(found.body, commit_key(outgoing.name)).has_same_rows(outgoing.commit):
+            self._commits[outgoing.name] = found
 
     def delete_leftovers(self) -> None:
         """Delete files of exports older than all that are left: a prune that died had deleted their commits alone."""
@@ -147,7 +200,8 @@ class Mirror:
         if found is None:
             return
         self._commits[name] = found
-        path = self.directory / name
+        path = self.directory / f"{_UNFINISHED}{name}"  # others may look into the mirror
+        shutil.rmtree(path, ignore_errors=True)  # of a request that failed
         path.mkdir()
         try:
             commit = parse_commit(found.body, commit_key(name))
@@ -157,6 +211,7 @@ class Mirror:
         else:
             self._show_files(path, data_directory(name, commit.manifest_sha256), commit.manifest_sha256)
         self._manifests[name] = _digest(path / MANIFEST)
+        path.rename(self.directory / name)
 
     def _show_files(self, path: Path, directory: str, manifest_sha256: str) -> None:
         for key, size in self.objects.sizes(directory).items():
@@ -243,6 +298,13 @@ def _make_room(file: Path) -> bool:
         if error.errno == errno.ENAMETOOLONG:
             return False
         raise
+
+
+def _files_to_release(directory: Path) -> Iterator[Path]:
+    """Yield the files of a snapshot, or of what was refused, that are holes where it is shown."""
+    for file in directory.rglob("*"):
+        if file.is_file() and not (file.name in _COPIED and file.parent == directory):
+            yield file
 
 
 def _make_hole(file: Path, size: int) -> None:

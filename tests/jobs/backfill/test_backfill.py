@@ -22,6 +22,7 @@ from krr_export.jobs.backfill.publishing import Publisher
 from krr_export.jobs.backfill.run_task import run_task
 from krr_export.jobs.backfill.sources import find_exports
 from krr_export.output.store import open_store
+from krr_export.output.store_place import StorePlace
 
 if TYPE_CHECKING:
     import random
@@ -267,7 +268,8 @@ def test_whatever_runs_the_tasks_the_store_is_the_same(exports: list[Path], sequ
     found, unread = find_exports(exports, options, 2, progress)
     assert unread == []
     with open_store(tmp_path / "store") as store:
-        done = [*Publisher(store, options, found[-1], progress).publish(found, Inline())]
+        publisher = Publisher(store, StorePlace(store.path), options, found[-1], progress)
+        done = [*publisher.publish(found, Inline())]
     assert [export.outcome for export in done] == ["published"] * 4
     assert nights.facts(tmp_path / "store") == nights.facts(sequential)
 
