@@ -7,7 +7,6 @@ import os
 import stat
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 from krr_export.errors import InputError, UsageError
@@ -21,6 +20,7 @@ from krr_export.util.descriptors import clear_of_standard_streams
 from krr_export.util.formatting import printable
 from krr_export.util.machine_failures import refuse_machine_failure
 from krr_export.util.paths import local_path
+from krr_export.util.temporary import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,7 @@ def open_source(
         InputError: there is no such file, it is a directory without a delivery, or it cannot be read; a delivery is not
             what its sender signed, or not for the private key. (The message does not name the source.)
         NetworkError: the object store cannot be reached, or denies access.
+        OutputError: a delivery in an object store cannot be copied to the directory of temporary files.
         UsageError: a key for a delivery was not given, or the source is neither a local path nor an object's URI.
     """
     if _is_signed(delivery) and (spec == STDIN or not isinstance(spec, (str, os.PathLike))):
@@ -101,8 +102,8 @@ def _open_object(uri: str, options: DeliveryOptions | None, on_read: Callable[[i
     """Open an export or a delivery in an object store."""
     bucket, key = parse_object_address(uri)
     store = open_objects(bucket)
-    with TemporaryDirectory(prefix="krr-export-") as directory:
-        found = find_delivery(store, key, Path(directory))
+    with temporary_directory("delivery") as directory:
+        found = find_delivery(store, key, directory)
         if found is not None:
             copy_delivery(store, key, found, options or DeliveryOptions())
             return _open_set(found, options, on_read)  # what is open can be read without its name

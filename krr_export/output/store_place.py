@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import tempfile
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import FAILED
-from krr_export.errors import KrrExportError, OutputError, UsageError
+from krr_export.errors import KrrExportError, UsageError
 from krr_export.input.objects.address import is_object_uri, parse_address
 from krr_export.input.objects.store import open_objects
 from krr_export.output.manifest import missing_snapshot
 from krr_export.output.objects.committed import committed_names
 from krr_export.output.objects.layout import FAILED_OBJECTS
 from krr_export.output.objects.mirror import Mirror
-from krr_export.util.files import output_errors
 from krr_export.util.paths import local_path
+from krr_export.util.temporary import temporary_directory
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-_PREFIX = f"krr-export-mirror-{os.getuid()}-"
-_FRESH = 60
-"""Seconds in which a new directory may not be held yet."""
 _NEIGHBOURS = 32
 """Older snapshots that a conversion looks at: the guard at one, the page at thirty."""
 
@@ -175,50 +168,9 @@ def open_place(store: str | os.PathLike[str]) -> Iterator[StorePlace]:
     if address.snapshot is not None:
         raise UsageError("the URI is that of a snapshot, not of a store", "give the place that holds it")
     objects = open_objects(address)
-    with _temporary_directory() as directory:
+    with temporary_directory("mirror") as directory:
         place = StorePlace(directory / "store", Mirror(objects, directory / "store"))
         try:
             yield place
         except KrrExportError as error:
             raise type(error)(place.rename(error.message), error.hint and place.rename(error.hint)) from error.__cause__
-
-
-@contextmanager
-def _temporary_directory() -> Iterator[Path]:
-    """Make a directory that is deleted in any case: at the end, or by the next, if this process is killed before."""
-    parent = _temporary_parent()
-    with output_errors(f"make a directory in {parent}"):
-        _sweep(parent)
-        directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)  # another that looks for what is left holds it for a moment
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-        os.close(fd)
-
-
-def _temporary_parent() -> Path:
-    """Return the directory of temporary files: if one is given, that or none, for what comes there is personal."""
-    given = os.environ.get("TMPDIR")
-    if not given:
-        with output_errors("make a temporary directory"):
-            return Path(tempfile.gettempdir())
-    if not (Path(given).is_dir() and os.access(given, os.W_OK | os.X_OK)):
-        raise OutputError("TMPDIR is no directory that can be written", "make it, or correct or unset the variable")
-    return Path(given).absolute()
-
-
-def _sweep(parent: Path) -> None:
-    """Delete the directories of processes that were killed: nobody holds them."""
-    for left in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            fd = os.open(left, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                status = os.fstat(fd)
-                if status.st_uid == os.getuid() and time.time() - status.st_mtime > _FRESH:
-                    shutil.rmtree(left)
-            finally:
-                os.close(fd)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, KrrExportError
-from krr_export.jobs.backfill.failure import Failure
+from krr_export.jobs.backfill.failure import BAD_EXPORT, Failure
 from krr_export.jobs.backfill.result import BackfilledExport
 from krr_export.jobs.backfill.task import Task
 from krr_export.jobs.changes.comparison import compare_with_older
@@ -52,13 +52,25 @@ class Publisher:
         self._progress = progress
 
     def publish(self, several: Sequence[Found], runner: Runner) -> Generator[BackfilledExport, None, None]:
-        """Yield what became of each export.
+        """Yield what became of each export; what fails around the conversions is said of the one that was next.
 
         Args:
             several: exports of different times, the oldest first.
             runner: converts them.
         """
-        self._place.show_named(found.name for found in several)
+        done = 0
+        try:
+            self._place.show_named(found.name for found in several)
+            with closing(self._publish_all(several, runner)) as published:
+                for export in published:
+                    done += 1
+                    yield export
+        except KrrExportError as error:  # as when no directory can be made for it: what was published is still told of
+            if done == len(several) or error.exit_code in BAD_EXPORT:
+                raise
+            yield self._failed(several[done], Failure.of(error))
+
+    def _publish_all(self, several: Sequence[Found], runner: Runner) -> Generator[BackfilledExport, None, None]:
         waiting: deque[tuple[Found, Staging, ExitStack]] = deque()
         with (
             remembering_ignored() as heed,

@@ -247,3 +247,21 @@ def test_an_export_that_cannot_be_opened_for_want_of_files_is_not_passed_over(
     with pytest.raises(krr_export.OutputError, match="ulimit -n"):
         krr_export.backfill(exports, tmp_path / "store", skip_bad=True, **OPTIONS)
     assert not (tmp_path / "store").exists()
+
+
+def test_no_directory_for_the_next_is_its_failure_and_what_was_published_is_told_of(
+    exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter, entered = Staging.__enter__, []
+
+    def refuse_the_third(self: Staging) -> Staging:
+        entered.append(self)
+        if len(entered) == 3:
+            raise krr_export.OutputError("cannot write to the store: No space left on device")
+        return enter(self)
+
+    monkeypatch.setattr(Staging, "__enter__", refuse_the_third)
+    ran = command.call("backfill", *exports, tmp_path / "store", *WORDS, "--skip-bad", "--json")
+    assert (ran.code, "No space left on device" in ran.last) == (4, True)
+    assert [one["outcome"] for one in ran.result["exports"]] == ["published", "published", "failed", "left"]
+    assert left_over(tmp_path / "store") == []
