@@ -113,13 +113,18 @@ def check_paths(ctx: click.Context) -> None:
 
 
 def _given_paths(ctx: click.Context) -> Iterator[tuple[str, LocalPath, str]]:
-    """Yield the paths that a command was given: the name of the parameter, its type, and the path."""
+    """Yield the paths that a command was given: the name of the parameter, its type, and the path.
+
+    Of several paths of one parameter, each has a name of its own: with the path.
+    """
     for parameter in ctx.command.params:
         kind, value = parameter.type, ctx.params.get(str(parameter.name))
         if isinstance(kind, LocalPath) and value is not None:
+            several = isinstance(value, tuple) and len(value) > 1
             for path in value if isinstance(value, tuple) else (value,):
                 if isinstance(path, (str, Path)):  # and no address
-                    yield _parameter_label(parameter), kind, str(path)
+                    label = _parameter_label(parameter)
+                    yield f"{label} {path}" if several else label, kind, str(path)
 
 
 def _parameter_label(parameter: click.Parameter) -> str:

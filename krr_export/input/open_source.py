@@ -16,11 +16,11 @@ from krr_export.input.objects.address import is_object_uri, parse_object_address
 from krr_export.input.objects.reading import copy_delivery, find_delivery, open_object
 from krr_export.input.objects.store import open_objects
 from krr_export.input.source import DecryptedSource, FileSource, Source
+from krr_export.input.temporary import temporary_directory
 from krr_export.util.descriptors import clear_of_standard_streams
 from krr_export.util.formatting import printable
 from krr_export.util.machine_failures import refuse_machine_failure
 from krr_export.util.paths import local_path
-from krr_export.util.temporary import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,12 +10,12 @@ from krr_export.domain.store_layout import FAILED
 from krr_export.errors import KrrExportError, UsageError
 from krr_export.input.objects.address import is_object_uri, parse_address
 from krr_export.input.objects.store import open_objects
+from krr_export.input.temporary import temporary_directory
 from krr_export.output.manifest import missing_snapshot
 from krr_export.output.objects.committed import committed_names
 from krr_export.output.objects.layout import FAILED_OBJECTS
 from krr_export.output.objects.mirror import Mirror
 from krr_export.util.paths import local_path
-from krr_export.util.temporary import temporary_directory
 
 if TYPE_CHECKING:
     import os

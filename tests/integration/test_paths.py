@@ -457,3 +457,15 @@ def test_names_of_files_control_nothing_that_shows_them(krr: Krr, tmp_path: Path
 def test_an_address_where_a_path_belongs_is_told_the_command_that_takes_it(given: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         krr_export.apply(given, "pages", as_of="2026-02-27T04:00:00Z")
+
+
+def test_each_of_several_sources_is_compared_with_standard_output(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.xml", "b.xml")]
+    for file in files:
+        file.write_bytes(b"<a/>")
+        for sources in (files, files[::-1]):
+            words = [*command.PROGRAM, "backfill", *map(str, sources), str(tmp_path / "store")]
+            with file.open("ab") as out:
+                ran = subprocess.run(words, stdout=out, stderr=subprocess.PIPE, env=command.environment(), check=False)
+            said = f"standard output is the same file as SOURCES {file}, which is read"
+            assert (ran.returncode, said in ran.stderr.decode(), file.read_bytes()) == (2, True, b"<a/>")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from krr_export.errors import OutputError
-from krr_export.util.temporary import temporary_directory
+from krr_export.input.temporary import temporary_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
