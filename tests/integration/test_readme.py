@@ -22,7 +22,7 @@ import command
 import documents
 import duckdb
 import pytest
-from servers import sshd
+from servers import dask_cluster, sshd
 from servers.postgres_server import postgres
 
 from krr_export import errors
@@ -30,6 +30,7 @@ from krr_export import errors
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from servers.dask_cluster import DaskCluster
     from servers.object_server import ObjectServer
     from servers.postgres_server import Server
 
@@ -170,6 +171,14 @@ def by_a_scheduler(line: str, home: Path, server: sshd.Server) -> None:
 
 
 @pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    """A Dask cluster of two workers."""
+    with dask_cluster.running(tmp_path_factory.mktemp("cluster")) as cluster:
+        cluster.grow_to(2)
+        yield cluster
+
+
+@pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a valid export and a store of it."""
     path = tmp_path_factory.mktemp("published")
@@ -200,6 +209,9 @@ def test_commands_of_other_documents_run_as_they_stand(
         objects: ObjectServer = request.getfixturevalue("object_store")
         for name, value in {**objects.variables, "PLACE": f"s3://krr/{document.stem}"}.items():
             monkeypatch.setitem(ENVIRONMENT, name, value)
+    if any("$CLUSTER" in text for _, text in ours):
+        cluster: DaskCluster = request.getfixturevalue("cluster")
+        monkeypatch.setitem(ENVIRONMENT, "CLUSTER", cluster.address)
     if not ours:
         return
     shutil.copytree(request.getfixturevalue("published"), tmp_path, symlinks=True, dirs_exist_ok=True)

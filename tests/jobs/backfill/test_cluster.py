@@ -6,7 +6,9 @@ import gzip
 import json
 import os
 import random
+import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
+GUIDE = Path(__file__).parents[3] / "docs/guides/backfill.md"
 OPTIONS: dict[str, Any] = {"max_rejects": "1%", "changes": True}
 WORDS = ("--max-rejects=1%", "--changes")
 
@@ -337,16 +340,17 @@ def test_without_the_package_it_is_named(exports: list[Path], tmp_path: Path, mo
     assert (ran.code, ran.last) == (2, "the package distributed is missing; pip install 'krr-export[dask]'")
 
 
-def test_with_tls_both_sides_show_certificates_of_one_authority(exports: list[Path], tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    deliveries.make_key(key)
-    deliveries.make_certificate(certificate, key)
-    tls = {"CA_FILE": certificate} | {
-        f"{role}__{kind}": path
+def test_with_tls_as_the_guide_makes_it_both_sides_show_certificates_of_one_authority(
+    exports: list[Path], tmp_path: Path
+) -> None:
+    (recipe,) = re.findall(r"^```sh\n(openssl req -x509 .*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    subprocess.run(["bash", "-euc", recipe], cwd=tmp_path, check=True, capture_output=True)
+    tls = {"CA_FILE": "ca.pem"} | {
+        f"{role}__{kind}": name
         for role in ("CLIENT", "SCHEDULER", "WORKER")
-        for kind, path in (("KEY", key), ("CERT", certificate))
+        for kind, name in (("KEY", "key.pem"), ("CERT", "cert.pem"))
     }
-    variables = {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(path) for name, path in tls.items()}
+    variables = {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(tmp_path / file) for name, file in tls.items()}
     home = tmp_path / "cluster"
     home.mkdir()
     with dask_cluster.running(home, "--protocol", "tls", "--host", "127.0.0.1", **variables) as cluster:
@@ -355,3 +359,14 @@ def test_with_tls_both_sides_show_certificates_of_one_authority(exports: list[Pa
         words = ("backfill", exports[0], tmp_path / "store", *WORDS, "--cluster", cluster.address)
         ran = command.run(*words, env=variables)
         assert (ran.code, len([*(tmp_path / "store").glob("eksport=*")])) == (0, 1), ran.err
+        subprocess.run(["bash", "-euc", recipe], cwd=tmp_path, check=True, capture_output=True)  # another authority
+        ran = command.run(*words, env=variables)
+        assert (ran.code, "or not with TLS of the same CA" in ran.last) == (6, True), ran.err
+
+
+def test_a_store_in_an_object_store_is_not_for_a_cluster(exports: list[Path]) -> None:
+    ran = command.call("backfill", *exports, "s3://bucket/krr", "--cluster", "tcp://127.0.0.1:1")
+    assert (ran.code, ran.last) == (
+        2,
+        "--cluster needs a store in a directory that all machines see; push it afterwards",
+    )

@@ -248,8 +248,8 @@ def _lost_workers() -> Failure:
 
 
 def _with_whole_paths_in(task: Task) -> Task:
-    source, store, options = task.source.absolute(), task.store.absolute(), _with_whole_paths(task.options)
-    return replace(task, source=source, store=store, options=options)
+    source = task.source.absolute() if isinstance(task.source, Path) else task.source
+    return replace(task, source=source, store=task.store.absolute(), options=_with_whole_paths(task.options))
 
 
 def _with_whole_paths(options: ConvertOptions) -> ConvertOptions:
