@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.errors import OutputError, UsageError
-from krr_export.jobs.warehouse.register import check_unlisted
+from krr_export.jobs.warehouse.lake_target import check_unlisted
 from krr_export.output.store import open_store
 from krr_export.output.store_contents import snapshots
 from krr_export.output.store_place import open_place
@@ -57,7 +57,7 @@ def prune(store: Path, keep: int | None) -> tuple[Path, ...]:
 
 
 def write_back_deletion(place: StorePlace, deleted: Iterable[Path]) -> None:
-    """Bring what was deleted in a mirror to the object store, unless a Delta table there needs it.
+    """Bring what was deleted in a mirror to the object store, unless a table over it needs it.
 
     Raises:
         UsageError: One does.

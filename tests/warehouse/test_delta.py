@@ -29,8 +29,8 @@ from krr_export.errors import BusyError, InputError, NetworkError, PublishedErro
 from krr_export.input.objects.address import parse_address
 from krr_export.input.objects.store import open_objects
 from krr_export.output.objects.committed import read_commit
-from krr_export.warehouse.delta.registration import register
 from krr_export.warehouse.delta.table import DeltaTable as OurTable
+from krr_export.warehouse.lake.registration import register
 
 pytestmark = pytest.mark.slow
 NIGHTS = ("eksport=20260226T112225Z", "eksport=20260227T112225Z", "eksport=20260228T112225Z")

@@ -1,31 +1,30 @@
-"""Verify a Delta table: it lists the files that were pushed, and they are as they were pushed."""
+"""Verify a table over pushed snapshots: it lists the files that were pushed, and they are as they were pushed."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError
-from krr_export.input.objects.store import open_objects
-from krr_export.jobs.warehouse.register import delta_address
+from krr_export.jobs.warehouse.lake_target import find_table
 from krr_export.output.objects.committed import committed_names, read_commit
 from krr_export.output.objects.verification import verify_objects
-from krr_export.warehouse.delta.table import DeltaTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from krr_export.input.objects.store import ObjectStore
     from krr_export.pipeline.progress import Progress
-    from krr_export.warehouse.delta.registration import ListedFile
+    from krr_export.warehouse.lake.registration import ListedFile
 
 
 def registered_differences(
     target: str, *, all_snapshots: bool, progress: Progress
 ) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Compare a Delta table with what was pushed, and read all of that back.
+    """Compare a table with what was pushed, and read all of that back.
 
     Args:
-        target: ``delta:`` and the place's URI.
+        target: As of `find_table`.
         all_snapshots: Look at all that the table lists; not the newest alone.
         progress: Receives the progress.
 
@@ -37,18 +36,19 @@ def registered_differences(
         NetworkError: The store cannot be reached.
         UsageError: The target is none, or a package is missing.
     """
-    address = delta_address(target)
-    store, listed = open_objects(address), DeltaTable(address.uri).listed()
-    if not listed:
-        raise InputError(f"{target}: nothing was loaded there", "see krr-export load")
-    names = [*listed] if all_snapshots else [max(listed)]
-    rows: dict[str, int] = {}
-    differences: list[str] = []
-    for name in names:
-        rows[name] = sum(file.rows or 0 for file in listed[name])
-        progress.began(f"read {name}", rows[name])
-        differences += _differences(store, name, listed[name])
-        progress.advanced(rows[name])
+    store, opened = find_table(target)
+    with closing(opened) as table:
+        names = table.names()
+        if not names:
+            raise InputError(f"{target}: nothing was loaded there", "see krr-export load")
+        rows: dict[str, int] = {}
+        differences = [*table.differences()]
+        for name in names if all_snapshots else names[-1:]:
+            files = table.files(name)
+            rows[name] = sum(file.rows or 0 for file in files)
+            progress.began(f"read {name}", rows[name])
+            differences += _differences(store, name, files)
+            progress.advanced(rows[name])
     return rows, tuple(differences)
 
 

@@ -14,8 +14,10 @@ import pyarrow as pa
 from krr_export.domain.store_layout import EXPORT_PREFIX, exported_at, is_export_name
 from krr_export.errors import InputError, NetworkError, OutputError, UsageError
 from krr_export.version import __version__
-from krr_export.warehouse.delta.columns import EXPORT, union, with_export
-from krr_export.warehouse.delta.registration import ListedFile, export_value
+from krr_export.warehouse.delta.partition import EXPORT, with_export
+from krr_export.warehouse.delta.statistics import statistics_json
+from krr_export.warehouse.lake.columns import union
+from krr_export.warehouse.lake.registration import ListedFile, keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable as Native
 
     from krr_export.output.objects.layout import Commit
-    from krr_export.warehouse.delta.registration import Registration
+    from krr_export.warehouse.lake.registration import Registration
 
 LOG = "_delta_log"
 """The directory of a table's commits."""
@@ -85,6 +87,30 @@ class DeltaTable:
             found.setdefault(name, []).append(ListedFile(row["path"], row["size_bytes"], row["num_records"]))
         return {name: tuple(found[name]) for name in sorted(found)}
 
+    @property
+    def shown(self) -> str:
+        """For messages."""
+        return f"the Delta table at {self.uri}"
+
+    def names(self) -> list[str]:
+        """Return the names of the snapshots that are listed, oldest first."""
+        return [*self.listed()]
+
+    def files(self, name: str) -> tuple[ListedFile, ...]:
+        """Return the files that are listed of a snapshot."""
+        return self.listed().get(name, ())
+
+    def lists(self, commit: Commit) -> bool:
+        """Return whether a snapshot is listed as it was pushed."""
+        return {file.key for file in self.files(commit.eksport)} == keys_of(commit)
+
+    def differences(self) -> tuple[str, ...]:
+        """Return nothing: whatever others did to the table is in its list of files."""
+        return ()
+
+    def close(self) -> None:
+        """Do nothing: nothing stays open."""
+
     def write(self, snapshot: Registration) -> bool:
         """List a snapshot, in place of all that is listed of the same export, in one commit.
 
@@ -93,19 +119,21 @@ class DeltaTable:
         """
         if self._native is None and not self._create(snapshot):
             return False
-        listed = self.listed().get(snapshot.name, ())
+        listed = self.files(snapshot.name)
         found, wanted = ({file.key for file in files} for files in (listed, snapshot.files))
         if found == wanted:
             return False  # somebody was faster since the table was made
         if not found.isdisjoint(wanted):
             raise UsageError(
                 f"another program has rewritten some of the files of {snapshot.name} in the table, and left others",
-                f"there DELETE … WHERE eksport = '{export_value(snapshot.name)}', and load it again",
+                f"there DELETE … WHERE eksport = '{_export_value(snapshot.name)}', and load it again",
             )
         made = int(exported_at(snapshot.name).timestamp() * 1000)
-        partition = {EXPORT: export_value(snapshot.name)}
+        partition = {EXPORT: _export_value(snapshot.name)}
         actions = [
-            self._actions.AddAction(file.key, file.bytes, partition, made, data_change=True, stats=file.statistics)
+            self._actions.AddAction(
+                file.key, file.bytes, partition, made, data_change=True, stats=statistics_json(file.statistics)
+            )
             for file in snapshot.files
         ]
         columns = union(snapshot.columns, self._columns(), snapshot.name)
@@ -149,7 +177,7 @@ class DeltaTable:
                     mode="overwrite",
                     schema=self._library.Schema.from_arrow(with_export(columns)),
                     partition_by=[EXPORT],
-                    partition_filters=[(EXPORT, "=", export_value(name))],
+                    partition_filters=[(EXPORT, "=", _export_value(name))],
                     commit_properties=self._actions_of_ours(facts),
                     post_commithook_properties=self._actions.PostCommitHookProperties(cleanup_expired_logs=False),
                 )
@@ -186,9 +214,14 @@ class DeltaTable:
             raise NetworkError(f"{self.uri} cannot be reached, or does not let us in", _LOOK) from None
         except self._errors.DeltaError:
             raise OutputError(
-                f"the Delta table at {self.uri} cannot be read or written",
+                f"{self.shown} cannot be read or written",
                 "was it changed by another program, to a newer version of the protocol?",
             ) from None
+
+
+def _export_value(name: str) -> str:
+    """Return what the column ``eksport`` has for a snapshot."""
+    return name.removeprefix(EXPORT_PREFIX)
 
 
 def _with_plain_type(field: pa.Field) -> pa.Field:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from krr_export.domain.store_layout import exported_at
 from krr_export.errors import InputError, UsageError
 from krr_export.schema.record_schema import DESCRIPTION, Field
-from krr_export.warehouse.delta.footer import read_footer
+from krr_export.warehouse.lake.footer import read_footer
 from krr_export.warehouse.ledger import EXPORT
 from krr_export.warehouse.tables import PERSON, database_schema
 

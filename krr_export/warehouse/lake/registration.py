@@ -1,4 +1,4 @@
-"""A pushed snapshot as a Delta table lists it: its files of persons, their columns, and their statistics."""
+"""A pushed snapshot as a table lists it: its files of persons, their columns, and their statistics."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.domain.store_layout import EXPORT_PREFIX
 from krr_export.errors import UsageError
-from krr_export.warehouse.delta.columns import allowed_names, table_columns, union
-from krr_export.warehouse.delta.footer import read_footer
+from krr_export.warehouse.lake.columns import allowed_names, table_columns, union
+from krr_export.warehouse.lake.footer import read_footer
 
 if TYPE_CHECKING:
     from krr_export.input.objects.store import ObjectStore
     from krr_export.output.objects.layout import Commit
+    from krr_export.warehouse.lake.footer import Statistics
 
 _PERSON = "person"
 
@@ -27,13 +27,22 @@ class ListedFile:
         key: Where it lies, from the table's own place.
         bytes: Its size.
         rows: Rows in it; ``None`` if the log does not say.
-        statistics: What the log says of its rows, as JSON.
     """
 
     key: str
     bytes: int
     rows: int | None
-    statistics: str = ""
+
+
+@dataclass(frozen=True)
+class DescribedFile(ListedFile):
+    """A file that is to be listed.
+
+    Attributes:
+        statistics: What the log may say of its rows.
+    """
+
+    statistics: Statistics
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Registration:
     """
 
     commit: Commit
-    files: tuple[ListedFile, ...]
+    files: tuple[DescribedFile, ...]
     columns: pa.Schema
     allowed: tuple[str, ...]
 
@@ -68,29 +77,24 @@ def rows_of(commit: Commit) -> int:
     return sum(file.rows for file in commit.parts(_PERSON).values())
 
 
-def export_value(name: str) -> str:
-    """Return what the column ``eksport`` has for a snapshot."""
-    return name.removeprefix(EXPORT_PREFIX)
-
-
 def register(store: ObjectStore, commit: Commit) -> Registration:
     """Read the footers of a pushed snapshot.
 
     Raises:
         InputError: A file is missing or damaged.
         NetworkError: The store failed.
-        UsageError: It is no Parquet, or has a column of the name that the export's time has.
+        UsageError: It is no Parquet.
     """
     parts = commit.parts(_PERSON)
     if not all(key.endswith(".parquet") for key in parts):
         raise UsageError(
-            f"{commit.eksport} is of CSV, and a Delta table is of Parquet",
+            f"{commit.eksport} is of CSV, and tables over pushed files are of Parquet",
             "push a store of Parquet",
         )
     files, columns, allowed = [], pa.schema([]), set[str]()
     for key, file in parts.items():
         footer = read_footer(store, key, file)
-        files.append(ListedFile(key, file.bytes, footer.rows, footer.statistics()))
+        files.append(DescribedFile(key, file.bytes, footer.rows, footer.statistics()))
         columns = union(table_columns(footer.schema), columns, commit.eksport)
         allowed.update(allowed_names(footer.schema))
     return Registration(commit, tuple(files), columns, tuple(name for name in columns.names if name in allowed))

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from krr_export.warehouse.delta.footer import Footer
+from krr_export.warehouse.delta.statistics import statistics_json
+from krr_export.warehouse.lake.footer import Footer
 
 INSTANT = pa.timestamp("us", tz="UTC")
 LAST_OF_9999 = 253_402_300_799_999_999
@@ -19,7 +20,7 @@ LAST_OF_9999 = 253_402_300_799_999_999
 def statistics(column: pa.Array) -> dict[str, dict[str, object]]:
     file = BytesIO()
     pq.write_table(pa.table({"a": column}), file)
-    found: dict[str, dict[str, object]] = json.loads(Footer(pq.ParquetFile(file)).statistics())
+    found: dict[str, dict[str, object]] = json.loads(statistics_json(Footer(pq.ParquetFile(file)).statistics()))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The footer of a pushed Parquet file, and what of it a Delta table's log may say.
+"""The footer of a pushed Parquet file, and what of it a table's log may say.
 
 A log lies beside the data and is read by far more people and programs than that. So it gets what the footer may have,
 and the footer is asked for no more than that.
@@ -6,16 +6,15 @@ and the footer is asked for no more than that.
 
 from __future__ import annotations
 
-import json
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from krr_export.errors import InputError
-from krr_export.util.formatting import format_utc
-from krr_export.warehouse.delta.columns import may_be_in_log
+from krr_export.warehouse.lake.columns import may_be_in_log
 
 if TYPE_CHECKING:
     from krr_export.input.objects.store import ObjectStore
@@ -27,6 +26,25 @@ _END = 8
 _FIRST_READ = 1 << 16
 """Most footers are smaller, and then there is one request for each file."""
 _MOST = 1 << 26
+
+
+Bound = int | str | date
+"""A least or greatest value that a log may have; a time is a date, too."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a table's log may say of a file's rows.
+
+    Attributes:
+        rows: How many there are.
+        nulls: How many have no value, by the names of columns.
+        bounds: The least and the greatest value, by the same.
+    """
+
+    rows: int
+    nulls: dict[str, int]
+    bounds: dict[str, tuple[Bound, Bound]]
 
 
 class Footer:
@@ -45,18 +63,18 @@ class Footer:
         """The number of its rows."""
         return int(self._metadata.num_rows)
 
-    def statistics(self) -> str:
-        """Return the statistics of the file for the log, as JSON by the protocol of Delta."""
-        found: dict[str, Any] = {"numRecords": self.rows, "minValues": {}, "maxValues": {}, "nullCount": {}}
+    def statistics(self) -> Statistics:
+        """Return what a log may say of the rows."""
+        found = Statistics(self.rows, {}, {})
         for field in filter(may_be_in_log, self.schema):
             groups = self._statistics_of(field.name)
             if not groups or not all(group.has_null_count for group in groups):
                 continue
-            found["nullCount"][field.name] = sum(group.null_count for group in groups)
+            found.nulls[field.name] = sum(group.null_count for group in groups)
             valued = [group for group in groups if group.num_values]
             if valued and all(group.has_min_max for group in valued) and (bounds := _bounds(valued)):
-                found["minValues"][field.name], found["maxValues"][field.name] = bounds
-        return json.dumps(found)
+                found.bounds[field.name] = bounds
+        return found
 
     def _statistics_of(self, column: str) -> list[pq.Statistics]:
         """Return those of each row group; none, if one has none."""
@@ -98,19 +116,10 @@ def _damaged(store: ObjectStore, key: str) -> InputError:
     return InputError(f"{store.uri}/{key} is not as it was pushed", f"see krr-export verify {store.uri}")
 
 
-def _bounds(groups: list[pq.Statistics]) -> tuple[object, object] | None:
-    """Return the least and the greatest as JSON has them; ``None`` if it has no such values."""
+def _bounds(groups: list[pq.Statistics]) -> tuple[Bound, Bound] | None:
+    """Return the least and the greatest value; ``None`` if Python has no such values."""
     try:
         least, greatest = min(group.min for group in groups), max(group.max for group in groups)
-        bounds = _bound(least, least=True), _bound(greatest, least=False)
-    except (OverflowError, ValueError):  # a time after the year 9999, perhaps only when rounded up; text that is none
+    except (OverflowError, ValueError):  # a time after the year 9999; text that is none
         return None
-    return bounds if all(isinstance(bound, int | str) for bound in bounds) else None
-
-
-def _bound(value: object, *, least: bool) -> object:
-    """Return a bound as JSON has it; the log's times end in milliseconds, so the greatest is rounded up."""
-    if isinstance(value, datetime):
-        below = value.replace(microsecond=value.microsecond // 1000 * 1000)
-        return format_utc(below if least or below == value else below + timedelta(milliseconds=1), "milliseconds")
-    return value.isoformat() if isinstance(value, date) else value
+    return (least, greatest) if isinstance(least, Bound) and isinstance(greatest, Bound) else None

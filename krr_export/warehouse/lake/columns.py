@@ -1,4 +1,4 @@
-"""The columns of a Delta table: those of the snapshots in it, and the export's time, by which it is partitioned."""
+"""The columns of a table over pushed snapshots: those of all in it; and what of them a table's log may say."""
 
 from __future__ import annotations
 
@@ -12,26 +12,15 @@ from krr_export.schema.record_schema import DESCRIPTION, IDENTIFYING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-EXPORT = "eksport"
-"""The column of the export's time, as the name of a snapshot has it: ``20260226T112225Z``."""
-_COMMENT = b"comment"
-"""What readers of Delta show beside a column."""
-_EXPORT_FIELD = pa.field(
-    EXPORT, pa.string(), metadata={_COMMENT: b"When the export was made, in UTC; the newest is the greatest"}
-)
+COMMENT = b"comment"
+"""The key of what readers of Delta show beside a column."""
+_DOC = b"doc"
+"""The same for Iceberg."""
 
 
 def table_columns(persons: pa.Schema) -> pa.Schema:
-    """Return the columns that a Delta table has for persons.
-
-    All may be null: a night may lack one that others have.
-
-    Raises:
-        UsageError: A column has the name of the export's time.
-    """
-    if EXPORT in persons.names:
-        raise UsageError(f"a column is named {EXPORT}, as that of the export's time is", "leave it out with --drop")
-    return pa.schema([*(pa.field(field.name, _plain(field.type), metadata=_comment(field)) for field in persons)])
+    """Return the columns that a table has for persons. All may be null: a night may lack one that others have."""
+    return pa.schema([pa.field(field.name, _plain(field.type), metadata=_comment(field)) for field in persons])
 
 
 def union(newest: pa.Schema, other: pa.Schema, name: str) -> pa.Schema:
@@ -52,11 +41,6 @@ def union(newest: pa.Schema, other: pa.Schema, name: str) -> pa.Schema:
                 "push this store to a place of its own",
             )
     return pa.schema([*newest, *(field for field in other if field.name not in newest.names)])
-
-
-def with_export(columns: pa.Schema) -> pa.Schema:
-    """Return the columns with that of the export's time behind them."""
-    return columns.append(_EXPORT_FIELD)
 
 
 def may_be_in_log(field: pa.Field) -> bool:
@@ -82,4 +66,4 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 def _comment(field: pa.Field) -> dict[bytes, bytes]:
     description = (field.metadata or {}).get(DESCRIPTION.encode())
-    return {_COMMENT: description} if description else {}
+    return {COMMENT: description, _DOC: description} if description else {}
