@@ -40,7 +40,7 @@ _COMMANDS = {
     "history": "Show what each snapshot of a store holds, and the trend.",
     "diff": "Show what changed between two snapshots.",
     "views": "Make views of a store for DuckDB, from any directory.",
-    "load": "Load snapshots into a database or a Delta table.",
+    "load": "Load snapshots into a database, or a Delta or Iceberg table.",
     "push": "Push a store's snapshots to an object store.",
     "apply": "Apply pages of the change feed to the newest snapshot.",
     "fetch-changes": "Fetch the pages of the register's change feed.",

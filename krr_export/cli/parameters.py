@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-DATABASES = ("postgresql:", "postgres:", "duckdb:", "delta:")
-"""How addresses of databases and Delta tables begin; `krr_export.warehouse.target` reads them."""
+DATABASES = ("postgresql:", "postgres:", "duckdb:", "delta:", "iceberg:")
+"""How addresses of databases and of tables of files begin; `krr_export.warehouse.target` reads them."""
 _OWNER = 0o600
 GENERAL = "General"
 

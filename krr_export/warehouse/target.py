@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _DUCKDB = "duckdb:"
 DELTA = "delta:"
 """What stands before the URI of a place that a Delta table is made over."""
-_FORMS = "give postgresql://HOST/DATABASE, duckdb:FILE or delta:URI"
+ICEBERG = "iceberg:"
+"""What stands before the names of a catalog and a table, of Iceberg, over such a place."""
+_FORMS = "give postgresql://HOST/DATABASE, duckdb:FILE, delta:URI or iceberg:CATALOG/TABLE"
 DB_SCHEMA = "krr"
 """The schema of PostgreSQL in which the tables are, by default."""
 _MAX_NAME_BYTES = 63
@@ -40,9 +42,9 @@ class Target:
     warnings: tuple[str, ...] = ()
 
 
-def is_delta(given: str) -> bool:
-    """Return whether a target is a Delta table."""
-    return given.startswith(DELTA)
+def is_lake(given: str) -> bool:
+    """Return whether a target is a table over pushed files, not a database."""
+    return given.startswith((DELTA, ICEBERG))
 
 
 def parse_target(given: str, db_schema: str = DB_SCHEMA) -> Target:

@@ -200,14 +200,16 @@ def test_commands_of_other_documents_run_as_they_stand(
         for language, text in fences
         if language == "sql"
         or (language == "sh" and ("krr-export " in text or text.startswith('psql "$DATABASE"')))
-        or (language == "python" and 'environ["PLACE"]' in text)
+        or (language == "python" and ('environ["PLACE"]' in text or "load_catalog(" in text))
     ]
     if any("$DATABASE" in text for _, text in ours):
         running: Server = request.getfixturevalue("postgres")
         monkeypatch.setitem(ENVIRONMENT, "DATABASE", running.database(document.stem))
     if any("$PLACE" in text for _, text in ours):
         objects: ObjectServer = request.getfixturevalue("object_store")
-        for name, value in {**objects.variables, "PLACE": f"s3://krr/{document.stem}"}.items():
+        lake = {"URI": f"sqlite:///{tmp_path}/lake.db", "WAREHOUSE": "s3://krr/lake", "S3__ENDPOINT": objects.endpoint}
+        catalog = {f"PYICEBERG_CATALOG__LAKE__{name}": value for name, value in lake.items()}
+        for name, value in {**objects.variables, **catalog, "PLACE": f"s3://krr/{document.stem}"}.items():
             monkeypatch.setitem(ENVIRONMENT, name, value)
     if any("$CLUSTER" in text for _, text in ours):
         cluster: DaskCluster = request.getfixturevalue("cluster")

@@ -20,7 +20,7 @@ import pytest
 from deltalake import CommitProperties, DeltaTable
 from exports.nights import planted_store
 from load_targets import rows
-from obstore.store import S3Store
+from pushed import NIGHTS, native, objects, persons
 from servers import object_server
 
 import krr_export
@@ -33,7 +33,6 @@ from krr_export.warehouse.delta.table import DeltaTable as OurTable
 from krr_export.warehouse.lake.registration import register
 
 pytestmark = pytest.mark.slow
-NIGHTS = ("eksport=20260226T112225Z", "eksport=20260227T112225Z", "eksport=20260228T112225Z")
 ALLOWED = {"radnummer", "reservasjon", "status"} | {
     f"{column}_sist_{word}" for column in ("mobiltelefonnummer", "epostadresse") for word in ("oppdatert", "verifisert")
 }
@@ -50,20 +49,6 @@ def pushed(store: Path, bucket: str) -> str:
     """The same, with the store pushed there."""
     krr_export.push(store, bucket)
     return bucket
-
-
-def native(uri: str) -> S3Store:
-    return S3Store("krr", prefix=uri.removeprefix("s3://krr/"))
-
-
-def objects(uri: str, prefix: str = "") -> dict[str, bytes]:
-    place = native(uri)
-    keys = [entry["path"] for batch in place.list(prefix) for entry in batch]
-    return {key: bytes(place.get(key).bytes()) for key in sorted(keys)}
-
-
-def persons(snapshot: Path) -> list[tuple[Any, ...]]:
-    return rows(pq.read_table(snapshot / "person", partitioning=None))
 
 
 def night_of(table: pa.Table, name: str) -> list[tuple[Any, ...]]:

@@ -46,7 +46,7 @@ _OF_LOADS = ("target", "all_snapshots", "keep", "replace", "history", "schema")
 @progress_option
 @json_option
 def load_command(source: Path | str, target: str | None, **options: Any) -> int:
-    """Load snapshots into a database or a Delta table.
+    """Load snapshots into a database, or a Delta or Iceberg table.
 
     Of a STORE, the newest is loaded. TARGET is postgresql://USER@HOST/DATABASE or duckdb:FILE. person there has the
     newest export, person_all those of all nights with the time of each as eksport; rejects, findings and changes have
@@ -54,7 +54,9 @@ def load_command(source: Path | str, target: str | None, **options: Any) -> int:
     already is not loaded again. In PostgreSQL readers are not held up. Passwords belong into ~/.pgpass or PGPASSWORD.
 
     A Delta table is made where snapshots were pushed to: SOURCE is then that URI, and TARGET is delta: and the URI. Its
-    log lists the pushed files; nothing is copied, rewritten or deleted.
+    log lists the pushed files; nothing is copied, rewritten or deleted. An Iceberg table lists them too: TARGET is then
+    iceberg:CATALOG/NAMESPACE.TABLE, and pyiceberg's configuration names the catalog. Its readers get the newest export,
+    or another by the tag eksport_….
 
     With --script, SOURCE is such a URI too. The script makes the tables if they are missing, in a schema that is there,
     loads the pushed files of persons and no others, fails if they have not the rows of the manifest, and puts the night

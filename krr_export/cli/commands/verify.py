@@ -46,7 +46,8 @@ def verify_command(snapshot: Path | str, **options: Any) -> int:
 
     URI is a place in an object store, as push wrote it: the one that push was given, for the newest there, or eksport=…
     below it. All of it is read back. TARGET is a database as of load: every row is read, and their number and content
-    compared, in any order. Or it is a Delta table, delta:URI: what it lists is what was pushed, and is read back.
+    compared, in any order. Or it is a table of pushed files, delta:URI or iceberg:CATALOG/NAMESPACE.TABLE: what it
+    lists is what was pushed, and is read back.
     """
     console = Console.from_options(options)
     if isinstance(snapshot, str) and not is_object_uri(snapshot):

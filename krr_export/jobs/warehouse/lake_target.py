@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from krr_export.errors import UsageError
+from krr_export.errors import InputError, KrrExportError, UsageError
 from krr_export.input.objects.address import parse_address
 from krr_export.input.objects.store import open_objects
 from krr_export.warehouse.delta.table import LOG, DeltaTable
-from krr_export.warehouse.target import DELTA
+from krr_export.warehouse.iceberg.name import marks, parse_table_name
+from krr_export.warehouse.target import DELTA, ICEBERG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from krr_export.input.objects.store import ObjectStore
+    from krr_export.warehouse.iceberg.name import Mark, TableName
+    from krr_export.warehouse.iceberg.table import IcebergTable
     from krr_export.warehouse.lake.table import LakeTable
 
 
@@ -21,7 +25,7 @@ def open_table(target: str, store: ObjectStore) -> LakeTable:
     """Open the table that a target names over a place; it may be missing yet.
 
     Args:
-        target: ``delta:`` and the place's URI.
+        target: ``delta:`` and the place's URI, or ``iceberg:CATALOG/NAMESPACE.TABLE``.
         store: The place.
 
     Raises:
@@ -29,6 +33,8 @@ def open_table(target: str, store: ObjectStore) -> LakeTable:
         NetworkError: It cannot be reached.
         UsageError: The target is none, or a package is missing.
     """
+    if target.startswith(ICEBERG):
+        return _iceberg_over(parse_table_name(target), store)
     address = parse_address(target.removeprefix(DELTA))
     if address.uri != store.uri or address.snapshot is not None:
         raise UsageError(
@@ -39,6 +45,8 @@ def open_table(target: str, store: ObjectStore) -> LakeTable:
 
 def find_table(target: str) -> tuple[ObjectStore, LakeTable]:
     """Open the table that a target names, and the place that it lies over; as `open_table`."""
+    if target.startswith(ICEBERG):
+        return _find_iceberg(parse_table_name(target))
     address = parse_address(target.removeprefix(DELTA))
     return open_objects(address), DeltaTable(address.uri)
 
@@ -51,16 +59,67 @@ def check_unlisted(objects: ObjectStore, names: Iterable[str]) -> None:
         names: Of the snapshots.
 
     Raises:
+        KrrExportError: A table cannot be asked.
         UsageError: It lists some; or there is a table, and its package is missing.
     """
-    if objects.names(LOG):
-        _check_unlisted_in(DeltaTable(objects.uri), f"{DELTA}{objects.uri}", objects, names)
+    needed = [*names]
+    if needed and objects.names(LOG):
+        _check_unlisted_in(DeltaTable(objects.uri), f"{DELTA}{objects.uri}", objects.uri, needed)
+    for mark in marks(objects) if needed else ():
+        with closing(_marked_table(mark, objects)) as table:
+            _check_unlisted_in(table, mark.name.target, objects.uri, needed)
 
 
-def _check_unlisted_in(table: LakeTable, target: str, objects: ObjectStore, names: Iterable[str]) -> None:
+def _check_unlisted_in(table: LakeTable, target: str, place: str, names: list[str]) -> None:
     listed = table.names()
     if needed := [name for name in names if name in listed]:
         raise UsageError(
-            f"{table.shown} lists {needed[0]}, and would break",
-            f"first: krr-export load {objects.uri} {target} --keep N",
+            f"{table.shown} lists {needed[0]}, and would break", f"first: krr-export load {place} {target} --keep N"
         )
+    if found := [*table.differences()]:
+        raise UsageError(
+            f"{table.shown} may need what is to be deleted: {found[0]}",
+            f"first: krr-export load {place} {target} --replace",
+        )
+
+
+def _marked_table(mark: Mark, objects: ObjectStore) -> IcebergTable:
+    """Open the table that has left a mark.
+
+    Raises:
+        KrrExportError: Its catalog does not tell, or tells of another table of that name.
+    """
+    lost = f"if that table is gone, delete {objects.uri}/{mark.key}"
+    try:
+        table = _iceberg_table(mark.name)
+    except KrrExportError as error:
+        raise type(error)(f"{error.message}, and it may need what is to be deleted", f"{error.hint}; {lost}") from None
+    if table.uuid != mark.uuid:
+        table.close()
+        raise UsageError(f"{table.shown} is not the one that lists files of {objects.uri}", lost)
+    return table
+
+
+def _iceberg_over(name: TableName, store: ObjectStore) -> IcebergTable:
+    if store.uri.startswith("a"):
+        raise UsageError(
+            "an Iceberg table over Azure cannot be made: pyiceberg does not read its URIs with Arrow",
+            f"make a Delta table: {DELTA}{store.uri}",
+        )
+    return _iceberg_table(name, store)
+
+
+def _find_iceberg(name: TableName) -> tuple[ObjectStore, IcebergTable]:
+    table = _iceberg_table(name)
+    if table.place is None:
+        table.close()
+        raise InputError(f"{name.target}: nothing was loaded there", "see krr-export load")
+    return open_objects(parse_address(table.place)), table
+
+
+def _iceberg_table(name: TableName, store: ObjectStore | None = None) -> IcebergTable:
+    try:
+        from krr_export.warehouse.iceberg.table import IcebergTable  # noqa: PLC0415 - an optional package
+    except ImportError:
+        raise UsageError("the package pyiceberg is missing", "pip install 'krr-export[iceberg]'") from None
+    return IcebergTable(name, store)

@@ -15,7 +15,7 @@ from krr_export.schema.registry import load_schema
 from krr_export.util.fields import StrPath, refuse_wrong_options
 from krr_export.util.paths import local_path
 from krr_export.warehouse.tables import CHANGES, PERSON
-from krr_export.warehouse.target import DB_SCHEMA, is_delta, parse_target
+from krr_export.warehouse.target import DB_SCHEMA, is_lake, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,14 +42,15 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
     progress: Progress | None = None,
     on_loaded: Callable[[str], object] = lambda _name: None,
 ) -> LoadResult:
-    """Load a snapshot into a database, or list it in a Delta table; each is seen whole there, or not at all.
+    """Load a snapshot into a database, or list it in a Delta or Iceberg table; each is seen whole there, or not at all.
 
     >>> krr_export.load("store", "duckdb:krr.duckdb").loaded
     ('eksport=20260227T112225Z',)
 
     Args:
-        source: a snapshot, or a store, of which the newest is loaded; for a Delta table, the URI that it was pushed to.
-        target: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``; or ``delta:`` and that URI.
+        source: a snapshot, or a store, of which the newest is loaded; for a table of files, where it was pushed to.
+        target: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``; or ``delta:`` and that URI, or
+            ``iceberg:CATALOG/NAMESPACE.TABLE``.
         all_snapshots: of a store, load all that the target lacks, oldest first.
         keep: how many of the newest exports stay in the target; ``None``: all.
         replace: load again what is there already, such as an export whose snapshot was replaced since.
@@ -69,9 +70,9 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
     if keep is not None and keep < 1:
         raise UsageError("--keep must be at least 1", "it is the number of exports that stay in the target")
     progress = progress or Progress()
-    if is_delta(target):
+    if is_lake(target):
         if history or schema is not None or db_schema != DB_SCHEMA:
-            raise UsageError("--history, --schema and --db-schema are of databases", "leave them out for a Delta table")
+            raise UsageError("--history, --schema and --db-schema are of databases", "leave them out for such a table")
         return register_snapshots(source, target, Selection(all_snapshots, keep, replace), progress, on_loaded)
     place = parse_target(target, db_schema)
     record_schema = None if schema is None else load_schema(schema)

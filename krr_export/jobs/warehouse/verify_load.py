@@ -15,7 +15,7 @@ from krr_export.util.formatting import number, records, short_repr
 from krr_export.util.paths import local_path
 from krr_export.warehouse.content_digest import ContentDigest
 from krr_export.warehouse.tables import PERSON
-from krr_export.warehouse.target import DB_SCHEMA, is_delta, parse_target
+from krr_export.warehouse.target import DB_SCHEMA, is_lake, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,8 +84,8 @@ def verify_load(  # noqa: PLR0913 - by keyword, each an option of the command li
     True
 
     Args:
-        target: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``; or ``delta:URI``, of which the files are
-            read back, and compared with the manifests that were pushed.
+        target: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``; or ``delta:URI`` or
+            ``iceberg:CATALOG/NAMESPACE.TABLE``, of which the files are read back, and compared with what was pushed.
         against: the snapshot, or the store whose newest must be there: its files are read too. Otherwise the rows are
             compared with the digest that the database's own ledger has of them.
         all_snapshots: look at all that was loaded, or, with ``against``, at all of the store; not the newest alone.
@@ -100,9 +100,9 @@ def verify_load(  # noqa: PLR0913 - by keyword, each an option of the command li
         UsageError: an option or the target is wrong.
     """
     progress = progress or Progress()
-    if is_delta(target):
+    if is_lake(target):
         if against is not None or schema is not None or db_schema != DB_SCHEMA:
-            raise UsageError("--against, --schema and --db-schema are of databases", "leave them out for a Delta table")
+            raise UsageError("--against, --schema and --db-schema are of databases", "leave them out for such a table")
         return _verify_registered(target, all_snapshots=all_snapshots, progress=progress)
     place = parse_target(target, db_schema)
     wanted: list[Loadable] = []

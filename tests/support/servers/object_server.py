@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -22,6 +23,15 @@ WEED = Path(sys.executable).with_name("weed")
 _SERVICES = ("s3.port", "master.port", "volume.port", "filer.port")
 PLANTED = "hemmelig-noekkel"
 """The key of its user: no message has it."""
+_USER = "krr"
+_ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
+_IDENTITIES = {
+    "identities": [
+        {"name": "anonymous", "actions": _ACTIONS},  # who signs nothing
+        {"name": _USER, "credentials": [{"accessKey": _USER, "secretKey": PLANTED}], "actions": _ACTIONS},
+    ]
+}
+"""Arrow signs each piece of what it writes, which the server takes of nobody whom it does not know."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,7 @@ class ObjectServer:
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ALLOW_HTTP": "true",
-            "AWS_ACCESS_KEY_ID": "krr",
+            "AWS_ACCESS_KEY_ID": _USER,
             "AWS_SECRET_ACCESS_KEY": PLANTED,
             "AWS_REGION": "us-east-1",
         }
@@ -69,6 +79,8 @@ def served(directory: Path) -> Iterator[ObjectServer]:
     words = [str(WEED), "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", *options]
     words += ["-volume.max=50", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
     words += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # else ports that two servers would fight for
+    (directory / "identities.json").write_text(json.dumps(_IDENTITIES))
+    words.append(f"-s3.config={directory / 'identities.json'}")
     home = {**os.environ, "HOME": str(directory)}
     with (directory / "log").open("wb") as log, subprocess.Popen(words, stdout=log, stderr=log, env=home) as process:
         try:

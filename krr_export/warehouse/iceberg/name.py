@@ -1,0 +1,106 @@
+"""The name of an Iceberg table, as users give it, and the mark that it leaves in the place that it lies over.
+
+The catalog is elsewhere, so nothing in a place would tell that a table needs its files. So each table leaves an object
+there before it lists the first, by which `prune` finds it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from krr_export.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from krr_export.input.objects.store import ObjectStore
+
+_SCHEME = "iceberg:"
+_WORD = "[A-Za-z0-9_-]+"
+_FORM = re.compile(rf"iceberg:(?P<catalog>{_WORD})/(?P<table>{_WORD}(\.{_WORD})+)")
+_MARKS = "iceberg"
+"""The directory of the marks."""
+_ENDING = ".json"
+
+
+@dataclass(frozen=True)
+class TableName:
+    """The name of a table.
+
+    Attributes:
+        catalog: As pyiceberg's configuration names it.
+        table: ``namespace.table``.
+    """
+
+    catalog: str
+    table: str
+
+    @property
+    def target(self) -> str:
+        """As on the command line."""
+        return f"{_SCHEME}{self.catalog}/{self.table}"
+
+    @property
+    def namespace(self) -> str:
+        """All before the last dot."""
+        return self.table.rpartition(".")[0]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a table has left in a place.
+
+    Attributes:
+        key: Of the object.
+        name: Of the table, when it was made.
+        uuid: Says whether a table of that name is still the same.
+    """
+
+    key: str
+    name: TableName
+    uuid: str
+
+
+def parse_table_name(target: str) -> TableName:
+    """Parse ``iceberg:CATALOG/NAMESPACE.TABLE``.
+
+    Raises:
+        UsageError: It is none. The message does not repeat it.
+    """
+    found = _FORM.fullmatch(target)
+    if found is None:
+        raise UsageError("TARGET is no name of an Iceberg table", "give iceberg:CATALOG/NAMESPACE.TABLE")
+    return TableName(found["catalog"], found["table"])
+
+
+def leave_mark(store: ObjectStore, name: TableName, uuid: str) -> None:
+    """Have the place know of a table; nothing is done if it does.
+
+    Raises:
+        NetworkError: The store failed.
+    """
+    body = json.dumps({"catalog": name.catalog, "table": name.table}).encode()
+    store.create(f"{_MARKS}/{uuid}{_ENDING}", body)
+
+
+def marks(store: ObjectStore) -> list[Mark]:
+    """Return what tables have left in a place.
+
+    Raises:
+        InputError: One is damaged.
+        NetworkError: The store failed.
+    """
+    return [_mark(store, f"{_MARKS}/{name}") for name in sorted(store.names(_MARKS)) if name.endswith(_ENDING)]
+
+
+def _mark(store: ObjectStore, key: str) -> Mark:
+    found = store.read(key)
+    try:
+        said = json.loads(b"" if found is None else found.body)
+        name = parse_table_name(f"{_SCHEME}{said['catalog']}/{said['table']}")
+    except (ValueError, LookupError, TypeError, UsageError):
+        raise InputError(
+            f"{store.uri}/{key} is damaged", "load the table again; or delete it, if that is gone"
+        ) from None
+    return Mark(key, name, key.removeprefix(f"{_MARKS}/").removesuffix(_ENDING))
