@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import command
@@ -39,7 +40,6 @@ from krr_export.warehouse.lake.registration import register
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
@@ -435,3 +435,42 @@ def test_a_mark_that_is_damaged_stops_a_prune(pushed: str) -> None:
     native(pushed).put("iceberg/x.json", b'{"catalog": 1}')
     ran = command.call("prune", pushed, "--keep", "1")
     assert (ran.code, ran.last.partition(";")[0].endswith("iceberg/x.json is damaged")) == (3, True)
+
+
+DUCKDB = """
+import glob, os, sys
+import duckdb, duckdb_extension_avro, duckdb_extension_httpfs, duckdb_extension_iceberg
+database = duckdb.connect()
+for package in (duckdb_extension_httpfs, duckdb_extension_avro, duckdb_extension_iceberg):
+    [file] = glob.glob(os.path.join(os.path.dirname(package.__file__), "**", "*.duckdb_extension"), recursive=True)
+    database.execute(f"LOAD '{file}'")
+secret = {"key_id": "AWS_ACCESS_KEY_ID", "secret": "AWS_SECRET_ACCESS_KEY", "region": "AWS_REGION"}
+words = ", ".join(f"{name} '{os.environ[variable]}'" for name, variable in secret.items())
+endpoint = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
+database.execute(f"CREATE SECRET (TYPE s3, {words}, endpoint '{endpoint}', use_ssl false, url_style 'path')")
+table = f"iceberg_scan('{sys.argv[1]}', snapshot_from_id = {sys.argv[2]}::UBIGINT)"
+database.execute(f"COPY (FROM {table}) TO '{sys.argv[3]}' (FORMAT parquet)")
+"""
+"""DuckDB reads a table with its own extension. It is for a version of DuckDB that is not the one used elsewhere."""
+
+
+@pytest.fixture(scope="module")
+def duckdb_with_iceberg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with DuckDB and its extensions for Iceberg, from PyPI: DuckDB's own server of them is not asked."""
+    home = tmp_path_factory.mktemp("duckdb")
+    uv = Path(sys.executable).with_name("uv")
+    packages = ["duckdb==1.5.5", *(f"duckdb-extension-{name}==1.5.5" for name in ("avro", "httpfs", "iceberg"))]
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, home / "venv"], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", home / "venv", *packages], check=True)
+    return home / "venv/bin/python"
+
+
+def test_duckdb_reads_it_by_its_extension(
+    store: Path, pushed: str, catalog: Catalog, duckdb_with_iceberg: Path, tmp_path: Path
+) -> None:
+    krr_export.load(pushed, TARGET, all_snapshots=True)
+    found = table(catalog)
+    for name, ref in zip((NIGHTS[2], NIGHTS[0]), ("main", TAGS[0]), strict=True):
+        words = [found.metadata_location, str(found.metadata.refs[ref].snapshot_id), tmp_path / "read.parquet"]
+        subprocess.run([duckdb_with_iceberg, "-c", DUCKDB, *words], check=True)
+        assert rows(pq.read_table(tmp_path / "read.parquet")) == persons(store / name)
