@@ -471,6 +471,10 @@ def test_duckdb_reads_it_by_its_extension(
     krr_export.load(pushed, TARGET, all_snapshots=True)
     found = table(catalog)
     for name, ref in zip((NIGHTS[2], NIGHTS[0]), ("main", TAGS[0]), strict=True):
-        words = [found.metadata_location, str(found.metadata.refs[ref].snapshot_id), tmp_path / "read.parquet"]
+        words: list[str | Path] = [
+            found.metadata_location,
+            str(found.metadata.refs[ref].snapshot_id),
+            tmp_path / "read.parquet",
+        ]
         subprocess.run([duckdb_with_iceberg, "-c", DUCKDB, *words], check=True)
         assert rows(pq.read_table(tmp_path / "read.parquet")) == persons(store / name)
