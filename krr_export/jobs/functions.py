@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -14,6 +14,7 @@ from krr_export.input import sftp
 from krr_export.input.objects.address import is_object_uri
 from krr_export.jobs.backfill.backfill import BackfillOptions, run_backfill
 from krr_export.jobs.backfill.cluster.connection import connect
+from krr_export.jobs.backfill.cluster.runner import Cluster
 from krr_export.jobs.backfill.processes import ThisMachine
 from krr_export.jobs.changes import apply as changes
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
@@ -162,7 +163,8 @@ def backfill(
     address = own.pop("cluster", None)
     if address is not None and is_object_uri(str(store)):
         raise UsageError("--cluster needs a store in a directory that all machines see", "push it afterwards")
-    with nullcontext(ThisMachine()) if address is None else connect(address) as machines:
+    with ExitStack() as stack:
+        machines = ThisMachine() if address is None else Cluster(stack.enter_context(connect(address)))
         return run_backfill(
             [sources] if isinstance(sources, (str, os.PathLike)) else sources,
             store,

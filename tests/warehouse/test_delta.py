@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import CommitProperties, DeltaTable
 from exports.nights import planted_store
+from exports.pushed import NIGHTS, native, objects, persons
 from load_targets import rows
-from pushed import NIGHTS, native, objects, persons
 from servers import object_server
 
 import krr_export

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from exports.nights import planted_store
+from exports.pushed import NIGHTS, native, objects, persons
 from load_targets import rows
-from pushed import NIGHTS, native, objects, persons
 from pyiceberg.catalog import load_catalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.conversions import from_bytes

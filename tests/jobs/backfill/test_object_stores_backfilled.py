@@ -198,7 +198,7 @@ def backfill(
     **options: Any,  # noqa: ANN401 - as they come
 ) -> krr_export.BackfillResult:
     """Backfill a store in memory, in this process."""
-    monkeypatch.setattr("krr_export.jobs.backfill.backfill.Processes", Inline)
+    monkeypatch.setattr("krr_export.jobs.backfill.processes.Processes", Inline)
     monkeypatch.setattr("krr_export.output.store_place.open_objects", lambda address: ObjectStore(native, address.uri))
     return krr_export.backfill(sources, objects.URI, workers=0, **options)
 

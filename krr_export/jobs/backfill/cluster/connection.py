@@ -8,12 +8,11 @@ import re
 import socket
 import warnings
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import NetworkError, UsageError
 from krr_export.jobs.backfill.cluster.on_worker import PACKAGES, Site
-from krr_export.jobs.backfill.cluster.runner import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +24,21 @@ _SAME = "install the same versions on all machines, the scheduler's too"
 _TLS = "give a CA, a certificate and its key in Dask's configuration, distributed.comm.tls"
 
 
+@dataclass(frozen=True)
+class Connection:
+    """A connection to a cluster whose versions are ours.
+
+    Attributes:
+        client: of Dask's.
+        lost_workers: the error of a task whose workers were lost, each time that it was run.
+    """
+
+    client: Any
+    lost_workers: type[Exception]
+
+
 @contextmanager
-def connect(address: str) -> Iterator[Cluster]:
+def connect(address: str) -> Iterator[Connection]:
     """Connect to a cluster, and prove that it is one that this run may use.
 
     Args:
@@ -43,7 +55,7 @@ def connect(address: str) -> Iterator[Cluster]:
         if host is not None:
             _check_loopback(client)
         _check_versions(client.get_versions(packages=PACKAGES))
-        yield Cluster(client, library)
+        yield Connection(client, library.KilledWorker)
 
 
 def _host(address: str) -> str | None:

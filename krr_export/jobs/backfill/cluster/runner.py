@@ -29,6 +29,7 @@ from krr_export.util.threads import map_in_order
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from krr_export.jobs.backfill.cluster.connection import Connection
     from krr_export.jobs.backfill.task import Runner, Staged, Task
     from krr_export.jobs.options import ConvertOptions
     from krr_export.output.store import Store
@@ -41,16 +42,11 @@ _SECONDS_WITHOUT_WORKERS = 60
 
 
 class Cluster:
-    """A cluster whose versions are ours; see `task.Machines`.
+    """The machines of a cluster; see `task.Machines`."""
 
-    Args:
-        client: of Dask's.
-        library: the package.
-    """
-
-    def __init__(self, client: Any, library: Any) -> None:  # noqa: ANN401 - as above
-        self._client = client
-        self._library = library
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = connection.client
 
     @property
     def room(self) -> int:
@@ -79,7 +75,7 @@ class Cluster:
         """
         topic = f"krr-export-{secrets.token_hex(8)}"
         with _nursery(store) as nursery:
-            run = _Run(self._client, self._library, topic, nursery, self._compared(nursery, options), _Passed(progress))
+            run = _Run(self._connection, topic, nursery, self._compared(nursery, options), _Passed(progress))
             self._client.subscribe_topic(topic, run.passed.tell)
             try:
                 yield lambda: _Tasks(run, room)
@@ -153,10 +149,9 @@ class _Passed:
 
 @dataclass(frozen=True)
 class _Run:
-    """What all tasks of a run have in common; ``library`` is the package, ``client`` its connection."""
+    """What all tasks of a run have in common."""
 
-    client: Any
-    library: Any
+    connection: Connection
     topic: str
     nursery: Path
     site: Site
@@ -194,7 +189,7 @@ class _Tasks:
             if isinstance(staged, Draft):
                 with output_errors("take over what a worker wrote"):
                     (self._run.nursery / name).rename(task.directory)
-        except self._run.library.KilledWorker:
+        except self._run.connection.lost_workers:
             return _lost_workers()
         except (CancelledError, OSError):
             return Failure.of(NetworkError("the connection to the scheduler was lost", "run again"))
@@ -213,7 +208,7 @@ class _Tasks:
         with self._guard:
             if self._ended.is_set():
                 raise CancelledError
-            future = run.client.submit(convert_here, order, key=key, pure=False, retries=0)
+            future = run.connection.client.submit(convert_here, order, key=key, pure=False, retries=0)
             self._futures.add(future)
         return future
 
@@ -226,7 +221,7 @@ class _Tasks:
             if (now := time.monotonic()) < looked + _SECONDS_BETWEEN_QUESTIONS:
                 continue
             looked = now
-            if self._run.client.nthreads():
+            if self._run.connection.client.nthreads():
                 seen = now
             elif now > seen + _SECONDS_WITHOUT_WORKERS:
                 raise NetworkError("the cluster has no workers any more", "start some, and run again")
@@ -239,7 +234,7 @@ class _Tasks:
             self._ended.set()
             futures = [*self._futures]
         with suppress(Exception):  # the scheduler is gone: so are the tasks
-            self._run.client.cancel(futures, force=True)
+            self._run.connection.client.cancel(futures, force=True)
 
 
 def _lost_workers() -> Failure:
