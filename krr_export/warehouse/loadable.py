@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.domain.store_layout import EXPORT_PREFIX, exported_at
+from krr_export.domain.store_layout import EXPORT_PREFIX
 from krr_export.warehouse.content_digest import ContentDigest
 from krr_export.warehouse.ledger import Load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from krr_export.output.snapshot_table import SnapshotTable
 
@@ -33,16 +32,6 @@ class Loadable:
     manifest_sha256: str
     tables: tuple[SnapshotTable, ...]
     advanced: Callable[[int], None] = lambda _: None
-
-    @property
-    def exported_at(self) -> datetime:
-        """When the export was made: the value of ``eksport`` in each row."""
-        return exported_at(self.name)
-
-    @property
-    def suffix(self) -> str:
-        """The end of the names of database tables that hold this content, and no other."""
-        return table_suffix(self.name, self.manifest_sha256)
 
     @property
     def rows(self) -> int:
