@@ -128,8 +128,8 @@ def _to_paramiko(key: object) -> paramiko.PKey:
             kind = paramiko.RSAKey
         case _:
             raise UsageError("the identity file's kind of key cannot be used", _HINT)
-    text = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     try:
+        text = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()  # not of every curve
         return kind.from_private_key(io.StringIO(text))
     except (paramiko.SSHException, ValueError):
         raise UsageError("the identity file's kind of key cannot be used", _HINT) from None
