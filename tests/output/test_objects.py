@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -271,3 +272,38 @@ def test_what_is_always_overtaken_ends(nights: tuple[Outgoing, Outgoing]) -> Non
     with pytest.raises(BusyError):
         advance(ObjectStore(Overtaken(native), objects.URI), nights[1].name)
     assert issubclass(BusyError, KrrExportError)
+
+
+def test_what_the_store_does_not_give_back_is_not_committed(nights: tuple[Outgoing, Outgoing]) -> None:
+    class Losing(objects.Disturbed):
+        def put(self, path: str, file: object, /, **options: Any) -> object:  # noqa: ANN401 - obstore's
+            done = super().put(path, file, **options)
+            self.inner.delete([path])
+            return done
+
+    native = MemoryStore()
+    with pytest.raises(NetworkError, match=f"^{objects.URI} does not give back .* as it was written; run again"):
+        push(Losing(native), *nights)
+    assert objects.contents(native) == {}
+
+
+def test_a_pointer_whose_snapshot_is_deleted_meanwhile_is_said_to_be(nights: tuple[Outgoing, Outgoing]) -> None:
+    name = nights[1].name
+    for deleted in (LATEST_COMMIT, commit_key(name)):
+        said = []
+        for number in range(1, 6):
+            native = MemoryStore()
+            push(native, *nights)
+            native.delete(LATEST_LIST)
+            disturbed = objects.Disturbed(native, number, before=partial(native.delete, deleted))
+            try:
+                advance(ObjectStore(disturbed, objects.URI), name)
+            except InputError as error:
+                said.append(str(error))
+        assert said
+        assert {f"{objects.URI}/{deleted} was deleted meanwhile; run again"} == {*said}
+
+
+def test_a_directory_that_is_no_snapshot_is_not_pushed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"manifest\.json is not as it was published; see krr-export verify"):
+        prepare(tmp_path, objects.URI)
