@@ -276,3 +276,23 @@ def test_an_excel_store_is_refused(made: Path, tmp_path: Path, target: str) -> N
     krr_export.convert(made / "one.xml", tmp_path / "excel", format="csv-excel")
     with pytest.raises(UsageError, match="one for Excel"):
         krr_export.load(tmp_path / "excel", target)
+
+
+def test_what_is_no_store_and_no_snapshot_is_not_loaded(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / NIGHTS[0]).mkdir()
+    (tmp_path / NIGHTS[0] / "manifest.json").touch()
+    for source, every, error, said in (
+        (made / "store" / NIGHTS[0], True, UsageError, "is a snapshot, and --all is of a store"),
+        (tmp_path / "none", False, InputError, "there is no store"),
+        (tmp_path / "empty", False, InputError, "there is no snapshot in .*; convert an export first"),
+        (tmp_path / NIGHTS[0], False, InputError, "is no published snapshot: .*; see krr-export verify"),
+    ):
+        with pytest.raises(error, match=said):
+            krr_export.load(source, f"duckdb:{tmp_path / 'krr.duckdb'}", all_snapshots=every)
+    assert not (tmp_path / "krr.duckdb").exists()
+
+
+def test_a_result_shows_no_more_than_where_and_what(made: Path, tmp_path: Path) -> None:
+    loaded = krr_export.load(made / "store", f"duckdb:{tmp_path / 'krr.duckdb'}")
+    assert repr(loaded) == f"LoadResult(target='{tmp_path / 'krr.duckdb'}', loaded=('{NIGHTS[-1]}',), unchanged=())"

@@ -322,9 +322,19 @@ def test_a_refused_grant_is_named_if_the_word_is_known(
 def test_a_token_that_is_none_is_refused(
     store: Path, tmp_path: Path, register: Register, options: FetchChangesOptions
 ) -> None:
-    register.token_failures = [send(200, b'{"access_token":"a\\r\\nHost: b"}')]
-    with pytest.raises(InputError, match="no token"):
-        fetch_changes(store, tmp_path / "in", options)
+    for body in (b'{"access_token":"a\\r\\nHost: b"}', b"", b"<html>", b"[]", b"[" * 100_000):
+        register.token_failures = [send(200, body)]
+        with pytest.raises(InputError, match="no token"):
+            fetch_changes(store, tmp_path / "in", options)
+
+
+def test_a_token_that_does_not_say_how_long_it_lives_is_used(
+    store: Path, tmp_path: Path, register: Register, options: FetchChangesOptions
+) -> None:
+    answer = json.dumps({"access_token": register.token, "expires_in": "soon"}).encode()
+    register.token_failures = [send(200, answer)]
+    fetch_changes(store, tmp_path / "in", options)
+    assert (names(tmp_path / "in"), register.claims) == (ALL, [])
 
 
 def test_an_unknown_certificate_is_refused(

@@ -135,6 +135,18 @@ def test_changes_come_page_after_page_and_the_first_number_is_included(
     assert (len(nothing), nothing.get("tilEndringsNummer")) == (0, str(register.latest))
 
 
+def test_pages_of_rest_hold_the_same_persons(register: ServedRegister) -> None:
+    known, seen = 0, 0
+    while known < register.latest:
+        page, same = register.page_from(known), register.changes_after(known)
+        assert (page["fraEndringsId"], page["tilEndringsId"], page["sisteEndringsId"]) == (known, *same[1:])
+        identifiers = [person["personidentifikator"] for person in same.persons]
+        assert [person["personidentifikator"] for person in page["list"]] == identifiers
+        known, seen = page["tilEndringsId"], seen + len(identifiers)
+    assert seen > 300
+    assert register.page_from(known)["list"] == []
+
+
 def test_the_printing_provider_has_a_certificate(url: str, keys: Path) -> None:
     provider, certificate = ask(url, keys, messages.hent_print_sertifikat()).message
     assert provider.text == DIGIPOST
