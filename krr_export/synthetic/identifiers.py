@@ -6,7 +6,8 @@ to a person. Numbers are enumerated, not stored: memory stays flat for any numbe
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
+from functools import cache
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -61,16 +62,16 @@ def identity_numbers(
         d_numbers: whether they are D-numbers.
         births: the first and the last date of birth.
     """
-    dates = _dates(births, _D_NUMBER_DAY if d_numbers else 0)
-    individuals = [_sums(f"{number:03}", 6) for number in range(1000)]
-    total = len(dates) * _PER_DATE
+    first_day, last_day = (birth.toordinal() for birth in births)
+    added_to_day = _D_NUMBER_DAY if d_numbers else 0
+    total = (last_day - first_day + 1) * _PER_DATE
     place, stride = int(rng.random() * total), _stride(rng, total)
     while True:
         place = (place + stride) % total
         day, individual = divmod(place, _PER_DATE)
-        prefix, offset, first, second = dates[day]
-        individual += offset
-        more_first, more_second = individuals[individual]
+        prefix, lowest, first, second = _date(first_day + day, added_to_day)
+        individual += lowest
+        more_first, more_second = _individual(individual)
         if (final_digits := _final_digits(first + more_first, second + more_second)) is not None:
             yield f"{prefix}{individual:03}{final_digits}"
 
@@ -89,16 +90,19 @@ def _sums(digits: str, position: int) -> tuple[int, int]:
     return first, second
 
 
-def _dates(births: tuple[date, date], added_to_day: int) -> list[tuple[str, int, int, int]]:
-    """Return for each date of birth its six digits, its lowest individual number, and its part of the two sums."""
-    first_day, last_day = births
-    days = (first_day + timedelta(n) for n in range((last_day - first_day).days + 1))
-    dates = []
-    for day in days:
-        prefix = f"{day.day + added_to_day:02}{day.month + _SYNTHETIC_MONTH:02}{day.year % 100:02}"
-        lowest = 0 if day.year < 2000 else _PER_DATE  # noqa: PLR2004 - the century's turn
-        dates.append((prefix, lowest, *_sums(prefix, 0)))
-    return dates
+@cache
+def _date(ordinal: int, added_to_day: int) -> tuple[str, int, int, int]:
+    """Return for a date of birth its six digits, its lowest individual number, and its part of the two sums."""
+    day = date.fromordinal(ordinal)
+    prefix = f"{day.day + added_to_day:02}{day.month + _SYNTHETIC_MONTH:02}{day.year % 100:02}"
+    lowest = 0 if day.year < 2000 else _PER_DATE  # noqa: PLR2004 - the century's turn
+    return prefix, lowest, *_sums(prefix, 0)
+
+
+@cache
+def _individual(number: int) -> tuple[int, int]:
+    """Return the part of the two sums of an individual number."""
+    return _sums(f"{number:03}", 6)
 
 
 def _stride(rng: Random, total: int) -> int:
