@@ -1,4 +1,4 @@
-"""A real server of S3 on this machine: SeaweedFS, from a package of PyPI."""
+"""A real server of S3, and of a catalog of Iceberg, on this machine: SeaweedFS, from a package of PyPI."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WEED = Path(sys.executable).with_name("weed")
-_SERVICES = ("s3.port", "master.port", "volume.port", "filer.port")
+_SERVICES = ("s3", "master", "volume", "filer")
 PLANTED = "hemmelig-noekkel"
 """The key of its user: no message has it."""
 _USER = "krr"
@@ -36,9 +36,17 @@ _IDENTITIES = {
 
 @dataclass(frozen=True)
 class ObjectServer:
-    """A server that runs."""
+    """A server that runs.
+
+    Attributes:
+        endpoint: of S3.
+        catalog: the URI of the catalog of Iceberg, by its REST protocol.
+        shell: the command of the server's administrators.
+    """
 
     endpoint: str
+    catalog: str
+    shell: tuple[str, ...]
 
     @property
     def variables(self) -> dict[str, str]:
@@ -57,6 +65,20 @@ class ObjectServer:
             assert answer.status == 200
         return f"s3://{name}"
 
+    def make_lake(self, name: str) -> dict[str, str]:
+        """Make a bucket of tables; return the properties of its catalog for a client."""
+        words = f"s3tables.bucket -create -name {name} -account 000000000000\n"
+        made = subprocess.run(self.shell, input=words, capture_output=True, text=True, timeout=60, check=True)
+        assert "ARN:" in made.stdout
+        return {
+            "type": "rest",
+            "uri": self.catalog,
+            "warehouse": f"s3://{name}/",
+            "credential": f"{_USER}:{PLANTED}",
+            "oauth2-server-uri": f"{self.catalog}/v1/oauth/tokens",
+            "s3.endpoint": self.endpoint,
+        }
+
 
 def _free_ports(count: int) -> list[int]:
     """Ports that nobody listens at, below those that the system gives to clients, taken all at once."""
@@ -70,23 +92,23 @@ def _free_ports(count: int) -> list[int]:
 @contextmanager
 def served(directory: Path) -> Iterator[ObjectServer]:
     """A server with its files in a directory, until the block ends."""
-    ports = _free_ports(2 * len(_SERVICES))
-    options = [
-        f"-{name}={port}"
-        for service, pair in zip(_SERVICES, zip(ports[::2], ports[1::2], strict=True), strict=True)
-        for name, port in zip((service, f"{service}.grpc"), pair, strict=True)
-    ]
+    *ports, catalog = _free_ports(2 * len(_SERVICES) + 1)
+    of = dict(zip([f"{name}{kind}" for name in _SERVICES for kind in ("", ".grpc")], ports, strict=True))
+    options = [f"-{name}.port{kind}={of[f'{name}{kind}']}" for name in _SERVICES for kind in ("", ".grpc")]
     words = [str(WEED), "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", *options]
     words += ["-volume.max=50", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
-    words += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # else ports that two servers would fight for
+    words += [f"-s3.port.iceberg={catalog}", "-s3.port.lance=0"]  # else ports that two servers would fight for
     (directory / "identities.json").write_text(json.dumps(_IDENTITIES))
     words.append(f"-s3.config={directory / 'identities.json'}")
     home = {**os.environ, "HOME": str(directory)}
     with (directory / "log").open("wb") as log, subprocess.Popen(words, stdout=log, stderr=log, env=home) as process:
         try:
-            endpoint = f"http://127.0.0.1:{ports[0]}"
+            endpoint = f"http://127.0.0.1:{of['s3']}"
             command.wait_until(lambda: _answers(process, endpoint))
-            yield ObjectServer(endpoint)
+            master, filer = (
+                f"-{name}=127.0.0.1:{ports[at]}.{ports[at + 1]}" for name, at in (("master", 2), ("filer", 6))
+            )
+            yield ObjectServer(endpoint, f"http://127.0.0.1:{catalog}", (str(WEED), "shell", master, filer))
         finally:
             process.send_signal(signal.SIGKILL)  # its own end takes half a minute
 
