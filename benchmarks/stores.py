@@ -1,4 +1,6 @@
-"""What an object store costs `convert`, and what `backfill` saves, each beside the same with files and one by one.
+"""What an object store costs `convert`, what a table over it costs, and what `backfill` saves.
+
+Each stands beside the same with files, or one by one.
 
 The object store is a server on this machine, so the wire is not measured: ``PYTHONPATH=tests/support python -m
 benchmarks.stores``.
@@ -45,8 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             exports = _make(options.data / f"{options.records}", options.records)
             with object_server.served(Path(place)) as server:
                 os.environ.update(server.variables)
+                lake = {"URI": f"sqlite:///{place}/lake.db", "WAREHOUSE": "s3://krr/lake"}
+                os.environ.update({f"PYICEBERG_CATALOG__LAKE__{name}": value for name, value in lake.items()})
                 server.make_bucket("krr")
-                contenders = _contenders(exports, options.data / "target")
+                contenders = _contenders(exports, options.records, options.data / "target")
                 rounds = [{label: run() for label, run in contenders.items()} for _ in range(options.rounds)]
         except RunFailedError as error:
             print(error, file=sys.stderr)
@@ -73,7 +77,7 @@ def _make(directory: Path, records: int) -> list[Path]:
     return exports
 
 
-def _contenders(exports: list[Path], target: Path) -> dict[str, Callable[[], Cost]]:
+def _contenders(exports: list[Path], records: int, target: Path) -> dict[str, Callable[[], Cost]]:
     one, numbers = str(exports[0]), iter(range(1000))
 
     def to_files(source: str) -> Cost:
@@ -82,6 +86,12 @@ def _contenders(exports: list[Path], target: Path) -> dict[str, Callable[[], Cos
 
     def to_objects(source: str) -> Cost:
         return measure([_KRR_EXPORT, "convert", source, f"s3://krr/{next(numbers)}"])
+
+    def into_a_table(target: Callable[[str], str]) -> Cost:
+        """Load a snapshot of four files, as a national one has."""
+        place = f"s3://krr/{next(numbers)}"
+        _run("convert", one, place, "--rows-per-file", str(records // 4), "-q")
+        return measure([_KRR_EXPORT, "load", place, target(place)])
 
     def in_a_row() -> Cost:
         _remove(target)
@@ -99,6 +109,10 @@ def _contenders(exports: list[Path], target: Path) -> dict[str, Callable[[], Cos
         "convert, object to directory": lambda: to_files("s3://krr/in/export.xml"),
         "convert, file to object store": lambda: to_objects(one),
         "convert, object to object store": lambda: to_objects("s3://krr/in/export.xml"),
+        "load into a Delta table": lambda: into_a_table(lambda place: f"delta:{place}"),
+        "load into an Iceberg table": lambda: into_a_table(
+            lambda place: f"iceberg:lake/krr.night{place.rpartition('/')[2]}"
+        ),
         f"{_EXPORTS} converts in a row": in_a_row,
         f"backfill of {_EXPORTS}, 2 processes": at_once,
     }
