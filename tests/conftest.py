@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WHOLE_PROGRAMS = Path(__file__).parent / "integration"
 
 # Derandomized: a suite that fails must fail again. More examples: `pytest --hypothesis-profile=long`.
-settings.register_profile("suite", derandomize=True, deadline=None, database=None, max_examples=60)
+settings.register_profile("suite", derandomize=True, deadline=None, database=None, max_examples=30)
 settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("suite")
 

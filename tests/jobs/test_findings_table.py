@@ -115,7 +115,7 @@ def test_rows_by_code_are_what_the_report_counts(fault_share: float, tmp_path: P
         assert len({code for (code,) in asked(result.path, "SELECT DISTINCT code FROM findings")}) > 10
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     records=st.lists(st.sampled_from(RECORDS), min_size=1, max_size=25),
     reader=st.sampled_from(["auto", "iterparse"]),

@@ -468,7 +468,7 @@ def long_history(nights: int) -> list[Any]:
     return [replace(line, snapshot=f"eksport={night:08}T000000Z") for night in range(nights)]
 
 
-@settings(max_examples=10)  # each is several pages of the greatest size
+@settings(max_examples=5)  # each is several pages of the greatest size
 @given(
     text=st.text(max_size=300),
     many=st.integers(1, 80),

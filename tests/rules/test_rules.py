@@ -164,7 +164,7 @@ def test_an_export_that_is_only_read_is_not_judged_unless_asked() -> None:
 # --- examples are masked
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     values=st.fixed_dictionaries(
         {

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -28,17 +29,24 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(tmp_path_factory.mktemp("wheel"))
+    """The wheel, built of the sdist; what is compiled need not be fast here."""
+    return built(ROOT, tmp_path_factory.mktemp("wheel"), CFLAGS="-O0")
 
 
 @pytest.fixture(scope="module")
-def wheel_without_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(tmp_path_factory.mktemp("wheel"), CC="false")
+def wheel_without_compiler(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the same sdist, where there is no compiler."""
+    (sdist,) = wheel.parent.glob("*.tar.gz")
+    directory = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(sdist) as packed:
+        packed.extractall(directory, filter="data")
+    (source,) = directory.iterdir()
+    return built(source, tmp_path_factory.mktemp("wheel"), "--wheel", CC="false")
 
 
-def built(out: Path, **environment: str) -> Path:
-    """The wheel, built of the sdist by the back end in this environment: nothing is downloaded."""
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)]
+def built(source: Path, out: Path, *kinds: str, **environment: str) -> Path:
+    """The wheel, built by the back end in this environment: nothing is downloaded."""
+    build = [sys.executable, "-m", "build", "--no-isolation", *kinds, "--outdir", str(out), str(source)]
     done = subprocess.run(build, capture_output=True, text=True, check=False, env={**os.environ, **environment})
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = out.glob("*.whl")

@@ -74,7 +74,7 @@ def test_the_store_is_what_it_would_have_become_night_by_night(
     assert all(krr_export.verify(path).proven for path in (tmp_path / "all").glob("eksport=*"))
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.randoms(use_true_random=False), processes=st.integers(1, 5))
 def test_neither_the_order_of_sources_nor_the_number_of_processes_matters(
     seed: random.Random, processes: int, exports: list[Path], sequential: Path, tmp_path: Path

@@ -70,7 +70,7 @@ FORMS = st.sampled_from(["rest", *XML_FORMS])
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(options=OPTIONS, share=SHARES, form=FORMS, size=st.integers(1, 30), from_zero=st.booleans())
 def test_pages_carry_what_changed_as_it_is_now(
     options: dict[str, Any],
@@ -110,7 +110,7 @@ def test_pages_carry_what_changed_as_it_is_now(
 
 
 @pytest.mark.slow
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(options=OPTIONS, share=SHARES)
 def test_the_program_finds_what_is_expected_and_the_differences_that_pages_carry(
     options: dict[str, Any], share: float
