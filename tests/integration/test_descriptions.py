@@ -119,5 +119,5 @@ def test_a_store_from_before_there_were_descriptions_goes_on(tmp_path: Path, mon
     assert fields_of(new, "person")["status"]["personal"] == "true"
     assert [difference for snapshot in (old, new) for difference in verify(snapshot).differences] == []
     assert diff(old, new).summary.total == 1
-    everything = duckdb.read_parquet(f"{tmp_path}/store/eksport=*/person/*.parquet", union_by_name=True)
+    everything = duckdb.connect().read_parquet(f"{tmp_path}/store/eksport=*/person/*.parquet", union_by_name=True)
     assert sorted(everything.to_arrow_table()["status"].to_pylist()) == ["AKTIV", "SLETTET"]

@@ -193,7 +193,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def counted(snapshot: Path) -> dict[str, int]:
     """The numbers as the table has them; of what depends on ages, as report.json has it."""
-    row = duckdb.execute(COUNTED.format(snapshot)).fetchone() or ()
+    row = duckdb.connect().execute(COUNTED.format(snapshot)).fetchone() or ()
     profile = json.loads((snapshot / "report.json").read_text())["profile"]
     old = {one["column"]: one["older_than_18_months"] for one in profile["contact_age"]}
     ages = (old["mobiltelefonnummer"], old["epostadresse"])

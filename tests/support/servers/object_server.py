@@ -24,11 +24,15 @@ _SERVICES = ("s3", "master", "volume", "filer")
 PLANTED = "hemmelig-noekkel"
 """The key of its user: no message has it."""
 _USER = "krr"
-_ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
+_CATALOGUER = "lake"
+_ACTIONS = ["Read", "Write", "List", "Tagging"]
+_ALL = ["Admin", *_ACTIONS]
+"""Who may do all makes a bucket by writing into it."""
 _IDENTITIES = {
     "identities": [
-        {"name": "anonymous", "actions": _ACTIONS},  # who signs nothing
+        {"name": "anonymous", "actions": _ALL},  # who signs nothing
         {"name": _USER, "credentials": [{"accessKey": _USER, "secretKey": PLANTED}], "actions": _ACTIONS},
+        {"name": _CATALOGUER, "credentials": [{"accessKey": _CATALOGUER, "secretKey": PLANTED}], "actions": _ALL},
     ]
 }
 """Arrow signs each piece of what it writes, which the server takes of nobody whom it does not know."""
@@ -74,7 +78,7 @@ class ObjectServer:
             "type": "rest",
             "uri": self.catalog,
             "warehouse": f"s3://{name}/",
-            "credential": f"{_USER}:{PLANTED}",
+            "credential": f"{_CATALOGUER}:{PLANTED}",
             "oauth2-server-uri": f"{self.catalog}/v1/oauth/tokens",
             "s3.endpoint": self.endpoint,
         }
