@@ -497,7 +497,7 @@ def test_a_report_that_was_tampered_with_is_refused_or_rendered_and_never_ends_t
         there = value_at(document, place)
         ended = [f"{there}\n"] if isinstance(there, str) else []
         for value in [*odd, *ended, DELETED]:
-            forged = json.loads(text)
+            forged = msgspec.json.decode(text)
             put(forged, place, value)
             try:
                 report = pages.typed(forged)

@@ -41,6 +41,7 @@ CONTENT_LIMITS = (
 
 def clean(text: object, characters: int) -> str:
     """Return a value as text for the page: one line, no control character or lone surrogate, cut to this length."""
-    whole = str(text)
-    shown = "".join(c if c.isprintable() or c in _SPACES else _UNSHOWN for c in whole[: characters + 1])
+    shown = str(text)[: characters + 1]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() or c in _SPACES else _UNSHOWN for c in shown)
     return shown if len(shown) <= characters else f"{shown[: characters - 1]}…"
