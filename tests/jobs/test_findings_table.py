@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +60,18 @@ def sample(**options: Any) -> bytes:  # noqa: ANN401 - SampleOptions checks them
     return out.getvalue()
 
 
+@cache
+def database() -> duckdb.DuckDBPyConnection:
+    """A database for all questions: one takes longer to open than to ask."""
+    return duckdb.connect()
+
+
 def asked(snapshot: Path, query: str) -> list[Any]:
     """What DuckDB says of the tables of a snapshot."""
-    with duckdb.connect() as connection:
-        for table in ("person", "rejects", "findings"):
-            files = f"read_parquet('{snapshot}/{table}/*.parquet')"
-            connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {files}")  # noqa: S608 - a directory of this test
-        return connection.execute(query).fetchall()
+    for table in ("person", "rejects", "findings"):
+        files = f"SELECT * FROM read_parquet('{snapshot}/{table}/*.parquet')"  # noqa: S608 - a directory of this test
+        database().execute(f"CREATE OR REPLACE VIEW {table} AS {files}")
+    return database().execute(query).fetchall()
 
 
 def check(snapshot: Path, report: Report) -> None:
