@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from agreement import STRICT, WHOLE, delivered, disagreements, outcome, pick_out, pieces_of
 from conversions import cut_into
-from exports.mutants import Mutant, mutants
+from exports.mutants import Mutant, fewer, mutants
 from exports.odd_exports import BYTES, CHARACTERS, CONSTRUCTS, MALFORMED, Author
 from exports.tiny_xml import IDENTIFIER, contact, export, person
 from fuzz import CASES, first_difference, trials
@@ -59,16 +59,11 @@ _TOGETHER = 64
 """Mutants read as one document: setting up a reader takes longer than reading three records."""
 
 
-@cache
-def mutants_of_version(version: str) -> list[Mutant]:
-    return list(mutants(version))
-
-
 @picking_out
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_on_all_mutants(version: str, style: str) -> None:
-    every = mutants_of_version(version)
+    every = fewer(version, mutants(version))
     if style != "as they are":
         every = every[list(STYLES).index(style) :: 12]
     assert disagreeing(every, load_schema(version), STYLES[style]) == []
