@@ -26,7 +26,7 @@ from krr_export.output.store_place import StorePlace
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from krr_export.jobs.backfill.task import Staged, Task
 
@@ -74,7 +74,8 @@ def test_the_store_is_what_it_would_have_become_night_by_night(
     assert all(krr_export.verify(path).proven for path in (tmp_path / "all").glob("eksport=*"))
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.usefixtures("in_threads")
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.randoms(use_true_random=False), processes=st.integers(1, 5))
 def test_neither_the_order_of_sources_nor_the_number_of_processes_matters(
     seed: random.Random, processes: int, exports: list[Path], sequential: Path, tmp_path: Path
@@ -88,7 +89,9 @@ def test_neither_the_order_of_sources_nor_the_number_of_processes_matters(
     assert nights.facts(tmp_path / "store") == nights.facts(sequential)
 
 
-def test_what_is_there_already_is_not_converted_again(exports: list[Path], sequential: Path, tmp_path: Path) -> None:
+def test_what_is_there_already_is_not_converted_again(
+    exports: list[Path], sequential: Path, then_in_threads: Callable[[], None], tmp_path: Path
+) -> None:
     store = one_by_one([exports[2], exports[0]], tmp_path / "store", max_rejects="1%")
     before = command.contents(store)
     krr_export.backfill(exports, store, max_rejects="1%")
@@ -96,6 +99,7 @@ def test_what_is_there_already_is_not_converted_again(exports: list[Path], seque
     assert {path: after[path] for path in before if path != "latest"} == {
         path: digest for path, digest in before.items() if path != "latest"
     }
+    then_in_threads()
     again = krr_export.backfill(exports, store, max_rejects="1%")
     assert again.counts == {"published": 0, "unchanged": 4, "refused": 0, "left": 0}
     assert command.contents(store) == after
@@ -104,6 +108,7 @@ def test_what_is_there_already_is_not_converted_again(exports: list[Path], seque
     ]
 
 
+@pytest.mark.usefixtures("in_threads")
 def test_the_same_export_twice_is_published_once_and_another_of_the_same_time_as_convert_does(
     exports: list[Path], tmp_path: Path
 ) -> None:
@@ -125,7 +130,7 @@ def test_the_same_export_twice_is_published_once_and_another_of_the_same_time_as
 
 
 def test_deliveries_are_sources_by_directory_by_all_files_or_by_one(
-    exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exports: list[Path], then_in_threads: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KRR_EXPORT_PASSPHRASE", deliveries.PASSPHRASE.decode())
     keys = deliveries.keys_of()
@@ -142,6 +147,7 @@ def test_deliveries_are_sources_by_directory_by_all_files_or_by_one(
     for number, sources in enumerate(([inbox], sorted(inbox.iterdir()), sorted(inbox.glob("*.sig")))):
         ran = command.call("backfill", *sources, tmp_path / f"store-{number}", *options, "--json")
         assert (ran.code, ran.result["published"], len(ran.result["exports"])) == (0, 2, 2), ran.err
+        then_in_threads()
     for data in sorted(inbox.glob("*.enc")):
         assert command.call("convert", data, tmp_path / "one", *options).code == 0
     assert nights.facts(tmp_path / "store-0") == nights.facts(tmp_path / "one")
@@ -179,6 +185,7 @@ def test_the_first_bad_export_ends_the_publishing_after_it(
     assert len([*(tmp_path / "store").glob("eksport=*")]) == 1
 
 
+@pytest.mark.usefixtures("in_threads")
 def test_with_skip_bad_the_others_are_published_as_if_it_were_not_there(
     bad: dict[str, Path], exports: list[Path], tmp_path: Path
 ) -> None:
@@ -205,6 +212,7 @@ def test_a_source_without_a_time_has_no_place_in_the_order_so_nothing_is_publish
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.usefixtures("in_threads")
 def test_what_the_guard_or_the_limit_of_rejects_refuses_is_kept_aside_and_the_next_compared_with_the_last_published(
     bad: dict[str, Path], exports: list[Path], tmp_path: Path
 ) -> None:
@@ -225,6 +233,7 @@ def test_what_the_guard_or_the_limit_of_rejects_refuses_is_kept_aside_and_the_ne
     assert strict.exit_code == 1
 
 
+@pytest.mark.usefixtures("in_threads")
 def test_the_limit_of_age_is_asked_of_the_newest_alone(exports: list[Path], tmp_path: Path) -> None:
     result = krr_export.backfill(exports[:2], tmp_path / "store", max_age="1h", max_rejects="1%")
     assert [(export.outcome, export.reason) for export in result.exports] == [("published", None), ("failed", "age")]
@@ -318,6 +327,7 @@ def test_a_log_tells_of_both_parts_of_the_work(
     assert all(f" of {total / 1e6:.0f} MB (" in line for line in passed)
 
 
+@pytest.mark.usefixtures("in_threads")
 @pytest.mark.parametrize("name", ["n" * 300, f"{'d' * 300}/a.xml", "file/a.xml"])
 def test_a_source_of_which_the_system_tells_nothing_is_one_that_cannot_be_read(
     exports: list[Path], tmp_path: Path, name: str

@@ -63,6 +63,7 @@ def names(place: str) -> list[str]:
     return sorted(Path(key).name.removesuffix(".json") for key in keys)
 
 
+@pytest.mark.usefixtures("in_threads")
 def test_the_place_is_what_it_would_have_become_night_by_night(
     exports: list[Path], bad: Path, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +86,7 @@ def test_the_place_is_what_it_would_have_become_night_by_night(
     assert command.call("check", f"{place}/all", "--prove").code == 0
 
 
+@pytest.mark.usefixtures("in_threads")
 def test_the_first_bad_export_ends_it_and_what_is_older_is_there(
     exports: list[Path], bad: Path, bucket: str, tmp_path: Path
 ) -> None:
@@ -97,7 +99,7 @@ def test_the_first_bad_export_ends_it_and_what_is_older_is_there(
 
 
 def test_a_killed_backfill_leaves_each_night_old_or_new_and_the_next_completes_it(
-    exports: list[Path], bucket: str, tmp_path: Path
+    exports: list[Path], bucket: str, then_in_threads: Callable[[], None], tmp_path: Path
 ) -> None:
     all_at_once = f"{bucket}/all"
     with command.started("backfill", *exports, all_at_once, *WORDS) as process:
@@ -106,6 +108,7 @@ def test_a_killed_backfill_leaves_each_night_old_or_new_and_the_next_completes_i
         process.wait()
     there = names(all_at_once)
     assert all(command.call("verify", f"{all_at_once}/{name}").code == 0 for name in there)
+    then_in_threads()
     ran = command.call("backfill", *exports, all_at_once, *WORDS, "--json")
     assert (ran.code, ran.result["unchanged"], ran.result["published"]) == (0, len(there), 4 - len(there)), ran.err
     expected = one_by_one(exports, f"{bucket}/one", **OPTIONS)
@@ -114,7 +117,9 @@ def test_a_killed_backfill_leaves_each_night_old_or_new_and_the_next_completes_i
     assert places.facts(all_at_once, tmp_path / "all") == places.facts(expected, tmp_path / "one")
 
 
-def test_sources_at_uris_and_paths_give_what_files_give(exports: list[Path], bucket: str, tmp_path: Path) -> None:
+def test_sources_at_uris_and_paths_give_what_files_give(
+    exports: list[Path], bucket: str, then_in_threads: Callable[[], None], tmp_path: Path
+) -> None:
     keys = deliveries.keys_of()
     for export, stamp in zip(exports[:2], ("20260101T0404", "20260102T0404"), strict=True):
         document = export.read_bytes()
@@ -127,18 +132,22 @@ def test_sources_at_uris_and_paths_give_what_files_give(exports: list[Path], buc
     named = sorted(f"{bucket}/inbox/{file.name}" for file in (tmp_path / "inbox").iterdir())
     result = krr_export.backfill([f"{bucket}/inbox/", *named], tmp_path / "store", **options)
     assert [export.outcome for export in result.exports] == ["published"] * 2, "each once, whatever its names"
+    then_in_threads()
     krr_export.backfill(tmp_path / "inbox", tmp_path / "one", **options)
     assert nights.facts(tmp_path / "store") == nights.facts(tmp_path / "one")
     mixed = krr_export.backfill([named[0], *sorted((tmp_path / "inbox").glob("*.sig"))], tmp_path / "store", **options)
     assert [export.outcome for export in mixed.exports] == ["unchanged"] * 3
 
 
-def test_plain_sources_at_uris_are_not_converted_again(exports: list[Path], bucket: str, tmp_path: Path) -> None:
+def test_plain_sources_at_uris_are_not_converted_again(
+    exports: list[Path], bucket: str, then_in_threads: Callable[[], None], tmp_path: Path
+) -> None:
     for export in exports[:2]:
         from_url(bucket).put(f"exports/{export.name}", export.read_bytes())
     uris = [f"{bucket}/exports/{export.name}" for export in exports[:2]]
     ran = command.call("backfill", exports[2], uris[1], *uris, tmp_path / "store", *WORDS, "--json")
     assert [one["source"] for one in ran.result["exports"]] == [*uris, str(exports[2])], ran.err
+    then_in_threads()
     krr_export.backfill(exports[:3], tmp_path / "one", **OPTIONS)
     assert nights.facts(tmp_path / "store") == nights.facts(tmp_path / "one")
     before = command.contents(tmp_path / "store")
