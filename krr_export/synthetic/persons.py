@@ -6,6 +6,7 @@ import base64
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -195,6 +196,7 @@ class Persons:
         return f"{day}{self._times_of_day[int(self._random() * len(self._times_of_day))]}{offset}"
 
 
+@lru_cache(maxsize=4)
 def _days(exported: datetime, *, naive: bool) -> tuple[list[tuple[str, str]], int]:
     """Return the days before the export as ``2014-02-25T`` and ``+01:00``, latest first, and how many are recent.
 
@@ -203,7 +205,7 @@ def _days(exported: datetime, *, naive: bool) -> tuple[list[tuple[str, str]], in
     last = exported.astimezone(_OSLO).replace(hour=12, minute=0, second=0, microsecond=0)
     limit = months_before(last, _RECENT_MONTHS)
     days = [day for age in range(1, 2 * _MAX_AGE + 2) if (day := last - timedelta(days=age)) != limit]
-    written = [(f"{day:%Y-%m-%dT}", "" if naive else day.isoformat()[-6:]) for day in days]
+    written = [(iso[:11], "" if naive else iso[-6:]) for iso in (day.isoformat() for day in days)]
     return written, sum(day > limit for day in days)
 
 
@@ -234,8 +236,15 @@ def parse_time(text: str) -> datetime:
 
 def _times_of_day(rng: Random, fraction: str) -> list[str]:
     """Return times of day, none before 03:00: summer time begins and ends in those hours."""
-    seconds = (3 * 3600 + int(rng.random() * 21 * 3600) for _ in range(1 << 14))
-    return [f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}{fraction}" for second in seconds]
+    random, hours, rest = rng.random, [f"{hour:02}:" for hour in range(24)], _within_an_hour(fraction)
+    seconds = [3 * 3600 + int(random() * 21 * 3600) for _ in range(1 << 14)]
+    return [hours[second // 3600] + rest[second % 3600] for second in seconds]
+
+
+@cache
+def _within_an_hour(fraction: str) -> list[str]:
+    """Return each second of an hour as ``59:59.000``."""
+    return [f"{second // 60:02}:{second % 60:02}{fraction}" for second in range(3600)]
 
 
 def _mailboxes(rng: Random, exported: datetime, certificates: int) -> list[tuple[Provider, Iterator[str]]]:
