@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import command
 import discretion
@@ -16,11 +17,14 @@ from exports import tiny_xml
 from hypothesis import settings
 from servers import azurite, object_server
 
+from krr_export.jobs.backfill.processes import Processes
+from krr_export.jobs.backfill.run_task import run_task
 from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from krr_export.jobs.backfill.task import Task
     from krr_export.schema.record_schema import RecordSchema
 
 WHOLE_PROGRAMS = Path(__file__).parent / "integration"
@@ -144,3 +148,25 @@ def container(azure_store: azurite.Azurite, request: pytest.FixtureRequest, monk
 def place(request: pytest.FixtureRequest) -> str:
     """As `bucket`, once in S3 and once in Azure."""
     return str(request.getfixturevalue(request.param))
+
+
+def _run_here(processes: Processes, task: Task) -> Any:  # noqa: ANN401 - whatever comes of a task
+    """What `Processes.run` does, without its process: the task and what comes of it are passed on as they are there."""
+    progress = processes._progress  # noqa: SLF001 - it tells it of what its processes tell
+    return pickle.loads(pickle.dumps(run_task(pickle.loads(pickle.dumps(task)), progress)))  # noqa: S301 - our own
+
+
+@pytest.fixture
+def then_in_threads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Has tasks of a backfill run, once it is called, in the threads that otherwise wait for processes.
+
+    As many run beside each other as do with processes, which take long to start. For tests of what is published, and
+    for the run after one that was killed; others start the processes.
+    """
+    return lambda: monkeypatch.setattr(Processes, "run", _run_here)
+
+
+@pytest.fixture
+def in_threads(then_in_threads: Callable[[], None]) -> None:
+    """Have tasks of a backfill run in threads from the beginning; see `then_in_threads`."""
+    then_in_threads()
