@@ -7,6 +7,7 @@ import pickle
 import shutil
 import signal
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from servers import azurite, object_server
 
 from krr_export.jobs.backfill.processes import Processes
 from krr_export.jobs.backfill.run_task import run_task
+from krr_export.schema.faults import compile_xsd
 from krr_export.schema.registry import load_schema
 
 if TYPE_CHECKING:
@@ -85,6 +87,14 @@ def krr(monkeypatch: pytest.MonkeyPatch) -> Callable[..., command.Ran]:
 def schema() -> RecordSchema:
     """The record schema 14-05."""
     return load_schema("14-05")
+
+
+@pytest.fixture(scope="module")
+def compiled_once() -> Iterator[None]:
+    """Compiles each schema once for all documents of a test file, and not for each, of which it reads thousands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("krr_export.schema.record_schema.compile_xsd", cache(compile_xsd))
+        yield
 
 
 @pytest.fixture

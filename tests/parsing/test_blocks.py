@@ -19,7 +19,7 @@ from krr_export.parsing.xml.well_formed import parser_options
 if TYPE_CHECKING:
     from krr_export.schema.record_schema import RecordSchema
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_once")]
 
 PREFIXES = ("", "et:", "p:", "q-1.ø:")
 START = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import xmlschema
-from exports.mutants import XSD, Mutant, mutants
+from exports.mutants import XSD, mutants
 from exports.tiny_xml import EXPORT, IDENTIFIER, PERSONS, ROOT_ATTRIBUTES, contact, export, person
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import Field, RecordSchema
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_once")]
 
 # --- the verdict, on every mutant -------------------------------------------------------------------------------------
 
@@ -37,11 +37,6 @@ VALID, REJECT, UNUSABLE = "valid", "reject", "unusable"
 
 # Of three parts of the mutants all; but 16-02 differs from 14-05 in one element only, so that one part will do.
 every_mutant = pytest.mark.parametrize(("version", "part"), [("14-05", 0), ("14-05", 1), ("14-05", 2), ("16-02", 0)])
-
-
-@cache
-def cases(version: str) -> list[Mutant]:
-    return list(mutants(version))
 
 
 @cache
@@ -55,7 +50,7 @@ Sent = tuple[str, list[tuple[str | None, ...]]]
 @cache
 def all_sent(version: str, part: int) -> list[Sent]:
     """What becomes of a third of the mutants: most of the work, done once for all judges."""
-    return [sent(case.document, schema_of(version)) for case in cases(version)[part::3]]
+    return [sent(case.document, schema_of(version)) for case in mutants(version)[part::3]]
 
 
 def sent(document: bytes, schema: RecordSchema) -> Sent:
@@ -116,7 +111,7 @@ def unexplained(
 
 @every_mutant
 def test_the_verdict_is_xmllint_s(version: str, part: int, xmllint: str, tmp_path: Path) -> None:
-    some = cases(version)[part::3]
+    some = mutants(version)[part::3]
     for number, case in enumerate(some):
         (tmp_path / f"{number}.xml").write_bytes(case.document)
     # --nocdata: else it takes a CDATA section of white space for text.
@@ -150,7 +145,7 @@ def test_the_verdict_is_the_xmlschema_package_s() -> None:
         except OverflowError:  # a year
             return None
 
-    some = zip(cases("14-05")[::3], all_sent("14-05", 0), strict=True)
+    some = zip(mutants("14-05")[::3], all_sent("14-05", 0), strict=True)
     verdicts = [(case.name, verdict, says(case.document)) for case, (verdict, _) in some]
     assert unexplained(verdicts, BY_XMLSCHEMA) == []
 
@@ -183,7 +178,7 @@ def test_values_are_what_was_written_and_only_what_is_no_record_makes_a_document
 ) -> None:
     schema = schema_of(version)
     root = schema.root_validator()
-    for case, (verdict, texts) in zip(cases(version)[part::3], all_sent(version, part), strict=True):
+    for case, (verdict, texts) in zip(mutants(version)[part::3], all_sent(version, part), strict=True):
         document = etree.fromstring(case.document)
         assert (verdict != UNUSABLE) == is_usable(document, schema, root) or re.search(YEARS.mutants, case.name), (
             case.name

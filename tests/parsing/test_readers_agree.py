@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from krr_export.schema.record_schema import RecordSchema
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_once")]
 
 VERSIONS = ("14-05", "16-02")
 picking_out = pytest.mark.usefixtures("picked_out")
