@@ -30,12 +30,12 @@ TIMED = re.compile(r"(?<= )[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}
 PROGRAM = (sys.executable, "-m", "krr_export")
 
 _MEASURED = """
-import resource, subprocess, sys
-code = subprocess.call(sys.argv[2:])
+import os, resource, sys
+process = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(process, 0)
 with open(sys.argv[1], "w") as file:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     file.write(f"{used.ru_maxrss} {used.ru_utime + used.ru_stime}")
-sys.exit(code)
+sys.exit(os.waitstatus_to_exitcode(status))
 """
 """A process between: the peak that the kernel tells of a child is never below its parent's size when it was started."""
 
@@ -145,7 +145,7 @@ def run(
         measure: a file for the peak of memory and the processor time, if they are wanted.
         timeout: seconds.
     """
-    before = (sys.executable, "-c", _MEASURED, str(measure)) if measure else ()
+    before = (sys.executable, "-ISc", _MEASURED, str(measure)) if measure else ()
     streams: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
     done = subprocess.run(
         [*before, *PROGRAM, *map(str, arguments)],
