@@ -33,20 +33,20 @@ class DaskCluster:
 
     def start_scheduler(self, *options: str) -> None:
         """Start the scheduler, and wait until it listens."""
-        self._start("scheduler", "--port", "0", "--no-jupyter", "--no-show", "--dashboard-address", ":0", *options)
-        command.wait_until(lambda: "Scheduler at:" in self.log("scheduler"))
+        words = ("--port", "0", "--no-jupyter", "--no-show", "--dashboard-address", ":0", *options)
+        self._wait_for("Scheduler at:", self._start("scheduler", *words), "scheduler")
         self.address = self.log("scheduler").partition("Scheduler at:")[2].split()[0]
 
     def grow_to(self, workers: int, **variables: str) -> None:
         """Start workers until there are so many, of one thread each, and wait until the scheduler knows them."""
-        started = []
+        started = {}
         while len(self.workers) < workers:
             name = f"worker-{len(list(self.home.glob('worker-*.log')))}"
             options = ("--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name)
-            self.workers.append(self._start("worker", self.address, *options, name=name, **variables))
-            started.append(name)
-        for name in started:
-            command.wait_until(lambda name=name: "Registered to:" in self.log(name))  # type: ignore[misc]  # bound now
+            started[name] = self._start("worker", self.address, *options, name=name, **variables)
+            self.workers.append(started[name])
+        for name, process in started.items():
+            self._wait_for("Registered to:", process, name)
 
     def kill(self, number: int) -> None:
         """Kill a worker."""
@@ -69,6 +69,11 @@ class DaskCluster:
     def close(self) -> None:
         """Kill all processes."""
         self._stack.close()
+
+    def _wait_for(self, words: str, process: subprocess.Popen[bytes], name: str) -> None:
+        """Wait until a process logs that it is ready; one that ends before is not waited for."""
+        command.wait_until(lambda: words in self.log(name) or process.poll() is not None)
+        assert words in self.log(name), f"the {name} ended: {self.log(name)}"
 
     def _start(self, kind: str, *arguments: str, name: str = "", **variables: str) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments]
