@@ -102,7 +102,7 @@ def left_over(store: Path) -> list[str]:
     return sorted(path.name for path in store.iterdir() if path.name.startswith((".staging", ".repl")))
 
 
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("workers", [1, 2, 4])
 def test_the_store_is_the_same_from_any_number_of_workers(
     workers: int, module_cluster: dask_cluster.DaskCluster, exports: list[Path], expected: dict[str, Any],
     tmp_path: Path,
