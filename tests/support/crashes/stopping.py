@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -21,6 +23,7 @@ from krr_export.output.snapshot import verify
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerContext
 
 CALLS = ("write", "fsync", "mkdir", "rename", "renameat2", "symlink", "unlink", "unlinkat", "rmdir")
 """The system calls by which a run changes the store."""
@@ -37,12 +40,10 @@ def traced(log: Path, job: Callable[..., object], arguments: tuple[Any, ...], *o
 
     The process is forked from a server that has everything imported: 50 ms instead of 500.
     """
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["crashes.stopping_start", "pandas"])  # Arrow loads pandas when it may
+    server = _fork_server()
     here, there = server.Pipe()
     run = server.Process(target=_do_when_told, args=(there, job, arguments))
-    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1])):  # for the server, if it is not there yet
-        run.start()
+    run.start()
     command = ["strace", "-o", str(log), *options, "-p", str(run.pid)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr
@@ -52,6 +53,16 @@ def traced(log: Path, job: Callable[..., object], arguments: tuple[Any, ...], *o
     if not is_attached:
         pytest.skip("strace may not trace other processes here")
     return run.exitcode
+
+
+@cache
+def _fork_server() -> ForkServerContext:
+    """The server, started once: libraries' threads may read the environment, which is not to be changed at each run."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["crashes.stopping_start", "pandas"])  # Arrow loads pandas when it may
+    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1])):
+        forkserver.ensure_running()
+    return server
 
 
 def _do_when_told(told: Connection, job: Callable[..., object], arguments: tuple[Any, ...]) -> None:
