@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import shutil
@@ -18,6 +19,7 @@ from exports import tiny_xml
 from hypothesis import settings
 from servers import azurite, object_server
 
+from krr_export.input.delivery import keys
 from krr_export.jobs.backfill.processes import Processes
 from krr_export.jobs.backfill.run_task import run_task
 from krr_export.schema.faults import compile_xsd
@@ -72,6 +74,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if WHOLE_PROGRAMS in item.path.parents:
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_parsed_once() -> Iterator[None]:
+    """Parse each private key once in a process: OpenSSL looks 30 ms for a flaw in it, and tests read few keys often.
+
+    The file is read each time; a key that is refused, or not decrypted, is so anew each time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "load_pem_private_key", functools.cache(keys.load_pem_private_key))
+        yield
 
 
 @pytest.fixture

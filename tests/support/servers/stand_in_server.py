@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from krr_export.synthetic.services.stand_in import open_stand_in
 from servers.serving import in_background
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -35,10 +37,16 @@ def signer(keys: Path, name: str = "receiver") -> Signer:
     return Signer(private, load_certificate(keys / f"{name}.pem"))
 
 
+@functools.cache
+def _trusting_system() -> ssl.SSLContext:
+    """Return what the package makes for each run, once: reading the system's authorities takes 20 ms."""
+    return trusted(None)
+
+
 def ask(url: str, keys: Path, message: Message) -> protocol.Opened:
     """Sign a request, send it to its service, and open the answer."""
     path = PERSONS_PATH if "oppslagstjeneste" in str(message.tag) else PROVIDERS_PATH
     request = protocol.sign_request(message, signer(keys))
-    answer = transport.post(transport.parse_url("URL", url + path), request.document, trusted(None))
+    answer = transport.post(transport.parse_url("URL", url + path), request.document, _trusting_system())
     publisher = fingerprint(signer(keys, "publisher").key.public_key())
     return protocol.open_answer(answer, {publisher}, lambda: signer(keys).key, request_signature=request.signature)
