@@ -41,10 +41,10 @@ FAULTY = SAMPLES / "faulty.xml"
 COMMANDS = tuple(group.list_commands(click.Context(group)))
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An export of several blocks, for runs that are to be met on the way."""
-    path = tmp_path / "large.xml.gz"
+    path = tmp_path_factory.mktemp("large") / "large.xml.gz"
     write_sample_file(path, SampleOptions(records=40_000, schema=load_schema("14-05")))
     return path
 
@@ -357,7 +357,7 @@ def test_closed_standard_streams_are_no_fault(tmp_path: Path) -> None:
         done = subprocess.run(["sh", "-c", f"{run} {line}"], capture_output=True, text=True, check=False)
         assert (done.returncode, "Traceback" in done.stderr, "fault" in done.stderr) == (code, False, False), line
     for store in ("two", "three", "four", "six"):
-        assert command.run("verify", tmp_path / store / "latest").code == 0
+        assert command.call("verify", tmp_path / store / "latest").code == 0
 
 
 def test_a_reader_that_goes_away_changes_nothing_of_what_was_done(tmp_path: Path) -> None:

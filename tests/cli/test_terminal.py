@@ -48,8 +48,8 @@ def test_progress_is_a_bar_on_a_terminal_only(large: Path, tmp_path: Path) -> No
     assert "large.xml.gz" in shown
     assert "\x1b[32m" in shown, "the last line is green"
     assert "%|" not in on_a_terminal("convert", large, tmp_path / "two", "--no-progress")
-    assert "%|" not in command.run("convert", large, tmp_path / "three").err
-    assert "%|" in command.run("convert", large, tmp_path / "four", "--progress").err
+    assert "%|" not in command.call("convert", large, tmp_path / "three").err
+    assert "%|" in command.call("convert", large, tmp_path / "four", "--progress").err
 
 
 def test_no_color_is_honoured(tmp_path: Path) -> None:
@@ -265,7 +265,11 @@ def test_no_escape_is_written_where_none_is_wanted(variables: dict[str, str], tm
     assert "published" in shown
     assert "\x1b" not in shown
     assert ("%|" in shown) == ("TERM" not in variables), "a terminal that cannot rewrite a line has lines of a log"
-    ran = command.run("convert", FAULTY, tmp_path / "other", "--max-rejects", "100%")
+
+
+def test_no_escape_is_written_where_there_is_no_terminal(tmp_path: Path) -> None:
+    ran = command.call("convert", FAULTY, tmp_path / "store", "--max-rejects", "100%")
+    assert "published" in ran.err
     assert "\x1b" not in ran.err
     assert "\r" not in ran.err
 
