@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import pickle
 import shutil
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import command
 import discretion
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from exports import tiny_xml
 from hypothesis import settings
 from servers import azurite, object_server
 
-from krr_export.input.delivery import keys
 from krr_export.jobs.backfill.processes import Processes
 from krr_export.jobs.backfill.run_task import run_task
 from krr_export.schema.faults import compile_xsd
@@ -83,7 +82,7 @@ def _keys_parsed_once() -> Iterator[None]:
     The file is read each time; a key that is refused, or not decrypted, is so anew each time.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keys, "load_pem_private_key", functools.cache(keys.load_pem_private_key))
+        patch.setattr("krr_export.input.delivery.keys.load_pem_private_key", cache(load_pem_private_key))
         yield
 
 
