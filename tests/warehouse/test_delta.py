@@ -330,13 +330,6 @@ def test_what_cannot_be_reached_is_a_failure_of_the_network(pushed: str, monkeyp
     assert (ran.code, object_server.PLANTED in ran.err) == (6, False)
 
 
-def test_the_library_is_loaded_only_where_it_is_used() -> None:
-    script = "import sys, krr_export.cli.commands.load, krr_export.jobs.warehouse.load; print({*sys.modules})"
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
-    assert "krr_export.warehouse.delta.table" in ran.stdout
-    assert "'deltalake'" not in ran.stdout
-
-
 def test_without_the_package_it_is_said_what_to_install(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "deltalake", None)
     with pytest.raises(UsageError, match=r"^the package deltalake is missing; pip install 'krr-export\[delta\]'$"):

@@ -391,13 +391,6 @@ def test_a_package_that_the_catalog_needs_is_said_to_be_missing(pushed: str, mon
     assert (ran.code, "a package that the catalog of-glue needs is missing" in ran.last) == (2, True), ran.last
 
 
-def test_the_library_is_loaded_only_where_it_is_used() -> None:
-    script = "import sys, krr_export.cli.commands.load, krr_export.jobs.warehouse.load; print({*sys.modules})"
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
-    assert "krr_export.warehouse.iceberg.name" in ran.stdout
-    assert "'pyiceberg'" not in ran.stdout
-
-
 def test_without_the_package_it_is_said_what_to_install(pushed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "krr_export.warehouse.iceberg.table", None)
     with pytest.raises(UsageError, match=r"^the package pyiceberg is missing; pip install 'krr-export\[iceberg\]'$"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -66,3 +67,11 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
     assert str(caught.value).startswith(f"the package {name.replace('_', '-')} is missing; pip install")
     assert f"'krr-export[{extra}]'" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_libraries_of_tables_are_loaded_only_where_they_are_used() -> None:
+    script = "import sys, krr_export.cli.commands.load, krr_export.jobs.warehouse.load; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    loaded = {*ran.stdout.split()}
+    assert {"krr_export.warehouse.iceberg.name", "krr_export.warehouse.delta.table"} <= loaded
+    assert not {"pyiceberg", "deltalake"} & loaded
