@@ -183,7 +183,7 @@ class ObjectStore:
                 return None
             return Described(meta["size"], meta["e_tag"])
 
-    def read_range(self, key: str, start: int, length: int, seen: Described) -> bytes:
+    def read_range(self, key: str, start: int, length: int, seen: Described) -> memoryview:
         """Return some bytes of an object.
 
         Args:
@@ -199,7 +199,7 @@ class ObjectStore:
         with self._failures(missing=_changed(key)):
             try:
                 got = self._native.get(key, options={"range": (start, start + length), **condition})
-                return bytes(got.bytes())
+                return memoryview(got.bytes())
             except self._errors.PreconditionError:
                 raise _changed(key) from None
 
