@@ -122,4 +122,6 @@ def _iceberg_table(name: TableName, store: ObjectStore | None = None) -> Iceberg
         from krr_export.warehouse.iceberg.table import IcebergTable  # noqa: PLC0415 - an optional package
     except ImportError:
         raise UsageError("the package pyiceberg is missing", "pip install 'krr-export[iceberg]'") from None
+    except Exception:  # it reads its configuration when it is loaded, whose text may hold passwords
+        raise UsageError("pyiceberg's configuration cannot be read", "correct ~/.pyiceberg.yaml") from None
     return IcebergTable(name, store)

@@ -11,7 +11,6 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import (
     AuthorizationExpiredError,
     CommitFailedException,
@@ -23,6 +22,7 @@ from pyiceberg.exceptions import (
 from pyiceberg.utils.config import Config
 
 from krr_export.errors import KrrExportError, NetworkError, OutputError, UsageError
+from krr_export.warehouse.iceberg.trust import load_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +57,18 @@ def open_catalog(name: str) -> Catalog:
                 f"pyiceberg's configuration has no catalog {name}",
                 "name it in ~/.pyiceberg.yaml, or in variables PYICEBERG_CATALOG__NAME__URI and the like",
             )
-        given = {key: value for key, value in found.items() if isinstance(value, str)}
         try:
-            return load_catalog(name, **{**_file_properties(), **given})
+            return load_trusted(name, {**_file_properties(), **found})
         except ValueError:
             raise UsageError(
                 f"pyiceberg's configuration of the catalog {name} is incomplete or wrong", "give its uri and its type"
             ) from None
+
+
+def warehouse(name: str) -> str:
+    """Return where a catalog is configured to lay tables, whatever its server says; empty if it is not."""
+    found = (Config().get_catalog_config(name) or {}).get("warehouse")
+    return found if isinstance(found, str) else ""
 
 
 @contextmanager

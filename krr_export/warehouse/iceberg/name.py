@@ -99,7 +99,7 @@ def _mark(store: ObjectStore, key: str) -> Mark:
     try:
         said = json.loads(b"" if found is None else found.body)
         name = parse_table_name(f"{_SCHEME}{said['catalog']}/{said['table']}")
-    except (ValueError, LookupError, TypeError, UsageError):
+    except (ValueError, LookupError, TypeError, RecursionError, UsageError):
         raise InputError(
             f"{store.uri}/{key} is damaged", "load the table again; or delete it, if that is gone"
         ) from None

@@ -25,9 +25,10 @@ from pyiceberg.table.update import (
 
 from krr_export.domain.store_layout import EXPORT_PREFIX, is_export_name
 from krr_export.errors import InputError, KrrExportError, UsageError
-from krr_export.warehouse.iceberg.catalog import failures, open_catalog
+from krr_export.warehouse.iceberg.catalog import failures, open_catalog, warehouse
 from krr_export.warehouse.iceberg.listing import MANIFEST_SHA256, delete_listing, write_listing
 from krr_export.warehouse.iceberg.name import leave_mark
+from krr_export.warehouse.iceberg.trust import are_elsewhere, is_trusted
 from krr_export.warehouse.lake.columns import union
 from krr_export.warehouse.lake.registration import ListedFile
 
@@ -78,6 +79,7 @@ class IcebergTable:
         self.name = name
         self._store = store
         self._catalog = open_catalog(name.catalog)
+        self._warehouse = warehouse(name.catalog)
         self._native: Table | None = None
         self._place = None if store is None else store.uri
         try:
@@ -94,6 +96,8 @@ class IcebergTable:
             except NoSuchTableError:
                 self._native = None
                 return
+        if not is_trusted(self._native, self._warehouse):
+            raise self._untrusted()
         found = self._native.properties.get(PLACE)
         if found is None:
             raise InputError(f"{self.shown} is none of krr-export", "give a name that no table has yet")
@@ -127,7 +131,10 @@ class IcebergTable:
             return ()
         io = self._table().io
         with self._failures():
-            entries = [entry for manifest in snapshot.manifests(io) for entry in manifest.fetch_manifest_entry(io)]
+            manifests = snapshot.manifests(io)
+            if not are_elsewhere((manifest.manifest_path for manifest in manifests), self._warehouse):
+                raise self._untrusted()
+            entries = [entry for manifest in manifests for entry in manifest.fetch_manifest_entry(io)]
         files = [entry.data_file for entry in entries]
         return tuple(ListedFile(self._key(f.file_path), f.file_size_in_bytes, f.record_count) for f in files)
 
@@ -281,6 +288,10 @@ class IcebergTable:
     def _table(self) -> Table:
         assert self._native is not None  # noqa: S101 - for the type: it was looked for before
         return self._native
+
+    def _untrusted(self) -> InputError:
+        what = f"{self.shown} names files or programs of this machine, which nobody may from elsewhere"
+        return InputError(what, "ask who runs the catalog; or give its configuration the warehouse that they lie in")
 
     def _failures(self) -> AbstractContextManager[None]:
         return failures(self.shown)

@@ -1,0 +1,82 @@
+"""What a catalog's answers may not decide: which classes are loaded, and which files of this machine are touched.
+
+The library loads and calls whatever class a property names, and a server adds to the properties. So of those that name
+one, only our own configuration counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.catalog import TYPE, URI, load_catalog
+from pyiceberg.catalog.rest import AUTH, RestCatalog
+from pyiceberg.io import PY_IO_IMPL
+from pyiceberg.table import TableProperties
+from pyiceberg.typedef import EMPTY_DICT
+
+from krr_export.input.objects.address import is_object_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.io import FileIO
+    from pyiceberg.table import Table
+    from pyiceberg.typedef import Properties
+
+_CLASSES = (PY_IO_IMPL, AUTH)
+_PATHS = (TableProperties.WRITE_METADATA_PATH, TableProperties.WRITE_DATA_PATH)
+
+
+def load_trusted(name: str, configured: Mapping[str, Any]) -> Catalog:
+    """Load a catalog that takes no name of a class from what a server or a table says.
+
+    Args:
+        name: Of the catalog.
+        configured: Its properties, as they are configured here.
+
+    Raises:
+        ValueError: They are incomplete or wrong.
+    """
+    texts = {key: value for key, value in configured.items() if isinstance(value, str)}
+    catalog = _Rest(name, **configured) if _is_rest(texts) else load_catalog(name, **texts)
+    load = catalog._load_file_io  # noqa: SLF001 - there is no public way to it
+
+    def load_own(properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
+        return load({key: value for key, value in properties.items() if key not in _CLASSES}, location)
+
+    catalog._load_file_io = load_own  # type: ignore[method-assign]  # noqa: SLF001 - as above
+    return catalog
+
+
+class _Rest(RestCatalog):
+    """A catalog that is a server."""
+
+    def _fetch_config(self) -> None:
+        own = {key: self.properties[key] for key in _CLASSES if key in self.properties}
+        super()._fetch_config()
+        self.properties = {key: value for key, value in self.properties.items() if key not in _CLASSES} | own
+
+
+def _is_rest(configured: Mapping[str, str]) -> bool:
+    uri = configured.get(URI, "")
+    return bool(uri) and configured.get(TYPE, "rest" if uri.startswith("http") else "").lower() == "rest"
+
+
+def is_trusted(table: Table, warehouse: str) -> bool:
+    """Return whether all that a table's metadata name may be opened and written.
+
+    Args:
+        table: The table.
+        warehouse: Where our own configuration says that tables lie; empty if it does not.
+    """
+    properties, metadata = table.properties, table.metadata
+    named = [metadata.location, *(properties[key] for key in _PATHS if key in properties)]
+    named += [snapshot.manifest_list for snapshot in metadata.snapshots]
+    return TableProperties.WRITE_PY_LOCATION_PROVIDER_IMPL not in properties and are_elsewhere(named, warehouse)
+
+
+def are_elsewhere(locations: Iterable[str], warehouse: str) -> bool:
+    """Return whether files lie in an object store; or, where tables are configured to lie on this machine, there."""
+    own = f"{warehouse.rstrip('/')}/"
+    return all(is_object_uri(one) or (warehouse and one.startswith(own) and ".." not in one) for one in locations)

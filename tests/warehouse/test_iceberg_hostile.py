@@ -1,0 +1,166 @@
+"""A catalog of Iceberg that lies: what it answers loads no class, and leads to no files of this machine."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import command
+import pytest
+from obstore.store import MemoryStore
+from servers.serving import in_background
+
+from krr_export.errors import InputError
+from krr_export.input.objects.store import ObjectStore
+from krr_export.warehouse.iceberg.name import marks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TARGET = "iceberg:lake/krr.person"
+Answers = dict[str, Any]
+
+
+def table(location: str, **properties: str) -> dict[str, Any]:
+    """A table of this tool without snapshots, as a catalog answers."""
+    metadata = {
+        "format-version": 2,
+        "table-uuid": "7f8f5dd3-5d4f-4d0a-8d5c-2f1f4f1e2a11",
+        "location": location,
+        "last-sequence-number": 0,
+        "last-updated-ms": 0,
+        "last-column-id": 1,
+        "schemas": [{"type": "struct", "schema-id": 0, "fields": [_FIELD]}],
+        "current-schema-id": 0,
+        "partition-specs": [{"spec-id": 0, "fields": []}],
+        "default-spec-id": 0,
+        "last-partition-id": 999,
+        "sort-orders": [{"order-id": 0, "fields": []}],
+        "default-sort-order-id": 0,
+        "properties": {"krr.place": "s3://krr/place", **properties},
+        "snapshots": [],
+        "refs": {},
+    }
+    return {"metadata": metadata, "config": {}}
+
+
+_FIELD = {"id": 1, "name": "status", "required": False, "type": "string"}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, answers: Answers, *arguments: Any) -> None:  # noqa: ANN401 - the server's
+        self._answers = answers
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        body = json.dumps(self._answers["config" if "/config" in self.path else "table"]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
+    """What the catalog ``lake`` answers; to be changed."""
+    said: Answers = {"config": {"defaults": {}, "overrides": {}}, "table": table("s3://krr/lake")}
+    with in_background(ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, said))) as port:
+        monkeypatch.setenv("PYICEBERG_HOME", str(tmp_path))
+        monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__URI", f"http://127.0.0.1:{port}")
+        yield said
+
+
+def _by_files_of_the_catalog(answers: Answers, made: str) -> None:
+    answers["config"] = {"defaults": {"touch": "", made: ""}, "overrides": {"py-io-impl": "subprocess.Popen"}}
+
+
+def _by_files_of_the_table(answers: Answers, made: str) -> None:
+    answers["config"]["defaults"] = {"touch": "", made: ""}
+    answers["table"]["config"] = {"py-io-impl": "subprocess.Popen"}
+
+
+def _by_a_property_of_the_table(answers: Answers, made: str) -> None:
+    answers["config"]["defaults"] = {"touch": "", made: ""}
+    answers["table"]["metadata"]["properties"]["py-io-impl"] = "subprocess.Popen"
+
+
+def _by_authentication(answers: Answers, made: str) -> None:
+    auth = {"type": "custom", "impl": "subprocess.Popen", "custom": {"args": ["touch", made]}}
+    answers["config"]["overrides"] = {"auth": auth}
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [_by_files_of_the_catalog, _by_files_of_the_table, _by_a_property_of_the_table, _by_authentication],
+)
+def test_no_answer_has_a_class_loaded(
+    attack: Callable[[Answers, str], None], answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr("subprocess.Popen", lambda *words, **named: started.append((words, named)))
+    attack(answers, str(tmp_path / "made"))
+    ran = command.call("verify", TARGET)
+    assert started == []
+    assert ran.code in {2, 3, 6}, ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"location": "file:///srv/elsewhere"},
+        {"location": "/srv/elsewhere"},
+        {"location": "s3://krr/lake", "write.metadata.path": "file:///srv/elsewhere"},
+        {"location": "s3://krr/lake", "write.py-location-provider.impl": "subprocess.Popen"},
+    ],
+)
+def test_a_table_whose_metadata_would_lie_on_this_machine_is_refused(lie: dict[str, str], answers: Answers) -> None:
+    answers["table"] = table(**lie)
+    ran = command.call("verify", TARGET)
+    assert ran.code == 3, ran.err
+    assert "/srv" not in ran.err
+    assert ran.last.startswith(
+        "the Iceberg table krr.person of the catalog lake names files or programs of this machine"
+    )
+
+
+def test_a_list_of_files_on_this_machine_is_not_opened(answers: Answers) -> None:
+    snapshot = {
+        "snapshot-id": 1,
+        "sequence-number": 1,
+        "timestamp-ms": 1,
+        "manifest-list": "file:///srv/waits-for-ever",
+        "summary": {"operation": "append"},
+        "schema-id": 0,
+    }
+    answers["table"]["metadata"] |= {"snapshots": [snapshot], "last-sequence-number": 1}
+    ran = command.call("verify", TARGET)
+    assert ran.code == 3, ran.err
+    assert "names files or programs of this machine" in ran.last
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["catalog:\n  lake: {hemmelig\n", "- hemmelig\n", "", "catalog: hemmelig\n", "a: &x hemmelig\n"],
+    ids=["broken", "list", "empty", "text", "anchor"],
+)
+def test_a_configuration_of_pyiceberg_in_disorder_is_wrong_usage(text: str, tmp_path: Path) -> None:
+    (tmp_path / ".pyiceberg.yaml").write_text(text)
+    variables = {"PYICEBERG_HOME": str(tmp_path), "PYICEBERG_CATALOG__LAKE__URI": "http://127.0.0.1:1"}
+    ran = command.run("verify", TARGET, env=variables)
+    assert (ran.code, ran.err.count("\n")) == (2, 1), ran.err
+    assert ran.last.startswith("pyiceberg's configuration cannot be read")
+    assert "hemmelig" not in ran.err
+
+
+def test_a_mark_without_end_is_damaged() -> None:
+    store = ObjectStore(MemoryStore(), "s3://krr/place")
+    store.write("iceberg/x.json", [b"[" * 200_000])
+    with pytest.raises(InputError, match=r"iceberg/x\.json is damaged"):
+        marks(store)
