@@ -6,7 +6,9 @@ import ipaddress
 import logging
 import re
 import socket
+import threading
 import warnings
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):[0-9]{1,5}")
 _SECONDS_TO_CONNECT = 20
+_SECONDS_TO_START = 60
+"""Before it is given up: if somebody takes a connection and says nothing, Dask listens for ever."""
 _SECONDS_TO_CLOSE = 10
 _SAME = "install the same versions on all machines, the scheduler's too"
 _TLS = "give a CA, a certificate and its key in Dask's configuration, distributed.comm.tls"
@@ -90,7 +94,13 @@ def _library() -> Any:  # noqa: ANN401 - its functions publish no types
         import distributed  # noqa: PLC0415 - an optional package
     except ImportError:
         raise UsageError("the package distributed is missing", "pip install 'krr-export[dask]'") from None
+    except Exception:  # it reads its configuration when it is loaded, whose text may hold passwords
+        raise _unread() from None
     return distributed
+
+
+def _unread() -> UsageError:
+    return UsageError("Dask's configuration cannot be read", "correct ~/.config/dask, or the variables DASK_…")
 
 
 @contextmanager
@@ -113,10 +123,8 @@ def _client(library: Any, address: str) -> Iterator[Any]:  # noqa: ANN401 - as a
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions that differ: those that matter are compared
-            client = library.Client(
-                address, security=security, timeout=_SECONDS_TO_CONNECT, set_as_default=False, name="krr-export"
-            )
-    except OSError:
+            client = _started(library, address, security)
+    except Exception:  # what is no scheduler may say anything, as that it sends more than there is room for
         what = "does not answer" if address.startswith("tcp:") else "does not answer, or not with TLS of the same CA"
         raise NetworkError(f"the scheduler {address} {what}", "start it, or correct the address") from None
     try:
@@ -129,10 +137,32 @@ def _client(library: Any, address: str) -> Iterator[Any]:  # noqa: ANN401 - as a
             client.close(timeout=_SECONDS_TO_CLOSE)
 
 
+def _started(library: Any, address: str, security: Any) -> Any:  # noqa: ANN401 - as above
+    """Return a client that is connected; raise whatever it raises, or `TimeoutError`."""
+    made: Future[Any] = Future()
+
+    def start() -> None:
+        try:
+            made.set_result(
+                library.Client(
+                    address, security=security, timeout=_SECONDS_TO_CONNECT, set_as_default=False, name="krr-export"
+                )
+            )
+        except BaseException as error:
+            made.set_exception(error)
+
+    threading.Thread(target=start, daemon=True).start()
+    return made.result(_SECONDS_TO_START)
+
+
 def _security(library: Any, address: str) -> Any:  # noqa: ANN401 - as above
-    if address.startswith("tcp:"):
-        return library.Security()
-    security = library.Security(require_encryption=True)
+    is_plain = address.startswith("tcp:")
+    try:
+        security = library.Security() if is_plain else library.Security(require_encryption=True)
+    except (ValueError, TypeError):  # of versions of TLS
+        raise _unread() from None
+    if is_plain:
+        return security
     if not (security.tls_ca_file and security.tls_client_cert):
         raise UsageError("--cluster tls:// needs certificates", _TLS)
     try:

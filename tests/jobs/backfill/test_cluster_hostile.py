@@ -1,0 +1,95 @@
+"""`backfill --cluster` where no scheduler is, but something else listens; and Dask's configuration in disorder."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import command
+import pytest
+
+from krr_export.errors import NetworkError
+from krr_export.jobs.backfill.cluster import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+PLANTED = "hemmelig"
+
+
+def _framed(*frames: bytes) -> bytes:
+    sizes = [len(frames), *map(len, frames)]
+    body = b"".join(size.to_bytes(8, "little") for size in sizes) + b"".join(frames)
+    return len(body).to_bytes(8, "little") + body
+
+
+@contextmanager
+def _listening(says: bytes) -> Iterator[str]:
+    """Something that says the same to whoever connects, and then waits; gives its address."""
+    taken: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                taken.append(server.accept()[0])
+                taken[-1].sendall(says)
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for one in taken:
+                one.close()
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+        b"\xff" * 72,
+        (40 << 30).to_bytes(8, "little") + bytes(64),
+        (1 << 16).to_bytes(8, "little") + b"\xff" * (1 << 16),
+        _framed(b"\xc1" + PLANTED.encode()),
+        b"",
+    ],
+    ids=["http", "endless", "huge", "lengths", "garbage", "silent"],
+)
+def test_what_is_no_scheduler_is_not_reached(says: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_SECONDS_TO_CONNECT", 2)
+    monkeypatch.setattr(connection, "_SECONDS_TO_START", 4)
+    with _listening(says) as address:
+        expected = pytest.raises(NetworkError, match=f"^the scheduler {address} does not answer")
+        with expected, connection.connect(address):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        (f"a: {{{PLANTED}", {}),
+        (f"- {PLANTED}", {}),
+        ("", {"DASK_LOGGING__DISTRIBUTED": PLANTED}),
+        ("", {"DASK_DISTRIBUTED__COMM__TLS__MIN_VERSION": PLANTED}),
+    ],
+    ids=["broken", "list", "logging", "tls"],
+)
+def test_a_configuration_of_dask_in_disorder_is_wrong_usage(
+    text: str, variables: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "dask.yaml").write_text(text)
+    (tmp_path / "export.xml").write_text("<x/>")
+    words = ("backfill", tmp_path / "export.xml", tmp_path / "store", "--cluster", "tls://127.0.0.1:1")
+    ran = command.run(*words, env={"DASK_CONFIG": str(tmp_path), **variables})
+    assert (ran.code, ran.err.count("\n")) == (2, 1), ran.err
+    assert ran.last.startswith("Dask's configuration cannot be read")
+    assert PLANTED not in ran.err
