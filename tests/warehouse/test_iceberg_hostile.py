@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from servers.serving import in_background
 
 from krr_export.errors import InputError
 from krr_export.input.objects.store import ObjectStore
+from krr_export.warehouse.iceberg import trust
 from krr_export.warehouse.iceberg.name import marks
 
 if TYPE_CHECKING:
@@ -56,7 +58,11 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
-        body = json.dumps(self._answers["config" if "/config" in self.path else "table"]).encode()
+        asked = "config" if "/config" in self.path else "table"
+        if asked in self._answers["waits"]:
+            self._answers["waits"][asked].wait()
+            return
+        body = json.dumps(self._answers[asked]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -69,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     """What the catalog ``lake`` answers; to be changed."""
-    said: Answers = {"config": {"defaults": {}, "overrides": {}}, "table": table("s3://krr/lake")}
+    said: Answers = {"config": {"defaults": {}, "overrides": {}}, "table": table("s3://krr/lake"), "waits": {}}
     with in_background(ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, said))) as port:
         monkeypatch.setenv("PYICEBERG_HOME", str(tmp_path))
         monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__URI", f"http://127.0.0.1:{port}")
@@ -164,3 +170,21 @@ def test_a_mark_without_end_is_damaged() -> None:
     store.write("iceberg/x.json", [b"[" * 200_000])
     with pytest.raises(InputError, match=r"iceberg/x\.json is damaged"):
         marks(store)
+
+
+@pytest.mark.parametrize("silent", ["config", "table"])
+def test_a_catalog_that_says_nothing_is_not_waited_for(
+    silent: str, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "_SECONDS_OF_SILENCE", 1)
+    answers["waits"][silent] = waiting = threading.Event()
+    timer = threading.Timer(20, waiting.set)  # or the program would wait for ever, if it does
+    timer.start()
+    try:
+        ran = command.call("verify", TARGET)
+        assert not waiting.is_set()
+    finally:
+        timer.cancel()
+        waiting.set()
+    assert ran.code == 6, ran.err
+    assert ran.err.count("\n") == 1

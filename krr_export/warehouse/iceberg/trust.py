@@ -1,4 +1,4 @@
-"""What a catalog's answers may not decide: which classes are loaded, and which files of this machine are touched.
+"""What a catalog's answers may not decide: which classes are loaded, which files of this machine are touched, how long.
 
 The library loads and calls whatever class a property names, and a server adds to the properties. So of those that name
 one, only our own configuration counts.
@@ -13,6 +13,7 @@ from pyiceberg.catalog.rest import AUTH, RestCatalog
 from pyiceberg.io import PY_IO_IMPL
 from pyiceberg.table import TableProperties
 from pyiceberg.typedef import EMPTY_DICT
+from requests.adapters import HTTPAdapter
 
 from krr_export.input.objects.address import is_object_uri
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from pyiceberg.io import FileIO
     from pyiceberg.table import Table
     from pyiceberg.typedef import Properties
+    from requests import PreparedRequest, Response, Session
 
 _CLASSES = (PY_IO_IMPL, AUTH)
+_SECONDS_OF_SILENCE = 120
 _PATHS = (TableProperties.WRITE_METADATA_PATH, TableProperties.WRITE_DATA_PATH)
 
 
@@ -49,8 +52,21 @@ def load_trusted(name: str, configured: Mapping[str, Any]) -> Catalog:
     return catalog
 
 
+class _Timed(HTTPAdapter):
+    """Waits for no answer without end, as the library would."""
+
+    def send(self, request: PreparedRequest, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - the library's
+        """Send a request; raise one of the library's errors if nothing comes for a time."""
+        return super().send(request, *arguments, **{**named, "timeout": _SECONDS_OF_SILENCE})
+
+
 class _Rest(RestCatalog):
     """A catalog that is a server."""
+
+    def _config_headers(self, session: Session) -> None:  # comes before the first request
+        super()._config_headers(session)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Timed())
 
     def _fetch_config(self) -> None:
         own = {key: self.properties[key] for key in _CLASSES if key in self.properties}
