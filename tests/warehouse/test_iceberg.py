@@ -244,6 +244,20 @@ def test_several_processes_load_at_once_and_each_export_is_there_once(pushed: st
     assert read(catalog).num_rows == 300
 
 
+def test_a_namespace_that_another_writer_makes_meanwhile_will_do(
+    pushed: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = SqlCatalog.create_namespace_if_not_exists
+
+    def late(own: SqlCatalog, *words: Any) -> None:  # noqa: ANN401 - the library's
+        make(own, *words)
+        raise OSError("UNIQUE constraint failed")  # the driver's error, which has no root that is known here
+
+    monkeypatch.setattr(SqlCatalog, "create_namespace_if_not_exists", late)
+    assert krr_export.load(pushed, TARGET).loaded == NIGHTS[-1:]
+    assert read(catalog).num_rows == 300
+
+
 def test_of_two_writers_one_learns_that_the_other_was_faster(pushed: str, catalog: Catalog, store: Path) -> None:
     place = open_objects(parse_address(pushed))
     snapshots = [register(place, read_commit(place, name)) for name in NIGHTS]

@@ -189,7 +189,7 @@ class IcebergTable:
         """Make an empty table, unless there is one meanwhile."""
         properties = {**_PROPERTIES, PLACE: str(self._place)}
         with self._failures():
-            self._catalog.create_namespace_if_not_exists(self.name.namespace)
+            self._make_namespace()
             try:
                 self._catalog.create_table(self.name.table, snapshot.columns, properties=properties)
             except TableAlreadyExistsError:
@@ -202,6 +202,13 @@ class IcebergTable:
         self.reload()
         if self._native is None:
             raise InputError(f"{self.shown} is none of Iceberg", "give a name that no table has yet")
+
+    def _make_namespace(self) -> None:
+        try:
+            self._catalog.create_namespace_if_not_exists(self.name.namespace)
+        except Exception:  # as another writer makes it meanwhile, it is whatever error the driver has
+            if not self._catalog.namespace_exists(self.name.namespace):
+                raise
 
     def _add_columns(self, snapshot: Registration) -> bool:
         """Give the table the columns that it lacks, which are null in older snapshots; return as `write` does."""
