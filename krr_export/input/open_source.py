@@ -111,7 +111,7 @@ def _open_object(uri: str, options: DeliveryOptions | None, on_read: Callable[[i
         raise _unsigned()
     described = store.describe(key) if key else None
     if described is None:
-        raise InputError("there is no such object, and no delivery below it", "check the URI")
+        raise InputError("there is no such object, and no delivery below it", "give the URI of an export or a delivery")
     stream = open_object(store, key, described)
     return _close_on_error(
         stream, lambda: Source(stream, source_name(uri), size=described.size, on_read=on_read, owns_stream=True)

@@ -66,15 +66,24 @@ def backfill_command(sources: tuple[str, ...], store: Path | str, **options: Any
     options["delivery"] = pop_delivery(console, options)
     console.warn_about_store(store)
     done: list[BackfilledExport] = []
+
+    def tell(export: BackfilledExport) -> None:
+        done.append(export)
+        _say(console, export)
+
     try:
         with console.progress(options.pop("progress")) as progress:
-            result = backfill(sources, store, progress=progress, on_done=done.append, **options)
+            result = backfill(sources, store, progress=progress, on_done=tell, **options)
     except (KeyboardInterrupt, TerminatedError) as error:
         what, code, reason = explain(error)
         published = sum(export.outcome == "published" for export in done)
         rest = next(iter(getattr(error, "__notes__", ())), "run again for the rest")
         said = f"{what.partition(':')[0]}: {published} published, whole; {rest}"
         return console.finish(said, code, {"exports": [export.to_dict() for export in done]}, reason)
-    for export in result.exports:
-        console.say(f"{'REFUSED   ' if export.exit_code else 'export    '}{export.line}")
+    for export in result.exports[len(done) :]:  # those that were left
+        _say(console, export)
     return console.finish(result.message, result.exit_code, result.to_dict(), result.reason)
+
+
+def _say(console: Console, export: BackfilledExport) -> None:
+    console.say(f"{'REFUSED   ' if export.exit_code else 'export    '}{export.line}")

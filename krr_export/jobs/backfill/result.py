@@ -27,7 +27,7 @@ class BackfilledExport:
     Attributes:
         source: its path, or its URI as text.
         name: of its snapshot, ``eksport=…``; ``None`` if its time is not known.
-        outcome: that of a conversion; ``failed`` if there was none, ``left`` if an earlier export stopped the backfill.
+        outcome: that of a conversion; ``failed`` if there was none, ``left`` if another stopped the backfill.
         exit_code: that of ``convert``; 0 if it was left.
         reason: why it was not published, in a word of `errors.REASONS`; ``None`` if nothing failed.
         path: the snapshot; or the directory with the report and rejects; ``None`` if there is neither.
@@ -72,8 +72,8 @@ class BackfilledExport:
 
     @classmethod
     def left(cls, source: Path | str, name: str) -> BackfilledExport:
-        """Return that the export was not looked at, since an earlier one stopped the backfill."""
-        return cls(source, name, LEFT, message="left: an earlier export stopped the backfill")
+        """Return that the export was not looked at, since another stopped the backfill."""
+        return cls(source, name, LEFT, message="left: an export that could not be published stopped the backfill")
 
     @property
     def line(self) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog import Catalog
 
-_LOOK = "see docs/guides/object-stores.md for what the configuration and the environment must have"
+_LOOK = "see docs/guides/iceberg.md for what the configuration and the environment must have"
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _DEFAULT_REGION = "us-east-1"

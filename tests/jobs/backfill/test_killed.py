@@ -159,6 +159,8 @@ def test_a_signal_while_an_export_is_published_is_heeded_once_it_is(
     ran = command.call("backfill", *exports[:2], tmp_path / "store", *WORDS, "--json")
     assert (ran.code, ran.last) == (143, "terminated: 1 published, whole; run again for the rest")
     assert [one["outcome"] for one in ran.result["exports"]] == ["published"]
+    (line,) = (line for line in ran.lines if line.startswith("export "))
+    assert ": published " in line, "it is said as soon as it is so, not at the end"
     ran = command.call("backfill", *exports[:2], tmp_path / "store", *WORDS)
     assert ran.code == 0, "it came at the end, when all was done"
     assert left_over(tmp_path / "store") == []
