@@ -434,6 +434,7 @@ def test_prune_deletes_no_file_that_a_table_needs(
     assert command.call("load", pushed, TARGET, "--replace").code == 0
     pruned = command.call("prune", pushed, "--keep", "1")
     assert pruned.code == 0, pruned.err
+    assert ", counting what failed held; " in pruned.last, "there is no .failed in an object store"
     assert command.call("verify", TARGET).code == 0
     assert [key for key in objects(pushed) if NIGHTS[0] in key] == []
 

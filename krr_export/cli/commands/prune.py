@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 def prune_command(store: Path | str, keep: int, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Delete all but the newest snapshots of a store.
 
-    The oldest go first, never the one that latest points to. What .failed and .partial keep goes too where it is older
-    than the oldest snapshot that stays, or not among the N newest there. Exit code 3: there is no store.
+    The oldest go first, never the one that latest points to. What .failed and .partial keep, and failed in an object
+    store, goes too where it is older than the oldest snapshot that stays, or not among the N newest there. What a Delta
+    or Iceberg table lists is refused. Exit code 3: there is no store.
     """
     from krr_export.jobs.nightly_steps import prune_place
 
@@ -32,6 +33,7 @@ def prune_command(store: Path | str, keep: int, *, as_json: bool, quiet: bool, v
     result = prune_place(store, keep)
     for path in result.deleted:
         console.say(f"deleted   {path}")
-    counted = f"deleted {len(result.deleted)}, counting what .failed and .partial held"
+    aside = "failed" if isinstance(store, str) else ".failed and .partial"
+    counted = f"deleted {len(result.deleted)}, counting what {aside} held"
     message = f"{counted}; snapshots kept in {store}: {len(result.kept)}"
     return console.finish(message, 0, {"deleted": result.deleted, "kept": result.kept})
