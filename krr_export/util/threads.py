@@ -9,6 +9,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -79,6 +80,29 @@ def _results_in_order(
         yield pending.popleft().result()
     if error is not None:
         raise error
+
+
+def within(seconds: float, call: Callable[[], Result]) -> Result:
+    """Return what a call returns that may wait for ever; given up, its thread waits on, and holds nobody up.
+
+    Args:
+        seconds: until it is given up.
+        call: the call.
+
+    Raises:
+        TimeoutError: it is given up.
+        Exception: whatever the call raises.
+    """
+    made: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            made.set_result(call())
+        except BaseException as error:  # it is raised where it is waited for
+            made.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return made.result(seconds)
 
 
 class Stage(Generic[Item]):

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,30 +69,6 @@ def cluster(module_cluster: dask_cluster.DaskCluster, exports: list[Path]) -> It
     module_cluster.hear()
 
 
-def children() -> list[int]:
-    """The processes at work that convert for workers, whose parent is a worker or is dead."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            is_ours = b"jobs.backfill.child" in (process / "cmdline").read_bytes()
-            if is_ours and _parent(process) != os.getpid():
-                found.append(int(process.name))
-    return found
-
-
-def _parent(process: Path) -> int:
-    return int((process / "status").read_text().partition("\nPPid:\t")[2].split()[0])
-
-
-def children_of(cluster: dask_cluster.DaskCluster) -> list[int]:
-    workers = {worker.pid for worker in cluster.workers}
-    found = []
-    for child in children():
-        with suppress(OSError):
-            found += [child] if _parent(Path(f"/proc/{child}")) in workers else []
-    return found
-
-
 def is_alive(process: int) -> bool:
     return Path(f"/proc/{process}/cmdline").exists() and Path(f"/proc/{process}/cmdline").read_bytes() != b""
 
@@ -136,9 +111,9 @@ def test_workers_that_are_killed_at_any_moment_lose_nothing(
 
     def kill_two() -> None:
         for _ in range(2):
-            command.wait_until(lambda: done.is_set() or bool(children_of(cluster)))
+            command.wait_until(lambda: done.is_set() or bool(cluster.children()))
             time.sleep(chance.uniform(0, 1.5))
-            orphans.extend(children_of(cluster))
+            orphans.extend(cluster.children())
             cluster.kill(chance.randrange(len(cluster.workers)))
 
     killer = threading.Thread(target=kill_two)
@@ -160,7 +135,7 @@ def test_a_signal_ends_what_runs_on_workers_and_the_next_run_completes_it(
 ) -> None:  # fmt: skip
     store, words = tmp_path / "store", (*WORDS, "--cluster", cluster.address, "--json")
     with command.heeding(number), command.started("backfill", *exports, store, *words) as process:
-        command.wait_until(lambda: bool(children_of(cluster)))
+        command.wait_until(lambda: bool(cluster.children()))
         process.send_signal(number)
         out, err = process.communicate(timeout=command.HANG)
     assert process.returncode == 128 + number, err
@@ -168,7 +143,7 @@ def test_a_signal_ends_what_runs_on_workers_and_the_next_run_completes_it(
     assert len([*store.glob("eksport=*")]) == len(published)
     assert len(err.decode().splitlines()) == 1, err
     assert left_over(store) == []
-    command.wait_until(lambda: not children_of(cluster))
+    command.wait_until(lambda: not cluster.children())
     ran = command.call("backfill", *exports, store, *words)
     assert (ran.code, ran.result["unchanged"]) == (0, len(published)), ran.err
     assert nights.facts(store) == expected
@@ -180,8 +155,8 @@ def test_a_worker_that_goes_on_after_the_run_is_dead_writes_nothing_that_is_seen
 ) -> None:  # fmt: skip
     store = tmp_path / "store"
     with command.started("backfill", *exports, store, *WORDS, "--cluster", cluster.address) as process:
-        command.wait_until(lambda: bool(children_of(cluster)))
-        stopped = [worker.pid for worker in cluster.workers] + children_of(cluster)
+        command.wait_until(lambda: bool(cluster.children()))
+        stopped = [worker.pid for worker in cluster.workers] + cluster.children()
         for one in stopped:
             os.kill(one, signal.SIGSTOP)
         process.kill()
@@ -193,7 +168,7 @@ def test_a_worker_that_goes_on_after_the_run_is_dead_writes_nothing_that_is_seen
     assert left_over(store) == [], "swept, though somebody still writes there"
     for one in reversed(stopped):
         os.kill(one, signal.SIGCONT)
-    command.wait_until(lambda: not children_of(cluster))
+    command.wait_until(lambda: not cluster.children())
     assert left_over(store) == []
     assert nights.facts(store) == expected
 
@@ -318,14 +293,12 @@ def test_an_address_without_tls_beyond_loopback_or_none_at_all_is_refused(
 
 @pytest.mark.parametrize("addresses", [("tcp://192.0.2.1:1",), ("tcp://127.0.0.1:1", "tcp://[2001:db8::1]:2")])
 def test_a_cluster_that_is_not_all_on_loopback_is_refused(addresses: tuple[str, ...]) -> None:
-    class Client:
-        def scheduler_info(self, **_: int) -> dict[str, Any]:
-            return {"address": addresses[0], "workers": dict.fromkeys(addresses[1:])}
+    def tells(*addresses: str) -> dict[str, Any]:
+        return {"address": addresses[0], "workers": dict.fromkeys(addresses[1:])}
 
     with pytest.raises(krr_export.UsageError, match="with TLS"):
-        connection._check_loopback(Client())  # noqa: SLF001 - a machine has no address that all have
-    addresses = ("tcp://127.0.0.1:1", "tcp://[::1]:2")
-    connection._check_loopback(Client())  # noqa: SLF001 - as above
+        connection._check_loopback(tells(*addresses))  # noqa: SLF001 - a machine has no address that all have
+    connection._check_loopback(tells("tcp://127.0.0.1:1", "tcp://[::1]:2"))  # noqa: SLF001 - as above
 
 
 def test_a_scheduler_that_does_not_answer_is_a_fault_of_the_network(

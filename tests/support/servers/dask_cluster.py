@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import command
 import discretion
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 _LOUD = {"DASK_LOGGING__DISTRIBUTED": "debug"}
 """What is in no log must not be in the fullest one."""
@@ -28,13 +30,15 @@ class DaskCluster:
     variables: Mapping[str, str]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     address: str = ""
+    _scheduler: subprocess.Popen[bytes] | None = None
     _heard: dict[Path, int] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def start_scheduler(self, *options: str) -> None:
         """Start the scheduler, and wait until it listens."""
         words = ("--port", "0", "--no-jupyter", "--no-show", "--dashboard-address", ":0", *options)
-        self._wait_for("Scheduler at:", self._start("scheduler", *words), "scheduler")
+        self._scheduler = self._start("scheduler", *words)
+        self._wait_for("Scheduler at:", self._scheduler, "scheduler")
         self.address = self.log("scheduler").partition("Scheduler at:")[2].split()[0]
 
     def grow_to(self, workers: int, **variables: str) -> None:
@@ -53,6 +57,27 @@ class DaskCluster:
         process = self.workers.pop(number)
         process.kill()
         process.wait()
+
+    def signal_scheduler(self, number: signal.Signals) -> None:
+        """Send a signal to the scheduler."""
+        assert self._scheduler is not None
+        self._scheduler.send_signal(number)
+
+    def kill_busy(self) -> None:
+        """Kill the workers that convert something."""
+        busy = {_parent(child) for child in self.children()}
+        for number in reversed(range(len(self.workers))):
+            if self.workers[number].pid in busy:
+                self.kill(number)
+
+    def children(self) -> list[int]:
+        """Return the processes that convert for its workers."""
+        workers = {worker.pid for worker in self.workers}
+        found = []
+        for child in children():
+            with suppress(OSError):
+                found += [child] if _parent(child) in workers else []
+        return found
 
     def log(self, name: str) -> str:
         """Return all that a process logged, but for fractions of numbers, whose digits are anything."""
@@ -82,6 +107,21 @@ class DaskCluster:
         process = subprocess.Popen(words, env=environment, cwd=self.home, stdout=log, stderr=log)
         self._stack.callback(_end, process)
         return process
+
+
+def children() -> list[int]:
+    """Return the processes that convert for workers, whose parent is a worker or is dead."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_ours = b"jobs.backfill.child" in (process / "cmdline").read_bytes()
+            if is_ours and _parent(int(process.name)) != os.getpid():
+                found.append(int(process.name))
+    return found
+
+
+def _parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/status").read_text().partition("\nPPid:\t")[2].split()[0])
 
 
 def _without_fractions(said: str) -> str:

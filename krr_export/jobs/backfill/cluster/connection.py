@@ -6,23 +6,27 @@ import ipaddress
 import logging
 import re
 import socket
-import threading
+import time
 import warnings
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from krr_export.errors import NetworkError, UsageError
 from krr_export.jobs.backfill.cluster.on_worker import PACKAGES, Site
+from krr_export.util.threads import within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+Answer = TypeVar("Answer")
 
 _ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):[0-9]{1,5}")
 _SECONDS_TO_CONNECT = 20
-_SECONDS_TO_START = 60
+_SECONDS_TO_ANSWER = 60
 """Before it is given up: if somebody takes a connection and says nothing, Dask listens for ever."""
+_SECONDS_OF_SILENCE = 10
+"""Workers are heard of every second or two."""
 _SECONDS_TO_CLOSE = 10
 _SAME = "install the same versions on all machines, the scheduler's too"
 _TLS = "give a CA, a certificate and its key in Dask's configuration, distributed.comm.tls"
@@ -40,6 +44,30 @@ class Connection:
     client: Any
     lost_workers: type[Exception]
 
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Return what the scheduler or the workers answer.
+
+        Args:
+            question: a call that waits for them.
+
+        Raises:
+            NetworkError: none of them answers, or one does not.
+        """
+        try:
+            return within(_SECONDS_TO_ANSWER, question)
+        except TimeoutError:
+            hint = "end it or start it anew, and run again"
+            raise NetworkError(f"{self._silent()} of the cluster does not answer", hint) from None
+
+    def _silent(self) -> str:
+        """Name the machine that is silent, as far as can be told."""
+        try:
+            workers = within(_SECONDS_TO_CLOSE, lambda: self.client.scheduler_info(n_workers=-1))["workers"]
+        except OSError:  # a `TimeoutError` is one
+            return "the scheduler"
+        quiet = {address for address, said in workers.items() if said["last_seen"] < time.time() - _SECONDS_OF_SILENCE}
+        return f"the worker {min(quiet)}" if quiet else "a worker"
+
 
 @contextmanager
 def connect(address: str) -> Iterator[Connection]:
@@ -56,10 +84,11 @@ def connect(address: str) -> Iterator[Connection]:
     host = _host(address)
     library = _library()
     with _quiet(), _client(library, address) as client:
+        connection = Connection(client, library.KilledWorker)
         if host is not None:
-            _check_loopback(client)
-        _check_versions(client.get_versions(packages=PACKAGES))
-        yield Connection(client, library.KilledWorker)
+            _check_loopback(connection.ask(lambda: client.scheduler_info(n_workers=-1)))
+        _check_versions(connection.ask(lambda: client.get_versions(packages=PACKAGES)))
+        yield connection
 
 
 def _host(address: str) -> str | None:
@@ -139,20 +168,8 @@ def _client(library: Any, address: str) -> Iterator[Any]:  # noqa: ANN401 - as a
 
 def _started(library: Any, address: str, security: Any) -> Any:  # noqa: ANN401 - as above
     """Return a client that is connected; raise whatever it raises, or `TimeoutError`."""
-    made: Future[Any] = Future()
-
-    def start() -> None:
-        try:
-            made.set_result(
-                library.Client(
-                    address, security=security, timeout=_SECONDS_TO_CONNECT, set_as_default=False, name="krr-export"
-                )
-            )
-        except BaseException as error:
-            made.set_exception(error)
-
-    threading.Thread(target=start, daemon=True).start()
-    return made.result(_SECONDS_TO_START)
+    options = {"timeout": _SECONDS_TO_CONNECT, "set_as_default": False, "name": "krr-export"}
+    return within(_SECONDS_TO_ANSWER, lambda: library.Client(address, security=security, **options))
 
 
 def _security(library: Any, address: str) -> Any:  # noqa: ANN401 - as above
@@ -172,8 +189,7 @@ def _security(library: Any, address: str) -> Any:  # noqa: ANN401 - as above
     return security
 
 
-def _check_loopback(client: Any) -> None:  # noqa: ANN401 - as above
-    found = client.scheduler_info(n_workers=-1)
+def _check_loopback(found: dict[str, Any]) -> None:
     for address in (found["address"], *found["workers"]):
         if not _is_loopback(address.rpartition("://")[2].rpartition(":")[0].strip("[]")):
             raise _beyond_loopback(address)

@@ -24,7 +24,7 @@ from krr_export.jobs.loading import Draft
 from krr_export.output.publish import staging_path
 from krr_export.schema.record_schema import BUILT_IN
 from krr_export.util.files import output_errors, remove
-from krr_export.util.threads import map_in_order
+from krr_export.util.threads import map_in_order, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_QUESTIONS = 5
+_SECONDS_TO_END = 10
 _SECONDS_WITHOUT_WORKERS = 60
 """Workers that are started anew come back sooner."""
 
@@ -51,7 +52,7 @@ class Cluster:
     @property
     def room(self) -> int:
         """How many tasks it runs at once: a task takes a thread of a worker."""
-        threads: dict[str, int] = self._client.nthreads()
+        threads: dict[str, int] = self._connection.ask(self._client.nthreads)
         return max(1, sum(threads.values()))
 
     def workers(self, room: int) -> None:
@@ -87,7 +88,7 @@ class Cluster:
         """Return what this machine has, if all workers have the same."""
         schema = _with_whole_paths(options).schema
         ours = look(nursery, schema)
-        found = self._client.run(look, nursery, schema, on_error="return")
+        found = self._connection.ask(lambda: self._client.run(look, nursery, schema, on_error="return"))
         for address, theirs in found.items():
             known = isinstance(theirs, Site)
             difference = ours.difference(theirs) if known else "cannot run krr-export"
@@ -221,7 +222,7 @@ class _Tasks:
             if (now := time.monotonic()) < looked + _SECONDS_BETWEEN_QUESTIONS:
                 continue
             looked = now
-            if self._run.connection.client.nthreads():
+            if self._run.connection.ask(self._run.connection.client.nthreads):
                 seen = now
             elif now > seen + _SECONDS_WITHOUT_WORKERS:
                 raise NetworkError("the cluster has no workers any more", "start some, and run again")
@@ -234,7 +235,7 @@ class _Tasks:
             self._ended.set()
             futures = [*self._futures]
         with suppress(Exception):  # the scheduler is gone: so are the tasks
-            self._run.connection.client.cancel(futures, force=True)
+            within(_SECONDS_TO_END, lambda: self._run.connection.client.cancel(futures, force=True))
 
 
 def _lost_workers() -> Failure:
