@@ -23,7 +23,7 @@ _HINTS = {
     "file": "give the path alone, without file://",
     "sftp": "krr-export fetch and run take sftp:// as URI; give a local path here",
     **dict.fromkeys(
-        ("s3", "gs", "abfs", "abfss", "az"), "give a local path; krr-export push brings a store's snapshots there"
+        ("s3", "gs", "abfs", "abfss", "az"), "give a local path; docs/guides/object-stores.md has what works there"
     ),
     **dict.fromkeys(("postgresql", "postgres"), "give a local path; krr-export load brings snapshots there"),
 }
