@@ -102,6 +102,24 @@ def _by_authentication(answers: Answers, made: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("location", "warehouse", "trusted"),
+    [
+        ("s3://lake/t", "", True),
+        ("s3a://lake/t", "", True),
+        ("abfss://c@a.dfs.core.windows.net/t", "", True),
+        ("file:///srv/lake/t", "", False),
+        ("/srv/lake/t", "", False),
+        ("hdfs://host/t", "", False),
+        ("file:///srv/lake/t", "file:///srv/lake", True),
+        ("file:///srv/lake/../t", "file:///srv/lake", False),
+        ("file:///srv/lakes/t", "file:///srv/lake", False),
+    ],
+)
+def test_only_an_object_store_or_our_own_warehouse_is_trusted(location: str, warehouse: str, trusted: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+    assert trust.are_elsewhere([location], warehouse) is trusted
+
+
+@pytest.mark.parametrize(
     "attack",
     [_by_files_of_the_catalog, _by_files_of_the_table, _by_a_property_of_the_table, _by_authentication],
 )

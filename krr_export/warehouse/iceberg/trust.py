@@ -15,8 +15,6 @@ from pyiceberg.table import TableProperties
 from pyiceberg.typedef import EMPTY_DICT
 from requests.adapters import HTTPAdapter
 
-from krr_export.input.objects.address import is_object_uri
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
 
 _CLASSES = (PY_IO_IMPL, AUTH)
 _SECONDS_OF_SILENCE = 120
+_OBJECT_STORES = ("s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "oss")
+"""Schemes that pyiceberg reads: catalogs name S3 in several ways."""
 _PATHS = (TableProperties.WRITE_METADATA_PATH, TableProperties.WRITE_DATA_PATH)
 
 
@@ -95,4 +95,7 @@ def is_trusted(table: Table, warehouse: str) -> bool:
 def are_elsewhere(locations: Iterable[str], warehouse: str) -> bool:
     """Return whether files lie in an object store; or, where tables are configured to lie on this machine, there."""
     own = f"{warehouse.rstrip('/')}/"
-    return all(is_object_uri(one) or (warehouse and one.startswith(own) and ".." not in one) for one in locations)
+    return all(
+        one.partition("://")[0] in _OBJECT_STORES or (bool(warehouse) and one.startswith(own) and ".." not in one)
+        for one in locations
+    )
