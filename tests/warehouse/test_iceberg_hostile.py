@@ -1,9 +1,10 @@
-"""A catalog of Iceberg that lies: what it answers loads no class, and leads to no files of this machine."""
+"""A catalog of Iceberg that lies: what it answers loads no class, and no file of this machine is opened or deleted."""
 
 from __future__ import annotations
 
 import json
 import threading
+from contextlib import closing
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import command
 import pytest
 from obstore.store import MemoryStore
+from pyiceberg.catalog.noop import NoopCatalog
+from pyiceberg.types import StringType
 from servers.serving import in_background
 
 from krr_export.errors import InputError
 from krr_export.input.objects.store import ObjectStore
 from krr_export.warehouse.iceberg import trust
+from krr_export.warehouse.iceberg.catalog import open_catalog
 from krr_export.warehouse.iceberg.name import marks
 
 if TYPE_CHECKING:
@@ -62,7 +66,14 @@ class _Handler(BaseHTTPRequestHandler):
         if asked in self._answers["waits"]:
             self._answers["waits"][asked].wait()
             return
-        body = json.dumps(self._answers[asked]).encode()
+        self._answer(self._answers[asked])
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(self._answers["commit"])
+
+    def _answer(self, said: object) -> None:
+        body = json.dumps(said).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -167,6 +178,30 @@ def test_a_list_of_files_on_this_machine_is_not_opened(answers: Answers) -> None
     ran = command.call("verify", TARGET)
     assert ran.code == 3, ran.err
     assert "names files or programs of this machine" in ran.last
+
+
+def test_no_answer_has_a_file_deleted(answers: Answers, tmp_path: Path) -> None:
+    (kept := tmp_path / "kept").touch()
+    asking = {"write.metadata.delete-after-commit.enabled": "true"}
+    answers["table"] = table("s3://krr/lake", **asking)
+    answers["table"]["metadata"]["metadata-log"] = [{"timestamp-ms": 0, "metadata-file": kept.as_uri()}]
+    answers["commit"] = table("s3://krr/lake", **asking) | {"metadata-location": "s3://krr/lake/metadata/1.json"}
+    with closing(open_catalog("lake")) as catalog, catalog.load_table("krr.person").update_schema() as update:
+        update.add_column("name", StringType())
+    assert kept.exists()
+
+
+def test_a_class_of_catalogs_that_is_configured_here_is_taken(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answers["table"]
+    monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__PY_CATALOG_IMPL", f"{__name__}.OwnCatalog")
+    with closing(open_catalog("lake")) as catalog:
+        assert isinstance(catalog, OwnCatalog)
+
+
+class OwnCatalog(NoopCatalog):
+    """As a user may have one, whose address is one of HTTP, too."""
 
 
 @pytest.mark.parametrize(

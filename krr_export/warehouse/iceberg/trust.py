@@ -1,4 +1,4 @@
-"""What a catalog's answers may not decide: which classes are loaded, which files of this machine are touched, how long.
+"""What a catalog's answers may not decide: which classes are loaded, which files are touched here or deleted, how long.
 
 The library loads and calls whatever class a property names, and a server adds to the properties. So of those that name
 one, only our own configuration counts.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pyiceberg.catalog import TYPE, URI, load_catalog
+from pyiceberg.catalog import PY_CATALOG_IMPL, TYPE, URI, load_catalog
 from pyiceberg.catalog.rest import AUTH, RestCatalog
 from pyiceberg.io import PY_IO_IMPL
 from pyiceberg.table import TableProperties
@@ -32,7 +32,7 @@ _PATHS = (TableProperties.WRITE_METADATA_PATH, TableProperties.WRITE_DATA_PATH)
 
 
 def load_trusted(name: str, configured: Mapping[str, Any]) -> Catalog:
-    """Load a catalog that takes no name of a class from what a server or a table says.
+    """Load a catalog that takes no name of a class that a server or a table says, and deletes no file for them.
 
     Args:
         name: Of the catalog.
@@ -49,6 +49,8 @@ def load_trusted(name: str, configured: Mapping[str, Any]) -> Catalog:
         return load({key: value for key, value in properties.items() if key not in _CLASSES}, location)
 
     catalog._load_file_io = load_own  # type: ignore[method-assign]  # noqa: SLF001 - as above
+    # Else, if a table says so, the library deletes whatever its answers call old metadata, with our rights and keys.
+    catalog._delete_old_metadata = lambda *_: None  # type: ignore[method-assign]  # noqa: SLF001 - as above
     return catalog
 
 
@@ -75,8 +77,11 @@ class _Rest(RestCatalog):
 
 
 def _is_rest(configured: Mapping[str, str]) -> bool:
+    """Return whether the library would take its own class for a server."""
     uri = configured.get(URI, "")
-    return bool(uri) and configured.get(TYPE, "rest" if uri.startswith("http") else "").lower() == "rest"
+    if not uri or PY_CATALOG_IMPL in configured:
+        return False
+    return configured.get(TYPE, "rest" if uri.startswith("http") else "").lower() == "rest"
 
 
 def is_trusted(table: Table, warehouse: str) -> bool:
