@@ -311,6 +311,22 @@ def test_after_an_outcome_that_is_not_known_it_is_looked_first(
     assert {*table(catalog).metadata.refs} == {"main", TAGS[2]}
 
 
+def test_of_a_table_that_is_dropped_meanwhile_it_is_said(
+    pushed: str, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = SqlCatalog.commit_table
+
+    def after_the_drop(*given: Any) -> None:  # noqa: ANN401 - as of the method
+        catalog.drop_table("krr.person")
+        commit(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqlCatalog, "commit_table", after_the_drop)
+        ran = command.call("load", pushed, TARGET)
+    assert (ran.code, ran.last.count("was dropped meanwhile; run again")) == (4, 1), ran.err
+    assert krr_export.load(pushed, TARGET).loaded == NIGHTS[-1:]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_load_that_is_ended_leaves_whole_exports_and_the_next_goes_on(
     number: signal.Signals, pushed: str, catalog: Catalog

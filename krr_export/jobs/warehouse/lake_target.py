@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, KrrExportError, UsageError
@@ -110,11 +110,13 @@ def _iceberg_over(name: TableName, store: ObjectStore) -> IcebergTable:
 
 
 def _find_iceberg(name: TableName) -> tuple[ObjectStore, IcebergTable]:
-    table = _iceberg_table(name)
-    if table.place is None:
-        table.close()
-        raise InputError(f"{name.target}: nothing was loaded there", "see krr-export load")
-    return open_objects(parse_address(table.place)), table
+    with ExitStack() as closed_on_error:
+        table = closed_on_error.enter_context(closing(_iceberg_table(name)))
+        if table.place is None:
+            raise InputError(f"{name.target}: nothing was loaded there", "see krr-export load")
+        store = open_objects(parse_address(table.place))
+        closed_on_error.pop_all()
+        return store, table
 
 
 def _iceberg_table(name: TableName, store: ObjectStore | None = None) -> IcebergTable:

@@ -24,7 +24,7 @@ from pyiceberg.table.update import (
 )
 
 from krr_export.domain.store_layout import EXPORT_PREFIX, is_export_name
-from krr_export.errors import InputError, KrrExportError, UsageError
+from krr_export.errors import BusyError, InputError, KrrExportError, UsageError
 from krr_export.warehouse.iceberg.catalog import failures, open_catalog, warehouse
 from krr_export.warehouse.iceberg.listing import MANIFEST_SHA256, delete_listing, write_listing
 from krr_export.warehouse.iceberg.name import leave_mark
@@ -65,6 +65,7 @@ class IcebergTable:
     Its methods raise:
         InputError: What is there is no table of this tool.
         NetworkError: The catalog or the files cannot be reached.
+        BusyError: The table was dropped meanwhile.
         OutputError: The table asks for what the library cannot do.
 
     Args:
@@ -232,9 +233,8 @@ class IcebergTable:
         kinds = {tag: SnapshotRefType.TAG, MAIN_BRANCH: SnapshotRefType.BRANCH}
         current = self._table().metadata.current_schema_id
         asserted: list[TableRequirement] = [AssertCurrentSchemaId.model_validate({"current-schema-id": current})]
-        seen = (
-            moved if self._table().metadata.snapshots else {MAIN_BRANCH}
-        )  # the library knows of no tag before a snapshot
+        # The library knows of no tag before a snapshot.
+        seen = moved if self._table().metadata.snapshots else {MAIN_BRANCH}
         asserted += [_assert_head(ref, self._head(ref)) for ref in sorted(seen)]
         updates: list[TableUpdate] = [
             SetPropertiesUpdate(updates=self._properties(snapshot)),
@@ -250,11 +250,9 @@ class IcebergTable:
     def _forget(self, number: int | None, moved: set[str]) -> list[TableUpdate]:
         """Return what removes a snapshot from the metadata, unless a name that is not moved is for it."""
         held = {ref.snapshot_id for name, ref in self._table().metadata.refs.items() if name not in moved}
-        return (
-            []
-            if number is None or number in held
-            else [RemoveSnapshotsUpdate.model_validate({"snapshot-ids": [number]})]
-        )
+        if number is None or number in held:
+            return []
+        return [RemoveSnapshotsUpdate.model_validate({"snapshot-ids": [number]})]
 
     def _commit(
         self, asserted: list[TableRequirement], updates: list[TableUpdate], is_done: Callable[[], bool]
@@ -293,7 +291,8 @@ class IcebergTable:
         return uri.removeprefix(f"{self._place}/")
 
     def _table(self) -> Table:
-        assert self._native is not None  # noqa: S101 - for the type: it was looked for before
+        if self._native is None:  # it was there before
+            raise BusyError(f"{self.shown} was dropped meanwhile", "run again")
         return self._native
 
     def _untrusted(self) -> InputError:
