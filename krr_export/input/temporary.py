@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,16 +33,15 @@ def temporary_directory(what: str) -> Iterator[Path]:
         OutputError: It cannot be made.
     """
     parent = _temporary_parent()
-    with output_errors(f"make a directory in {parent}"):
-        _sweep(parent)
-        directory = Path(tempfile.mkdtemp(prefix=_PREFIX.format(what), dir=parent))
-        fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)  # another that looks for what is left holds it for a moment
+    with ExitStack() as stack:
+        with output_errors(f"make a directory in {parent}"):
+            _sweep(parent)
+            directory = Path(tempfile.mkdtemp(prefix=_PREFIX.format(what), dir=parent))
+            stack.callback(shutil.rmtree, directory, ignore_errors=True)
+            fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, fd)
+            fcntl.flock(fd, fcntl.LOCK_EX)  # another that looks for what is left holds it for a moment
         yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-        os.close(fd)
 
 
 def _temporary_parent() -> Path:

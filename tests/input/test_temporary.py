@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,19 @@ def test_what_a_killed_process_left_is_deleted_by_the_next_and_nothing_that_is_h
             assert directory.stat().st_mode & 0o777 == 0o700
             assert sorted(tmp_path.iterdir()) == sorted([new, others, held, directory])
     assert sorted(tmp_path.iterdir()) == sorted([new, others])
+
+
+def test_where_there_are_no_locks_it_is_said_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_lock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("fcntl.flock", no_lock)
+    with pytest.raises(OutputError, match=r"cannot make a directory in .*; its server gives no locks"):
+        temporary_directory("mirror").__enter__()
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_directory_that_is_none_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
