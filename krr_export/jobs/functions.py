@@ -163,12 +163,13 @@ def backfill(
     address = own.pop("cluster", None)
     if address is not None and is_object_uri(str(store)):
         raise UsageError("--cluster needs a store in a directory that all machines see", "push it afterwards")
+    options = changed(DEFAULTS, given)
     with ExitStack() as stack:
         machines = ThisMachine() if address is None else Cluster(stack.enter_context(connect(address)))
         return run_backfill(
             [sources] if isinstance(sources, (str, os.PathLike)) else sources,
             store,
-            BackfillOptions(changed(DEFAULTS, given), machines=machines, **own),
+            BackfillOptions(options, machines=machines, **own),
             progress or Progress(),
             on_done,
         )

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from krr_export.util.fields import StrPath
 
 
+_MOST_OPENED = 32
+"""Exports that are opened at once for their time, here, however many machines convert: each may be copied for it."""
+
+
 @dataclass(frozen=True)
 class BackfillOptions:
     """Options of a backfill.
@@ -75,7 +79,7 @@ def _backfill_place(
     progress = SharedProgress(progress)
     room = backfill.machines.room if backfill.processes is None else backfill.processes
     portable, keyed = _with_keys(options.delivery)
-    found, unread = find_exports(sources, replace(options, delivery=keyed), room, progress)
+    found, unread = find_exports(sources, replace(options, delivery=keyed), min(room, _MOST_OPENED), progress)
     if not found and not unread:
         raise UsageError("there is no export to convert", "name files, or directories of deliveries")
     done = [BackfilledExport.failed(one.source, None, one.failure) for one in unread]

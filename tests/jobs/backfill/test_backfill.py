@@ -264,6 +264,20 @@ def test_wrong_usage_is_said_before_anything_is_written(
     assert not Path("store").exists()
 
 
+def test_however_many_are_converted_only_some_are_opened_at_once_for_their_time(
+    exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def find(*arguments: Any) -> Any:  # noqa: ANN401 - as the function has them
+        threads.append(arguments[2])
+        return find_exports(*arguments)
+
+    monkeypatch.setattr("krr_export.jobs.backfill.backfill.find_exports", find)
+    krr_export.backfill(exports, tmp_path / "store", processes=1000)
+    assert threads == [32]
+
+
 class Inline:
     """A runner of tasks in this very process, one after the other."""
 

@@ -310,6 +310,11 @@ def test_a_scheduler_that_does_not_answer_is_a_fault_of_the_network(
     assert ran.last == "the scheduler tcp://127.0.0.1:1 does not answer; start it, or correct the address"
 
 
+def test_a_wrong_option_is_said_before_a_cluster_is_asked(exports: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(krr_export.UsageError, match="workers"):
+        krr_export.backfill(exports, tmp_path / "store", cluster="tcp://127.0.0.1:1", workers=-1)
+
+
 def test_without_the_package_it_is_named(exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     ran = command.call("backfill", *exports, tmp_path / "store", "--cluster", "tcp://127.0.0.1:1")
