@@ -20,7 +20,7 @@ DELTA = "delta:"
 """What stands before the URI of a place that a Delta table is made over."""
 ICEBERG = "iceberg:"
 """What stands before the names of a catalog and a table, of Iceberg, over such a place."""
-_FORMS = "give postgresql://HOST/DATABASE, duckdb:FILE, delta:URI or iceberg:CATALOG/TABLE"
+_FORMS = "give postgresql://HOST/DATABASE, duckdb:FILE, delta:URI or iceberg:CATALOG/NAMESPACE.TABLE"
 DB_SCHEMA = "krr"
 """The schema of PostgreSQL in which the tables are, by default."""
 _MAX_NAME_BYTES = 63

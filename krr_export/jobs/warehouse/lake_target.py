@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from krr_export.warehouse.lake.table import LakeTable
 
 
+_AZURE = ("abfss:", "abfs:", "az:")
+
+
 def open_table(target: str, store: ObjectStore) -> LakeTable:
-    """Open the table that a target names over a place; it may be missing yet.
+    """Open the table that a target names over a place; it need not be there yet.
 
     Args:
         target: ``delta:`` and the place's URI, or ``iceberg:CATALOG/NAMESPACE.TABLE``.
@@ -101,7 +104,7 @@ def _marked_table(mark: Mark, objects: ObjectStore) -> IcebergTable:
 
 
 def _iceberg_over(name: TableName, store: ObjectStore) -> IcebergTable:
-    if store.uri.startswith("a"):
+    if store.uri.startswith(_AZURE):
         raise UsageError(
             "an Iceberg table over Azure cannot be made: pyiceberg does not read its URIs with Arrow",
             f"make a Delta table: {DELTA}{store.uri}",
