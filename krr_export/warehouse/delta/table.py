@@ -38,6 +38,8 @@ _OPTIONS = {
     "AWS_S3_ALLOW_UNSAFE_RENAME": "false",  # else, if the environment has it, two writers would both win
     "max_retries": "5",
 }
+_LISTED = ("path", "size_bytes", "num_records", f"partition.{EXPORT}")
+"""What is asked of the library of each file; it has the statistics of every column, too."""
 _LOOK = "see docs/guides/object-stores.md for what the environment must have"
 
 
@@ -65,6 +67,8 @@ class DeltaTable:
         self._library, self._actions, self._errors = deltalake, transaction, exceptions
         self.uri = uri
         self._native: Native | None = None
+        self._listed: dict[str, tuple[ListedFile, ...]] | None = None
+        """What is listed, once it was asked for: with many nights there is much of it."""
         self.reload()
 
     def reload(self) -> None:
@@ -72,6 +76,7 @@ class DeltaTable:
         with self._failures():
             is_there = self._library.DeltaTable.is_deltatable(self.uri, _OPTIONS)
             self._native = self._library.DeltaTable(self.uri, storage_options=_OPTIONS) if is_there else None
+        self._listed = None
         if self._native is not None and self._native.metadata().partition_columns != [EXPORT]:
             raise InputError(
                 f"{self.uri} is a Delta table, but none of krr-export", "push the store to a place of its own"
@@ -79,6 +84,11 @@ class DeltaTable:
 
     def listed(self) -> dict[str, tuple[ListedFile, ...]]:
         """Return the files of each snapshot, by its name ``eksport=…``, oldest first."""
+        if self._listed is None:
+            self._listed = self._read_listed()
+        return self._listed
+
+    def _read_listed(self) -> dict[str, tuple[ListedFile, ...]]:
         found: dict[str, list[ListedFile]] = {}
         for row in self._rows():
             name = f"{EXPORT_PREFIX}{row[f'partition.{EXPORT}']}"
@@ -200,7 +210,8 @@ class DeltaTable:
         if self._native is None:
             return []
         with self._failures():
-            rows: list[dict[str, Any]] = pa.table(self._native.get_add_actions(flatten=True)).to_pylist()
+            found = pa.table(self._native.get_add_actions(flatten=True))
+        rows: list[dict[str, Any]] = found.select(_LISTED).to_pylist() if found.num_rows else []
         return rows
 
     @contextmanager

@@ -280,7 +280,8 @@ class IcebergTable:
         if self._native is None:
             return {}
         metadata = self._native.metadata
-        found = {_export(tag): metadata.snapshot_by_id(ref.snapshot_id) for tag, ref in metadata.refs.items()}
+        numbered = {snapshot.snapshot_id: snapshot for snapshot in metadata.snapshots}
+        found = {_export(tag): numbered.get(ref.snapshot_id) for tag, ref in metadata.refs.items()}
         return {name: snapshot for name, snapshot in found.items() if snapshot and is_export_name(name)}
 
     def _head(self, ref: str) -> int | None:
