@@ -225,6 +225,14 @@ def test_a_mark_without_end_is_damaged() -> None:
         marks(store)
 
 
+@pytest.mark.parametrize("said", ["a page of some proxy", {"defaults": "hemmelig"}, []])
+def test_what_answers_and_is_no_catalog_is_a_failure_of_the_network(said: object, answers: Answers) -> None:
+    answers["config"] = said
+    ran = command.call("verify", TARGET)
+    assert (ran.code, ran.err.count("\n"), "hemmelig" in ran.err) == (6, 1, False), ran.err
+    assert ran.last.startswith("the catalog lake does not answer as a catalog does; see docs/guides/iceberg.md")
+
+
 @pytest.mark.parametrize("silent", ["config", "table"])
 def test_a_catalog_that_says_nothing_is_not_waited_for(
     silent: str, answers: Answers, monkeypatch: pytest.MonkeyPatch

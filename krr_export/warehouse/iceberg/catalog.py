@@ -11,6 +11,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
 from pyiceberg.exceptions import (
     AuthorizationExpiredError,
     CommitFailedException,
@@ -44,7 +45,7 @@ def open_catalog(name: str) -> Catalog:
         name: As in ``~/.pyiceberg.yaml``, or in a variable ``PYICEBERG_CATALOG__NAME__…``.
 
     Raises:
-        NetworkError: It cannot be reached, or does not let us in.
+        NetworkError: It cannot be reached, does not let us in, or is no catalog.
         UsageError: There is none of that name, or its configuration is wrong, or a package is missing.
     """
     with failures(f"the catalog {name}"):
@@ -59,6 +60,8 @@ def open_catalog(name: str) -> Catalog:
             )
         try:
             return load_trusted(name, {**_file_properties(), **found})
+        except ValidationError:  # of an answer
+            raise NetworkError(f"the catalog {name} does not answer as a catalog does", _LOOK) from None
         except ValueError:
             raise UsageError(
                 f"pyiceberg's configuration of the catalog {name} is incomplete or wrong", "give its uri and its type"
