@@ -22,7 +22,8 @@ from servers.postgres_server import postgres, serving
 import krr_export
 from krr_export import NetworkError, OutputError, UsageError
 from krr_export.errors import BusyError, NoSpaceError
-from krr_export.jobs.warehouse.load import _drop_old
+from krr_export.jobs.warehouse.into_database import _drop_old
+from krr_export.jobs.warehouse.selection import Selection
 from krr_export.warehouse.ledger import Load
 from krr_export.warehouse.postgres import database as postgres_database
 from krr_export.warehouse.postgres.address import parse_address
@@ -202,7 +203,7 @@ def test_older_nights_are_removed_from_the_oldest_on_and_none_after_one_that_is_
             self.dropped.append(name)
             return name != "eksport=20260222T000000Z"
 
-    dropped, waiting = _drop_old(cast("Database", Held()), 2)
+    dropped, waiting = _drop_old(cast("Database", Held()), Selection(keep=2))
     assert dropped == ["eksport=20260221T000000Z"]
     assert waiting == ["eksport=20260222T000000Z", "eksport=20260223T000000Z", "eksport=20260224T000000Z"]
     assert Held.dropped == ["eksport=20260221T000000Z", "eksport=20260222T000000Z"]

@@ -21,21 +21,13 @@ if TYPE_CHECKING:
 
     from krr_export.input.objects.address import Address
     from krr_export.input.objects.store import ObjectStore
+    from krr_export.jobs.warehouse.selection import Selection
     from krr_export.output.objects.layout import Commit
     from krr_export.pipeline.progress import Progress
     from krr_export.warehouse.lake.table import LakeTable
 
 _ROUNDS = 20
 """Of committing beside others: in each, one of them succeeds."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which snapshots are to be listed; as the options of `krr_export.load`."""
-
-    all_snapshots: bool
-    keep: int | None
-    replace: bool
 
 
 def register_snapshots(
@@ -51,46 +43,20 @@ def register_snapshots(
         raise UsageError("the URI is that of a snapshot, and --all is of all", "leave out --all, or eksport=…")
     store = open_objects(place)
     with closing(open_table(target, store)) as table:
-        result, newest = _register_all(store, table, _wanted(store, place, selection), selection, progress, on_loaded)
-    result = changed(result, target=target)
-    return changed(result, message=result_message(result, newest))
-
-
-def _wanted(store: ObjectStore, place: Address, selection: Selection) -> list[Commit]:
-    names = committed_names(store) if selection.all_snapshots else [place.snapshot]
-    return [read_commit(store, name) for name in names] or [read_commit(store, None)]
-
-
-def _register_all(  # noqa: PLR0913, PLR0917 - what one load is made of
-    store: ObjectStore,
-    table: LakeTable,
-    wanted: list[Commit],
-    selection: Selection,
-    progress: Progress,
-    on_loaded: Callable[[str], object],
-) -> tuple[LoadResult, str]:
-    """List snapshots; return what came of it, and the newest that is listed then."""
-    wanted = _kept(wanted, table, selection.keep)
-    for commit in wanted:  # what would end in the middle of several, before the first
-        _is_listed(table, commit, replace=selection.replace)
-    loaded = []
-    for commit in wanted:
-        progress.began(f"register {commit.eksport}", rows_of(commit))
-        if _settle(store, table, commit, replace=selection.replace):
-            loaded.append(commit.eksport)
-            on_loaded(commit.eksport)
-        progress.advanced(rows_of(commit))
-    dropped = _drop_old(table, selection.keep)
-    newest = table.names()[-1]
+        wanted = _wanted(store, place, table, selection)
+        loaded = _Listing(store, table, selection.replace).settle_all(wanted, progress, on_loaded)
+        dropped = [name for name in selection.old(table.names()) if _drop(table, name)]
+        newest = table.names()[-1]
+        persons = sum(file.rows or 0 for file in table.files(newest))
     result = LoadResult(
-        target=table.shown,
+        target=target,
         loaded=tuple(loaded),
         unchanged=tuple(commit.eksport for commit in wanted if commit.eksport not in loaded),
         dropped=tuple(dropped),
         waiting=(),
-        persons=sum(file.rows or 0 for file in table.files(newest)),
+        persons=persons,
     )
-    return result, newest
+    return changed(result, message=result_message(result, newest))
 
 
 def _source(given: str) -> Address:
@@ -102,49 +68,74 @@ def _source(given: str) -> Address:
     return parse_address(given)
 
 
-def _kept(wanted: list[Commit], table: LakeTable, keep: int | None) -> list[Commit]:
-    """Leave out what would be removed again at once, for there are newer ones enough."""
-    names = sorted({*table.names(), *(commit.eksport for commit in wanted)})[-(keep or 0) :]
-    return [commit for commit in wanted if commit.eksport in names]
+def _wanted(store: ObjectStore, place: Address, table: LakeTable, selection: Selection) -> list[Commit]:
+    """Return the snapshots to list, oldest first, but for those that would not stay."""
+    names = committed_names(store) if selection.all_snapshots else [place.snapshot]
+    commits = [read_commit(store, name) for name in names] or [read_commit(store, None)]
+    kept = selection.kept([*table.names(), *(commit.eksport for commit in commits)])
+    return [commit for commit in commits if commit.eksport in kept]
 
 
-def _is_listed(table: LakeTable, commit: Commit, *, replace: bool) -> bool:
-    """Return whether a snapshot is listed as it was pushed.
+@dataclass(frozen=True)
+class _Listing:
+    """Lists snapshots of a place in a table over it.
 
-    Raises:
-        PublishedError: It is listed otherwise.
+    Attributes:
+        store: The place.
+        table: The table.
+        replace: Whether what was pushed takes the place of what is listed otherwise.
     """
-    is_listed = table.lists(commit)
-    if not is_listed and commit.eksport in table.names() and not replace:
-        raise PublishedError(
-            f"the table lists other files of {commit.eksport}: another result, or what another program made of it",
-            "list those that were pushed in their place with --replace",
-        )
-    return is_listed
 
+    store: ObjectStore
+    table: LakeTable
+    replace: bool
 
-def _settle(store: ObjectStore, table: LakeTable, commit: Commit, *, replace: bool) -> bool:
-    """List a snapshot; return whether it had to be."""
-    if _is_listed(table, commit, replace=replace):
-        return False
-    snapshot = register(store, commit)
-    for _ in range(_ROUNDS):
-        if table.write(snapshot):
-            return True
-        if _is_listed(table, commit, replace=replace):
+    def settle_all(self, wanted: list[Commit], progress: Progress, on_loaded: Callable[[str], object]) -> list[str]:
+        """List snapshots; return the names of those that had to be.
+
+        Raises:
+            BusyError: Others commit all the time.
+            PublishedError: One is listed otherwise.
+        """
+        for commit in wanted:  # what would end in the middle of several, before the first
+            self._is_listed(commit)
+        loaded = []
+        for commit in wanted:
+            progress.began(f"register {commit.eksport}", rows_of(commit))
+            if self._settle(commit):
+                loaded.append(commit.eksport)
+                on_loaded(commit.eksport)
+            progress.advanced(rows_of(commit))
+        return loaded
+
+    def _settle(self, commit: Commit) -> bool:
+        """List a snapshot; return whether it had to be."""
+        if self._is_listed(commit):
             return False
-    raise _busy(table)
+        snapshot = register(self.store, commit)
+        for _ in range(_ROUNDS):
+            if self.table.write(snapshot):
+                return True
+            if self._is_listed(commit):
+                return False
+        raise _busy(self.table)
+
+    def _is_listed(self, commit: Commit) -> bool:
+        """Return whether a snapshot is listed as it was pushed; raise `PublishedError` if it is listed otherwise."""
+        is_listed = self.table.lists(commit)
+        if not is_listed and commit.eksport in self.table.names() and not self.replace:
+            raise PublishedError(
+                f"the table lists other files of {commit.eksport}: another result, or what another program made of it",
+                "list those that were pushed in their place with --replace",
+            )
+        return is_listed
 
 
-def _drop_old(table: LakeTable, keep: int | None) -> list[str]:
-    old = table.names()[:-keep] if keep else []
-    return [name for name in old if _dropped(table, name)]
-
-
-def _dropped(table: LakeTable, name: str) -> bool:
+def _drop(table: LakeTable, name: str) -> bool:
+    """List a snapshot no more; return whether it had to be done."""
     for _ in range(_ROUNDS):
         if name not in table.names():
-            return False  # by another
+            return False  # another has done it
         if table.drop(name):
             return True
     raise _busy(table)

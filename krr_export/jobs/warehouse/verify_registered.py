@@ -43,19 +43,20 @@ def registered_differences(
             raise InputError(f"{target}: nothing was loaded there", "see krr-export load")
         rows: dict[str, int] = {}
         differences = [*table.differences()]
+        committed = {*committed_names(store)}
         for name in names if all_snapshots else names[-1:]:
             files = table.files(name)
             rows[name] = sum(file.rows or 0 for file in files)
             progress.began(f"read {name}", rows[name])
-            differences += _differences(store, name, files)
+            if name in committed:
+                differences += _differences(store, name, files)
+            else:
+                differences.append(f"{name}: listed, but no longer pushed")
             progress.advanced(rows[name])
     return rows, tuple(differences)
 
 
 def _differences(store: ObjectStore, name: str, listed: tuple[ListedFile, ...]) -> Iterator[str]:
-    if name not in committed_names(store):
-        yield f"{name}: listed, but no longer pushed"
-        return
     pushed = read_commit(store, name).parts("person")
     found = {file.key: file for file in listed}
     yield from (f"{key}: not listed" for key in sorted(pushed.keys() - found.keys()))
