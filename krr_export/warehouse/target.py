@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from krr_export.errors import UsageError
 from krr_export.util.paths import local_path
 from krr_export.warehouse.duckdb_database import DuckDBDatabase
+from krr_export.warehouse.iceberg.name import ICEBERG
 from krr_export.warehouse.postgres.address import SCHEMES, parse_address
 from krr_export.warehouse.postgres.database import PostgresDatabase
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 _DUCKDB = "duckdb:"
 DELTA = "delta:"
 """What stands before the URI of a place that a Delta table is made over."""
-ICEBERG = "iceberg:"
-"""What stands before the names of a catalog and a table, of Iceberg, over such a place."""
 _FORMS = "give postgresql://HOST/DATABASE, duckdb:FILE, delta:URI or iceberg:CATALOG/NAMESPACE.TABLE"
 DB_SCHEMA = "krr"
 """The schema of PostgreSQL in which the tables are, by default."""

@@ -9,8 +9,8 @@ from krr_export.errors import InputError, KrrExportError, UsageError
 from krr_export.input.objects.address import parse_address
 from krr_export.input.objects.store import open_objects
 from krr_export.warehouse.delta.table import LOG, DeltaTable
-from krr_export.warehouse.iceberg.name import marks, parse_table_name
-from krr_export.warehouse.target import DELTA, ICEBERG
+from krr_export.warehouse.iceberg.name import ICEBERG, marks, parse_table_name
+from krr_export.warehouse.target import DELTA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,9 +16,10 @@ from krr_export.errors import InputError, UsageError
 if TYPE_CHECKING:
     from krr_export.input.objects.store import ObjectStore
 
-_SCHEME = "iceberg:"
+ICEBERG = "iceberg:"
+"""What stands before the names of a catalog and a table on the command line."""
 _WORD = "[A-Za-z0-9_-]+"
-_FORM = re.compile(rf"iceberg:(?P<catalog>{_WORD})/(?P<table>{_WORD}(\.{_WORD})+)")
+_FORM = re.compile(rf"{ICEBERG}(?P<catalog>{_WORD})/(?P<table>{_WORD}(\.{_WORD})+)")
 _MARKS = "iceberg"
 """The directory of the marks."""
 _ENDING = ".json"
@@ -39,7 +40,7 @@ class TableName:
     @property
     def target(self) -> str:
         """As on the command line."""
-        return f"{_SCHEME}{self.catalog}/{self.table}"
+        return f"{ICEBERG}{self.catalog}/{self.table}"
 
     @property
     def namespace(self) -> str:
@@ -98,7 +99,7 @@ def _mark(store: ObjectStore, key: str) -> Mark:
     found = store.read(key)
     try:
         said = json.loads(b"" if found is None else found.body)
-        name = parse_table_name(f"{_SCHEME}{said['catalog']}/{said['table']}")
+        name = parse_table_name(f"{ICEBERG}{said['catalog']}/{said['table']}")
     except (ValueError, LookupError, TypeError, RecursionError, UsageError):
         raise InputError(
             f"{store.uri}/{key} is damaged", "load the table again; or delete it, if that is gone"
