@@ -455,6 +455,17 @@ def test_prune_deletes_no_file_that_a_table_needs(
     assert [key for key in objects(pushed) if NIGHTS[0] in key] == []
 
 
+def test_prune_deletes_nothing_that_readers_get_though_its_tag_is_gone(pushed: str, catalog: Catalog) -> None:
+    assert command.call("load", f"{pushed}/{NIGHTS[0]}", TARGET).code == 0
+    table(catalog).manage_snapshots().remove_tag(TAGS[0]).commit()
+    before = objects(pushed)
+    refused = command.call("prune", pushed, "--keep", "1")
+    assert (refused.code, "another program" in refused.last, objects(pushed) == before) == (2, True, True)
+    assert krr_export.load(pushed, TARGET).loaded == NIGHTS[-1:]
+    assert command.call("prune", pushed, "--keep", "1").code == 0
+    assert read(catalog).num_rows == 300
+
+
 def test_a_mark_that_is_damaged_stops_a_prune(pushed: str) -> None:
     native(pushed).put("iceberg/x.json", b'{"catalog": 1}')
     ran = command.call("prune", pushed, "--keep", "1")

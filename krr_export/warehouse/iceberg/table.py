@@ -149,9 +149,13 @@ class IcebergTable:
 
     def differences(self) -> Iterator[str]:
         """Yield a line if readers do not get the newest snapshot: another program has written the table."""
-        names = self.names()
-        if names and self._head(MAIN_BRANCH) != self._tagged()[names[-1]].snapshot_id:
-            yield f"{names[-1]}: the newest, but readers of the table get what another program made"
+        if self._native is None:
+            return
+        tagged = self._tagged()
+        newest = max(tagged, default=None)
+        if self._head(MAIN_BRANCH) != (tagged[newest].snapshot_id if newest else None):
+            what = "readers of the table get what another program made"
+            yield f"{newest}: the newest, but {what}" if newest else what
 
     def write(self, snapshot: Registration) -> bool:
         """List a snapshot, in place of all that is listed of the same export, in one commit.
