@@ -204,6 +204,13 @@ class OwnCatalog(NoopCatalog):
     """As a user may have one, whose address is one of HTTP, too."""
 
 
+def test_a_table_that_lies_over_no_place_is_none_of_this_tool(answers: Answers) -> None:
+    answers["table"] = table("s3://krr/lake", **{"krr.place": "s3://user:hemmelig@krr/place"})
+    ran = command.call("verify", TARGET)
+    assert (ran.code, ran.err.count("\n"), "hemmelig" in ran.err) == (3, 1, False), ran.err
+    assert ran.last.startswith("the Iceberg table krr.person of the catalog lake lies over no place in an object store")
+
+
 @pytest.mark.parametrize(
     "text",
     ["catalog:\n  lake: {hemmelig\n", "- hemmelig\n", "", "catalog: hemmelig\n", "a: &x hemmelig\n"],

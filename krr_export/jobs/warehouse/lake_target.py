@@ -15,6 +15,7 @@ from krr_export.warehouse.target import DELTA
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from krr_export.input.objects.address import Address
     from krr_export.input.objects.store import ObjectStore
     from krr_export.warehouse.iceberg.name import Mark, TableName
     from krr_export.warehouse.iceberg.table import IcebergTable
@@ -117,9 +118,18 @@ def _find_iceberg(name: TableName) -> tuple[ObjectStore, IcebergTable]:
         table = closed_on_error.enter_context(closing(_iceberg_table(name)))
         if table.place is None:
             raise InputError(f"{name.target}: nothing was loaded there", "see krr-export load")
-        store = open_objects(parse_address(table.place))
+        store = open_objects(_place_of(table, table.place))
         closed_on_error.pop_all()
         return store, table
+
+
+def _place_of(table: IcebergTable, uri: str) -> Address:
+    """Parse what a table says of its place: a catalog may say anything."""
+    try:
+        return parse_address(uri)
+    except UsageError:
+        what = f"{table.shown} lies over no place in an object store"
+        raise InputError(what, "was it changed by another program?") from None
 
 
 def _iceberg_table(name: TableName, store: ObjectStore | None = None) -> IcebergTable:
