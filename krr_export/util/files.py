@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 from contextlib import contextmanager, suppress
@@ -40,6 +41,7 @@ COMMON_HINTS = {
 }
 """What to do about an error of the system, wherever it is written to."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _STORE_HINTS = {
     **COMMON_HINTS,
     errno.EFBIG: "the file system or a limit (ulimit -f) allows no larger files: raise it, or lower --rows-per-file",
@@ -80,6 +82,8 @@ class PartFile(Stored, frozen=True):
         path = PurePosixPath(self.path)
         if path.is_absolute() or not path.parts or ".." in path.parts or str(path) != self.path:
             raise ValueError("a path that leads out of the snapshot")
+        if _CONTROL.search(self.path):
+            raise ValueError("a path that no object store takes")
 
 
 @contextmanager

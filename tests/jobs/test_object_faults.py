@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 VALID = Path(__file__).parents[2] / "samples/valid.xml"
 NIGHTS = [f"eksport=202602{day}T112225Z" for day in (26, 27)]
+LAST = "eksport=99991231T235959Z"
 PLANTED = "hemmelig"
 
 
@@ -53,6 +54,11 @@ def night(bucket: str) -> str:
 
 def keys(place: str) -> list[str]:
     return sorted(entry["path"] for batch in from_url(place).list() for entry in batch)
+
+
+def point_to_the_last_of_times(place: str) -> None:
+    body = bytes(from_url(place).get("latest.json").bytes())
+    from_url(place).put("latest.json", body.replace(latest(place).encode(), LAST.encode()))
 
 
 def latest(place: str) -> str:
@@ -127,12 +133,37 @@ def test_a_damaged_pointer_is_said_before_anything_is_published(night: str, sour
 
 
 def test_a_pointer_to_a_night_that_is_not_there_gives_way(night: str, source: Path) -> None:
-    commit = json.loads(bytes(from_url(night).get("latest.json").bytes()))
-    from_url(night).put("latest.json", json.dumps({**commit, "eksport": "eksport=99991231T235959Z"}).encode())
+    point_to_the_last_of_times(night)
     assert command.call("check", night).code == 1
     assert command.call("convert", source, night).code == 0
     assert latest(night) == NIGHTS[1]
     assert command.call("verify", night).code == 0
+
+
+@pytest.mark.usefixtures("in_threads")
+@pytest.mark.parametrize("command_name", ["convert", "backfill"])
+@pytest.mark.parametrize("which", ["unchanged", "new"])
+@pytest.mark.parametrize("planted", ["damaged", "another's"])
+def test_a_pointer_to_a_commit_that_is_none_gives_way(
+    planted: str, which: str, command_name: str, night: str, source: Path
+) -> None:
+    commit = bytes(from_url(night).get(f"eksport/{NIGHTS[0]}.json").bytes())
+    from_url(night).put(f"eksport/{LAST}.json", commit if planted == "another's" else b"{}")
+    point_to_the_last_of_times(night)
+    assert command.call(command_name, VALID if which == "unchanged" else source, night).code == 0
+    assert latest(night) == NIGHTS[which == "new"]
+    assert command.call("verify", night).code == 0
+
+
+def test_a_pointer_that_gives_way_goes_to_the_newest_of_all(night: str, source: Path) -> None:
+    assert command.call("convert", source, night).code == 0
+    point_to_the_last_of_times(night)
+    from_url(night).put(f"eksport/{LAST}.json", b"{}")
+    assert command.call("convert", VALID, night).code == 0
+    assert latest(night) == NIGHTS[1]
+    from_url(night).delete("latest.json")
+    assert command.call("convert", VALID, night).code == 0
+    assert latest(night) == NIGHTS[1]
 
 
 def test_a_damaged_commit_is_not_pointed_to(night: str, source: Path) -> None:

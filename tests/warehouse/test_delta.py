@@ -276,9 +276,20 @@ def test_a_damaged_footer_is_refused_before_the_commit(pushed: str) -> None:
         native(pushed).put(key, damaged)
         with pytest.raises(InputError, match="not as it was pushed"):
             krr_export.load(pushed, f"delta:{pushed}")
+    native(pushed).put(key, b"")
+    with pytest.raises(InputError, match=f"{key} is not as it was pushed"):
+        krr_export.load(pushed, f"delta:{pushed}")
     native(pushed).delete(key)
     with pytest.raises(InputError, match="not as it was pushed"):
         krr_export.load(pushed, f"delta:{pushed}")
+    native(pushed).put(key, body)
+    commit = objects(pushed)["latest.json"]
+    for size in (0, 7, len(body) + 1, len(body) + 70_000, 2**63 - 1):
+        document = json.loads(commit)
+        next(file for file in document["files"] if file["uri"].endswith(key))["bytes"] = size
+        native(pushed).put("latest.json", json.dumps(document).encode())
+        with pytest.raises(InputError, match=f"{key} is not as it was pushed"):
+            krr_export.load(pushed, f"delta:{pushed}")
     assert objects(pushed, "_delta_log") == {}
 
 

@@ -169,10 +169,18 @@ class ObjectStore:
         """Return the bytes of an object from ``start`` until before ``end``.
 
         Raises:
-            FileNotFoundError: It is missing.
+            FileNotFoundError: It is missing, or shorter.
         """
         with self._failures(missing=FileNotFoundError(key)):
-            return bytes(self._native.get(key, options={"range": (start, end)}).bytes())
+            try:
+                piece = bytes(self._native.get(key, options={"range": (start, end)}).bytes())
+            except self._errors.GenericError:  # also for bytes that are not there
+                if self._native.head(key)["size"] >= end:
+                    raise
+                piece = b""
+        if len(piece) != end - start:
+            raise FileNotFoundError(key)
+        return piece
 
     def describe(self, key: str) -> Described | None:
         """Describe an object; ``None`` if it is missing."""
@@ -247,7 +255,8 @@ class ObjectStore:
         except (FileNotFoundError, self._errors.NotFoundError):
             raise missing or _missing_place(self.uri) from None
         except BaseException as error:
-            if not isinstance(error, self._errors.BaseError) and type(error).__name__ != _PANIC:
+            is_of_library = isinstance(error, self._errors.BaseError) or type(error).__name__ == _PANIC
+            if not is_of_library and _ILLEGAL_NAME not in str(error):
                 raise
             if any(code in str(error) for code in _MISSING_PLACE):  # to a list, Azure's 404 is an error like others
                 raise _missing_place(self.uri) from None

@@ -61,6 +61,7 @@ class Publisher:
         done = 0
         try:
             self._place.show_named(found.name for found in several)
+            self._place.write_back()  # the newest of the place may be damaged: what is pointed to is one of these
             with closing(self._publish_all(several, runner)) as published:
                 for export in published:
                     done += 1

@@ -6,6 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import MANIFEST, SUCCESS, is_export_name, success_text
+from krr_export.errors import InputError, UsageError
+from krr_export.input.objects.address import parse_address
 from krr_export.util.files import PartFile
 from krr_export.util.stored_json import Count, Document, Sha256, Stored, decode_document
 
@@ -63,11 +65,26 @@ class Commit(Document, frozen=True, kw_only=True, tag_field="commit_version", ta
     def __post_init__(self) -> None:
         if not is_export_name(self.eksport) or self.generation != generation(self.manifest_sha256):
             raise ValueError("no commit of a snapshot")
+        self._check_files()
+
+    def _check_files(self) -> None:
+        """Refuse files that are not of this snapshot: whoever writes to the place must not choose what is read."""
+        directory = f"/{data_directory(self.eksport, self.manifest_sha256)}/"
+        places, paths = set[str](), set[str]()
+        for file in self.files:
+            place, _, path = file.uri.partition(directory)
+            PartFile(path, file.rows, file.bytes, file.sha256)  # refuses a path that leads elsewhere
+            places.add(place)
+            paths.add(path)
+            if file.table != _table(path):
+                raise ValueError("a file of another table")
+        if len(paths) < len(self.files) or len(places) > 1 or not all(map(_is_place, places)):
+            raise ValueError("a file twice, or of another place")
 
     def parts(self, table: str) -> dict[str, PushedFile]:
         """Return the files of a table by their keys; the bucket may have another name in a URI than here."""
         directory = data_directory(self.eksport, self.manifest_sha256)
-        return {f"{directory}{file.uri.rpartition(directory)[2]}": file for file in self.files if file.table == table}
+        return {f"{directory}{file.uri.partition(directory)[2]}": file for file in self.files if file.table == table}
 
     def has_same_rows(self, other: Commit) -> bool:
         """Return whether another result of the export has the same rows; manifests and reports differ in times."""
@@ -92,9 +109,12 @@ def parse_commit(body: bytes, key: str) -> Commit:
     """Parse a commit.
 
     Raises:
-        InputError: It is damaged, or none.
+        InputError: It is damaged, or none, or that of another snapshot than the key says.
     """
-    return decode_document(Commit, body, key)
+    commit = decode_document(Commit, body, key)
+    if key.startswith(f"{COMMITS}/") and key != commit_key(commit.eksport):
+        raise InputError(f"{key} is that of another export", "delete it there, and push that export again")
+    return commit
 
 
 def generation(manifest_sha256: str) -> str:
@@ -151,6 +171,14 @@ def all_files(manifest: Manifest, content: bytes) -> tuple[PartFile, ...]:
 
 def _stored(name: str, content: bytes) -> PartFile:
     return PartFile(name, 0, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _is_place(uri: str) -> bool:
+    try:
+        address = parse_address(uri)
+    except UsageError:
+        return False
+    return address.uri == uri and address.snapshot is None
 
 
 def _table(path: str) -> str | None:

@@ -8,12 +8,14 @@ leaves what it had done up to there, and the next one goes on from it.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import MANIFEST, SUCCESS, success_text
 from krr_export.errors import BusyError, InputError, NetworkError, PublishedError, UsageError
 from krr_export.output.manifest import Manifest
+from krr_export.output.objects.committed import committed_names
 from krr_export.output.objects.layout import (
     LATEST_COMMIT,
     LATEST_LIST,
@@ -190,8 +192,9 @@ def advance(store: ObjectStore, name: str) -> bool:
 
 
 def _newest(store: ObjectStore, name: str, current: bytes | None) -> bytes:
-    if current is not None and _is_newer(store, parse_commit(current, LATEST_COMMIT).eksport, name):
-        return current
+    for newer in _newer(store, name, current):
+        if (body := _whole_commit(store, newer)) is not None:
+            return body
     committed = store.read(commit_key(name))  # read after the pointer: whoever replaces it then moves the pointer, too
     if committed is None:
         raise InputError(f"{store.uri}/{commit_key(name)} was deleted meanwhile", "run again")
@@ -199,9 +202,22 @@ def _newest(store: ObjectStore, name: str, current: bytes | None) -> bytes:
     return committed.body
 
 
-def _is_newer(store: ObjectStore, current: str, name: str) -> bool:
-    """Return whether a pointer stays: what it points to may have been deleted, or never have been there."""
-    return current > name and store.read(commit_key(current)) is not None
+def _newer(store: ObjectStore, name: str, current: bytes | None) -> Iterator[str]:
+    """Yield what may be newer: what is pointed to, and all if that was deleted, is damaged or never was there."""
+    pointed = None if current is None else parse_commit(current, LATEST_COMMIT).eksport
+    if pointed is not None:
+        if pointed <= name:
+            return
+        yield pointed
+    yield from (other for other in reversed(committed_names(store)) if other > name)
+
+
+def _whole_commit(store: ObjectStore, name: str) -> bytes | None:
+    if (found := store.read(commit_key(name))) is not None:
+        with suppress(InputError):
+            parse_commit(found.body, commit_key(name))
+            return found.body
+    return None
 
 
 def _list_of_latest(store: ObjectStore) -> bytes:

@@ -97,6 +97,8 @@ def read_footer(store: ObjectStore, key: str, file: PushedFile) -> Footer:
         InputError: It is missing, or is no such file.
         NetworkError: The store failed.
     """
+    if file.bytes < _END:
+        raise _damaged(store, key)
     try:
         end = store.piece(key, max(0, file.bytes - _FIRST_READ), file.bytes)
         size = int.from_bytes(end[-_END:-4], "little") + _END
