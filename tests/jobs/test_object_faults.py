@@ -19,7 +19,7 @@ from obstore.exceptions import PermissionDeniedError
 from obstore.store import MemoryStore, from_url
 
 import krr_export
-from krr_export.errors import NetworkError
+from krr_export.errors import KrrExportError, NetworkError, UsageError
 from krr_export.input.objects.store import ObjectStore
 from krr_export.output.objects.mirror import Mirror
 from krr_export.output.objects.publish import prepare, publish
@@ -225,6 +225,31 @@ def test_a_panic_of_the_library_is_a_failure_of_the_network() -> None:
     with pytest.raises(NetworkError) as raised:
         ObjectStore(native, objects.URI).read("a")
     assert PLANTED not in str(raised.value)
+
+
+@pytest.mark.parametrize(("code", "kind"), [("NoSuchUpload", NetworkError), ("NoSuchBucket", UsageError)])
+def test_what_is_not_found_while_it_is_written_is_only_a_bucket_if_the_server_says_so(
+    code: str, kind: type[KrrExportError]
+) -> None:
+    class Missing(objects.Disturbed):
+        def put(self, path: str, file: object, /, **options: Any) -> object:  # noqa: ANN401, ARG002 - obstore's
+            raise FileNotFoundError(f"{path}: <Error><Code>{code}</Code>{PLANTED}</Error>")
+
+    with pytest.raises(kind) as raised:
+        ObjectStore(Missing(MemoryStore()), objects.URI).write("a", [b"1"])
+    assert PLANTED not in str(raised.value)
+
+
+@pytest.mark.parametrize("listed", [b"", None])
+def test_a_list_that_a_run_which_died_left_behind_is_set_right_by_the_next(listed: bytes | None, night: str) -> None:
+    if listed is None:
+        from_url(night).delete("latest/manifest.txt")
+    else:
+        from_url(night).put("latest/manifest.txt", listed)
+    ran = command.call("verify", night)
+    assert (ran.code, ran.last.rpartition("; ")[2]) == (1, "run again what writes there, which sets it right")
+    assert command.call("convert", VALID, night).code == 0
+    assert command.call("verify", night).code == 0
 
 
 @pytest.mark.parametrize("kind", ["missing", "a file"])

@@ -88,6 +88,7 @@ def _verify_local(console: Console, snapshot: Path) -> int:
 
 
 def _verify_pushed(console: Console, uri: str) -> int:
+    from krr_export.domain.store_layout import LATEST
     from krr_export.output.objects.layout import commit_key
     from krr_export.output.objects.verification import verify_pushed
 
@@ -95,6 +96,8 @@ def _verify_pushed(console: Console, uri: str) -> int:
     for line in found.differences:
         console.say(f"differs   {line}")
     hint = f"delete {commit_key(found.uri.rpartition('/')[2])} there, and push it again"
+    if all(line.startswith(LATEST) for line in found.differences):
+        hint = "run again what writes there, which sets it right"
     return _finish(console, found.uri, found, hint)
 
 

@@ -40,7 +40,11 @@ _DENIED_HINT = (
 _FAILED_HINT = (
     "are its address, endpoint, region and credentials in the environment right? see docs/guides/object-stores.md"
 )
-_MISSING_PLACE = ("<Code>ContainerNotFound</Code>", "<Code>NoSuchBucket</Code>")
+_MISSING_PLACE = (
+    "<Code>ContainerNotFound</Code>",
+    "<Code>NoSuchBucket</Code>",
+    "The specified container does not exist",  # of several deleted at once, Azure gives no code
+)
 _ILLEGAL_NAME = "Error parsing Path"
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _AZURE_ENDPOINTS = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
@@ -252,13 +256,15 @@ class ObjectStore:
             yield
         except (self._errors.PermissionDeniedError, self._errors.UnauthenticatedError):
             raise NetworkError(f"{self.uri} does not let us in", _DENIED_HINT) from None
-        except (FileNotFoundError, self._errors.NotFoundError):
+        except (FileNotFoundError, self._errors.NotFoundError) as error:
+            if missing is None and "<Code>" in str(error) and not _is_missing_place(error):
+                raise _unreachable(self.uri) from None  # such as NoSuchUpload, where somebody tidies up
             raise missing or _missing_place(self.uri) from None
         except BaseException as error:
             is_of_library = isinstance(error, self._errors.BaseError) or type(error).__name__ == _PANIC
             if not is_of_library and _ILLEGAL_NAME not in str(error):
                 raise
-            if any(code in str(error) for code in _MISSING_PLACE):  # to a list, Azure's 404 is an error like others
+            if _is_missing_place(error):  # to a list, Azure's 404 is an error like others
                 raise _missing_place(self.uri) from None
             if _ILLEGAL_NAME in str(error):
                 raise InputError(
@@ -269,7 +275,7 @@ class ObjectStore:
                 raise UsageError(
                     f"{self.uri} cannot be reached, and the environment has no credentials for it", _DENIED_HINT
                 ) from None
-            raise NetworkError(f"{self.uri} cannot be reached, or does not answer as it should", _FAILED_HINT) from None
+            raise _unreachable(self.uri) from None
 
 
 def open_objects(address: Address) -> ObjectStore:
@@ -330,6 +336,14 @@ def _check_endpoint(address: Address) -> None:
 
 def _changed(key: str) -> InputError:
     return InputError(f"{key.rpartition('/')[2]} was changed while it was read", "run again when nobody writes to it")
+
+
+def _unreachable(uri: str) -> NetworkError:
+    return NetworkError(f"{uri} cannot be reached, or does not answer as it should", _FAILED_HINT)
+
+
+def _is_missing_place(error: BaseException) -> bool:
+    return any(words in str(error) for words in _MISSING_PLACE)
 
 
 def _missing_place(uri: str) -> UsageError:
