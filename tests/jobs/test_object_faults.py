@@ -240,6 +240,12 @@ def test_what_is_not_found_while_it_is_written_is_only_a_bucket_if_the_server_sa
     assert PLANTED not in str(raised.value)
 
 
+def test_a_list_that_is_denied_is_said_to_be(night: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", PLANTED)
+    ran = command.call("history", night)  # begins with a list
+    assert (ran.code, f"{night} does not let us in; give its credentials" in ran.last) == (6, True), ran.err
+
+
 @pytest.mark.parametrize("listed", [b"", None])
 def test_a_list_that_a_run_which_died_left_behind_is_set_right_by_the_next(listed: bytes | None, night: str) -> None:
     if listed is None:

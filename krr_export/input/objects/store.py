@@ -40,11 +40,9 @@ _DENIED_HINT = (
 _FAILED_HINT = (
     "are its address, endpoint, region and credentials in the environment right? see docs/guides/object-stores.md"
 )
-_MISSING_PLACE = (
-    "<Code>ContainerNotFound</Code>",
-    "<Code>NoSuchBucket</Code>",
-    "The specified container does not exist",  # of several deleted at once, Azure gives no code
-)
+_DENIED = ("status code: 401", "status code: 403")
+_MISSING_PLACE = ("<Code>ContainerNotFound<", "<Code>NoSuchBucket<", "The specified container does not exist")
+"""Azure says the last, without a code, of several deleted at once."""
 _ILLEGAL_NAME = "Error parsing Path"
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _AZURE_ENDPOINTS = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
@@ -254,8 +252,6 @@ class ObjectStore:
     def _failures(self, missing: Exception | None = None) -> Iterator[None]:
         try:
             yield
-        except (self._errors.PermissionDeniedError, self._errors.UnauthenticatedError):
-            raise NetworkError(f"{self.uri} does not let us in", _DENIED_HINT) from None
         except (FileNotFoundError, self._errors.NotFoundError) as error:
             if missing is None and "<Code>" in str(error) and not _is_missing_place(error):
                 raise _unreachable(self.uri) from None  # such as NoSuchUpload, where somebody tidies up
@@ -264,6 +260,9 @@ class ObjectStore:
             is_of_library = isinstance(error, self._errors.BaseError) or type(error).__name__ == _PANIC
             if not is_of_library and _ILLEGAL_NAME not in str(error):
                 raise
+            is_denied = isinstance(error, (self._errors.PermissionDeniedError, self._errors.UnauthenticatedError))
+            if is_denied or (self._has_credentials and any(words in str(error) for words in _DENIED)):  # as of a list
+                raise NetworkError(f"{self.uri} does not let us in", _DENIED_HINT) from None
             if _is_missing_place(error):  # to a list, Azure's 404 is an error like others
                 raise _missing_place(self.uri) from None
             if _ILLEGAL_NAME in str(error):
