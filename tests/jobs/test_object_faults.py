@@ -20,7 +20,8 @@ from obstore.store import MemoryStore, from_url
 
 import krr_export
 from krr_export.errors import KrrExportError, NetworkError, UsageError
-from krr_export.input.objects.store import ObjectStore
+from krr_export.input.objects.reading import read_object
+from krr_export.input.objects.store import Described, ObjectStore
 from krr_export.output.objects.mirror import Mirror
 from krr_export.output.objects.publish import prepare, publish
 from krr_export.output.store_place import StorePlace
@@ -238,6 +239,20 @@ def test_what_is_not_found_while_it_is_written_is_only_a_bucket_if_the_server_sa
     with pytest.raises(kind) as raised:
         ObjectStore(Missing(MemoryStore()), objects.URI).write("a", [b"1"])
     assert PLANTED not in str(raised.value)
+
+
+@pytest.mark.parametrize("length", [0, 7, 9])
+def test_a_range_of_another_length_than_asked_for_is_a_failure_of_the_network(length: int) -> None:
+    class Answer:
+        def bytes(self) -> bytes:
+            return bytes(length)
+
+    class Short(objects.Disturbed):
+        def get(self, path: str, /, **options: Any) -> Any:  # noqa: ANN401, ARG002 - obstore's
+            return Answer()
+
+    with pytest.raises(NetworkError, match="does not answer as it should"):
+        b"".join(read_object(ObjectStore(Short(MemoryStore()), objects.URI), "a.xml", Described(8, "1")))
 
 
 def test_a_list_that_is_denied_is_said_to_be(night: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,10 +208,12 @@ class ObjectStore:
         condition = {} if seen.e_tag is None else {"if_match": seen.e_tag}
         with self._failures(missing=_changed(key)):
             try:
-                got = self._native.get(key, options={"range": (start, start + length), **condition})
-                return memoryview(got.bytes())
+                got = self._native.get(key, options={"range": (start, start + length), **condition}).bytes()
             except self._errors.PreconditionError:
                 raise _changed(key) from None
+        if len(got) != length:  # the library believes the length that an answer states
+            raise _unreachable(self.uri)
+        return memoryview(got)
 
     def names(self, directory: str) -> list[str]:
         """Return the names of the objects that lie in a directory itself."""
@@ -300,8 +302,7 @@ def open_objects(address: Address) -> ObjectStore:
 
 def _has_credentials(uri: str) -> bool:
     """Return whether the environment has any; else the machine itself may have a role."""
-    prefixes = _CREDENTIALS[uri.partition("://")[0]]
-    return any(name.startswith(prefixes) for name in os.environ)
+    return any(name.startswith(_CREDENTIALS[uri.partition("://")[0]]) for name in os.environ)
 
 
 def _check_variables() -> None:
