@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from obstore.store import MemoryStore
 
 import krr_export
+from krr_export.domain.store_layout import success_text
 from krr_export.errors import BusyError, InputError, KrrExportError, NetworkError, PublishedError, UsageError
 from krr_export.input.objects.store import ObjectStore
 from krr_export.jobs.push import push_snapshots
@@ -305,6 +307,26 @@ def test_a_commit_that_leads_elsewhere_is_damaged(harm: dict[str, Any], nights: 
         file.update(harm)
     with pytest.raises(InputError, match=f"^{name} is damaged or not of this tool$"):
         parse_commit(json.dumps(commit).encode(), name)
+
+
+def test_a_manifest_that_lists_a_file_twice_is_damaged(stores: tuple[Path, Path], tmp_path: Path) -> None:
+    store, native = shutil.copytree(stores[1], tmp_path / "store", symlinks=True), MemoryStore()
+    [night] = snapshots(store)
+    push(native, whole := prepare(night, objects.URI))
+    manifest = json.loads((night / "manifest.json").read_bytes())
+    manifest["files"].append(manifest["files"][0])
+    content = json.dumps(manifest).encode()
+    (night / "manifest.json").write_bytes(content)
+    (night / "_SUCCESS").write_text(success_text(content))
+    with pytest.raises(InputError, match="lists a file twice"):
+        prepare(night, objects.URI)
+    digest = hashlib.sha256(content).hexdigest()
+    generation = whole.commit.generation.encode(), digest[:12].encode()
+    document = json.loads(whole.commit.body.replace(*generation)) | {"manifest_sha256": digest}
+    native.put(commit_key(night.name), json.dumps(document).encode())
+    native.put(f"data/{night.name}/{digest[:12]}/manifest.json", content)
+    found = verify_objects(ObjectStore(native, objects.URI), night.name)
+    assert found.differences == (f"{night.name}/manifest.json lists a file twice",)
 
 
 def test_all_files_of_a_commit_lie_in_one_place(nights: tuple[Outgoing, Outgoing]) -> None:

@@ -293,6 +293,16 @@ def test_a_damaged_footer_is_refused_before_the_commit(pushed: str) -> None:
     assert objects(pushed, "_delta_log") == {}
 
 
+@pytest.mark.parametrize("more", [(), ("--all",)])
+def test_a_snapshot_without_a_file_of_persons_is_refused(more: tuple[str, ...], pushed: str) -> None:
+    key = f"eksport/{NIGHTS[2]}.json"
+    body = json.dumps({**json.loads(objects(pushed)[key]), "files": []}).encode()
+    for name in (key, "latest.json"):
+        native(pushed).put(name, body)
+    ran = command.call("load", pushed, f"delta:{pushed}", *more)
+    assert (ran.code, f"{NIGHTS[2]} has no file of persons" in ran.last) == (3, True), ran.err
+
+
 def test_another_table_is_left_alone(pushed: str) -> None:
     from deltalake import write_deltalake  # noqa: PLC0415 - in this test alone
 

@@ -14,7 +14,7 @@ from krr_export.input.objects.store import open_objects
 from krr_export.jobs.warehouse.lake_target import open_table
 from krr_export.jobs.warehouse.load_result import LoadResult, result_message
 from krr_export.output.objects.committed import committed_names, read_commit
-from krr_export.warehouse.lake.registration import register, rows_of
+from krr_export.warehouse.lake.registration import check_listable, register, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,9 +95,11 @@ class _Listing:
 
         Raises:
             BusyError: Others commit all the time.
+            InputError: One has no file of persons.
             PublishedError: One is listed otherwise.
         """
         for commit in wanted:  # what would end in the middle of several, before the first
+            check_listable(commit)
             self._is_listed(commit)
         loaded = []
         for commit in wanted:

@@ -150,13 +150,19 @@ def make_commit(uri: str, name: str, manifest: bytes, files: tuple[PartFile, ...
         name: ``eksport=…``.
         manifest: The bytes of its manifest.json.
         files: All its files.
+
+    Raises:
+        InputError: One is listed twice.
     """
     digest = hashlib.sha256(manifest).hexdigest()
     base = f"{uri}/{data_directory(name, digest)}"
     pushed = tuple(
         PushedFile(f"{base}/{file.path}", _table(file.path), file.rows, file.bytes, file.sha256) for file in files
     )
-    return Commit(eksport=name, generation=generation(digest), manifest_sha256=digest, files=pushed)
+    try:
+        return Commit(eksport=name, generation=generation(digest), manifest_sha256=digest, files=pushed)
+    except ValueError:
+        raise InputError(f"{name}/{MANIFEST} lists a file twice", "convert that export again") from None
 
 
 def all_files(manifest: Manifest, content: bytes) -> tuple[PartFile, ...]:

@@ -110,25 +110,24 @@ def _verify(store: ObjectStore, commit: Commit) -> tuple[Manifest | None, tuple[
         return None, (f"{MANIFEST}: missing, or not the one that was committed",)
     try:
         manifest = Manifest.from_json(content.body)
+        files = all_files(manifest, content.body)
+        listed = make_commit(store.uri, commit.eksport, content.body, files)
     except InputError as error:
         return None, (error.message,)
-    files = all_files(manifest, content.body)
     return manifest, (
-        *_listing_differences(store, commit, content.body, files),
+        *_listing_differences(store, commit, listed, manifest.export_name),
         *(line for file in files for line in _object_differences(store, directory, file)),
         *count_differences(_listed_rows(manifest), manifest.counts),
     )
 
 
-def _listing_differences(
-    store: ObjectStore, commit: Commit, content: bytes, files: tuple[PartFile, ...]
-) -> Iterator[str]:
-    if Manifest.from_json(content).export_name != commit.eksport:
+def _listing_differences(store: ObjectStore, commit: Commit, expected: Commit, export_name: str) -> Iterator[str]:
+    if export_name != commit.eksport:
         yield f"{MANIFEST}: it is that of another export"
-    if commit != make_commit(store.uri, commit.eksport, content, files):
+    if commit != expected:
         yield f"{commit_key(commit.eksport)}: it does not list the files of {MANIFEST} at {store.uri}"
     directory = data_directory(commit.eksport, commit.manifest_sha256)
-    listed = {f"{directory}/{file.path}" for file in files}
+    listed = {file.uri.removeprefix(f"{store.uri}/") for file in expected.files}
     for key in sorted(store.sizes(directory)):
         if key not in listed:
             yield f"{key.removeprefix(f'{directory}/')}: not listed"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from krr_export.errors import UsageError
+from krr_export.errors import InputError, UsageError
 from krr_export.warehouse.lake.columns import allowed_names, table_columns, union
 from krr_export.warehouse.lake.footer import read_footer
 
@@ -65,6 +65,16 @@ class Registration:
     def name(self) -> str:
         """``eksport=…``."""
         return self.commit.eksport
+
+
+def check_listable(commit: Commit) -> None:
+    """Refuse a snapshot without a file of persons: a table could not list it.
+
+    Raises:
+        InputError: It has none.
+    """
+    if not commit.parts(_PERSON):
+        raise InputError(f"{commit.eksport} has no file of persons", "convert that export again, and push it")
 
 
 def keys_of(commit: Commit) -> frozenset[str]:
