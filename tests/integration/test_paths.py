@@ -452,7 +452,11 @@ def test_names_of_files_control_nothing_that_shows_them(krr: Krr, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("given", "told"),
-    [("s3://bucket/krr", "object-stores.md"), ("postgresql://db/x", "krr-export load"), ("sftp://h/x", "fetch and run")],
+    [
+        ("s3://bucket/krr", "object-stores.md"),
+        ("postgresql://db/x", "krr-export load"),
+        ("sftp://h/x", "fetch and run"),
+    ],
 )
 def test_an_address_where_a_path_belongs_is_told_what_takes_it(given: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
