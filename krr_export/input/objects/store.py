@@ -5,14 +5,13 @@ The library's messages hold what the server answered, so none is passed on.
 
 from __future__ import annotations
 
-import os
-import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from krr_export.errors import InputError, NetworkError, UsageError
+from krr_export.input.objects.environment import check_environment, has_credentials
 from krr_export.util.stored_json import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -28,12 +27,6 @@ _RETRIES: Any = {
     "retry_timeout": timedelta(minutes=2),
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=10), "base": 2},
 }
-_CREDENTIALS = {
-    "s3": ("AWS_ACCESS_KEY", "AWS_WEB_IDENTITY", "AWS_CONTAINER_", "AWS_ENDPOINT", "AWS_SKIP_SIGNATURE"),
-    "gs": ("GOOGLE_",),
-    **dict.fromkeys(("az", "abfs", "abfss"), ("AZURE_", "IDENTITY_", "MSI_")),
-}
-"""How the names of variables begin that say who asks, or whom."""
 _DENIED_HINT = (
     "give its credentials in the environment, with the right to read, write, list and, to prune, delete there"
 )
@@ -44,13 +37,8 @@ _DENIED = ("status code: 401", "status code: 403")
 _MISSING_PLACE = ("<Code>ContainerNotFound<", "<Code>NoSuchBucket<", "The specified container does not exist")
 """Azure says the last, without a code, of several deleted at once."""
 _ILLEGAL_NAME = "Error parsing Path"
-_S3_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-_AZURE_ENDPOINTS = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
-_ENDPOINT = re.compile(r"https?://([^/?#\s@]*@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[!-~]*)?")
 _PANIC = "PanicException"
 """What the library raises where its authors expected no failure; it cannot be imported, and is no `Exception`."""
-_VARIABLES = ("AWS_", "AZURE_")  # one of Google's may be JSON, in lines
-_MAX_PORT = 65535
 
 
 class Native(Protocol):
@@ -289,49 +277,14 @@ def open_objects(address: Address) -> ObjectStore:
         from obstore import exceptions, store  # noqa: PLC0415 - an optional package
     except ImportError:
         raise UsageError("the package obstore is missing", "pip install 'krr-export[cloud]'") from None
-    _check_variables()
-    _check_endpoint(address)
+    check_environment(address)
     try:
         native = store.from_url(address.uri, retry_config=_RETRIES)
     except (exceptions.BaseError, ValueError):  # either quotes values of variables
         raise UsageError(
             f"{address.uri} cannot be opened with the settings in the environment", "see docs/guides/object-stores.md"
         ) from None
-    return ObjectStore(native, address.uri, has_credentials=_has_credentials(address.uri))
-
-
-def _has_credentials(uri: str) -> bool:
-    """Return whether the environment has any; else the machine itself may have a role."""
-    return any(name.startswith(_CREDENTIALS[uri.partition("://")[0]]) for name in os.environ)
-
-
-def _check_variables() -> None:
-    """Name the variable that no request can be made with, such as a key that was read with its line end."""
-    for name, value in os.environ.items():
-        if name.startswith(_VARIABLES) and not value.isprintable():
-            raise UsageError(f"the variable {name} has a line end or a control character in it", "give it without")
-
-
-def _is_endpoint(text: str) -> bool:
-    found = _ENDPOINT.fullmatch(text)
-    return found is not None and int(found["port"] or 0) <= _MAX_PORT
-
-
-def _check_endpoint(address: Address) -> None:
-    """Say what is missing for an endpoint without TLS: else it would be said of each request that it failed."""
-    is_azure = address.uri.startswith("a")
-    names = _AZURE_ENDPOINTS if is_azure else _S3_ENDPOINTS
-    endpoints = [os.environ[name] for name in names if os.environ.get(name)]
-    if not all(map(_is_endpoint, endpoints)):
-        raise UsageError("the endpoint of the object store is no address", "give https://HOST:PORT in the environment")
-    is_plain = any(endpoint.startswith("http://") for endpoint in endpoints)
-    allows = "AZURE_ALLOW_HTTP" if is_azure else "AWS_ALLOW_HTTP"
-    allowed = os.environ.get(allows, "").lower() in {"true", "1", "yes", "on"}
-    if not address.uri.startswith("gs:") and is_plain and not allowed:
-        raise UsageError(
-            "the endpoint of the object store is http, without encryption",
-            f"give one of https; or, on this machine, set {allows}=true",
-        )
+    return ObjectStore(native, address.uri, has_credentials=has_credentials(address))
 
 
 def _changed(key: str) -> InputError:
