@@ -46,7 +46,7 @@ def register_snapshots(
         wanted = _wanted(store, place, table, selection)
         loaded = _Listing(store, table, selection.replace).settle_all(wanted, progress, on_loaded)
         dropped = [name for name in selection.old(table.names()) if _drop(table, name)]
-        newest = table.names()[-1]
+        newest = _newest(table)
         persons = sum(file.rows or 0 for file in table.files(newest))
     result = LoadResult(
         target=target,
@@ -57,6 +57,12 @@ def register_snapshots(
         persons=persons,
     )
     return changed(result, message=result_message(result, newest))
+
+
+def _newest(table: LakeTable) -> str:
+    if names := table.names():
+        return names[-1]
+    raise BusyError(f"{table.shown} was emptied meanwhile", "run again when others are done")
 
 
 def _source(given: str) -> Address:

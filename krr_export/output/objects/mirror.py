@@ -143,8 +143,8 @@ class Mirror:
         """
         names = [*self._filled]
         released = names[: max(0, len(names) - keep)]
-        refused = unpublished_results(self.directory / FAILED)
         with output_errors(f"free room in {self.directory.parent}"):
+            refused = unpublished_results(self.directory / FAILED)
             for path in (*(self.directory / name for name in released), *refused):
                 for file in _files_to_release(path):
                     _make_hole(file, file.stat().st_size)
@@ -231,6 +231,7 @@ class Mirror:
         found = self.objects.read(LATEST_COMMIT)
         link = self.directory / LATEST
         link.unlink(missing_ok=True)
+        self._latest_is_damaged = False
         if found is not None:
             try:
                 link.symlink_to(parse_commit(found.body, LATEST_COMMIT).eksport)
@@ -238,9 +239,13 @@ class Mirror:
                 self._latest_is_damaged = True
 
     def _show_failed(self) -> None:
+        """Show what was refused, but for exports of which it is shown, or was refused here."""
+        known = {path.name for path in self.directory.joinpath(FAILED).glob("*")}
         for key in self.objects.sizes(FAILED_OBJECTS):
             name, _, path = key.removeprefix(f"{FAILED_OBJECTS}/").partition("/")
-            if is_export_name(name) and path in _COPIED and (found := self.objects.read(key)) is not None:
+            if name in known or not is_export_name(name) or path not in _COPIED:
+                continue
+            if (found := self.objects.read(key)) is not None:
                 file = self.directory / FAILED / name / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(found.body)
@@ -255,10 +260,11 @@ class Mirror:
 
     def _write_failed(self) -> None:
         """Bring what was refused there: the manifest last, so that what is there is whole once it has changed."""
-        kept = {path.name: path for path in unpublished_results(self.directory / FAILED)}
-        for name, path in kept.items():
-            if _digest(path / MANIFEST) != self._failed.get(name):
-                self._replace_failed(name, path)
+        with output_errors(f"read {self.directory / FAILED}"):
+            kept = {path.name: path for path in unpublished_results(self.directory / FAILED)}
+            for name, path in kept.items():
+                if _digest(path / MANIFEST) != self._failed.get(name):
+                    self._replace_failed(name, path)
         for name in self._failed.keys() - kept.keys():
             self.objects.delete([*self.objects.sizes(failed_directory(name))])
 
