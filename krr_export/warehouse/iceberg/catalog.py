@@ -97,7 +97,7 @@ def failures(shown: str) -> Iterator[None]:
     except (ValueError, TypeError, NotImplementedError):
         raise OutputError(
             f"{shown} cannot be read or written",
-            "was it changed by another program, to a newer version of the format?",
+            "is a value in pyiceberg's configuration wrong, or did another program change it, to a newer format?",
         ) from None
     except Exception:  # errors of drivers and servers have no common root
         raise NetworkError(f"{shown} cannot be reached, or does not answer as it should", _LOOK) from None
