@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import command
 import objects
@@ -232,27 +233,21 @@ def test_a_panic_of_the_library_is_a_failure_of_the_network() -> None:
 def test_what_is_not_found_while_it_is_written_is_only_a_bucket_if_the_server_says_so(
     code: str, kind: type[KrrExportError]
 ) -> None:
-    class Missing(objects.Disturbed):
-        def put(self, path: str, file: object, /, **options: Any) -> object:  # noqa: ANN401, ARG002 - obstore's
-            raise FileNotFoundError(f"{path}: <Error><Code>{code}</Code>{PLANTED}</Error>")
+    def not_found() -> None:
+        raise FileNotFoundError(f"a: <Error><Code>{code}</Code>{PLANTED}</Error>")
 
+    native = objects.Disturbed(MemoryStore(), 1, before=not_found)
     with pytest.raises(kind) as raised:
-        ObjectStore(Missing(MemoryStore()), objects.URI).write("a", [b"1"])
+        ObjectStore(native, objects.URI).write("a", [b"1"])
     assert PLANTED not in str(raised.value)
 
 
 @pytest.mark.parametrize("length", [0, 7, 9])
 def test_a_range_of_another_length_than_asked_for_is_a_failure_of_the_network(length: int) -> None:
-    class Answer:
-        def bytes(self) -> bytes:
-            return bytes(length)
-
-    class Short(objects.Disturbed):
-        def get(self, path: str, /, **options: Any) -> Any:  # noqa: ANN401, ARG002 - obstore's
-            return Answer()
-
+    native = Mock()
+    native.get.return_value.bytes.return_value = bytes(length)
     with pytest.raises(NetworkError, match="does not answer as it should"):
-        b"".join(read_object(ObjectStore(Short(MemoryStore()), objects.URI), "a.xml", Described(8, "1")))
+        b"".join(read_object(ObjectStore(native, objects.URI), "a.xml", Described(8, "1")))
 
 
 def test_a_list_that_is_denied_is_said_to_be(night: str, monkeypatch: pytest.MonkeyPatch) -> None:

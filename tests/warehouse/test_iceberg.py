@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
+    from pyiceberg.table.update import TableRequirement, TableUpdate
 
 pytestmark = pytest.mark.slow
 TARGET = "iceberg:lake/krr.person"
@@ -249,8 +250,8 @@ def test_a_namespace_that_another_writer_makes_meanwhile_will_do(
 ) -> None:
     make = SqlCatalog.create_namespace_if_not_exists
 
-    def late(own: SqlCatalog, *words: Any) -> None:  # noqa: ANN401 - the library's
-        make(own, *words)
+    def late(own: SqlCatalog, namespace: str) -> None:
+        make(own, namespace)
         raise OSError("UNIQUE constraint failed")  # the driver's error, which has no root that is known here
 
     monkeypatch.setattr(SqlCatalog, "create_namespace_if_not_exists", late)
@@ -316,9 +317,11 @@ def test_of_a_table_that_is_dropped_meanwhile_it_is_said(
 ) -> None:
     commit = SqlCatalog.commit_table
 
-    def after_the_drop(*given: Any) -> None:  # noqa: ANN401 - as of the method
+    def after_the_drop(
+        own: SqlCatalog, one: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
+    ) -> None:
         catalog.drop_table("krr.person")
-        commit(*given)
+        commit(own, one, requirements, updates)
 
     with monkeypatch.context() as patched:
         patched.setattr(SqlCatalog, "commit_table", after_the_drop)

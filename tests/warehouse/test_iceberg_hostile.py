@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import closing
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +56,7 @@ _FIELD = {"id": 1, "name": "status", "required": False, "type": "string"}
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, answers: Answers, *arguments: Any) -> None:  # noqa: ANN401 - the server's
-        self._answers = answers
-        super().__init__(*arguments)
+    _answers: Answers
 
     def do_GET(self) -> None:
         asked = "config" if "/config" in self.path else "table"
@@ -87,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
 def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     """What the catalog ``lake`` answers; to be changed."""
     said: Answers = {"config": {"defaults": {}, "overrides": {}}, "table": table("s3://krr/lake"), "waits": {}}
-    with in_background(ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, said))) as port:
+    with in_background(ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"_answers": said}))) as port:
         monkeypatch.setenv("PYICEBERG_HOME", str(tmp_path))
         monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__URI", f"http://127.0.0.1:{port}")
         yield said
@@ -126,7 +123,7 @@ def _by_authentication(answers: Answers, made: str) -> None:
         ("file:///srv/lakes/t", "file:///srv/lake", False),
     ],
 )
-def test_only_an_object_store_or_our_own_warehouse_is_trusted(location: str, warehouse: str, trusted: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+def test_only_an_object_store_or_our_own_warehouse_is_trusted(location: str, warehouse: str, *, trusted: bool) -> None:
     assert trust.are_elsewhere([location], warehouse) is trusted
 
 

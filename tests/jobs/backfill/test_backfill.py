@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import command
 import deliveries
@@ -267,15 +268,10 @@ def test_wrong_usage_is_said_before_anything_is_written(
 def test_however_many_are_converted_only_some_are_opened_at_once_for_their_time(
     exports: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threads = []
-
-    def find(*arguments: Any) -> Any:  # noqa: ANN401 - as the function has them
-        threads.append(arguments[2])
-        return find_exports(*arguments)
-
+    find = Mock(wraps=find_exports)
     monkeypatch.setattr("krr_export.jobs.backfill.backfill.find_exports", find)
     krr_export.backfill(exports, tmp_path / "store", processes=1000)
-    assert threads == [32]
+    assert [call.args[2] for call in find.call_args_list] == [32]
 
 
 class Inline:

@@ -152,7 +152,8 @@ def _client(library: Any, address: str) -> Iterator[Any]:  # noqa: ANN401 - as a
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions that differ: those that matter are compared
-            client = _started(library, address, security)
+            options = {"timeout": _SECONDS_TO_CONNECT, "set_as_default": False, "name": "krr-export"}
+            client = within(_SECONDS_TO_ANSWER, lambda: library.Client(address, security=security, **options))
     except Exception:  # what is no scheduler may say anything, as that it sends more than there is room for
         what = "does not answer" if address.startswith("tcp:") else "does not answer, or not with TLS of the same CA"
         raise NetworkError(f"the scheduler {address} {what}", "start it, or correct the address") from None
@@ -164,12 +165,6 @@ def _client(library: Any, address: str) -> Iterator[Any]:  # noqa: ANN401 - as a
     finally:
         with suppress(OSError):
             client.close(timeout=_SECONDS_TO_CLOSE)
-
-
-def _started(library: Any, address: str, security: Any) -> Any:  # noqa: ANN401 - as above
-    """Return a client that is connected; raise whatever it raises, or `TimeoutError`."""
-    options = {"timeout": _SECONDS_TO_CONNECT, "set_as_default": False, "name": "krr-export"}
-    return within(_SECONDS_TO_ANSWER, lambda: library.Client(address, security=security, **options))
 
 
 def _security(library: Any, address: str) -> Any:  # noqa: ANN401 - as above
