@@ -52,6 +52,20 @@ def test_a_key_is_planted_line_by_line_and_a_person_value_by_value(tmp_path: Pat
     assert not discretion.leaks("record 7 is wrong: 11 characters, digits")
 
 
+@pytest.mark.parametrize(
+    "said", ["{}", "telephone{}", "'{}'", "+47{}", "0047{}.", "{}@example.no", "<Nummer>{}</Nummer>"]
+)
+def test_a_telephone_number_is_found_wherever_it_is_said_for_itself(said: str) -> None:
+    discretion.plant(b"49123788")
+    assert discretion.leaks(said.format("49123788")) == ["49123788"]
+
+
+@pytest.mark.parametrize("said", ["5d{}aa07c1e2f3b4", "1{}", "{}5", "1764413{}102"])
+def test_but_not_among_the_digits_of_a_digest_or_of_a_longer_number(said: str) -> None:
+    discretion.plant(b"49123788")
+    assert discretion.leaks(said.format("49123788")) == []
+
+
 def _fail(text: str) -> None:
     try:
         int(text)

@@ -22,6 +22,11 @@ _KEY_LINE = re.compile(rb"^[A-Za-z0-9+/]{40,}={0,2}$", re.MULTILINE)
 _LEAST = 8
 """Shorter values are met by chance."""
 
+_SHORT_NUMBER = 10
+"""Numbers of so many digits, as telephone numbers have, are met by chance in digests and in longer numbers."""
+
+_DIGEST = re.compile(r"[0-9a-f]{16,}")
+
 _planted: set[str] = set()
 _heard: list[str] = []
 _errors: list[KrrExportError] = []
@@ -53,7 +58,13 @@ def leaks(said: str) -> list[str]:
     """Return the planted values that are said, in the form in which they are."""
     # There are thousands of them: most are ruled out by their beginning.
     beginnings = {said[start : start + _LEAST] for start in range(len(said))}
-    return [form for form in _planted if form[:_LEAST] in beginnings and form in said]
+    met = [form for form in _planted if form[:_LEAST] in beginnings and form in said]
+    return [form for form in met if not (form.isdigit() and len(form) <= _SHORT_NUMBER) or _is_whole(form, said)]
+
+
+def _is_whole(number: str, said: str) -> bool:
+    """Tell whether the number is said for itself, be it with Norway's prefix, and not as some digits of another."""
+    return re.search(rf"(?<!\d)(?:(?:00)?47)?{number}(?!\d)", _DIGEST.sub(" ", said)) is not None
 
 
 def everything_said() -> str:
