@@ -1,4 +1,4 @@
-"""The process that converts one export of a backfill; `processes` starts it.
+"""A process that converts exports of a backfill, one after the other; `processes` starts it.
 
 It has no terminal, and says all through its connection. It ends with whoever started it: with the connection.
 """
@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from krr_export.pipeline.progress import Progress
@@ -22,7 +23,7 @@ _SECONDS_BETWEEN_MESSAGES = 0.2
 
 
 def main(fd: int) -> None:
-    """Convert the export that the connection asks for.
+    """Convert the exports that the connection asks for, until it is closed.
 
     Args:
         fd: the connection's descriptor.
@@ -35,19 +36,20 @@ def main(fd: int) -> None:
     from krr_export.jobs.backfill.run_task import run_task  # noqa: PLC0415 - loads Arrow, which is configured first
 
     connection: Connection[Any, Any] = Connection(fd)
-    task: Task = connection.recv()
-    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
-    progress = _Reported(connection)
-    outcome = run_task(task, progress)
-    progress.flush()
-    connection.send(outcome)
-    os._exit(0)  # the thread still waits
+    tasks: SimpleQueue[Task] = SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
+    while True:
+        task, progress = tasks.get(), _Reported(connection)
+        outcome = run_task(task, progress)
+        progress.flush()
+        connection.send(outcome)
 
 
-def _end_with(connection: Connection[Any, Any]) -> None:
-    """End this process when the other side of the connection is gone."""
+def _receive(connection: Connection[Any, Any], tasks: SimpleQueue[Task]) -> None:
+    """Pass tasks on; end this process, whatever it does, when the other side of the connection is gone."""
     try:
-        connection.recv_bytes()
+        while True:
+            tasks.put(connection.recv())
     except (EOFError, OSError):
         os._exit(1)
 

@@ -1,4 +1,4 @@
-"""A runner of tasks on this machine: a process of its own for each, so that memory ends with it."""
+"""A runner of tasks on this machine: a process of its own for each conversion, so that memory ends with it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import sys
 import threading
 from contextlib import contextmanager
 from multiprocessing import Pipe
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.jobs.backfill.failure import Failure, explain, killed
+from krr_export.jobs.convert_result import ConvertResult
 from krr_export.util.processors import usable_processors
 from krr_export.util.threads import map_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
-    from multiprocessing.connection import Connection
 
     from krr_export.jobs.backfill.task import Staged, Task
     from krr_export.jobs.options import ConvertOptions
@@ -49,7 +49,7 @@ class ThisMachine:
 
 
 class Processes:
-    """Runs each task in a process of its own.
+    """Runs each task in a process that has converted nothing before.
 
     Args:
         room: how many at once.
@@ -62,7 +62,8 @@ class Processes:
         self._room = room
         self._inherited = () if lock is None else (lock,)
         self._progress = progress
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._children: set[_Child] = set()
+        self._idle: list[_Child] = []
         self._ended = False
         self._guard = threading.Lock()
 
@@ -73,68 +74,114 @@ class Processes:
     def run(self, task: Task) -> Staged:
         """Run a task, and return what came of it."""
         try:
-            ours, theirs = Pipe()
-        except OSError as error:  # no more files may be opened
+            child = self._free_child()
+        except OSError as error:  # no more files may be opened, or no more processes started
             return explain(error)
-        with ours:
-            try:
-                with theirs:
-                    process = self._start(theirs.fileno())
-            except OSError as error:  # no more processes may be started
-                return explain(error)
-            if process is None:
-                return killed(0)
-            try:
-                return self._follow(task, ours) or killed(-min(process.wait(), 0))
-            finally:
-                process.kill()
-                process.wait()
-                with self._guard:
-                    self._running.discard(process)
+        if child is None:
+            return killed(0)
+        outcome = None
+        try:
+            outcome = child.convert(task, self._progress)
+            return outcome or killed(child.wait())
+        finally:
+            # It only found that all is there already: its memory is as small as at its start, which takes long.
+            self._leave(child, idle=isinstance(outcome, ConvertResult))
 
     def end(self) -> None:
         """Kill what runs, and start nothing any more."""
         with self._guard:
             self._ended = True
-            for process in self._running:
-                process.kill()
+            for child in self._children:
+                child.kill()
+            idle, self._idle = self._idle, []
+        for child in idle:
+            self._leave(child)
 
-    def _start(self, fd: int) -> subprocess.Popen[bytes] | None:
-        """Start a process; ``None`` if all was ended."""
-        program = _PROGRAM.format(path=sys.path)
+    def _free_child(self) -> _Child | None:
+        """Return a process with nothing to do; ``None`` if all was ended."""
         with self._guard:
             if self._ended:
                 return None
-            process = subprocess.Popen(  # noqa: S603 - this very Python, and nothing of the caller's
-                [sys.executable, "-c", program, str(fd)],
-                pass_fds=(fd, *self._inherited),
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # a library's words may quote rows
-                start_new_session=True,  # else the terminal would interrupt it too
-            )
-            self._running.add(process)
-            return process
+            if self._idle:
+                return self._idle.pop()
+            child = _Child(self._inherited)
+            self._children.add(child)
+            return child
 
-    def _follow(self, task: Task, connection: Connection[Any, Any]) -> Staged | None:
+    def _leave(self, child: _Child, *, idle: bool = False) -> None:
+        """Keep a process for another task, or end it."""
+        with self._guard:
+            if idle and not self._ended:
+                self._idle.append(child)
+                return
+        child.close()
+        with self._guard:
+            self._children.discard(child)
+
+
+class _Child:
+    """A process that runs one task after the other, and the connection to it.
+
+    Args:
+        inherited: descriptors that it holds too.
+
+    Raises:
+        OSError: no more files may be opened, or no more processes started.
+    """
+
+    def __init__(self, inherited: tuple[int, ...]) -> None:
+        self._connection, theirs = Pipe()
+        try:
+            with theirs:
+                self._process = _start(theirs.fileno(), inherited)
+        except OSError:
+            self._connection.close()
+            raise
+
+    def convert(self, task: Task, progress: Progress) -> Staged | None:
         """Pass the progress on until there is a result; ``None`` if the process ends without one."""
         passed_on = 0
         try:
-            connection.send(task)
-            while isinstance(message := connection.recv(), tuple):
+            self._connection.send(task)
+            while isinstance(message := self._connection.recv(), tuple):
                 size, xml, records = message
                 passed_on += size
-                self._progress.read(size)
+                progress.read(size)
                 if records:
-                    self._progress.unpacked(xml)
-                    self._progress.passed(records)
+                    progress.unpacked(xml)
+                    progress.passed(records)
         except (EOFError, OSError):
             return None
         if not isinstance(message, Failure):
-            self._progress.read(task.size - passed_on)  # what is there already is not read
+            progress.read(task.size - passed_on)  # what is there already is not read
         outcome: Staged = message
         return outcome
+
+    def wait(self) -> int:
+        """Wait until it has ended, and return the signal that ended it; 0 if none did."""
+        return -min(self._process.wait(), 0)
+
+    def kill(self) -> None:
+        """Kill it; who waits for its result learns that."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it."""
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def _start(fd: int, inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - this very Python, and nothing of the caller's
+        [sys.executable, "-c", _PROGRAM.format(path=sys.path), str(fd)],
+        pass_fds=(fd, *inherited),
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # a library's words may quote rows
+        start_new_session=True,  # else the terminal would interrupt it too
+    )
 
 
 def _environment() -> dict[str, str]:

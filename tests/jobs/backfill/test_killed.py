@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import command
 import pytest
@@ -98,6 +99,24 @@ def test_a_killed_process_is_the_failure_of_its_export_which_may_be_tried_again(
     then_in_threads()
     assert command.call("backfill", *exports, tmp_path / "store", *WORDS).code == 0
     assert nights.facts(tmp_path / "store") == expected
+
+
+def test_a_process_that_found_all_there_already_is_used_again_and_one_that_converted_is_not(
+    exports: list[Path], expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Mock(wraps=processes._start)  # noqa: SLF001 - where processes are started
+    monkeypatch.setattr(processes, "_start", start)
+    options = OPTIONS | {"processes": 1}
+    assert krr_export.backfill(exports[:2], tmp_path / "store", **options).counts["published"] == 2
+    assert start.call_count == 2
+    result = krr_export.backfill(exports, tmp_path / "store", **options)
+    assert [one.outcome for one in result.exports] == ["unchanged", "unchanged", "published", "published"]
+    assert start.call_count == 2 + 2, "the third is converted by the one that looked at the two before"
+    assert children(os.getpid()) == []
+    assert nights.facts(tmp_path / "store") == expected
+    assert krr_export.backfill(exports, tmp_path / "store", **options).counts["unchanged"] == 4
+    assert start.call_count == 2 + 2 + 1
+    assert children(os.getpid()) == []
 
 
 @pytest.mark.parametrize("after", range(4))

@@ -130,8 +130,11 @@ def _convert(order: Order) -> Converted:
     make_directories(directory, order.nursery, order.task.options.mode)
     told = _Told(order, worker)
     processes = Processes(1, None, told)
-    with _watched(lambda: directory.is_dir() and _is_wanted(worker, order.key), processes.end):
-        staged = processes.run(replace(order.task, directory=directory, options=_with_workers(order, worker)))
+    try:
+        with _watched(lambda: directory.is_dir() and _is_wanted(worker, order.key), processes.end):
+            staged = processes.run(replace(order.task, directory=directory, options=_with_workers(order, worker)))
+    finally:
+        processes.end()
     told.flush()
     if not isinstance(staged, Draft):
         with suppress(OSError):  # the coordinator removes the rest
