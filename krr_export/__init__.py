@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from krr_export.jobs.warehouse.load import load
     from krr_export.jobs.warehouse.load_result import LoadResult
     from krr_export.jobs.warehouse.load_script import ScriptResult, load_script
-    from krr_export.jobs.warehouse.verify_load import LoadVerification, verify_load
+    from krr_export.jobs.warehouse.load_verification import LoadVerification
+    from krr_export.jobs.warehouse.verify_load import verify_load
     from krr_export.jobs.warehouse.views import ViewsResult, views
     from krr_export.output.objects.verification import PushedVerification, verify_pushed
     from krr_export.output.verification import Verification, verify
@@ -121,7 +122,8 @@ _HOME = {
     "jobs.warehouse.load": ("load",),
     "jobs.warehouse.load_result": ("LoadResult",),
     "jobs.warehouse.load_script": ("ScriptResult", "load_script"),
-    "jobs.warehouse.verify_load": ("LoadVerification", "verify_load"),
+    "jobs.warehouse.load_verification": ("LoadVerification",),
+    "jobs.warehouse.verify_load": ("verify_load",),
     "jobs.convert_result": ("ConvertResult",),
     "jobs.changes.diff": ("DiffResult", "diff"),
     "errors": (

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
 from krr_export.jobs.warehouse.into_database import load_into_database
-from krr_export.jobs.warehouse.loadables import find_snapshots, open_loadable
+from krr_export.jobs.warehouse.loadables import open_loadables
 from krr_export.jobs.warehouse.register import register_snapshots
 from krr_export.jobs.warehouse.selection import Selection
 from krr_export.pipeline.progress import Progress
-from krr_export.schema.registry import load_schema
 from krr_export.util.fields import StrPath, refuse_wrong_options
-from krr_export.util.paths import local_path
 from krr_export.warehouse.target import DB_SCHEMA, is_lake, parse_target
 
 if TYPE_CHECKING:
@@ -72,6 +70,5 @@ def load(  # noqa: PLR0913 - by keyword, each an option of the command line
             raise UsageError("--history, --schema and --db-schema are of databases", "leave them out for such a table")
         return register_snapshots(source, target, selection, progress, on_loaded)
     place = parse_target(target, db_schema)
-    record_schema = None if schema is None else load_schema(schema)
-    snapshots = [open_loadable(path, record_schema) for path in find_snapshots(local_path(source), every=all_snapshots)]
+    snapshots = open_loadables(source, schema, every=all_snapshots)
     return load_into_database(snapshots, place, selection, progress, on_loaded)

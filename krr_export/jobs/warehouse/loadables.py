@@ -9,7 +9,8 @@ from krr_export.errors import InputError, UsageError
 from krr_export.jobs.changes.comparison import open_table
 from krr_export.output.snapshot_table import open_snapshot_table, table_names
 from krr_export.output.store_contents import EntryStatus, classify, missing_store, snapshots
-from krr_export.util.paths import real_path
+from krr_export.schema.registry import load_schema
+from krr_export.util.paths import local_path, real_path
 from krr_export.warehouse.loadable import Loadable
 from krr_export.warehouse.tables import LOADABLE, PERSON
 
@@ -18,19 +19,26 @@ if TYPE_CHECKING:
 
     from krr_export.output.snapshot_table import SnapshotTable
     from krr_export.schema.record_schema import RecordSchema
+    from krr_export.util.fields import StrPath
 
 
-def find_snapshots(source: Path, *, every: bool) -> list[Path]:
-    """Return the snapshots that a path stands for, oldest first.
+def open_loadables(source: StrPath, schema: str | Path | None, *, every: bool) -> list[Loadable]:
+    """Open the snapshots that a path stands for, oldest first; there is one at least.
 
     Args:
         source: A snapshot; or a store: its newest.
+        schema: The XSD of a store of CSV, if it is none of the tool's own: CSV files do not say their columns' types.
         every: Of a store, all.
 
     Raises:
-        InputError: There is none.
-        UsageError: All are asked for of one snapshot.
+        InputError: There is none, or one is damaged.
+        UsageError: All are asked for of one snapshot, or one is for Excel.
     """
+    record_schema = None if schema is None else load_schema(schema)
+    return [_open_loadable(path, record_schema) for path in _find_snapshots(local_path(source), every=every)]
+
+
+def _find_snapshots(source: Path, *, every: bool) -> list[Path]:
     if is_snapshot(real_path(source)):
         if every:
             raise UsageError(f"{source} is a snapshot, and --all is of a store", "leave out --all, or give the store")
@@ -50,17 +58,7 @@ def _checked(path: Path) -> Path:
     return path
 
 
-def open_loadable(path: Path, schema: RecordSchema | None) -> Loadable:
-    """Open the tables of a snapshot.
-
-    Args:
-        path: Of the snapshot.
-        schema: Of its records, if it is none of the tool's own.
-
-    Raises:
-        InputError: It is damaged.
-        UsageError: It is one for Excel.
-    """
+def _open_loadable(path: Path, schema: RecordSchema | None) -> Loadable:
     person = open_table(path, schema)
     refuse_excel(person)
     others = [name for name in table_names(person.manifest) if name in LOADABLE and name != PERSON]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError
 from krr_export.jobs.warehouse.lake_target import find_table
+from krr_export.jobs.warehouse.load_verification import LoadVerification
 from krr_export.output.objects.committed import committed_names, read_commit
 from krr_export.output.objects.verification import verify_objects
 
@@ -18,33 +19,29 @@ if TYPE_CHECKING:
     from krr_export.warehouse.lake.registration import ListedFile
 
 
-def registered_differences(
-    target: str, *, all_snapshots: bool, progress: Progress
-) -> tuple[dict[str, int], tuple[str, ...]]:
+def verify_registered(target: str, *, all_snapshots: bool, progress: Progress) -> LoadVerification:
     """Compare a table with what was pushed, and read all of that back.
 
     Args:
-        target: As of `find_table`.
-        all_snapshots: Look at all that the table lists; not the newest alone.
-        progress: Receives the progress.
-
-    Returns:
-        The rows that the table lists of each snapshot that was looked at, oldest first; and a line for each difference.
+        target: as of `find_table`.
+        all_snapshots: look at all that the table lists; not the newest alone.
+        progress: receives the progress.
 
     Raises:
-        InputError: The table lists nothing, or is none.
-        NetworkError: The store cannot be reached.
-        UsageError: The target is none, or a package is missing.
+        InputError: the table lists nothing, or is none.
+        NetworkError: the store cannot be reached.
+        UsageError: the target is none, or a package is missing.
     """
     store, opened = find_table(target)
     with closing(opened) as table:
         names = table.names()
         if not names:
             raise InputError(f"{target}: nothing was loaded there", "see krr-export load")
-        rows: dict[str, int] = {}
+        names = names if all_snapshots else names[-1:]
+        rows = {}
         differences = [*table.differences()]
         committed = {*committed_names(store)}
-        for name in names if all_snapshots else names[-1:]:
+        for name in names:
             files = table.files(name)
             rows[name] = sum(file.rows or 0 for file in files)
             progress.began(f"read {name}", rows[name])
@@ -53,7 +50,7 @@ def registered_differences(
             else:
                 differences.append(f"{name}: listed, but no longer pushed")
             progress.advanced(rows[name])
-    return rows, tuple(differences)
+    return LoadVerification(target, tuple(names), sum(rows.values()), rows[names[-1]], tuple(differences))
 
 
 def _differences(store: ObjectStore, name: str, listed: tuple[ListedFile, ...]) -> Iterator[str]:
