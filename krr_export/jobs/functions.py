@@ -16,8 +16,9 @@ from krr_export.jobs.backfill.backfill import BackfillOptions, run_backfill
 from krr_export.jobs.backfill.cluster.connection import connect
 from krr_export.jobs.backfill.cluster.runner import Cluster
 from krr_export.jobs.backfill.processes import ThisMachine
-from krr_export.jobs.changes import apply as changes
+from krr_export.jobs.changes.apply import apply as apply_to_newest
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
+from krr_export.jobs.changes.apply_options import ApplyOptions
 from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
 from krr_export.jobs.nightly import NightOptions, NightProgress, NightResult, run_night
 from krr_export.jobs.nightly_steps import prune_place
@@ -277,14 +278,14 @@ def apply(
     own = {name: given.pop(name) for name in ("carried", "rest_inclusive", "schema") if name in given}
     if shape := [name for name in ShapeKeywords.__annotations__ if name in given and not from_zero]:
         raise UsageError(f"{shape[0]} is as in the snapshot that pages are applied to", "leave it out")
-    options = changes.ApplyOptions(
+    options = ApplyOptions(
         as_of=as_of,
         pseudonym_key=given.get("pseudonym_key") if from_zero else given.pop("pseudonym_key", None),
         load=changed(DEFAULTS, given),
         **own,
     )
     files = [pages] if isinstance(pages, (str, os.PathLike)) else pages
-    return (apply_from_zero if from_zero else changes.apply)(store, files, options, progress=progress)
+    return (apply_from_zero if from_zero else apply_to_newest)(store, files, options, progress=progress)
 
 
 def _pop_login(keywords: dict[str, Any]) -> sftp.Login:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from krr_export.errors import InputError
 from krr_export.input.http.directory import open_pages_directory
-from krr_export.jobs.changes.apply import ApplyOptions, apply
+from krr_export.jobs.changes.apply import apply
+from krr_export.jobs.changes.apply_options import ApplyOptions
 from krr_export.jobs.changes.fetch_changes import ChangesResult, FetchChangesOptions, fetch_changes
 from krr_export.jobs.nightly_steps import check_keep, describe_night, prove, prune
 from krr_export.jobs.options import ConvertOptions

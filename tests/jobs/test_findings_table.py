@@ -20,8 +20,9 @@ from register import UPDATED, Register, State
 import krr_export
 from krr_export.errors import GuardError
 from krr_export.findings.codes import PARTITION_OTHER
-from krr_export.jobs.changes.apply import ApplyOptions, apply
+from krr_export.jobs.changes.apply import apply
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
+from krr_export.jobs.changes.apply_options import ApplyOptions
 from krr_export.jobs.history import history
 from krr_export.jobs.options import ConvertOptions
 from krr_export.output.manifest import read_manifest

@@ -86,8 +86,9 @@ def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
     of REST, a page a file or several. Each person is validated against the XSD. The result is the next snapshot, with
     the format, columns and privacy of the one before; or, if a page is missing or wrong, nothing.
     """
-    from krr_export.jobs.changes.apply import ApplyOptions, apply
+    from krr_export.jobs.changes.apply import apply
     from krr_export.jobs.changes.apply_from_zero import apply_from_zero
+    from krr_export.jobs.changes.apply_options import ApplyOptions
     from krr_export.jobs.options import ConvertOptions
     from krr_export.transform.privacy import column_names
 

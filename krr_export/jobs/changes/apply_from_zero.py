@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from krr_export.changes.from_zero import AllPages
-    from krr_export.jobs.changes.apply import ApplyOptions
+    from krr_export.jobs.changes.apply_options import ApplyOptions
     from krr_export.jobs.convert_result import ConvertResult
 
 

@@ -20,8 +20,9 @@ from krr_export import convert, diff, verify
 from krr_export.changes.page_files import PageFile
 from krr_export.errors import GuardError, InputError, UsageError
 from krr_export.input.http.rest_document import MAX_BYTES
-from krr_export.jobs.changes.apply import ApplyOptions, apply
+from krr_export.jobs.changes.apply import apply
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
+from krr_export.jobs.changes.apply_options import ApplyOptions
 from krr_export.jobs.options import ConvertOptions
 from krr_export.output.manifest import read_manifest
 from krr_export.schema.registry import XSD

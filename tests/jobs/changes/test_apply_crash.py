@@ -17,8 +17,9 @@ from register import Register, State
 
 from krr_export import convert
 from krr_export.errors import OutputError
-from krr_export.jobs.changes.apply import ApplyOptions, apply
+from krr_export.jobs.changes.apply import apply
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
+from krr_export.jobs.changes.apply_options import ApplyOptions
 from krr_export.jobs.options import ConvertOptions
 
 if TYPE_CHECKING:

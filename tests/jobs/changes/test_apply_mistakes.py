@@ -13,7 +13,8 @@ import register
 from register import Register, State
 
 from krr_export import convert
-from krr_export.jobs.changes.apply import ApplyOptions, apply
+from krr_export.jobs.changes.apply import apply
+from krr_export.jobs.changes.apply_options import ApplyOptions
 from krr_export.jobs.options import ConvertOptions
 from krr_export.output.manifest import read_manifest
 
