@@ -18,6 +18,9 @@ from krr_export.util.threads import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from distributed import Security
 
 Answer = TypeVar("Answer")
 
@@ -118,7 +121,7 @@ def _beyond_loopback(address: str) -> UsageError:
     )
 
 
-def _library() -> Any:  # noqa: ANN401 - its functions publish no types
+def _library() -> ModuleType:
     try:
         import distributed  # noqa: PLC0415 - an optional package
     except ImportError:
@@ -147,7 +150,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _client(library: Any, address: str) -> Iterator[Any]:  # noqa: ANN401 - as above
+def _client(library: ModuleType, address: str) -> Iterator[Any]:
     security = _security(library, address)
     try:
         with warnings.catch_warnings():
@@ -167,15 +170,16 @@ def _client(library: Any, address: str) -> Iterator[Any]:  # noqa: ANN401 - as a
             client.close(timeout=_SECONDS_TO_CLOSE)
 
 
-def _security(library: Any, address: str) -> Any:  # noqa: ANN401 - as above
+def _security(library: ModuleType, address: str) -> Security:
     is_plain = address.startswith("tcp:")
     try:
-        security = library.Security() if is_plain else library.Security(require_encryption=True)
+        security: Security = library.Security() if is_plain else library.Security(require_encryption=True)
     except (ValueError, TypeError):  # of versions of TLS
         raise _unread() from None
     if is_plain:
         return security
-    if not (security.tls_ca_file and security.tls_client_cert):
+    files = security.get_tls_config_for_role("client")
+    if not (files["ca_file"] and files["cert"]):
         raise UsageError("--cluster tls:// needs certificates", _TLS)
     try:
         security.get_connection_args("client")

@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from krr_export.errors import KrrExportError, UsageError
 from krr_export.jobs.backfill.failure import explain
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from distributed import Worker
+
     from krr_export.jobs.backfill.task import Staged, Task
+    from krr_export.jobs.options import ConvertOptions
 
 PACKAGES = ("krr-export", "pyarrow", "lxml", "numpy", "isal", "phonenumbers", "tzdata", "distributed")
 """What the bytes of tables and the verdicts depend on, and what carries tasks."""
@@ -122,7 +125,7 @@ def convert_here(order: Order) -> Converted:
 def _convert(order: Order) -> Converted:
     from distributed import get_worker  # noqa: PLC0415 - an optional package
 
-    worker: Any = get_worker()
+    worker: Worker = get_worker()
     difference = order.site.difference(look(order.nursery, order.task.options.schema))
     if difference is not None:  # it joined since all were asked
         raise UsageError(f"the worker {worker.address} {difference}", "have the same on all machines")
@@ -142,14 +145,14 @@ def _convert(order: Order) -> Converted:
     return directory.name, staged
 
 
-def _with_workers(order: Order, worker: Any) -> Any:  # noqa: ANN401 - a worker of Dask's
+def _with_workers(order: Order, worker: Worker) -> ConvertOptions:
     """Return the options with this machine's processors shared among the threads of the worker."""
     options = order.task.options
-    share = max(1, usable_processors() // int(worker.state.nthreads))
+    share = max(1, usable_processors() // worker.state.nthreads)
     return options if options.workers is not None else replace(options, workers=share)
 
 
-def _is_wanted(worker: Any, key: str) -> bool:  # noqa: ANN401 - a worker of Dask's
+def _is_wanted(worker: Worker, key: str) -> bool:
     """Return whether anybody waits for the task: Dask does not stop one that was cancelled while it runs."""
     known = worker.state.tasks.get(key)
     return known is not None and known.state != "cancelled"
@@ -180,7 +183,7 @@ class _Told(Progress):
     """Tells the coordinator of the progress so far: numbers alone, so that what is told twice does no harm."""
 
     order: Order
-    worker: Any
+    worker: Worker
     counts: list[int] = field(default_factory=lambda: [0, 0, 0])
     due: float = 0
 

@@ -15,7 +15,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krr_export.errors import KilledError, NetworkError, UsageError
 from krr_export.jobs.backfill.cluster.on_worker import PROBE, Order, Site, convert_here, look
@@ -29,7 +29,10 @@ from krr_export.util.threads import map_in_order, within
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from distributed import Future
+
     from krr_export.jobs.backfill.cluster.connection import Connection
+    from krr_export.jobs.backfill.cluster.on_worker import Converted
     from krr_export.jobs.backfill.task import Runner, Staged, Task
     from krr_export.jobs.options import ConvertOptions
     from krr_export.output.store import Store
@@ -166,7 +169,7 @@ class _Tasks:
     def __init__(self, run: _Run, room: int) -> None:
         self._run = run
         self._room = room
-        self._futures: set[Any] = set()
+        self._futures: set[Future[Converted]] = set()
         self._ended = threading.Event()
         self._guard = threading.Lock()
 
@@ -202,18 +205,20 @@ class _Tasks:
             self._run.passed.done(number, task.size)
         return staged
 
-    def _submit(self, number: int, task: Task) -> Any:  # noqa: ANN401 - a future of Dask's
+    def _submit(self, number: int, task: Task) -> Future[Converted]:
         run = self._run
         key = f"{run.topic}-{number}"
         order = Order(number, key, _with_whole_paths_in(task), run.nursery, run.site)
         with self._guard:
             if self._ended.is_set():
                 raise CancelledError
-            future = run.connection.client.submit(convert_here, order, key=key, pure=False, retries=0)
+            future: Future[Converted] = run.connection.client.submit(
+                convert_here, order, key=key, pure=False, retries=0
+            )
             self._futures.add(future)
         return future
 
-    def _wait(self, future: Any) -> tuple[str, Staged]:  # noqa: ANN401 - a future of Dask's
+    def _wait(self, future: Future[Converted]) -> Converted:
         """Return what a worker hands back; Dask runs a task again, a few times, whose worker is lost."""
         seen = looked = time.monotonic()
         while not future.done():  # not its own wait for a time: that sometimes fails of itself
@@ -226,7 +231,7 @@ class _Tasks:
                 seen = now
             elif now > seen + _SECONDS_WITHOUT_WORKERS:
                 raise NetworkError("the cluster has no workers any more", "start some, and run again")
-        result: tuple[str, Staged] = future.result()
+        result: Converted = future.result()
         return result
 
     def _end(self) -> None:
