@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+import shutil
+from pathlib import Path
 
 import objects
+import pytest
 from obstore.store import MemoryStore
 
+import krr_export
+from krr_export.errors import NetworkError, PublishedError
 from krr_export.input.objects.store import ObjectStore
+from krr_export.jobs.push import push_snapshots
+from krr_export.output.objects.layout import commit_key
 from krr_export.output.objects.mirror import Mirror
+from krr_export.output.objects.publish import prepare
+from krr_export.output.store_contents import snapshots
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+VALID = Path(__file__).parents[2] / "samples/valid.xml"
 NIGHTS = [f"eksport=202602{day:02}T112225Z" for day in range(1, 21)]
 
 
@@ -43,3 +50,29 @@ def test_what_is_refused_here_stays_though_the_place_has_an_older_result(tmp_pat
     native.put(f"failed/{NIGHTS[0]}/report.json", b"of another")
     mirror.show([])
     assert (own / "report.json").read_text() == "of today"
+
+
+def test_what_could_not_be_shown_whole_is_neither_deleted_nor_replaced(tmp_path: Path) -> None:
+    """Whatever request fails: the mirror has seen nothing that a result of its own may take the place of."""
+    native, own = MemoryStore(), tmp_path / "own"
+    krr_export.convert(VALID, tmp_path / "other", workers=0, columns=["status"])
+    krr_export.convert(VALID, own, workers=0)
+    [night], [other] = snapshots(own), snapshots(tmp_path / "other")
+    push_snapshots(ObjectStore(native, objects.URI), [prepare(other, objects.URI)], lambda *_: None, replace=False)
+    committed = bytes(native.get(commit_key(night.name)).bytes())
+    for at in itertools.count(1):
+        disturbed = objects.Disturbed(native, at, before=objects.fail)
+        mirror = Mirror(ObjectStore(disturbed, objects.URI), tmp_path / f"mirror-{at}")
+        try:
+            mirror.show([night.name])
+        except NetworkError:
+            shown = mirror.directory / night.name
+            if not shown.exists():  # else it is shown, and what came after it failed
+                shutil.copytree(night, shown)
+                with pytest.raises(PublishedError):
+                    mirror.write_back()
+            assert bytes(native.get(commit_key(night.name)).bytes()) == committed
+        else:
+            break
+    assert at > 4
+    assert [file.table for file in mirror.files(night.name)].count("person") == 1

@@ -199,7 +199,6 @@ class Mirror:
         found = self.objects.read(commit_key(name))
         if found is None:
             return
-        self._commits[name] = found
         path = self.directory / f"{_UNFINISHED}{name}"  # others may look into the mirror
         shutil.rmtree(path, ignore_errors=True)  # of a request that failed
         path.mkdir()
@@ -210,8 +209,10 @@ class Mirror:
             self._damaged.add(name)
         else:
             self._show_files(path, data_directory(name, commit.manifest_sha256), commit.manifest_sha256)
-        self._manifests[name] = _digest(path / MANIFEST)
+        manifest = _digest(path / MANIFEST)
         path.rename(self.directory / name)
+        # Only now: what is known and not there counts as deleted, and a commit that was seen may be replaced.
+        self._commits[name], self._manifests[name] = found, manifest
 
     def _show_files(self, path: Path, directory: str, manifest_sha256: str) -> None:
         for key, size in self.objects.sizes(directory).items():
