@@ -93,3 +93,52 @@ def test_a_configuration_of_dask_in_disorder_is_wrong_usage(
     assert (ran.code, ran.err.count("\n")) == (2, 1), ran.err
     assert ran.last.startswith("Dask's configuration cannot be read")
     assert PLANTED not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "said"),
+    [
+        ("", {"DASK_DISTRIBUTED__CLIENT__HEARTBEAT": PLANTED}, "distributed.client.heartbeat in … is no time"),
+        (
+            f"distributed: {{comm: {{timeouts: {{tcp: {PLANTED}}}}}}}",
+            {},
+            "distributed.comm.timeouts.tcp in … is no time",
+        ),
+        (f"distributed: {{client: {{heartbeat: [{PLANTED}]}}}}", {}, "distributed.client.heartbeat in … is no time"),
+        (
+            "",
+            {"DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH": PLANTED},
+            "distributed.admin.low-level-log-length in … is no number",
+        ),
+        ("", {"DASK_DISTRIBUTED__CLIENT__PRELOAD": PLANTED}, "… cannot be read"),
+    ],
+    ids=["heartbeat", "timeout", "list", "number", "preload"],
+)
+def test_a_value_that_dask_cannot_use_is_wrong_usage(
+    text: str, variables: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "dask.yaml").write_text(text)
+    (tmp_path / "export.xml").write_text("<x/>")
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+    words = ("backfill", tmp_path / "export.xml", tmp_path / "store", "--cluster", address)
+    ran = command.run(*words, env={"DASK_CONFIG": str(tmp_path), **variables})
+    assert (ran.code, ran.err.count("\n")) == (2, 1), ran.err
+    assert ran.last.startswith(said.replace("…", "Dask's configuration"))
+    assert PLANTED not in ran.err
+
+
+def test_values_of_other_kinds_that_dask_takes_are_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = pytest.importorskip("dask.config")
+    monkeypatch.setattr(connection, "_SECONDS_TO_CONNECT", 1)
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+    other = {
+        "distributed.comm.timeouts.tcp": 30,
+        "distributed.client.heartbeat": "500ms",
+        "distributed.admin.low-level-log-length": None,
+        "distributed.comm.compression": "auto",
+        "distributed.scheduler.worker-ttl": PLANTED,  # the scheduler's, and read there
+    }
+    with config.set(other), pytest.raises(NetworkError, match="does not answer"), connection.connect(address):
+        pass

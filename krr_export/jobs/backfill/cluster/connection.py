@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from krr_export.errors import NetworkError, UsageError
+from krr_export.jobs.backfill.cluster.configuration import refuse_wrong_values, unread
 from krr_export.jobs.backfill.cluster.on_worker import PACKAGES, Site
 from krr_export.util.threads import within
 
@@ -81,7 +82,7 @@ def connect(address: str) -> Iterator[Connection]:
 
     Raises:
         UsageError: the address is none; it is without TLS, and not all of the cluster is on this machine; versions
-            differ; the certificates cannot be read; the package is missing.
+            differ; the certificates or Dask's configuration cannot be read; the package is missing.
         NetworkError: nothing answers, or there are no workers.
     """
     host = _host(address)
@@ -127,12 +128,8 @@ def _library() -> ModuleType:
     except ImportError:
         raise UsageError("the package distributed is missing", "pip install 'krr-export[dask]'") from None
     except Exception:  # it reads its configuration when it is loaded, whose text may hold passwords
-        raise _unread() from None
+        raise unread() from None
     return distributed
-
-
-def _unread() -> UsageError:
-    return UsageError("Dask's configuration cannot be read", "correct ~/.config/dask, or the variables DASK_…")
 
 
 @contextmanager
@@ -157,7 +154,10 @@ def _client(library: ModuleType, address: str) -> Iterator[Any]:
             warnings.simplefilter("ignore")  # of versions that differ: those that matter are compared
             options = {"timeout": _SECONDS_TO_CONNECT, "set_as_default": False, "name": "krr-export"}
             client = within(_SECONDS_TO_ANSWER, lambda: library.Client(address, security=security, **options))
+    except ImportError:  # of a program that is to be loaded first
+        raise unread() from None
     except Exception:  # what is no scheduler may say anything, as that it sends more than there is room for
+        refuse_wrong_values()
         what = "does not answer" if address.startswith("tcp:") else "does not answer, or not with TLS of the same CA"
         raise NetworkError(f"the scheduler {address} {what}", "start it, or correct the address") from None
     try:
@@ -175,7 +175,7 @@ def _security(library: ModuleType, address: str) -> Security:
     try:
         security: Security = library.Security() if is_plain else library.Security(require_encryption=True)
     except (ValueError, TypeError):  # of versions of TLS
-        raise _unread() from None
+        raise unread() from None
     if is_plain:
         return security
     files = security.get_tls_config_for_role("client")
