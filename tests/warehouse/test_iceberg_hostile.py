@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,8 +13,11 @@ import command
 import pytest
 from obstore.store import MemoryStore
 from pyiceberg.catalog.noop import NoopCatalog
-from pyiceberg.types import StringType
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.schema import Schema
+from pyiceberg.types import NestedField, StringType
 from servers.serving import in_background
+from sqlalchemy import insert
 
 from krr_export.errors import InputError
 from krr_export.input.objects.store import ObjectStore
@@ -175,6 +179,39 @@ def test_a_list_of_files_on_this_machine_is_not_opened(answers: Answers) -> None
     ran = command.call("verify", TARGET)
     assert ran.code == 3, ran.err
     assert "names files or programs of this machine" in ran.last
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlCatalog]:
+    """The catalog ``lake``, a database that others may write; as they open it."""
+    uri = f"sqlite:///{tmp_path}/catalog.db"
+    monkeypatch.setenv("PYICEBERG_HOME", str(tmp_path))
+    monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__URI", uri)
+    with closing(SqlCatalog("lake", uri=uri)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}", "file:{}"])
+def test_metadata_on_this_machine_are_not_opened_for_a_row_in_a_database(
+    form: str, database: SqlCatalog, tmp_path: Path
+) -> None:
+    """They are a pipe: whoever opens it waits for ever."""
+    os.mkfifo(tmp_path / "x.metadata.json")
+    named = {"catalog_name": "lake", "table_namespace": "krr", "table_name": "person", "iceberg_type": "TABLE"}
+    with database.engine.begin() as connection:
+        row = {**named, "metadata_location": form.format(tmp_path / "x.metadata.json")}
+        connection.execute(insert(IcebergTables).values(**row))
+    ran = command.run("verify", TARGET, timeout=60)
+    assert (ran.code, ran.err.count("\n")) == (3, 1), ran.err
+    assert ran.last.startswith("the catalog lake names files or programs of this machine")
+    assert str(tmp_path) not in ran.err
+
+
+def test_no_database_has_metadata_made_on_this_machine(database: SqlCatalog, tmp_path: Path) -> None:
+    database.create_namespace("krr", {"location": (tmp_path / "elsewhere").as_uri()})
+    with closing(open_catalog("lake")) as catalog, pytest.raises(InputError, match="names files or programs of this"):
+        catalog.create_table("krr.person", Schema(NestedField(1, "status", StringType())))
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_no_answer_has_a_file_deleted(answers: Answers, tmp_path: Path) -> None:

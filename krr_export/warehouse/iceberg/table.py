@@ -28,7 +28,7 @@ from krr_export.errors import BusyError, InputError, KrrExportError, UsageError
 from krr_export.warehouse.iceberg.catalog import failures, open_catalog, warehouse
 from krr_export.warehouse.iceberg.listing import MANIFEST_SHA256, delete_listing, write_listing
 from krr_export.warehouse.iceberg.name import leave_mark
-from krr_export.warehouse.iceberg.trust import are_elsewhere, is_trusted
+from krr_export.warehouse.iceberg.trust import are_elsewhere, is_trusted, untrusted
 from krr_export.warehouse.lake.columns import union
 from krr_export.warehouse.lake.registration import ListedFile
 
@@ -98,7 +98,7 @@ class IcebergTable:
                 self._native = None
                 return
         if not is_trusted(self._native, self._warehouse):
-            raise self._untrusted()
+            raise untrusted(self.shown)
         found = self._native.properties.get(PLACE)
         if found is None:
             raise InputError(f"{self.shown} is none of krr-export", "give a name that no table has yet")
@@ -134,7 +134,7 @@ class IcebergTable:
         with self._failures():
             manifests = snapshot.manifests(io)
             if not are_elsewhere((manifest.manifest_path for manifest in manifests), self._warehouse):
-                raise self._untrusted()
+                raise untrusted(self.shown)
             entries = [entry for manifest in manifests for entry in manifest.fetch_manifest_entry(io)]
         files = [entry.data_file for entry in entries]
         return tuple(ListedFile(self._key(f.file_path), f.file_size_in_bytes, f.record_count) for f in files)
@@ -299,10 +299,6 @@ class IcebergTable:
         if self._native is None:  # it was there before
             raise BusyError(f"{self.shown} was dropped meanwhile", "run again")
         return self._native
-
-    def _untrusted(self) -> InputError:
-        what = f"{self.shown} names files or programs of this machine, which nobody may from elsewhere"
-        return InputError(what, "ask who runs the catalog; or give its configuration the warehouse that they lie in")
 
     def _failures(self) -> AbstractContextManager[None]:
         return failures(self.shown)

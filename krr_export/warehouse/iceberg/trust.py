@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog import PY_CATALOG_IMPL, TYPE, URI, load_catalog
 from pyiceberg.catalog.rest import AUTH, RestCatalog
-from pyiceberg.io import PY_IO_IMPL
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.io import PY_IO_IMPL, WAREHOUSE
 from pyiceberg.table import TableProperties
 from pyiceberg.typedef import EMPTY_DICT
 from requests.adapters import HTTPAdapter
+
+from krr_export.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pyiceberg.catalog import Catalog
+    from pyiceberg.catalog.sql import IcebergTables
     from pyiceberg.io import FileIO
     from pyiceberg.table import Table
     from pyiceberg.typedef import Properties
@@ -40,18 +44,56 @@ def load_trusted(name: str, configured: Mapping[str, Any]) -> Catalog:
 
     Raises:
         ValueError: They are incomplete or wrong.
+
+    The catalog's own methods raise `InputError` in place of opening metadata, or making some, where they may not lie.
     """
     texts = {key: value for key, value in configured.items() if isinstance(value, str)}
     catalog = _Rest(name, **configured) if _is_rest(texts) else load_catalog(name, **texts)
     load = catalog._load_file_io  # noqa: SLF001 - there is no public way to it
+    shown, own = f"the catalog {name}", texts.get(WAREHOUSE, "")
 
     def load_own(properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
+        _check(shown, location, own)
         return load({key: value for key, value in properties.items() if key not in _CLASSES}, location)
 
     catalog._load_file_io = load_own  # type: ignore[method-assign]  # noqa: SLF001 - as above
     # Else, if a table says so, the library deletes whatever its answers call old metadata, with our rights and keys.
     catalog._delete_old_metadata = lambda *_: None  # type: ignore[method-assign]  # noqa: SLF001 - as above
+    if isinstance(catalog, SqlCatalog):
+        _guard(catalog, shown, own)
     return catalog
+
+
+def untrusted(shown: str) -> InputError:
+    """Return the error for what may be neither opened nor written.
+
+    Args:
+        shown: What names it, for messages.
+    """
+    what = f"{shown} names files or programs of this machine, which nobody may from elsewhere"
+    return InputError(what, "ask who runs the catalog; or give its configuration the warehouse that they lie in")
+
+
+def _guard(catalog: SqlCatalog, shown: str, warehouse: str) -> None:
+    """Look where a database says that metadata lie before they are opened or made: `_load_file_io` comes later here."""
+    read, resolve = catalog._convert_orm_to_iceberg, catalog._resolve_table_location  # noqa: SLF001 - as above
+
+    def read_trusted(orm_table: IcebergTables) -> Table:
+        _check(shown, orm_table.metadata_location, warehouse)
+        return read(orm_table)
+
+    def resolve_trusted(location: str | None, database_name: str, table_name: str) -> str:
+        found = resolve(location, database_name, table_name)
+        _check(shown, found, warehouse)
+        return found
+
+    catalog._convert_orm_to_iceberg = read_trusted  # type: ignore[method-assign]  # noqa: SLF001 - as above
+    catalog._resolve_table_location = resolve_trusted  # type: ignore[method-assign]  # noqa: SLF001 - as above
+
+
+def _check(shown: str, location: str | None, warehouse: str) -> None:
+    if location and not are_elsewhere([location], warehouse):
+        raise untrusted(shown)
 
 
 class _Timed(HTTPAdapter):
