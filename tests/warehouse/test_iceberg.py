@@ -469,6 +469,27 @@ def test_prune_deletes_nothing_that_readers_get_though_its_tag_is_gone(pushed: s
     assert read(catalog).num_rows == 300
 
 
+@pytest.mark.parametrize("kind", ["tag", "branch"])
+def test_prune_deletes_nothing_that_a_name_of_others_leads_to(kind: str, pushed: str, catalog: Catalog) -> None:
+    """A tag that somebody set for good is no export's, so `--keep` leaves it, and what it is of."""
+    assert command.call("load", pushed, TARGET, "--all").code == 0
+    made = table(catalog)
+    held = made.metadata.refs[TAGS[0]].snapshot_id
+    refs = made.manage_snapshots()
+    (refs.create_tag(held, "audit") if kind == "tag" else refs.create_branch(held, "audit")).commit()
+    assert command.call("load", pushed, TARGET, "--keep", "1").code == 0
+    before = objects(pushed)
+    refused = command.call("prune", pushed, "--keep", "1")
+    assert (refused.code, objects(pushed) == before) == (2, True), refused.err
+    assert f"needs {NIGHTS[0]}: the tag or branch audit leads to it" in refused.last
+    assert read(catalog, "audit").num_rows == 300
+    assert command.call("prune", pushed, "--keep", "3").code == 0
+    refs = table(catalog).manage_snapshots()
+    (refs.remove_tag("audit") if kind == "tag" else refs.remove_branch("audit")).commit()
+    assert command.call("prune", pushed, "--keep", "1").code == 0
+    assert [key for key in objects(pushed) if NIGHTS[0] in key] == []
+
+
 def test_a_mark_that_is_damaged_stops_a_prune(pushed: str) -> None:
     native(pushed).put("iceberg/x.json", b'{"catalog": 1}')
     ran = command.call("prune", pushed, "--keep", "1")

@@ -80,6 +80,12 @@ def _check_unlisted_in(table: LakeTable, target: str, place: str, names: list[st
         raise UsageError(
             f"{table.shown} lists {needed[0]}, and would break", f"first: krr-export load {place} {target} --keep N"
         )
+    held = table.held()
+    if needed := [name for name in names if name in held]:
+        raise UsageError(
+            f"{table.shown} needs {needed[0]}: {held[needed[0]]} leads to it, and would break",
+            "take that away in the table, or keep more snapshots",
+        )
     if found := [*table.differences()]:
         raise UsageError(
             f"{table.shown} may need what is to be deleted: {found[0]}",

@@ -114,6 +114,10 @@ class DeltaTable:
         """Return whether a snapshot is listed as it was pushed."""
         return {file.key for file in self.files(commit.eksport)} == keys_of(commit)
 
+    def held(self) -> dict[str, str]:
+        """Return nothing: nothing in such a table has a name."""
+        return {}
+
     def differences(self) -> tuple[str, ...]:
         """Return nothing: whatever others did to the table is in its list of files."""
         return ()

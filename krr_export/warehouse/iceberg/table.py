@@ -25,6 +25,7 @@ from pyiceberg.table.update import (
 
 from krr_export.domain.store_layout import EXPORT_PREFIX, is_export_name
 from krr_export.errors import BusyError, InputError, KrrExportError, UsageError
+from krr_export.util.formatting import printable
 from krr_export.warehouse.iceberg.catalog import failures, open_catalog, warehouse
 from krr_export.warehouse.iceberg.listing import MANIFEST_SHA256, delete_listing, write_listing
 from krr_export.warehouse.iceberg.name import leave_mark
@@ -128,8 +129,21 @@ class IcebergTable:
     def files(self, name: str) -> tuple[ListedFile, ...]:
         """Return the files that are listed of a snapshot."""
         snapshot = self._tagged().get(name)
-        if snapshot is None:
-            return ()
+        return () if snapshot is None else self._files_of(snapshot)
+
+    def held(self) -> dict[str, str]:
+        """Return the tags and branches that others made, by the snapshots whose files these lead to."""
+        if self._native is None:
+            return {}
+        metadata, found = self._native.metadata, dict[str, str]()
+        for ref, head in sorted(metadata.refs.items()):
+            snapshot = metadata.snapshot_by_id(head.snapshot_id)
+            if snapshot is not None and ref != MAIN_BRANCH and not is_export_name(_export(ref)):
+                directories = {part for file in self._files_of(snapshot) for part in file.key.split("/")}
+                found |= dict.fromkeys(filter(is_export_name, directories), f"the tag or branch {printable(ref)}")
+        return found
+
+    def _files_of(self, snapshot: Snapshot) -> tuple[ListedFile, ...]:
         io = self._table().io
         with self._failures():
             manifests = snapshot.manifests(io)

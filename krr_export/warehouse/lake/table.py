@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from krr_export.output.objects.layout import Commit
     from krr_export.warehouse.lake.registration import ListedFile, Registration
@@ -36,6 +36,9 @@ class LakeTable(Protocol):
 
     def drop(self, name: str) -> bool:
         """List a snapshot no more; its files stay. Return as `write` does."""
+
+    def held(self) -> Mapping[str, str]:
+        """Return what other programs have named in the table, for messages, by the snapshots whose files it needs."""
 
     def differences(self) -> Iterable[str]:
         """Yield a line for each thing that another program has done to the table itself."""
