@@ -136,7 +136,7 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_server.ObjectServer]:
     """A server of S3, one for each process of tests that needs it, with the bucket ``krr``."""
     with object_server.served(tmp_path_factory.mktemp("objects")) as server:
-        server.make_bucket("krr")  # the only one: each takes volumes of its own
+        server.make_bucket("krr")  # for nearly all: each bucket takes volumes of its own
         yield server
 
 

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 import command
 import deliveries
 import pytest
-from servers import object_server, sshd
+from servers import sshd
 
 import krr_export
 from krr_export import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from servers import object_server
 
 FUNCTIONS = sorted(
     name
@@ -85,12 +87,11 @@ def server(home: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def objects(tmp_path: Path) -> Iterator[object_server.ObjectServer]:
-    """A server of S3 with the bucket of the examples."""
-    (tmp_path / "objects").mkdir()
-    with object_server.served(tmp_path / "objects") as server:
-        server.make_bucket("bucket")
-        yield server
+def objects(object_store: object_server.ObjectServer) -> Iterator[object_server.ObjectServer]:
+    """A server of S3 with the bucket of the examples, which each finds empty."""
+    object_store.make_bucket("bucket")
+    yield object_store
+    object_store.delete_bucket("bucket")
 
 
 def test_every_function_has_an_example() -> None:

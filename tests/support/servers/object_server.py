@@ -65,9 +65,18 @@ class ObjectServer:
 
     def make_bucket(self, name: str) -> str:
         """Make a bucket; return its URI."""
-        with urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/{name}", method="PUT")) as answer:  # noqa: S310 - http, on this machine
-            assert answer.status == 200
+        assert self._ask("PUT", name) == 200
         return f"s3://{name}"
+
+    def delete_bucket(self, name: str) -> None:
+        """Delete a bucket, and all that is in it."""
+        assert self._ask("DELETE", name) == 204
+
+    def _ask(self, method: str, bucket: str) -> int:
+        request = urllib.request.Request(f"{self.endpoint}/{bucket}", method=method)  # noqa: S310 - http, on this machine
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 - the same
+            status: int = answer.status
+            return status
 
     def make_lake(self, name: str) -> dict[str, str]:
         """Make a bucket of tables; return the properties of its catalog for a client."""
