@@ -69,10 +69,11 @@ def _discreet(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whole-program tests as slow."""
+    """Mark whole-program tests as slow, and begin with them: one of them at the end would let other processes wait."""
     for item in items:
         if WHOLE_PROGRAMS in item.path.parents:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: WHOLE_PROGRAMS not in item.path.parents)
 
 
 @pytest.fixture(scope="session", autouse=True)
