@@ -37,24 +37,29 @@ def write_views(path: Path, views: Iterable[View]) -> None:
         raise UsageError(
             "the package duckdb is missing", "pip install 'krr-export[duckdb]'; or write FILE.sql"
         ) from None
-    is_new = not path.exists()
+    wal, is_new, is_ours = path.with_name(f"{path.name}.wal"), not path.exists(), False
+    made = [one for one in (path, wal) if not one.exists()]
     try:
         with duckdb.connect(path.absolute(), config=OFFLINE) as connection:
+            is_ours = True  # nobody else has it open
             connection.begin()
             for view in views:
                 for statement in view.statements():
                     connection.execute(statement)
             connection.commit()
+            connection.execute(
+                "CHECKPOINT"
+            )  # on a full disk, closing would leave views in a log beside, and not say so
     except duckdb.OutOfMemoryException:
         raise MemoryError from None
     # DuckDB's own words may quote what is in the file.
     except duckdb.CatalogException:
         raise UsageError(f"{path} has a table with the name of a view", "give a file of its own") from None
     except duckdb.Error:
-        if is_new:
+        for one in made if is_new or is_ours else ():
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                one.unlink(missing_ok=True)
         raise OutputError(
             f"cannot make the views in {path}",
-            "is it a DuckDB file, open in no other program, in a directory that can be written? see also verify",
+            "is it a DuckDB file, open in no other program, where there is room and may be written? see also verify",
         ) from None

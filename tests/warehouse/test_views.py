@@ -8,7 +8,9 @@ import json
 import os
 import shutil
 import sqlite3
-from typing import TYPE_CHECKING, Any, Literal
+import subprocess
+from pathlib import Path
+from typing import Any, Literal
 
 import command
 import duckdb
@@ -20,9 +22,6 @@ import krr_export
 from krr_export import InputError, OutputError, UsageError
 from krr_export.jobs.warehouse.views import views as make_views
 from krr_export.schema.record_schema import ORDINAL_FIELD
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ODD = "status=SLETTET/eksport=20200101T000000Z/st o're[x]*?"
 """A path with whatever means something in SQL, in patterns, and to readers that take columns from directories."""
@@ -323,3 +322,28 @@ def test_a_path_that_is_not_utf_8_is_refused(exports: tuple[Path, ...], tmp_path
     krr_export.convert(exports[0], store)
     with pytest.raises(UsageError, match="not UTF-8"):
         make_views(store, tmp_path / "x.sql")
+
+
+@pytest.mark.parametrize("kilobytes", [4, 16, 20, 32, 200])
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "there"])
+def test_a_full_disk_leaves_the_file_as_it_was_and_nothing_beside(
+    kilobytes: int, tmp_path: Path, *, is_there: bool
+) -> None:
+    """It may be full when the views are written, or only when what was written beside is to go into the file."""
+    krr_export.convert(Path(__file__).parents[2] / "samples/valid.xml", tmp_path / "store", workers=0)
+    (disk := tmp_path / "disk").mkdir()
+    room = kilobytes + (16 if is_there else 0)
+    mount = ("mount", "-t", "tmpfs", "-o", f"size={room}k", "tmpfs", str(disk))
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes root")
+    try:
+        if is_there:
+            duckdb.connect(disk / "krr.duckdb").close()
+        before = {path.name for path in disk.iterdir()}
+        ran = command.call("views", tmp_path / "store", "-o", disk / "krr.duckdb")
+        assert (ran.code, {path.name for path in disk.iterdir()}) == (4, before), ran.err
+        if is_there:
+            with duckdb.connect(disk / "krr.duckdb", read_only=True) as opened:
+                assert opened.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall() == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
