@@ -8,9 +8,13 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from obstore.store import MemoryStore
 
+from krr_export.errors import InputError
+from krr_export.input.objects.store import ObjectStore
+from krr_export.output.objects.layout import PushedFile
 from krr_export.warehouse.delta.statistics import statistics_json
-from krr_export.warehouse.lake.footer import Footer
+from krr_export.warehouse.lake.footer import Footer, read_footer
 
 INSTANT = pa.timestamp("us", tz="UTC")
 LAST_OF_9999 = 253_402_300_799_999_999
@@ -43,3 +47,16 @@ def test_the_greatest_time_is_rounded_up_so_that_no_reader_passes_over_it() -> N
     found = statistics(pa.array([LAST_OF_9999 - 1_000_000], INSTANT))
     assert found["minValues"] == {"a": "9999-12-31T23:59:58.999Z"}
     assert found["maxValues"] == {"a": "9999-12-31T23:59:59.000Z"}
+
+
+def test_a_footer_whose_names_are_no_text_is_damaged() -> None:
+    written = BytesIO()
+    pq.write_table(pa.table({"status": ["AKTIV"]}), written)
+    content = bytearray(written.getvalue())
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    content[content.index(b"status", start)] = 255
+    native = MemoryStore()
+    native.put("x.parquet", bytes(content))
+    described = PushedFile("s3://b/p/x.parquet", "person", 1, len(content), "0" * 64)
+    with pytest.raises(InputError, match=r"x\.parquet is not as it was pushed"):
+        read_footer(ObjectStore(native, "s3://b/p"), "x.parquet", described)

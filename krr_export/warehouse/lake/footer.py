@@ -107,7 +107,7 @@ def read_footer(store: ObjectStore, key: str, file: PushedFile) -> Footer:
         if size > len(end):
             end = store.piece(key, file.bytes - size, file.bytes)
         footer = Footer(pq.ParquetFile(pa.BufferReader(end)))
-    except (OSError, pa.ArrowException):  # Arrow's words may quote values
+    except (OSError, ValueError, pa.ArrowException):  # Arrow's words may quote values
         raise _damaged(store, key) from None
     if footer.rows != file.rows:
         raise _damaged(store, key)
