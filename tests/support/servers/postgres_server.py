@@ -37,13 +37,15 @@ class Server:
 
     def database(self, name: str) -> str:
         """Make a database anew, and return its address."""
-        self.ask("postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        self.ask("postgres", f'CREATE DATABASE "{name}"')
+        self.ask("postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
         return self.uri(name)
 
-    def ask(self, database: str, statement: str, user: str = USER) -> list[list[str]]:
-        """Run a statement by psql, and return its rows as text."""
-        words = ["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement]
+    def ask(self, database: str, *statements: str, user: str = USER) -> list[list[str]]:
+        """Run statements by psql, one after the other, and return their rows as text."""
+        psql = _program("psql")  # itself: what Debian has on PATH is a Perl script that looks for it
+        assert psql is not None
+        words = [psql, "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1"]
+        words += [word for statement in statements for word in ("-c", statement)]
         ran = subprocess.run([*words, self.uri(database, user)], capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
         return [line.split("\t") for line in ran.stdout.splitlines()]
@@ -85,7 +87,7 @@ def serving(home: Path, options: str = "") -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """A server for all tests of this process."""
-    if not _program("initdb") or not shutil.which("psql"):
+    if not _program("initdb") or not _program("psql"):
         pytest.skip("PostgreSQL is not installed")
     home = Path(tempfile.mkdtemp(prefix="krr-pg-", dir="/tmp"))
     home.chmod(0o755)
