@@ -258,8 +258,8 @@ def test_an_answer_in_drops_ends_in_time(
 
     stop = threading.Event()
     register.failures = [drip] * 6
-    with pytest.raises(NetworkError, match=r"did not answer within 0\.5 s, 6 times"):
-        fetch_changes(store, tmp_path / "in", replace(options, limits=Limits(command.HANG, 0.5)))
+    with pytest.raises(NetworkError, match=r"did not answer within 0\.2 s, 6 times"):
+        fetch_changes(store, tmp_path / "in", replace(options, limits=Limits(command.HANG, 0.2)))
 
 
 def test_a_register_that_does_not_go_on_ends_the_fetch(
