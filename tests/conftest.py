@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from exports import tiny_xml
 from hypothesis import settings
-from servers import azurite, object_server
+from servers import azurite, object_server, postgres_server
 
 from krr_export.jobs.backfill.processes import Processes
 from krr_export.jobs.backfill.run_task import run_task
@@ -156,6 +156,13 @@ def azure_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[azurite.Az
     """A server of Azure's blobs, one for each process of tests that needs it, with the container ``krr``."""
     with azurite.served(tmp_path_factory.mktemp("azurite")) as server:
         server.make_container("krr")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """A server of PostgreSQL, one for each process of tests that needs it."""
+    with postgres_server.served() as server:
         yield server
 
 

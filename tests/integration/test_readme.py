@@ -23,7 +23,6 @@ import documents
 import duckdb
 import pytest
 from servers import dask_cluster, sshd
-from servers.postgres_server import postgres
 
 from krr_export import errors
 
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from servers.dask_cluster import DaskCluster
     from servers.object_server import ObjectServer
     from servers.postgres_server import Server
-
-__all__ = ["postgres"]  # the fixture
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

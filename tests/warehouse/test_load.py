@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from load_targets import change, query, rows, target
-from servers.postgres_server import postgres
 
 import krr_export
 from krr_export import InputError, OutputError, UsageError
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-__all__ = ["postgres", "target"]  # fixtures
+__all__ = ["target"]  # the fixture
 
 pytestmark = pytest.mark.slow
 

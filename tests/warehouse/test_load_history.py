@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import command
 import pytest
 from load_targets import query, rows, target
-from servers.postgres_server import postgres
 
 import krr_export
 from krr_export import UsageError
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["postgres", "target"]  # fixtures
+__all__ = ["target"]  # the fixture
 
 pytestmark = pytest.mark.slow
 

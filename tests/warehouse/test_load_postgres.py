@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import adbc_driver_postgresql.dbapi as adbc
 import command
 import pytest
-from servers.postgres_server import postgres, serving
+from servers.postgres_server import serving
 
 import krr_export
 from krr_export import NetworkError, OutputError, UsageError
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     from krr_export.warehouse.database import Database
     from krr_export.warehouse.loadable import TableReader
-
-__all__ = ["postgres"]  # the fixture
 
 pytestmark = pytest.mark.slow
 

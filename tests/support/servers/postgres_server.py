@@ -84,9 +84,9 @@ def serving(home: Path, options: str = "") -> Iterator[Server]:
         _run([control, "-D", data, "-m", "immediate", "stop"], home)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """A server for all tests of this process."""
+@contextlib.contextmanager
+def served() -> Iterator[Server]:
+    """Run a server in a directory that its user may enter, or skip the test."""
     if not _program("initdb") or not _program("psql"):
         pytest.skip("PostgreSQL is not installed")
     home = Path(tempfile.mkdtemp(prefix="krr-pg-", dir="/tmp"))
