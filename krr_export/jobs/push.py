@@ -9,6 +9,7 @@ from krr_export.domain.store_layout import is_snapshot
 from krr_export.errors import InputError, UsageError
 from krr_export.input.objects.address import parse_address
 from krr_export.input.objects.store import open_objects
+from krr_export.output.objects.asking import read_commit_surely
 from krr_export.output.objects.layout import commit_key, parse_commit
 from krr_export.output.objects.publish import advance, prepare, publish, published_otherwise
 from krr_export.output.store_contents import missing_store, snapshots
@@ -103,7 +104,7 @@ def push_snapshots(
         on_pushed: as of `push`.
         replace: as of `push`.
     """
-    there = [objects.read(commit_key(night.name)) for night in nights]
+    there = [read_commit_surely(objects, commit_key(night.name)) for night in nights]
     due = [(night, found) for night, found in zip(nights, there, strict=True) if not _is_same(night, found)]
     if not replace and (other := next((night for night, found in due if found is not None), None)):
         raise published_otherwise(objects.uri, other.name)

@@ -187,13 +187,28 @@ def test_a_name_that_cannot_be_read_is_said(night: str) -> None:
 
 
 def test_a_snapshot_that_is_deleted_before_it_is_shown_is_passed_over(tmp_path: Path) -> None:
-    class Listing(objects.Disturbed):
-        def list_with_delimiter(self, prefix: str | None, /) -> Any:  # noqa: ANN401 - obstore's
-            return {"objects": [{"path": f"{prefix}/{name}.json"} for name in NIGHTS]}
+    keys = [f"eksport/{name}.json" for name in NIGHTS]
 
-    place = StorePlace(tmp_path / "store", Mirror(ObjectStore(Listing(MemoryStore()), objects.URI), tmp_path / "store"))
-    place.show_neighbours(NIGHTS[1], "person")
-    place.show_newest(2, "person")
+    class Deleting(objects.Disturbed):
+        """A place whose snapshots are deleted as soon as they are listed."""
+
+        def list_with_delimiter(self, prefix: str | None, /) -> Any:  # noqa: ANN401 - obstore's
+            found = super().list_with_delimiter(prefix)
+            self.inner.delete([entry["path"] for entry in found["objects"]])
+            return found
+
+    native = MemoryStore()
+    mirror = Mirror(ObjectStore(Deleting(native), objects.URI), tmp_path / "store")
+    place = StorePlace(tmp_path / "store", mirror)
+    shows: list[Callable[[], object]] = [
+        lambda: place.show_neighbours(NIGHTS[1], "person"),
+        lambda: place.show_newest(2, "person"),
+    ]
+    for show in shows:
+        for key in keys:
+            native.put(key, b"{}")
+        show()
+        assert objects.contents(native) == {}
     assert list((tmp_path / "store").glob("eksport=*")) == []
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from krr_export.domain.store_layout import is_export_name
 from krr_export.errors import InputError
+from krr_export.output.objects.asking import read_commit_surely
 from krr_export.output.objects.layout import COMMITS, LATEST_COMMIT, commit_key, parse_commit
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def read_commit(store: ObjectStore, name: str | None) -> Commit:
         NetworkError: The store failed.
     """
     key = LATEST_COMMIT if name is None else commit_key(name)
-    found = store.read(key)
+    found = read_commit_surely(store, key)
     if found is None:
         place = store.uri if name is None else f"{store.uri}/{name}"
         raise InputError(f"there is no pushed snapshot at {place}", "give what push was given, or eksport=… below it")

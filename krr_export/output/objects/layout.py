@@ -82,9 +82,18 @@ class Commit(Document, frozen=True, kw_only=True, tag_field="commit_version", ta
             raise ValueError("a file twice, or of another place")
 
     def parts(self, table: str) -> dict[str, PushedFile]:
-        """Return the files of a table by their keys; the bucket may have another name in a URI than here."""
+        """Return the files of a table by their keys."""
+        return {key: file for key, file in self._by_key().items() if file.table == table}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each file by its key."""
+        return {key: file.sha256 for key, file in self._by_key().items()}
+
+    def _by_key(self) -> dict[str, PushedFile]:
+        """Files by their keys; the bucket may have another name in a URI than here."""
         directory = data_directory(self.eksport, self.manifest_sha256)
-        return {f"{directory}{file.uri.partition(directory)[2]}": file for file in self.files if file.table == table}
+        return {f"{directory}{file.uri.partition(directory)[2]}": file for file in self.files}
 
     def has_same_rows(self, other: Commit) -> bool:
         """Return whether another result of the export has the same rows; manifests and reports differ in times."""

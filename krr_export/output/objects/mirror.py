@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from krr_export.domain.store_layout import FAILED, LATEST, MANIFEST, SUCCESS, is_export_name
 from krr_export.errors import InputError, PublishedError
 from krr_export.input.objects.reading import read_object
+from krr_export.output.objects.asking import read_commit_surely, read_proven, read_surely
 from krr_export.output.objects.committed import committed_names, read_commit
 from krr_export.output.objects.layout import (
     DATA,
@@ -34,6 +35,7 @@ from krr_export.util.threads import map_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from krr_export.input.objects.store import Found, ObjectStore
     from krr_export.output.objects.layout import Commit, PushedFile
@@ -128,7 +130,8 @@ class Mirror:
         if whole := self._manifests.keys() - self._damaged:  # though nothing is new: a run may have died before it
             advance(self.objects, max(whole))
         self._write_failed()
-        for name in [name for name in self._manifests if not (self.directory / name).exists()]:
+        # The oldest first: what is left behind, `delete_leftovers` finds as it is older than all others.
+        for name in sorted(name for name in self._manifests if not (self.directory / name).exists()):
             delete_snapshot(self.objects, name)
             del self._manifests[name]
 
@@ -181,7 +184,8 @@ class Mirror:
                 raise
         self._filled.pop(outgoing.name, None)
         self._filled[outgoing.name] = True
-        found = self.objects.read(commit_key(outgoing.name))  # the next that replaces it must have seen this one
+        # The next that replaces it must have seen this one.
+        found = read_commit_surely(self.objects, commit_key(outgoing.name))
         if found is not None and parse_commit(found.body, commit_key(outgoing.name)).has_same_rows(outgoing.commit):
             self._commits[outgoing.name] = found
 
@@ -196,7 +200,7 @@ class Mirror:
         return parse_commit(self._commits[name].body, commit_key(name))
 
     def _show(self, name: str) -> None:
-        found = self.objects.read(commit_key(name))
+        found = read_commit_surely(self.objects, commit_key(name))
         if found is None:
             return
         path = self.directory / f"{_UNFINISHED}{name}"  # others may look into the mirror
@@ -208,28 +212,35 @@ class Mirror:
             (path / SUCCESS).touch()
             self._damaged.add(name)
         else:
-            self._show_files(path, data_directory(name, commit.manifest_sha256), commit.manifest_sha256)
+            self._show_files(path, commit)
         manifest = _digest(path / MANIFEST)
         path.rename(self.directory / name)
         # Only now: what is known and not there counts as deleted, and a commit that was seen may be replaced.
         self._commits[name], self._manifests[name] = found, manifest
 
-    def _show_files(self, path: Path, directory: str, manifest_sha256: str) -> None:
-        for key, size in self.objects.sizes(directory).items():
+    def _show_files(self, path: Path, commit: Commit) -> None:
+        directory = data_directory(commit.eksport, commit.manifest_sha256)
+        digests = commit.digests
+        for key, size in self._sizes(directory, digests.keys()).items():
             file = _inside(path, key.removeprefix(f"{directory}/"))
             if file is None or not _make_room(file):
                 continue
             if file.name in _COPIED and file.parent == path:
-                found = self.objects.read(key)
+                found = read_proven(self.objects, key, digests.get(key, ""))
                 file.write_bytes(b"" if found is None else found.body)
             else:
                 _make_hole(file, size)
-        if _digest(path / MANIFEST) != manifest_sha256:  # not what was committed
+        if _digest(path / MANIFEST) != commit.manifest_sha256:  # not what was committed
             (path / MANIFEST).write_bytes(b"")
             (path / SUCCESS).touch()
 
+    def _sizes(self, directory: str, keys: AbstractSet[str]) -> dict[str, int]:
+        """Return the sizes of objects, listed again if some that should be there are not."""
+        sizes = self.objects.sizes(directory)
+        return sizes if keys <= sizes.keys() else self.objects.sizes(directory)
+
     def _show_latest(self) -> None:
-        found = self.objects.read(LATEST_COMMIT)
+        found = read_commit_surely(self.objects, LATEST_COMMIT)
         link = self.directory / LATEST
         link.unlink(missing_ok=True)
         self._latest_is_damaged = False
@@ -246,7 +257,7 @@ class Mirror:
             name, _, path = key.removeprefix(f"{FAILED_OBJECTS}/").partition("/")
             if name in known or not is_export_name(name) or path not in _COPIED:
                 continue
-            if (found := self.objects.read(key)) is not None:
+            if (found := read_surely(self.objects, key)) is not None:
                 file = self.directory / FAILED / name / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(found.body)

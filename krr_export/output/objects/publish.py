@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from krr_export.domain.store_layout import MANIFEST, SUCCESS, success_text
 from krr_export.errors import BusyError, InputError, NetworkError, PublishedError, UsageError
 from krr_export.output.manifest import Manifest
+from krr_export.output.objects.asking import read_commit_surely, read_surely
 from krr_export.output.objects.committed import committed_names
 from krr_export.output.objects.layout import (
     LATEST_COMMIT,
@@ -109,7 +110,7 @@ def publish(store: ObjectStore, snapshot: Outgoing, before: Found | None) -> Non
     _check_conditions(store, snapshot)
     key, body = commit_key(snapshot.name), snapshot.commit.body
     done = store.create(key, body) if before is None else store.replace(key, body, before)
-    there = None if done else store.read(key)  # ours too, if the answer to a first try was lost
+    there = None if done else read_commit_surely(store, key)  # ours too, if the answer to a first try was lost
     if not done and (there is None or parse_commit(there.body, key).manifest_sha256 != snapshot.commit.manifest_sha256):
         raise published_otherwise(store.uri, snapshot.name, "meanwhile ")
 
@@ -187,15 +188,16 @@ def advance(store: ObjectStore, name: str) -> bool:
         InputError: What is there is damaged.
         NetworkError: The store failed.
     """
-    moved = _settle(store, LATEST_COMMIT, lambda current: _newest(store, name, current))
-    return _settle(store, LATEST_LIST, lambda _: _list_of_latest(store)) or moved
+    moved = _settle(store, LATEST_COMMIT, read_commit_surely, lambda current: _newest(store, name, current))
+    return _settle(store, LATEST_LIST, read_surely, lambda _: _list_of_latest(store)) or moved
 
 
 def _newest(store: ObjectStore, name: str, current: bytes | None) -> bytes:
     for newer in _newer(store, name, current):
         if (body := _whole_commit(store, newer)) is not None:
             return body
-    committed = store.read(commit_key(name))  # read after the pointer: whoever replaces it then moves the pointer, too
+    # Read after the pointer: whoever replaces it then moves the pointer, too.
+    committed = read_commit_surely(store, commit_key(name))
     if committed is None:
         raise InputError(f"{store.uri}/{commit_key(name)} was deleted meanwhile", "run again")
     parse_commit(committed.body, commit_key(name))  # what is damaged is not pointed to
@@ -213,7 +215,7 @@ def _newer(store: ObjectStore, name: str, current: bytes | None) -> Iterator[str
 
 
 def _whole_commit(store: ObjectStore, name: str) -> bytes | None:
-    if (found := store.read(commit_key(name))) is not None:
+    if (found := read_commit_surely(store, commit_key(name))) is not None:
         with suppress(InputError):
             parse_commit(found.body, commit_key(name))
             return found.body
@@ -221,16 +223,21 @@ def _whole_commit(store: ObjectStore, name: str) -> bytes | None:
 
 
 def _list_of_latest(store: ObjectStore) -> bytes:
-    latest = store.read(LATEST_COMMIT)
+    latest = read_commit_surely(store, LATEST_COMMIT)
     if latest is None:
         raise InputError(f"{store.uri}/{LATEST_COMMIT} was deleted meanwhile", "run again")
     return parse_commit(latest.body, LATEST_COMMIT).list_body
 
 
-def _settle(store: ObjectStore, key: str, wanted: Callable[[bytes | None], bytes]) -> bool:
+def _settle(
+    store: ObjectStore,
+    key: str,
+    read: Callable[[ObjectStore, str], Found | None],
+    wanted: Callable[[bytes | None], bytes],
+) -> bool:
     """Write what an object should be, from what it is, until nobody was faster; return whether it changed."""
     for _ in range(_ROUNDS):
-        found = store.read(key)
+        found = read(store, key)
         body = wanted(None if found is None else found.body)
         if found is not None and found.body == body:
             return False

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krr_export.errors import InputError, UsageError
+from krr_export.output.objects.asking import read_surely
 
 if TYPE_CHECKING:
     from krr_export.input.objects.store import ObjectStore
@@ -96,7 +97,7 @@ def marks(store: ObjectStore) -> list[Mark]:
 
 
 def _mark(store: ObjectStore, key: str) -> Mark:
-    found = store.read(key)
+    found = read_surely(store, key)
     try:
         said = json.loads(b"" if found is None else found.body)
         name = parse_table_name(f"{ICEBERG}{said['catalog']}/{said['table']}")
