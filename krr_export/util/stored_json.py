@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import stat
+import threading
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
@@ -41,6 +42,8 @@ UtcTime = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-
 """A time in UTC, ISO 8601."""
 
 _Document = TypeVar("_Document", bound="Document")
+_decoders: dict[type[Document], msgspec.json.Decoder[Any]] = {}
+_building = threading.Lock()
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -70,8 +73,20 @@ class Document(Stored, frozen=True):
             msgspec.ValidationError: a value is out of its bounds, which is a fault of the program.
         """
         text = super().to_json()
-        msgspec.json.decode(text, type=type(self))
+        _decoder(type(self)).decode(text)
         return text
+
+
+def _decoder(kind: type[_Document]) -> msgspec.json.Decoder[_Document]:
+    """Return the decoder of a class, made by one thread alone.
+
+    msgspec 0.22 looks at a class when it first decodes one, and two threads that do so together end the process by a
+    segmentation fault.
+    """
+    with _building:
+        if kind not in _decoders:
+            _decoders[kind] = msgspec.json.Decoder(kind)
+        return _decoders[kind]
 
 
 def decode_document(kind: type[_Document], content: str | bytes, name: str) -> _Document:
@@ -90,7 +105,7 @@ def decode_document(kind: type[_Document], content: str | bytes, name: str) -> _
     try:
         version = msgspec.json.decode(content, type=dict[str, msgspec.Raw])[str(config.tag_field)]
         if bytes(version) == str(config.tag).encode():
-            return msgspec.json.decode(content, type=kind)
+            return _decoder(kind).decode(content)
         msgspec.json.decode(version, type=Int64)  # a version that is no number is damage
     except (msgspec.MsgspecError, KeyError, UnicodeError, RecursionError):
         raise InputError(f"{name} is damaged or not of this tool") from None
