@@ -167,13 +167,27 @@ def test_what_is_listed_and_never_given_ends_a_command(
     assert objects.contents(native.inner) == pushed
 
 
+def test_a_page_in_place_of_every_answer_is_not_taken_for_damage(
+    pushed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a gateway that wants a login: nothing is whole, and nothing is damaged."""
+
+    def page(got: Any) -> Answer:  # noqa: ANN401 - obstore's
+        return Answer(b"<html>Log in</html>", got.meta)
+
+    native = Lying(place(pushed), page, range(1, LATER))
+    for command in COMMANDS.values():
+        assert disturbed(command, native, monkeypatch) is NetworkError
+    assert objects.contents(native.inner) == pushed
+
+
 def test_what_is_wrong_in_another_way_each_time_is_not_taken_for_damaged(pushed: dict[str, bytes]) -> None:
     bodies = iter(range(LATER))
 
     def otherwise(got: Any) -> Answer:  # noqa: ANN401 - obstore's
         return Answer(f"{next(bodies)}".encode(), got.meta)
 
-    with pytest.raises(NetworkError, match=r"gives eksport/.*\.json otherwise each time; run again"):
+    with pytest.raises(NetworkError, match=r"does not give eksport/.*\.json as it is; run again"):
         verify_objects(ObjectStore(Lying(place(pushed), otherwise, range(1, LATER)), objects.URI), NIGHTS[0])
 
 

@@ -23,8 +23,8 @@ def read_surely(store: ObjectStore, key: str, is_right: Callable[[bytes], bool] 
         is_right: Whether bytes are what they should be.
 
     Raises:
-        NetworkError: The store failed, or contradicts itself: it lists what it does not give, or gives what is wrong
-            in another way each time.
+        NetworkError: The store failed, or contradicts itself: it lists what it does not give, or does not give
+            what it has.
     """
     first = store.read(key)
     if first is not None and is_right(first.body):
@@ -34,8 +34,8 @@ def read_surely(store: ObjectStore, key: str, is_right: Callable[[bytes], bool] 
     second = store.read(key)
     if second is None and _is_listed(store, key):  # still: so it was not deleted meanwhile
         raise NetworkError(f"{store.uri} lists {key}, and says that it is not there", "run again")
-    if second and not is_right(second.body) and (first is None or first.body != second.body):
-        raise NetworkError(f"{store.uri} gives {key} otherwise each time", "run again")
+    if second is not None and not is_right(second.body):
+        _check_damaged(store, key, first, second)
     return second
 
 
@@ -47,6 +47,16 @@ def read_commit_surely(store: ObjectStore, key: str) -> Found | None:
 def read_proven(store: ObjectStore, key: str, sha256: str) -> Found | None:
     """Return an object of which the digest is known, as `read_surely` does."""
     return read_surely(store, key, lambda body: hashlib.sha256(body).hexdigest() == sha256)
+
+
+def _check_damaged(store: ObjectStore, key: str, first: Found | None, second: Found) -> None:
+    """Refuse to take an object for damaged that is given otherwise each time, or with another size than it has.
+
+    A gateway may give each time the same page, of its own.
+    """
+    described = store.describe(key)
+    if first is None or first.body != second.body or described is None or described.size != len(second.body):
+        raise NetworkError(f"{store.uri} does not give {key} as it is", "run again")
 
 
 def _is_listed(store: ObjectStore, key: str) -> bool:
