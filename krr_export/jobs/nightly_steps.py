@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from krr_export.errors import OutputError, UsageError
 from krr_export.jobs.warehouse.lake_target import check_unlisted
 from krr_export.output.store import open_store
-from krr_export.output.store_contents import snapshots
+from krr_export.output.store_contents import snapshots, warnings
 from krr_export.output.store_place import open_place
 from krr_export.output.verification import verify
 from krr_export.util.fields import check_types
@@ -75,10 +75,12 @@ class PruneResult:
     Attributes:
         deleted: the paths, or URIs, of what was deleted, the oldest snapshot first.
         kept: those of the snapshots that are left.
+        warnings: of what is damaged in an object store, and so neither counted nor deleted.
     """
 
     deleted: tuple[str, ...]
     kept: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def prune_place(store: str | os.PathLike[str], keep: int) -> PruneResult:
@@ -100,7 +102,8 @@ def prune_place(store: str | os.PathLike[str], keep: int) -> PruneResult:
         deleted = prune(place.directory, keep)
         write_back_deletion(place, deleted)
         kept = snapshots(place.directory)
-        return PruneResult(*(tuple(place.rename(str(path)) for path in paths) for paths in (deleted, kept)))
+        warned = warnings(place.directory) if place.mirror else ()  # of a directory the command line has warned
+        return PruneResult(*(tuple(place.rename(str(said)) for said in several) for several in (deleted, kept, warned)))
 
 
 def describe_night(fetched: str, results: Iterable[ConvertResult], pruned: tuple[str, ...]) -> str:

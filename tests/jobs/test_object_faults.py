@@ -178,6 +178,16 @@ def test_a_damaged_commit_is_not_pointed_to(night: str, source: Path) -> None:
     assert command.call("check", night).code == 0
 
 
+def test_a_prune_warns_of_what_is_damaged_and_passes_over_it(night: str, source: Path) -> None:
+    assert command.call("convert", source, night).code == 0
+    from_url(night).put(f"eksport/{NIGHTS[0]}.json", b"{}")
+    ran = command.call("prune", night, "--keep", "1", "--json")
+    assert (ran.code, ran.result["deleted"]) == (0, [])
+    [warning] = ran.result["warnings"]
+    assert (f"damaged: {NIGHTS[0]}" in warning, "neither counted nor pruned" in warning) == (True, True)
+    assert f"eksport/{NIGHTS[0]}.json" in keys(night)
+
+
 def test_a_name_that_cannot_be_read_is_said(night: str) -> None:
     name = f"{os.environ['AWS_ENDPOINT_URL']}/krr/{night.rpartition('/')[2]}/failed/a%0Ab"
     with urllib.request.urlopen(urllib.request.Request(name, b"1", method="PUT")):  # noqa: S310 - http, on this machine

@@ -31,6 +31,8 @@ def prune_command(store: Path | str, keep: int, *, as_json: bool, quiet: bool, v
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     console.warn_about_store(store)
     result = prune_place(store, keep)
+    for line in result.warnings:
+        console.warn(line)
     for path in result.deleted:
         console.say(f"deleted   {path}")
     aside = "failed" if isinstance(store, str) else ".failed and .partial"
