@@ -6,6 +6,7 @@ and the footer is asked for no more than that.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -98,23 +99,26 @@ def read_footer(store: ObjectStore, key: str, file: PushedFile) -> Footer:
         NetworkError: The store failed.
     """
     if file.bytes < _END:
-        raise _damaged(store, key)
+        raise damaged_file(store, key)
     try:
         end = store.piece(key, max(0, file.bytes - _FIRST_READ), file.bytes)
         size = int.from_bytes(end[-_END:-4], "little") + _END
         if not end.endswith(_MAGIC) or size > min(file.bytes, _MOST):
-            raise _damaged(store, key)
+            raise damaged_file(store, key)
         if size > len(end):
             end = store.piece(key, file.bytes - size, file.bytes)
+        if len(end) == file.bytes and hashlib.sha256(end).hexdigest() != file.sha256:
+            raise damaged_file(store, key)
         footer = Footer(pq.ParquetFile(pa.BufferReader(end)))
     except (OSError, ValueError, pa.ArrowException):  # Arrow's words may quote values
-        raise _damaged(store, key) from None
+        raise damaged_file(store, key) from None
     if footer.rows != file.rows:
-        raise _damaged(store, key)
+        raise damaged_file(store, key)
     return footer
 
 
-def _damaged(store: ObjectStore, key: str) -> InputError:
+def damaged_file(store: ObjectStore, key: str) -> InputError:
+    """Return the error for a pushed file that is not what its commit says."""
     return InputError(f"{store.uri}/{key} is not as it was pushed", f"see krr-export verify {store.uri}")
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from krr_export.errors import InputError, UsageError
 from krr_export.warehouse.lake.columns import allowed_names, table_columns, union
-from krr_export.warehouse.lake.footer import read_footer
+from krr_export.warehouse.lake.footer import damaged_file, read_footer
 
 if TYPE_CHECKING:
     from krr_export.input.objects.store import ObjectStore
@@ -101,9 +101,13 @@ def register(store: ObjectStore, commit: Commit) -> Registration:
             f"{commit.eksport} is of CSV, and tables over pushed files are of Parquet",
             "push a store of Parquet",
         )
-    files, columns, allowed = [], pa.schema([]), set[str]()
+    files: list[DescribedFile] = []
+    columns, allowed, schema = pa.schema([]), set[str](), pa.schema([])
     for key, file in parts.items():
         footer = read_footer(store, key, file)
+        if files and footer.schema != schema:  # of one snapshot, all have the same
+            raise damaged_file(store, key)
+        schema = footer.schema
         files.append(DescribedFile(key, file.bytes, footer.rows, footer.statistics()))
         columns = union(table_columns(footer.schema), columns, commit.eksport)
         allowed.update(allowed_names(footer.schema))
