@@ -40,7 +40,7 @@ _SCRIPT = """
 
 
 def test_threads_may_be_the_first_to_read_documents_of_a_kind_together() -> None:
-    """Else the process ends by a segmentation fault, as `prune` of an object store did once in a hundred times."""
+    """Else the process ends by a segmentation fault, as `prune` of an object store did now and then."""
     done = subprocess.run(
         [sys.executable, "-c", dedent(_SCRIPT)], env=command.environment(), capture_output=True, text=True, check=False
     )
