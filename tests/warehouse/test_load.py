@@ -159,6 +159,13 @@ HARM = {
 }
 
 
+def test_the_rows_that_are_counted_are_those_that_are_there(made: Path, target: str) -> None:
+    krr_export.load(made / "store" / NIGHTS[0], target)
+    loaded = krr_export.verify_load(target).rows
+    change(target, "DELETE FROM person_all WHERE radnummer IN (7, 8)")
+    assert krr_export.verify_load(target).rows == loaded - 2
+
+
 @pytest.mark.parametrize("harm", HARM)
 def test_what_is_harmed_is_found(made: Path, target: str, harm: str) -> None:
     krr_export.load(made / "store" / NIGHTS[0], target)

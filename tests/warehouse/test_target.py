@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import krr_export
 from krr_export.errors import UsageError
 from krr_export.input.objects.address import parse_address
 from krr_export.input.objects.store import open_objects
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+PLACE = "s3://bucket/krr"
 SECRET = "hemmelig-7"  # noqa: S105 - stands for a password
 
 
@@ -51,7 +53,7 @@ NEEDED: dict[str, tuple[Callable[[Path], object], str]] = {
     "duckdb": (lambda home: parse_target(f"duckdb:{home / 'a.duckdb'}").database.__enter__(), "duckdb"),
     "duckdb of views": (lambda home: write_views(home / "a.duckdb", []), "duckdb"),
     "adbc_driver_postgresql": (lambda _: parse_target("postgresql://127.0.0.1/a").database.__enter__(), "postgres"),
-    "obstore": (lambda _: open_objects(parse_address("s3://bucket/krr")), "cloud"),
+    "obstore": (lambda _: open_objects(parse_address(PLACE)), "cloud"),
 }
 
 
@@ -67,6 +69,23 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
     assert str(caught.value).startswith(f"the package {name.replace('_', '-')} is missing; pip install")
     assert f"'krr-export[{extra}]'" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "package", "extra"),
+    [
+        (f"delta:{PLACE}", "deltalake", "delta"),
+        ("iceberg:lake/krr.person", "krr_export.warehouse.iceberg.table", "iceberg"),
+    ],
+)
+def test_of_two_packages_that_a_table_needs_the_extra_that_has_both_is_named(
+    target: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("obstore", package):
+        monkeypatch.setitem(sys.modules, name, None)
+    for asked in (lambda: krr_export.load(PLACE, target), lambda: krr_export.verify_load(target)):
+        with pytest.raises(UsageError, match=rf"pip install 'krr-export\[{extra}\]'$"):
+            asked()
 
 
 def test_libraries_of_tables_are_loaded_only_where_they_are_used() -> None:

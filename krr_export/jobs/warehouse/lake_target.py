@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from krr_export.errors import InputError, KrrExportError, UsageError
 from krr_export.input.objects.address import parse_address
 from krr_export.input.objects.store import open_objects
-from krr_export.warehouse.delta.table import LOG, DeltaTable
+from krr_export.warehouse.delta.table import LOG, DeltaTable, load_deltalake
 from krr_export.warehouse.iceberg.name import ICEBERG, marks, parse_table_name
 from krr_export.warehouse.target import DELTA
 
@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 
 _AZURE = ("abfss:", "abfs:", "az:")
+
+
+def check_package(target: str) -> None:
+    """Refuse a target whose package is missing. Ask this first: who installs its extra has obstore, too.
+
+    Raises:
+        UsageError: It is missing, or its configuration cannot be read.
+    """
+    if target.startswith(ICEBERG):
+        _iceberg_class()
+    else:
+        load_deltalake()
 
 
 def open_table(target: str, store: ObjectStore) -> LakeTable:
@@ -52,6 +64,7 @@ def find_table(target: str) -> tuple[ObjectStore, LakeTable]:
     if target.startswith(ICEBERG):
         return _find_iceberg(parse_table_name(target))
     address = parse_address(target.removeprefix(DELTA))
+    check_package(target)
     return open_objects(address), DeltaTable(address.uri)
 
 
@@ -139,10 +152,14 @@ def _place_of(table: IcebergTable, uri: str) -> Address:
 
 
 def _iceberg_table(name: TableName, store: ObjectStore | None = None) -> IcebergTable:
+    return _iceberg_class()(name, store)
+
+
+def _iceberg_class() -> type[IcebergTable]:
     try:
         from krr_export.warehouse.iceberg.table import IcebergTable  # noqa: PLC0415 - an optional package
     except ImportError:
         raise UsageError("the package pyiceberg is missing", "pip install 'krr-export[iceberg]'") from None
     except Exception:  # it reads its configuration when it is loaded, whose text may hold passwords
         raise UsageError("pyiceberg's configuration cannot be read", "correct ~/.pyiceberg.yaml") from None
-    return IcebergTable(name, store)
+    return IcebergTable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from krr_export.errors import BusyError, PublishedError, UsageError
 from krr_export.input.objects.address import is_object_uri, parse_address
 from krr_export.input.objects.store import open_objects
-from krr_export.jobs.warehouse.lake_target import open_table
+from krr_export.jobs.warehouse.lake_target import check_package, open_table
 from krr_export.jobs.warehouse.load_result import LoadResult, result_message
 from krr_export.output.objects.committed import committed_names, read_commit
 from krr_export.warehouse.lake.registration import check_listable, register, rows_of
@@ -41,6 +41,7 @@ def register_snapshots(
     place = _source(os.fspath(source))
     if selection.all_snapshots and place.snapshot is not None:
         raise UsageError("the URI is that of a snapshot, and --all is of all", "leave out --all, or eksport=…")
+    check_package(target)
     store = open_objects(place)
     with closing(open_table(target, store)) as table:
         wanted = _wanted(store, place, table, selection)

@@ -52,13 +52,14 @@ def verify_database(
         differences = [line for one in wanted for line in _differences_of_manifest(one, chosen)]
         expected = [load for one in wanted for load in _digests(one, progress)] if not differences else []
         progress.began(f"read {target.shown}", sum(load.rows for load in chosen))
-        differences += _differences_of_rows(database, chosen, expected or chosen, held[-1], progress)
+        found = [_digest(database.read(load, newest=load.name == held[-1]), progress) for load in chosen]
+        differences += _differences_of_rows(chosen, found, expected or chosen)
         differences += _strays(database, sorted({load.table for load in loads}))
     persons = [load.rows for load in chosen if load.table == PERSON]
     return LoadVerification(
         target=target.shown,
         snapshots=tuple(names),
-        rows=sum(load.rows for load in chosen),
+        rows=sum(digest.rows for digest in found),
         persons=persons[-1] if persons else 0,
         differences=tuple(differences),
         warnings=target.warnings,
@@ -86,12 +87,9 @@ def _digests(snapshot: Loadable, progress: Progress) -> Iterator[Load]:
         yield reader.load()
 
 
-def _differences_of_rows(
-    database: Database, loads: list[Load], expected: list[Load], newest: str, progress: Progress
-) -> Iterator[str]:
+def _differences_of_rows(loads: list[Load], digests: list[ContentDigest], expected: list[Load]) -> Iterator[str]:
     right = {(load.name, load.table): load for load in expected}
-    for load in loads:
-        found = _digest(database.read(load, newest=load.name == newest), progress)
+    for load, found in zip(loads, digests, strict=True):
         wanted = right.get((load.name, load.table), load)
         if found.rows != wanted.rows:
             yield f"{load.name}/{load.table}: {number(found.rows)} rows, not {number(wanted.rows)}"

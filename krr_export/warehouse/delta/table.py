@@ -43,6 +43,20 @@ _LISTED = ("path", "size_bytes", "num_records", f"partition.{EXPORT}")
 _LOOK = "see docs/guides/object-stores.md for what the environment must have"
 
 
+def load_deltalake() -> tuple[Any, Any, Any]:
+    """Load the library; return it, and its modules of transactions and of errors.
+
+    Raises:
+        UsageError: The package deltalake is missing.
+    """
+    try:
+        import deltalake  # noqa: PLC0415 - an optional package
+        from deltalake import exceptions, transaction  # noqa: PLC0415 - the same
+    except ImportError:
+        raise UsageError("the package deltalake is missing", "pip install 'krr-export[delta]'") from None
+    return deltalake, transaction, exceptions
+
+
 class DeltaTable:
     """The table over a place.
 
@@ -59,12 +73,7 @@ class DeltaTable:
     """
 
     def __init__(self, uri: str) -> None:
-        try:
-            import deltalake  # noqa: PLC0415 - an optional package
-            from deltalake import exceptions, transaction  # noqa: PLC0415 - the same
-        except ImportError:
-            raise UsageError("the package deltalake is missing", "pip install 'krr-export[delta]'") from None
-        self._library, self._actions, self._errors = deltalake, transaction, exceptions
+        self._library, self._actions, self._errors = load_deltalake()
         self.uri = uri
         self._native: Native | None = None
         self._listed: dict[str, tuple[ListedFile, ...]] | None = None

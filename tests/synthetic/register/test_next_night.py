@@ -315,6 +315,14 @@ def test_pages_do_not_go_into_a_store(tmp_path: Path) -> None:
     assert command.contents(store) == before
 
 
+@pytest.mark.parametrize(("size", "said"), [("1000", "1 page"), ("5", "2 pages")])
+def test_the_last_line_counts_the_pages(tmp_path: Path, size: str, said: str) -> None:
+    command.call("sample", tmp_path / "a.xml", "--records", "100")
+    words = ("--from", tmp_path / "a.xml", "--change", "10%", "--pages", tmp_path / "pages", "--page-size", size)
+    ran = command.call("sample", tmp_path / "b.xml", *words)
+    assert (ran.code, f", and {said} to {tmp_path}/pages; " in ran.last) == (0, True), ran.last
+
+
 def test_pages_are_all_there_or_none(tmp_path: Path) -> None:
     pages = tmp_path / "pages"
     pages.mkdir()

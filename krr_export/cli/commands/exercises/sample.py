@@ -133,7 +133,8 @@ def _write_night(base: Path, out: Path, options: dict[str, Any]) -> str:
         base, out, NightOptions(share, seed=options["seed"], schema=schema, pages=pages, **_time(options))
     )
     message = f"wrote {records(summary.sample.records)} to {out}, {number(summary.changed)} changed or new"
-    in_pages = f", and {number(summary.pages)} pages to {options['pages']}" if pages else ""
+    count = "1 page" if summary.pages == 1 else f"{number(summary.pages)} pages"
+    in_pages = f", and {count} to {options['pages']}" if pages else ""
     return f"{message}{in_pages}; the register's last change is number {summary.last}"
 
 
