@@ -19,6 +19,7 @@ from krr_export.jobs.backfill.processes import ThisMachine
 from krr_export.jobs.changes.apply import apply as apply_to_newest
 from krr_export.jobs.changes.apply_from_zero import apply_from_zero
 from krr_export.jobs.changes.apply_options import ApplyOptions
+from krr_export.jobs.changes.pages_moment import moment_of_pages
 from krr_export.jobs.keywords import ConvertKeywords, LoadKeywords, ShapeKeywords, changed
 from krr_export.jobs.nightly import NightOptions, NightProgress, NightResult, run_night
 from krr_export.jobs.nightly_steps import prune_place
@@ -245,7 +246,7 @@ def apply(
     store: StrPath,
     pages: StrPath | Iterable[StrPath],
     *,
-    as_of: datetime | str,
+    as_of: datetime | str | None = None,
     progress: Progress | None = None,
     **keywords: Unpack[ApplyKeywords],
 ) -> ConvertResult:
@@ -258,7 +259,8 @@ def apply(
     Args:
         store: the directory of snapshots.
         pages: a file of pages, or a directory of them; or several.
-        as_of: the moment of the new snapshot: when the last page was made. As text: ISO 8601.
+        as_of: the moment of the new snapshot: when the last page was made. As text: ISO 8601. ``None``: as
+            ``fetch-changes`` left it in the directory of pages.
         progress: receives the progress.
         keywords: ``carried``: the groups of fields that the pages were asked for, ``None`` if that is not known;
             ``rest_inclusive``: whether pages of REST begin with the number that was asked for; ``schema``: the XSD of
@@ -278,13 +280,13 @@ def apply(
     own = {name: given.pop(name) for name in ("carried", "rest_inclusive", "schema") if name in given}
     if shape := [name for name in ShapeKeywords.__annotations__ if name in given and not from_zero]:
         raise UsageError(f"{shape[0]} is as in the snapshot that pages are applied to", "leave it out")
+    files = [pages] if isinstance(pages, (str, os.PathLike)) else [*pages]
     options = ApplyOptions(
-        as_of=as_of,
+        as_of=moment_of_pages(files) if as_of is None else as_of,
         pseudonym_key=given.get("pseudonym_key") if from_zero else given.pop("pseudonym_key", None),
         load=changed(DEFAULTS, given),
         **own,
     )
-    files = [pages] if isinstance(pages, (str, os.PathLike)) else pages
     return (apply_from_zero if from_zero else apply_to_newest)(store, files, options, progress=progress)
 
 

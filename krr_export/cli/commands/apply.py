@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 @option(
     "--as-of",
     metavar="TIME",
-    required=True,
     heading=INPUT,
-    help="The moment of the new snapshot, ISO 8601: when the last page was made.",
+    help="The moment of the new snapshot, ISO 8601: when the last page was made. Default: as fetch-changes left it in"
+    " the directory of pages.",
 )
 @option(
     "--carried",
@@ -89,6 +89,7 @@ def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
     from krr_export.jobs.changes.apply import apply
     from krr_export.jobs.changes.apply_from_zero import apply_from_zero
     from krr_export.jobs.changes.apply_options import ApplyOptions
+    from krr_export.jobs.changes.pages_moment import moment_of_pages
     from krr_export.jobs.options import ConvertOptions
     from krr_export.transform.privacy import column_names
 
@@ -101,9 +102,9 @@ def apply_command(store: Path, pages: tuple[Path, ...], **options: Any) -> int:
         refuse_given(SHAPE, "is as in the snapshot that pages are applied to", "leave it out")
         # The environment or a file may set them for convert: here they have no effect.
         options = {name: value for name, value in options.items() if name not in SHAPE}
-    carried = options.pop("carried")
+    carried, as_of = options.pop("carried"), options.pop("as_of")
     chosen = ApplyOptions(
-        as_of=options.pop("as_of"),
+        as_of=moment_of_pages(pages) if as_of is None else as_of,
         carried=column_names("--carried", carried) if carried else None,
         rest_inclusive=options.pop("rest_inclusive"),
         schema=options.pop("schema"),

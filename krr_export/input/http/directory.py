@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _MODE = 0o600
 _LOCK_FILE = ".fetch-changes.lock"
 _ASKED_FILE = ".fetch-changes.asked"
+_REACHED_FILE = ".fetch-changes.reached"
+_REACHED_BYTES = 64
+_REACHED = re.compile(rb"([0-9]{1,19}) ([0-9TZ:-]{1,40})\n")
 _PAGE = re.compile(r"endringer-([0-9]{1,19})-([0-9]{1,19})\.(json|xml)(?:\.gz)?", re.ASCII)
 _WHAT = "the directory of pages"
 _errors = errors_in(_WHAT)
@@ -94,12 +97,18 @@ class PagesDirectory:
         except OSError:
             return None  # it only saves the register some work
 
-    def record_query(self, url: str) -> None:
+    def record_query(self, url: str, reached: int, moment: str) -> None:
         """Record that all changes of this register were fetched now.
+
+        Args:
+            url: The register's.
+            reached: Its last change.
+            moment: When it said so, ISO 8601.
 
         Raises:
             OutputError: It cannot be written.
         """
+        self._write(_REACHED_FILE, f"{reached} {moment}\n".encode())
         self._write(_ASKED_FILE, url.encode())
 
     def _write(self, name: str, content: bytes) -> None:
@@ -118,3 +127,20 @@ class PagesDirectory:
                     part.unlink(missing_ok=True)
                 raise
             sync_directory(self.path)
+
+
+def recorded_fetch(path: Path) -> tuple[int, str] | None:
+    """Return the register's last change, and when it was that, as a completed fetch left it in a directory."""
+    try:
+        fd = os.open(path / _REACHED_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            found = _REACHED.fullmatch(file.read(_REACHED_BYTES))
+    except OSError:
+        return None  # whoever applies the pages can say it
+    return None if found is None else (int(found[1]), found[2].decode())
+
+
+def last_change(name: str) -> int | None:
+    """Return the last change number of a page that was fetched, by its name; ``None`` if it was not."""
+    page = _PAGE.fullmatch(name)
+    return None if page is None else int(page[2])

@@ -141,7 +141,7 @@ def fetch_changes(
         if not options.force and seconds is not None and seconds < POLL_SECONDS:
             return _skipped(source.address.server, seconds)
         fetched = fetch_pages(opened, source.service, known, sleep=options.sleep, progress=progress)
-        opened.record_query(source.address.url)
+        opened.record_query(source.address.url, fetched.reached, _moment(fetched))
     if fetched.reached == known:
         message = f"nothing new: the register is at change {number(known)}, as the snapshot"
         return ChangesResult(0, known, _moment(fetched), None, None, None, message)

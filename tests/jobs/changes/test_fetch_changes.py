@@ -16,11 +16,13 @@ import pytest
 from servers import rest_server
 from servers.rest_server import CLIENT, KID, Keys, Register, endless, hang_up, send
 
+import krr_export
 from krr_export.errors import GuardError, InputError, KrrExportError, NetworkError, OutputError, UsageError
 from krr_export.input.http.directory import open_pages_directory
 from krr_export.input.http.exchange import Limits
 from krr_export.input.http.token import ClientOptions
 from krr_export.jobs.changes.fetch_changes import SCOPES, FetchChangesOptions, fetch_changes
+from krr_export.jobs.changes.pages_moment import moment_of_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,6 +112,38 @@ def test_the_assertion_is_what_maskinporten_asks_for(
     assert claims["scope"] == " ".join(SCOPES)
     assert 0 < claims["exp"] - claims["iat"] <= 120
     assert register.asked, "one token for all pages"
+
+
+def test_pages_of_a_completed_fetch_say_when_they_were_made(
+    store: Path, tmp_path: Path, options: FetchChangesOptions
+) -> None:
+    pages = tmp_path / "in"
+    fetch_changes(store, pages, options)
+    assert moment_of_pages([pages]) == "2026-02-27T11:22:25Z"
+    with pytest.raises(UsageError, match=r"--as-of TIME"):
+        moment_of_pages([pages, pages / ALL[-1]])
+    (pages / "more.json").write_bytes((pages / ALL[-1]).read_bytes())
+    with pytest.raises(UsageError, match=r"--as-of TIME"):
+        moment_of_pages([pages])
+    (pages / "more.json").unlink()
+    (pages / ALL[-1]).rename(pages / "endringer-000000000150-000000000160.json")  # as of a fetch that was cut short
+    with pytest.raises(UsageError, match=r"--as-of TIME"):
+        moment_of_pages([pages])
+    for path in pages.glob("endringer-*"):
+        path.unlink()
+    with pytest.raises(InputError, match="there are no pages"):
+        moment_of_pages([pages])
+
+
+@pytest.mark.parametrize("left", [b"", b"151", b"151 soon\n", b"9" * 99, b"\xff", None])
+def test_what_a_fetch_did_not_leave_is_asked_for(store: Path, tmp_path: Path, left: bytes | None) -> None:
+    (tmp_path / ALL[-1]).write_text("{}")
+    reached = tmp_path / ".fetch-changes.reached"
+    reached.mkdir() if left is None else reached.write_bytes(left)
+    ran = command.call("apply", store, tmp_path)
+    assert (ran.code, "give --as-of TIME: when the last page was made" in ran.last) == (2, True), ran.last
+    with pytest.raises(UsageError, match=r"give --as-of TIME"):
+        krr_export.apply(store, tmp_path)
 
 
 def test_a_certificate_says_whose_key_it_is(
@@ -409,5 +443,8 @@ def test_the_whole_night_gives_the_rows_of_a_full_export(tmp_path: Path, monkeyp
             process.terminate()
         assert process.wait(command.HANG) == 143
     assert fetched["pages"] > 0
-    ok(*shlex.split(fetched["command"])[1:])
+    words = shlex.split(fetched["command"])[1:]
+    at = words.index("--as-of")
+    del words[at : at + 2]  # the pages say it themselves
+    ok(*words)
     ok("diff", "full/latest", "copy/latest", "--ignore", "beskrivelse", "--exit-code")
