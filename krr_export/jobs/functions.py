@@ -275,6 +275,7 @@ def apply(
         OutputError: the store or the machine failed; nothing was published.
         UsageError: an option is wrong, or changes cannot be applied to the store.
     """
+    directory = local_path(store)
     given: dict[str, Any] = dict(keywords)
     from_zero = given.pop("from_zero", False)
     own = {name: given.pop(name) for name in ("carried", "rest_inclusive", "schema") if name in given}
@@ -287,7 +288,7 @@ def apply(
         load=changed(DEFAULTS, given),
         **own,
     )
-    return (apply_from_zero if from_zero else apply_to_newest)(store, files, options, progress=progress)
+    return (apply_from_zero if from_zero else apply_to_newest)(directory, files, options, progress=progress)
 
 
 def _pop_login(keywords: dict[str, Any]) -> sftp.Login:
