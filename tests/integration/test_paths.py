@@ -62,8 +62,8 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-NEEDED_OTHERWISE = {("fetch-changes", "client_id"), ("load", "target")}
-"""What a command must have without --soap, and without --script."""
+NEEDED_OTHERWISE = {("fetch-changes", "client_id"), ("load", "target"), ("apply", "as_of")}
+"""What a command must have without --soap, without --script, and for pages that no fetch has left."""
 
 
 def arguments(name: str, **values: str) -> list[str]:
