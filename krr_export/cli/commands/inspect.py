@@ -29,7 +29,9 @@ def inspect_command(
 ) -> int:
     """Show an export's header and its first records, masked.
 
-    Reads only the beginning, however large the export is; an encrypted delivery is first verified whole.
+    SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input; or the URI of one in an object
+    store, such as s3://BUCKET/KEY. Only the beginning is read, however large the export is; an encrypted delivery is
+    first verified whole.
     """
     from krr_export.jobs.inspect import inspect
 

@@ -39,8 +39,9 @@ def validate_command(
 ) -> int:  # fmt: skip
     """Make the same checks as convert, and write no data.
 
-    SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input. Exit code 0: valid; 1: records
-    were refused, more than --max-rejects allows, or there are none; 3: the export is unusable.
+    SOURCE is the export, plain, gzip or an encrypted delivery, or - for standard input; or the URI of one in an object
+    store, such as s3://BUCKET/KEY. Exit code 0: valid; 1: records were refused, more than --max-rejects allows, or
+    there are none; 3: the export is unusable.
     """
     from krr_export.jobs.convert import validate
 
