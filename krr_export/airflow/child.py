@@ -19,9 +19,9 @@ class Ended:
     """What a command left behind.
 
     Attributes:
-        exit_code: As shells count: of a process that a signal ended, 128 and its number.
-        last: The last line of standard error.
-        output: What was on standard output.
+        exit_code: as shells count: of a process that a signal ended, 128 and its number.
+        last: the last line of standard error.
+        output: what was on standard output.
     """
 
     exit_code: int

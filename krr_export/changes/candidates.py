@@ -25,9 +25,9 @@ class CandidateFinder:
     """Finds the keys of rows that may have changed.
 
     Args:
-        rows: The number of rows of the earlier table.
-        batches: Its rows; they have at least the key and the compared columns.
-        compared: The columns whose values make a row changed.
+        rows: the number of rows of the earlier table.
+        batches: its rows; they have at least the key and the compared columns.
+        compared: the columns whose values make a row changed.
     """
 
     def __init__(self, rows: int, batches: Iterable[pa.RecordBatch], compared: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ def check_groups(names: Iterable[str]) -> tuple[str, ...]:
     """Return the names of groups, each once.
 
     Raises:
-        UsageError: There is no such group.
+        UsageError: there is no such group.
     """
     found = tuple(dict.fromkeys(names))
     if unknown := [name for name in found if name not in GROUPS]:

@@ -21,9 +21,9 @@ class Latest:
     """The latest state of each person.
 
     Attributes:
-        persons: Elements by identity number, in the order of the pages that they were last in.
-        repeated: The number of persons with several different states in one page; the last one counts.
-        unused: The number of values in pages that have no column.
+        persons: elements by identity number, in the order of the pages that they were last in.
+        repeated: the number of persons with several different states in one page; the last one counts.
+        unused: the number of values in pages that have no column.
     """
 
     persons: dict[str, bytes] = field(default_factory=dict)
@@ -60,10 +60,10 @@ class Envelope:
     """The markup around the persons in an export that is made of them, in bytes.
 
     Attributes:
-        start: The root's start tag; the persons' namespace is the default one.
-        end: Its end tag.
-        own: The beginning of a person that declares that namespace again.
-        short: The beginning without the declaration.
+        start: the root's start tag; the persons' namespace is the default one.
+        end: its end tag.
+        own: the beginning of a person that declares that namespace again.
+        short: the beginning without the declaration.
     """
 
     start: bytes
@@ -76,9 +76,9 @@ class Envelope:
         """Return the envelope of an export.
 
         Args:
-            schema: Of the export.
-            exported_at: Its moment, ``xs:dateTime``.
-            change_number: Its last change number.
+            schema: of the export.
+            exported_at: its moment, ``xs:dateTime``.
+            change_number: its last change number.
         """
         attributes = zip(ROOT_ATTRIBUTES, (exported_at, str(change_number)), strict=True)
         written = " ".join(f"{name}={quoteattr(value)}" for name, value in attributes)
@@ -91,7 +91,7 @@ class Envelope:
         """Yield the export of these persons, piece by piece.
 
         Args:
-            persons: Elements, each with its own namespaces.
+            persons: elements, each with its own namespaces.
         """
         yield self.start
         for person in persons:

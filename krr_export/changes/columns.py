@@ -61,8 +61,8 @@ class Ignored:
     """Ignored columns: a row in which only they differ counts as unchanged.
 
     Attributes:
-        columns: Their names.
-        times: Whether all columns of times are ignored too.
+        columns: their names.
+        times: whether all columns of times are ignored too.
     """
 
     columns: tuple[str, ...] = ()
@@ -74,11 +74,11 @@ class ComparedColumns:
     """How the columns of two tables of persons are compared.
 
     Attributes:
-        schema: The columns of the later table, as the table of changes shows them.
-        compared: The names of the columns in which a difference makes a row changed.
-        missing: Columns of the later table that the earlier one lacks: they are shown, and not compared.
-        dropped: Columns of the earlier table that the later one lacks: they are not shown.
-        ignored: Columns of both tables that the user ignores.
+        schema: the columns of the later table, as the table of changes shows them.
+        compared: the names of the columns in which a difference makes a row changed.
+        missing: columns of the later table that the earlier one lacks: they are shown, and not compared.
+        dropped: columns of the earlier table that the later one lacks: they are not shown.
+        ignored: columns of both tables that the user ignores.
     """
 
     schema: pa.Schema
@@ -109,13 +109,13 @@ def compare_columns(
     """Decide which columns of two tables are compared.
 
     Args:
-        old: The columns of the earlier table.
-        new: The columns of the later table.
-        judged: Derived columns whose values depend on the day.
-        ignored: Columns that the user ignores.
+        old: the columns of the earlier table.
+        new: the columns of the later table.
+        judged: derived columns whose values depend on the day.
+        ignored: columns that the user ignores.
 
     Raises:
-        UsageError: A table has no identity numbers, a column has two types, or there is no such column to ignore.
+        UsageError: a table has no identity numbers, a column has two types, or there is no such column to ignore.
     """
     for schema in (old, new):
         if IDENTIFIER not in schema.names:

@@ -25,14 +25,14 @@ def order_pages(pages: Iterable[PageRange], base: int, *, rest_is_inclusive: boo
     The states in pages are absolute, so they may overlap.
 
     Args:
-        pages: The ranges, in any order.
-        base: The last change number that is known.
-        rest_is_inclusive: Whether pages of REST begin with the number that was asked for. It is not documented; by
+        pages: the ranges, in any order.
+        base: the last change number that is known.
+        rest_is_inclusive: whether pages of REST begin with the number that was asked for. It is not documented; by
             default they must begin no later than the last known number, which is right in both cases.
 
     Raises:
-        GuardError: The pages are of the new series of numbers, and the base of the old one.
-        InputError: A page is missing, two pages of the same range differ, the register's last number falls from one
+        GuardError: the pages are of the new series of numbers, and the base of the old one.
+        InputError: a page is missing, two pages of the same range differ, the register's last number falls from one
             page to the next, or it is beyond the last page.
     """
     ordered = sorted(pages, key=lambda page: (page.first, page.last, page.name))

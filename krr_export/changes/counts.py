@@ -23,11 +23,11 @@ class ChangeCounts:
     """The running counts of a comparison.
 
     Attributes:
-        kinds: Rows by kind of change.
-        added: Rows by column, as `ColumnChanges.added`.
-        changed: As `ColumnChanges.changed`.
-        removed: As `ColumnChanges.removed`.
-        now: By column, rows by new value, as `ColumnChanges.now`.
+        kinds: rows by kind of change.
+        added: rows by column, as `ColumnChanges.added`.
+        changed: as `ColumnChanges.changed`.
+        removed: as `ColumnChanges.removed`.
+        now: by column, rows by new value, as `ColumnChanges.now`.
     """
 
     kinds: Counter[str] = field(default_factory=Counter)
@@ -42,11 +42,11 @@ class ChangeCounts:
         """Add the changes of one column.
 
         Args:
-            name: Of the column.
-            before: The earlier values.
-            now: The later values, row by row.
-            differs: Where both rows exist and differ in this column.
-            has_listed_values: Whether new values are counted one by one: they are few, and identify nobody.
+            name: of the column.
+            before: the earlier values.
+            now: the later values, row by row.
+            differs: where both rows exist and differ in this column.
+            has_listed_values: whether new values are counted one by one: they are few, and identify nobody.
         """
         was_null, is_null = (column.is_null().to_numpy(zero_copy_only=False) for column in (before, now))
         self.added[name] += int(np.count_nonzero(differs & was_null))
@@ -60,10 +60,10 @@ class ChangeCounts:
         """Return the summary.
 
         Args:
-            rows: Rows of the later table.
-            columns: How they were compared.
-            compared_with: The earlier snapshot's name.
-            manifest_sha256: The digest of its manifest.
+            rows: rows of the later table.
+            columns: how they were compared.
+            compared_with: the earlier snapshot's name.
+            manifest_sha256: the digest of its manifest.
         """
         kinds = self.kinds
         by_column = {name: self._column(name) for name in columns.compared}

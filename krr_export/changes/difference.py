@@ -46,11 +46,11 @@ def find_differences(
     """Yield the rows of the table of changes, sorted by key, in portions.
 
     Args:
-        candidates: The codes of the keys to compare, sorted.
-        old: Reads the earlier table, and yields its rows with the given columns.
-        new: Reads the later table.
-        columns: How they are compared.
-        counts: Receives the numbers of changes.
+        candidates: the codes of the keys to compare, sorted.
+        old: reads the earlier table, and yields its rows with the given columns.
+        new: reads the later table.
+        columns: how they are compared.
+        counts: receives the numbers of changes.
     """
     for start in range(0, len(candidates), KEYS_AT_A_TIME):
         wanted = candidates[start : start + KEYS_AT_A_TIME]
@@ -88,9 +88,9 @@ class _Portion:
     """The rows of some keys in both tables, paired by key and occurrence.
 
     Args:
-        old: Rows of the earlier table.
-        new: Rows of the later table.
-        columns: How they are compared.
+        old: rows of the earlier table.
+        new: rows of the later table.
+        columns: how they are compared.
     """
 
     def __init__(self, old: pa.Table, new: pa.Table, columns: ComparedColumns) -> None:

@@ -39,11 +39,11 @@ class AllPages:
     """All pages from the first change on.
 
     Attributes:
-        chosen: Their ranges, in order.
-        skipped: The number of pages that others cover.
-        repeated: The number of persons with several different states in one page; the last one counts.
-        unused: The number of values in these pages that have no column.
-        persons: The number of distinct persons.
+        chosen: their ranges, in order.
+        skipped: the number of pages that others cover.
+        repeated: the number of persons with several different states in one page; the last one counts.
+        unused: the number of values in these pages that have no column.
+        persons: the number of distinct persons.
     """
 
     chosen: tuple[PageRange, ...]
@@ -59,7 +59,7 @@ class AllPages:
         """Yield the latest state of each person, in the order of the pages.
 
         Raises:
-            InputError: A page has changed since the first pass, or cannot be read.
+            InputError: a page has changed since the first pass, or cannot be read.
         """
         in_order = zip(self._order, self.chosen, strict=True)
         for place, following in groupby(in_order, key=itemgetter(0)):  # a file of several pages is read once
@@ -75,12 +75,12 @@ def survey(files: Sequence[PageFile], schema: RecordSchema, *, rest_is_inclusive
     """Read all pages, and find the last page of each person.
 
     Args:
-        files: The files of pages, in any order.
-        schema: Of the records that the persons become.
-        rest_is_inclusive: As for `order_pages`.
+        files: the files of pages, in any order.
+        schema: of the records that the persons become.
+        rest_is_inclusive: as for `order_pages`.
 
     Raises:
-        InputError: A page is missing or unusable.
+        InputError: a page is missing or unusable.
     """
     secret = secrets.token_bytes(16)
     ranges: dict[PageRange, int] = {}
@@ -139,7 +139,7 @@ class _PieceStream(RawIOBase):
     """A stream of pieces.
 
     Args:
-        pieces: Bytes, in order.
+        pieces: bytes, in order.
     """
 
     def __init__(self, pieces: Iterator[bytes]) -> None:

@@ -27,8 +27,8 @@ class Merger:
     the others go: a person has one state.
 
     Args:
-        changed: The latest state of each person who changed, once each, in the columns and types of `conform`.
-        kept: Columns that the pages do not contain: an active person keeps the values of the table.
+        changed: the latest state of each person who changed, once each, in the columns and types of `conform`.
+        kept: columns that the pages do not contain: an active person keeps the values of the table.
     """
 
     def __init__(self, changed: pa.Table, kept: Collection[str] = ()) -> None:
@@ -84,10 +84,10 @@ class Merger:
         """Return the rows of a batch, some replaced and some removed.
 
         Args:
-            batch: Rows of the table.
-            rows: The rows of ``changed`` that replace some of them.
-            replaced: For each row of the batch, the index of its successor in the batch followed by ``rows``.
-            removed: The indices of the rows to remove.
+            batch: rows of the table.
+            rows: the rows of ``changed`` that replace some of them.
+            replaced: for each row of the batch, the index of its successor in the batch followed by ``rows``.
+            removed: the indices of the rows to remove.
         """
         own, chosen = np.delete(np.arange(batch.num_rows), removed), np.delete(replaced, removed)
         both = pa.concat_tables([pa.Table.from_batches([batch]), self._changed.take(pa.array(rows))])
@@ -111,9 +111,9 @@ def conform(batch: pa.RecordBatch, schema: RecordSchema, names: Collection[str])
     """Convert rows to the types that an export's rows have while they are read.
 
     Args:
-        batch: Rows of a snapshot or of an export.
-        schema: Of a record: enumerated columns get its values, in their order.
-        names: The columns to return, in the schema's order.
+        batch: rows of a snapshot or of an export.
+        schema: of a record: enumerated columns get its values, in their order.
+        names: the columns to return, in the schema's order.
     """
     kinds = {field.name: field for field in schema.fields}
     columns = [ORDINAL.name, *(field.name for field in schema.fields if field.name in names)]

@@ -21,12 +21,12 @@ class PageRange:
     """The change numbers of a page.
 
     Attributes:
-        name: Of the file; with the page's number in it, if it holds several.
-        form: The service that it is from.
+        name: of the file; with the page's number in it, if it holds several.
+        form: the service that it is from.
         first: ``fraEndringsNummer``: the number that was asked for.
         last: ``tilEndringsNummer``: the last change in the page.
         latest: ``senesteEndringsNummer``: the register's last change when the page was made.
-        sha256: Of the page's bytes, uncompressed.
+        sha256: of the page's bytes, uncompressed.
     """
 
     name: str
@@ -55,8 +55,8 @@ class PagePerson:
     """A person of a page.
 
     Attributes:
-        identifier: The identity number as written; empty if there is none, which makes the record a reject.
-        xml: The element ``Person``, on its own.
+        identifier: the identity number as written; empty if there is none, which makes the record a reject.
+        xml: the element ``Person``, on its own.
     """
 
     identifier: str
@@ -68,9 +68,9 @@ class Page:
     """A page, read.
 
     Attributes:
-        range: Its change numbers.
-        persons: The persons in it, in order.
-        unused: Values in it that no column holds: fields that the export does not have, and unknown ones.
+        range: its change numbers.
+        persons: the persons in it, in order.
+        unused: values in it that no column holds: fields that the export does not have, and unknown ones.
     """
 
     range: PageRange

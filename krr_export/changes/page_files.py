@@ -32,7 +32,7 @@ class PageFile:
     """A file of one or several pages.
 
     Attributes:
-        path: Of the file, plain or gzip.
+        path: of the file, plain or gzip.
     """
 
     path: Path
@@ -41,10 +41,10 @@ class PageFile:
         """Yield the pages in it.
 
         Args:
-            schema: Of the records that their persons become.
+            schema: of the records that their persons become.
 
         Raises:
-            InputError: It cannot be read, or is no page.
+            InputError: it cannot be read, or is no page.
         """
         delivered = self._read()
         # A name need not be UTF-8, and the manifest is.
@@ -74,8 +74,8 @@ def find_page_files(given: Iterable[Path]) -> list[PageFile]:
     """Return the files of pages; of a directory, those whose names end as pages' do, also compressed.
 
     Raises:
-        InputError: There is no such file, or no page in a directory.
-        UsageError: A path is not local.
+        InputError: there is no such file, or no page in a directory.
+        UsageError: a path is not local.
     """
     found: list[PageFile] = []
     for path in map(local_path, given):

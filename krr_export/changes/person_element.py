@@ -18,11 +18,11 @@ def person_element(values: Mapping[str, str], schema: RecordSchema) -> etree._El
     """Return the element ``Person`` with these values, in the schema's order. The XSD judges it later.
 
     Args:
-        values: Text by column.
-        schema: The record schema.
+        values: text by column.
+        schema: the record schema.
 
     Raises:
-        ValueError: A value has a character that XML does not allow.
+        ValueError: a value has a character that XML does not allow.
     """
     record = schema.record
     space = namespace(record.tag)

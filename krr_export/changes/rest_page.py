@@ -29,13 +29,13 @@ def read_rest_pages(name: str, content: bytes, sha256: str, schema: RecordSchema
     """Yield the pages of a file: one, or several after each other, as in JSON Lines.
 
     Args:
-        name: Of the file, for messages.
+        name: of the file, for messages.
         content: JSON in UTF-8.
-        sha256: Of the content: the digest of its page, if it holds but one.
-        schema: Of the records that the persons become.
+        sha256: of the content: the digest of its page, if it holds but one.
+        schema: of the records that the persons become.
 
     Raises:
-        InputError: It is not JSON, has a key twice, a number that is none, or is anything else than pages.
+        InputError: it is not JSON, has a key twice, a number that is none, or is anything else than pages.
     """
     documents = [*decode(name, content)]
     if len(documents) == 1:

@@ -32,13 +32,13 @@ def read_soap_page(name: str, content: bytes, sha256: str, schema: RecordSchema)
     """Read a page.
 
     Args:
-        name: Of the page, for messages.
+        name: of the page, for messages.
         content: XML.
-        sha256: Of its content.
-        schema: Of the records that its persons become; elements that only another version has are left out.
+        sha256: of its content.
+        schema: of the records that its persons become; elements that only another version has are left out.
 
     Raises:
-        InputError: It is not well-formed, is encrypted, is a fault, or is anything else than a page.
+        InputError: it is not well-formed, is encrypted, is a fault, or is anything else than a page.
     """
     response = _find_response(name, _parse(name, content))
     first, last, latest = (read_number(name, response, key) for key in ("fra", "til", "seneste"))
@@ -107,12 +107,12 @@ def read_number(name: str, response: etree._Element, which: str) -> int:
     """Return one of the change numbers of a HentEndringerRespons.
 
     Args:
-        name: Of the page, for messages.
-        response: The message.
+        name: of the page, for messages.
+        response: the message.
         which: fra, til or seneste.
 
     Raises:
-        InputError: It is missing, or no whole number.
+        InputError: it is missing, or no whole number.
     """
     written = response.get(f"{which}EndringsNummer")
     match = _LONG.fullmatch(written or "")

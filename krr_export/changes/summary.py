@@ -16,10 +16,10 @@ class ColumnChanges(Stored, frozen=True):
     """Changes of one column, in rows that both snapshots have.
 
     Attributes:
-        added: Rows with a value now, and none before.
-        changed: Rows with another value.
-        removed: Rows with no value now, and one before.
-        now: Of a column with listed values: rows whose value changed, by the new value.
+        added: rows with a value now, and none before.
+        changed: rows with another value.
+        removed: rows with no value now, and one before.
+        now: of a column with listed values: rows whose value changed, by the new value.
     """
 
     added: Count
@@ -32,15 +32,15 @@ class ChangeSummary(Stored, frozen=True):
     """The differences between a snapshot and an earlier one, in numbers of rows.
 
     Attributes:
-        compared_with: The earlier snapshot: the name of its directory.
-        manifest_sha256: The digest of its manifest.
-        new: Rows that the earlier snapshot has not.
-        changed: Rows with another value in some column; those that are deleted do not count.
-        deleted: Rows whose status became SLETTET.
-        gone: Rows that only the earlier snapshot has.
-        unchanged: Rows that are the same in both.
-        columns: The changes of each column in which a row differs.
-        ignored: Columns that were not compared, though both snapshots have them.
+        compared_with: the earlier snapshot: the name of its directory.
+        manifest_sha256: the digest of its manifest.
+        new: rows that the earlier snapshot has not.
+        changed: rows with another value in some column; those that are deleted do not count.
+        deleted: rows whose status became SLETTET.
+        gone: rows that only the earlier snapshot has.
+        unchanged: rows that are the same in both.
+        columns: the changes of each column in which a row differs.
+        ignored: columns that were not compared, though both snapshots have them.
     """
 
     compared_with: str

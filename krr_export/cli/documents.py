@@ -49,7 +49,7 @@ class Destination:
             option: the option that names the file.
 
         Raises:
-            UsageError: The file's name has no known ending.
+            UsageError: the file's name has no known ending.
         """
         if form is None:
             form = stdout if to == "-" else "html" if to.lower().endswith(HTML) else format_for(to)
@@ -70,7 +70,7 @@ class Destination:
             history: the store's lines, for the page.
 
         Raises:
-            OutputError: It cannot be written there.
+            OutputError: it cannot be written there.
         """
         if self.form == "html":
             from krr_export.reporting.page.rendering import render  # noqa: PLC0415 - help and other formats do not need it
@@ -91,8 +91,8 @@ def write_document(console: Console, text: str, to: str, what: str) -> None:
         what: what the text is, for the error.
 
     Raises:
-        OutputError: It cannot be written there.
-        UsageError: The file would be in a snapshot.
+        OutputError: it cannot be written there.
+        UsageError: the file would be in a snapshot.
     """
     if to == "-":
         console.write(text.rstrip("\n"))

@@ -19,7 +19,7 @@ def check_output(console: Console, output: str) -> None:
     """Check that a document and the JSON do not both go to standard output.
 
     Raises:
-        UsageError: They would.
+        UsageError: they would.
     """
     if console.as_json and output == STDIO:
         raise UsageError("--json and the document both go to standard output", "-o FILE")
@@ -29,8 +29,8 @@ def write_document(document: bytes, output: str) -> None:
     """Write a document to standard output, or to a file that only its owner may read.
 
     Raises:
-        OutputError: It cannot be written.
-        UsageError: It would be in a snapshot.
+        OutputError: it cannot be written.
+        UsageError: it would be in a snapshot.
     """
     from krr_export.output.outputs import atomic_write, write_error  # noqa: PLC0415 - help does not need it
 

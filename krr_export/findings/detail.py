@@ -50,8 +50,8 @@ class Requirement(Stored, frozen=True):
     """What the XSD requires of a value.
 
     Attributes:
-        facet: The facet of the XSD that the value does not have; type: its type.
-        value: Of the facet, or the name of the type; empty for other.
+        facet: the facet of the XSD that the value does not have; type: its type.
+        value: of the facet, or the name of the type; empty for other.
     """
 
     facet: Facet
@@ -62,10 +62,10 @@ class Detail(Stored, frozen=True):
     """What is wrong, masked, in parts.
 
     Attributes:
-        kind: The characters of a value; or what is wrong with an element or an attribute.
-        length: Of the value: in characters, of binary values in octets; null if there is none.
-        limit: What the XSD requires of the value; null if it is not the XSD that refuses it.
-        name: The old name of an element; the attribute of XML Schema (xsi:nil, xsi:type); null for any other kind.
+        kind: the characters of a value; or what is wrong with an element or an attribute.
+        length: of the value: in characters, of binary values in octets; null if there is none.
+        limit: what the XSD requires of the value; null if it is not the XSD that refuses it.
+        name: the old name of an element; the attribute of XML Schema (xsi:nil, xsi:type); null for any other kind.
     """
 
     kind: DetailKind

@@ -49,14 +49,14 @@ class Example(Stored, frozen=True):
     """The location of one finding, with its masked detail. No value is quoted.
 
     Attributes:
-        record: The record's ordinal in the export, from 1: radnummer.
-        line: The line on which the record begins, from 1.
-        byte_offset: Where the record begins, in bytes of the decompressed document; in UTF-8 if
+        record: the record's ordinal in the export, from 1: radnummer.
+        line: the line on which the record begins, from 1.
+        byte_offset: where the record begins, in bytes of the decompressed document; in UTF-8 if
             source.offsets_count_in_utf8 is true.
-        field: The element or attribute, as a path below the record; null for the record as a whole or for an element
+        field: the element or attribute, as a path below the record; null for the record as a whole or for an element
             that the XSD does not know.
-        detail: What is wrong, masked: kinds and lengths, never a value.
-        masked: The same in parts; null in reports of the first versions.
+        detail: what is wrong, masked: kinds and lengths, never a value.
+        masked: the same in parts; null in reports of the first versions.
     """
 
     record: PositiveInt

@@ -52,8 +52,8 @@ def locked_directory(path: Path, lock_file: str, what: str) -> Iterator[Path]:
         what: the directory, for people, such as ``the inbox``.
 
     Raises:
-        OutputError: Another fetch is at work there, or it cannot be written.
-        UsageError: It is in a snapshot, or is not a local path.
+        OutputError: another fetch is at work there, or it cannot be written.
+        UsageError: it is in a snapshot, or is not a local path.
     """
     path = local_path(path)
     refuse_snapshot(path)

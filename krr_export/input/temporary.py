@@ -30,7 +30,7 @@ def temporary_directory(what: str) -> Iterator[Path]:
         what: is kept there, in a word for its name.
 
     Raises:
-        OutputError: It cannot be made.
+        OutputError: it cannot be made.
     """
     parent = _temporary_parent()
     with ExitStack() as stack:

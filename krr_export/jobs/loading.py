@@ -69,16 +69,16 @@ def load_rows(
     """Write rows into a staging directory, and publish them as a snapshot unless something forbids it.
 
     Args:
-        rows: The rows; they are read once.
-        store: The locked store.
-        run: Options, and the treatment of the rows.
-        progress: Receives the progress.
-        find_same: Called once all rows are read: returns the result if the store holds the very same already.
+        rows: the rows; they are read once.
+        store: the locked store.
+        run: options, and the treatment of the rows.
+        progress: receives the progress.
+        find_same: called once all rows are read: returns the result if the store holds the very same already.
 
     Raises:
-        InputError: The rows are unusable.
-        GuardError: Another result is published.
-        OutputError: The store or the machine failed; nothing was published.
+        InputError: the rows are unusable.
+        GuardError: another result is published.
+        OutputError: the store or the machine failed; nothing was published.
     """
     with store.staging() as staging:
         comparison = _compare_with_older(store, rows, run, progress)
@@ -100,15 +100,15 @@ def write_draft(
     """Write the tables into the staging directory; add the rows of persons to the comparison.
 
     Args:
-        rows: The rows; they are read once.
-        directory: For staging.
-        run: Options, and the treatment of the rows.
-        progress: Receives the progress.
-        comparison: With the snapshot before.
+        rows: the rows; they are read once.
+        directory: for staging.
+        run: options, and the treatment of the rows.
+        progress: receives the progress.
+        comparison: with the snapshot before.
 
     Raises:
-        InputError: The rows are unusable.
-        OutputError: The disk is full or failing.
+        InputError: the rows are unusable.
+        OutputError: the disk is full or failing.
     """
     tally = new_tally(rows, run.options)
     with SnapshotTables(directory, rows.record_schema, run, comparison) as tables:
@@ -133,16 +133,16 @@ def publish_draft(
     """Judge a draft against the other snapshots of the store, and publish it unless something forbids it.
 
     Args:
-        draft: The tables.
-        staging: Where they are.
-        store: The locked store.
-        options: Of the run.
-        comparison: With the snapshot before, to which all rows of persons were added; ``None`` for none.
+        draft: the tables.
+        staging: where they are.
+        store: the locked store.
+        options: of the run.
+        comparison: with the snapshot before, to which all rows of persons were added; ``None`` for none.
 
     Raises:
-        GuardError: Another result is published.
-        InputError: The snapshot before is damaged.
-        OutputError: The store or the machine failed; nothing was published.
+        GuardError: another result is published.
+        InputError: the snapshot before is damaged.
+        OutputError: the store or the machine failed; nothing was published.
     """
     manifest, name = draft.manifest, draft.manifest.export_name
     report, guard_remark = _judge_against_store(draft.report, name, options, store)

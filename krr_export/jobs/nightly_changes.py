@@ -148,7 +148,7 @@ def _check_newest(store: Path) -> None:
     """Refuse a newest snapshot that is not whole: changes cannot be applied to it, and nothing new would hide it.
 
     Raises:
-        InputError: Files of it are missing, or of another size than listed.
+        InputError: files of it are missing, or of another size than listed.
     """
     newest = next((entry for entry in entries(store) if entry.published), None) if store.is_dir() else None
     if newest is None or newest.manifest is None:

@@ -37,7 +37,7 @@ def prove(result: ConvertResult) -> None:
     """Read a published snapshot again, and compare it with its manifest.
 
     Raises:
-        OutputError: They differ.
+        OutputError: they differ.
     """
     if result.published and not (found := verify(result.path)).proven:
         raise OutputError(f"{result.path} differs from its manifest: {found.differences[0]}", "is the disk failing?")
@@ -47,7 +47,7 @@ def prune(store: Path, keep: int | None) -> tuple[Path, ...]:
     """Delete all but the newest snapshots of a store, and return what was deleted; ``None`` keeps all.
 
     Raises:
-        OutputError: One cannot be deleted, or another run holds the store.
+        OutputError: one cannot be deleted, or another run holds the store.
     """
     check_keep(keep)
     if keep is None:
@@ -60,7 +60,7 @@ def write_back_deletion(place: StorePlace, deleted: Iterable[Path]) -> None:
     """Bring what was deleted in a mirror to the object store, unless a table over it needs it.
 
     Raises:
-        UsageError: One does.
+        UsageError: one does.
     """
     if place.mirror is not None:
         check_unlisted(place.mirror.objects, [path.name for path in deleted if path.parent == place.directory])
@@ -110,9 +110,9 @@ def describe_night(fetched: str, results: Iterable[ConvertResult], pruned: tuple
     """Return the night in one line for people.
 
     Args:
-        fetched: What the fetch gave.
-        results: What became of each export.
-        pruned: The deleted snapshots.
+        fetched: what the fetch gave.
+        results: what became of each export.
+        pruned: the deleted snapshots.
     """
     loaded = "; ".join(dict.fromkeys(_describe(result) for result in results))
     deleted = f"deleted {len(pruned)} old {'one' if len(pruned) == 1 else 'ones'}" if pruned else ""

@@ -64,7 +64,7 @@ class SnapshotTables:
         """Write what a block adds to each table.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         rows = self._treatment.apply(result.batch)
         self.persons.write(rows)
@@ -79,7 +79,7 @@ class SnapshotTables:
         """Write findings, if they are asked for.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         if self._findings is not None:
             self._findings.write(self._findings_table.batch(found))
@@ -88,7 +88,7 @@ class SnapshotTables:
         """Finish all files and return them; at least one of each table.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         sinks = filter(None, (self.persons, self._rejects, self._findings))
         return tuple(part for sink in sinks for part in sink.close())

@@ -30,10 +30,10 @@ class AnswerKeys:
     """What an answer is opened with.
 
     Attributes:
-        publisher_cert: Whose signature is accepted: a certificate or a public key.
-        private_key: The recipient's key; ``None`` if there is none.
-        passphrase: Of that key; called only if it is encrypted.
-        as_of: When the answer must be valid, ISO 8601; ``None`` is the present.
+        publisher_cert: whose signature is accepted: a certificate or a public key.
+        private_key: the recipient's key; ``None`` if there is none.
+        passphrase: of that key; called only if it is encrypted.
+        as_of: when the answer must be valid, ISO 8601; ``None`` is the present.
     """
 
     publisher_cert: Path
@@ -45,7 +45,7 @@ class AnswerKeys:
         """Read the recipient's key.
 
         Raises:
-            InputError: There is none, or it is unusable.
+            InputError: there is none, or it is unusable.
         """
         if self.private_key is None:
             raise InputError("the answer is encrypted", "give --private-key: that of the request's certificate")
@@ -72,12 +72,12 @@ def open_soap_answer(answer: Path, keys: AnswerKeys, request: Path | None = None
     """Verify and decrypt an answer of the closed service that lies in a file.
 
     Args:
-        answer: The envelope as it was received.
-        keys: What it is opened with.
-        request: The request that it answers, if that is at hand: then it must confirm it.
+        answer: the envelope as it was received.
+        keys: what it is opened with.
+        request: the request that it answers, if that is at hand: then it must confirm it.
 
     Raises:
-        InputError: It is a fault, is no answer, or is not to be trusted.
+        InputError: it is a fault, is no answer, or is not to be trusted.
     """
     data = _read_envelope(answer)
     signature = None if request is None else protocol.signature_of_request(_read_envelope(request))
@@ -94,9 +94,9 @@ def call_soap(url: str, request: Path, keys: AnswerKeys, *, ca: Path | None = No
         ca: a file of authorities to trust instead of the system's.
 
     Raises:
-        UsageError: The address will not do.
-        NetworkError: The service cannot be asked.
-        InputError: It answered with a fault, or the answer is not to be trusted.
+        UsageError: the address will not do.
+        NetworkError: the service cannot be asked.
+        InputError: it answered with a fault, or the answer is not to be trusted.
     """
     document = _read_envelope(request)
     address, context = transport.parse_url("URL", url), trusted(ca)
@@ -111,14 +111,14 @@ def make_soap_request(
     """Sign a request.
 
     Args:
-        message: Made by `changes.soap.messages`.
-        key: The sender's private key.
-        certificate: The sender's certificate, of that key.
-        passphrase: Of the key; called only if it is encrypted.
-        on_behalf_of: For which organisation it is made; ``None``: for the sender itself.
+        message: made by `changes.soap.messages`.
+        key: the sender's private key.
+        certificate: the sender's certificate, of that key.
+        passphrase: of the key; called only if it is encrypted.
+        on_behalf_of: for which organisation it is made; ``None``: for the sender itself.
 
     Raises:
-        InputError: The key or the certificate is unusable, or they do not belong together.
+        InputError: the key or the certificate is unusable, or they do not belong together.
         UsageError: ``on_behalf_of`` is no organisation number.
     """
     signer = load_signer(key, certificate, passphrase)
@@ -129,7 +129,7 @@ def load_signer(key: Path, certificate: Path, passphrase: Passphrase) -> Signer:
     """Read who signs requests.
 
     Raises:
-        InputError: The key or the certificate is unusable, or they do not belong together.
+        InputError: the key or the certificate is unusable, or they do not belong together.
     """
     sender = load_certificate(certificate)
     signer = Signer(load_private_key(key, passphrase), sender)
@@ -147,13 +147,13 @@ def make_message(
 
     Args:
         operation: hent-personer, hent-endringer or hent-print-sertifikat.
-        persons: Of hent-personer: a file with one identity number a line.
-        first: Of hent-endringer: the first change number.
-        needs: What is asked for about each person; all that a local copy needs if empty.
+        persons: of hent-personer: a file with one identity number a line.
+        first: of hent-endringer: the first change number.
+        needs: what is asked for about each person; all that a local copy needs if empty.
 
     Raises:
-        UsageError: What the operation needs is missing, or what it does not take is given.
-        InputError: The file cannot be read.
+        UsageError: what the operation needs is missing, or what it does not take is given.
+        InputError: the file cannot be read.
     """
     takes = {"hent-personer": (True, False), "hent-endringer": (False, True)}.get(operation, (False, False))
     for option, value, is_taken in (("--persons", persons, takes[0]), ("--from", first, takes[1])):

@@ -36,9 +36,9 @@ class Counts(Stored, frozen=True):
     """Numbers of records: each record seen is either written or rejected.
 
     Attributes:
-        seen: Records read: written and rejected together.
-        written: Accepted records. Of validate, which writes nothing: those that convert would write.
-        rejected: Records that the XSD rejects, or a rule that --strict names.
+        seen: records read: written and rejected together.
+        written: accepted records. Of validate, which writes nothing: those that convert would write.
+        rejected: records that the XSD rejects, or a rule that --strict names.
     """
 
     seen: Count
@@ -50,10 +50,10 @@ class SourceFile(Stored, frozen=True):
     """The export as it was delivered.
 
     Attributes:
-        name: Of the file, without directories, and never a URI with a user or a query.
-        size: Bytes, before decompression.
-        sha256: Of the bytes as delivered; null if only a part of it was read (--limit).
-        delivery: The origin of an encrypted delivery; null for any other source.
+        name: of the file, without directories, and never a URI with a user or a query.
+        size: bytes, before decompression.
+        sha256: of the bytes as delivered; null if only a part of it was read (--limit).
+        delivery: the origin of an encrypted delivery; null for any other source.
     """
 
     name: str
@@ -66,9 +66,9 @@ class ExportHeader(Stored, frozen=True):
     """What the export says of itself.
 
     Attributes:
-        eksport_tidspunkt: When the export was made, as written: xs:dateTime.
-        eksport_tidspunkt_utc: The same in UTC; without an offset it was taken as Norwegian wall time.
-        seneste_endringsnummer: The register's last change number in the export; later changes begin at the next one.
+        eksport_tidspunkt: when the export was made, as written: xs:dateTime.
+        eksport_tidspunkt_utc: the same in UTC; without an offset it was taken as Norwegian wall time.
+        seneste_endringsnummer: the register's last change number in the export; later changes begin at the next one.
     """
 
     eksport_tidspunkt: str
@@ -89,7 +89,7 @@ class SchemaVersion(Stored, frozen=True):
 
     Attributes:
         name: 14-05, 16-02, or the stem of an XSD file's name.
-        sha256: Over the schema documents, imports included.
+        sha256: over the schema documents, imports included.
     """
 
     name: str
@@ -100,21 +100,21 @@ class SnapshotOptions(Stored, frozen=True, kw_only=True):
     """The options of the run. They hold no secret, and no user information of a URI.
 
     Attributes:
-        columns: The columns of the table person; null for all.
-        pseudonymised: The columns with pseudonyms in place of values.
-        pseudonym_key_fingerprint: Identifies the key of the pseudonyms; null if there are none.
-        derive: The derived columns.
-        as_of: The moment at which persons are judged, in UTC; null for that of the export.
-        strict: The rules whose breach rejects a record.
-        format: The format of the table person.
-        compression: Of the files of the table person; null for none.
-        partition_by: The columns whose values decide which part files a row belongs to.
-        rows_per_file: The most rows in a part file.
+        columns: the columns of the table person; null for all.
+        pseudonymised: the columns with pseudonyms in place of values.
+        pseudonym_key_fingerprint: identifies the key of the pseudonyms; null if there are none.
+        derive: the derived columns.
+        as_of: the moment at which persons are judged, in UTC; null for that of the export.
+        strict: the rules whose breach rejects a record.
+        format: the format of the table person.
+        compression: of the files of the table person; null for none.
+        partition_by: the columns whose values decide which part files a row belongs to.
+        rows_per_file: the most rows in a part file.
         max_rejects: --max-rejects: a number, or a percentage.
         allow_empty: --allow-empty.
         limit: --limit; null for none.
-        findings: Whether there is a table of findings.
-        rules: Whether the register's own rules were asked for.
+        findings: whether there is a table of findings.
+        rules: whether the register's own rules were asked for.
     """
 
     # Snapshots of the first versions lack the options that have a default.
@@ -147,8 +147,8 @@ class AppliedPage(Stored, frozen=True):
     """A page of the change feed that was applied.
 
     Attributes:
-        name: Of the file, without directories.
-        sha256: Of its bytes, uncompressed.
+        name: of the file, without directories.
+        sha256: of its bytes, uncompressed.
         first: fraEndringsNummer: the number that was asked for.
         last: tilEndringsNummer: the last change in it.
     """
@@ -163,19 +163,19 @@ class Applied(Stored, frozen=True, kw_only=True):
     """How a snapshot was made from another one by pages of the change feed.
 
     Attributes:
-        parent: The snapshot that the pages were applied to: the name of its directory; null if they are all pages from
+        parent: the snapshot that the pages were applied to: the name of its directory; null if they are all pages from
             the first change on.
-        parent_manifest_sha256: The digest of its manifest; null without a parent.
-        parent_change_number: The last change number in it; 0 without a parent.
-        pages: The pages, in order.
-        persons: Persons in the pages, each once, that the XSD accepts.
-        new: Those that the parent does not have.
-        deleted: Those that are deleted; null without a parent.
-        removed: Rows of the parent that went, since an earlier row is of the same person.
-        repeated: Persons of which a page had several states; the last one was taken.
-        skipped_pages: Pages that the parent already covered.
-        unused_values: Values in the pages for which the table has no column.
-        stale: Groups of columns that pages did not carry: rows may be out of date since the change number.
+        parent_manifest_sha256: the digest of its manifest; null without a parent.
+        parent_change_number: the last change number in it; 0 without a parent.
+        pages: the pages, in order.
+        persons: persons in the pages, each once, that the XSD accepts.
+        new: those that the parent does not have.
+        deleted: those that are deleted; null without a parent.
+        removed: rows of the parent that went, since an earlier row is of the same person.
+        repeated: persons of which a page had several states; the last one was taken.
+        skipped_pages: pages that the parent already covered.
+        unused_values: values in the pages for which the table has no column.
+        stale: groups of columns that pages did not carry: rows may be out of date since the change number.
     """
 
     parent: str | None
@@ -196,17 +196,17 @@ class Manifest(Document, frozen=True, kw_only=True, tag_field="manifest_version"
     """The content of manifest.json: all about a snapshot that is known without opening its files.
 
     Attributes:
-        source: The export as it was delivered.
-        header: What the export says of itself.
-        schema: The record schema that the export was read with.
-        tool_version: Of krr-export.
-        options: The options of the run.
-        counts: Records.
-        files: All files of the snapshot but the manifest and _SUCCESS, by path.
-        created: When the manifest was made, in UTC.
-        partial: Whether only a part of the export was requested (--limit).
-        libraries: Versions of the libraries that the data files' bytes and the verdicts depend on.
-        applied: How it was made from pages of the change feed; null if it was made from an export.
+        source: the export as it was delivered.
+        header: what the export says of itself.
+        schema: the record schema that the export was read with.
+        tool_version: of krr-export.
+        options: the options of the run.
+        counts: records.
+        files: all files of the snapshot but the manifest and _SUCCESS, by path.
+        created: when the manifest was made, in UTC.
+        partial: whether only a part of the export was requested (--limit).
+        libraries: versions of the libraries that the data files' bytes and the verdicts depend on.
+        applied: how it was made from pages of the change feed; null if it was made from an export.
     """
 
     source: SourceFile
@@ -236,7 +236,7 @@ class Manifest(Document, frozen=True, kw_only=True, tag_field="manifest_version"
         """Parse a manifest written by ``to_json``.
 
         Raises:
-            InputError: The text is not such a manifest, or it lists a file outside the snapshot.
+            InputError: the text is not such a manifest, or it lists a file outside the snapshot.
         """
         return decode_document(cls, text, MANIFEST)
 
@@ -270,11 +270,11 @@ def find_snapshot(path: Path) -> Path:
     """Return the directory of a published snapshot, without links.
 
     Args:
-        path: Its directory, or a link to it such as ``latest``.
+        path: its directory, or a link to it such as ``latest``.
 
     Raises:
-        InputError: There is none, or it was not published.
-        UsageError: It is not a local path.
+        InputError: there is none, or it was not published.
+        UsageError: it is not a local path.
     """
     try:
         root = local_path(path).resolve(strict=True)
@@ -289,7 +289,7 @@ def read_manifest(snapshot: Path) -> Manifest:
     """Read the manifest of the snapshot at that path.
 
     Raises:
-        InputError: There is no snapshot, or its manifest cannot be read.
+        InputError: there is no snapshot, or its manifest cannot be read.
     """
     try:
         return Manifest.from_json(read_stored_file(snapshot / MANIFEST))

@@ -56,8 +56,8 @@ def atomic_write(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     A device, a pipe or a descriptor such as ``/dev/stdout`` is written to directly: it must not be replaced.
 
     Args:
-        path: Of the file.
-        private: Whether it holds personal data: then only its owner may read it, and it lies in no store.
+        path: of the file.
+        private: whether it holds personal data: then only its owner may read it, and it lies in no store.
 
     Raises:
         UsageError: the path is in a snapshot, or in a store where it may not be.

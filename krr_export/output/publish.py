@@ -43,8 +43,8 @@ def is_dead(staging: Path, now: float) -> bool:
     created there, or before this machine was started, must also be unchanged for hours.
 
     Args:
-        staging: Its path.
-        now: The time on the file system's clock.
+        staging: its path.
+        now: the time on the file system's clock.
     """
     name = staging.name.removeprefix(STAGING)
     if name.count("-") != _DASHES or name.startswith(f"{_boot_token()}-"):
@@ -69,7 +69,7 @@ def put_in_place(new: Path, target: Path) -> None:
     """Rename ``new`` to ``target`` in the same directory. The replaced entry remains, for `remove_replaced`.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: the file system refuses.
     """
     if not os.path.lexists(target):
         new.rename(target)
@@ -88,7 +88,7 @@ def withdraw(target: Path, exchanged: Path) -> None:
     """Undo `put_in_place`; the entry it replaced, if any, gets its name back.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: the file system refuses.
     """
     if os.path.lexists(exchanged) and exchange(exchanged, target):
         return
@@ -140,7 +140,7 @@ def exchange(one: Path, other: Path) -> bool:
         Whether it was done: false if the system or the file system does not support it.
 
     Raises:
-        OSError: Any other error.
+        OSError: any other error.
     """
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
@@ -169,7 +169,7 @@ def update_latest(store: Path) -> None:
     is out of date.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: the file system refuses.
         OutputError: ``latest`` is not a symbolic link.
     """
     link = store / LATEST

@@ -36,8 +36,8 @@ class Staging:
     """The directory in which one snapshot is written; a context manager that removes it unless it is published or kept.
 
     Args:
-        store: The directory of snapshots; the caller holds its lock.
-        file_mode: Permission bits of the files; those of directories follow from it.
+        store: the directory of snapshots; the caller holds its lock.
+        file_mode: permission bits of the files; those of directories follow from it.
     """
 
     def __init__(self, store: Path, file_mode: int = 0o600) -> None:
@@ -65,7 +65,7 @@ class Staging:
         """Write a file beside the tables, such as ``report.json``, in UTF-8.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         file = HashedFile.create(self.path, name, self._file_mode)
         try:
@@ -78,17 +78,17 @@ class Staging:
         """Verify the snapshot, publish it atomically as ``STORE/name``, and update ``latest``.
 
         Args:
-            manifest: Of the snapshot; its counts are checked against the files.
+            manifest: of the snapshot; its counts are checked against the files.
             name: ``eksport=20140226T112225Z``.
-            replace: Whether this snapshot may replace one of that name.
+            replace: whether this snapshot may replace one of that name.
 
         Returns:
             The snapshot's path.
 
         Raises:
-            PublishedError: A snapshot has the name.
-            OutputError: The counts disagree with the files, or the disk is full or failing.
-            UsageError: Something other than a snapshot has the name.
+            PublishedError: a snapshot has the name.
+            OutputError: the counts disagree with the files, or the disk is full or failing.
+            UsageError: something other than a snapshot has the name.
         """
         target = self._store / name
         replaceable(target)
@@ -116,7 +116,7 @@ class Staging:
         The table ``person`` is not kept: it must not be mistaken for the result. Nor is there a ``_SUCCESS``.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         with output_errors(f"keep {FAILED}/{name}"):
             remove(self.path / "person")
@@ -130,7 +130,7 @@ class Staging:
         It is never matched by ``eksport=*/`` and never becomes ``latest``; its manifest says ``partial``.
 
         Raises:
-            OutputError: The counts disagree with the files, or the disk is full or failing.
+            OutputError: the counts disagree with the files, or the disk is full or failing.
         """
         self._seal(msgspec.structs.replace(manifest, partial=True))
         return self._keep(PARTIAL, name)

@@ -40,10 +40,10 @@ class SnapshotTable:
     """A table of a snapshot.
 
     Attributes:
-        root: The snapshot's directory, without links.
-        manifest: The snapshot's manifest.
-        schema: The columns as `batches` gives them.
-        table: The name of the table, and of its directory in the snapshot.
+        root: the snapshot's directory, without links.
+        manifest: the snapshot's manifest.
+        schema: the columns as `batches` gives them.
+        table: the name of the table, and of its directory in the snapshot.
     """
 
     root: Path
@@ -75,10 +75,10 @@ class SnapshotTable:
         what is made from the rows.
 
         Args:
-            columns: The columns to read, in this order; ``None`` for all.
+            columns: the columns to read, in this order; ``None`` for all.
 
         Raises:
-            InputError: A file is missing, damaged or has another number of rows than the manifest says.
+            InputError: a file is missing, damaged or has another number of rows than the manifest says.
         """
         names = list(self.schema.names if columns is None else columns)
         for part in _parts(self.manifest, self.table):
@@ -115,13 +115,13 @@ def open_snapshot_table(
     """Open a table of a published snapshot.
 
     Args:
-        snapshot: Its directory, or a link to it such as ``latest``.
-        csv_schema: Returns the types of columns, which CSV files do not say; other columns are text.
-        table: The name of the table.
+        snapshot: its directory, or a link to it such as ``latest``.
+        csv_schema: returns the types of columns, which CSV files do not say; other columns are text.
+        table: the name of the table.
 
     Raises:
-        InputError: There is no published snapshot at the path, or it is damaged.
-        UsageError: It is not a local path.
+        InputError: there is no published snapshot at the path, or it is damaged.
+        UsageError: it is not a local path.
     """
     root = find_snapshot(snapshot)
     manifest = read_manifest(root)

@@ -55,14 +55,14 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
     and ``latest`` updated.
 
     Args:
-        path: The directory; with ``create`` it is created if missing, parents included.
-        file_mode: Permission bits of all files written; those of directories follow from it.
-        create: Whether to create a missing store.
+        path: the directory; with ``create`` it is created if missing, parents included.
+        file_mode: permission bits of all files written; those of directories follow from it.
+        create: whether to create a missing store.
 
     Raises:
-        InputError: There is no store, and ``create`` is false.
-        OutputError: Another run holds the store, it is not a directory, or it cannot be written.
-        UsageError: It is a snapshot or in one, is not a local path, or its file system has no locks.
+        InputError: there is no store, and ``create`` is false.
+        OutputError: another run holds the store, it is not a directory, or it cannot be written.
+        UsageError: it is a snapshot or in one, is not a local path, or its file system has no locks.
     """
     path = local_path(path)
     _check_is_store(path, create=create)
@@ -98,10 +98,10 @@ class Store:
     """A locked store; created by ``open_store``.
 
     Attributes:
-        path: The directory.
-        file_mode: Permission bits of all files written.
-        is_new: Whether no run has used it before: the path may be mistyped.
-        lock: The descriptor of the lock: a process that is given it keeps the store locked as long as it runs.
+        path: the directory.
+        file_mode: permission bits of all files written.
+        is_new: whether no run has used it before: the path may be mistyped.
+        lock: the descriptor of the lock: a process that is given it keeps the store locked as long as it runs.
     """
 
     path: Path
@@ -133,7 +133,7 @@ class Store:
         A damaged one is not found either, but publishing over it still requires ``--replace``.
 
         Raises:
-            UsageError: Something other than a snapshot has this name: nothing could be published under it.
+            UsageError: something other than a snapshot has this name: nothing could be published under it.
         """
         return replaceable(self.path / name).manifest
 
@@ -142,7 +142,7 @@ class Store:
 
         Args:
             manifest: its manifest.
-            prove: Read every byte, as ``verify`` does; otherwise check only that listed files exist with their sizes.
+            prove: read every byte, as ``verify`` does; otherwise check only that listed files exist with their sizes.
         """
         snapshot = self.path / manifest.export_name
         if not all(_has_listed_size(snapshot, part) for part in manifest.files):
@@ -157,7 +157,7 @@ class Store:
             schema_name: of the record schema.
 
         Raises:
-            UsageError: The snapshots of the store have another format, partitioning or schema, other columns, or other
+            UsageError: the snapshots of the store have another format, partitioning or schema, other columns, or other
                 pseudonyms.
         """
         manifest = next((entry.manifest for entry in entries(self.path) if entry.manifest), None)
@@ -182,7 +182,7 @@ class Store:
 
         Raises:
             UsageError: ``keep`` is less than 1.
-            OutputError: The file system refuses.
+            OutputError: the file system refuses.
         """
         if keep < 1:
             raise UsageError("--keep must be at least 1")

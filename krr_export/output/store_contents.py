@@ -54,7 +54,7 @@ def classify(path: Path) -> Entry:
     """Classify an entry of a store. Only this function decides what a snapshot is.
 
     Raises:
-        OSError: Access is denied.
+        OSError: access is denied.
     """
     if not is_export_name(path.name):
         return Entry(path, EntryStatus.OTHER, "it is not named like an export")
@@ -84,11 +84,11 @@ def entries(store: Path, name_filter: Callable[[str], bool] = bool) -> Iterator[
     """Yield the entries ``eksport=…`` of a store, newest first; each is classified when it is reached.
 
     Args:
-        store: The directory of snapshots.
-        name_filter: Selects entries by name.
+        store: the directory of snapshots.
+        name_filter: selects entries by name.
 
     Raises:
-        OSError: Access to an entry is denied.
+        OSError: access to an entry is denied.
     """
     for path in sorted(store.glob("eksport=*"), reverse=True):
         if name_filter(path.name):
@@ -104,7 +104,7 @@ def unpublished_results(place: Path) -> list[Path]:
     """Return the results kept in ``.failed`` or ``.partial``, oldest first; nothing else, and no targets of links.
 
     Raises:
-        OSError: The directory cannot be read.
+        OSError: the directory cannot be read.
     """
     if place.is_symlink() or not place.is_dir():
         return []
@@ -122,7 +122,7 @@ def replaceable(path: Path) -> Entry:
     """Return the entry at a path, which may be missing, if the store may replace it.
 
     Raises:
-        UsageError: The store has not published it.
+        UsageError: the store has not published it.
     """
     entry = classify(path)
     if os.path.lexists(path) and entry.status is EntryStatus.OTHER:
@@ -134,11 +134,11 @@ def warnings(store: Path, *, damaged: bool = True) -> Iterator[str]:
     """Yield warnings about entries of a store that are not snapshots, one line for each kind.
 
     Args:
-        store: The directory of snapshots.
-        damaged: Whether to warn of damaged ones too.
+        store: the directory of snapshots.
+        damaged: whether to warn of damaged ones too.
 
     Raises:
-        OSError: Access to an entry is denied.
+        OSError: access to an entry is denied.
     """
     classified = list(entries(store))
     others = [entry for entry in classified if not entry.published]

@@ -31,7 +31,7 @@ class StorePlace:
     """A store that a command works on.
 
     Attributes:
-        directory: The store, or the mirror of it.
+        directory: the store, or the mirror of it.
         mirror: ``None`` if the store is a directory.
     """
 
@@ -47,8 +47,8 @@ class StorePlace:
         """Show a snapshot in a mirror; return whether it is there.
 
         Args:
-            name: Of the snapshot.
-            table: Whose rows will be read.
+            name: of the snapshot.
+            table: whose rows will be read.
         """
         if self.mirror is not None and name in committed_names(self.mirror.objects):
             self.mirror.show([name])
@@ -59,8 +59,8 @@ class StorePlace:
         """Show the newest snapshots in a mirror.
 
         Args:
-            count: How many; ``None`` for all.
-            tables: Those whose rows will be read.
+            count: how many; ``None`` for all.
+            tables: those whose rows will be read.
         """
         if self.mirror is None:
             return
@@ -79,9 +79,9 @@ class StorePlace:
         """Show in a mirror what a conversion compares an export with: the nearest snapshots, and the newest.
 
         Args:
-            name: Of the export.
-            tables: Those of the snapshot before it whose rows will be read.
-            itself: Whether to show what is there of the export itself. If it was looked for before, and not there,
+            name: of the export.
+            tables: those of the snapshot before it whose rows will be read.
+            itself: whether to show what is there of the export itself. If it was looked for before, and not there,
                 it must not appear in the mirror: who publishes then learns of it from the object store.
         """
         if self.mirror is None:
@@ -129,13 +129,13 @@ def open_snapshot(snapshot: str | os.PathLike[str], table: str) -> Iterator[Path
     """Give the directory of a snapshot; errors name it as users know it.
 
     Args:
-        snapshot: A directory, or the URI ``…/eksport=…`` of a snapshot in an object store, which is copied in part.
-        table: Whose rows will be read.
+        snapshot: a directory, or the URI ``…/eksport=…`` of a snapshot in an object store, which is copied in part.
+        table: whose rows will be read.
 
     Raises:
-        InputError: There is no such snapshot in the object store.
-        NetworkError: The object store cannot be reached, or denies access.
-        UsageError: It is neither.
+        InputError: there is no such snapshot in the object store.
+        NetworkError: the object store cannot be reached, or denies access.
+        UsageError: it is neither.
     """
     if not isinstance(snapshot, str) or not is_object_uri(snapshot):
         yield local_path(snapshot)
@@ -154,12 +154,12 @@ def open_place(store: str | os.PathLike[str]) -> Iterator[StorePlace]:
     """Give the place of a store; errors name it as users know it.
 
     Args:
-        store: A directory, or the URI of a place in an object store, of which an empty mirror is made. It lies in the
+        store: a directory, or the URI of a place in an object store, of which an empty mirror is made. It lies in the
             directory of temporary files, and is deleted at the end; if the process is killed, by the next.
 
     Raises:
-        OutputError: There is no room for a mirror.
-        UsageError: It is neither; or the package for object stores is missing.
+        OutputError: there is no room for a mirror.
+        UsageError: it is neither; or the package for object stores is missing.
     """
     if not isinstance(store, str) or not is_object_uri(store):
         yield StorePlace(local_path(store))

@@ -63,11 +63,11 @@ def verify(snapshot: StrPath) -> Verification:
     True
 
     Args:
-        snapshot: Its directory, or a link to it such as ``latest``.
+        snapshot: its directory, or a link to it such as ``latest``.
 
     Raises:
-        InputError: There is no snapshot at the path.
-        UsageError: It is not a local path.
+        InputError: there is no snapshot at the path.
+        UsageError: it is not a local path.
     """
     root = find_snapshot(local_path(snapshot))
     try:
@@ -90,11 +90,11 @@ def size_differences(snapshot: Path, manifest: Manifest) -> tuple[str, ...]:
     """Return a line for each file that is missing or of another size than listed; no part file is opened.
 
     Args:
-        snapshot: Its directory.
-        manifest: Its manifest.
+        snapshot: its directory.
+        manifest: its manifest.
 
     Raises:
-        OSError: Access is denied.
+        OSError: access is denied.
     """
     sizes = (line for part in manifest.files for line in _size_differences(snapshot / part.path, part))
     return (*_success_differences(snapshot), *sizes)
@@ -124,7 +124,7 @@ def prove(root: Path, manifest: Manifest) -> None:
     """Read the footers again and check that every record is accounted for: *seen = written + rejected*.
 
     Raises:
-        OutputError: The files disagree with the counts.
+        OutputError: the files disagree with the counts.
     """
     differences = list(row_differences(root, manifest))
     if differences:
@@ -156,8 +156,8 @@ def count_differences(rows: Mapping[str, int], counts: Counts) -> Iterator[str]:
     """Yield a line for each disagreement between the rows of tables and the counts of records.
 
     Args:
-        rows: Of the tables person and rejects.
-        counts: As the manifest has them.
+        rows: of the tables person and rejects.
+        counts: as the manifest has them.
     """
     if rows["person"] != counts.written:
         yield f"person: {rows['person']} rows, but {counts.written} records were written"
@@ -171,7 +171,7 @@ def count_rows(path: Path) -> int:
     """Return the rows of a part file: from the footer of Parquet, by counting the records of CSV.
 
     Raises:
-        OSError, EOFError, ValueError, pyarrow.ArrowException, zlib.error: It cannot be read in the format of its name.
+        OSError, EOFError, ValueError, pyarrow.ArrowException, zlib.error: it cannot be read in the format of its name.
     """
     if not path.is_file():  # opening a pipe would wait for a writer
         raise FileNotFoundError

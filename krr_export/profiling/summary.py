@@ -31,9 +31,9 @@ class LengthRange(Stored, frozen=True):
     """Lengths of the values of a column: in characters, of binary values in octets.
 
     Attributes:
-        min: The shortest.
-        max: The longest.
-        mean: Of all, rounded to two decimals.
+        min: the shortest.
+        max: the longest.
+        mean: of all, rounded to two decimals.
     """
 
     min: Count
@@ -45,10 +45,10 @@ class ColumnSummary(Stored, frozen=True):
     """One column.
 
     Attributes:
-        name: Of the column.
-        nulls: Records without a value.
-        empty: Values of length 0; null for a column that is left out or pseudonymised.
-        length: Lengths of the values; null for times, numbers and enumerated columns, if there is no value, and for a
+        name: of the column.
+        nulls: records without a value.
+        empty: values of length 0; null for a column that is left out or pseudonymised.
+        length: lengths of the values; null for times, numbers and enumerated columns, if there is no value, and for a
             column that is left out or pseudonymised.
     """
 
@@ -62,12 +62,12 @@ class Channels(Stored, frozen=True):
     """Records by channel.
 
     Attributes:
-        mobile: With a mobile number, with or without an e-mail address.
-        email: With an e-mail address, with or without a mobile number.
-        both: With both.
-        neither: With neither.
-        mailbox: With a digital mailbox.
-        certificate: With a certificate.
+        mobile: with a mobile number, with or without an e-mail address.
+        email: with an e-mail address, with or without a mobile number.
+        both: with both.
+        neither: with neither.
+        mailbox: with a digital mailbox.
+        certificate: with a certificate.
     """
 
     mobile: Count
@@ -85,14 +85,14 @@ class ContactAge(Stored, frozen=True):
     future for times after the export. Only ages that some record has are listed.
 
     Attributes:
-        column: The column of the contact data.
-        records: Records with a value.
-        undated: Those of them with neither time.
-        older_than_18_months: Those of them that may not be used to notify when the export was made: the newer time's 18
+        column: the column of the contact data.
+        records: records with a value.
+        undated: those of them with neither time.
+        older_than_18_months: those of them that may not be used to notify when the export was made: the newer time's 18
             calendar months were over, or there is none (eForvaltningsforskriften § 32).
-        updated: Records by the age of sistOppdatert.
-        verified: Records by the age of sistVerifisert.
-        newest: Records by the age of the newer of the two, which decides.
+        updated: records by the age of sistOppdatert.
+        verified: records by the age of sistVerifisert.
+        newest: records by the age of the newer of the two, which decides.
     """
 
     column: str
@@ -108,9 +108,9 @@ class ProviderCount(Stored, frozen=True):
     """A mailbox provider.
 
     Attributes:
-        organisation_number: With a right check digit.
-        name: Of a known provider; null for any other.
-        records: Records with it.
+        organisation_number: with a right check digit.
+        name: of a known provider; null for any other.
+        records: records with it.
     """
 
     organisation_number: OrganisationNumber
@@ -122,8 +122,8 @@ class DomainCount(Stored, frozen=True):
     """A domain of e-mail addresses.
 
     Attributes:
-        domain: What follows the last @, in lower case.
-        records: Records with it.
+        domain: what follows the last @, in lower case.
+        records: records with it.
     """
 
     domain: str
@@ -134,11 +134,11 @@ class CertificateCount(Stored, frozen=True):
     """A certificate of an organisation.
 
     Attributes:
-        sha256: Of the certificate.
-        subject: The organisation's name in the subject.
-        organisation_number: As the certificate has it; null if it has none that is valid.
-        expires: The end of its validity, in UTC.
-        records: Records with it.
+        sha256: of the certificate.
+        subject: the organisation's name in the subject.
+        organisation_number: as the certificate has it; null if it has none that is valid.
+        expires: the end of its validity, in UTC.
+        records: records with it.
     """
 
     sha256: Sha256
@@ -155,9 +155,9 @@ class Pooled(Stored, frozen=True):
     """Values that are not shown one by one: in too few records, not what they should be, or beyond the end of the list.
 
     Attributes:
-        distinct: Number of values; null for a column that is left out or pseudonymised.
-        records: Records with any of them.
-        exact: Whether distinct is exact. If the export has more than 100 000 values, only the first of them are
+        distinct: number of values; null for a column that is left out or pseudonymised.
+        records: records with any of them.
+        exact: whether distinct is exact. If the export has more than 100 000 values, only the first of them are
             counted, and the records of all others are pooled.
     """
 
@@ -172,22 +172,22 @@ class ProfileSummary(Stored, frozen=True, kw_only=True):
     Of a column that is left out or pseudonymised only nulls are given: what else would be here is empty or null.
 
     Attributes:
-        records: Accepted records.
-        columns: The columns in the XSD's order, without radnummer.
-        values: Of each enumerated column, records by value: all that the XSD lists, in its order.
-        identifier_kinds: Records by kind of identity number: see identifikatortype in docs/reference/derived.md.
-        channels: Records by channel.
-        contact_age: The age of each kind of contact data.
-        notifiable: Persons who may be notified when the export was made: active, not opted out, with a mobile number or
+        records: accepted records.
+        columns: the columns in the XSD's order, without radnummer.
+        values: of each enumerated column, records by value: all that the XSD lists, in its order.
+        identifier_kinds: records by kind of identity number: see identifikatortype in docs/reference/derived.md.
+        channels: records by channel.
+        contact_age: the age of each kind of contact data.
+        notifiable: persons who may be notified when the export was made: active, not opted out, with a mobile number or
             an e-mail address that may be used. Null if the schema has not all columns that decide it, if one of them is
             left out or pseudonymised, and in reports of the first versions.
-        providers: Mailbox providers, the most frequent first: valid organisation numbers that at least 20 records have.
-        providers_pooled: All other values of the mailbox provider together.
-        email_domains: Domains of e-mail addresses, the most frequent first: those that at least 20 records have.
-        email_domains_pooled: All other domains together; an address without one counts as one of them.
-        certificates: Certificates, the most frequent first: those in at least 20 records whose subject is an
+        providers: mailbox providers, the most frequent first: valid organisation numbers that at least 20 records have.
+        providers_pooled: all other values of the mailbox provider together.
+        email_domains: domains of e-mail addresses, the most frequent first: those that at least 20 records have.
+        email_domains_pooled: all other domains together; an address without one counts as one of them.
+        certificates: certificates, the most frequent first: those in at least 20 records whose subject is an
             organisation.
-        certificates_pooled: All other certificates together.
+        certificates_pooled: all other certificates together.
     """
 
     records: Count

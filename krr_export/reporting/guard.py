@@ -20,16 +20,16 @@ class Difference(Stored, frozen=True):
     """One difference between two exports that exceeds its limit.
 
     Attributes:
-        what: The change number goes backwards; fewer or more records seen; rejects: their share of all records; value
+        what: the change number goes backwards; fewer or more records seen; rejects: their share of all records; value
             and nulls: a share of the accepted records.
-        column: The column, of value and nulls.
-        value: The enumerated value, of value.
-        before: The number of the export before (of change-number: possibly of the one after): records, the change
+        column: the column, of value and nulls.
+        value: the enumerated value, of value.
+        before: the number of the export before (of change-number: possibly of the one after): records, the change
             number, or a share in per cent.
-        now: The same number of this export.
-        limit: The option that it exceeds, such as --max-drop 5%; null if no option sets a limit.
-        accept: The option that would accept it.
-        text: A description in a few words.
+        now: the same number of this export.
+        limit: the option that it exceeds, such as --max-drop 5%; null if no option sets a limit.
+        accept: the option that would accept it.
+        text: a description in a few words.
     """
 
     what: Literal["change-number", "records-dropped", "records-grown", "rejects", "value", "nulls"]
@@ -46,10 +46,10 @@ class Guard(Stored, frozen=True):
     """The guard's comparison of an export with the snapshots of the store.
 
     Attributes:
-        compared_with: The newest older snapshot whose report can be read; null if nothing was compared.
-        differences: The differences that exceed the limits, the greatest excess first. Of a published export: those
+        compared_with: the newest older snapshot whose report can be read; null if nothing was compared.
+        differences: the differences that exceed the limits, the greatest excess first. Of a published export: those
             that --no-guard accepted.
-        skipped: The comparisons that were skipped or ignored, and why; null if there are none.
+        skipped: the comparisons that were skipped or ignored, and why; null if there are none.
     """
 
     compared_with: Annotated[str, Meta(pattern="^eksport=")] | None = None

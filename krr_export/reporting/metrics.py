@@ -24,14 +24,14 @@ class RunMetrics:
     """What is known of a run at its end.
 
     Attributes:
-        command: The name of the command.
-        run: What tells its metrics from those of other runs on the same machine.
-        exit_code: Of the command.
-        outcome: What became of it, in a word: of a failure, its reason.
-        ended: When it ended.
-        seconds: How long it took.
-        newest_export: When the newest published export was made; ``None`` if there is none.
-        report: Of the last export that it read to its end; ``None`` if there is none.
+        command: the name of the command.
+        run: what tells its metrics from those of other runs on the same machine.
+        exit_code: of the command.
+        outcome: what became of it, in a word: of a failure, its reason.
+        ended: when it ended.
+        seconds: how long it took.
+        newest_export: when the newest published export was made; ``None`` if there is none.
+        report: of the last export that it read to its end; ``None`` if there is none.
     """
 
     command: str

@@ -39,8 +39,8 @@ def read_newest(candidates: Iterator[Entry], limit: int | None) -> list[HistoryL
     """Read the lines of the newest published entries, damaged or not, oldest first.
 
     Args:
-        candidates: Entries of a store, newest first.
-        limit: How many; ``None`` for all.
+        candidates: entries of a store, newest first.
+        limit: how many; ``None`` for all.
     """
     paths = [entry.path for entry in islice((entry for entry in candidates if entry.published), limit)][::-1]
     return [line for path in paths if (line := _read_consistently(path)) is not None]

@@ -47,8 +47,8 @@ class Tool(Stored, frozen=True):
     """The program that made the report.
 
     Attributes:
-        name: krr-export.
-        version: The version of krr-export.
+        name: of the program.
+        version: the version of krr-export.
     """
 
     name: Literal["krr-export"]
@@ -59,14 +59,14 @@ class ReportSource(Stored, frozen=True):
     """The export as it was delivered.
 
     Attributes:
-        name: The name of the file, without directories; stdin or stream if there is no file.
-        size: Bytes as delivered, compressed and encrypted; null if a stream was not read to its end.
-        sha256: Of the bytes as delivered; null if they were not read to their end.
-        compression: Of the export, inside the encryption.
-        encoding: The encoding of the document.
-        offsets_count_in_utf8: Whether byte offsets count in the document transcoded to UTF-8 instead of the delivered
+        name: the name of the file, without directories; stdin or stream if there is no file.
+        size: bytes as delivered, compressed and encrypted; null if a stream was not read to its end.
+        sha256: of the bytes as delivered; null if they were not read to their end.
+        compression: of the export, inside the encryption.
+        encoding: the encoding of the document.
+        offsets_count_in_utf8: whether byte offsets count in the document transcoded to UTF-8 instead of the delivered
             one.
-        delivery: The origin of an encrypted delivery; null for any other source.
+        delivery: the origin of an encrypted delivery; null for any other source.
     """
 
     name: str
@@ -98,15 +98,15 @@ class ReportedFinding(Stored, frozen=True):
     """One code of the catalogue of findings, how often it was found, and where.
 
     Attributes:
-        code: Stable name: pipelines may depend on it.
+        code: stable name: pipelines may depend on it.
         severity: reject: the record is kept out of the table person. warning: a value was changed, or is doubtful.
             info: a count worth knowing.
-        text: The meaning of the code.
-        fix: What to do.
-        count: Number of findings, of which a record may have several; also if fewer examples are shown.
-        records: Records with at least one.
-        fields: Findings by the field's path; the empty name is the record as a whole. They add up to count.
-        examples: The first ones, in the order of the records; none if places are not remembered (identifier-duplicate).
+        text: the meaning of the code.
+        fix: what to do.
+        count: number of findings, of which a record may have several; also if fewer examples are shown.
+        records: records with at least one.
+        fields: findings by the field's path; the empty name is the record as a whole. They add up to count.
+        examples: the first ones, in the order of the records; none if places are not remembered (identifier-duplicate).
     """
 
     code: Annotated[str, Meta(extra_json_schema={"enum": list(CATALOGUE)})]
@@ -123,12 +123,12 @@ class Performance(Stored, frozen=True):
     """The resources that the run used.
 
     Attributes:
-        seconds: From the first byte to the last file.
-        bytes_read: Of the source, as delivered.
-        peak_memory_bytes: The largest resident set of the process.
-        workers: The requested number of threads beside the main one.
-        records_per_second: Records seen a second.
-        megabytes_per_second: Million bytes of the source a second, as delivered.
+        seconds: from the first byte to the last file.
+        bytes_read: of the source, as delivered.
+        peak_memory_bytes: the largest resident set of the process.
+        workers: the requested number of threads beside the main one.
+        records_per_second: records seen a second.
+        megabytes_per_second: million bytes of the source a second, as delivered.
     """
 
     seconds: NonNegativeFloat
@@ -150,27 +150,27 @@ class Report(Document, frozen=True, kw_only=True, tag_field="report_version", ta
     """The report of a run: what krr-export found in one export. It contains no personal value.
 
     Attributes:
-        tool: The program that made the report.
-        outcome: Of convert: published; partial (--limit); too-many-rejects, empty, duplicates (of identity numbers,
+        tool: the program that made the report.
+        outcome: of convert: published; partial (--limit); too-many-rejects, empty, duplicates (of identity numbers,
             which --strict forbids) and guard (it differs too much from the snapshot before it), if nothing was
             published. Of validate: valid; rejects (more than --max-rejects), empty or duplicates.
-        created: When the report was made, in UTC.
-        source: The export as it was delivered.
-        header: What the export says of itself.
-        schema: The record schema that the export was read with.
-        limits: The options that decide about the outcome.
-        counts: Records.
-        warned: Records with at least one warning, those that a rule of --strict rejects included; null in reports of
+        created: when the report was made, in UTC.
+        source: the export as it was delivered.
+        header: what the export says of itself.
+        schema: the record schema that the export was read with.
+        limits: the options that decide about the outcome.
+        counts: records.
+        warned: records with at least one warning, those that a rule of --strict rejects included; null in reports of
             the first versions, as the next.
-        rejected_or_warned: Records that are rejected, have a warning, or both.
-        read_by: Records by the reader that read them; they add up to seen.
-        findings: What was found, by code, the reasons for rejects first; each code once.
-        profile: The content of the accepted records, before anything is left out or replaced; null with --no-profile.
-        performance: The resources that the run used.
-        guard: The comparison with the store's other snapshots; null for validate, which has no store.
-        changes: What changed since the snapshot before it; null without --changes, for the first snapshot of a store,
+        rejected_or_warned: records that are rejected, have a warning, or both.
+        read_by: records by the reader that read them; they add up to seen.
+        findings: what was found, by code, the reasons for rejects first; each code once.
+        profile: the content of the accepted records, before anything is left out or replaced; null with --no-profile.
+        performance: the resources that the run used.
+        guard: the comparison with the store's other snapshots; null for validate, which has no store.
+        changes: what changed since the snapshot before it; null without --changes, for the first snapshot of a store,
             and if nothing was published.
-        applied: How the snapshot was made from pages of the change feed; null if it was made from an export.
+        applied: how the snapshot was made from pages of the change feed; null if it was made from an export.
     """
 
     tool: Tool

@@ -68,9 +68,9 @@ class PartFile(Stored, frozen=True):
 
     Attributes:
         path: POSIX, relative to the snapshot, and in it.
-        rows: Rows of the table in this file; 0 for a file that is not part of a table.
-        bytes: Its size.
-        sha256: The digest of its bytes.
+        rows: rows of the table in this file; 0 for a file that is not part of a table.
+        bytes: its size.
+        sha256: the digest of its bytes.
     """
 
     path: str
@@ -91,11 +91,11 @@ def output_errors(doing: str, hints: Mapping[int, str] = _STORE_HINTS) -> Iterat
     """Turn errors of the operating system into one clear line.
 
     Args:
-        doing: What was tried; follows "cannot", such as ``write person/part-00000.parquet``.
-        hints: What to do, by the error's number.
+        doing: what was tried; follows "cannot", such as ``write person/part-00000.parquet``.
+        hints: what to do, by the error's number.
 
     Raises:
-        OutputError: For any ``OSError`` raised inside; Arrow raises its own as ``OSError`` too.
+        OutputError: for any ``OSError`` raised inside; Arrow raises its own as ``OSError`` too.
     """
     try:
         yield
@@ -107,10 +107,10 @@ def output_error(doing: str, error: OSError, hints: Mapping[int, str], default: 
     """Return the same for one error.
 
     Args:
-        doing: As above.
-        error: The system's error.
-        hints: As above.
-        default: What to do about any other error.
+        doing: as above.
+        error: the system's error.
+        hints: as above.
+        default: what to do about any other error.
     """
     # Never str(error): it may quote a path with a partition's value, or any other text from Arrow.
     reason = os.strerror(error.errno) if error.errno else "the system gives no reason"
@@ -125,9 +125,9 @@ class HashedFile:
     being cleaned up.
 
     Args:
-        path: Its path, for messages and for the manifest.
-        descriptor: Open for writing; closed when the file is finished or abandoned.
-        shown: Its path for messages, if that is another.
+        path: its path, for messages and for the manifest.
+        descriptor: open for writing; closed when the file is finished or abandoned.
+        shown: its path for messages, if that is another.
     """
 
     def __init__(self, path: str, descriptor: int, shown: str | None = None) -> None:
@@ -142,12 +142,12 @@ class HashedFile:
         """Create the file.
 
         Args:
-            root: The directory that ``path`` is relative to. The file's own directory is made if it is missing.
+            root: the directory that ``path`` is relative to. The file's own directory is made if it is missing.
             path: POSIX path below ``root``; nothing may exist there yet.
-            mode: Permission bits; the process's umask does not change them.
+            mode: permission bits; the process's umask does not change them.
 
         Raises:
-            OutputError: It cannot be created.
+            OutputError: it cannot be created.
         """
         target = root / path
         with output_errors(f"create {path}"):
@@ -165,7 +165,7 @@ class HashedFile:
         """Append ``data``; after ``abandon`` it is discarded, so that a writer can still close itself.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         view = memoryview(data).cast("B")
         size = len(view)
@@ -185,7 +185,7 @@ class HashedFile:
         """Sync the bytes to the disk, if it is a file on one, and close the file.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         assert self._fd is not None, "a file is finished once"  # noqa: S101 - an invariant of this package
         with output_errors(f"write {self._shown}"):
@@ -241,8 +241,8 @@ def mode_remark(path: Path, mode: int) -> str:
     """Return a remark for the last line of a run if a file did not get its permissions; usually empty.
 
     Args:
-        path: A file that was just written.
-        mode: The requested permission bits.
+        path: a file that was just written.
+        mode: the requested permission bits.
     """
     try:
         got = stat.S_IMODE(path.stat().st_mode)

@@ -19,11 +19,11 @@ def refuse_machine_failure(doing: str, error: OSError) -> None:
     """Raise an error of the system where it is about the machine.
 
     Args:
-        doing: What was tried; follows "cannot".
-        error: The system's error.
+        doing: what was tried; follows "cannot".
+        error: the system's error.
 
     Raises:
-        OutputError: Too many files are open, or there is too little memory.
+        OutputError: too many files are open, or there is too little memory.
     """
     if error.errno in MACHINE_HINTS:
         raise OutputError(f"cannot {doing}: {os.strerror(error.errno)}", MACHINE_HINTS[error.errno]) from None

@@ -21,7 +21,7 @@ def check_memory() -> None:
     may go round in its handling of exceptions for ever (``exception_unwind`` in its ceval.c), deaf to signals.
 
     Raises:
-        MemoryError: There is not.
+        MemoryError: there is not.
     """
     try:
         mmap.mmap(-1, _LIBRARY_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=_PROT_NONE).close()

@@ -31,9 +31,9 @@ class Session(Protocol):
         """Open it.
 
         Raises:
-            BusyError: Another load is at work.
-            NetworkError: The database cannot be reached, or refuses the login.
-            OutputError: It cannot be opened.
+            BusyError: another load is at work.
+            NetworkError: the database cannot be reached, or refuses the login.
+            OutputError: it cannot be opened.
         """
 
     def __exit__(
@@ -62,9 +62,9 @@ class Database(ABC):
     """A database with the tables of snapshots; a context manager that opens and closes it.
 
     Args:
-        session: Of the database.
-        sql: The statements in its dialect.
-        elsewhere: What to do where its tables have other columns than a snapshot.
+        session: of the database.
+        sql: the statements in its dialect.
+        elsewhere: what to do where its tables have other columns than a snapshot.
     """
 
     def __init__(self, session: Session, sql: TableStatements, elsewhere: str) -> None:
@@ -86,10 +86,10 @@ class Database(ABC):
         """Load a snapshot, in place of what there is of the same export: all of it, or nothing.
 
         Raises:
-            BusyError: Someone reads what it takes the place of, for longer than it waits.
-            InputError: A file of the snapshot is damaged.
-            OutputError: The database refuses.
-            UsageError: A table there has other columns.
+            BusyError: someone reads what it takes the place of, for longer than it waits.
+            InputError: a file of the snapshot is damaged.
+            OutputError: the database refuses.
+            UsageError: a table there has other columns.
         """
 
     @abstractmethod
@@ -101,14 +101,14 @@ class Database(ABC):
         """Make the view of every state of each person, if it is missing.
 
         Args:
-            persons: The columns of persons, as the snapshots have them.
+            persons: the columns of persons, as the snapshots have them.
         """
 
     def loads(self) -> list[Load]:
         """Return the ledger, oldest snapshot first, person first of its tables.
 
         Raises:
-            InputError: Someone has changed it.
+            InputError: someone has changed it.
         """
         return read_loads(self._session.rows(self._sql.select_loads())) if self._columns(LEDGER) else []
 
@@ -125,8 +125,8 @@ class Database(ABC):
         """Yield the rows of a loaded table as readers find them, with the columns that the snapshot has.
 
         Args:
-            load: The row of the ledger.
-            newest: Whether it is of the newest snapshot.
+            load: the row of the ledger.
+            newest: whether it is of the newest snapshot.
         """
         columns = self._columns(database_table(load.table))[1:]
         if columns and self._columns(load.table):  # else someone dropped the table, or the view
@@ -156,7 +156,7 @@ class Database(ABC):
         """Prove that all rows of a table arrived.
 
         Raises:
-            OutputError: Some have not.
+            OutputError: some have not.
         """
         if arrived != load.rows:
             raise OutputError(

@@ -22,7 +22,7 @@ class DuckDBDatabase(Database):
     """A DuckDB file. All that is loaded into it and removed from it is there for others once it is closed.
 
     Args:
-        path: Of the file; made if it is missing.
+        path: of the file; made if it is missing.
     """
 
     _session: DuckDBSession

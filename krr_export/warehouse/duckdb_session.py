@@ -38,7 +38,7 @@ class DuckDBSession:
     The copy takes the file's place when the session is closed without an error.
 
     Args:
-        path: Of the file, which may be missing.
+        path: of the file, which may be missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,8 +78,8 @@ class DuckDBSession:
         """Go on with a copy of the file, or with a new one, in the file's stead.
 
         Raises:
-            BusyError: Another load is at work.
-            OutputError: The copy cannot be made.
+            BusyError: another load is at work.
+            OutputError: the copy cannot be made.
         """
         if self._copy is not None:
             return
@@ -132,7 +132,7 @@ class DuckDBSession:
         """Run a statement that inserts the rows of the table ``arriving``; return how many they were.
 
         Raises:
-            KrrExportError: What ended the reading, or DuckDB's refusal.
+            KrrExportError: what ended the reading, or DuckDB's refusal.
         """
         self._connection.register("arriving", reader.stream())
         try:

@@ -38,12 +38,12 @@ class Load:
     """A row of the ledger.
 
     Attributes:
-        name: The snapshot, ``eksport=…``.
-        table: The name of the table in the snapshot.
-        rows: How many were loaded.
-        content_digest: Of the rows, in any order (`krr_export.warehouse.content_digest`).
-        manifest_sha256: The digest of the snapshot's manifest.
-        compared_with: Of the table of changes: the digest of the manifest of the snapshot that they are against;
+        name: the snapshot, ``eksport=…``.
+        table: the name of the table in the snapshot.
+        rows: how many were loaded.
+        content_digest: of the rows, in any order (`krr_export.warehouse.content_digest`).
+        manifest_sha256: the digest of the snapshot's manifest.
+        compared_with: of the table of changes: the digest of the manifest of the snapshot that they are against;
             ``None`` for other tables, and for the first snapshot of a store.
     """
 
@@ -59,7 +59,7 @@ def read_loads(rows: Iterable[Sequence[Any]]) -> list[Load]:
     """Return the ledger's rows, in their order; each begins with the time of the export, in seconds.
 
     Raises:
-        InputError: Someone has changed it: what it names is no snapshot, or lacks the table person.
+        InputError: someone has changed it: what it names is no snapshot, or lacks the table person.
     """
     loads = []
     for seconds, *columns in rows:

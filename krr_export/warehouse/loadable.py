@@ -22,10 +22,10 @@ class Loadable:
     """A snapshot to load.
 
     Attributes:
-        name: Of its directory, ``eksport=…``.
-        manifest_sha256: The digest of its manifest, which names its content.
-        tables: The tables person, rejects, findings and changes, as far as it has them; person comes first.
-        advanced: Is called with the number of rows, now and then, as they are read.
+        name: of its directory, ``eksport=…``.
+        manifest_sha256: the digest of its manifest, which names its content.
+        tables: the tables person, rejects, findings and changes, as far as it has them; person comes first.
+        advanced: is called with the number of rows, now and then, as they are read.
     """
 
     name: str
@@ -62,7 +62,7 @@ class TableReader:
     """Reads a table of a snapshot once, and keeps what the ledger says of it.
 
     Attributes:
-        failure: What ended the reading. A database's client, which asks for the batches, wraps it in its own error.
+        failure: what ended the reading. A database's client, which asks for the batches, wraps it in its own error.
     """
 
     def __init__(self, snapshot: Loadable, table: SnapshotTable) -> None:

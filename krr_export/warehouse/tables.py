@@ -45,7 +45,7 @@ def database_schema(schema: pa.Schema) -> pa.Schema:
     """Return the columns that a table has in a database: those of the snapshot, after the time of the export.
 
     Raises:
-        UsageError: A column has the name of that time.
+        UsageError: a column has the name of that time.
     """
     if EXPORT.name in schema.names:
         raise UsageError(
@@ -63,8 +63,8 @@ class TableStatements:
     """Statements that make tables and views.
 
     Args:
-        dialect: A key of `krr_export.schema.dialects.DIALECTS`.
-        namespace: Where the tables are: a schema of the database.
+        dialect: a key of `krr_export.schema.dialects.DIALECTS`.
+        namespace: where the tables are: a schema of the database.
     """
 
     def __init__(self, dialect: str, namespace: str) -> None:
@@ -84,9 +84,9 @@ class TableStatements:
         """Yield the statements that make a table and its comments.
 
         Args:
-            table: Its name in the database.
-            schema: Its columns.
-            clause: What follows the columns.
+            table: its name in the database.
+            schema: its columns.
+            clause: what follows the columns.
         """
         yield f"CREATE TABLE {self.name(table)} ({self._columns(schema)}) {clause}".rstrip()
         yield self.comment(table)
@@ -138,9 +138,9 @@ class TableStatements:
         """Return the query of a loaded table's rows, as readers find them.
 
         Args:
-            load: The row of the ledger.
-            columns: The columns to read.
-            newest: Whether it is of the newest snapshot, whose persons are those of the view.
+            load: the row of the ledger.
+            columns: the columns to read.
+            newest: whether it is of the newest snapshot, whose persons are those of the view.
         """
         chosen = ", ".join(map(identifier, columns))
         if newest and load.table == PERSON:

@@ -31,9 +31,9 @@ class Target:
     """A database to load into.
 
     Attributes:
-        shown: For people: without user, password and parameters.
-        database: Closed as yet.
-        warnings: What whoever gave the target should know.
+        shown: for people: without user, password and parameters.
+        database: closed as yet.
+        warnings: what whoever gave the target should know.
     """
 
     shown: str
@@ -51,10 +51,10 @@ def parse_target(given: str, db_schema: str = DB_SCHEMA) -> Target:
 
     Args:
         given: ``postgresql://USER@HOST/DATABASE`` or ``duckdb:FILE``.
-        db_schema: The schema of PostgreSQL in which the tables are.
+        db_schema: the schema of PostgreSQL in which the tables are.
 
     Raises:
-        UsageError: It names none. The message does not repeat it: it may hold a password.
+        UsageError: it names none. The message does not repeat it: it may hold a password.
     """
     # DuckDB itself takes more: addresses of services, with tokens.
     if re.match(rf"{_DUCKDB}(?!//|[A-Za-z0-9_]+:|:memory:)", given):

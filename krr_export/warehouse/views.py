@@ -35,12 +35,12 @@ class StoreShape:
     """What is in a store, as far as views depend on it.
 
     Attributes:
-        path: Of the store, absolute.
-        person: The columns of the table person in the newest snapshot.
-        extension: Of the files of that table: ``parquet``, ``csv`` or ``csv.gz``.
-        newest: The newest snapshot's directory in the store: ``latest``, or its own name where there is no such link.
-        tables: Those of the tables beside person that a snapshot has; always Parquet.
-        listed: Of a store in an object store, the URIs that each view reads, by its name: no pattern tells them from
+        path: of the store, absolute.
+        person: the columns of the table person in the newest snapshot.
+        extension: of the files of that table: ``parquet``, ``csv`` or ``csv.gz``.
+        newest: the newest snapshot's directory in the store: ``latest``, or its own name where there is no such link.
+        tables: those of the tables beside person that a snapshot has; always Parquet.
+        listed: of a store in an object store, the URIs that each view reads, by its name: no pattern tells them from
             files that were replaced. ``report`` and ``report_findings`` read the same.
     """
 
@@ -63,10 +63,10 @@ class View:
     """A view.
 
     Attributes:
-        name: Of the view.
-        comment: What is in it, in one line.
-        query: Its rows.
-        columns: What is in each column, by its name; those that nothing is known of are left out.
+        name: of the view.
+        comment: what is in it, in one line.
+        query: its rows.
+        columns: what is in each column, by its name; those that nothing is known of are left out.
     """
 
     name: str

@@ -24,12 +24,12 @@ def workplace(target: Path) -> Iterator[Path]:
     """Make a directory beside a file, for one program at a time and this user only; remove it at the end.
 
     Args:
-        target: The file, which may be missing.
+        target: the file, which may be missing.
 
     Raises:
-        BusyError: Another program is at work there.
-        OutputError: It cannot be made.
-        UsageError: The file lies in a store.
+        BusyError: another program is at work there.
+        OutputError: it cannot be made.
+        UsageError: the file lies in a store.
     """
     refuse_store(target)
     place = target.with_name(f".{target.name}.loading")
@@ -53,8 +53,8 @@ def _lock(fd: int, place: Path, target: Path) -> None:
     """Lock a directory.
 
     Raises:
-        BusyError: Another program is at work there.
-        OutputError: Someone else made it, who could read what is put there.
+        BusyError: another program is at work there.
+        OutputError: someone else made it, who could read what is put there.
     """
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,7 +72,7 @@ def put_in_place(built: Path, target: Path) -> None:
     """Put a finished file in the place of another; who has the old one open goes on with it.
 
     Raises:
-        OutputError: It cannot be put there.
+        OutputError: it cannot be put there.
     """
     with output_errors(f"write {target}", COMMON_HINTS):
         built.chmod(target.stat().st_mode & 0o777 if target.exists() else _PRIVATE_FILE)

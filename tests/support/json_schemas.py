@@ -64,7 +64,12 @@ def _complete(part: dict[str, Any], struct: type[msgspec.Struct]) -> None:
         if name == version:
             schema.update({"const": schema.pop("enum")[0], "description": "Of this format. Keys may be added to it."})
         else:
-            schema["description"] = described[name]
+            schema["description"] = _sentence(described[name])
+
+
+def _sentence(text: str) -> str:
+    """Return text with a capital, unless it begins with a name that it explains."""
+    return text if re.match(r"\w+:", text) else text[0].upper() + text[1:]
 
 
 def _plain(text: str) -> str:

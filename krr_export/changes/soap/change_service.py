@@ -38,8 +38,8 @@ class SoapChangeService:
         """Return the page that follows a change number; its content is the message that was signed, decrypted.
 
         Raises:
-            InputError: The answer is a fault, is not to be trusted, or is not the page that was asked for.
-            NetworkError: There is no answer.
+            InputError: the answer is a fault, is not to be trusted, or is not the page that was asked for.
+            NetworkError: there is no answer.
         """
         first = known + 1 if known else 0
         opened = self._ask(first)

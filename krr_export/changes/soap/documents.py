@@ -26,7 +26,7 @@ def parse(data: bytes) -> etree._Element:
     Comments are left out: they are not signed. Document types and processing instructions are refused, as SOAP asks.
 
     Raises:
-        InputError: It is too large, not well-formed, or has what no message may have.
+        InputError: it is too large, not well-formed, or has what no message may have.
     """
     if len(data) > MAX_BYTES:
         raise InputError(
@@ -51,11 +51,11 @@ def canonical(element: etree._Element, prefixes: Iterable[str] = ()) -> bytes:
     """Return an element's octets in exclusive canonical form, without comments, in the context where it stands.
 
     Args:
-        element: The element.
-        prefixes: The prefixes whose namespaces are declared even where they are not used; ``#default`` is none.
+        element: the element.
+        prefixes: the prefixes whose namespaces are declared even where they are not used; ``#default`` is none.
 
     Raises:
-        InputError: There is no canonical form.
+        InputError: there is no canonical form.
     """
     try:
         return etree.tostring(
@@ -79,7 +79,7 @@ def only_child(parent: etree._Element, name: str) -> etree._Element:
     """Return the one child of this name.
 
     Raises:
-        InputError: There is none, or there are several.
+        InputError: there is none, or there are several.
     """
     found = parent.findall(name)
     if len(found) != 1:
@@ -91,7 +91,7 @@ def check_children(parent: etree._Element, *names: str) -> list[etree._Element]:
     """Return the children, which must be these, in this order.
 
     Raises:
-        InputError: They are others.
+        InputError: they are others.
     """
     children = list(parent)
     if tuple(child.tag for child in children) != names:
@@ -103,7 +103,7 @@ def text_of(element: etree._Element) -> str:
     """Return the text of an element without children, without white space around it.
 
     Raises:
-        InputError: It has children.
+        InputError: it has children.
     """
     check_children(element)
     return (element.text or "").strip()
@@ -113,7 +113,7 @@ def bytes_of(element: etree._Element) -> bytes:
     """Decode an element's base64, strictly but for white space.
 
     Raises:
-        InputError: It is not base64.
+        InputError: it is not base64.
     """
     try:
         return base64.b64decode("".join(text_of(element).split()), validate=True)

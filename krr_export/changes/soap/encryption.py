@@ -52,7 +52,7 @@ class Recipient:
     """Who can decrypt an answer.
 
     Attributes:
-        certificate: Of an RSA key.
+        certificate: of an RSA key.
         cipher: AES-256 in CBC, as the register had it, or in GCM.
     """
 
@@ -64,9 +64,9 @@ def encrypt_body(envelope: Envelope, security: etree._Element, recipient: Recipi
     """Encrypt what is in the body, in place; the key for it is added to the header Security.
 
     Args:
-        envelope: Signed already, with one element in its body.
-        security: Its header Security.
-        recipient: Who can decrypt it.
+        envelope: signed already, with one element in its body.
+        security: its header Security.
+        recipient: who can decrypt it.
     """
     key, identity = secrets.token_bytes(_KEY_BYTES), new_id()
     plaintext = b"".join(canonical(child) for child in envelope.body)
@@ -93,7 +93,7 @@ def decrypt_body(envelope: Envelope, encrypted_key: etree._Element | None, priva
     """Return the message with its body decrypted, as a new document. Nothing in it is to be believed yet.
 
     Raises:
-        InputError: The message is not encrypted as in this service; or, always the same, it cannot be decrypted.
+        InputError: the message is not encrypted as in this service; or, always the same, it cannot be decrypted.
     """
     if encrypted_key is None:
         raise malformed("it is encrypted, and has no EncryptedKey")

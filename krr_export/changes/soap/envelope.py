@@ -28,7 +28,7 @@ class SoapFaultError(InputError):
     """A fault instead of an answer.
 
     Attributes:
-        code: One of `FAULT_CODES`, the most exact that it has; ``None`` if it has none of them.
+        code: one of `FAULT_CODES`, the most exact that it has; ``None`` if it has none of them.
     """
 
     reason = "soap-fault"
@@ -49,10 +49,10 @@ class Envelope:
     """An envelope, taken apart by place.
 
     Attributes:
-        root: The envelope itself.
-        soap: The namespace of its version of SOAP.
-        header: Its header; ``None`` if it has none.
-        body: Its body.
+        root: the envelope itself.
+        soap: the namespace of its version of SOAP.
+        header: its header; ``None`` if it has none.
+        body: its body.
     """
 
     root: etree._Element
@@ -65,7 +65,7 @@ class Envelope:
         """Parse an envelope and take it apart.
 
         Raises:
-            InputError: It is no envelope of SOAP 1.1 or 1.2.
+            InputError: it is no envelope of SOAP 1.1 or 1.2.
         """
         return cls.of(parse(data))
 
@@ -74,7 +74,7 @@ class Envelope:
         """Take an envelope apart: a header, if any, and a body, and nothing else.
 
         Raises:
-            InputError: It is no envelope of SOAP 1.1 or 1.2.
+            InputError: it is no envelope of SOAP 1.1 or 1.2.
         """
         soap = next((soap for soap in (SOAP_12, SOAP_11) if root.tag == f"{{{soap}}}Envelope"), None)
         *headers, body = list(root) or [root]
@@ -90,7 +90,7 @@ class Envelope:
         """Raise if the body holds a fault.
 
         Raises:
-            SoapFaultError: It does.
+            SoapFaultError: it does.
         """
         fault = self.body.find(f"{{{self.soap}}}Fault")
         if fault is not None:
@@ -110,10 +110,10 @@ def make_fault(code: str, text: str, soap: str = SOAP_12, security: str | None =
     """Make a fault as the service did: neither signed nor encrypted.
 
     Args:
-        code: A code of this version of SOAP, such as Sender or, in 1.1, Client.
-        text: Why.
-        soap: The version of SOAP.
-        security: The code of WS-Security, if that is what is wrong, such as InvalidSecurity.
+        code: a code of this version of SOAP, such as Sender or, in 1.1, Client.
+        text: why.
+        soap: the version of SOAP.
+        security: the code of WS-Security, if that is what is wrong, such as InvalidSecurity.
     """
     fault = etree.Element(f"{{{soap}}}Fault", nsmap={"soap": soap, "wsse": WSSE})
     if soap == SOAP_12:

@@ -47,7 +47,7 @@ def hent_personer(identifiers: Iterable[str], needs: Sequence[Need] = ALL_GROUPS
     """Make HentPersonerForespoersel: a request for persons by identity number, 1 to 1000 of them.
 
     Raises:
-        UsageError: It would not be valid.
+        UsageError: it would not be valid.
     """
     message = _message(SERVICE_16_02, f"HentPersoner{REQUEST}")
     for name, values in (("informasjonsbehov", needs), (IDENTIFIER, identifiers)):
@@ -60,11 +60,11 @@ def hent_endringer(first: int, needs: Sequence[Need] = ALL_GROUPS) -> etree._Ele
     """Make HentEndringerForespoersel: a request for one page of changes.
 
     Args:
-        first: The first change number that is asked for, itself included (fraEndringsNummer).
-        needs: The groups that are asked for.
+        first: the first change number that is asked for, itself included (fraEndringsNummer).
+        needs: the groups that are asked for.
 
     Raises:
-        UsageError: It would not be valid.
+        UsageError: it would not be valid.
     """
     message = _message(SERVICE_16_02, f"HentEndringer{REQUEST}")
     message.set("fraEndringsNummer", str(first))
@@ -82,7 +82,7 @@ def paa_vegne_av(orgnr: str) -> etree._Element:
     """Make the header element that says for which organisation a request is made.
 
     Raises:
-        UsageError: The number does not have nine digits.
+        UsageError: the number does not have nine digits.
     """
     if not (len(orgnr) == WIDTH and orgnr.isascii() and orgnr.isdigit()):
         raise UsageError("the organisation's number has nine digits", "check --paa-vegne-av")
@@ -95,7 +95,7 @@ def hent_personer_respons(persons: Iterable[etree._Element]) -> etree._Element:
     """Make HentPersonerRespons, of elements Person; they are moved there.
 
     Raises:
-        UsageError: It would not be valid.
+        UsageError: it would not be valid.
     """
     message = _message(SERVICE_16_02, f"HentPersoner{ANSWER}")
     message.extend(persons)
@@ -109,10 +109,10 @@ def hent_endringer_respons(first: int, last: int, newest: int, persons: Iterable
         first: fraEndringsNummer, as it was asked for.
         last: tilEndringsNummer, the last change number in this page.
         newest: senesteEndringsNummer, the last one in the register.
-        persons: Elements Person; they are moved there.
+        persons: elements Person; they are moved there.
 
     Raises:
-        UsageError: It would not be valid.
+        UsageError: it would not be valid.
     """
     message = _message(SERVICE_16_02, f"HentEndringer{ANSWER}")
     for name, number in (("fra", first), ("til", last), ("seneste", newest)):
@@ -140,14 +140,14 @@ def mailbox_request(
     """Make a mailbox provider's request; which of the following it takes depends on the operation.
 
     Args:
-        operation: One of `OPERATIONS`.
-        identifier: The person's identity number.
-        provider: The provider's organisation number.
-        address: The mailbox's address.
-        certificate: To encrypt post to it with, in DER.
+        operation: one of `OPERATIONS`.
+        identifier: the person's identity number.
+        provider: the provider's organisation number.
+        address: the mailbox's address.
+        certificate: to encrypt post to it with, in DER.
 
     Raises:
-        UsageError: It would not be valid.
+        UsageError: it would not be valid.
     """
     encoded = None if certificate is None else base64.b64encode(certificate).decode()
     fields = {
@@ -163,7 +163,7 @@ def mailbox_answer(operation: Operation, status: str, reason: str | None = None)
     """Make the register's answer to a mailbox provider: JA or NEI, or OK or FEILET, and a reason (beskrivelse).
 
     Raises:
-        UsageError: It would not be valid.
+        UsageError: it would not be valid.
     """
     return _provider_message(f"{operation}{ANSWER}", {"status": status, "beskrivelse": reason})
 

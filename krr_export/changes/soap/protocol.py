@@ -46,12 +46,12 @@ class Opened:
     """A verified message.
 
     Attributes:
-        message: The element in the body, parsed from the very octets that were signed.
-        signature: The value of the message's signature.
-        certificate: The signer's.
-        on_behalf_of: For which organisation a request is made; ``None`` if it does not say so.
-        created: When it was made, by the signer's clock.
-        was_encrypted: Whether the body was encrypted.
+        message: the element in the body, parsed from the very octets that were signed.
+        signature: the value of the message's signature.
+        certificate: the signer's.
+        on_behalf_of: for which organisation a request is made; ``None`` if it does not say so.
+        created: when it was made, by the signer's clock.
+        was_encrypted: whether the body was encrypted.
     """
 
     message: etree._Element
@@ -89,7 +89,7 @@ class Opened:
         """Check that the message is a request of the services, and valid by its XSD.
 
         Raises:
-            InputError: It is not.
+            InputError: it is not.
         """
         check_known(self.message, REQUEST)
         if places := self.find_faults():
@@ -106,13 +106,13 @@ def sign_request(
     """Put a request into an envelope and sign it.
 
     Args:
-        message: Made by `messages`; it is moved into the envelope.
-        signer: The sender.
-        on_behalf_of: The number of the organisation that the request is made for; only for Oppslagstjenesten.
-        now: When it is made; the present by default.
+        message: made by `messages`; it is moved into the envelope.
+        signer: the sender.
+        on_behalf_of: the number of the organisation that the request is made for; only for Oppslagstjenesten.
+        now: when it is made; the present by default.
 
     Raises:
-        UsageError: The organisation's number is none.
+        UsageError: the organisation's number is none.
     """
     headers = [] if on_behalf_of is None else [paa_vegne_av(on_behalf_of)]
     envelope = make_envelope(message, headers, soap_of(message))
@@ -131,11 +131,11 @@ def seal_answer(
     """Put an answer into an envelope, sign it and encrypt its body, as the register did.
 
     Args:
-        message: Made by `messages`; it is moved into the envelope.
-        signer: The register.
-        confirms: The value of the request's signature.
-        recipient: Who asked; ``None`` leaves the body unencrypted.
-        now: When it is made; the present by default.
+        message: made by `messages`; it is moved into the envelope.
+        signer: the register.
+        confirms: the value of the request's signature.
+        recipient: who asked; ``None`` leaves the body unencrypted.
+        now: when it is made; the present by default.
     """
     envelope = make_envelope(message, soap=soap_of(message))
     sign(envelope, signer, now=now, life=ANSWER_LIFE, confirms=confirms)
@@ -150,12 +150,12 @@ def open_request(data: bytes, trusted: Collection[str], *, at: datetime | None =
     """Verify a request, and check it.
 
     Args:
-        data: The envelope.
-        trusted: The fingerprints of the senders' keys.
-        at: When it must be valid; the present by default.
+        data: the envelope.
+        trusted: the fingerprints of the senders' keys.
+        at: when it must be valid; the present by default.
 
     Raises:
-        InputError: It is no request, is not valid by its XSD, or is not to be trusted.
+        InputError: it is no request, is not valid by its XSD, or is not to be trusted.
     """
     opened = verify_request(data, trusted, at=at)
     opened.check_request()
@@ -166,12 +166,12 @@ def verify_request(data: bytes, trusted: Collection[str], *, at: datetime | None
     """Verify who sent a message and that it is secured as a request; which one it is, is still to be checked.
 
     Args:
-        data: The envelope.
-        trusted: The fingerprints of the senders' keys.
-        at: When it must be valid; the present by default.
+        data: the envelope.
+        trusted: the fingerprints of the senders' keys.
+        at: when it must be valid; the present by default.
 
     Raises:
-        InputError: It is not to be trusted.
+        InputError: it is not to be trusted.
     """
     envelope = Envelope.parse(data)
     secured = Secured.find(envelope)
@@ -191,15 +191,15 @@ def open_answer(
     """Verify an answer, and decrypt it.
 
     Args:
-        data: The envelope.
-        trusted: The fingerprints of the register's keys.
-        private_key: Returns the recipient's key; called only if the answer is encrypted and its signature right.
-        request_signature: The value of the request's signature, which the answer must confirm; ``None``: not known.
-        at: When it must be valid; the present by default.
+        data: the envelope.
+        trusted: the fingerprints of the register's keys.
+        private_key: returns the recipient's key; called only if the answer is encrypted and its signature right.
+        request_signature: the value of the request's signature, which the answer must confirm; ``None``: not known.
+        at: when it must be valid; the present by default.
 
     Raises:
-        SoapFaultError: It is a fault.
-        InputError: It is no answer, or is not to be trusted.
+        SoapFaultError: it is a fault.
+        InputError: it is no answer, or is not to be trusted.
     """
     envelope = Envelope.parse(data)
     envelope.raise_for_fault()
@@ -216,7 +216,7 @@ def signature_of_request(data: bytes) -> bytes:
     """Return the value of a request's signature, for its answer; the request is one's own, so it is not verified.
 
     Raises:
-        InputError: It is no signed message.
+        InputError: it is no signed message.
     """
     value = Secured.find(Envelope.parse(data)).signature.find(f"{{{names.DS}}}SignatureValue")
     if value is None:

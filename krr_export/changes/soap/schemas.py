@@ -28,7 +28,7 @@ def check_known(message: etree._Element, ending: str) -> None:
     """Check that a message is one of the services', and a request or an answer.
 
     Raises:
-        InputError: It is not.
+        InputError: it is not.
     """
     name = etree.QName(message)
     if not name.localname.endswith(ending) or name.localname not in _message_names(name.namespace or ""):

@@ -21,15 +21,15 @@ class Secured:
     """What lies in the one header Security, and what the signature must cover.
 
     Attributes:
-        token: The signer's certificate.
-        timestamp: When the message is valid.
-        signature: Of the message.
-        confirmation: In an answer, what it says is the request's signature; ``None`` if it has none.
+        token: the signer's certificate.
+        timestamp: when the message is valid.
+        signature: of the message.
+        confirmation: in an answer, what it says is the request's signature; ``None`` if it has none.
         encrypted_key: ``None`` if the message is not encrypted.
-        on_behalf_of: The header Oppslagstjenesten; ``None`` if there is none.
-        body: The envelope's.
-        identities: The Ids of the elements that must be signed, each the only one of its value in the document.
-        token_identity: The Id of the token, likewise.
+        on_behalf_of: the header Oppslagstjenesten; ``None`` if there is none.
+        body: the envelope's.
+        identities: the Ids of the elements that must be signed, each the only one of its value in the document.
+        token_identity: the Id of the token, likewise.
     """
 
     token: etree._Element
@@ -47,7 +47,7 @@ class Secured:
         """Find the parts of a message.
 
         Raises:
-            InputError: One is missing, lies elsewhere, is there twice, or is not known; or an Id is not unique.
+            InputError: one is missing, lies elsewhere, is there twice, or is not known; or an Id is not unique.
         """
         security, on_behalf_of = _find_headers(envelope)
         found = {name: _find_part(envelope.root, security, name) for name in _PARTS}
@@ -67,11 +67,11 @@ def identity_of(element: etree._Element, ids: dict[str, int]) -> str:
     """Return an element's wsu:Id.
 
     Args:
-        element: The element.
-        ids: How often each Id is in the document.
+        element: the element.
+        ids: how often each Id is in the document.
 
     Raises:
-        InputError: It has none, or another element has the same.
+        InputError: it has none, or another element has the same.
     """
     identity = element.get(names.ID)
     if not identity:

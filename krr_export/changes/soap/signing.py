@@ -49,11 +49,11 @@ def sign(
     """Sign an envelope in place: its body, a new timestamp, and what else the service has signed.
 
     Args:
-        envelope: It has a header. The elements in it are signed too.
-        signer: Who signs.
-        now: When it is made; the present by default.
-        life: How long it is valid.
-        confirms: In an answer, the value of the request's signature.
+        envelope: it has a header. The elements in it are signed too.
+        signer: who signs.
+        now: when it is made; the present by default.
+        life: how long it is valid.
+        confirms: in an answer, the value of the request's signature.
 
     Returns:
         The value of the signature.

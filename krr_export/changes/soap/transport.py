@@ -35,7 +35,7 @@ def parse_url(option: str, url: str) -> ServiceAddress:
         url: such as ``https://HOST/PATH``.
 
     Raises:
-        UsageError: It is not https, or http on this machine; or it has more than host, port and path.
+        UsageError: it is not https, or http on this machine; or it has more than host, port and path.
     """
     address = parse_service_address(option, url)
     return replace(address, path=urlsplit(url).path or "/")
@@ -45,7 +45,7 @@ def make_request(document: bytes) -> Request:
     """Make the request of HTTP for a signed one.
 
     Raises:
-        InputError: It is no envelope.
+        InputError: it is no envelope.
     """
     return Request("", document, _headers(Envelope.parse(document).soap))
 
@@ -54,7 +54,7 @@ def read_answer(address: ServiceAddress, answer: Answer) -> bytes:
     """Return the answer, or the fault, as it came.
 
     Raises:
-        NetworkError: The service answered otherwise.
+        NetworkError: the service answered otherwise.
     """
     if answer.status not in ANSWERS:
         raise NetworkError(f"{address.server} answered with HTTP status {answer.status}", "check the address")
@@ -65,8 +65,8 @@ def post(address: ServiceAddress, document: bytes, trusted: ssl.SSLContext, limi
     """Send a request and return the answer, or the fault, as it came.
 
     Raises:
-        InputError: The request is no envelope, or the answer is too large.
-        NetworkError: The service cannot be reached, does not answer, or answers otherwise.
+        InputError: the request is no envelope, or the answer is too large.
+        NetworkError: the service cannot be reached, does not answer, or answers otherwise.
     """
     try:
         return read_answer(address, post_once(address, make_request(document), trusted, limits))

@@ -56,9 +56,9 @@ class Signature:
     """A signature that is right and the trusted signer's; the digests in it are still to be compared.
 
     Attributes:
-        value: The signature itself.
-        certificate: The signer's.
-        references: By the Ids of the elements that must be signed.
+        value: the signature itself.
+        certificate: the signer's.
+        references: by the Ids of the elements that must be signed.
     """
 
     value: bytes
@@ -69,7 +69,7 @@ class Signature:
         """Compare the digests of all elements but the body, which may be encrypted.
 
         Raises:
-            InputError: An element is not what was signed.
+            InputError: an element is not what was signed.
         """
         for identity, element in secured.identities.items():
             if element is not secured.body:
@@ -79,7 +79,7 @@ class Signature:
         """Return the canonical octets of an element, which are those that were signed.
 
         Raises:
-            InputError: They are not.
+            InputError: they are not.
         """
         reference = self.references[identity]
         octets = canonical(element, reference.prefixes)
@@ -92,12 +92,12 @@ def verify_signature(secured: Secured, trusted: Collection[str], at: datetime) -
     """Verify the signature over SignedInfo, and that it is over exactly the elements that must be signed.
 
     Args:
-        secured: The message's parts.
-        trusted: The fingerprints of the keys that are trusted.
-        at: When the signer's certificate must be valid.
+        secured: the message's parts.
+        trusted: the fingerprints of the keys that are trusted.
+        at: when the signer's certificate must be valid.
 
     Raises:
-        InputError: It is not so.
+        InputError: it is not so.
     """
     signed_info, value, key_info = check_children(
         secured.signature, f"{_DS}SignedInfo", f"{_DS}SignatureValue", f"{_DS}KeyInfo"
@@ -118,7 +118,7 @@ def check_time(timestamp: etree._Element, at: datetime) -> datetime:
     """Check that a message is valid at a moment, give or take five minutes; return when it was made.
 
     Raises:
-        InputError: It is not, or does not say when it is.
+        InputError: it is not, or does not say when it is.
     """
     created, expires = (
         _moment(one) for one in check_children(timestamp, f"{{{names.WSU}}}Created", f"{{{names.WSU}}}Expires")

@@ -24,8 +24,8 @@ class PassedOver(Stored, frozen=True):
     """A set that was passed over though its name is newer.
 
     Attributes:
-        set: The time in its names.
-        missing: The names of the files that do not exist; none if it is named for the future.
+        set: the time in its names.
+        missing: the names of the files that do not exist; none if it is named for the future.
     """
 
     set: str
@@ -36,13 +36,13 @@ class Provenance(Stored, frozen=True):
     """The origin of an encrypted delivery.
 
     Attributes:
-        orgnr: The organisation whose key opened it.
-        signature: The form of the signature that was verified; or that none was.
+        orgnr: the organisation whose key opened it.
+        signature: the form of the signature that was verified; or that none was.
         publisher_sha256: SHA-256 of the publisher's public key, as SubjectPublicKeyInfo in DER; null if no signature
             was verified.
-        publisher_valid_from: The start of the publisher's certificate, in UTC; null for a bare public key.
-        publisher_valid_until: The end of the publisher's certificate, in UTC; null for a bare public key.
-        passed_over: Sets in the same directory whose names are newer, but which are incomplete or named for the
+        publisher_valid_from: the start of the publisher's certificate, in UTC; null for a bare public key.
+        publisher_valid_until: the end of the publisher's certificate, in UTC; null for a bare public key.
+        passed_over: sets in the same directory whose names are newer, but which are incomplete or named for the
             future, the newest first; none if no directory was given.
     """
 

@@ -36,8 +36,8 @@ def open_pages_directory(path: Path) -> Iterator[PagesDirectory]:
     """Open and lock the directory for one fetch; it is made if it is missing, for this user only.
 
     Raises:
-        OutputError: Another fetch is at work there, or it cannot be written.
-        UsageError: It is in a store, or is not a local path.
+        OutputError: another fetch is at work there, or it cannot be written.
+        UsageError: it is in a store, or is not a local path.
     """
     refuse_store(local_path(path))
     with locked_directory(path, _LOCK_FILE, _WHAT) as directory:
@@ -61,7 +61,7 @@ class PagesDirectory:
         """Delete the pages with no change after this number, and return their number.
 
         Raises:
-            OutputError: One cannot be deleted.
+            OutputError: one cannot be deleted.
         """
         old = [name for _, last, name in self._pages() if last <= known]
         for name in old:
@@ -83,7 +83,7 @@ class PagesDirectory:
         """Write a page, whole or not at all.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: it cannot be written.
         """
         self._write(page.name, page.content)
 
@@ -101,12 +101,12 @@ class PagesDirectory:
         """Record that all changes of this register were fetched now.
 
         Args:
-            url: The register's.
-            reached: Its last change.
-            moment: When it said so, ISO 8601.
+            url: the register's.
+            reached: its last change.
+            moment: when it said so, ISO 8601.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: it cannot be written.
         """
         self._write(_REACHED_FILE, f"{reached} {moment}\n".encode())
         self._write(_ASKED_FILE, url.encode())

@@ -84,7 +84,7 @@ def trusted(ca: Path | None) -> ssl.SSLContext:
     """Return a TLS context that trusts the authorities in a file, or by default the system's.
 
     Raises:
-        UsageError: The file cannot be read, or holds no certificate.
+        UsageError: the file cannot be read, or holds no certificate.
     """
     try:
         context = ssl.create_default_context(cafile=ca)
@@ -107,9 +107,9 @@ def post(address: ServiceAddress, request: Request, context: ssl.SSLContext, lim
         limits: of the answer.
 
     Raises:
-        InputError: The answer is larger than allowed.
-        NetworkError: There is no such host, or its certificate is not trusted.
-        TransientError: The server cannot be reached, does not answer in time, or the answer is cut off.
+        InputError: the answer is larger than allowed.
+        NetworkError: there is no such host, or its certificate is not trusted.
+        TransientError: the server cannot be reached, does not answer in time, or the answer is cut off.
     """
     connection = http.client.HTTPConnection(address.host, address.port, timeout=limits.silence)
     with contextlib.closing(connection), contextlib.closing(_connect(address, context, limits)) as opened:

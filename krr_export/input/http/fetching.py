@@ -59,10 +59,10 @@ def fetch_pages(
         progress: called after each page with the last fetched change and the register's last one.
 
     Raises:
-        GuardError: The register's change numbers are of another series.
-        InputError: An answer is not a page, or the change numbers stand still.
-        NetworkError: The register or Maskinporten does not answer, or refuses.
-        OutputError: A page cannot be written.
+        GuardError: the register's change numbers are of another series.
+        InputError: an answer is not a page, or the change numbers stand still.
+        NetworkError: the register or Maskinporten does not answer, or refuses.
+        OutputError: a page cannot be written.
     """
     reached, pages, standing = directory.reached(known), 0, False
     while True:

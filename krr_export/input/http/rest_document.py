@@ -54,11 +54,11 @@ def decode(name: str, content: bytes) -> Iterator[tuple[Any, str]]:
     """Yield the documents of a file, each with its text: one, or several after each other, as in JSON Lines.
 
     Args:
-        name: Of the file, for messages.
+        name: of the file, for messages.
         content: JSON in UTF-8.
 
     Raises:
-        InputError: It is not JSON, or has a repeated key, NaN or infinity, deep nesting, or mostly empty objects or
+        InputError: it is not JSON, or has a repeated key, NaN or infinity, deep nesting, or mostly empty objects or
             lists.
     """
     decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
@@ -90,7 +90,7 @@ def read_page(name: str, document: object) -> PageDocument:
     """Return the parts of a page.
 
     Raises:
-        InputError: The document is no page.
+        InputError: the document is no page.
     """
     persons = document.get(PERSONS) if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(persons, list):

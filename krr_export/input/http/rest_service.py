@@ -70,8 +70,8 @@ class ChangeService:
                 with it, the page repeats a change, which does no harm.
 
         Raises:
-            InputError: The answer is not a page, or another than the one requested.
-            NetworkError: There is no answer, or a refusal.
+            InputError: the answer is not a page, or another than the one requested.
+            NetworkError: there is no answer, or a refusal.
         """
         answer = self._ask(known)
         if answer.status == _UNAUTHORIZED:

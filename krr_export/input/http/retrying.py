@@ -49,8 +49,8 @@ class Transport:
         """Send a request, and retry it if it fails in a way that may pass; return the answer.
 
         Raises:
-            InputError: The answer is larger than allowed.
-            NetworkError: All tries failed, a failure was final, or the server redirects.
+            InputError: the answer is larger than allowed.
+            NetworkError: all tries failed, a failure was final, or the server redirects.
         """
         for pause in (*_PAUSES, None):
             try:
@@ -76,8 +76,8 @@ def _check_passing(answer: Answer, address: ServiceAddress) -> int | None:
     """Return the pause that the server asks for; ``None`` if it has answered.
 
     Raises:
-        NetworkError: It redirects: a token must not be sent there.
-        TransientError: It failed, and the next try may succeed.
+        NetworkError: it redirects: a token must not be sent there.
+        TransientError: it failed, and the next try may succeed.
     """
     if answer.status in _REDIRECTS:
         raise NetworkError(

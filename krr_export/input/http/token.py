@@ -91,8 +91,8 @@ def load_client(options: ClientOptions) -> Client:
     """Return the client, with the key read from its file.
 
     Raises:
-        InputError: A file cannot be used, or the certificate is for another key.
-        UsageError: There must be ``kid`` or ``certificate``, and not both.
+        InputError: a file cannot be used, or the certificate is for another key.
+        UsageError: there must be ``kid`` or ``certificate``, and not both.
     """
     certificate = options.certificate
     if (options.kid is None) == (certificate is None):
@@ -157,8 +157,8 @@ class TokenSource:
         """Return a valid token.
 
         Raises:
-            InputError: The answer is no token.
-            NetworkError: There is no answer, or a refusal.
+            InputError: the answer is no token.
+            NetworkError: there is no answer, or a refusal.
         """
         if not self._token or time.monotonic() >= self._until:
             self._renew()

@@ -29,8 +29,8 @@ class Address:
     """A place in an object store that holds pushed snapshots.
 
     Attributes:
-        uri: Without a slash at its end; it has no user, password or query.
-        snapshot: The name ``eksport=…`` behind it, if one was given.
+        uri: without a slash at its end; it has no user, password or query.
+        snapshot: the name ``eksport=…`` behind it, if one was given.
     """
 
     uri: str
@@ -46,7 +46,7 @@ def parse_address(text: str) -> Address:
     """Parse a URI ``s3://BUCKET/PREFIX``, with or without ``/eksport=…`` at its end.
 
     Raises:
-        UsageError: It is of another scheme, has a user, a password or a query, or holds what URIs, patterns or queries
+        UsageError: it is of another scheme, has a user, a password or a query, or holds what URIs, patterns or queries
             would read otherwise. The message does not repeat it.
     """
     found = _SCHEME.match(text)
@@ -72,7 +72,7 @@ def parse_object_address(text: str) -> tuple[Address, str]:
         The bucket or container, and the key in it, without slashes around it; it is empty for all of the bucket.
 
     Raises:
-        UsageError: As of `parse_address`; or it is the URI of a snapshot.
+        UsageError: as of `parse_address`; or it is the URI of a snapshot.
     """
     address = parse_address(text)
     if address.snapshot is not None:

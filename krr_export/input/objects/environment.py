@@ -28,7 +28,7 @@ def check_environment(address: Address) -> None:
     """Say what is wrong there: else it would be said of each request that it failed.
 
     Raises:
-        UsageError: No request can be made with a variable, an endpoint is none, or it is without TLS and not allowed.
+        UsageError: no request can be made with a variable, an endpoint is none, or it is without TLS and not allowed.
     """
     _check_variables()
     _check_endpoint(address)

@@ -61,13 +61,13 @@ def read_object(store: ObjectStore, key: str, described: Described) -> Generator
     A range whose connection breaks is asked for again, from where it broke.
 
     Args:
-        store: The object store.
-        key: The object's key.
-        described: What the store said of the object.
+        store: the object store.
+        key: the object's key.
+        described: what the store said of the object.
 
     Raises:
-        InputError: The object was changed or deleted meanwhile.
-        NetworkError: The store failed.
+        InputError: the object was changed or deleted meanwhile.
+        NetworkError: the store failed.
     """
 
     def fetch(start: int) -> memoryview:
@@ -80,9 +80,9 @@ def find_delivery(store: ObjectStore, key: str, directory: Path) -> DeliveryPath
     """Return the delivery at a key: a file of a set, or a directory that holds sets; ``None`` if there is none.
 
     Args:
-        store: The object store.
-        key: Of an object, or of what would be its directory.
-        directory: Where the set's files are to be copied to.
+        store: the object store.
+        key: of an object, or of what would be its directory.
+        directory: where the set's files are to be copied to.
     """
     parent, _, name = key.rpartition("/")
     part = parse_part(name)
@@ -94,14 +94,14 @@ def copy_delivery(store: ObjectStore, key: str, delivery: DeliveryPath, options:
     """Copy the files of the set that a delivery means into its directory, as they are: encrypted.
 
     Args:
-        store: The object store.
-        key: As given to `find_delivery`.
-        delivery: What that returned.
-        options: Which set is meant, and whether its signature is needed.
+        store: the object store.
+        key: as given to `find_delivery`.
+        delivery: what that returned.
+        options: which set is meant, and whether its signature is needed.
 
     Raises:
-        InputError: A file of it is missing.
-        OutputError: There is no room for it.
+        InputError: a file of it is missing.
+        OutputError: there is no room for it.
     """
     signed = options.signature != "none"
     found = delivery.find_set(options.orgnr, signed=signed, latest_stamp=options.latest_stamp)

@@ -74,8 +74,8 @@ class Found:
     """A small object as it was read.
 
     Attributes:
-        body: All of it.
-        version: Says which one it is, for `ObjectStore.replace`.
+        body: all of it.
+        version: says which one it is, for `ObjectStore.replace`.
     """
 
     body: bytes
@@ -87,8 +87,8 @@ class Described:
     """What an object store says of an object.
 
     Attributes:
-        size: In bytes.
-        e_tag: Says which version of it it is, for `ObjectStore.read_range`; ``None`` if the store does not say.
+        size: in bytes.
+        e_tag: says which version of it it is, for `ObjectStore.read_range`; ``None`` if the store does not say.
     """
 
     size: int
@@ -103,9 +103,9 @@ class ObjectStore:
         UsageError: There is no such bucket or container.
 
     Args:
-        native: A store of obstore.
-        uri: Of the place, for messages and lists.
-        has_credentials: Whether the environment has any; without, there is no use in trying again.
+        native: a store of obstore.
+        uri: of the place, for messages and lists.
+        has_credentials: whether the environment has any; without, there is no use in trying again.
     """
 
     def __init__(self, native: Native, uri: str, *, has_credentials: bool = True) -> None:
@@ -120,7 +120,7 @@ class ObjectStore:
         """Return a small object, or ``None`` if it is missing.
 
         Raises:
-            InputError: It is too large to be one of this tool.
+            InputError: it is too large to be one of this tool.
         """
         with self._failures():
             try:
@@ -149,7 +149,7 @@ class ObjectStore:
         """Yield the bytes of an object, in pieces.
 
         Raises:
-            FileNotFoundError: It is missing.
+            FileNotFoundError: it is missing.
         """
         with self._failures(missing=FileNotFoundError(key)):
             for chunk in self._native.get(key).stream(min_chunk_size=_CHUNK):
@@ -159,7 +159,7 @@ class ObjectStore:
         """Return the bytes of an object from ``start`` until before ``end``.
 
         Raises:
-            FileNotFoundError: It is missing, or shorter.
+            FileNotFoundError: it is missing, or shorter.
         """
         with self._failures(missing=FileNotFoundError(key)):
             try:
@@ -185,13 +185,13 @@ class ObjectStore:
         """Return some bytes of an object.
 
         Args:
-            key: Its key.
-            start: The position of the first byte.
-            length: How many; they must be there.
-            seen: What was described: only this version is read.
+            key: its key.
+            start: the position of the first byte.
+            length: how many; they must be there.
+            seen: what was described: only this version is read.
 
         Raises:
-            InputError: It was changed or deleted meanwhile.
+            InputError: it was changed or deleted meanwhile.
         """
         condition = {} if seen.e_tag is None else {"if_match": seen.e_tag}
         with self._failures(missing=_changed(key)):
@@ -271,7 +271,7 @@ def open_objects(address: Address) -> ObjectStore:
     """Open a place in an object store. Credentials come from the platform: environment, workload identity, metadata.
 
     Raises:
-        UsageError: The package obstore is missing, or the environment's settings contradict each other.
+        UsageError: the package obstore is missing, or the environment's settings contradict each other.
     """
     try:
         from obstore import exceptions, store  # noqa: PLC0415 - an optional package

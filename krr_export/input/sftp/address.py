@@ -50,7 +50,7 @@ def parse_address(uri: str) -> Address:
     """Parse the URI of a directory on an SFTP server; ``%`` with two hexadecimal digits is a byte.
 
     Raises:
-        UsageError: It is not such a URI, or contains a password. The message does not repeat it.
+        UsageError: it is not such a URI, or contains a password. The message does not repeat it.
     """
     if any(not character.isprintable() for character in uri):
         raise UsageError("the URI holds a control character", _FORM_HINT)

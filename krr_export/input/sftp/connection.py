@@ -58,8 +58,8 @@ def connect(address: Address, login: Login) -> Iterator[Remote]:
     """Log in to the server, if its key is known.
 
     Raises:
-        NetworkError: There is no such server, its key is not the known one, or the login is refused.
-        UsageError: The identity or the file of known hosts cannot be used.
+        NetworkError: there is no such server, its key is not the known one, or the login is refused.
+        UsageError: the identity or the file of known hosts cannot be used.
     """
     known = known_keys(address.known_hosts_name, login.known_hosts)
     with (
@@ -187,7 +187,7 @@ def _time_limit(transport: paramiko.Transport, address: Address, login: Login) -
     """Close the connection after the timeout: not everything in paramiko has one.
 
     Raises:
-        NetworkError: The timeout is over.
+        NetworkError: the timeout is over.
     """
     over = threading.Event()
 

@@ -44,7 +44,7 @@ def identities(
         timeout: seconds that the agent has to answer.
 
     Raises:
-        UsageError: The given file cannot be used. The message contains neither its name nor its content.
+        UsageError: the given file cannot be used. The message contains neither its name nor its content.
     """
     if file is not None:
         yield iter([_load_key(file, passphrase)])

@@ -44,8 +44,8 @@ def open_inbox(path: Path) -> Iterator[Inbox]:
     """Open and lock the directory for one fetch; it is made if it is missing, for this user only.
 
     Raises:
-        OutputError: Another fetch is at work there, or it cannot be written.
-        UsageError: It is in a snapshot, or is not a local path.
+        OutputError: another fetch is at work there, or it cannot be written.
+        UsageError: it is in a snapshot, or is not a local path.
     """
     with locked_directory(path, _LOCK_FILE, _WHAT) as directory:
         yield Inbox(directory)
@@ -87,7 +87,7 @@ class Inbox:
         """Check that there is room for so many more bytes, before a fetch that cannot end fills the disk.
 
         Raises:
-            OutputError: There is no room, or the file system does not say.
+            OutputError: there is no room, or the file system does not say.
         """
         with _inbox_errors(f"look at the inbox {self.path}"):
             there = os.statvfs(self.path)
@@ -110,8 +110,8 @@ class Inbox:
             on_bytes: called with the number of bytes just written.
 
         Raises:
-            NetworkError: The file arrived with another length; or any error of ``read``.
-            OutputError: It cannot be written.
+            NetworkError: the file arrived with another length; or any error of ``read``.
+            OutputError: it cannot be written.
         """
         start = self.received_bytes(file, source)
         with _inbox_errors(f"write {file.name}"):
@@ -132,7 +132,7 @@ class Inbox:
         """Give received files their names, in this order. If this is interrupted, the next fetch completes it.
 
         Raises:
-            OutputError: The file system refuses.
+            OutputError: the file system refuses.
         """
         with _inbox_errors(f"rename {files[-1].name}"):
             for file in files:
@@ -152,7 +152,7 @@ class Inbox:
             data: the name of its data file.
 
         Raises:
-            OutputError: The file system refuses.
+            OutputError: the file system refuses.
         """
         with _inbox_errors(f"set aside {data}"):
             names = [entry.name for entry in self.path.iterdir()]
@@ -196,7 +196,7 @@ class Inbox:
         """Record that this server was queried with success: also for a new copy of a set that was set aside.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: it cannot be written.
         """
         before = _read_json(self.path / _STATE_FILE).get("asked")
         times = {key: _parse_time(at) for key, at in before.items()} if isinstance(before, dict) else {}

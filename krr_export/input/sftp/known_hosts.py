@@ -44,7 +44,7 @@ def known_keys(name: str, file: Path | None) -> KnownKeys:
         file: the file to search; by default the user's and the system's.
 
     Raises:
-        UsageError: The given file cannot be read.
+        UsageError: the given file cannot be read.
     """
     lines = _read_lines(file) if file is not None else _default_lines()
     found = [entry for entry in map(_parse_entry, lines) if entry is not None and _matches(name, entry.hosts)]

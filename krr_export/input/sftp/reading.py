@@ -142,10 +142,10 @@ class Client(_BaseClient):
         """Yield the entries of a directory one by one, so that useless ones are not kept in memory.
 
         Raises:
-            TooManyError: It has too many.
-            FileNotFoundError, PermissionError, RefusedError: The server refuses.
-            TimeoutError: It is silent or slow for too long.
-            EOFError, OSError, paramiko.SSHException, SFTPError: The connection was lost, or an answer makes no sense.
+            TooManyError: it has too many.
+            FileNotFoundError, PermissionError, RefusedError: the server refuses.
+            TimeoutError: it is silent or slow for too long.
+            EOFError, OSError, paramiko.SSHException, SFTPError: the connection was lost, or an answer makes no sense.
         """
         kind, message = self._request(CMD_OPENDIR, directory)
         if kind != CMD_HANDLE:
@@ -178,10 +178,10 @@ class Client(_BaseClient):
         """Yield the bytes of an open file from ``start`` to ``end``, in order, in pieces of at most 32 KiB.
 
         Raises:
-            EndOfFileError: The file ends before ``end``.
-            FileNotFoundError, PermissionError, RefusedError: The server refuses.
-            TimeoutError: It is silent for too long, or too slow.
-            EOFError, OSError, paramiko.SSHException, SFTPError: The connection was lost, or an answer makes no sense.
+            EndOfFileError: the file ends before ``end``.
+            FileNotFoundError, PermissionError, RefusedError: the server refuses.
+            TimeoutError: it is silent for too long, or too slow.
+            EOFError, OSError, paramiko.SSHException, SFTPError: the connection was lost, or an answer makes no sense.
         """
         answers = _Answers(self)
         in_flight: deque[tuple[int, int, int]] = deque()
@@ -217,9 +217,9 @@ class Client(_BaseClient):
         """Raise the error that an answer without data to a read means.
 
         Raises:
-            EndOfFileError: The file has ended.
-            OSError: The server refuses.
-            SFTPError: It makes no sense.
+            EndOfFileError: the file has ended.
+            OSError: the server refuses.
+            SFTPError: it makes no sense.
         """
         try:
             self._convert_status(message)

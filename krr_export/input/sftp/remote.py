@@ -61,7 +61,7 @@ class Remote:
         A link named LATEST is replaced by its target, if the server says what that is.
 
         Raises:
-            NetworkError: The directory does not exist, cannot be listed, or the connection was lost.
+            NetworkError: the directory does not exist, cannot be listed, or the connection was lost.
         """
         directory = self._address.directory
         hint = "check the directory, and the user's permissions"
@@ -80,7 +80,7 @@ class Remote:
         """Check that the file is still the one that was listed.
 
         Raises:
-            NetworkError: It was changed or replaced, or the connection was lost.
+            NetworkError: it was changed or replaced, or the connection was lost.
         """
         with self._network_errors(f"look at {file.name}", file=file):
             self._check_same(file, self._client.stat(file.path))
@@ -89,7 +89,7 @@ class Remote:
         """Read a file from ``start`` to the end that it had when it was listed.
 
         Raises:
-            NetworkError: It cannot be read, it was changed, or the connection was lost or is silent.
+            NetworkError: it cannot be read, it was changed, or the connection was lost or is silent.
         """
         with self._network_errors(f"read {file.name}", file=file):
             opened = self._client.open(file.path, "rb")

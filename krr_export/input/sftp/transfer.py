@@ -89,10 +89,10 @@ def fetch(  # noqa: PLR0913 - each is a choice of the user's
         progress: called with the bytes received and the total; starts above zero if a fetch is resumed.
 
     Raises:
-        UsageError: The URI, the organisation's number, ``max_ahead`` or the login's files cannot be used.
-        NetworkError: Host, host key, login or transfer failed, or a set is still being written.
-        InputError: Neither the server nor the inbox has a complete set.
-        OutputError: The inbox cannot be written, or another fetch is at work there.
+        UsageError: the URI, the organisation's number, ``max_ahead`` or the login's files cannot be used.
+        NetworkError: host, host key, login or transfer failed, or a set is still being written.
+        InputError: neither the server nor the inbox has a complete set.
+        OutputError: the inbox cannot be written, or another fetch is at work there.
     """
     address = parse_address(uri)
     check_orgnr(orgnr)

@@ -45,15 +45,15 @@ class Comparison:
     """A comparison of a table with an earlier snapshot's; making it reads the snapshot once.
 
     Args:
-        base: The earlier snapshot's table.
-        schema: The columns of the later table.
-        options: What the later table was made with.
-        progress: Receives the progress of reading.
-        ignored: Columns that do not count.
+        base: the earlier snapshot's table.
+        schema: the columns of the later table.
+        options: what the later table was made with.
+        progress: receives the progress of reading.
+        ignored: columns that do not count.
 
     Raises:
-        InputError: The earlier snapshot is damaged.
-        UsageError: The tables cannot be compared.
+        InputError: the earlier snapshot is damaged.
+        UsageError: the tables cannot be compared.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class Comparison:
         """Yield the table of changes in portions, once all rows were added.
 
         Args:
-            read: Reads the later table again, with these columns.
+            read: reads the later table again, with these columns.
 
         Raises:
-            InputError: A snapshot is damaged.
+            InputError: a snapshot is damaged.
         """
         candidates = self._finder.candidates()
         portions = ceil(len(candidates) / KEYS_AT_A_TIME)
@@ -100,8 +100,8 @@ class Comparison:
         """Return the schema of the table of changes, whose metadata say what was compared.
 
         Args:
-            later: The name of the later snapshot.
-            metadata: More of them.
+            later: the name of the later snapshot.
+            metadata: more of them.
         """
         compared = {"fra": self._base.name, "fra_manifest_sha256": self._base.manifest_sha256, "til": later}
         ignored = {"ignored": ",".join(self.columns.ignored)} if self.columns.ignored else {}
@@ -126,18 +126,18 @@ def compare_with_older(
     """Begin the comparison of a snapshot that is being made with the newest older one of its store.
 
     Args:
-        store: The directory of snapshots.
-        name: Of the snapshot that is being made.
-        schema: Of its table.
-        options: What it is made with.
-        progress: Receives the progress of reading the older one.
+        store: the directory of snapshots.
+        name: of the snapshot that is being made.
+        schema: of its table.
+        options: what it is made with.
+        progress: receives the progress of reading the older one.
 
     Returns:
         ``None`` if there is no older snapshot.
 
     Raises:
-        InputError: The older snapshot is damaged.
-        UsageError: It cannot be compared.
+        InputError: the older snapshot is damaged.
+        UsageError: it cannot be compared.
     """
     older = next((entry for entry in entries(store, lambda other: other < name) if entry.published), None)
     if older is None:
@@ -156,10 +156,10 @@ def write_changes(
     """Write the table of changes of a snapshot; that of a store's first snapshot is empty.
 
     Args:
-        staging: Of the snapshot.
-        table: The table person as it was written.
-        comparison: With the snapshot before; all rows were added to it.
-        mode: Permission bits of the files.
+        staging: of the snapshot.
+        table: the table person as it was written.
+        comparison: with the snapshot before; all rows were added to it.
+        mode: permission bits of the files.
 
     Returns:
         The part files, and the summary; ``None`` without a snapshot before.
@@ -180,11 +180,11 @@ def open_table(snapshot: Path, schema: RecordSchema | None = None) -> SnapshotTa
     """Open the table person of a published snapshot, with the types of its columns also if it is CSV.
 
     Args:
-        snapshot: Its directory.
-        schema: Of its records, if it is not a built-in one.
+        snapshot: its directory.
+        schema: of its records, if it is not a built-in one.
 
     Raises:
-        InputError: There is no published snapshot at the path, or it is damaged.
+        InputError: there is no published snapshot at the path, or it is damaged.
     """
     return open_snapshot_table(snapshot, partial(_csv_schema, given=schema))
 
@@ -203,7 +203,7 @@ def _check_pseudonyms(before: SnapshotOptions, now: SnapshotOptions) -> None:
     """Refuse tables whose pseudonyms cannot be compared.
 
     Raises:
-        UsageError: Other columns have pseudonyms, or other keys made them.
+        UsageError: other columns have pseudonyms, or other keys made them.
     """
     if set(before.pseudonymised) != set(now.pseudonymised):
         raise UsageError(

@@ -21,11 +21,11 @@ def moment_of_pages(given: Iterable[str | os.PathLike[str]]) -> str:
     was cut short, or a page from elsewhere, brings changes that the register had at another moment.
 
     Args:
-        given: The pages, as of ``apply``.
+        given: the pages, as of ``apply``.
 
     Raises:
-        InputError: There are no pages.
-        UsageError: It is not known.
+        InputError: there are no pages.
+        UsageError: it is not known.
     """
     paths = [local_path(path) for path in given]
     numbers = [last_change(file.path.name) for file in find_page_files(paths)]

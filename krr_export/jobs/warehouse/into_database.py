@@ -70,7 +70,7 @@ def _check_history(loads: list[Load], wanted: list[Loadable], selection: Selecti
     """Refuse a history with a gap: each night must have its changes since the one before it in the database.
 
     Raises:
-        UsageError: One has not.
+        UsageError: one has not.
     """
     held = {load.name: load.manifest_sha256 for load in loads}
     compared = {load.name: load.compared_with for load in loads if load.table == CHANGES}

@@ -29,7 +29,7 @@ def check_package(target: str) -> None:
     """Refuse a target whose package is missing. Ask this first: who installs its extra has obstore, too.
 
     Raises:
-        UsageError: It is missing, or its configuration cannot be read.
+        UsageError: it is missing, or its configuration cannot be read.
     """
     if target.startswith(ICEBERG):
         _iceberg_class()
@@ -42,12 +42,12 @@ def open_table(target: str, store: ObjectStore) -> LakeTable:
 
     Args:
         target: ``delta:`` and the place's URI, or ``iceberg:CATALOG/NAMESPACE.TABLE``.
-        store: The place.
+        store: the place.
 
     Raises:
-        InputError: What is there is no table of this tool.
-        NetworkError: It cannot be reached.
-        UsageError: The target is none, or a package is missing.
+        InputError: what is there is no table of this tool.
+        NetworkError: it cannot be reached.
+        UsageError: the target is none, or a package is missing.
     """
     if target.startswith(ICEBERG):
         return _iceberg_over(parse_table_name(target), store)
@@ -72,12 +72,12 @@ def check_unlisted(objects: ObjectStore, names: Iterable[str]) -> None:
     """Refuse to delete snapshots whose files a table over the place needs.
 
     Args:
-        objects: The place.
-        names: Of the snapshots.
+        objects: the place.
+        names: of the snapshots.
 
     Raises:
-        KrrExportError: A table cannot be asked.
-        UsageError: It lists some; or there is a table, and its package is missing.
+        KrrExportError: a table cannot be asked.
+        UsageError: it lists some; or there is a table, and its package is missing.
     """
     needed = [*names]
     if needed and objects.names(LOG):
@@ -110,7 +110,7 @@ def _marked_table(mark: Mark, objects: ObjectStore) -> IcebergTable:
     """Open the table that has left a mark.
 
     Raises:
-        KrrExportError: Its catalog does not tell, or tells of another table of that name.
+        KrrExportError: its catalog does not tell, or tells of another table of that name.
     """
     lost = f"if that table is gone, delete {objects.uri}/{mark.key}"
     try:

@@ -39,8 +39,8 @@ def result_message(result: LoadResult, newest: str) -> str:
     """Return the result in one line for people.
 
     Args:
-        result: What came of it.
-        newest: The newest snapshot in the target.
+        result: what came of it.
+        newest: the newest snapshot in the target.
     """
     held = f"the newest there is {newest}, {records(result.persons)}"
     parts = [f"{len(result.loaded)} loaded" if len(result.loaded) != 1 else f"loaded {result.loaded[0]}"]

@@ -26,13 +26,13 @@ def open_loadables(source: StrPath, schema: str | Path | None, *, every: bool) -
     """Open the snapshots that a path stands for, oldest first; there is one at least.
 
     Args:
-        source: A snapshot; or a store: its newest.
-        schema: The XSD of a store of CSV, if it is none of the tool's own: CSV files do not say their columns' types.
-        every: Of a store, all.
+        source: a snapshot; or a store: its newest.
+        schema: the XSD of a store of CSV, if it is none of the tool's own: CSV files do not say their columns' types.
+        every: of a store, all.
 
     Raises:
-        InputError: There is none, or one is damaged.
-        UsageError: All are asked for of one snapshot, or one is for Excel.
+        InputError: there is none, or one is damaged.
+        UsageError: all are asked for of one snapshot, or one is for Excel.
     """
     record_schema = None if schema is None else load_schema(schema)
     return [_open_loadable(path, record_schema) for path in _find_snapshots(local_path(source), every=every)]
@@ -70,7 +70,7 @@ def refuse_excel(table: SnapshotTable) -> None:
     """Refuse a snapshot that was made for Excel.
 
     Raises:
-        UsageError: It is one.
+        UsageError: it is one.
     """
     if table.manifest.options.format == "csv-excel":
         raise UsageError("the store is one for Excel: its values are changed for it", "take one of Parquet or CSV")

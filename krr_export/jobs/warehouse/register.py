@@ -88,9 +88,9 @@ class _Listing:
     """Lists snapshots of a place in a table over it.
 
     Attributes:
-        store: The place.
-        table: The table.
-        replace: Whether what was pushed takes the place of what is listed otherwise.
+        store: the place.
+        table: the table.
+        replace: whether what was pushed takes the place of what is listed otherwise.
     """
 
     store: ObjectStore
@@ -101,9 +101,9 @@ class _Listing:
         """List snapshots; return the names of those that had to be.
 
         Raises:
-            BusyError: Others commit all the time.
-            InputError: One has no file of persons.
-            PublishedError: One is listed otherwise.
+            BusyError: others commit all the time.
+            InputError: one has no file of persons.
+            PublishedError: one is listed otherwise.
         """
         for commit in wanted:  # what would end in the middle of several, before the first
             check_listable(commit)

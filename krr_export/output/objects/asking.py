@@ -18,12 +18,12 @@ def read_surely(store: ObjectStore, key: str, is_right: Callable[[bytes], bool] 
     """Return a small object, right or damaged; ``None`` only if no list names it.
 
     Args:
-        store: The place.
-        key: Of the object.
-        is_right: Whether bytes are what they should be.
+        store: the place.
+        key: of the object.
+        is_right: whether bytes are what they should be.
 
     Raises:
-        NetworkError: The store failed, or contradicts itself: it lists what it does not give, or does not give
+        NetworkError: the store failed, or contradicts itself: it lists what it does not give, or does not give
             what it has.
     """
     first = store.read(key)

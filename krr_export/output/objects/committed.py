@@ -20,12 +20,12 @@ def read_commit(store: ObjectStore, name: str | None) -> Commit:
     """Return the commit of a snapshot.
 
     Args:
-        store: The place.
+        store: the place.
         name: ``eksport=…``; ``None`` for the newest.
 
     Raises:
-        InputError: There is none, or it is damaged.
-        NetworkError: The store failed.
+        InputError: there is none, or it is damaged.
+        NetworkError: the store failed.
     """
     key = LATEST_COMMIT if name is None else commit_key(name)
     found = read_commit_surely(store, key)
@@ -39,7 +39,7 @@ def committed_names(store: ObjectStore) -> list[str]:
     """Return the names of all pushed snapshots, oldest first.
 
     Raises:
-        NetworkError: The store failed.
+        NetworkError: the store failed.
     """
     names = (name.removesuffix(_ENDING) for name in store.names(COMMITS) if name.endswith(_ENDING))
     return sorted(filter(is_export_name, names))

@@ -33,11 +33,11 @@ class PushedFile(Stored, frozen=True):
     """A file of a pushed snapshot.
 
     Attributes:
-        uri: Where it lies.
-        table: The table that it is a part of, such as ``person``; null for the reports and the like.
-        rows: Rows of the table in it.
-        bytes: Its size.
-        sha256: The digest of its bytes.
+        uri: where it lies.
+        table: the table that it is a part of, such as ``person``; null for the reports and the like.
+        rows: rows of the table in it.
+        bytes: its size.
+        sha256: the digest of its bytes.
     """
 
     uri: str
@@ -51,10 +51,10 @@ class Commit(Document, frozen=True, kw_only=True, tag_field="commit_version", ta
     """A pushed snapshot: what readers are to read of it.
 
     Attributes:
-        eksport: Its name, ``eksport=…``.
-        generation: The first digits of ``manifest_sha256``, which name its directory.
-        manifest_sha256: The digest of its manifest.json.
-        files: All its files, by path; manifest.json and _SUCCESS are last.
+        eksport: its name, ``eksport=…``.
+        generation: the first digits of ``manifest_sha256``, which name its directory.
+        manifest_sha256: the digest of its manifest.json.
+        files: all its files, by path; manifest.json and _SUCCESS are last.
     """
 
     eksport: str
@@ -118,7 +118,7 @@ def parse_commit(body: bytes, key: str) -> Commit:
     """Parse a commit.
 
     Raises:
-        InputError: It is damaged, or none, or that of another snapshot than the key says.
+        InputError: it is damaged, or none, or that of another snapshot than the key says.
     """
     commit = decode_document(Commit, body, key)
     if key.startswith(f"{COMMITS}/") and key != commit_key(commit.eksport):
@@ -155,13 +155,13 @@ def make_commit(uri: str, name: str, manifest: bytes, files: tuple[PartFile, ...
     """Return the commit of a snapshot.
 
     Args:
-        uri: Of the place that it is pushed to.
+        uri: of the place that it is pushed to.
         name: ``eksport=…``.
-        manifest: The bytes of its manifest.json.
-        files: All its files.
+        manifest: the bytes of its manifest.json.
+        files: all its files.
 
     Raises:
-        InputError: One is listed twice.
+        InputError: one is listed twice.
     """
     digest = hashlib.sha256(manifest).hexdigest()
     base = f"{uri}/{data_directory(name, digest)}"
@@ -178,8 +178,8 @@ def all_files(manifest: Manifest, content: bytes) -> tuple[PartFile, ...]:
     """Return all files of a snapshot: those that its manifest lists, the manifest and ``_SUCCESS``.
 
     Args:
-        manifest: Its manifest.
-        content: The bytes of that.
+        manifest: its manifest.
+        content: the bytes of that.
     """
     return (*manifest.files, _stored(MANIFEST, content), _stored(SUCCESS, success_text(content).encode()))
 

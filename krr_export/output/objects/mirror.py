@@ -52,8 +52,8 @@ class Mirror:
     """A mirror of a place in an object store, at first empty.
 
     Args:
-        objects: The place.
-        directory: Where the mirror is made; it is empty.
+        objects: the place.
+        directory: where the mirror is made; it is empty.
     """
 
     def __init__(self, objects: ObjectStore, directory: Path) -> None:
@@ -75,11 +75,11 @@ class Mirror:
         """Show snapshots, ``latest`` and what was refused.
 
         Args:
-            names: Of the snapshots; one that is shown stays as it is, one that is deleted meanwhile is left out.
+            names: of the snapshots; one that is shown stays as it is, one that is deleted meanwhile is left out.
 
         Raises:
-            NetworkError: The object store failed.
-            OutputError: The mirror cannot be written.
+            NetworkError: the object store failed.
+            OutputError: the mirror cannot be written.
         """
         with output_errors(f"show {self.objects.uri} in {self.directory.parent}"):
             self.directory.mkdir(exist_ok=True)
@@ -97,12 +97,12 @@ class Mirror:
         """Copy the files of a table into a snapshot that is shown. They are as long as listed; one may be damaged.
 
         Args:
-            name: Of the snapshot.
-            table: Such as ``person``.
-            files: How many; ``None`` for all.
+            name: of the snapshot.
+            table: such as ``person``.
+            files: how many; ``None`` for all.
 
         Raises:
-            InputError: A file is changed or deleted meanwhile.
+            InputError: a file is changed or deleted meanwhile.
         """
         if name not in self._commits or self._filled.get(name):
             return  # deleted meanwhile, or all here
@@ -120,9 +120,9 @@ class Mirror:
         """Do in the object store what was done in the mirror: publish, keep what was refused, delete.
 
         Raises:
-            InputError: The pointer to the newest snapshot was damaged already; nothing was done.
-            NetworkError: The object store failed; what was published is whole.
-            PublishedError: Another result of an export was published meanwhile.
+            InputError: the pointer to the newest snapshot was damaged already; nothing was done.
+            NetworkError: the object store failed; what was published is whole.
+            PublishedError: another result of an export was published meanwhile.
         """
         if self._latest_is_damaged:
             raise InputError(f"{self.objects.uri}/{LATEST_COMMIT} is damaged", "delete it there, and run again")
@@ -143,10 +143,10 @@ class Mirror:
         """Make holes of the files that are in the object store too.
 
         Args:
-            keep: How many snapshots stay as they are: those that were published or copied last.
+            keep: how many snapshots stay as they are: those that were published or copied last.
 
         Raises:
-            OutputError: The mirror cannot be written.
+            OutputError: the mirror cannot be written.
         """
         names = [*self._filled]
         released = names[: max(0, len(names) - keep)]
@@ -162,7 +162,7 @@ class Mirror:
         """Take snapshots out of the mirror alone, whether they were shown or made there.
 
         Raises:
-            OutputError: The mirror cannot be written.
+            OutputError: the mirror cannot be written.
         """
         for name in names:
             for known in (self._commits, self._manifests, self._filled):
@@ -176,7 +176,7 @@ class Mirror:
         """Take out of the mirror what was deleted in the object store meanwhile.
 
         Args:
-            names: Of the snapshots that are there.
+            names: of the snapshots that are there.
         """
         self.forget(self._manifests.keys() - {*names})
 

@@ -46,9 +46,9 @@ class Outgoing:
     """A snapshot of a local store, ready to be pushed.
 
     Attributes:
-        path: Its directory.
-        files: All its files, manifest.json and _SUCCESS included.
-        commit: What is to be committed of it.
+        path: its directory.
+        files: all its files, manifest.json and _SUCCESS included.
+        commit: what is to be committed of it.
     """
 
     path: Path
@@ -70,11 +70,11 @@ def prepare(snapshot: Path, uri: str) -> Outgoing:
     """Read what a snapshot says it holds.
 
     Args:
-        snapshot: Its directory.
-        uri: Of the place that it is to be pushed to.
+        snapshot: its directory.
+        uri: of the place that it is to be pushed to.
 
     Raises:
-        InputError: It is damaged.
+        InputError: it is damaged.
     """
     try:
         content, success = read_stored_file(snapshot / MANIFEST), read_stored_file(snapshot / SUCCESS)
@@ -95,15 +95,15 @@ def publish(store: ObjectStore, snapshot: Outgoing, before: Found | None) -> Non
     """Upload a snapshot and commit it.
 
     Args:
-        store: The place.
-        snapshot: What to push.
-        before: The commit that is there and is to be replaced.
+        store: the place.
+        snapshot: what to push.
+        before: the commit that is there and is to be replaced.
 
     Raises:
-        InputError: The snapshot is damaged.
-        NetworkError: The store failed, or does not give back what it was given.
-        PublishedError: Another result of the export was committed meanwhile.
-        UsageError: The store takes no conditions.
+        InputError: the snapshot is damaged.
+        NetworkError: the store failed, or does not give back what it was given.
+        PublishedError: another result of the export was committed meanwhile.
+        UsageError: the store takes no conditions.
     """
     for file in snapshot.files:
         _upload(store, snapshot, file)
@@ -150,7 +150,7 @@ def _proven(snapshot: Path, file: PartFile) -> Iterator[bytes]:
     """Yield the bytes of a file.
 
     Raises:
-        InputError: At the end, so that the upload is given up: they are not those that the manifest lists.
+        InputError: at the end, so that the upload is given up: they are not those that the manifest lists.
     """
     digest, path = hashlib.sha256(), snapshot / file.path
     try:
@@ -184,9 +184,9 @@ def advance(store: ObjectStore, name: str) -> bool:
     """Let the pointers follow the commit of a snapshot, if none newer is there; return whether any changed.
 
     Raises:
-        BusyError: Others go on writing them.
-        InputError: What is there is damaged.
-        NetworkError: The store failed.
+        BusyError: others go on writing them.
+        InputError: what is there is damaged.
+        NetworkError: the store failed.
     """
     moved = _settle(store, LATEST_COMMIT, read_commit_surely, lambda current: _newest(store, name, current))
     return _settle(store, LATEST_LIST, read_surely, lambda _: _list_of_latest(store)) or moved

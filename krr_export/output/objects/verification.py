@@ -41,9 +41,9 @@ class PushedVerification:
     """The result of ``verify_pushed``.
 
     Attributes:
-        uri: The snapshot itself, ``…/eksport=…``, even if that of all was given.
+        uri: the snapshot itself, ``…/eksport=…``, even if that of all was given.
         manifest: ``None`` if it is missing or damaged, which is a difference.
-        differences: One line of text each; empty if the snapshot is proven.
+        differences: one line of text each; empty if the snapshot is proven.
     """
 
     uri: str
@@ -71,12 +71,12 @@ def verify_pushed(uri: str) -> PushedVerification:
     True
 
     Args:
-        uri: Where snapshots were pushed to, for the newest; or ``…/eksport=…``.
+        uri: where snapshots were pushed to, for the newest; or ``…/eksport=…``.
 
     Raises:
-        InputError: There is no snapshot.
-        NetworkError: The object store cannot be reached, or denies access.
-        UsageError: The URI is wrong, or has a secret in it; the package obstore is missing.
+        InputError: there is no snapshot.
+        NetworkError: the object store cannot be reached, or denies access.
+        UsageError: the URI is wrong, or has a secret in it; the package obstore is missing.
     """
     address = parse_address(uri)
     return verify_objects(open_objects(address), address.snapshot)
@@ -86,7 +86,7 @@ def verify_objects(store: ObjectStore, name: str | None) -> PushedVerification:
     """Verify a snapshot in an object store.
 
     Args:
-        store: The place.
+        store: the place.
         name: ``eksport=…``; ``None`` for the newest.
     """
     commit = read_commit(store, name)

@@ -29,10 +29,10 @@ class Dialect:
     """A dialect of CSV.
 
     Attributes:
-        prefix: Bytes before the header.
-        separator: Between fields.
-        quote_pattern: Regular expression (RE2); a field that contains a match is quoted.
-        formula_pattern: Regular expression (RE2) of the beginning of a text that a spreadsheet would calculate; such a
+        prefix: bytes before the header.
+        separator: between fields.
+        quote_pattern: regular expression (RE2); a field that contains a match is quoted.
+        formula_pattern: regular expression (RE2) of the beginning of a text that a spreadsheet would calculate; such a
             text gets a ``'`` before it. ``None``: texts are not changed.
     """
 
@@ -51,10 +51,10 @@ class CsvPart:
     """One CSV file being written.
 
     Args:
-        file: Receives the bytes.
-        schema: The file's columns; the header is written at once.
+        file: receives the bytes.
+        schema: the file's columns; the header is written at once.
         compression: ``gzip`` or ``none``. The same rows give the same bytes on the same build of igzip.
-        dialect: How fields are separated and quoted.
+        dialect: how fields are separated and quoted.
     """
 
     def __init__(self, file: HashedFile, schema: pa.Schema, compression: str, dialect: Dialect = RFC_4180) -> None:
@@ -69,7 +69,7 @@ class CsvPart:
         """Append the rows of ``group``; a binary column may be dictionary-encoded.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         self._append(csv_text(group, self._dialect))
         self._rows += group.num_rows
@@ -78,7 +78,7 @@ class CsvPart:
         """Finish the file.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         if self._gzip:
             self._file.write(self._gzip.flush())

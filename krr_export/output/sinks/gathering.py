@@ -20,9 +20,9 @@ class RowBuffer:
     """A buffer of rows for the next row group.
 
     Args:
-        schema: The columns.
-        max_rows: The capacity in rows.
-        max_bytes: The capacity in bytes of text and binary.
+        schema: the columns.
+        max_rows: the capacity in rows.
+        max_bytes: the capacity in bytes of text and binary.
     """
 
     def __init__(self, schema: pa.Schema, max_rows: int, max_bytes: int) -> None:

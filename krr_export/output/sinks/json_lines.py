@@ -18,7 +18,7 @@ class JsonLinesPart:
     """One file of JSON Lines being written.
 
     Args:
-        file: Receives the bytes.
+        file: receives the bytes.
     """
 
     def __init__(self, file: HashedFile) -> None:
@@ -30,7 +30,7 @@ class JsonLinesPart:
         """Append the rows of ``group``.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         for batch in group.to_batches(_ROWS_AT_A_TIME):
             self._file.write(self._encoder.encode_lines(batch.to_pylist()))
@@ -40,7 +40,7 @@ class JsonLinesPart:
         """Finish the file.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         return self._file.finish(self._rows)
 

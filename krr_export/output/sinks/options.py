@@ -32,7 +32,7 @@ class SinkOptions:
     """Options for writing a table to files.
 
     Raises:
-        UsageError: There is no such format, the compression does not go with it, or ``rows_per_file`` is not
+        UsageError: there is no such format, the compression does not go with it, or ``rows_per_file`` is not
             positive.
     """
 

@@ -68,10 +68,10 @@ class ParquetPart:
     """One Parquet file being written.
 
     Args:
-        file: Receives the bytes.
-        layout: How the columns of all files of the table are written.
+        file: receives the bytes.
+        layout: how the columns of all files of the table are written.
         compression: ``zstd``, ``snappy``, ``gzip`` or ``none``.
-        named: Columns of text whose values the footer may contain: the file's name contains them too.
+        named: columns of text whose values the footer may contain: the file's name contains them too.
     """
 
     def __init__(self, file: HashedFile, layout: ParquetLayout, compression: str, named: Collection[str] = ()) -> None:
@@ -86,7 +86,7 @@ class ParquetPart:
         """Append ``group`` as one row group; a binary column may be dictionary-encoded.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         group = self._layout.table(group)  # the same name: the input is freed before writing
         self._open_writer().write_table(group, row_group_size=group.num_rows)
@@ -96,7 +96,7 @@ class ParquetPart:
         """Write the footer and finish the file.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         writer = self._open_writer()
         writer.add_key_value_metadata(self._metadata())

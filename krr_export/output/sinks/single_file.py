@@ -30,7 +30,7 @@ def file_format(path: str, given: FileFormat | None) -> FileFormat:
     """Return the format of a file: the one that is given, or that its name says; for standard output JSON Lines.
 
     Raises:
-        UsageError: The name does not say which format, or Parquet would go to standard output.
+        UsageError: the name does not say which format, or Parquet would go to standard output.
     """
     chosen = given or ("jsonl" if path == STDIO else _SUFFIXES.get(Path(path).suffix.lower()))
     if chosen is None:
@@ -47,17 +47,17 @@ def write_rows(path: str, tables: Iterable[pa.Table], schema: pa.Schema, form: F
     """Write rows to a file, completely or not at all; only its owner may read it.
 
     Args:
-        path: Of the file; ``-`` is standard output.
-        tables: The rows, of the schema's columns. Texts may stand for enumerations, and dictionaries for binary.
-        schema: The columns; Parquet gets its metadata.
-        form: Of the file.
+        path: of the file; ``-`` is standard output.
+        tables: the rows, of the schema's columns. Texts may stand for enumerations, and dictionaries for binary.
+        schema: the columns; Parquet gets its metadata.
+        form: of the file.
 
     Returns:
         The number of rows.
 
     Raises:
-        OutputError: The file cannot be written.
-        UsageError: It would be in a snapshot.
+        OutputError: the file cannot be written.
+        UsageError: it would be in a snapshot.
     """
     with _opened(path) as file:
         part: ParquetPart | CsvPart | JsonLinesPart | None = None

@@ -48,15 +48,15 @@ class TableSink:
     buffered in all of them together, however many there are: beyond that the fullest writes a short row group.
 
     Args:
-        directory: The snapshot's directory; paths of the parts are relative to it.
-        table: Name of the table, and of its directory.
-        schema: All columns; the metadata is written into each Parquet file.
-        options: Format, compression, rolling, partitions.
+        directory: the snapshot's directory; paths of the parts are relative to it.
+        table: name of the table, and of its directory.
+        schema: all columns; the metadata is written into each Parquet file.
+        options: format, compression, rolling, partitions.
 
     Attributes:
-        others: Rows in the files named ``other``, by the column whose value must not name one, or ``""`` if there
+        others: rows in the files named ``other``, by the column whose value must not name one, or ``""`` if there
             were too many partitions already.
-        rows_in_others: The number of these rows.
+        rows_in_others: the number of these rows.
     """
 
     def __init__(self, directory: Path, table: str, schema: pa.Schema, options: SinkOptions) -> None:
@@ -90,7 +90,7 @@ class TableSink:
         A column may be dictionary-encoded where the schema says binary.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         if not self._options.partition_by:
             self._partition("").add(batch)
@@ -106,7 +106,7 @@ class TableSink:
         """Finish all files and return them, sorted by path; at least one, even without rows.
 
         Raises:
-            OutputError: The disk is full or failing.
+            OutputError: the disk is full or failing.
         """
         if self._finished is None:
             if self._window.rows:

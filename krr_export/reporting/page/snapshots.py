@@ -34,7 +34,7 @@ def read_snapshot_report(snapshot: Path) -> Report:
         snapshot: its directory, or a link to it such as ``latest``.
 
     Raises:
-        InputError: There is no snapshot, or its manifest or report is missing, damaged or of another version.
+        InputError: there is no snapshot, or its manifest or report is missing, damaged or of another version.
     """
     try:
         path = snapshot.resolve(strict=True)

@@ -48,7 +48,7 @@ class _FaultError(Exception):
     """A fault instead of an answer.
 
     Args:
-        code: Sender or VersionMismatch.
+        code: sender or VersionMismatch.
         text: why, without values.
         security: a code of WS-Security, if that is it.
     """

@@ -84,7 +84,7 @@ def read_change_log(directories: Iterable[Path]) -> ChangeLog:
     """Read the pages of REST in directories, as ``sample --pages`` writes them.
 
     Raises:
-        InputError: There are none, or a file cannot be read or is no page.
+        InputError: there are none, or a file cannot be read or is no page.
     """
     pages = []
     for directory in directories:
@@ -238,8 +238,8 @@ def open_stand_in(
         port: to listen at; 0: any free one.
 
     Raises:
-        InputError: A key or a certificate is unusable.
-        OutputError: The port is taken.
+        InputError: a key or a certificate is unusable.
+        OutputError: the port is taken.
     """
     key = load_recipient(keys / "receiver.pem")
     stand_in = StandIn(log, client, key)

@@ -18,7 +18,7 @@ def with_export(columns: pa.Schema) -> pa.Schema:
     """Return the columns with that of the export's time behind them.
 
     Raises:
-        UsageError: One has its name.
+        UsageError: one has its name.
     """
     if EXPORT in columns.names:
         raise UsageError(f"a column is named {EXPORT}, as that of the export's time is", "leave it out with --drop")

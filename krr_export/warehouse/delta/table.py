@@ -47,7 +47,7 @@ def load_deltalake() -> tuple[Any, Any, Any]:
     """Load the library; return it, and its modules of transactions and of errors.
 
     Raises:
-        UsageError: The package deltalake is missing.
+        UsageError: the package deltalake is missing.
     """
     try:
         import deltalake  # noqa: PLC0415 - an optional package
@@ -66,10 +66,10 @@ class DeltaTable:
         OutputError: The table asks for what the library cannot do.
 
     Args:
-        uri: Of the place.
+        uri: of the place.
 
     Raises:
-        UsageError: The package deltalake is missing.
+        UsageError: the package deltalake is missing.
     """
 
     def __init__(self, uri: str) -> None:

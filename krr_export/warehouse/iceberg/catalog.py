@@ -42,11 +42,11 @@ def open_catalog(name: str) -> Catalog:
     """Open a catalog.
 
     Args:
-        name: As in ``~/.pyiceberg.yaml``, or in a variable ``PYICEBERG_CATALOG__NAME__…``.
+        name: as in ``~/.pyiceberg.yaml``, or in a variable ``PYICEBERG_CATALOG__NAME__…``.
 
     Raises:
-        NetworkError: It cannot be reached, does not let us in, or is no catalog.
-        UsageError: There is none of that name, or its configuration is wrong, or a package is missing.
+        NetworkError: it cannot be reached, does not let us in, or is no catalog.
+        UsageError: there is none of that name, or its configuration is wrong, or a package is missing.
     """
     with failures(f"the catalog {name}"):
         try:
@@ -81,7 +81,7 @@ def failures(shown: str) -> Iterator[None]:
     A commit that failed for certain, `CommitFailedException`, passes.
 
     Args:
-        shown: What is worked on, for messages.
+        shown: what is worked on, for messages.
     """
     try:
         with _silence():

@@ -45,9 +45,9 @@ def write_listing(table: Table, snapshot: Registration, place: str) -> Snapshot:
     It has no parent: what a reader sees is these files, whatever else the table lists.
 
     Args:
-        table: The table, with all columns of the snapshot.
-        snapshot: The snapshot.
-        place: The URI of the place that the files lie in.
+        table: the table, with all columns of the snapshot.
+        snapshot: the snapshot.
+        place: the URI of the place that the files lie in.
     """
     metadata, locations, stem = table.metadata, table.location_provider(), uuid4()
     number, sequence = metadata.new_snapshot_id(), metadata.next_sequence_number()

@@ -31,7 +31,7 @@ class TableName:
     """The name of a table.
 
     Attributes:
-        catalog: As pyiceberg's configuration names it.
+        catalog: as pyiceberg's configuration names it.
         table: ``namespace.table``.
     """
 
@@ -54,9 +54,9 @@ class Mark:
     """What a table has left in a place.
 
     Attributes:
-        key: Of the object.
-        name: Of the table, when it was made.
-        uuid: Says whether a table of that name is still the same.
+        key: of the object.
+        name: of the table, when it was made.
+        uuid: says whether a table of that name is still the same.
     """
 
     key: str
@@ -68,7 +68,7 @@ def parse_table_name(target: str) -> TableName:
     """Parse ``iceberg:CATALOG/NAMESPACE.TABLE``.
 
     Raises:
-        UsageError: It is none. The message does not repeat it.
+        UsageError: it is none. The message does not repeat it.
     """
     found = _FORM.fullmatch(target)
     if found is None:
@@ -80,7 +80,7 @@ def leave_mark(store: ObjectStore, name: TableName, uuid: str) -> None:
     """Have the place know of a table; nothing is done if it does.
 
     Raises:
-        NetworkError: The store failed.
+        NetworkError: the store failed.
     """
     body = json.dumps({"catalog": name.catalog, "table": name.table}).encode()
     store.create(f"{_MARKS}/{uuid}{_ENDING}", body)
@@ -90,8 +90,8 @@ def marks(store: ObjectStore) -> list[Mark]:
     """Return what tables have left in a place.
 
     Raises:
-        InputError: One is damaged.
-        NetworkError: The store failed.
+        InputError: one is damaged.
+        NetworkError: the store failed.
     """
     return [_mark(store, f"{_MARKS}/{name}") for name in sorted(store.names(_MARKS)) if name.endswith(_ENDING)]
 

@@ -70,11 +70,11 @@ class IcebergTable:
         OutputError: The table asks for what the library cannot do.
 
     Args:
-        name: Of the table.
-        store: The place that it must lie over, and is written for; ``None`` to read it, whichever that is.
+        name: of the table.
+        store: the place that it must lie over, and is written for; ``None`` to read it, whichever that is.
 
     Raises:
-        UsageError: There is no such catalog, or the table lies over another place.
+        UsageError: there is no such catalog, or the table lies over another place.
     """
 
     def __init__(self, name: TableName, store: ObjectStore | None = None) -> None:

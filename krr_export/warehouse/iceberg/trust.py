@@ -39,11 +39,11 @@ def load_trusted(name: str, configured: Mapping[str, Any]) -> Catalog:
     """Load a catalog that takes no name of a class that a server or a table says, and deletes no file for them.
 
     Args:
-        name: Of the catalog.
-        configured: Its properties, as they are configured here.
+        name: of the catalog.
+        configured: its properties, as they are configured here.
 
     Raises:
-        ValueError: They are incomplete or wrong.
+        ValueError: they are incomplete or wrong.
 
     The catalog's own methods raise `InputError` in place of opening metadata, or making some, where they may not lie.
     """
@@ -68,7 +68,7 @@ def untrusted(shown: str) -> InputError:
     """Return the error for what may be neither opened nor written.
 
     Args:
-        shown: What names it, for messages.
+        shown: what names it, for messages.
     """
     what = f"{shown} names files or programs of this machine, which nobody may from elsewhere"
     return InputError(what, "ask who runs the catalog; or give its configuration the warehouse that they lie in")
@@ -130,8 +130,8 @@ def is_trusted(table: Table, warehouse: str) -> bool:
     """Return whether all that a table's metadata name may be opened and written.
 
     Args:
-        table: The table.
-        warehouse: Where our own configuration says that tables lie; empty if it does not.
+        table: the table.
+        warehouse: where our own configuration says that tables lie; empty if it does not.
     """
     properties, metadata = table.properties, table.metadata
     named = [metadata.location, *(properties[key] for key in _PATHS if key in properties)]

@@ -27,12 +27,12 @@ def union(newest: pa.Schema, other: pa.Schema, name: str) -> pa.Schema:
     """Return the columns of both; each file of a table gives null for those that it lacks.
 
     Args:
-        newest: Whose columns come first.
-        other: The columns that are there.
-        name: Of the snapshot that has the former, for the message.
+        newest: whose columns come first.
+        other: the columns that are there.
+        name: of the snapshot that has the former, for the message.
 
     Raises:
-        UsageError: A column is of two types.
+        UsageError: a column is of two types.
     """
     for field in newest:
         if field.name in other.names and other.field(field.name).type != field.type:

@@ -38,9 +38,9 @@ class Statistics:
     """What a table's log may say of a file's rows.
 
     Attributes:
-        rows: How many there are.
-        nulls: How many have no value, by the names of columns.
-        bounds: The least and the greatest value, by the same.
+        rows: how many there are.
+        nulls: how many have no value, by the names of columns.
+        bounds: the least and the greatest value, by the same.
     """
 
     rows: int
@@ -52,7 +52,7 @@ class Footer:
     """What a Parquet file says of itself.
 
     Attributes:
-        schema: Its columns.
+        schema: its columns.
     """
 
     def __init__(self, file: pq.ParquetFile) -> None:
@@ -90,13 +90,13 @@ def read_footer(store: ObjectStore, key: str, file: PushedFile) -> Footer:
     """Read the footer of a pushed file.
 
     Args:
-        store: Where it lies.
-        key: Its key there.
-        file: What its commit says of it.
+        store: where it lies.
+        key: its key there.
+        file: what its commit says of it.
 
     Raises:
-        InputError: It is missing, or is no such file.
-        NetworkError: The store failed.
+        InputError: it is missing, or is no such file.
+        NetworkError: the store failed.
     """
     if file.bytes < _END:
         raise damaged_file(store, key)

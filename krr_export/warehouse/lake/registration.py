@@ -24,9 +24,9 @@ class ListedFile:
     """A file as a table's log has it.
 
     Attributes:
-        key: Where it lies, from the table's own place.
-        bytes: Its size.
-        rows: Rows in it; ``None`` if the log does not say.
+        key: where it lies, from the table's own place.
+        bytes: its size.
+        rows: rows in it; ``None`` if the log does not say.
     """
 
     key: str
@@ -39,7 +39,7 @@ class DescribedFile(ListedFile):
     """A file that is to be listed.
 
     Attributes:
-        statistics: What the log may say of its rows.
+        statistics: what the log may say of its rows.
     """
 
     statistics: Statistics
@@ -50,10 +50,10 @@ class Registration:
     """A pushed snapshot, to be listed in a table.
 
     Attributes:
-        commit: Of the snapshot.
-        files: Of persons.
-        columns: Of these, as the table has them.
-        allowed: Names of the columns that may have statistics in a log.
+        commit: of the snapshot.
+        files: of persons.
+        columns: of these, as the table has them.
+        allowed: names of the columns that may have statistics in a log.
     """
 
     commit: Commit
@@ -71,7 +71,7 @@ def check_listable(commit: Commit) -> None:
     """Refuse a snapshot without a file of persons: a table could not list it.
 
     Raises:
-        InputError: It has none.
+        InputError: it has none.
     """
     if not commit.parts(_PERSON):
         raise InputError(f"{commit.eksport} has no file of persons", "convert that export again, and push it")
@@ -91,9 +91,9 @@ def register(store: ObjectStore, commit: Commit) -> Registration:
     """Read the footers of a pushed snapshot.
 
     Raises:
-        InputError: A file is missing or damaged.
-        NetworkError: The store failed.
-        UsageError: It is no Parquet.
+        InputError: a file is missing or damaged.
+        NetworkError: the store failed.
+        UsageError: it is no Parquet.
     """
     parts = commit.parts(_PERSON)
     if not all(key.endswith(".parquet") for key in parts):

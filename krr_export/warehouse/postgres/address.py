@@ -20,9 +20,9 @@ class Address:
     """The address of a database.
 
     Attributes:
-        uri: For libpq; it may have a password, and is not shown.
-        shown: The servers and the database, for people.
-        has_password: Whether there is a password in it, which others may read in the list of processes.
+        uri: for libpq; it may have a password, and is not shown.
+        shown: the servers and the database, for people.
+        has_password: whether there is a password in it, which others may read in the list of processes.
     """
 
     uri: str
@@ -39,7 +39,7 @@ def parse_address(uri: str) -> Address:
     A server elsewhere must encrypt, where neither the address nor the environment says how: these are personal data.
 
     Raises:
-        UsageError: It is no such address.
+        UsageError: it is no such address.
     """
     try:
         parts = urlsplit(uri)
@@ -65,7 +65,7 @@ def _hosts(netloc: str) -> list[str]:
     """Return the servers of an address, each with its port.
 
     Raises:
-        ValueError: One is not written as usual.
+        ValueError: one is not written as usual.
     """
     servers = netloc.rpartition("@")[2]
     for server in servers.split(","):
@@ -78,7 +78,7 @@ def _demand_encryption(parameters: dict[str, str], hosts: list[str]) -> None:
     """Set what makes a server elsewhere encrypt.
 
     Raises:
-        UsageError: Where the server is stands in a file, which may also say how it encrypts.
+        UsageError: where the server is stands in a file, which may also say how it encrypts.
     """
     if "service" in parameters or "PGSERVICE" in os.environ:
         raise UsageError(

@@ -37,8 +37,8 @@ class PostgresDatabase(Database):
     nobody sees half of one, readers are not held up, and what breaks off leaves nothing behind.
 
     Args:
-        address: Of the database.
-        namespace: The schema of the tables; made if it is missing.
+        address: of the database.
+        namespace: the schema of the tables; made if it is missing.
     """
 
     _session: PostgresSession

@@ -35,7 +35,7 @@ def own_words(address: str) -> Iterator[None]:
     """Turn errors of the client within into the program's own.
 
     Args:
-        address: Of the server, without a password.
+        address: of the server, without a password.
     """
     import adbc_driver_manager as adbc  # noqa: PLC0415 - an optional package
 

@@ -40,7 +40,7 @@ class PostgresSession:
     """A connection on which statements run one after the other, by default each for itself.
 
     Args:
-        address: Of the database.
+        address: of the database.
     """
 
     def __init__(self, address: Address) -> None:
@@ -118,12 +118,12 @@ class PostgresSession:
         """Lock tables for the rest of the transaction.
 
         Args:
-            tables: Their full names.
-            mode: Of the lock.
-            tries: How often to try, about two seconds each.
+            tables: their full names.
+            mode: of the lock.
+            tries: how often to try, about two seconds each.
 
         Raises:
-            BusyError: Other sessions hold locks all the time.
+            BusyError: other sessions hold locks all the time.
         """
         self.run(_WAIT.format(tables=", ".join(tables), mode=mode, tries=tries))
 
@@ -131,7 +131,7 @@ class PostgresSession:
         """Copy rows into a table, batch by batch.
 
         Raises:
-            KrrExportError: What ended the reading, or the server's refusal.
+            KrrExportError: what ended the reading, or the server's refusal.
         """
         try:
             with own_words(self.address):

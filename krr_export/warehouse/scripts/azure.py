@@ -95,7 +95,7 @@ def _https(uri: str) -> str:
     """Return the address by which COPY reads a file.
 
     Raises:
-        UsageError: The URI does not say in which account it is.
+        UsageError: the URI does not say in which account it is.
     """
     found = re.fullmatch(r"abfss://([^@/]+)@([^/]+)/(.+)", uri)
     if found is None:

@@ -28,13 +28,13 @@ def make_script(warehouse: str, persons: PushedPersons, namespace: str, stage: s
     """Return the script that loads a snapshot.
 
     Args:
-        warehouse: A key of `SCRIPTS`.
-        persons: What is loaded.
-        namespace: Where the tables are.
-        stage: Of Snowflake, the external stage; ``None`` for the default.
+        warehouse: a key of `SCRIPTS`.
+        persons: what is loaded.
+        namespace: where the tables are.
+        stage: of Snowflake, the external stage; ``None`` for the default.
 
     Raises:
-        UsageError: There is no script for the warehouse, it does not read from that object store, or a name is none.
+        UsageError: there is no script for the warehouse, it does not read from that object store, or a name is none.
     """
     if warehouse == "snowflake":
         return SnowflakeScript(persons, namespace, STAGE if stage is None else stage).text()

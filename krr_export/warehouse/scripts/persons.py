@@ -30,12 +30,12 @@ class PushedPersons:
     """The persons of a pushed snapshot.
 
     Attributes:
-        place: The URI of the place that it was pushed to.
+        place: the URI of the place that it was pushed to.
         name: ``eksport=…``.
-        manifest_sha256: The digest of its manifest.
-        files: The URIs of the files, by their keys in the place.
-        rows: How many there are in all of them.
-        fields: The columns of each file, in its order.
+        manifest_sha256: the digest of its manifest.
+        files: the URIs of the files, by their keys in the place.
+        rows: how many there are in all of them.
+        fields: the columns of each file, in its order.
     """
 
     place: str
@@ -55,9 +55,9 @@ def read_persons(store: ObjectStore, commit: Commit) -> PushedPersons:
     """Read the footers of the files of persons.
 
     Raises:
-        InputError: A file is missing or damaged, or there is none.
-        NetworkError: The store failed.
-        UsageError: It is no Parquet, or has a column of the name that the export's time has.
+        InputError: a file is missing or damaged, or there is none.
+        NetworkError: the store failed.
+        UsageError: it is no Parquet, or has a column of the name that the export's time has.
     """
     parts = commit.parts(PERSON)
     if not all(key.endswith(".parquet") for key in parts):

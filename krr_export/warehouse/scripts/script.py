@@ -29,8 +29,8 @@ class Script(ABC):
     Whatever fails ends it, and leaves readers what they had; run again, it comes to the same.
 
     Args:
-        persons: What is loaded.
-        namespace: Where the tables are: a schema or a dataset, after its catalog or project if need be.
+        persons: what is loaded.
+        namespace: where the tables are: a schema or a dataset, after its catalog or project if need be.
     """
 
     dialect: ClassVar[Dialect]
@@ -73,7 +73,7 @@ class Script(ABC):
         """Return a name that an option gives, as SQL.
 
         Raises:
-            UsageError: It is none.
+            UsageError: it is none.
         """
         if not re.fullmatch(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*){0,2}", given, re.ASCII):
             raise UsageError(f"{option} is no name", "give one of letters, digits and _, such as krr")
@@ -119,7 +119,7 @@ class Script(ABC):
         The text of the failure is no number, so making one of it fails; nothing else does in every dialect.
 
         Args:
-            loaded: The full name of the table.
+            loaded: the full name of the table.
         """
         right, wrong = self.dialect.string(str(self.persons.rows)), self.dialect.string(self.wrong_number)
         chosen = f"CASE WHEN {self.is_right(loaded)} THEN {right} ELSE {wrong} END"

@@ -23,9 +23,9 @@ class SnowflakeScript(Script):
     """Copies the files from a stage into a temporary table, which only the session sees, and then replaces the night.
 
     Args:
-        persons: What is loaded.
-        namespace: The schema.
-        stage: The name of an external stage whose URL is that of the place.
+        persons: what is loaded.
+        namespace: the schema.
+        stage: the name of an external stage whose URL is that of the place.
     """
 
     dialect = DIALECTS["snowflake"]

@@ -28,8 +28,8 @@ class Disk:
     """A directory whose contents are on the disk at first; told of system calls, it knows what is not yet.
 
     Args:
-        root: The directory; what lies elsewhere is not looked at.
-        unforced: Paths that an earlier run gave to the directories they lie in, and did not force to the disk.
+        root: the directory; what lies elsewhere is not looked at.
+        unforced: paths that an earlier run gave to the directories they lie in, and did not force to the disk.
     """
 
     def __init__(self, root: Path, unforced: tuple[Path, ...] = ()) -> None:
@@ -152,11 +152,11 @@ def followed(
     """Run the program under ``strace``; what became of the disk beneath ``root``, and the exit code.
 
     Args:
-        root: What is looked at.
-        log: A file outside of it.
-        arguments: The program's.
-        unforced: As for `Disk`.
-        inject: What the system is to answer, as ``strace -e inject`` wants it.
+        root: what is looked at.
+        log: a file outside of it.
+        arguments: the program's.
+        unforced: as for `Disk`.
+        inject: what the system is to answer, as ``strace -e inject`` wants it.
     """
     disk = Disk(root, unforced)
     tracing = ["strace", "-f", "-qq", "-y", "--seccomp-bpf", "-s", "0", "-o", str(log), "-e", f"trace={_CALLS}"]

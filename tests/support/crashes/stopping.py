@@ -90,11 +90,11 @@ def stopped_at_each(
     """Stop a job at each of its calls; yield where and how, and the exit code.
 
     Args:
-        log: A file for what ``strace`` writes.
-        calls: Those that the job makes, of `calls_of`.
-        faults: What happens at them, in turn.
-        job: Changes a store.
-        arguments: Makes everything as it was before, and returns the arguments of the job.
+        log: a file for what ``strace`` writes.
+        calls: those that the job makes, of `calls_of`.
+        faults: what happens at them, in turn.
+        job: changes a store.
+        arguments: makes everything as it was before, and returns the arguments of the job.
     """
     for call in sorted(set(calls)):
         for n, fault in zip(range(1, calls.count(call) + 1), itertools.cycle(faults), strict=False):

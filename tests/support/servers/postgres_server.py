@@ -26,7 +26,7 @@ class Server:
     """A running server.
 
     Attributes:
-        home: The directory of its socket and its data.
+        home: the directory of its socket and its data.
     """
 
     home: Path

@@ -24,7 +24,7 @@ def refuse_wrong_values() -> None:
     """Refuse values of another kind than the library's own are. Ask it where a connection failed: others do no harm.
 
     Raises:
-        UsageError: There is one. The message names it, and does not repeat it.
+        UsageError: there is one. The message names it, and does not repeat it.
     """
     import dask.config  # noqa: PLC0415 - an optional package
 

@@ -14,7 +14,7 @@ def language(code: Lang) -> Language:
     """Return the language with this code.
 
     Raises:
-        UsageError: There is none.
+        UsageError: there is none.
     """
     if code == "nb":
         from krr_export.reporting.page.languages.norwegian import NORWEGIAN  # noqa: PLC0415 - only who reads it pays for it
