@@ -62,10 +62,15 @@ def write_back_deletion(place: StorePlace, deleted: Iterable[Path]) -> None:
     Raises:
         UsageError: one does.
     """
-    if place.mirror is not None:
-        check_unlisted(place.mirror.objects, [path.name for path in deleted if path.parent == place.directory])
-        place.write_back()
-        place.mirror.delete_leftovers()
+    if (mirror := place.mirror) is None:
+        return
+    names = [path.name for path in deleted if path.parent == place.directory]
+    check_unlisted(mirror.objects, sorted({*names, *mirror.leftovers()}))
+    place.write_back()
+    left = mirror.leftovers()
+    # Again, now that none can be listed any more: `load` looks for the commit once it has listed it.
+    check_unlisted(mirror.objects, left)
+    mirror.delete_files(left)
 
 
 @dataclass(frozen=True)

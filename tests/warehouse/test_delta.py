@@ -29,8 +29,9 @@ from krr_export.errors import BusyError, InputError, NetworkError, PublishedErro
 from krr_export.input.objects.address import parse_address
 from krr_export.input.objects.store import open_objects
 from krr_export.output.objects.committed import read_commit
+from krr_export.output.objects.mirror import Mirror
 from krr_export.warehouse.delta.table import DeltaTable as OurTable
-from krr_export.warehouse.lake.registration import register
+from krr_export.warehouse.lake.registration import Registration, register
 
 pytestmark = pytest.mark.slow
 ALLOWED = {"radnummer", "reservasjon", "status"} | {
@@ -402,3 +403,40 @@ def test_prune_deletes_no_file_that_the_table_needs(pushed: str) -> None:
     assert pruned.code == 0, pruned.err
     assert command.call("verify", f"delta:{pushed}").code == 0
     assert [key for key in objects(pushed) if NIGHTS[0] in key and not key.startswith("_delta_log/")] == []
+
+
+def test_what_is_listed_while_it_is_pruned_keeps_its_files_or_is_not_listed(
+    pushed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = f"delta:{pushed}"
+    assert command.call("load", pushed, target).code == 0
+    written_back = Mirror.write_back
+
+    def listed_first(mirror: Mirror) -> None:
+        monkeypatch.setattr(Mirror, "write_back", written_back)
+        assert command.call("load", f"{pushed}/{NIGHTS[0]}", target).code == 0
+        written_back(mirror)
+
+    monkeypatch.setattr(Mirror, "write_back", listed_first)
+    pruned = command.call("prune", pushed, "--keep", "1")
+    assert (pruned.code, f"lists {NIGHTS[0]}" in pruned.last) == (2, True), pruned.err
+    assert DeltaTable(pushed).to_pyarrow_table().num_rows == 600, "its files are there"
+    assert command.call("load", pushed, target, "--keep", "1").code == 0
+    assert command.call("prune", pushed, "--keep", "1").code == 0
+    assert [key for key in objects(pushed) if NIGHTS[0] in key and not key.startswith("_delta_log/")] == []
+
+
+def test_what_is_pruned_while_it_is_listed_is_listed_no_more(pushed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, write = f"delta:{pushed}", OurTable.write
+    assert command.call("load", pushed, target).code == 0
+
+    def pruned_first(table: OurTable, registration: Registration) -> bool:
+        monkeypatch.setattr(OurTable, "write", write)
+        assert command.call("prune", pushed, "--keep", "1").code == 0
+        return write(table, registration)
+
+    monkeypatch.setattr(OurTable, "write", pruned_first)
+    loaded = command.call("load", f"{pushed}/{NIGHTS[0]}", target)
+    assert (loaded.code, f"{NIGHTS[0]} was deleted or replaced meanwhile; run again" in loaded.last) == (4, True)
+    assert DeltaTable(pushed).to_pyarrow_table().num_rows == 300
+    assert command.call("verify", target).code == 0

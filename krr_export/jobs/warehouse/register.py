@@ -13,7 +13,9 @@ from krr_export.input.objects.address import is_object_uri, parse_address
 from krr_export.input.objects.store import open_objects
 from krr_export.jobs.warehouse.lake_target import check_package, open_table
 from krr_export.jobs.warehouse.load_result import LoadResult, result_message
+from krr_export.output.objects.asking import read_commit_surely
 from krr_export.output.objects.committed import committed_names, read_commit
+from krr_export.output.objects.layout import commit_key
 from krr_export.warehouse.lake.registration import check_listable, register, rows_of
 
 if TYPE_CHECKING:
@@ -124,10 +126,18 @@ class _Listing:
         snapshot = register(self.store, commit)
         for _ in range(_ROUNDS):
             if self.table.write(snapshot):
+                self._check_still_pushed(commit)
                 return True
             if self._is_listed(commit):
                 return False
         raise _busy(self.table)
+
+    def _check_still_pushed(self, commit: Commit) -> None:
+        """Refuse what was deleted while it was listed: `prune` asks tables again once it has deleted the commit."""
+        found = read_commit_surely(self.store, commit_key(commit.eksport))
+        if found is None or found.body != commit.body:
+            _drop(self.table, commit.eksport)
+            raise BusyError(f"{commit.eksport} was deleted or replaced meanwhile", "run again")
 
     def _is_listed(self, commit: Commit) -> bool:
         """Return whether a snapshot is listed as it was pushed; raise `PublishedError` if it is listed otherwise."""

@@ -65,6 +65,8 @@ class Mirror:
         """The digests of their manifests."""
         self._damaged: set[str] = set()
         """Of the snapshots shown, those whose commit is damaged."""
+        self._deleted: set[str] = set()
+        """The snapshots whose commit was deleted here."""
         self._latest_is_damaged = False
         self._failed: dict[str, str] = {}
         """Of the refused exports shown, the digests of their reports."""
@@ -119,6 +121,8 @@ class Mirror:
     def write_back(self) -> None:
         """Do in the object store what was done in the mirror: publish, keep what was refused, delete.
 
+        Of what was deleted the commit alone is, so that nobody finds it any more; its files are `leftovers`.
+
         Raises:
             InputError: the pointer to the newest snapshot was damaged already; nothing was done.
             NetworkError: the object store failed; what was published is whole.
@@ -134,9 +138,10 @@ class Mirror:
         if whole := self._manifests.keys() - self._damaged:  # though nothing is new: a run may have died before it
             advance(self.objects, max(whole))
         self._write_failed()
-        # The oldest first: what is left behind, `delete_leftovers` finds as it is older than all others.
+        # The oldest first: what is left behind, the next run finds as it is older than all others.
         for name in sorted(name for name in self._manifests if not (self.directory / name).exists()):
-            delete_snapshot(self.objects, name)
+            self.objects.delete([commit_key(name)])
+            self._deleted.add(name)
             del self._manifests[name]
 
     def release(self, keep: int) -> None:
@@ -193,12 +198,19 @@ class Mirror:
         if found is not None and parse_commit(found.body, commit_key(outgoing.name)).has_same_rows(outgoing.commit):
             self._commits[outgoing.name] = found
 
-    def delete_leftovers(self) -> None:
-        """Delete files of exports older than all that are left: a prune that died had deleted their commits alone."""
+    def leftovers(self) -> list[str]:
+        """Return the exports that have files and no commit any more: this run deleted that, or one that died.
+
+        Newer ones than the oldest commit may be of somebody who is about to commit them.
+        """
         left = committed_names(self.objects)
-        for name in self.objects.directories(DATA):
-            if left and is_export_name(name) and name < left[0]:
-                delete_snapshot(self.objects, name)
+        found = {name for name in self.objects.directories(DATA) if is_export_name(name)} - {*left}
+        return sorted(name for name in found if name in self._deleted or (left and name < left[0]))
+
+    def delete_files(self, names: Iterable[str]) -> None:
+        """Delete the files of exports that have no commit."""
+        for name in names:
+            self.objects.delete([*self.objects.sizes(generations_directory(name))])
 
     def _commit(self, name: str) -> Commit:
         return parse_commit(self._commits[name].body, commit_key(name))
@@ -294,12 +306,6 @@ class Mirror:
                     f"{directory}/{file.relative_to(path).as_posix()}", iter(lambda: opened.read(1 << 20), b"")
                 )
         self._failed[name] = _digest(path / MANIFEST)
-
-
-def delete_snapshot(objects: ObjectStore, name: str) -> None:
-    """Delete a snapshot: its commit first, so that nobody finds what is not whole."""
-    objects.delete([commit_key(name)])
-    objects.delete([*objects.sizes(generations_directory(name))])
 
 
 def _inside(directory: Path, path: str) -> Path | None:
