@@ -192,12 +192,14 @@ def _use_log_format(_ctx: click.Context, _parameter: click.Parameter, form: log.
 _COMMON = (
     option(
         "--config", envvar=CONFIG, type=LocalPath(), metavar="FILE.toml", is_eager=True, expose_value=False,
-        callback=_use_config, help="Read options from a TOML file.",
+        callback=_use_config, heading=GENERAL, help="Read options from a TOML file.",
     ),
-    option("-v", "--verbose", is_flag=True, help="Say more: what each finding means, and what to do."),
+    option(
+        "-v", "--verbose", is_flag=True, heading=GENERAL, help="Say more: what each finding means, and what to do."
+    ),
     option(
         log.OPTION, type=Choice(log.FORMATS), default="text", show_default=True, is_eager=True, expose_value=False,
-        callback=_use_log_format, help="Of standard error; json: an object a line, the result last.",
+        callback=_use_log_format, heading=GENERAL, help="Of standard error; json: an object a line, the result last.",
     ),
-    option("-q", "--quiet", is_flag=True, help="Print only the last line on standard error."),
+    option("-q", "--quiet", is_flag=True, heading=GENERAL, help="Print only the last line on standard error."),
 )  # fmt: skip

@@ -8,7 +8,7 @@ import click
 
 from krr_export.cli.completion import complete_rules
 from krr_export.cli.config import PASSPHRASE
-from krr_export.cli.parameters import Choice, LocalName, LocalPath, Role, option
+from krr_export.cli.parameters import GENERAL, Choice, LocalName, LocalPath, Role, option
 from krr_export.reporting.formats import FORMATS
 from krr_export.reporting.page.languages.language import LANGUAGES
 from krr_export.util.processors import MAX_THREADS
@@ -23,6 +23,7 @@ INPUT, DELIVERY, SERVER = "Input", "Encrypted deliveries", "Server"
 OUTPUT, COLUMNS = "Output", "Columns and privacy"
 JUDGEMENT, GUARD = "Judgement and limits", "Guard"
 TUNING = "Tuning"
+DATABASE = "A database"
 
 
 def combine(*options: Declaration) -> Declaration:
@@ -48,9 +49,12 @@ schema_option = option(
 limit_option = option(
     "--limit", type=click.IntRange(min=1), metavar="N", heading=INPUT, help="Stop after N records: a partial result."
 )
-json_option = option("--json", "as_json", is_flag=True, help="One line of JSON on standard output.")
+json_option = option("--json", "as_json", is_flag=True, heading=GENERAL, help="One line of JSON on standard output.")
 progress_option = option(
-    "--progress/--no-progress", default=None, help="Show a progress bar; by default on a terminal only."
+    "--progress/--no-progress",
+    default=None,
+    heading=GENERAL,
+    help="Show a progress bar; by default on a terminal only.",
 )
 report_format_option = option(
     "--report-format",
@@ -67,13 +71,18 @@ lang_option = option(
     help="The language of the HTML page: English or Norwegian bokmål.",
 )
 csv_schema_option = option(
-    "--schema", type=LocalName(), metavar="FILE.xsd", help="That of a store of CSV, if it is a file of yours."
+    "--schema",
+    type=LocalName(),
+    metavar="FILE.xsd",
+    heading="A store of CSV",
+    help="Its XSD, if that is a file of yours.",
 )
 db_schema_option = option(
     "--db-schema",
     default="krr",
     show_default=True,
     metavar="NAME",
+    heading=DATABASE,
     help="The schema in which the tables are; in PostgreSQL, load makes it if it is missing.",
 )
 passphrase_file_option = option(

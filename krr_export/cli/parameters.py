@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 DATABASES = ("postgresql:", "postgres:", "duckdb:", "delta:", "iceberg:")
 """How addresses of databases and of tables of files begin; `krr_export.warehouse.target` reads them."""
 _OWNER = 0o600
-GENERAL = "General"
+OWN, GENERAL = "Options", "General"
+"""The headings of options that have no other: those of one command, and those of all."""
 
 
 class Role(Enum):
@@ -129,7 +130,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 class Option(click.Option):
     """An option with a heading in its command's help."""
 
-    def __init__(self, *declared: Any, heading: str = GENERAL, **attributes: Any) -> None:
+    def __init__(self, *declared: Any, heading: str = OWN, **attributes: Any) -> None:
         super().__init__(*declared, **attributes)
         self.heading = heading
 

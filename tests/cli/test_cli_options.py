@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import click
 import command
 import pytest
+
+from krr_export.cli.main import krr_export as group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +21,11 @@ HEADINGS = {
     ],
     "validate": ["Input", "Encrypted deliveries", "Judgement and limits", "Tuning", "Output", "General"],
     "inspect": ["Input", "Encrypted deliveries", "General"],
+    "load": ["What is loaded", "A database", "A store of CSV", "A script", "General"],
+    "check": ["Options", "General"],
     "rules": ["General"],
 }
+OF_ALL = {"--quiet", "--log-format", "--verbose", "--config", "--progress", "--no-progress", "--json", "--help"}
 SCREEN = 40
 """Lines that a terminal shows at once."""
 
@@ -31,6 +37,12 @@ def test_help_shows_options_in_groups_that_fit_a_screen(name: str) -> None:
     headings = [heading for heading in sections[1::2] if not heading.startswith("Usage")]
     assert headings == HEADINGS[name]
     assert max(section.count("\n") for section in sections) <= SCREEN
+
+
+@pytest.mark.parametrize("name", group.list_commands(click.Context(group)))
+def test_what_is_general_is_what_other_commands_have_too(name: str) -> None:
+    _, _, general = command.call(name, "--help").out.partition("\nGeneral:\n")
+    assert {*re.findall(r"(?<!\S)--[a-z-]+", general.partition("\n\n")[0])} <= OF_ALL
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import click
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError
-from krr_export.cli.options import json_option
+from krr_export.cli.options import json_option, progress_option
 from krr_export.cli.parameters import LocalPath, Role, option
 from krr_export.cli.progress.transfer import KEPT_MESSAGE, transfer_progress
 from krr_export.cli.secrets import pop_login
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
               help="Pass over a set whose name is further in the future, where there is another.")  # fmt: skip
 @login_options
 @json_option
-@option("--progress/--no-progress", "shown", default=None,
-              help="Show a progress bar; by default on a terminal only.")  # fmt: skip
+@progress_option
 def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any) -> int:
     """Fetch the newest delivery over SFTP.
 
@@ -44,7 +43,7 @@ def fetch_command(uri: str, inbox: Path, since: datetime | None, **options: Any)
     """
     from krr_export.input.sftp import fetch
 
-    quiet, shown = options.pop("quiet"), options.pop("shown")
+    quiet, shown = options.pop("quiet"), options.pop("progress")
     console = Console(quiet=quiet, verbose=options.pop("verbose"), as_json=options.pop("as_json"))
     try:
         with transfer_progress(console, shown=False if quiet else shown) as progress:

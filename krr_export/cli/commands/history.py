@@ -13,7 +13,7 @@ from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.documents import write_document
 from krr_export.cli.options import lang_option
-from krr_export.cli.parameters import LocalName, Role, StoreLocation, option
+from krr_export.cli.parameters import GENERAL, LocalName, Role, StoreLocation, option
 from krr_export.errors import InputError, UsageError
 from krr_export.input.freshness import AgeLimits
 from krr_export.jobs.history import history
@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 @command("history", "krr-export history /data/krr --limit 30")
 @click.argument("store", type=StoreLocation())
 @option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N newest snapshots.")
-@option("--json", "as_json", is_flag=True, help="One line of JSON on standard output: a list, an object a snapshot.")
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    heading=GENERAL,
+    help="One line of JSON on standard output: a list, an object a snapshot.",
+)
 @option(
     "--html",
     type=LocalName(Role.OUTPUT),

@@ -9,7 +9,7 @@ import click
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
 from krr_export.cli.failures import TerminatedError, explain
-from krr_export.cli.options import csv_schema_option, db_schema_option, json_option, progress_option
+from krr_export.cli.options import DATABASE, csv_schema_option, db_schema_option, json_option, progress_option
 from krr_export.cli.parameters import Choice, LocalName, LocalOrRemote, Role, option, refuse_given
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WAREHOUSES = ("bigquery", "databricks", "fabric", "snowflake", "synapse")
 """Those of `krr_export.warehouse.scripts.dialects`, which imports Arrow."""
+_LOADED, _SCRIPT = "What is loaded", "A script"
 _OF_SCRIPTS = ("stage", "output")
 _OF_LOADS = ("target", "all_snapshots", "keep", "replace", "history", "schema")
 
@@ -24,25 +25,54 @@ _OF_LOADS = ("target", "all_snapshots", "keep", "replace", "history", "schema")
 @command("load", "krr-export load /data/krr postgresql://krr@db.example.no/warehouse --keep 30")
 @click.argument("source", type=LocalOrRemote(), metavar="SNAPSHOT|STORE|URI")
 @click.argument("target", required=False)
-@option("--all", "all_snapshots", is_flag=True, help="Of a store, load all that the target lacks, oldest first.")
-@option("--keep", type=click.IntRange(min=1), metavar="N", help="Let only the N newest exports stay in the target.")
-@option("--replace", is_flag=True, help="Load again what is there, as when a snapshot was replaced.")
-@option("--history", is_flag=True, help="Make the view person_historikk: every state of each person, and when.")
+@option(
+    "--all",
+    "all_snapshots",
+    is_flag=True,
+    heading=_LOADED,
+    help="Of a store, load all that the target lacks, oldest first.",
+)
+@option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    heading=_LOADED,
+    help="Let only the N newest exports stay in the target.",
+)
+@option(
+    "--replace",
+    is_flag=True,
+    heading=_LOADED,
+    help="Load again what is there, as when a snapshot was replaced.",
+)
+@option(
+    "--history",
+    is_flag=True,
+    heading=DATABASE,
+    help="Make the view person_historikk: every state of each person, and when.",
+)
+@db_schema_option
+@csv_schema_option
 @option(
     "--script",
     type=Choice(WAREHOUSES),
+    heading=_SCRIPT,
     help="Write the script that loads a pushed snapshot into a warehouse; there is no TARGET then.",
 )
-@option("--stage", metavar="NAME", help="Of Snowflake, the external stage over the URI.  [default: krr]")
+@option(
+    "--stage",
+    metavar="NAME",
+    heading=_SCRIPT,
+    help="Of Snowflake, the external stage over the URI.  [default: krr]",
+)
 @option(
     "-o",
     "--output",
     type=LocalName(Role.OUTPUT),
     metavar="FILE.sql|-",
+    heading=_SCRIPT,
     help="Where the script goes; by default to standard output.",
 )
-@db_schema_option
-@csv_schema_option
 @progress_option
 @json_option
 def load_command(source: Path | str, target: str | None, **options: Any) -> int:

@@ -7,14 +7,20 @@ from textwrap import wrap
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
-from krr_export.cli.parameters import option
+from krr_export.cli.parameters import GENERAL, option
 from krr_export.rules.catalogue import RULES, Rule
 
 _WIDTH = 100
 
 
 @command("rules", "krr-export rules --json | jq -r '.[] | [.severity, .code] | @tsv'")
-@option("--json", "as_json", is_flag=True, help="One line of JSON on standard output: a list, an object a rule.")
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    heading=GENERAL,
+    help="One line of JSON on standard output: a list, an object a rule.",
+)
 def rules_command(*, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Show the register's own rules beyond the XSD.
 

@@ -8,7 +8,7 @@ import click
 
 from krr_export.cli.command import command
 from krr_export.cli.console import Console
-from krr_export.cli.options import csv_schema_option, db_schema_option, json_option, progress_option
+from krr_export.cli.options import DATABASE, csv_schema_option, db_schema_option, json_option, progress_option
 from krr_export.cli.parameters import LocalOrRemote, LocalPath, option, refuse_given
 from krr_export.input.objects.address import is_object_uri
 from krr_export.util.formatting import number, records
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from krr_export.output.verification import Verification
 
 _OF_DATABASES = ("against", "all_snapshots", "db_schema", "schema")
-_DATABASE = "A database"
 
 
 @command("verify", "krr-export verify /data/krr/latest")
@@ -29,10 +28,10 @@ _DATABASE = "A database"
     "--against",
     type=LocalPath(),
     metavar="SNAPSHOT|STORE",
-    heading=_DATABASE,
+    heading=DATABASE,
     help="Compare with the snapshot's own files; otherwise with the ledger of the load.",
 )
-@option("--all", "all_snapshots", is_flag=True, heading=_DATABASE, help="Look at all exports; not the newest alone.")
+@option("--all", "all_snapshots", is_flag=True, heading=DATABASE, help="Look at all exports; not the newest alone.")
 @db_schema_option
 @csv_schema_option
 @progress_option
