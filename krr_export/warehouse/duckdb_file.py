@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from krr_export.errors import OutputError, UsageError
+from krr_export.util.files import COMMON_HINTS, output_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,29 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 """Nothing is fetched from the network: what views need is in the package."""
 
 
+_MAGIC, _MAGIC_AT = b"DUCK", 8
+
+
+def refuse_other_file(path: Path) -> None:
+    """Refuse a file that is none of DuckDB's, which else would be said to be unreadable, and perhaps later not.
+
+    Args:
+        path: what is there may be missing, or empty: DuckDB makes a database of it.
+
+    Raises:
+        OutputError: it is no file, or cannot be read.
+        UsageError: it is one of another kind.
+    """
+    if not path.exists():
+        return
+    if not path.is_file():  # a pipe would be waited for
+        raise OutputError(f"{path} is no file", "give another path")
+    with output_errors(f"read {path}", COMMON_HINTS), path.open("rb") as file:
+        begins = file.read(_MAGIC_AT + len(_MAGIC))
+    if begins and not begins.endswith(_MAGIC):
+        raise UsageError(f"{path} is no DuckDB file", "give another path")
+
+
 def write_views(path: Path, views: Iterable[View]) -> None:
     """Make views in a DuckDB file, or replace those of their names; what else is in it stays. All are made, or none.
 
@@ -28,8 +52,8 @@ def write_views(path: Path, views: Iterable[View]) -> None:
         views: the views; their files are there.
 
     Raises:
-        OutputError: it is no DuckDB file, or is in use by another program, or cannot be written.
-        UsageError: the package duckdb is missing, or a table in the file has the name of a view.
+        OutputError: it is in use by another program, or cannot be written.
+        UsageError: it is no DuckDB file, the package duckdb is missing, or a table in the file has the name of a view.
     """
     try:
         import duckdb  # noqa: PLC0415 - an optional package
@@ -37,6 +61,7 @@ def write_views(path: Path, views: Iterable[View]) -> None:
         raise UsageError(
             "the package duckdb is missing", "pip install 'krr-export[duckdb]'; or write FILE.sql"
         ) from None
+    refuse_other_file(path)
     wal, is_new, is_ours = path.with_name(f"{path.name}.wal"), not path.exists(), False
     made = [one for one in (path, wal) if not one.exists()]
     try:
@@ -47,9 +72,8 @@ def write_views(path: Path, views: Iterable[View]) -> None:
                 for statement in view.statements():
                     connection.execute(statement)
             connection.commit()
-            connection.execute(
-                "CHECKPOINT"
-            )  # on a full disk, closing would leave views in a log beside, and not say so
+            # On a full disk, closing would leave views in a log beside, and not say so.
+            connection.execute("CHECKPOINT")
     except duckdb.OutOfMemoryException:
         raise MemoryError from None
     # DuckDB's own words may quote what is in the file.
@@ -61,5 +85,5 @@ def write_views(path: Path, views: Iterable[View]) -> None:
                 one.unlink(missing_ok=True)
         raise OutputError(
             f"cannot make the views in {path}",
-            "is it a DuckDB file, open in no other program, where there is room and may be written? see also verify",
+            "is it open in no other program, where there is room and may be written? see also verify",
         ) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from krr_export.errors import KrrExportError, OutputError, UsageError
 from krr_export.util.files import COMMON_HINTS, output_errors
 from krr_export.util.paths import real_path
-from krr_export.warehouse.duckdb_file import OFFLINE
+from krr_export.warehouse.duckdb_file import OFFLINE, refuse_other_file
 from krr_export.warehouse.sql_text import identifier, quote
 from krr_export.warehouse.workplace import put_in_place, workplace
 
@@ -53,8 +53,7 @@ class DuckDBSession:
         except ImportError:
             raise UsageError("the package duckdb is missing", "pip install 'krr-export[duckdb]'") from None
         self._duckdb = duckdb
-        if self._path.exists() and not self._path.is_file():  # a pipe would be waited for
-            raise OutputError(f"{self._path} is no file", "give another path")
+        refuse_other_file(self._path)
         self._connect(self._path if self._path.exists() else ":memory:", read_only=self._path.exists())
         return self
 
@@ -173,7 +172,7 @@ class DuckDBSession:
         except self._duckdb.Error:
             raise OutputError(
                 f"DuckDB cannot read or write {self._path}",
-                "is it a DuckDB file, open in no other program, and is there room for a second one?",
+                "is it open in no other program, and is there room for a second one?",
             ) from None
         except RuntimeError as error:
             if str(error) == _INTERRUPTED:

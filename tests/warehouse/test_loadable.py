@@ -94,6 +94,6 @@ def test_what_ends_the_reading_half_way_is_what_is_said(session: DuckDBSession, 
 
 def test_what_the_database_refuses_is_said_in_the_programs_words(session: DuckDBSession) -> None:
     reader = Table(PLAIN).reader()
-    with pytest.raises(OutputError, match=r"DuckDB cannot read or write .*krr\.duckdb; is it a DuckDB file") as caught:
+    with pytest.raises(OutputError, match=r"DuckDB cannot read or write .*krr\.duckdb; is it open") as caught:
         session.insert(reader, "INSERT INTO person SELECT error(status) FROM arriving")
     assert (reader.failure, "AKTIV" in str(caught.value)) == (None, False)

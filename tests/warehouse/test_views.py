@@ -248,8 +248,13 @@ def test_what_is_no_database_is_left_alone(exports: tuple[Path, ...], tmp_path: 
     with sqlite3.connect(other) as database:
         database.execute("CREATE TABLE mine (a)")
     before = other.read_bytes()
-    with pytest.raises(OutputError, match="cannot make the views"):
-        make_views(tmp_path / "store", other)
+    for words in (
+        ["views", tmp_path / "store", "-o", other],
+        ["load", tmp_path / "store", f"duckdb:{other}"],
+        ["verify", f"duckdb:{other}"],
+    ):
+        ran = command.call(*words)
+        assert (ran.code, ran.last) == (2, f"{other} is no DuckDB file; give another path")
     assert other.read_bytes() == before
 
 
