@@ -246,3 +246,29 @@ def test_of_several_the_oldest_is_deleted_first(pushed: dict[str, bytes], tmp_pa
     assert [key for key in native.deleted if key.startswith("eksport/")] == [
         f"eksport/{name}.json" for name in NIGHTS[:2]
     ]
+
+
+def test_no_file_is_deleted_for_a_list_that_leaves_out_its_commit(
+    pushed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files older than all commits are of a prune that died, or so it seems."""
+
+    class Forgetful(Lying):
+        lists = 0
+
+        def list_with_delimiter(self, prefix: str, /) -> Any:  # noqa: ANN401 - obstore's
+            self.lists += 1
+            found = self.inner.list_with_delimiter(prefix)
+            kept = [entry for entry in found["objects"] if entry["path"] != f"eksport/{NIGHTS[0]}.json"]
+            return {**found, "objects": kept} if self.lists in self.lies else found
+
+    def keep_all() -> object:
+        return prune_place(objects.URI, 3)
+
+    clean = Forgetful(place(pushed), not_found, range(0))
+    disturbed(keep_all, clean, monkeypatch)
+    for at in range(1, clean.lists + 1):
+        native = Forgetful(place(pushed), lambda got: got, range(at, at + 1))
+        disturbed(keep_all, native, monkeypatch)
+        assert objects.contents(native.inner) == pushed, at
+    assert at > 3

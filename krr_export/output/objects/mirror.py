@@ -110,12 +110,12 @@ class Mirror:
             return  # deleted meanwhile, or all here
         self._filled[name] = False
         commit = self._commit(name)
-        directory = data_directory(name, commit.manifest_sha256)
+        directory, digests = data_directory(name, commit.manifest_sha256), commit.digests
         found = sorted(path for path in self.directory.joinpath(name, table).rglob("*") if path.is_file())
         for path in found[:files]:
             key = f"{directory}/{path.relative_to(self.directory / name).as_posix()}"
             self._copy(key, path)
-            if _digest(path) != commit.digests.get(key):  # an answer may be wrong once
+            if _digest(path) != digests.get(key):  # an answer may be wrong once
                 self._copy(key, path)
 
     def write_back(self) -> None:
@@ -205,7 +205,9 @@ class Mirror:
         """
         left = committed_names(self.objects)
         found = {name for name in self.objects.directories(DATA) if is_export_name(name)} - {*left}
-        return sorted(name for name in found if name in self._deleted or (left and name < left[0]))
+        likely = sorted(name for name in found if name in self._deleted or (left and name < left[0]))
+        # A list may be wrong once, and what is deleted is gone.
+        return [name for name in likely if read_surely(self.objects, commit_key(name)) is None]
 
     def delete_files(self, names: Iterable[str]) -> None:
         """Delete the files of exports that have no commit."""
