@@ -34,12 +34,13 @@ def refuse_other_file(path: Path) -> None:
         OutputError: it is no file, or cannot be read.
         UsageError: it is one of another kind.
     """
-    if not path.exists():
-        return
-    if not path.is_file():  # a pipe would be waited for
-        raise OutputError(f"{path} is no file", "give another path")
-    with output_errors(f"read {path}", COMMON_HINTS), path.open("rb") as file:
-        begins = file.read(_MAGIC_AT + len(_MAGIC))
+    with output_errors(f"read {path}", COMMON_HINTS):
+        if not path.exists():
+            return
+        if not path.is_file():  # a pipe would be waited for
+            raise OutputError(f"{path} is no file", "give another path")
+        with path.open("rb") as file:
+            begins = file.read(_MAGIC_AT + len(_MAGIC))
     if begins and not begins.endswith(_MAGIC):
         raise UsageError(f"{path} is no DuckDB file", "give another path")
 

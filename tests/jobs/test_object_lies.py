@@ -16,10 +16,12 @@ from krr_export.input.objects.store import ObjectStore
 from krr_export.jobs.nightly_steps import prune_place
 from krr_export.jobs.push import push_snapshots
 from krr_export.output import store_place
+from krr_export.output.objects.committed import read_commit
 from krr_export.output.objects.mirror import Mirror
 from krr_export.output.objects.publish import advance, prepare
 from krr_export.output.objects.verification import verify_objects
 from krr_export.output.store_contents import snapshots
+from krr_export.warehouse.lake.registration import register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,6 +201,16 @@ def test_a_proof_reads_what_differs_again(lie: str, pushed: dict[str, bytes]) ->
     for at in range(1, len(clean.asked) + 1):
         native = Lying(place(pushed), LIES[lie], range(at, at + 1))
         assert verify_objects(ObjectStore(native, objects.URI), None).proven, native.asked[at - 1]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_footer_that_seems_damaged_is_read_again(lie: str, pushed: dict[str, bytes]) -> None:
+    commit = read_commit(ObjectStore(place(pushed), objects.URI), NIGHTS[0])
+    native = Lying(place(pushed), LIES[lie], range(1, 2))
+    assert register(ObjectStore(native, objects.URI), commit).columns.names[0] == "radnummer"
+    assert len(native.asked) > 1
+    with pytest.raises(InputError, match="is not as it was pushed"):
+        register(ObjectStore(Lying(place(pushed), LIES[lie], range(1, LATER)), objects.URI), commit)
 
 
 @pytest.mark.parametrize("lie", LIES)

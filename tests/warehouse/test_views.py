@@ -329,6 +329,14 @@ def test_a_path_that_is_not_utf_8_is_refused(exports: tuple[Path, ...], tmp_path
         make_views(store, tmp_path / "x.sql")
 
 
+def test_a_name_that_no_file_can_have_is_said(exports: tuple[Path, ...], tmp_path: Path) -> None:
+    store, long = tmp_path / "store", tmp_path / f"{'x' * 300}.duckdb"
+    krr_export.convert(exports[0], store)
+    for words in (["views", store, "-o", long], ["load", store, f"duckdb:{long}"], ["verify", f"duckdb:{long}"]):
+        ran = command.call(*words)
+        assert (ran.code, ran.last) == (4, f"cannot read {long}: File name too long")
+
+
 @pytest.mark.parametrize("kilobytes", [4, 16, 20, 32, 200])
 @pytest.mark.parametrize("is_there", [False, True], ids=["new", "there"])
 def test_a_full_disk_leaves_the_file_as_it_was_and_nothing_beside(

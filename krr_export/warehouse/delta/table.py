@@ -61,9 +61,9 @@ class DeltaTable:
     """The table over a place.
 
     Its methods raise:
-        InputError: What is there is no table of this tool.
-        NetworkError: The store cannot be reached.
-        OutputError: The table asks for what the library cannot do.
+        InputError: what is there is no table of this tool.
+        NetworkError: the store cannot be reached.
+        OutputError: the table asks for what the library cannot do.
 
     Args:
         uri: of the place.

@@ -64,10 +64,10 @@ class IcebergTable:
     """The table over a place.
 
     Its methods raise:
-        InputError: What is there is no table of this tool.
-        NetworkError: The catalog or the files cannot be reached.
-        BusyError: The table was dropped meanwhile.
-        OutputError: The table asks for what the library cannot do.
+        InputError: what is there is no table of this tool.
+        NetworkError: the catalog or the files cannot be reached.
+        BusyError: the table was dropped meanwhile.
+        OutputError: the table asks for what the library cannot do.
 
     Args:
         name: of the table.

@@ -98,6 +98,13 @@ def read_footer(store: ObjectStore, key: str, file: PushedFile) -> Footer:
         InputError: it is missing, or is no such file.
         NetworkError: the store failed.
     """
+    try:
+        return _read_footer(store, key, file)
+    except InputError:  # an answer may be wrong once
+        return _read_footer(store, key, file)
+
+
+def _read_footer(store: ObjectStore, key: str, file: PushedFile) -> Footer:
     if file.bytes < _END:
         raise damaged_file(store, key)
     try:
