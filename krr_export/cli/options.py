@@ -75,7 +75,7 @@ csv_schema_option = option(
     type=LocalName(),
     metavar="FILE.xsd",
     heading="A store of CSV",
-    help="Its XSD, if that is a file of yours.",
+    help="The XSD that a store of CSV was made with, if it is a file of yours.",
 )
 db_schema_option = option(
     "--db-schema",

@@ -99,8 +99,8 @@ class ObjectStore:
     """A place in an object store. Keys are relative to it.
 
     All methods raise:
-        NetworkError: Access is denied, or the store cannot be reached or does not answer as it should.
-        UsageError: There is no such bucket or container.
+        NetworkError: access is denied, or the store cannot be reached or does not answer as it should.
+        UsageError: there is no such bucket or container.
 
     Args:
         native: a store of obstore.
