@@ -19,16 +19,15 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
 }
 """Nothing is fetched from the network: what views need is in the package."""
-
-
 _MAGIC, _MAGIC_AT = b"DUCK", 8
+"""What a file of DuckDB has, and behind how many bytes."""
 
 
 def refuse_other_file(path: Path) -> None:
     """Refuse a file that is none of DuckDB's, which else would be said to be unreadable, and perhaps later not.
 
     Args:
-        path: what is there may be missing, or empty: DuckDB makes a database of it.
+        path: of the file; there may be none.
 
     Raises:
         OutputError: it is no file, or cannot be read.
@@ -41,7 +40,7 @@ def refuse_other_file(path: Path) -> None:
             raise OutputError(f"{path} is no file", "give another path")
         with path.open("rb") as file:
             begins = file.read(_MAGIC_AT + len(_MAGIC))
-    if begins and not begins.endswith(_MAGIC):
+    if not begins.endswith(_MAGIC):  # an empty one, too: DuckDB makes no database of it
         raise UsageError(f"{path} is no DuckDB file", "give another path")
 
 

@@ -242,11 +242,14 @@ def test_a_table_of_the_same_name_is_not_touched(exports: tuple[Path, ...], tmp_
         assert rows(database, "SELECT count(*) FROM duckdb_views() WHERE NOT internal") == [(0,)]  # all, or none
 
 
-def test_what_is_no_database_is_left_alone(exports: tuple[Path, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_empty", [False, True], ids=["another", "empty"])
+def test_what_is_no_database_is_left_alone(exports: tuple[Path, ...], tmp_path: Path, *, is_empty: bool) -> None:
     krr_export.convert(exports[0], tmp_path / "store")
     other = tmp_path / "x.duckdb"
-    with sqlite3.connect(other) as database:
-        database.execute("CREATE TABLE mine (a)")
+    other.touch()
+    if not is_empty:
+        with sqlite3.connect(other) as database:
+            database.execute("CREATE TABLE mine (a)")
     before = other.read_bytes()
     for words in (
         ["views", tmp_path / "store", "-o", other],
