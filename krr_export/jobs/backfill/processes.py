@@ -102,8 +102,11 @@ class Processes:
         with self._guard:
             if self._ended:
                 return None
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                if (child := self._idle.pop()).is_there():  # it may have been killed meanwhile
+                    return child
+                child.close()
+                self._children.discard(child)
             child = _Child(self._inherited)
             self._children.add(child)
             return child
@@ -156,6 +159,10 @@ class _Child:
             progress.read(task.size - passed_on)  # what is there already is not read
         outcome: Staged = message
         return outcome
+
+    def is_there(self) -> bool:
+        """Return whether it has not ended."""
+        return self._process.poll() is None
 
     def wait(self) -> int:
         """Wait until it has ended, and return the signal that ended it; 0 if none did."""

@@ -119,6 +119,24 @@ def test_a_process_that_found_all_there_already_is_used_again_and_one_that_conve
     assert children(os.getpid()) == []
 
 
+def test_a_process_that_is_killed_while_it_has_nothing_to_do_fails_no_export(
+    exports: list[Path], expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = processes.Processes._leave  # noqa: SLF001 - where one has nothing to do any more
+
+    def left_and_killed(runner: processes.Processes, child: Any, *, idle: bool = False) -> None:  # noqa: ANN401 - private
+        leave(runner, child, idle=idle)
+        if idle:
+            child.kill()
+            child.wait()
+
+    monkeypatch.setattr(processes.Processes, "_leave", left_and_killed)
+    krr_export.backfill(exports[:2], tmp_path / "store", **OPTIONS)
+    result = krr_export.backfill(exports, tmp_path / "store", **OPTIONS | {"processes": 1})
+    assert [one.outcome for one in result.exports] == ["unchanged", "unchanged", "published", "published"]
+    assert nights.facts(tmp_path / "store") == expected
+
+
 @pytest.mark.parametrize("after", range(4))
 def test_a_killed_backfill_loses_nothing_and_the_next_completes_it(
     after: int, exports: list[Path], expected: dict[str, Any], then_in_threads: Callable[[], None], tmp_path: Path
