@@ -21,6 +21,7 @@ from krr_export.output.objects.mirror import Mirror
 from krr_export.output.objects.publish import advance, prepare
 from krr_export.output.objects.verification import verify_objects
 from krr_export.output.store_contents import snapshots
+from krr_export.warehouse.iceberg.name import marks
 from krr_export.warehouse.lake.registration import register
 
 if TYPE_CHECKING:
@@ -211,6 +212,13 @@ def test_a_footer_that_seems_damaged_is_read_again(lie: str, pushed: dict[str, b
     assert len(native.asked) > 1
     with pytest.raises(InputError, match="is not as it was pushed"):
         register(ObjectStore(Lying(place(pushed), LIES[lie], range(1, LATER)), objects.URI), commit)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_the_mark_of_a_table_that_seems_damaged_is_read_again(lie: str) -> None:
+    native = place({"iceberg/1.json": b'{"catalog": "lake", "table": "krr.person"}'})
+    [mark] = marks(ObjectStore(Lying(native, LIES[lie], range(1, 2)), objects.URI))
+    assert mark.name.target == "iceberg:lake/krr.person"
 
 
 @pytest.mark.parametrize("lie", LIES)

@@ -97,12 +97,17 @@ def marks(store: ObjectStore) -> list[Mark]:
 
 
 def _mark(store: ObjectStore, key: str) -> Mark:
-    found = read_surely(store, key)
-    try:
-        said = json.loads(b"" if found is None else found.body)
-        name = parse_table_name(f"{ICEBERG}{said['catalog']}/{said['table']}")
-    except (ValueError, LookupError, TypeError, RecursionError, UsageError):
-        raise InputError(
-            f"{store.uri}/{key} is damaged", "load the table again; or delete it, if that is gone"
-        ) from None
+    found = read_surely(store, key, lambda body: _marked_name(body) is not None)
+    name = None if found is None else _marked_name(found.body)
+    if name is None:
+        raise InputError(f"{store.uri}/{key} is damaged", "load the table again; or delete it, if that is gone")
     return Mark(key, name, key.removeprefix(f"{_MARKS}/").removesuffix(_ENDING))
+
+
+def _marked_name(body: bytes) -> TableName | None:
+    """Return the table that a mark names; ``None`` if it names none."""
+    try:
+        said = json.loads(body)
+        return parse_table_name(f"{ICEBERG}{said['catalog']}/{said['table']}")
+    except (ValueError, LookupError, TypeError, RecursionError, UsageError):
+        return None
