@@ -25,6 +25,7 @@ from krr_export.errors import BusyError, NoSpaceError
 from krr_export.jobs.warehouse.into_database import _drop_old
 from krr_export.jobs.warehouse.selection import Selection
 from krr_export.warehouse.ledger import Load
+from krr_export.warehouse.loadable import TableReader
 from krr_export.warehouse.postgres import database as postgres_database
 from krr_export.warehouse.postgres.address import parse_address
 from krr_export.warehouse.postgres.errors import explain
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from servers.postgres_server import Server
 
     from krr_export.warehouse.database import Database
-    from krr_export.warehouse.loadable import TableReader
 
 pytestmark = pytest.mark.slow
 
@@ -274,6 +274,41 @@ def test_killed_while_it_copies_it_leaves_nothing(postgres: Server, store: Path,
     )
     assert only_old(postgres, name)
     assert krr_export.load(store / TWO, uri).loaded == (TWO,)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+def test_stopped_while_the_server_works_it_says_so_at_once(
+    postgres: Server, store: Path, name: str, uri: str, number: signal.Signals
+) -> None:
+    krr_export.load(store / ONE, uri)
+    waiting = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"
+    with (
+        session(uri, "LOCK TABLE krr.loads IN ACCESS EXCLUSIVE MODE"),
+        command.heeding(number),
+        command.started("load", store / TWO, uri) as loading,
+    ):
+        command.wait_until(lambda: postgres.ask("postgres", waiting) == [["1"]])
+        loading.send_signal(number)
+        said = loading.communicate()[1].decode().splitlines()
+        assert loading.returncode == 128 + number, said
+        assert said[-1].endswith(": 0 loaded; load again for the rest")
+    assert only_old(postgres, name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+def test_stopped_while_it_copies_it_is_no_failure_of_the_server(
+    store: Path, uri: str, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_: TableReader, first: Any, others: Iterator[Any]) -> Iterator[Any]:  # noqa: ANN401 - batches
+        os.kill(os.getpid(), number)
+        yield first
+        yield from others
+
+    monkeypatch.setattr(TableReader, "_alike", stopped)
+    with command.heeding(number):
+        assert command.call("load", store, uri).code == 128 + number
+    monkeypatch.undo()
+    assert krr_export.load(store, uri).loaded == (TWO,)
 
 
 def test_a_server_that_ends_the_session_is_the_network(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from krr_export.errors import KrrExportError, UsageError
 from krr_export.warehouse.postgres.errors import own_words
 from krr_export.warehouse.sql_text import identifier, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     import pyarrow as pa
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from krr_export.warehouse.loadable import TableReader
     from krr_export.warehouse.postgres.address import Address
 
+_Answer = TypeVar("_Answer")
 _WAIT = """
 DO $wait$ BEGIN
   SET LOCAL lock_timeout = 1500;
@@ -34,6 +36,8 @@ END $wait$
 """
 """Whoever waits for a lock holds up all who come later: so wait shortly, let them go on, try again. The server's own
 vacuum gives way to whoever waits for a second, the deadlock_timeout."""
+_PAUSE = 0.2
+"""Seconds after which a signal is seen at the latest."""
 
 
 class PostgresSession:
@@ -85,8 +89,7 @@ class PostgresSession:
 
     def run(self, statement: str) -> None:
         """Run a statement that gives no rows."""
-        with own_words(self.address):
-            self._cursor.execute(statement)
+        self._wait_for(lambda: self._cursor.execute(statement))
 
     def run_all(self, statements: Iterable[str]) -> None:
         """Run statements in their order."""
@@ -95,14 +98,17 @@ class PostgresSession:
 
     def rows(self, query: str) -> list[Any]:
         """Return the rows of a query."""
-        with own_words(self.address):
+
+        def fetch() -> list[Any]:
             self._cursor.execute(query)
             return list(self._cursor.fetchall())
 
+        return self._wait_for(fetch)
+
     def batches(self, query: str) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a query, however many they are."""
+        self._wait_for(lambda: self._cursor.execute(query))
         with own_words(self.address):
-            self._cursor.execute(query)
             yield from self._cursor.fetch_record_batch()
 
     def columns(self, namespace: str, table: str) -> list[str]:
@@ -134,9 +140,30 @@ class PostgresSession:
             KrrExportError: what ended the reading, or the server's refusal.
         """
         try:
-            with own_words(self.address):
-                self._cursor.adbc_ingest(table, reader.stream(), mode="append", db_schema_name=namespace)
+            rows = reader.stream()
+            self._wait_for(lambda: self._cursor.adbc_ingest(table, rows, mode="append", db_schema_name=namespace))
         except KrrExportError:
             if reader.failure is not None:
                 raise reader.failure from None
             raise
+
+    def _wait_for(self, call: Callable[[], _Answer]) -> _Answer:
+        """Have a thread call the client; a signal that comes meanwhile cancels the statement, and is raised here.
+
+        In the main thread, the client would keep an interruption for itself and show what follows of it, the server's
+        word that a statement was canceled; and wrap a termination that is raised while it asks for rows.
+        """
+        with own_words(self.address), ThreadPoolExecutor(1) as pool:
+            called = pool.submit(call)
+            try:
+                while not called.done():  # one wait to the end would go on: signals do not cut it short here
+                    wait([called], timeout=_PAUSE)
+            finally:
+                while not called.done():  # a statement that was just about to begin is canceled the next time
+                    self._cancel()
+                    wait([called], timeout=_PAUSE)
+            return called.result()
+
+    def _cancel(self) -> None:
+        with suppress(Exception):  # there is nothing to cancel, or no connection
+            self._cursor.adbc_cancel()
