@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from krr_export.errors import KrrExportError, OutputError, UsageError
+from krr_export.errors import KrrExportError, NoSpaceError, OutputError, UsageError
 from krr_export.util.files import COMMON_HINTS, output_errors
 from krr_export.util.paths import real_path
 from krr_export.warehouse.duckdb_file import OFFLINE, refuse_other_file
@@ -28,6 +30,8 @@ _CONFIG = {
     "memory_limit": "512MB",
     "temp_directory": "",  # nothing personal is put aside on a disk
 }
+_FULL = os.strerror(errno.ENOSPC)
+"""What DuckDB's words for a full disk end in."""
 _INTERRUPTED = "Query interrupted"
 """DuckDB's only word for a signal, whichever it was."""
 
@@ -141,7 +145,8 @@ class DuckDBSession:
                 raise reader.failure from None
             raise
         finally:
-            self._connection.unregister("arriving")
+            with suppress(self._duckdb.Error):  # a full disk makes the whole database invalid: no fault, and it is told
+                self._connection.unregister("arriving")
         return arrived
 
     def _connect(self, file: Path | str, *, read_only: bool) -> None:
@@ -169,7 +174,9 @@ class DuckDBSession:
             yield
         except self._duckdb.OutOfMemoryException:
             raise MemoryError from None
-        except self._duckdb.Error:
+        except self._duckdb.Error as error:
+            if _FULL in str(error):
+                raise NoSpaceError(f"cannot write {self._path}: {_FULL}", COMMON_HINTS[errno.ENOSPC]) from None
             raise OutputError(
                 f"DuckDB cannot read or write {self._path}",
                 "is it open in no other program, and is there room for a second one?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import command
@@ -14,7 +15,7 @@ from load_targets import change, query, rows, target
 
 import krr_export
 from krr_export import InputError, OutputError, UsageError
-from krr_export.errors import BusyError, PublishedError
+from krr_export.errors import BusyError, NoSpaceError, PublishedError
 from krr_export.warehouse.content_digest import ContentDigest
 from krr_export.warehouse.workplace import workplace
 
@@ -232,6 +233,21 @@ def test_a_duckdb_file_that_others_hold_or_that_is_none_is_left_alone(made: Path
     (tmp_path / ".krr.duckdb.loading").chmod(0o777)
     with pytest.raises(OutputError, match="open to others"):
         krr_export.load(made / "store", f"duckdb:{file}")
+
+
+def test_a_full_disk_is_no_fault_and_leaves_no_duckdb_file(tmp_path: Path) -> None:
+    assert command.call("sample", tmp_path / "many.xml", "--records", "60000", "--compact").code == 0
+    krr_export.convert(tmp_path / "many.xml", tmp_path / "store")
+    (disk := tmp_path / "disk").mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk))
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes root")
+    try:
+        with pytest.raises(NoSpaceError, match="No space left on device; free some space"):
+            krr_export.load(tmp_path / "store", f"duckdb:{disk / 'krr.duckdb'}")
+        assert not [*disk.iterdir()]
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_of_two_loads_into_a_duckdb_file_one_is_told_to_wait(made: Path, tmp_path: Path) -> None:
