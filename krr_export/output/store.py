@@ -61,7 +61,7 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
 
     Raises:
         InputError: there is no store, and ``create`` is false.
-        OutputError: another run holds the store, it is not a directory, or it cannot be written.
+        OutputError: another run holds the store, it is a file, or it cannot be written.
         UsageError: it is a snapshot or in one, is not a local path, or its file system has no locks.
     """
     path = local_path(path)
@@ -204,6 +204,8 @@ def _check_is_store(path: Path, *, create: bool) -> None:
     """Refuse a mistyped path: a snapshot, or, if the store must exist already, anything but a store."""
     if os.path.lexists(path / MANIFEST) or os.path.lexists(path / SUCCESS):  # false too where nothing may be looked at
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
+    if create and path.is_file():
+        raise OutputError(f"{path} is a file, not a store", "give a directory, the one of the snapshots or a new one")
     refuse_snapshot(path)
     if not create and not (path / LOCK).exists() and not any(entry.published for entry in entries(path)):
         raise missing_store(path)

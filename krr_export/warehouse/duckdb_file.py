@@ -30,14 +30,14 @@ def refuse_other_file(path: Path) -> None:
         path: of the file; there may be none.
 
     Raises:
-        OutputError: it is no file, or cannot be read.
-        UsageError: it is one of another kind.
+        OutputError: it cannot be read.
+        UsageError: it is no file, or one of another kind.
     """
     with output_errors(f"read {path}", COMMON_HINTS):
         if not path.exists():
             return
         if not path.is_file():  # a pipe would be waited for
-            raise OutputError(f"{path} is no file", "give another path")
+            raise UsageError(f"{path} is no file", "give another path")
         with path.open("rb") as file:
             begins = file.read(_MAGIC_AT + len(_MAGIC))
     if not begins.endswith(_MAGIC):  # an empty one, too: DuckDB makes no database of it

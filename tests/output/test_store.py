@@ -67,7 +67,14 @@ def test_a_missing_store_is_an_error_where_it_shall_not_be_made(tmp_path: Path) 
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("place", ["file", "file/below", "dangling"])
+def test_a_file_is_no_store_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "export.xml").write_text("")
+    with pytest.raises(OutputError, match="is a file, not a store"), open_store(tmp_path / "export.xml"):
+        pass
+    assert names(tmp_path) == ["export.xml"]
+
+
+@pytest.mark.parametrize("place", ["file/below", "dangling"])
 def test_a_store_that_cannot_be_a_directory_is_one_clear_line(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "dangling").symlink_to("nowhere")

@@ -215,13 +215,9 @@ def test_what_is_removed_from_a_duckdb_file_is_not_in_it_any_more(made: Path, tm
 
 def test_a_duckdb_file_that_others_hold_or_that_is_none_is_left_alone(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "krr.duckdb"
-    for strange, error in (
-        (os.mkfifo, OutputError),
-        (os.mkdir, OutputError),
-        (lambda path: path.write_text("text"), UsageError),
-    ):
+    for strange in (os.mkfifo, os.mkdir, lambda path: path.write_text("text")):
         strange(file)
-        with pytest.raises(error, match=r"no file|no DuckDB file"):
+        with pytest.raises(UsageError, match=r"no file|no DuckDB file"):
             krr_export.load(made / "store", f"duckdb:{file}")
         file.rmdir() if file.is_dir() else file.unlink()
     krr_export.load(made / "store" / NIGHTS[0], f"duckdb:{file}")

@@ -83,12 +83,12 @@ def load_command(source: Path | str, target: str | None, **options: Any) -> int:
     the tables beside it, and loads says what was loaded. A snapshot is seen whole or not at all, and one that is there
     already is not loaded again. In PostgreSQL readers are not held up. Passwords belong into ~/.pgpass or PGPASSWORD.
 
-    A Delta table is made where snapshots were pushed to: SOURCE is then that URI, and TARGET is delta: and the URI. Its
+    A Delta table is made where snapshots were pushed to: give that URI, and as TARGET delta: and the URI. Its
     log lists the pushed files; nothing is copied, rewritten or deleted. An Iceberg table lists them too: TARGET is then
     iceberg:CATALOG/NAMESPACE.TABLE, and pyiceberg's configuration names the catalog. Its readers get the newest export,
     or another by the tag eksport_….
 
-    With --script, SOURCE is such a URI too. The script makes the tables if they are missing, in a schema that is there,
+    With --script, too, give such a URI. The script makes the tables if they are missing, in a schema that is there,
     loads the pushed files of persons and no others, fails if they have not the rows of the manifest, and puts the night
     in place of what is there of it. It holds no personal value.
     """
