@@ -174,6 +174,10 @@ class DuckDBSession:
             yield
         except self._duckdb.OutOfMemoryException:
             raise MemoryError from None
+        except self._duckdb.CatalogException:  # as in a file of `krr-export views`
+            raise UsageError(
+                f"{self._path} has other tables or views in the place of ours", "give another path"
+            ) from None
         except self._duckdb.Error as error:
             if _FULL in str(error):
                 raise NoSpaceError(f"cannot write {self._path}: {_FULL}", COMMON_HINTS[errno.ENOSPC]) from None

@@ -213,6 +213,22 @@ def test_what_is_removed_from_a_duckdb_file_is_not_in_it_any_more(made: Path, tm
     assert krr_export.verify_load(f"duckdb:{file}", against=made / "store" / NIGHTS[1]).proven
 
 
+def test_a_file_of_views_is_no_place_to_load_into(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "krr.duckdb"
+    krr_export.views(made / "store", file)
+    before = file.read_bytes()
+    ran = command.call("load", made / "store", f"duckdb:{file}")
+    assert (ran.code, ran.last) == (2, f"{file} has other tables or views in the place of ours; give another path")
+    assert file.read_bytes() == before
+
+
+def test_what_would_not_stay_is_not_loaded_and_that_is_said(made: Path, target: str) -> None:
+    krr_export.load(made / "store" / NIGHTS[1], target)
+    result = krr_export.load(made / "store" / NIGHTS[0], target, keep=1)
+    assert (result.loaded, result.unchanged) == ((), ())
+    assert "nothing to do: it is older than what --keep lets stay; the newest there is" in result.message
+
+
 def test_a_duckdb_file_that_others_hold_or_that_is_none_is_left_alone(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "krr.duckdb"
     for strange in (os.mkfifo, os.mkdir, lambda path: path.write_text("text")):

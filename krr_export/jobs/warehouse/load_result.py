@@ -45,7 +45,8 @@ def result_message(result: LoadResult, newest: str) -> str:
     held = f"the newest there is {newest}, {records(result.persons)}"
     parts = [f"{len(result.loaded)} loaded" if len(result.loaded) != 1 else f"loaded {result.loaded[0]}"]
     if not result.loaded:
-        parts = [f"nothing to {'load' if result.dropped else 'do'}: the target has it already"]
+        why = "the target has it already" if result.unchanged else "it is older than what --keep lets stay"
+        parts = [f"nothing to {'load' if result.dropped else 'do'}: {why}"]
     if result.dropped:
         parts.append(f"{number(len(result.dropped))} older removed")
     if result.waiting:
