@@ -204,7 +204,7 @@ def _check_is_store(path: Path, *, create: bool) -> None:
     """Refuse a mistyped path: a snapshot, or, if the store must exist already, anything but a store."""
     if os.path.lexists(path / MANIFEST) or os.path.lexists(path / SUCCESS):  # false too where nothing may be looked at
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
-    if create and path.is_file():
+    if create and os.path.isfile(path):  # noqa: PTH113 - as above, false where nothing may be looked at
         raise OutputError(f"{path} is a file, not a store", "give a directory, the one of the snapshots or a new one")
     refuse_snapshot(path)
     if not create and not (path / LOCK).exists() and not any(entry.published for entry in entries(path)):
