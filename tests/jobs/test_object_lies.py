@@ -25,7 +25,9 @@ from krr_export.warehouse.iceberg.name import marks
 from krr_export.warehouse.lake.registration import register
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from obstore import GetOptions, GetResult, ObjectMeta
 
 VALID = Path(__file__).parents[2] / "samples/valid.xml"
 NIGHTS = [f"eksport=202602{day}T112225Z" for day in (26, 27, 28)]
@@ -37,7 +39,7 @@ class Answer:
     """An object that was changed on its way."""
 
     body: bytes
-    meta: dict[str, Any]
+    meta: ObjectMeta
 
     def stream(self, **_: object) -> Iterator[bytes]:
         yield self.body
@@ -58,31 +60,32 @@ class Lying:
     """
 
     inner: MemoryStore
-    lie: Callable[[Any], Any]
+    lie: Callable[[GetResult], GetResult | Answer]
     lies: range
     asked: list[str] = field(default_factory=list)
 
-    def get(self, path: str, /, **options: Any) -> Any:  # noqa: ANN401 - obstore's
+    def get(self, path: str, /, *, options: GetOptions | None = None) -> GetResult | Answer:
         self.asked.append(path)
         number = len(self.asked)
-        got = self.inner.get(path, **options)
+        got = self.inner.get(path, options=options)
         return self.lie(got) if number in self.lies else got
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - obstore's
-        return getattr(self.inner, name)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self.inner, name)
+        return method
 
 
 def not_found(_: object) -> Answer:
     raise FileNotFoundError(objects.QUOTED)
 
 
-def changed(got: Any) -> Answer:  # noqa: ANN401 - obstore's
+def changed(got: GetResult) -> Answer:
     body = bytearray(bytes(got.bytes()))
     body[len(body) // 2 : len(body) // 2 + 1] = b"\xff"
     return Answer(bytes(body), got.meta)
 
 
-def cut(got: Any) -> Answer:  # noqa: ANN401 - obstore's
+def cut(got: GetResult) -> Answer:
     return Answer(bytes(got.bytes())[:-7], got.meta)
 
 
@@ -176,7 +179,7 @@ def test_a_page_in_place_of_every_answer_is_not_taken_for_damage(
 ) -> None:
     """As of a gateway that wants a login: nothing is whole, and nothing is damaged."""
 
-    def page(got: Any) -> Answer:  # noqa: ANN401 - obstore's
+    def page(got: GetResult) -> Answer:
         return Answer(b"<html>Log in</html>", got.meta)
 
     native = Lying(place(pushed), page, range(1, LATER))
@@ -188,7 +191,7 @@ def test_a_page_in_place_of_every_answer_is_not_taken_for_damage(
 def test_what_is_wrong_in_another_way_each_time_is_not_taken_for_damaged(pushed: dict[str, bytes]) -> None:
     bodies = iter(range(LATER))
 
-    def otherwise(got: Any) -> Answer:  # noqa: ANN401 - obstore's
+    def otherwise(got: GetResult) -> Answer:
         return Answer(f"{next(bodies)}".encode(), got.meta)
 
     with pytest.raises(NetworkError, match=r"does not give eksport/.*\.json as it is; run again"):
@@ -235,7 +238,7 @@ def test_a_list_that_leaves_out_what_a_commit_names_is_asked_for_again(
     class Forgetful(Lying):
         lists = 0
 
-        def list(self, prefix: str, /) -> Any:  # noqa: ANN401 - obstore's
+        def list(self, prefix: str, /) -> object:
             self.lists += 1
             [*batches] = self.inner.list(prefix)
             return [batch[:-1] for batch in batches] if self.lists == 1 else batches
@@ -251,7 +254,7 @@ def test_of_several_the_oldest_is_deleted_first(pushed: dict[str, bytes], tmp_pa
     class Refusing(Lying):
         deleted: list[str] = []  # noqa: RUF012 - of one test
 
-        def delete(self, paths: Any, /) -> None:  # noqa: ANN401 - obstore's
+        def delete(self, paths: Iterable[str], /) -> None:
             self.deleted.extend(paths)
 
     native = Refusing(place(pushed), not_found, range(0))
@@ -276,7 +279,7 @@ def test_no_file_is_deleted_for_a_list_that_leaves_out_its_commit(
     class Forgetful(Lying):
         lists = 0
 
-        def list_with_delimiter(self, prefix: str, /) -> Any:  # noqa: ANN401 - obstore's
+        def list_with_delimiter(self, prefix: str | None, /) -> object:
             self.lists += 1
             found = self.inner.list_with_delimiter(prefix)
             kept = [entry for entry in found["objects"] if entry["path"] != f"eksport/{NIGHTS[0]}.json"]

@@ -24,8 +24,12 @@ from exports import nights
 import krr_export
 from krr_export.jobs.backfill import processes
 from krr_export.jobs.backfill.failure import explain
+from krr_export.jobs.backfill.task import Task
+from krr_export.jobs.convert_result import ConvertResult
+from krr_export.jobs.options import ConvertOptions
 from krr_export.output.snapshot import Staging
 from krr_export.output.store import open_store
+from krr_export.pipeline.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,8 +108,8 @@ def test_a_killed_process_is_the_failure_of_its_export_which_may_be_tried_again(
 def test_a_process_that_found_all_there_already_is_used_again_and_one_that_converted_is_not(
     exports: list[Path], expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = Mock(wraps=processes._start)  # noqa: SLF001 - where processes are started
-    monkeypatch.setattr(processes, "_start", start)
+    start = Mock(wraps=subprocess.Popen)
+    monkeypatch.setattr(subprocess, "Popen", start)
     options = OPTIONS | {"processes": 1}
     assert krr_export.backfill(exports[:2], tmp_path / "store", **options).counts["published"] == 2
     assert start.call_count == 2
@@ -120,21 +124,22 @@ def test_a_process_that_found_all_there_already_is_used_again_and_one_that_conve
 
 
 def test_a_process_that_is_killed_while_it_has_nothing_to_do_fails_no_export(
-    exports: list[Path], expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exports: list[Path], tmp_path: Path
 ) -> None:
-    leave = processes.Processes._leave  # noqa: SLF001 - where one has nothing to do any more
-
-    def left_and_killed(runner: processes.Processes, child: Any, *, idle: bool = False) -> None:  # noqa: ANN401 - private
-        leave(runner, child, idle=idle)
-        if idle:
-            child.kill()
-            child.wait()
-
-    monkeypatch.setattr(processes.Processes, "_leave", left_and_killed)
-    krr_export.backfill(exports[:2], tmp_path / "store", **OPTIONS)
-    result = krr_export.backfill(exports, tmp_path / "store", **OPTIONS | {"processes": 1})
-    assert [one.outcome for one in result.exports] == ["unchanged", "unchanged", "published", "published"]
-    assert nights.facts(tmp_path / "store") == expected
+    store, options = tmp_path / "store", ConvertOptions(guard=False)
+    krr_export.convert(exports[0], store, guard=False, max_rejects="1%")
+    task = Task(exports[0], exports[0].stat().st_size, store, tmp_path, options)
+    runner = processes.Processes(1, None, Progress())
+    try:
+        for _ in range(2):
+            found = runner.run(task)
+            assert isinstance(found, ConvertResult), found
+            assert found.outcome == "unchanged"
+            [idle] = children(os.getpid())
+            os.kill(idle, signal.SIGKILL)
+            os.waitid(os.P_PID, idle, os.WEXITED | os.WNOWAIT)
+    finally:
+        runner.end()
 
 
 @pytest.mark.parametrize("after", range(4))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from krr_export.errors import UsageError
 
@@ -54,13 +55,15 @@ def _kind(own: object) -> str | None:
     return "time" if isinstance(own, str) and _is_of("time", own) else None
 
 
-def _is_of(kind: str | None, value: Any) -> bool:  # noqa: ANN401 - a file of YAML may have anything
+def _is_of(kind: str | None, value: object) -> bool:
     if kind == "number":
         return isinstance(value, int | float)
+    if not isinstance(value, str):
+        return isinstance(value, int | float | timedelta)
     from dask.utils import parse_timedelta  # noqa: PLC0415 - an optional package
 
     try:
         parse_timedelta(value)
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, ValueError):
         return False
     return True
