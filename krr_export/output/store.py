@@ -69,6 +69,7 @@ def open_store(path: Path, *, file_mode: int = 0o600, create: bool = True) -> It
     is_new = not os.path.lexists(path / LOCK)
     with output_errors(f"open the store {path}"):
         if create:
+            _refuse_file(path)
             _create(path, file_mode)
         fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, file_mode)
     _locks.add(fd)
@@ -204,11 +205,14 @@ def _check_is_store(path: Path, *, create: bool) -> None:
     """Refuse a mistyped path: a snapshot, or, if the store must exist already, anything but a store."""
     if os.path.lexists(path / MANIFEST) or os.path.lexists(path / SUCCESS):  # false too where nothing may be looked at
         raise UsageError(f"{path} is a snapshot, not a store", "give the directory that holds it")
-    if create and os.path.isfile(path):  # noqa: PTH113 - as above, false where nothing may be looked at
-        raise OutputError(f"{path} is a file, not a store", "give a directory, the one of the snapshots or a new one")
     refuse_snapshot(path)
     if not create and not (path / LOCK).exists() and not any(entry.published for entry in entries(path)):
         raise missing_store(path)
+
+
+def _refuse_file(path: Path) -> None:
+    if path.is_file():
+        raise OutputError(f"{path} is a file, not a store", "give a directory, the one of the snapshots or a new one")
 
 
 def _create(path: Path, file_mode: int) -> None:

@@ -202,7 +202,7 @@ def test_a_snapshot_that_is_deleted_before_it_is_shown_is_passed_over(tmp_path: 
     class Deleting(objects.Disturbed):
         """A place whose snapshots are deleted as soon as they are listed."""
 
-        def list_with_delimiter(self, prefix: str | None, /) -> Any:  # noqa: ANN401 - obstore's
+        def list_with_delimiter(self, prefix: str | None, /) -> object:
             found = super().list_with_delimiter(prefix)
             self.inner.delete([entry["path"] for entry in found["objects"]])
             return found

@@ -251,11 +251,11 @@ def test_a_list_that_leaves_out_what_a_commit_names_is_asked_for_again(
 def test_of_several_the_oldest_is_deleted_first(pushed: dict[str, bytes], tmp_path: Path) -> None:
     """So a prune that dies leaves files of exports older than all others, which the next one deletes."""
 
-    class Refusing(Lying):
-        deleted: list[str] = []  # noqa: RUF012 - of one test
+    deleted: list[str] = []
 
+    class Refusing(Lying):
         def delete(self, paths: Iterable[str], /) -> None:
-            self.deleted.extend(paths)
+            deleted.extend(paths)
 
     native = Refusing(place(pushed), not_found, range(0))
     mirror = Mirror(ObjectStore(native, objects.URI), tmp_path / "mirror")
@@ -266,9 +266,7 @@ def test_of_several_the_oldest_is_deleted_first(pushed: dict[str, bytes], tmp_pa
             path.rmdir() if path.is_dir() else path.unlink()
         (tmp_path / "mirror" / name).rmdir()
     mirror.write_back()
-    assert [key for key in native.deleted if key.startswith("eksport/")] == [
-        f"eksport/{name}.json" for name in NIGHTS[:2]
-    ]
+    assert [key for key in deleted if key.startswith("eksport/")] == [f"eksport/{name}.json" for name in NIGHTS[:2]]
 
 
 def test_no_file_is_deleted_for_a_list_that_leaves_out_its_commit(

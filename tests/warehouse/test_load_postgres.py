@@ -34,6 +34,7 @@ from krr_export.warehouse.postgres.session import PostgresSession
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
     from servers.postgres_server import Server
 
     from krr_export.warehouse.database import Database
@@ -299,7 +300,7 @@ def test_stopped_while_the_server_works_it_says_so_at_once(
 def test_stopped_while_it_copies_it_is_no_failure_of_the_server(
     store: Path, uri: str, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(_: TableReader, first: Any, others: Iterator[Any]) -> Iterator[Any]:  # noqa: ANN401 - batches
+    def stopped(_: TableReader, first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         os.kill(os.getpid(), number)
         yield first
         yield from others
